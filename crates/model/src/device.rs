@@ -1,0 +1,129 @@
+//! Devices: what an operator typed, what the device said, and how it is.
+
+use crate::status::Evidence;
+use crate::{CredentialId, DeviceId, Status, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// The poller that is this server itself.
+pub const LOCAL_VANTAGE: &str = "local";
+
+/// A device as it is kept: ground state only. How it is now is a [`DeviceState`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// The id.
+    pub id: DeviceId,
+    /// The address it is asked at.
+    pub address: IpAddr,
+    /// The UDP port of its agent.
+    pub port: u16,
+    /// Which poller asks it.
+    pub vantage: String,
+    /// What an operator typed.
+    pub typed: Typed,
+    /// What the device said of itself at the last complete look.
+    pub said: Said,
+    /// What tells it from other devices.
+    pub identity: Identity,
+    /// What it is asked with; none means that SNMP is not asked.
+    pub credential_id: Option<CredentialId>,
+    /// Seconds from poll to poll, 5 to 86,400.
+    pub interval_secs: u32,
+    /// An operator works on it: measured as ever, told nobody.
+    pub maintenance: bool,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+impl Device {
+    /// What people call it: the name that was typed, else sysName, else its address.
+    pub fn name(&self) -> String {
+        self.typed
+            .name
+            .clone()
+            .or_else(|| self.said.name.clone())
+            .unwrap_or_else(|| self.address.to_string())
+    }
+    /// Where it is: what was typed, else sysLocation.
+    pub fn location(&self) -> Option<&str> {
+        self.typed.location.as_deref().or(self.said.location.as_deref())
+    }
+}
+
+/// What an operator typed of a device; it goes before what the device says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Typed {
+    /// Name.
+    pub name: Option<String>,
+    /// Place, in the operator's words.
+    pub location: Option<String>,
+    /// The site it belongs to.
+    pub site: Option<String>,
+    /// Free tags.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+}
+
+/// What a device says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// sysName.
+    pub name: Option<String>,
+    /// sysDescr.
+    pub description: Option<String>,
+    /// sysObjectID, dotted.
+    pub object_id: Option<String>,
+    /// Vendor, from the enterprise number of sysObjectID.
+    pub vendor: Option<String>,
+    /// Model.
+    pub model: Option<String>,
+    /// Operating system.
+    pub os: Option<String>,
+    /// Its version.
+    pub os_version: Option<String>,
+    /// Serial number of the chassis.
+    pub serial: Option<String>,
+    /// router, switch, server, ...
+    pub kind: Option<String>,
+    /// sysLocation.
+    pub location: Option<String>,
+    /// sysContact.
+    pub contact: Option<String>,
+}
+
+/// What tells one device from another, strongest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// snmpEngineID in lower-case hex. Source: SNMP-FRAMEWORK-MIB (RFC 3411).
+    pub engine_id: Option<String>,
+    /// Serial number of the chassis. Source: ENTITY-MIB::entPhysicalSerialNum.
+    pub serial: Option<String>,
+    /// lldpLocChassisId, a MAC as `aa:bb:cc:dd:ee:ff`. Source: LLDP-MIB.
+    pub chassis_id: Option<String>,
+    /// dot1dBaseBridgeAddress. Source: BRIDGE-MIB (RFC 4188).
+    pub base_mac: Option<String>,
+    /// sysName.
+    pub sys_name: Option<String>,
+    /// MACs of its interfaces, sorted.
+    #[serde(default)]
+    pub interface_macs: BTreeSet<String>,
+    /// Its own addresses, by which neighbours and discoveries may meet it. Not proof of identity.
+    #[serde(default)]
+    pub addresses: BTreeSet<IpAddr>,
+}
+
+/// How a device is now: derived, rebuilt by polling.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeviceState {
+    /// How it is.
+    pub status: Status,
+    /// Since when.
+    pub status_since: Option<Timestamp>,
+    /// Why we say so: the latest outcome of each check.
+    pub status_evidence: Vec<Evidence>,
+    /// When anything last answered.
+    pub last_seen_at: Option<Timestamp>,
+    /// Defects in its answers since the server started: what, and how often.
+    pub defects: std::collections::BTreeMap<String, u64>,
+}

@@ -1,0 +1,65 @@
+//! What happens in the server and is told to whoever listens: the source of the WebSocket stream.
+
+use crate::discovery::{Discovery, DiscoveryResult};
+use crate::interface::IfStatus;
+use crate::status::Evidence;
+use crate::{DeviceId, InterfaceId, SeriesId, Status, Timestamp, Value};
+
+/// One thing that happened. Sent after what it tells is durable.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A device was made or changed.
+    DeviceChanged {
+        /// Which.
+        device_id: DeviceId,
+    },
+    /// A device was deleted.
+    DeviceDeleted {
+        /// Which.
+        device_id: DeviceId,
+    },
+    /// A device's status changed.
+    DeviceStatus {
+        /// Which.
+        device_id: DeviceId,
+        /// How it was.
+        from: Status,
+        /// How it is.
+        to: Status,
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        evidence: Vec<Evidence>,
+    },
+    /// An interface's operational status changed.
+    InterfaceStatus {
+        /// Whose.
+        device_id: DeviceId,
+        /// Which.
+        interface_id: InterfaceId,
+        /// How it was.
+        from: Option<IfStatus>,
+        /// How it is.
+        to: Option<IfStatus>,
+        /// When it was seen.
+        at: Timestamp,
+    },
+    /// A poll's samples are synced.
+    Samples {
+        /// Whose.
+        device_id: DeviceId,
+        /// When the device answered.
+        at: Timestamp,
+        /// The values as read.
+        samples: Vec<(SeriesId, Value)>,
+    },
+    /// A run of discovery moved on.
+    DiscoveryProgress(Discovery),
+    /// A run of discovery found something.
+    DiscoveryFound {
+        /// Which run.
+        discovery_id: crate::DiscoveryId,
+        /// What.
+        result: DiscoveryResult,
+    },
+}

@@ -1,0 +1,236 @@
+//! What a device says of itself when it is read: the result of a probe.
+//!
+//! Every field may be missing; a missing value is left out, never 0 and never a copy of another
+//! field. Units are in the names. This is the object that `foretell probe --json` prints.
+
+use crate::interface::IfStatus;
+use crate::neighbor::Protocol;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// All that was read of a device in one look.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// The system group and what could be told from it.
+    pub device: DeviceFacts,
+    /// IF-MIB rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<InterfaceFacts>,
+    /// IP-MIB rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressFacts>,
+    /// Processors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processors: Vec<ProcessorFacts>,
+    /// Kinds of memory.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<VolumeFacts>,
+    /// File systems and disks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub storage: Vec<VolumeFacts>,
+    /// Sensors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensors: Vec<SensorFacts>,
+    /// Neighbours by LLDP and CDP.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub neighbors: Vec<NeighborFacts>,
+    /// VLANs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub vlans: Vec<VlanFacts>,
+    /// Parts of the device. Source: ENTITY-MIB.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inventory: Vec<PartFacts>,
+}
+
+macro_rules! facts {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(default)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub struct $name {
+            $($(#[$field_doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $field: Option<$type>,)*
+        }
+    };
+}
+
+facts!(
+    /// The device as a whole.
+    DeviceFacts {
+        /// sysName.
+        name: String,
+        /// sysDescr.
+        description: String,
+        /// sysObjectID, dotted, without a leading dot.
+        object_id: String,
+        /// Vendor.
+        vendor: String,
+        /// Model.
+        model: String,
+        /// Operating system.
+        os: String,
+        /// Its version.
+        os_version: String,
+        /// Serial number of the chassis.
+        serial: String,
+        /// router, switch, server, ...
+        kind: String,
+        /// sysLocation.
+        location: String,
+        /// sysContact.
+        contact: String,
+        /// Seconds since the agent restarted. Source: snmpEngineTime, else sysUpTime.
+        uptime_seconds: f64,
+        /// snmpEngineID in lower-case hex.
+        engine_id: String,
+        /// lldpLocChassisId; a MAC as `aa:bb:cc:dd:ee:ff`.
+        chassis_id: String,
+        /// dot1dBaseBridgeAddress as `aa:bb:cc:dd:ee:ff`.
+        base_mac: String,
+    }
+);
+
+facts!(
+    /// A row of IF-MIB.
+    InterfaceFacts {
+        /// ifIndex.
+        index: u32,
+        /// ifName, else ifDescr.
+        name: String,
+        /// ifDescr.
+        description: String,
+        /// ifAlias.
+        alias: String,
+        /// ifType by its IANAifType-MIB name.
+        kind: String,
+        /// bit/s: ifHighSpeed, else ifSpeed.
+        speed_bps: u64,
+        /// ifMtu, octets.
+        mtu: u32,
+        /// ifPhysAddress as `aa:bb:cc:dd:ee:ff`.
+        mac: String,
+        /// ifAdminStatus.
+        admin_status: IfStatus,
+        /// ifOperStatus.
+        oper_status: IfStatus,
+        /// ifHCInOctets, else ifInOctets.
+        in_octets: u64,
+        /// ifHCOutOctets, else ifOutOctets.
+        out_octets: u64,
+        /// ifInErrors.
+        in_errors: u64,
+        /// ifOutErrors.
+        out_errors: u64,
+    }
+);
+
+facts!(
+    /// An address of an interface. Source: IP-MIB (RFC 4293, RFC 1213).
+    AddressFacts {
+        /// The address.
+        address: IpAddr,
+        /// Bits of its network.
+        prefix_len: u8,
+        /// Name of its interface.
+        interface: String,
+    }
+);
+
+facts!(
+    /// A processor.
+    ProcessorFacts {
+        /// Name.
+        name: String,
+        /// 0 to 100.
+        utilization_percent: f64,
+    }
+);
+
+facts!(
+    /// Memory or storage.
+    VolumeFacts {
+        /// Name.
+        name: String,
+        /// Octets in use.
+        used_bytes: u64,
+        /// Octets there are.
+        total_bytes: u64,
+        /// 0 to 100.
+        used_percent: f64,
+    }
+);
+
+facts!(
+    /// A sensor.
+    SensorFacts {
+        /// Name.
+        name: String,
+        /// temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ...
+        kind: String,
+        /// In the unit named.
+        value: f64,
+        /// Unit as people write it.
+        unit: String,
+        /// Interface it sits on.
+        interface: String,
+    }
+);
+
+facts!(
+    /// A neighbour.
+    NeighborFacts {
+        /// How it was heard.
+        protocol: Protocol,
+        /// Local port by name.
+        local_interface: String,
+        /// Local port by ifIndex, where the agent says so.
+        local_index: u32,
+        /// Its name.
+        remote_name: String,
+        /// Its port.
+        remote_port: String,
+        /// Its description of itself.
+        remote_platform: String,
+        /// Its management address.
+        remote_address: IpAddr,
+        /// Its chassis id; a MAC as `aa:bb:cc:dd:ee:ff`.
+        remote_chassis_id: String,
+    }
+);
+
+facts!(
+    /// A VLAN. Source: Q-BRIDGE-MIB (RFC 4363).
+    VlanFacts {
+        /// 1 to 4094.
+        id: u16,
+        /// Name.
+        name: String,
+    }
+);
+
+facts!(
+    /// A part of the device. Source: ENTITY-MIB (RFC 6933).
+    PartFacts {
+        /// entPhysicalIndex.
+        index: u32,
+        /// entPhysicalContainedIn.
+        contained_in: u32,
+        /// entPhysicalClass by name: chassis, module, port, ...
+        class: String,
+        /// entPhysicalName.
+        name: String,
+        /// entPhysicalDescr.
+        description: String,
+        /// entPhysicalModelName.
+        model: String,
+        /// entPhysicalSerialNum.
+        serial: String,
+        /// entPhysicalHardwareRev.
+        hardware_revision: String,
+        /// entPhysicalFirmwareRev.
+        firmware_revision: String,
+        /// entPhysicalSoftwareRev.
+        software_revision: String,
+    }
+);

@@ -1,0 +1,76 @@
+//! Identifiers. Each kind of thing has its own type, so that one cannot be passed for another.
+//! All are UUIDv7 (RFC 9562): they sort by the time they were made.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// The text was not a UUID.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{text}` is not an id (a UUID is expected)")]
+pub struct IdError {
+    /// What was given, cut to 64 characters.
+    pub text: String,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Uuid))]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Makes a new id at the present time. The one place in a pure crate that may look at
+            /// the clock: ids must differ, not agree.
+            #[allow(clippy::new_without_default)]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+            /// The id as 16 bytes, for keys on disk.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+            /// The id from the 16 bytes of a key on disk.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Uuid::parse_str(text)
+                    .map(Self)
+                    .map_err(|_| IdError { text: text.chars().take(64).collect() })
+            }
+        }
+    };
+}
+
+id!(/// One device, whatever addresses it has.
+    DeviceId);
+id!(/// One interface of a device; kept when the agent renumbers its ifIndex.
+    InterfaceId);
+id!(/// One series: a device, a metric and labels.
+    SeriesId);
+id!(/// One set of credentials to ask devices with.
+    CredentialId);
+id!(/// One run of discovery.
+    DiscoveryId);
+id!(/// One link between two interfaces or devices.
+    LinkId);
+id!(/// One person who signs in.
+    UserId);

@@ -1,0 +1,27 @@
+//! The nouns of Foretell, shared by every other crate: ids, time, units, device, interface,
+//! neighbour, link, series, sample, facts, discovery, event.
+//!
+//! What lives here has no I/O and no clock, and is used by at least two crates; a type that one
+//! crate uses alone lives in that crate. Begin with [`device`], then [`facts`] (what a device says
+//! of itself) and [`series`] (what is measured of it).
+
+pub mod credential;
+pub mod device;
+pub mod discovery;
+pub mod event;
+pub mod facts;
+pub mod health;
+pub mod ids;
+pub mod interface;
+pub mod link;
+pub mod metric;
+pub mod neighbor;
+pub mod series;
+pub mod status;
+pub mod time;
+
+pub use ids::{CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, SeriesId, UserId};
+pub use metric::Metric;
+pub use series::{Labels, SeriesKey, Value};
+pub use status::Status;
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,167 @@
+//! The one table of what is measured: name, unit, kind, source.
+//!
+//! Names are those of the MIB object or of the field; values are stored in base units (octets,
+//! seconds, ratio 0 to 1, degrees Celsius). To add a metric, add a row at the end of the table: the
+//! row number is never stored, the name is.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use std::fmt;
+
+/// How a metric's values behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Kind {
+    /// Grows, wraps, restarts with the device; read as a rate.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// One of a few named numbers; averaging it means nothing.
+    State,
+}
+
+/// A row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The name it is stored and asked for under.
+    pub name: &'static str,
+    /// Base unit: `octets`, `packets`, `seconds`, `ratio`, `celsius`, ... or empty for a state.
+    pub unit: &'static str,
+    /// How values behave.
+    pub kind: Kind,
+    /// One line for a person, with the source (MIB object, RFC).
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident $name:literal $unit:literal $kind:ident $help:literal;)*) => {
+        /// All rows, in the order they were added.
+        static TABLE: &[Row] = &[$(Row { name: $name, unit: $unit, kind: Kind::$kind, help: $help }),*];
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        enum Position { $($constant),* }
+        impl Metric {
+            $(#[doc = $help] pub const $constant: Metric = Metric(Position::$constant as u16);)*
+        }
+    };
+}
+
+metrics! {
+    SYS_UP_TIME "sysUpTime" "seconds" Gauge "Time since the agent restarted. Source: SNMPv2-MIB::sysUpTime (RFC 3418).";
+    IF_HC_IN_OCTETS "ifHCInOctets" "octets" Counter "Octets received. Wraps at 2^64, or at 2^32 where only ifInOctets exists. Source: IF-MIB (RFC 2863).";
+    IF_HC_OUT_OCTETS "ifHCOutOctets" "octets" Counter "Octets sent. Wraps at 2^64, or at 2^32 where only ifOutOctets exists. Source: IF-MIB (RFC 2863).";
+    IF_HC_IN_UCAST_PKTS "ifHCInUcastPkts" "packets" Counter "Unicast packets received. Source: IF-MIB (RFC 2863).";
+    IF_HC_OUT_UCAST_PKTS "ifHCOutUcastPkts" "packets" Counter "Unicast packets sent. Source: IF-MIB (RFC 2863).";
+    IF_IN_DISCARDS "ifInDiscards" "packets" Counter "Inbound packets dropped without an error in them. Source: IF-MIB (RFC 2863).";
+    IF_OUT_DISCARDS "ifOutDiscards" "packets" Counter "Outbound packets dropped without an error in them. Source: IF-MIB (RFC 2863).";
+    IF_IN_ERRORS "ifInErrors" "packets" Counter "Inbound packets with errors. Source: IF-MIB (RFC 2863).";
+    IF_OUT_ERRORS "ifOutErrors" "packets" Counter "Outbound packets that could not be sent for errors. Source: IF-MIB (RFC 2863).";
+    IF_OPER_STATUS "ifOperStatus" "" State "1 up, 2 down, 3 testing, 4 unknown, 5 dormant, 6 notPresent, 7 lowerLayerDown. Source: IF-MIB (RFC 2863).";
+    ICMP_RTT "icmp_rtt" "seconds" Gauge "Mean round trip of the echo requests of one poll (RFC 792, RFC 4443).";
+    ICMP_LOSS "icmp_loss" "ratio" Gauge "Share of the echo requests of one poll that went unanswered, 0 to 1.";
+    PROCESSOR_UTILIZATION "processor_utilization" "ratio" Gauge "Share of time a processor was busy over the last minute, 0 to 1. Source: HOST-RESOURCES-MIB::hrProcessorLoad (RFC 2790).";
+    MEMORY_USED "memory_used" "octets" Gauge "Memory in use, buffers and cache left out where the agent tells them. Source: HOST-RESOURCES-MIB, UCD-SNMP-MIB.";
+    MEMORY_SIZE "memory_size" "octets" Gauge "Memory there is. Source: HOST-RESOURCES-MIB, UCD-SNMP-MIB.";
+    STORAGE_USED "storage_used" "octets" Gauge "Storage in use. Source: HOST-RESOURCES-MIB::hrStorageUsed (RFC 2790).";
+    STORAGE_SIZE "storage_size" "octets" Gauge "Storage there is. Source: HOST-RESOURCES-MIB::hrStorageSize (RFC 2790).";
+    SENSOR_TEMPERATURE "sensor_temperature" "celsius" Gauge "A temperature. Source: ENTITY-SENSOR-MIB::entPhySensorValue (RFC 3433).";
+    SENSOR_VOLTAGE "sensor_voltage" "volts" Gauge "A voltage. Source: ENTITY-SENSOR-MIB (RFC 3433).";
+    SENSOR_CURRENT "sensor_current" "amperes" Gauge "A current. Source: ENTITY-SENSOR-MIB (RFC 3433).";
+    SENSOR_POWER "sensor_power" "watts" Gauge "A power. Source: ENTITY-SENSOR-MIB (RFC 3433).";
+    SENSOR_FREQUENCY "sensor_frequency" "hertz" Gauge "A frequency. Source: ENTITY-SENSOR-MIB (RFC 3433).";
+    SENSOR_HUMIDITY "sensor_humidity" "ratio" Gauge "Relative humidity, 0 to 1. Source: ENTITY-SENSOR-MIB (RFC 3433).";
+    SENSOR_FAN_SPEED "sensor_fan_speed" "rpm" Gauge "Revolutions a minute of a fan. Source: ENTITY-SENSOR-MIB (RFC 3433).";
+    SENSOR_FLOW "sensor_flow" "cubic_metres_per_second" Gauge "An air flow. Source: ENTITY-SENSOR-MIB cmm (RFC 3433).";
+    SENSOR_DBM "sensor_dbm" "dBm" Gauge "An optical or radio power. Source: ENTITY-SENSOR-MIB dBm (RFC 3433 as extended).";
+    SENSOR_STATE "sensor_state" "" State "A truth value: 1 true, 2 false. Source: ENTITY-SENSOR-MIB truthvalue (RFC 3433).";
+    SENSOR_OTHER "sensor_other" "" Gauge "A sensor whose unit the agent does not name. Source: ENTITY-SENSOR-MIB other(1) (RFC 3433).";
+    POLL_DURATION "poll_duration" "seconds" Gauge "Time from the first question of a poll to its last answer.";
+}
+
+/// What is measured: a row of the one table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, example = "ifHCInOctets"))]
+// Invariant: the number is a position in TABLE.
+pub struct Metric(u16);
+
+/// No metric has this name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("no metric is named `{name}`")]
+pub struct UnknownMetric {
+    /// The name, cut to 64 characters.
+    pub name: String,
+}
+
+impl Metric {
+    /// Every metric, in table order.
+    pub fn all() -> impl Iterator<Item = Metric> {
+        (0u16..).take(TABLE.len()).map(Metric)
+    }
+    /// The metric of that name.
+    pub fn named(name: &str) -> Result<Self, UnknownMetric> {
+        Self::all()
+            .find(|m| m.row().name == name)
+            .ok_or_else(|| UnknownMetric { name: name.chars().take(64).collect() })
+    }
+    /// Its row of the table.
+    pub fn row(self) -> &'static Row {
+        TABLE.get(usize::from(self.0)).expect("a metric is a position in the table")
+    }
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+    /// Its base unit; empty for a state.
+    pub fn unit(self) -> &'static str {
+        self.row().unit
+    }
+    /// How its values behave.
+    pub fn kind(self) -> Kind {
+        self.row().kind
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+impl fmt::Debug for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+impl<'de> Deserialize<'de> for Metric {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        Self::named(&name).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_found_again() {
+        let names: BTreeSet<_> = Metric::all().map(Metric::name).collect();
+        assert_eq!(names.len(), TABLE.len());
+        for metric in Metric::all() {
+            assert_eq!(Metric::named(metric.name()), Ok(metric));
+        }
+        assert_eq!(Metric::IF_HC_IN_OCTETS.name(), "ifHCInOctets");
+    }
+
+    #[test]
+    fn only_states_and_unnamed_sensors_lack_a_unit() {
+        for metric in Metric::all().filter(|m| m.unit().is_empty()) {
+            assert!(metric.kind() == Kind::State || metric == Metric::SENSOR_OTHER, "{metric}");
+        }
+    }
+}
