@@ -47,7 +47,10 @@ impl Device {
     }
     /// Where it is: what was typed, else sysLocation.
     pub fn location(&self) -> Option<&str> {
-        self.typed.location.as_deref().or(self.said.location.as_deref())
+        self.typed
+            .location
+            .as_deref()
+            .or(self.said.location.as_deref())
     }
 }
 

@@ -129,6 +129,7 @@ facts!(
     /// An address of an interface. Source: IP-MIB (RFC 4293, RFC 1213).
     AddressFacts {
         /// The address.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
         address: IpAddr,
         /// Bits of its network.
         prefix_len: u8,
@@ -193,6 +194,7 @@ facts!(
         /// Its description of itself.
         remote_platform: String,
         /// Its management address.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
         remote_address: IpAddr,
         /// Its chassis id; a MAC as `aa:bb:cc:dd:ee:ff`.
         remote_chassis_id: String,

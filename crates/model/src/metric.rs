@@ -101,11 +101,15 @@ impl Metric {
     pub fn named(name: &str) -> Result<Self, UnknownMetric> {
         Self::all()
             .find(|m| m.row().name == name)
-            .ok_or_else(|| UnknownMetric { name: name.chars().take(64).collect() })
+            .ok_or_else(|| UnknownMetric {
+                name: name.chars().take(64).collect(),
+            })
     }
     /// Its row of the table.
     pub fn row(self) -> &'static Row {
-        TABLE.get(usize::from(self.0)).expect("a metric is a position in the table")
+        TABLE
+            .get(usize::from(self.0))
+            .expect("a metric is a position in the table")
     }
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -161,7 +165,10 @@ mod tests {
     #[test]
     fn only_states_and_unnamed_sensors_lack_a_unit() {
         for metric in Metric::all().filter(|m| m.unit().is_empty()) {
-            assert!(metric.kind() == Kind::State || metric == Metric::SENSOR_OTHER, "{metric}");
+            assert!(
+                metric.kind() == Kind::State || metric == Metric::SENSOR_OTHER,
+                "{metric}"
+            );
         }
     }
 }

@@ -22,6 +22,7 @@ pub struct Neighbor {
     /// What the neighbour says it is.
     pub remote_platform: Option<String>,
     /// Management address that the neighbour announces.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub remote_address: Option<std::net::IpAddr>,
     /// Chassis id that the neighbour announces, a MAC as `aa:bb:cc:dd:ee:ff`.
     pub remote_chassis_id: Option<String>,

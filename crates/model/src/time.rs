@@ -36,12 +36,18 @@ impl Timestamp {
     /// This instant moved on by `by`, held at the end of time.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
     /// This instant moved back by `by`, held at the beginning of time.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -87,7 +93,9 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, TimestampError> {
         text.parse::<jiff::Timestamp>()
             .map(|t| Self(t.as_millisecond()))
-            .map_err(|_| TimestampError { text: text.chars().take(64).collect() })
+            .map_err(|_| TimestampError {
+                text: text.chars().take(64).collect(),
+            })
     }
 }
 
