@@ -1,0 +1,93 @@
+//! Who asks, and what they may do.
+
+use model::{Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+/// What a person may do, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Looking at everything but credentials' names; changing nothing.
+    Viewer,
+}
+
+/// One thing that may be permitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// Look at devices, interfaces, links, series and health.
+    ReadInventory,
+    /// Make, change, delete and poll devices.
+    WriteInventory,
+    /// Look at discoveries.
+    ReadDiscoveries,
+    /// Begin and cancel discoveries.
+    RunDiscoveries,
+    /// See what credentials there are, never their secrets.
+    ReadCredentials,
+    /// Make, change and delete credentials.
+    WriteCredentials,
+    /// Look at this server: version, notices, metrics.
+    ReadSystem,
+    /// Look at and change one's own sign-in.
+    OwnAccount,
+}
+
+impl Permission {
+    /// Every permission.
+    pub const ALL: [Self; 8] = [
+        Self::ReadInventory,
+        Self::WriteInventory,
+        Self::ReadDiscoveries,
+        Self::RunDiscoveries,
+        Self::ReadCredentials,
+        Self::WriteCredentials,
+        Self::ReadSystem,
+        Self::OwnAccount,
+    ];
+}
+
+impl Role {
+    /// Whether this role carries a permission.
+    pub fn may(self, permission: Permission) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Viewer => matches!(
+                permission,
+                Permission::ReadInventory
+                    | Permission::ReadDiscoveries
+                    | Permission::ReadSystem
+                    | Permission::OwnAccount
+            ),
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The person.
+    pub user_id: UserId,
+    /// The name they sign in with.
+    pub username: String,
+    /// What they may do.
+    pub role: Role,
+    /// How they showed who they are.
+    pub method: Method,
+    /// When that ends.
+    pub expires_at: Timestamp,
+}
+
+/// How somebody showed who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A bearer token.
+    Token,
+    /// The session cookie.
+    Session,
+    /// A one-time ticket of the stream.
+    Ticket,
+}

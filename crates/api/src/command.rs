@@ -1,0 +1,82 @@
+//! What handlers ask of the server: the arrow from `api` back to whoever polls and discovers.
+//!
+//! The channel, its capacity and what happens when it is full are the server's affair.
+
+use model::discovery::{Discovery, DiscoveryRequest};
+use model::{CredentialId, DeviceId, DiscoveryId};
+use tokio::sync::oneshot;
+
+/// One wish of a handler. Sent after what it refers to is durable in the store.
+#[derive(Debug)]
+pub enum Command {
+    /// Check a discovery's targets, keep it in the store as running, and begin it.
+    StartDiscovery {
+        /// The id that the run is to have.
+        discovery_id: DiscoveryId,
+        /// What is looked for.
+        request: DiscoveryRequest,
+        /// The run as kept, or why it was refused.
+        reply: oneshot::Sender<Result<Discovery, DiscoveryRefused>>,
+    },
+    /// Stop a run; its document says `cancelled` soon after.
+    CancelDiscovery {
+        /// Which.
+        discovery_id: DiscoveryId,
+    },
+    /// A device was made or changed by an operator: poll it as it is now written.
+    DeviceChanged {
+        /// Which.
+        device_id: DeviceId,
+    },
+    /// A device was deleted: stop polling it, drop its series.
+    DeviceDeleted {
+        /// Which.
+        device_id: DeviceId,
+    },
+    /// A credential was changed: devices that use it are asked with it from now on.
+    CredentialChanged {
+        /// Which.
+        credential_id: CredentialId,
+    },
+    /// Poll a device now rather than at its turn.
+    PollNow {
+        /// Which.
+        device_id: DeviceId,
+    },
+}
+
+/// Why a discovery was not begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiscoveryRefused {
+    /// One of the targets cannot be asked.
+    Target {
+        /// Its place in `targets`.
+        index: usize,
+        /// One sentence for the operator.
+        detail: String,
+    },
+    /// One of the allowed networks cannot be read.
+    AllowedNetwork {
+        /// Its place in `allowed_networks`.
+        index: usize,
+        /// One sentence for the operator.
+        detail: String,
+    },
+    /// One of the credentials does not exist or cannot be opened.
+    Credential {
+        /// Its place in `credential_ids`.
+        index: usize,
+        /// One sentence for the operator.
+        detail: String,
+    },
+    /// As many runs as are allowed are at work.
+    Busy {
+        /// One sentence for the operator.
+        detail: String,
+    },
+    /// The run could not be kept or begun for a reason of the server's.
+    Failed {
+        /// One sentence for the operator.
+        detail: String,
+    },
+}

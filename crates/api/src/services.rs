@@ -1,0 +1,108 @@
+//! What the API works with. `server` makes it and hands it to [`crate::router`]; handlers reach it
+//! only through [`crate::auth::Granted`].
+
+use crate::auth::Signer;
+use crate::command::Command;
+use model::event::Event;
+use model::{Clock, Timestamp};
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The registry that `/metrics` shows. Whoever measures something registers it before serving.
+pub type SharedRegistry = Arc<RwLock<Registry>>;
+
+/// All that the API works with.
+#[derive(Clone)]
+pub struct Services {
+    /// Where everything is kept.
+    // pub store: store::Store,
+    /// What happens, for the stream. Sent after what it tells is durable.
+    pub events: broadcast::Sender<Arc<Event>>,
+    /// What handlers ask of the server.
+    pub commands: mpsc::Sender<Command>,
+    /// The present time.
+    pub clock: Clock,
+    /// Whether the server can do its work, for `/readyz`.
+    pub readiness: watch::Receiver<Readiness>,
+    /// What the operator should know about this server, as that ICMP is not permitted.
+    pub notices: watch::Receiver<Arc<Vec<Notice>>>,
+    /// Where the API registers its own metrics, and what `/metrics` shows.
+    pub registry: SharedRegistry,
+    /// Signs and checks tokens.
+    pub signer: Arc<Signer>,
+    /// Settings.
+    pub options: Options,
+    /// Cancelled when the server stops: streams say goodbye and end.
+    pub stop: CancellationToken,
+    /// Every task of an open stream; the server waits for it after `stop`.
+    pub tasks: TaskTracker,
+}
+
+/// Settings of the API.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Version of the product, shown in `/api/v1/system`.
+    pub version: &'static str,
+    /// How long a token by `POST /auth/login` is good.
+    pub token_lifetime: Duration,
+    /// How long a cookie session is good without use.
+    pub session_idle: Duration,
+    /// How long a cookie session is good at most.
+    pub session_lifetime: Duration,
+    /// Whether the session cookie carries `Secure`. Off only for plain HTTP: on loopback, or where
+    /// the operator said so.
+    pub secure_cookie: bool,
+    /// Origins besides the request's own Host that pages may come from, as
+    /// `https://monitor.example.net` behind a proxy that rewrites Host.
+    pub allowed_origins: Vec<String>,
+    /// How long a request may take before it is answered with 503.
+    pub request_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            token_lifetime: Duration::from_mins(15),
+            session_idle: Duration::from_hours(12),
+            session_lifetime: Duration::from_hours(24 * 7),
+            secure_cookie: true,
+            allowed_origins: Vec::new(),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Whether the server can do its work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Readiness {
+    /// What keeps it from its work; ready where there is nothing.
+    pub blocking: Vec<Reason>,
+    /// What it does without; still ready.
+    pub degraded: Vec<Reason>,
+}
+
+/// One part of the server and what is the matter with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Reason {
+    /// The part: `store`, `poller`, `icmp`, ...
+    pub part: String,
+    /// One sentence for an operator.
+    pub detail: String,
+}
+
+/// Something about this server that an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Notice {
+    /// What it is about, for programs: `icmp_not_permitted`, `damage_set_aside`, ...
+    pub code: String,
+    /// One sentence for an operator.
+    pub message: String,
+    /// Since when.
+    pub since: Timestamp,
+}
