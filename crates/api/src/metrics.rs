@@ -10,7 +10,8 @@ use prometheus_client::registry::Registry;
 use std::time::Duration;
 
 /// Upper bounds of the latency histogram, in seconds: from a list in memory to a slow disk.
-const LATENCY_BUCKETS_SECS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+const LATENCY_BUCKETS_SECS: [f64; 10] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -125,9 +126,21 @@ impl SignInMetrics {
         let metrics = Self::default();
         for (name, help, counter) in [
             ("accepted", "Sign-ins that succeeded", &metrics.accepted),
-            ("refused", "Sign-ins with a wrong name or password", &metrics.refused),
-            ("limited", "Sign-ins turned away by the rate limit", &metrics.limited),
-            ("busy", "Sign-ins turned away because every hasher was at work", &metrics.busy),
+            (
+                "refused",
+                "Sign-ins with a wrong name or password",
+                &metrics.refused,
+            ),
+            (
+                "limited",
+                "Sign-ins turned away by the rate limit",
+                &metrics.limited,
+            ),
+            (
+                "busy",
+                "Sign-ins turned away because every hasher was at work",
+                &metrics.busy,
+            ),
         ] {
             registry.register(format!("foretell_sign_ins_{name}"), help, counter.clone());
         }

@@ -20,7 +20,7 @@ pub type SharedRegistry = Arc<RwLock<Registry>>;
 #[derive(Clone)]
 pub struct Services {
     /// Where everything is kept.
-    // pub store: store::Store,
+    // The store joins as soon as it has landed: `pub store: store::Store`.
     /// What happens, for the stream. Sent after what it tells is durable.
     pub events: broadcast::Sender<Arc<Event>>,
     /// What handlers ask of the server.

@@ -205,7 +205,10 @@ mod tests {
             .try_into()
             .unwrap();
         let signer = Signer::from_seed(&Zeroizing::new(seed));
-        assert_eq!(signer.jwk().x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!(
+            signer.jwk().x,
+            "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+        );
         assert_eq!(
             signer.jwk().kid,
             "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
