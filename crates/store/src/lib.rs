@@ -1,1 +1,4 @@
-//!
+//! What Foretell keeps.
+
+pub mod blocks;
+pub mod series;

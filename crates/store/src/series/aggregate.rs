@@ -1,0 +1,249 @@
+//! Samples summed up by buckets of time. Pure: no store, no clock.
+//!
+//! **Buckets** are aligned: each begins at a multiple of `step` since 1970-01-01T00:00:00Z and is
+//! half open, `[start, start + step)`. The answer has one entry for every bucket that meets
+//! `[from, to)`, in order, each with its start; a bucket without data is `None`: a gap is a gap and
+//! is never filled in. Only what lies in `[from, to)` counts, also in the first and last bucket.
+//!
+//! **Min, Max, Avg, Sum, Last** are over the samples whose time lies in the bucket. The average is
+//! of samples, unweighted.
+//!
+//! **Rate** is per second, for counters. Two samples next to each other give one increase, taken to
+//! be spread evenly between them. A bucket's rate is the sum of the increases that fall in it,
+//! divided by the seconds of it that are covered by such pairs; `None` where nothing is covered. So
+//! a step shorter than the poll interval still has a rate in each bucket, and a bucket covered in
+//! part is not made smaller by what is missing. A pair is no increase, and covers nothing, where
+//! the counter is lower than before (a wrap or a restart), where the device restarted between the
+//! two ([`Breaks::resets`]), or where they lie further apart than [`Breaks::gap_max`]. To cover the
+//! edges, give the points from `from - gap_max` to `to + gap_max`.
+
+use model::{Timestamp, Value};
+use std::time::Duration;
+
+/// The most buckets that are answered: a year by the hour, and more than any screen has pixels.
+pub const BUCKETS_MAX: usize = 20_000;
+
+/// How the samples of a bucket become one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Aggregation {
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// The mean of the samples.
+    Avg,
+    /// The sum of the samples.
+    Sum,
+    /// The latest.
+    Last,
+    /// Increase per second of a counter.
+    Rate,
+}
+
+/// Where two samples next to each other do not make an increase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Breaks {
+    /// When the device restarted, ascending; see [`resets`].
+    pub resets: Vec<Timestamp>,
+    /// The longest time between two samples that is still an increase: three polls. `None`: any.
+    pub gap_max: Option<Duration>,
+}
+
+impl Breaks {
+    /// The breaks of a device polled every `interval`, restarted at `resets` (ascending).
+    pub fn new(interval: Duration, resets: Vec<Timestamp>) -> Self {
+        Self {
+            resets,
+            gap_max: Some(interval * 3),
+        }
+    }
+
+    fn between(&self, earlier: Timestamp, later: Timestamp) -> bool {
+        let next = self.resets.partition_point(|reset| *reset <= earlier);
+        self.gap_max.is_some_and(|max| later.since(earlier) > max)
+            || self.resets.get(next).is_some_and(|reset| *reset <= later)
+    }
+}
+
+/// `sysUpTime` wraps after 2^32 hundredths of a second, 497 days. Source: RFC 3418, RFC 2578.
+const UPTIME_WRAP_SECS: f64 = 42_949_672.96;
+/// How far a wrap may lie from where it is expected: the jitter of a poll.
+const UPTIME_SLACK_SECS: f64 = 30.0;
+
+/// When the device restarted, as its samples of sysUpTime (seconds, ascending in time) tell:
+/// wherever it fell, but for its own wrap after 497 days.
+pub fn resets(uptime: &[(Timestamp, Value)]) -> Vec<Timestamp> {
+    let pairs = uptime.iter().zip(uptime.iter().skip(1));
+    pairs
+        .filter_map(|(&(earlier, before), &(later, after))| {
+            let (before, after) = (before.as_f64(), after.as_f64());
+            let wrapped = before + later.since(earlier).as_secs_f64() - UPTIME_WRAP_SECS;
+            if after >= before || (wrapped - after).abs() <= UPTIME_SLACK_SECS {
+                return None;
+            }
+            // The moment of restart, held between the two samples.
+            let ago = Duration::try_from_secs_f64(after).unwrap_or_default();
+            let first = earlier.plus(Duration::from_millis(1)).min(later);
+            Some(later.minus(ago).clamp(first, later))
+        })
+        .collect()
+}
+
+/// How many buckets `[from, to)` has. Callers refuse more than [`BUCKETS_MAX`].
+pub fn bucket_count(from: Timestamp, to: Timestamp, step: Duration) -> usize {
+    let step = step_ms(step);
+    if to <= from {
+        return 0;
+    }
+    let first = from.unix_ms().div_euclid(step);
+    let last = (to.unix_ms().saturating_sub(1)).div_euclid(step);
+    usize::try_from(last.saturating_sub(first).saturating_add(1)).unwrap_or(usize::MAX)
+}
+
+/// The points (ascending in time) by buckets of `step` over `[from, to)`, as the module describes.
+/// A step under a millisecond is one millisecond; no more than the first [`BUCKETS_MAX`] buckets
+/// are answered.
+pub fn aggregate(
+    points: &[(Timestamp, Value)],
+    from: Timestamp,
+    to: Timestamp,
+    step: Duration,
+    how: Aggregation,
+    breaks: &Breaks,
+) -> Vec<(Timestamp, Option<f64>)> {
+    let count = bucket_count(from, to, step).min(BUCKETS_MAX);
+    let step = step_ms(step);
+    let first = from.unix_ms().div_euclid(step).saturating_mul(step);
+    let grid = Grid {
+        first,
+        step,
+        from: from.unix_ms(),
+        to: to.unix_ms(),
+    };
+    let values = match how {
+        Aggregation::Rate => rates(points, &grid, count, breaks),
+        _ => folds(points, &grid, count, how),
+    };
+    (0i64..)
+        .zip(values)
+        .map(|(i, value)| (Timestamp::from_unix_ms(grid.start(i)), value))
+        .collect()
+}
+
+fn step_ms(step: Duration) -> i64 {
+    i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1)
+}
+
+/// The buckets, in milliseconds.
+struct Grid {
+    first: i64,
+    step: i64,
+    from: i64,
+    to: i64,
+}
+
+impl Grid {
+    fn start(&self, bucket: i64) -> i64 {
+        self.first.saturating_add(bucket.saturating_mul(self.step))
+    }
+    fn bucket(&self, at: i64) -> i64 {
+        at.saturating_sub(self.first).div_euclid(self.step)
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Fold {
+    count: u32,
+    sum: f64,
+    min: f64,
+    max: f64,
+    last: f64,
+}
+
+fn folds(
+    points: &[(Timestamp, Value)],
+    grid: &Grid,
+    count: usize,
+    how: Aggregation,
+) -> Vec<Option<f64>> {
+    let mut folds = vec![Fold::default(); count];
+    for (at, value) in points {
+        let (at, value) = (at.unix_ms(), value.as_f64());
+        if at < grid.from || at >= grid.to {
+            continue;
+        }
+        let Some(fold) = usize::try_from(grid.bucket(at))
+            .ok()
+            .and_then(|i| folds.get_mut(i))
+        else {
+            continue;
+        };
+        let seen = fold.count > 0;
+        fold.min = if seen { fold.min.min(value) } else { value };
+        fold.max = if seen { fold.max.max(value) } else { value };
+        fold.last = value;
+        fold.sum += value;
+        fold.count += 1;
+    }
+    folds
+        .iter()
+        .map(|fold| {
+            (fold.count > 0).then(|| match how {
+                Aggregation::Min => fold.min,
+                Aggregation::Max => fold.max,
+                Aggregation::Sum => fold.sum,
+                Aggregation::Avg => fold.sum / f64::from(fold.count),
+                Aggregation::Last | Aggregation::Rate => fold.last,
+            })
+        })
+        .collect()
+}
+
+fn rates(
+    points: &[(Timestamp, Value)],
+    grid: &Grid,
+    count: usize,
+    breaks: &Breaks,
+) -> Vec<Option<f64>> {
+    let mut sums = vec![(0.0f64, 0i64); count];
+    for (&(earlier, before), &(later, after)) in points.iter().zip(points.iter().skip(1)) {
+        let Some(increase) = increase(before, after) else {
+            continue;
+        };
+        if later <= earlier || breaks.between(earlier, later) {
+            continue;
+        }
+        let (start, end) = (earlier.unix_ms(), later.unix_ms());
+        let per_ms = increase / (end as f64 - start as f64);
+        let (start, end) = (start.max(grid.from), end.min(grid.to));
+        if start >= end {
+            continue;
+        }
+        for bucket in grid.bucket(start)..=grid.bucket(end.saturating_sub(1)) {
+            let Some(sum) = usize::try_from(bucket).ok().and_then(|i| sums.get_mut(i)) else {
+                break;
+            };
+            let (first, next) = (grid.start(bucket), grid.start(bucket + 1));
+            let covered = end.min(next).saturating_sub(start.max(first));
+            sum.0 += per_ms * covered as f64;
+            sum.1 = sum.1.saturating_add(covered);
+        }
+    }
+    sums.into_iter()
+        .map(|(sum, covered)| (covered > 0).then(|| sum * 1000.0 / covered as f64))
+        .collect()
+}
+
+/// How much a counter grew, exactly also above 2^53; `None` where it fell.
+fn increase(before: Value, after: Value) -> Option<f64> {
+    if let (Value::U64(before), Value::U64(after)) = (before, after) {
+        after.checked_sub(before).map(|by| by as f64)
+    } else {
+        let by = after.as_f64() - before.as_f64();
+        (by >= 0.0).then_some(by)
+    }
+}
+
+#[cfg(test)]
+#[path = "aggregate_tests.rs"]
+mod tests;

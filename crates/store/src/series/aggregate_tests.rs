@@ -1,0 +1,221 @@
+//! Aggregation: cases as text, and properties.
+#![allow(clippy::cast_sign_loss)]
+
+use super::*;
+use proptest::prelude::*;
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_unix_ms(secs * 1000)
+}
+
+/// `60:5 120:7.5` are samples at seconds 60 and 120; a value with a point is a gauge.
+fn points(text: &str) -> Vec<(Timestamp, Value)> {
+    text.split_whitespace()
+        .map(|point| {
+            let (secs, value) = point.split_once(':').unwrap();
+            let value = if value.contains('.') {
+                Value::F64(value.parse().unwrap())
+            } else {
+                Value::U64(value.parse().unwrap())
+            };
+            (at(secs.parse().unwrap()), value)
+        })
+        .collect()
+}
+
+fn how(text: &str) -> Aggregation {
+    match text {
+        "min" => Aggregation::Min,
+        "max" => Aggregation::Max,
+        "avg" => Aggregation::Avg,
+        "sum" => Aggregation::Sum,
+        "last" => Aggregation::Last,
+        "rate" => Aggregation::Rate,
+        other => panic!("{other}"),
+    }
+}
+
+/// `asked` is `how from..to/step`, in seconds; `expected` is `start=value` or `start=-`.
+fn check(samples: &str, resets: &[i64], asked: &str, expected: &str) {
+    let (function, range) = asked.split_once(' ').unwrap();
+    let (range, step) = range.split_once('/').unwrap();
+    let (from, to) = range.split_once("..").unwrap();
+    let breaks = Breaks::new(
+        Duration::from_mins(1),
+        resets.iter().map(|s| at(*s)).collect(),
+    );
+    let answer = aggregate(
+        &points(samples),
+        at(from.parse().unwrap()),
+        at(to.parse().unwrap()),
+        Duration::from_secs(step.parse().unwrap()),
+        how(function),
+        &breaks,
+    );
+    let told: Vec<String> = answer
+        .iter()
+        .map(|(start, value)| {
+            let value = value.map_or("-".to_owned(), |v| v.to_string());
+            format!("{}={value}", start.unix_ms() / 1000)
+        })
+        .collect();
+    assert_eq!(told.join(" "), expected, "{asked} of {samples}");
+}
+
+#[test]
+fn folds_by_bucket() {
+    let samples = "0:1 60:2 120:6 240:4";
+    check(samples, &[], "min 0..300/120", "0=1 120=6 240=4");
+    check(samples, &[], "max 0..300/120", "0=2 120=6 240=4");
+    check(samples, &[], "avg 0..300/120", "0=1.5 120=6 240=4");
+    check(samples, &[], "sum 0..300/120", "0=3 120=6 240=4");
+    check(samples, &[], "last 0..300/120", "0=2 120=6 240=4");
+    check("0:1.5 60:-2.5", &[], "min 0..120/120", "0=-2.5");
+}
+
+#[test]
+fn a_gap_is_a_gap() {
+    check(
+        "0:1 240:4",
+        &[],
+        "avg 0..300/60",
+        "0=1 60=- 120=- 180=- 240=4",
+    );
+    check("", &[], "last 0..120/60", "0=- 60=-");
+    check("0:1", &[], "last 60..60/60", "");
+    check("0:1", &[], "last 90..30/60", "");
+}
+
+#[test]
+fn buckets_are_aligned_and_the_range_is_half_open() {
+    check("30:1 59:2 60:3 120:9", &[], "sum 50..120/60", "0=2 60=3");
+    check("-90:7", &[], "last -100..0/60", "-120=7 -60=-");
+}
+
+#[test]
+fn rate_of_a_counter() {
+    check("0:0 60:600 120:1200", &[], "rate 0..120/60", "0=10 60=10");
+    // Shorter than a poll: the increase is spread evenly.
+    check("0:0 60:600", &[], "rate 0..60/20", "0=10 20=10 40=10");
+    // A poll across two buckets is shared by overlap.
+    check(
+        "30:0 90:600 150:600",
+        &[],
+        "rate 0..180/60",
+        "0=10 60=5 120=0",
+    );
+    // What lies outside the range helps at its edges and does not count in itself.
+    check("-30:0 30:600", &[], "rate 0..60/60", "0=10");
+}
+
+#[test]
+fn rate_breaks() {
+    // Lower than before: a wrap or a restart.
+    check(
+        "0:900 60:1500 120:5 180:65",
+        &[],
+        "rate 0..180/60",
+        "0=10 60=- 120=1",
+    );
+    // Restarted, though the counter is higher than before.
+    check("0:0 60:600 120:1200", &[90], "rate 0..120/60", "0=10 60=-");
+    // A restart exactly at a sample belongs to the time before it.
+    check("0:0 60:600 120:1200", &[60], "rate 0..120/60", "0=- 60=10");
+    // Three polls are an increase, more are a gap.
+    check("0:0 180:1800", &[], "rate 0..180/180", "0=10");
+    check("0:0 181:1810", &[], "rate 0..180/180", "0=-");
+    // In part covered: not made smaller by what is missing.
+    check("0:0 60:600 600:0", &[], "rate 0..120/120", "0=10");
+}
+
+#[test]
+fn counters_are_exact_above_two_to_the_53() {
+    check(
+        "0:18446744073709550000 10:18446744073709550010",
+        &[],
+        "rate 0..10/10",
+        "0=1",
+    );
+}
+
+#[test]
+fn restarts_are_read_from_uptime() {
+    let found = |text| -> Vec<i64> {
+        resets(&points(text))
+            .iter()
+            .map(|t| t.unix_ms() / 1000)
+            .collect()
+    };
+    assert_eq!(found("0:1000.0 60:1060.0 120:20.0 180:80.0"), [100]);
+    // It restarted just before it answered, or its clock is slow: held between the samples.
+    assert_eq!(found("0:1000.0 60:500.0"), [0]);
+    // The 497 day wrap of TimeTicks is no restart.
+    assert!(found("0:42949650.0 60:37.0").is_empty());
+    assert!(found("").is_empty());
+}
+
+#[test]
+fn absurd_ranges_are_bounded() {
+    let far = Timestamp::from_unix_ms(i64::MAX);
+    let near = Timestamp::from_unix_ms(i64::MIN);
+    for how in [Aggregation::Rate, Aggregation::Avg] {
+        let samples = [(near, Value::U64(1)), (far, Value::U64(2))];
+        let answer = aggregate(&samples, near, far, Duration::ZERO, how, &Breaks::default());
+        assert_eq!(answer.len(), BUCKETS_MAX);
+    }
+}
+
+proptest! {
+    #[test]
+    fn rates_add_up_to_the_increase(
+        steps in prop::collection::vec((1i64..180, 0u64..1_000_000), 1..50),
+        step in 1u64..1000,
+        offset in -500i64..500,
+    ) {
+        let (mut secs, mut total) = (offset, 0);
+        let mut samples = vec![(at(secs), Value::U64(0))];
+        for (gap, by) in steps {
+            secs += gap;
+            total += by;
+            samples.push((at(secs), Value::U64(total)));
+        }
+        let breaks = Breaks::new(Duration::from_mins(1), vec![]);
+        let step = Duration::from_secs(step);
+        let answer = aggregate(&samples, at(offset), at(secs), step, Aggregation::Rate, &breaks);
+        prop_assert_eq!(answer.len(), bucket_count(at(offset), at(secs), step));
+        let sum: f64 = answer
+            .iter()
+            .map(|(start, rate)| {
+                let covered = start.plus(step).min(at(secs)).since((*start).max(at(offset)));
+                rate.unwrap() * covered.as_secs_f64()
+            })
+            .sum();
+        prop_assert!((sum - total as f64).abs() <= 1e-6 * (1.0 + total as f64));
+    }
+
+    #[test]
+    fn folds_agree_with_a_plain_reading(
+        secs in prop::collection::btree_set(0i64..2000, 0..60),
+        from in 0i64..1000, long in 0i64..1000, step in 1i64..400,
+    ) {
+        let samples: Vec<_> = secs.iter().map(|s| (at(*s), Value::U64(*s as u64 % 17))).collect();
+        for how in [Aggregation::Min, Aggregation::Max, Aggregation::Sum, Aggregation::Last] {
+            let answer = aggregate(&samples, at(from), at(from + long),
+                Duration::from_secs(step as u64), how, &Breaks::default());
+            for (start, value) in answer {
+                let start = start.unix_ms() / 1000;
+                prop_assert_eq!(start.rem_euclid(step), 0);
+                let inside = || secs.iter()
+                    .filter(|s| **s >= start.max(from) && **s < (start + step).min(from + long))
+                    .map(|s| (s % 17) as f64);
+                let expected = match how {
+                    Aggregation::Min => inside().reduce(f64::min),
+                    Aggregation::Max => inside().reduce(f64::max),
+                    Aggregation::Sum => inside().reduce(|a, b| a + b),
+                    _ => inside().next_back(),
+                };
+                prop_assert_eq!(value, expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What can go wrong with series and samples.
+
+use crate::blocks::BlocksError;
+use model::{DeviceId, SeriesId, Timestamp};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Opening the series store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenSeriesError {
+    /// A folder or file could not be made or read.
+    #[error("{operation} {path} failed")]
+    File {
+        /// What was tried: `create`, `read`, `list`.
+        operation: &'static str,
+        /// Of which path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The registry of series could not be opened.
+    #[error("the registry of series {path} could not be opened")]
+    Registry {
+        /// The registry's file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The blocks could not be opened.
+    #[error("the blocks could not be opened")]
+    Blocks(#[from] BlocksError),
+}
+
+/// Registering, reading or deleting series failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SeriesError {
+    /// A device has too many series. None of those asked for was registered.
+    #[error("device {device_id} would have {asked} series; at most {max} are kept")]
+    TooManySeries {
+        /// Whose.
+        device_id: DeviceId,
+        /// How many it would have had.
+        asked: usize,
+        /// [`SERIES_PER_DEVICE_MAX`](super::SERIES_PER_DEVICE_MAX).
+        max: usize,
+    },
+    /// No series has this id.
+    #[error("no series {id}")]
+    NotFound {
+        /// The id.
+        id: SeriesId,
+    },
+    /// The registry could not be written.
+    #[error("{operation} in the registry of series failed")]
+    Registry {
+        /// What was tried.
+        operation: &'static str,
+        /// Why; shared by all that waited for the same commit.
+        #[source]
+        source: Arc<rusqlite::Error>,
+    },
+    /// Blocks could not be read or written.
+    #[error("the blocks failed")]
+    Blocks(#[from] BlocksError),
+    /// The log could not begin a new segment.
+    #[error("the log failed")]
+    Log(#[source] Arc<io::Error>),
+    /// The store has been closed.
+    #[error("the series store is closed")]
+    Closed,
+}
+
+/// Samples were not taken. They are not kept, and no reader has seen them.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The log could not be written or synced, as when the disk is full. The next batch tries anew.
+    #[error("the log could not be {operation}")]
+    Log {
+        /// `opened`, `written` or `synced`.
+        operation: &'static str,
+        /// Why; shared by all that waited for the same sync.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The batch is for a time too far from the present: a clock has jumped.
+    #[error("samples of {device_id} are for {at}, but it is {now}")]
+    OutOfTime {
+        /// Whose samples.
+        device_id: DeviceId,
+        /// The samples' time.
+        at: Timestamp,
+        /// The present time.
+        now: Timestamp,
+    },
+    /// More samples than a device has series.
+    #[error("{values} samples at once of {device_id}; at most {max} are taken")]
+    TooManyValues {
+        /// Whose samples.
+        device_id: DeviceId,
+        /// How many.
+        values: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// More polls of a device in half an hour than are kept.
+    #[error("{device_id} has more than {max} polls in the half-hour of {at}")]
+    TooManyRows {
+        /// Whose samples.
+        device_id: DeviceId,
+        /// The samples' time.
+        at: Timestamp,
+        /// The bound.
+        max: usize,
+    },
+    /// The device has been deleted, or a column was never given out by `resolve`.
+    #[error("{device_id} has no series in column {column}")]
+    UnknownColumn {
+        /// Whose samples.
+        device_id: DeviceId,
+        /// The column.
+        column: u32,
+    },
+    /// The store has been closed.
+    #[error("the series store is closed")]
+    Closed,
+}

@@ -1,0 +1,104 @@
+//! Counters of the series store, for `/metrics`.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the series store has done since it was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeriesStats {
+    /// Series registered.
+    pub series: u64,
+    /// Samples given to `append`.
+    pub samples_appended: u64,
+    /// Samples synced, and so acknowledged and readable.
+    pub samples_synced: u64,
+    /// Samples that were refused with an error.
+    pub samples_refused: u64,
+    /// Octets written to the log.
+    pub log_bytes: u64,
+    /// Syncs of the log.
+    pub log_syncs: u64,
+    /// Microseconds spent in those syncs.
+    pub log_sync_micros: u64,
+    /// Segments of the log that exist.
+    pub log_segments: u64,
+    /// Half-hour blocks written, and their octets.
+    pub blocks_sealed: u64,
+    /// Octets of the half-hour blocks written.
+    pub block_bytes_sealed: u64,
+    /// Two-hour blocks written.
+    pub blocks_merged: u64,
+    /// Rows in the head, over all devices.
+    pub head_rows: u64,
+    /// Values in the head.
+    pub head_values: u64,
+    /// Batches waiting for the log.
+    pub queue_depth: u64,
+    /// The most that ever waited.
+    pub queue_high_water: u64,
+    /// The most that may wait.
+    pub queue_max: u64,
+    /// What was found wrong, by kind: `damaged_frame`, `torn_bytes`, `damaged_block`,
+    /// `not_finite`, `late`, `orphaned`, `series_bound`, `rows_bound`, `out_of_time`, ...
+    pub defects: BTreeMap<&'static str, u64>,
+}
+
+/// The live counters behind [`SeriesStats`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) samples_appended: AtomicU64,
+    pub(crate) samples_synced: AtomicU64,
+    pub(crate) samples_refused: AtomicU64,
+    pub(crate) log_bytes: AtomicU64,
+    pub(crate) log_syncs: AtomicU64,
+    pub(crate) log_sync_micros: AtomicU64,
+    pub(crate) log_segments: AtomicU64,
+    pub(crate) blocks_sealed: AtomicU64,
+    pub(crate) block_bytes_sealed: AtomicU64,
+    pub(crate) blocks_merged: AtomicU64,
+    pub(crate) queue_high_water: AtomicU64,
+    defects: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Counters {
+    /// Counts `n` defects of a kind.
+    pub(crate) fn defect(&self, kind: &'static str, n: u64) {
+        if n > 0 {
+            let mut defects = self
+                .defects
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            *defects.entry(kind).or_default() += n;
+        }
+    }
+
+    /// The counters as they stand; what is not counted here is left at zero.
+    pub(crate) fn snapshot(&self) -> SeriesStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        SeriesStats {
+            samples_appended: get(&self.samples_appended),
+            samples_synced: get(&self.samples_synced),
+            samples_refused: get(&self.samples_refused),
+            log_bytes: get(&self.log_bytes),
+            log_syncs: get(&self.log_syncs),
+            log_sync_micros: get(&self.log_sync_micros),
+            log_segments: get(&self.log_segments),
+            blocks_sealed: get(&self.blocks_sealed),
+            block_bytes_sealed: get(&self.block_bytes_sealed),
+            blocks_merged: get(&self.blocks_merged),
+            queue_high_water: get(&self.queue_high_water),
+            defects: self
+                .defects
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .clone(),
+            ..SeriesStats::default()
+        }
+    }
+}
+
+/// Adds to a counter.
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
