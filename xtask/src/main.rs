@@ -1,1 +1,123 @@
-fn main() {}
+//! The tasks of the project, as `cargo xtask TASK`. One file a task; this one only reads the
+//! command line. Begin with [`test`], which uses most of the others.
+#![allow(clippy::print_stdout)] // What a task prints is its product.
+#![allow(clippy::indexing_slicing)] // Of JSON only: indexing it gives null where there is nothing.
+
+mod bench;
+mod check;
+mod codegen;
+mod corpus;
+mod demo;
+mod fuzz;
+mod install;
+mod lab;
+mod layers;
+mod programs;
+mod tally;
+mod test;
+mod web;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tally::Tally;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The tasks of the project.")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the page (where Node is there), then the workspace.
+    Build {
+        /// Optimised.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Build, then serve with data in target/demo and print the address and the sign-in.
+    Demo(demo::Options),
+    /// Everything that must hold before a change lands.
+    Test {
+        /// Formatting, lints and unit tests only.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Formatting, lints, dependency table, file sizes, generated files, licences and bans.
+    Check,
+    /// Measure one thing and add the figures to bench/history.jsonl.
+    Bench {
+        /// Which; none lists them.
+        name: Option<String>,
+    },
+    /// The tests over real agents in network namespaces. Needs root.
+    Lab {
+        /// Only tests whose name holds this.
+        filter: Option<String>,
+    },
+    /// Replay the saved corpus, then fuzz each parser.
+    Fuzz {
+        /// Only this parser.
+        target: Option<String>,
+        /// Seconds for each parser.
+        #[arg(long, default_value_t = fuzz::SHORT_SECS)]
+        seconds: u32,
+        /// Keep what was found: add new inputs to the saved corpus, minimised.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Score probes of the recorded devices in ../shared/corpus.
+    Corpus,
+    /// Rewrite the generated files.
+    Codegen {
+        /// Change nothing; fail where a file is stale.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<ExitCode> {
+    let mut tally = Tally::new();
+    match task {
+        Task::Build { release } => {
+            tally.step("page", web::build);
+            tally.step("workspace", || workspace::build(release));
+        }
+        Task::Demo(options) => return demo::run(&options),
+        Task::Test { quick: true } => test::quick(&mut tally),
+        Task::Test { quick: false } => test::full(&mut tally),
+        Task::Check => check::all(&mut tally),
+        Task::Bench { name } => return bench::run(name.as_deref()),
+        Task::Lab { filter } => {
+            tally.step("page", web::build);
+            tally.step("workspace", workspace::build_all_targets);
+            tally.step("lab", || lab::run(filter.as_deref()));
+        }
+        Task::Fuzz {
+            target,
+            seconds,
+            keep,
+        } => tally.step("fuzz", || fuzz::run(target.as_deref(), seconds, keep)),
+        Task::Corpus => {
+            tally.step("workspace", workspace::build_all_targets);
+            tally.step("corpus", corpus::run);
+        }
+        Task::Codegen { check: stale_only } => {
+            tally.step("workspace", workspace::build_all_targets);
+            tally.step("codegen", || codegen::run(stale_only));
+        }
+    }
+    Ok(tally.finish())
+}

@@ -1,0 +1,146 @@
+//! What must hold of the text: formatting, lints, layers, sizes, generated files, licences.
+
+use crate::programs::{cargo, is_there, output, root, run, target_dir};
+use crate::tally::{Outcome, Tally};
+use crate::{codegen, layers, workspace};
+use anyhow::{Context as _, bail};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A file longer than this holds more than one idea.
+const FILE_LINES_MAX: usize = 700;
+
+/// Endings of the files that people write.
+const SOURCES: &[&str] = &["rs", "ts", "svelte", "mjs", "css", "py", "sh"];
+
+/// All of them.
+pub(crate) fn all(tally: &mut Tally) {
+    quick(tally);
+    tally.step("build", workspace::build_all_targets);
+    tally.step("generated files", || codegen::run(true));
+    tally.step("licences and bans", licences);
+}
+
+/// Those that take seconds.
+pub(crate) fn quick(tally: &mut Tally) {
+    tally.step("fmt", || {
+        run(&mut cargo(&["fmt", "--all", "--check"])).map(|()| Outcome::Passed)
+    });
+    tally.step("layers", layers::check);
+    tally.step("file sizes", file_sizes);
+    tally.step("unsafe forbidden", unsafe_forbidden);
+    tally.step("clippy", || {
+        run(&mut cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny=warnings",
+        ]))
+        .map(|()| Outcome::Passed)
+    });
+}
+
+fn file_sizes() -> anyhow::Result<Outcome> {
+    let mut long = Vec::new();
+    for path in tracked()? {
+        let source = path
+            .extension()
+            .is_some_and(|e| SOURCES.iter().any(|s| e == *s));
+        let generated = path
+            .components()
+            .any(|part| part.as_os_str() == "generated");
+        if !source || generated {
+            continue;
+        }
+        // A tracked file may have been removed and not yet committed.
+        let Ok(text) = std::fs::read_to_string(root().join(&path)) else {
+            continue;
+        };
+        let lines = text.lines().count();
+        if lines > FILE_LINES_MAX {
+            long.push(format!("{} has {lines} lines", path.display()));
+        }
+    }
+    if !long.is_empty() {
+        bail!("over {FILE_LINES_MAX}: {}", long.join(", "));
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The compiler refuses `unsafe` in every crate that takes the workspace's lints: so all must.
+fn unsafe_forbidden() -> anyhow::Result<Outcome> {
+    let manifest = |path: PathBuf| -> anyhow::Result<toml::Table> {
+        let text = std::fs::read_to_string(root().join(&path));
+        let text = text.with_context(|| path.display().to_string())?;
+        Ok(toml::from_str(&text)?)
+    };
+    let root_manifest = manifest("Cargo.toml".into())?;
+    let workspace = root_manifest.get("workspace").context("no workspace")?;
+    let lints = workspace.get("lints").and_then(|l| l.get("rust"));
+    let unsafe_code = lints.and_then(|l| l.get("unsafe_code"));
+    if unsafe_code.and_then(toml::Value::as_str) != Some("forbid") {
+        bail!("Cargo.toml does not say unsafe_code = \"forbid\"");
+    }
+    let members = workspace.get("members").and_then(toml::Value::as_array);
+    for member in members.context("no members")? {
+        let name = member.as_str().context("a member is not a string")?;
+        let crate_manifest = manifest(PathBuf::from(name).join("Cargo.toml"))?;
+        let inherited = crate_manifest.get("lints").and_then(|l| l.get("workspace"));
+        if inherited.and_then(toml::Value::as_bool) != Some(true) {
+            bail!("{name} does not take the lints of the workspace");
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+/// cargo-deny, without its advisories: their database needs the network.
+fn licences() -> anyhow::Result<Outcome> {
+    let deny = cargo_deny()?;
+    run(Command::new(deny)
+        .args(["check", "--hide-inclusion-graph"])
+        .args(["bans", "licenses", "sources"])
+        .current_dir(root()))?;
+    Ok(Outcome::Passed)
+}
+
+/// cargo-deny of the machine, else ours: built once, unoptimised, which takes a quarter of the
+/// time and is quick enough.
+fn cargo_deny() -> anyhow::Result<PathBuf> {
+    if is_there("cargo-deny") {
+        return Ok("cargo-deny".into());
+    }
+    let tools = target_dir().join("tools");
+    let program = tools.join("bin/cargo-deny");
+    if !program.is_file() {
+        eprintln!("    building cargo-deny (once)");
+        run(
+            cargo(&["install", "cargo-deny", "--locked", "--debug", "--quiet"])
+                .arg("--root")
+                .arg(&tools)
+                .env("CARGO_TARGET_DIR", tools.join("build"))
+                .env("CARGO_PROFILE_DEV_DEBUG", "false"),
+        )?;
+        // Half a gigabyte of objects that nothing needs again.
+        std::fs::remove_dir_all(tools.join("build"))?;
+    }
+    Ok(program)
+}
+
+/// Files that git knows.
+fn tracked() -> anyhow::Result<Vec<PathBuf>> {
+    let mut git = Command::new("git");
+    git.args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]);
+    let names = output(git.current_dir(root()))?;
+    Ok(names
+        .split('\0')
+        .filter(|n| !n.is_empty())
+        .map(Into::into)
+        .collect())
+}

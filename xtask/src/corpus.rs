@@ -1,0 +1,87 @@
+//! Probing every recorded device of the corpus beside the checkout, and scoring what was read.
+
+use crate::install::python_can_make_venvs;
+use crate::programs::{output, root, run as run_program, target_dir};
+use crate::tally::Outcome;
+use crate::workspace;
+use anyhow::{Context as _, bail};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The mean over categories that must be reached, in per cent. A plain reading scores 60.3.
+const MEAN_MIN_PERCENT: f64 = 64.0;
+/// Probes at once: the simulator answers on one thread, so more would only wait.
+const JOBS: &str = "4";
+
+/// Fails where a device goes unanswered or the score is too low.
+pub(crate) fn run() -> anyhow::Result<Outcome> {
+    let corpus = root().join("../shared/corpus");
+    if !corpus.join("run.py").is_file() {
+        return Ok(Outcome::Skipped(
+            "there is no ../shared/corpus beside the checkout".to_owned(),
+        ));
+    }
+    if !python_can_make_venvs() {
+        return Ok(Outcome::Skipped("python3 cannot make a venv".to_owned()));
+    }
+    let simulator = simulator()?;
+    let facts = target_dir().join("corpus");
+    run_program(
+        Command::new("python3")
+            .arg(corpus.join("run.py"))
+            .arg(corpus.join("devices"))
+            .arg(&facts)
+            .args(["--jobs", JOBS, "--"])
+            .arg(workspace::foretell())
+            .args(["probe", "{address}:{port}"])
+            .args(["--community", "{community}", "--json"])
+            .env("SNMPSIM", simulator),
+    )?;
+    let scores = output(
+        Command::new("python3")
+            .arg(corpus.join("score.py"))
+            .arg(corpus.join("devices"))
+            .arg(&facts)
+            .args(["--worst", "10"]),
+    )?;
+    print!("{scores}");
+    let mean = mean_of(&scores).context("score.py did not end with a mean over categories")?;
+    if mean < MEAN_MIN_PERCENT {
+        bail!("mean over categories {mean} %, below {MEAN_MIN_PERCENT} %");
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The last number of `..., mean over categories 66.10 %`.
+fn mean_of(scores: &str) -> Option<f64> {
+    let (_, mean) = scores.trim_end().rsplit_once("mean over categories ")?;
+    mean.trim_end_matches('%').trim().parse().ok()
+}
+
+/// snmpsim in a venv under the target folder, made once.
+fn simulator() -> anyhow::Result<PathBuf> {
+    let venv = target_dir().join("tools/snmpsim");
+    let program = venv.join("bin/snmpsim-command-responder");
+    if !program.is_file() {
+        run_program(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        run_program(
+            Command::new(venv.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(["snmpsim==1.2.2", "pysmi"]),
+        )?;
+    }
+    Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_is_read_from_the_last_line() {
+        let line = "devices 379, unanswered 0, mean over devices 80.00 %, \
+                    mean over categories 64.25 %\n";
+        assert_eq!(mean_of(line), Some(64.25));
+        assert_eq!(mean_of("nothing"), None);
+    }
+}

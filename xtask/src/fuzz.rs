@@ -1,0 +1,117 @@
+//! Fuzzing every parser of bytes and text, on the stable compiler.
+//!
+//! libFuzzer comes with the crate libfuzzer-sys; the instrumentation it wants is a pass of LLVM
+//! that stable rustc can be asked for. All parsers are in one program (see fuzz/), so that their
+//! dependencies are instrumented and linked once; FUZZ_TARGET picks one.
+
+use crate::install::lacking;
+use crate::programs::{cargo, output, root, run as run_program, target_dir};
+use crate::tally::{Outcome, Tests};
+use anyhow::{Context as _, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Seconds for each parser in `cargo xtask test`.
+pub(crate) const SHORT_SECS: u32 = 4;
+/// The longest input tried, in bytes: beyond the largest UDP datagram nothing new comes.
+const INPUT_LEN_MAX: &str = "-max_len=65536";
+/// Memory that one input may make a parser use, in MiB. Far above any honest need.
+const MEMORY_MIB_MAX: &str = "-rss_limit_mb=1024";
+/// Seconds that one input may take.
+const INPUT_SECS_MAX: &str = "-timeout=10";
+
+/// What asks rustc for the coverage that libFuzzer is steered by.
+const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
+    -Ccodegen-units=1 --cfg=fuzzing";
+
+/// Replays the saved inputs of each parser, then looks for new ones.
+pub(crate) fn run(only: Option<&str>, seconds: u32, keep: bool) -> anyhow::Result<Outcome> {
+    if let Some(what) = lacking("fuzz") {
+        return Ok(Outcome::Skipped(what));
+    }
+    let program = build()?;
+    let names = output(Command::new(&program).env("FUZZ_TARGET", "list"))?;
+    let names: Vec<&str> = names
+        .lines()
+        .filter(|name| only.is_none_or(|only| only == *name))
+        .collect();
+    if names.is_empty() {
+        bail!("no such parser; see fuzz/src");
+    }
+    let mut tests = Tests::default();
+    for name in names {
+        match one(&program, name, seconds, keep) {
+            Ok(told) => {
+                eprintln!("    {name}: {told}");
+                tests.passed += 1;
+            }
+            Err(error) => {
+                eprintln!("FAILED {name}: {error:#}");
+                tests.failed += 1;
+            }
+        }
+    }
+    Ok(Outcome::Tests(tests))
+}
+
+fn build() -> anyhow::Result<PathBuf> {
+    let host = host()?;
+    let to = target_dir().join("fuzz");
+    run_program(
+        cargo(&["build", "--locked", "--target", &host])
+            .current_dir(root().join("fuzz"))
+            .env("CARGO_TARGET_DIR", &to)
+            .env("RUSTFLAGS", FLAGS),
+    )?;
+    Ok(to.join(host).join("debug/foretell-fuzz"))
+}
+
+/// Naming the target keeps the flags away from build scripts, which could not be linked with them.
+fn host() -> anyhow::Result<String> {
+    let told = output(Command::new("rustc").arg("-vV"))?;
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc -vV names no host")?.to_owned())
+}
+
+fn one(program: &Path, name: &str, seconds: u32, keep: bool) -> anyhow::Result<String> {
+    let saved = root().join("fuzz/corpus").join(name);
+    let found = target_dir().join("fuzz/found").join(name);
+    std::fs::create_dir_all(&saved)?;
+    std::fs::create_dir_all(&found)?;
+    let fuzzer = |arguments: &[&str], folders: &[&Path]| {
+        let mut command = Command::new(program);
+        command
+            .env("FUZZ_TARGET", name)
+            .args(arguments)
+            .args([INPUT_LEN_MAX, MEMORY_MIB_MAX, INPUT_SECS_MAX])
+            .args(folders)
+            .current_dir(&found);
+        command
+    };
+    told(&mut fuzzer(&["-runs=0"], &[&saved])).context("replay of the saved inputs")?;
+    let time = format!("-max_total_time={seconds}");
+    let log = told(&mut fuzzer(
+        &[&time, "-print_final_stats=1"],
+        &[&found, &saved],
+    ))?;
+    if keep {
+        told(&mut fuzzer(&["-merge=1"], &[&saved, &found])).context("merge")?;
+    }
+    let runs = log
+        .lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units: "));
+    Ok(format!("{} inputs", runs.unwrap_or("no").trim()))
+}
+
+/// Runs it to the end; libFuzzer tells everything on standard error.
+fn told(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.stdin(Stdio::null()).output()?;
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() {
+        eprintln!("{log}");
+        bail!("{}; the input is shown above", output.status);
+    }
+    Ok(log)
+}

@@ -1,0 +1,97 @@
+//! What the tests need besides Rust, and getting it from apt where that may be done.
+
+use crate::programs::{is_root, is_there, run};
+use crate::tally::Outcome;
+use anyhow::bail;
+use std::process::Command;
+
+/// A program that tests run.
+struct Need {
+    program: &'static str,
+    /// Debian's package of it; none where Debian's is too old to be of use.
+    package: Option<&'static str>,
+    /// What cannot be tested without it.
+    used_by: &'static str,
+}
+
+const fn need(program: &'static str, package: Option<&'static str>, used_by: &'static str) -> Need {
+    Need {
+        program,
+        package,
+        used_by,
+    }
+}
+
+/// The one list.
+const NEEDS: &[Need] = &[
+    need("snmpd", Some("snmpd"), "lab"),
+    need("snmpget", Some("snmp"), "lab"),
+    need("lldpd", Some("lldpd"), "lab"),
+    need("ip", Some("iproute2"), "lab"),
+    need("ping", Some("iputils-ping"), "lab"),
+    need("setpriv", Some("util-linux"), "lab"),
+    need("chromium", Some("chromium"), "browser tests"),
+    need("g++", Some("g++"), "fuzz"),
+    need("python3", Some("python3"), "corpus"),
+    need("node", None, "page (Node 20.19 or newer, from nodejs.org)"),
+    need("npm", None, "page (comes with Node)"),
+];
+
+/// Installs what is missing, as root where there is apt-get; says what is missing otherwise.
+/// Tests that lack something are skipped aloud by their own steps.
+pub(crate) fn ensure() -> anyhow::Result<Outcome> {
+    let mut packages: Vec<&str> = missing().filter_map(|need| need.package).collect();
+    if is_there("python3") && !python_can_make_venvs() {
+        packages.push("python3-venv");
+    }
+    if packages.is_empty() {
+        return Ok(tell());
+    }
+    if !(is_root() && is_there("apt-get")) {
+        bail!(
+            "missing, and not to be installed without root and apt-get: {}",
+            packages.join(" ")
+        );
+    }
+    eprintln!("    installing {}", packages.join(" "));
+    run(apt().arg("update"))?;
+    run(apt()
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(&packages))?;
+    Ok(tell())
+}
+
+/// Which programs that `user` needs are missing; none missing is `None`.
+pub(crate) fn lacking(user: &str) -> Option<String> {
+    let names: Vec<&str> = missing()
+        .filter(|need| need.used_by.starts_with(user))
+        .map(|need| need.program)
+        .collect();
+    (!names.is_empty()).then(|| format!("missing {}", names.join(", ")))
+}
+
+pub(crate) fn python_can_make_venvs() -> bool {
+    Command::new("python3")
+        .args(["-c", "import venv, ensurepip"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+fn missing() -> impl Iterator<Item = &'static Need> {
+    NEEDS.iter().filter(|need| !is_there(need.program))
+}
+
+fn tell() -> Outcome {
+    for need in missing() {
+        eprintln!("    missing {}: no {}", need.program, need.used_by);
+    }
+    Outcome::Passed
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .arg("--quiet")
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}

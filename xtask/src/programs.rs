@@ -1,0 +1,160 @@
+//! Running other programs: where things are, how a failure is told, counting tests as they print.
+
+use crate::tally::Tests;
+use anyhow::{Context as _, bail};
+use std::env;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The root of the checkout.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the root of the checkout")
+}
+
+/// Where cargo builds to.
+pub(crate) fn target_dir() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
+/// Cargo, in the root of the checkout.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What cargo told this process of its own package is not for the builds it starts.
+    for (name, _) in env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Whether a program of that name can be run.
+pub(crate) fn is_there(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .any(|dir| dir.join(name).is_file())
+}
+
+/// Whether this process is root.
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Runs to the end with nothing on standard input; anything but success is an error that shows
+/// the command.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("could not start {}", shown(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs to the end and gives its standard output; the rest as [`run`].
+pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("could not start {}", shown(command)))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", shown(command), output.status);
+    }
+    String::from_utf8(output.stdout).context("its output is not UTF-8")
+}
+
+/// Runs a test program, passing its output on and counting the tests it tells of. A failure that
+/// no test accounts for (a crash, a build error) is an error.
+pub(crate) fn count_tests(command: &mut Command) -> anyhow::Result<Tests> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("could not start {}", shown(command)))?;
+    let mut tests = Tests::default();
+    let stdout = child.stdout.take().context("its output is not piped")?;
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        println!("{line}");
+        if let Some(more) = counted(&line) {
+            tests.passed += more.passed;
+            tests.failed += more.failed;
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() && tests.failed == 0 {
+        bail!("{} ended with {status}", shown(command));
+    }
+    Ok(tests)
+}
+
+/// The counts in a line of libtest (`test result: ok. 3 passed; 0 failed; ...`) or of vitest
+/// (`Tests  1 failed | 3 passed (4)`).
+fn counted(line: &str) -> Option<Tests> {
+    let line = line.trim();
+    let rest = line
+        .strip_prefix("test result: ")
+        .or_else(|| line.strip_prefix("Tests  "))?;
+    let words: Vec<&str> = rest
+        .split(|c: char| c.is_whitespace() || ";.|".contains(c))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let before = |name: &str| {
+        words
+            .windows(2)
+            .find_map(|pair| match pair {
+                [number, word] if *word == name => number.parse().ok(),
+                _ => None,
+            })
+            .unwrap_or(0)
+    };
+    Some(Tests {
+        passed: before("passed"),
+        failed: before("failed"),
+    })
+}
+
+fn shown(command: &Command) -> String {
+    let mut text = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        text.push(' ');
+        text.push_str(&argument.to_string_lossy());
+    }
+    format!("`{text}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: Option<(u64, u64)>) {
+        let found = counted(line).map(|tests| (tests.passed, tests.failed));
+        assert_eq!(found, expected, "{line}");
+    }
+
+    #[test]
+    fn counts_of_both_test_programs_are_read() {
+        check(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out",
+            Some((12, 0)),
+        );
+        check(
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored",
+            Some((3, 2)),
+        );
+        check("      Tests  31 passed (31)", Some((31, 0)));
+        check("      Tests  1 failed | 30 passed (31)", Some((30, 1)));
+        check("test lost ... ok", None);
+    }
+}

@@ -1,0 +1,82 @@
+//! The page: its build and its tests, by npm.
+
+use crate::install::lacking;
+use crate::programs::{count_tests, root, run};
+use crate::tally::Outcome;
+use std::process::Command;
+
+/// Installs the packages and builds into web/dist. Without Node the binary embeds a page that
+/// says what to run, so that is no failure.
+pub(crate) fn build() -> anyhow::Result<Outcome> {
+    if let Some(outcome) = unavailable() {
+        return Ok(outcome);
+    }
+    install_packages()?;
+    run(npm().args(["run", "build"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// Types of the page's sources.
+pub(crate) fn check_types() -> anyhow::Result<Outcome> {
+    if let Some(outcome) = unavailable() {
+        return Ok(outcome);
+    }
+    run(npm().args(["run", "check"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// Unit tests.
+pub(crate) fn unit_tests() -> anyhow::Result<Outcome> {
+    if let Some(outcome) = unavailable() {
+        return Ok(outcome);
+    }
+    Ok(Outcome::Tests(count_tests(npm().args(["run", "test"]))?))
+}
+
+/// The browser tests against a made-up server. The walk through the real one is part of the lab.
+pub(crate) fn browser_tests() -> anyhow::Result<Outcome> {
+    if let Some(outcome) = unavailable() {
+        return Ok(outcome);
+    }
+    if let Some(what) = lacking("browser") {
+        return Ok(Outcome::Skipped(what));
+    }
+    run(npm().args(["run", "e2e"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// Rewrites the types generated from the API's description.
+pub(crate) fn generate_types() -> anyhow::Result<()> {
+    install_packages()?;
+    run(npm().args(["run", "generate"]))
+}
+
+/// Why nothing can be done here, where that is so.
+pub(crate) fn unavailable() -> Option<Outcome> {
+    if !root().join("web/package.json").is_file() {
+        return Some(Outcome::Skipped("there is no web/package.json".to_owned()));
+    }
+    lacking("page").map(Outcome::Skipped)
+}
+
+/// `npm ci`, once for each state of the lock file.
+fn install_packages() -> anyhow::Result<()> {
+    let web = root().join("web");
+    let mark = web.join("node_modules/.installed-lock");
+    let lock = std::fs::read(web.join("package-lock.json"))?;
+    if std::fs::read(&mark).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    run(npm().args(["ci", "--no-audit", "--no-fund"]))?;
+    std::fs::write(mark, lock)?;
+    Ok(())
+}
+
+fn npm() -> Command {
+    let mut command = Command::new("npm");
+    command
+        .current_dir(root().join("web"))
+        .env("NO_COLOR", "1")
+        .env("CI", "true");
+    command
+}
