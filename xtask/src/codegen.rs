@@ -32,7 +32,11 @@ const TABLE: &[Generated] = &[
         from: Source::Npm,
     },
     Generated {
-        path: "docs/operate/configuration.md",
+        path: "docs/guide/metrics.md",
+        from: Source::Example("metrics"),
+    },
+    Generated {
+        path: "docs/guide/configuration.md",
         from: Source::Foretell(&["config", "reference"]),
     },
 ];

@@ -33,9 +33,9 @@ struct Arguments {
 enum Task {
     /// Build the page (where Node is there), then the workspace.
     Build {
-        /// Optimised.
+        /// Unoptimised: quicker to build, slower to run.
         #[arg(long)]
-        release: bool,
+        debug: bool,
     },
     /// Build, then serve with data in target/demo and print the address and the sign-in.
     Demo(demo::Options),
@@ -91,9 +91,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<ExitCode> {
     let mut tally = Tally::new();
     match task {
-        Task::Build { release } => {
+        Task::Build { debug } => {
             tally.step("page", web::build);
-            tally.step("workspace", || workspace::build(release));
+            tally.step("workspace", || workspace::build(!debug));
         }
         Task::Demo(options) => return demo::run(&options),
         Task::Test { quick: true } => test::quick(&mut tally),
