@@ -1,0 +1,394 @@
+//! Which device an answer came from.
+//!
+//! In order of strength: SNMP engine id, serial, LLDP chassis id, base MAC, and sysName together
+//! with interface MACs. A device is the same where the strongest identity that both state agrees
+//! and none that both state disagrees. Where some agree and others disagree, the two are kept
+//! apart and the disagreement is reported: merging two devices mixes their histories for good,
+//! keeping one twice is mended by a click. Addresses are no identity: they are only used for a
+//! device of which nothing else is known yet.
+//!
+//! Interfaces have rules of their own, in [`crate::interfaces`].
+
+use crate::usable;
+use model::DeviceId;
+use model::device::Identity;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// Which device was met, and why we say so in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// A device that we know.
+    Same {
+        /// Which.
+        device_id: DeviceId,
+        /// Which identity agreed.
+        reason: String,
+    },
+    /// A device that we did not know.
+    New {
+        /// What was looked at.
+        reason: String,
+    },
+    /// Something agrees with a known device and something else says it is another one: kept apart.
+    Conflict {
+        /// The device it agrees with in part.
+        with: DeviceId,
+        /// What agrees and what does not.
+        reason: String,
+    },
+}
+
+impl Resolution {
+    /// The sentence.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Same { reason, .. } | Self::New { reason } | Self::Conflict { reason, .. } => {
+                reason
+            }
+        }
+    }
+}
+
+/// Of the interface MACs of the smaller set, how many must be shared for sysName to count: 1 in 2.
+/// Fewer would let two virtual machines that share one bridge's MAC pass for one.
+const SHARED_MACS_DIVISOR: usize = 2;
+
+/// Resolves the identity met at `address` against the devices that we know.
+pub fn resolve(
+    known: &[(DeviceId, &Identity, SocketAddr)],
+    met: &Identity,
+    address: SocketAddr,
+) -> Resolution {
+    let met = Comparable::of(met);
+    let mut same: Option<(usize, DeviceId, String)> = None;
+    let mut conflict: Option<(usize, DeviceId, String)> = None;
+    for (device_id, identity, at) in known {
+        let other = Comparable::of(identity);
+        let comparison = met.compare(&other);
+        let (rank, verdict) = match (comparison.agrees.first(), comparison.differs.first()) {
+            (Some((rank, what)), None) => (*rank, Ok(format!("{what} agrees"))),
+            (Some((rank, what)), Some((_, unlike))) => {
+                (*rank, Err(format!("{what} agrees, but {unlike} differs")))
+            }
+            (None, differs) if *at == address => match differs {
+                Some((rank, unlike)) => (
+                    *rank,
+                    Err(format!("registered at this address, but {unlike} differs")),
+                ),
+                None if other.says_nothing() || met.says_nothing() => (
+                    usize::MAX,
+                    Ok("registered at this address, and it states nothing else to compare".into()),
+                ),
+                None => (
+                    usize::MAX,
+                    Ok("registered at this address, and nothing it states disagrees".into()),
+                ),
+            },
+            (None, _) => continue,
+        };
+        let (slot, reason) = match verdict {
+            Ok(reason) => (&mut same, reason),
+            Err(reason) => (&mut conflict, reason),
+        };
+        if slot.as_ref().is_none_or(|(best, ..)| rank < *best) {
+            *slot = Some((rank, *device_id, reason));
+        }
+    }
+    match (same, conflict) {
+        (Some((_, device_id, reason)), _) => Resolution::Same {
+            device_id,
+            reason: format!("the same device: {reason}"),
+        },
+        (None, Some((_, with, reason))) => Resolution::Conflict {
+            with,
+            reason: format!("kept apart: {reason}"),
+        },
+        (None, None) => Resolution::New {
+            reason: met.new_because(),
+        },
+    }
+}
+
+/// An identity with what does not identify left out, in a form to compare.
+struct Comparable {
+    /// Engine id, serial, chassis id, base MAC, in that order.
+    strong: [(&'static str, Option<String>); 4],
+    name: Option<String>,
+    macs: BTreeSet<String>,
+}
+
+/// What agrees and what differs, strongest first, each with its rank and in words.
+#[derive(Default)]
+struct Comparison {
+    agrees: Vec<(usize, String)>,
+    differs: Vec<(usize, String)>,
+}
+
+impl Comparable {
+    fn of(identity: &Identity) -> Self {
+        let field = |value: &Option<String>, usable: fn(&str) -> Option<String>| {
+            value.as_deref().and_then(usable)
+        };
+        Self {
+            strong: [
+                (
+                    "SNMP engine id",
+                    field(&identity.engine_id, usable::engine_id),
+                ),
+                ("serial number", field(&identity.serial, usable::serial)),
+                (
+                    "LLDP chassis id",
+                    field(&identity.chassis_id, usable::chassis_id),
+                ),
+                ("base MAC", field(&identity.base_mac, usable::mac)),
+            ],
+            name: field(&identity.sys_name, usable::name),
+            macs: identity
+                .interface_macs
+                .iter()
+                .filter_map(|mac| usable::interface_mac(mac))
+                .collect(),
+        }
+    }
+
+    fn compare(&self, other: &Self) -> Comparison {
+        let mut comparison = Comparison::default();
+        for (rank, ((what, mine), (_, theirs))) in self.strong.iter().zip(&other.strong).enumerate()
+        {
+            if let (Some(mine), Some(theirs)) = (mine, theirs) {
+                if mine == theirs {
+                    comparison.agrees.push((rank, format!("{what} {mine}")));
+                } else {
+                    let text = format!("{what} ({theirs} was known, {mine} is said here)");
+                    comparison.differs.push((rank, text));
+                }
+            }
+        }
+        let rank = self.strong.len();
+        let names_differ = matches!((&self.name, &other.name), (Some(a), Some(b)) if a != b);
+        let shared = self.macs.intersection(&other.macs).count();
+        let fewer = self.macs.len().min(other.macs.len());
+        if let (Some(mine), Some(theirs)) = (&self.name, &other.name)
+            && mine == theirs
+            && shared > 0
+            && shared * SHARED_MACS_DIVISOR >= fewer
+        {
+            comparison
+                .agrees
+                .push((rank, format!("sysName {mine} with {shared} interface MACs")));
+        }
+        // A cloned machine keeps engine id and serial; its name and its MACs give it away.
+        if names_differ && fewer > 0 && shared == 0 {
+            comparison
+                .differs
+                .push((rank, "sysName and every interface MAC".to_owned()));
+        }
+        comparison
+    }
+
+    fn says_nothing(&self) -> bool {
+        self.strong.iter().all(|(_, value)| value.is_none())
+            && (self.name.is_none() || self.macs.is_empty())
+    }
+
+    fn new_because(&self) -> String {
+        let stated = self
+            .strong
+            .iter()
+            .find_map(|(what, value)| value.as_ref().map(|value| format!("{what} {value}")));
+        match (stated, &self.name) {
+            (Some(stated), _) => format!("a new device: no known device has {stated}"),
+            (None, Some(name)) => {
+                format!("a new device: it states only sysName {name}, which proves no identity")
+            }
+            (None, None) => "a new device: it states nothing that identifies it".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `engine=.. serial=.. chassis=.. mac=.. name=.. macs=a,b at=ADDR`
+    fn identity(text: &str) -> (Identity, SocketAddr) {
+        let mut identity = Identity::default();
+        let mut at = "192.0.2.1:161".parse().unwrap();
+        for (key, value) in text.split_whitespace().map(|p| p.split_once('=').unwrap()) {
+            let some = Some(value.replace('_', " "));
+            match key {
+                "engine" => identity.engine_id = some,
+                "serial" => identity.serial = some,
+                "chassis" => identity.chassis_id = some,
+                "mac" => identity.base_mac = some,
+                "name" => identity.sys_name = some,
+                "macs" => {
+                    identity.interface_macs = value
+                        .split(',')
+                        .map(|n| format!("02:00:00:00:00:{n}"))
+                        .collect();
+                }
+                "at" => at = value.parse().unwrap(),
+                other => panic!("{other}"),
+            }
+        }
+        (identity, at)
+    }
+
+    /// `expected` is `same N`, `new` or `conflict N`, and words that the reason must hold.
+    fn check(known: &[&str], met: &str, expected: &str, reason_has: &str) {
+        let known: Vec<_> = known
+            .iter()
+            .map(|text| (DeviceId::new(), identity(text)))
+            .collect();
+        let view: Vec<_> = known
+            .iter()
+            .map(|(id, (identity, at))| (*id, identity, *at))
+            .collect();
+        let (met_identity, at) = identity(met);
+        let resolution = resolve(&view, &met_identity, at);
+        let place = |id: &DeviceId| known.iter().position(|(k, _)| k == id).unwrap();
+        let got = match &resolution {
+            Resolution::Same { device_id, .. } => format!("same {}", place(device_id)),
+            Resolution::New { .. } => "new".to_owned(),
+            Resolution::Conflict { with, .. } => format!("conflict {}", place(with)),
+        };
+        assert_eq!(got, expected, "{met}: {}", resolution.reason());
+        assert!(
+            resolution.reason().contains(reason_has),
+            "{met}: {}",
+            resolution.reason()
+        );
+    }
+
+    const E1: &str = "engine=80001f8880aa000001";
+    const E2: &str = "engine=80001f8880aa000002";
+
+    #[test]
+    fn the_strongest_identity_that_both_state_decides() {
+        let known = |rest: &str| format!("{E1} serial=FCW1111 chassis=00:1b:00:00:00:01 {rest}");
+        let k = known("name=r1 macs=01,02");
+        check(
+            &[&k],
+            &format!("{E1} at=192.0.2.9:161"),
+            "same 0",
+            "engine id",
+        );
+        check(
+            &[&k],
+            "serial=fcw1111 at=192.0.2.9:161",
+            "same 0",
+            "serial number",
+        );
+        check(
+            &[&k],
+            "chassis=00:1B:00:00:00:01 at=192.0.2.9:161",
+            "same 0",
+            "chassis id",
+        );
+        check(
+            &[&k],
+            "name=r1 macs=01,09 at=192.0.2.9:161",
+            "same 0",
+            "sysName r1 with 1",
+        );
+        check(
+            &[&k],
+            &format!("{E2} serial=FCW2222 at=192.0.2.9:161"),
+            "new",
+            E2.get(7..).unwrap(),
+        );
+        check(&[], "name=r1", "new", "proves no identity");
+        check(
+            &["serial=AAAA1 at=192.0.2.5:161", "serial=BBBB1"],
+            "serial=BBBB1 at=192.0.2.7:161",
+            "same 1",
+            "serial",
+        );
+    }
+
+    #[test]
+    fn a_weak_identity_never_merges_where_a_stronger_one_differs() {
+        let at = "at=192.0.2.9:161";
+        check(
+            &[&format!("{E1} name=r1 macs=01,02")],
+            &format!("{E2} name=r1 macs=01,02 {at}"),
+            "conflict 0",
+            "engine id",
+        );
+        check(
+            &["serial=AAAA1 chassis=r1-x"],
+            &format!("serial=BBBB1 chassis=r1-x {at}"),
+            "conflict 0",
+            "serial number",
+        );
+        check(&["name=r1"], &format!("name=r1 {at}"), "new", "");
+        check(
+            &["name=r1 macs=01,02,03,04"],
+            &format!("name=r1 macs=01,06,07,08 {at}"),
+            "new",
+            "",
+        );
+        check(
+            &["name=r1 macs=01"],
+            &format!("name=r2 macs=01 {at}"),
+            "new",
+            "",
+        );
+    }
+
+    #[test]
+    fn cloned_machines_are_kept_apart() {
+        check(
+            &[&format!("{E1} name=vm1 macs=01,02")],
+            &format!("{E1} name=vm2 macs=03,04 at=192.0.2.9:161"),
+            "conflict 0",
+            "every interface MAC",
+        );
+    }
+
+    #[test]
+    fn an_agreement_goes_before_another_device_s_conflict() {
+        check(
+            &[
+                &format!("{E1} serial=AAAA1 at=192.0.2.5:161"),
+                &format!("{E2} serial=AAAA1"),
+            ],
+            &format!("{E2} serial=AAAA1 at=192.0.2.9:161"),
+            "same 1",
+            "engine id",
+        );
+    }
+
+    #[test]
+    fn default_values_do_not_identify() {
+        for value in [
+            "serial=0",
+            "serial=N/A",
+            "engine=0000000000000000",
+            "mac=00:00:00:00:00:00",
+            "chassis=00:00:00:00:00:00",
+        ] {
+            check(
+                &[value],
+                &format!("{value} at=192.0.2.9:161"),
+                "new",
+                "states nothing",
+            );
+        }
+    }
+
+    #[test]
+    fn the_address_counts_only_where_nothing_else_is_known() {
+        check(
+            &["at=192.0.2.1:161"],
+            E1,
+            "same 0",
+            "registered at this address",
+        );
+        check(&[E1], "name=r9", "same 0", "registered at this address");
+        check(&[E1], E2, "conflict 0", "registered at this address, but");
+        check(&["at=192.0.2.1:1161"], E1, "new", "");
+    }
+}

@@ -1,0 +1,441 @@
+//! Which interface a row of IF-MIB is, so that an interface keeps its id, and with it its series,
+//! when the agent renumbers ifIndex.
+//!
+//! Keys in order: ifName, ifDescr, MAC, ifAlias. A key tells an interface only where one row and
+//! one known interface have that value; where several have it (VLANs that share a MAC, cards that
+//! all say "Ethernet"), the later keys are tried, then ifIndex tells them apart, and that is
+//! reported.
+
+use crate::usable;
+use model::facts::InterfaceFacts;
+use model::interface::{IfStatus, Interface};
+use model::{DeviceId, InterfaceId, Timestamp};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Interfaces that the agent no longer lists and that are remembered, so that a card that comes
+/// back keeps its history. Hosts that make and drop virtual interfaces all day would otherwise
+/// grow without end.
+pub const ABSENT_INTERFACES_MAX: usize = 256;
+
+/// The interfaces of a device after a walk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Assignment {
+    /// All of them, in order of ifIndex, those absent at the end.
+    pub interfaces: Vec<Interface>,
+    /// Present interfaces by ifIndex.
+    pub by_index: BTreeMap<u32, InterfaceId>,
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// What an operator should know: one sentence each.
+    pub reports: Vec<String>,
+}
+
+/// One change of one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// First seen.
+    Appeared {
+        /// Which.
+        id: InterfaceId,
+    },
+    /// No longer listed.
+    Vanished {
+        /// Which.
+        id: InterfaceId,
+    },
+    /// Listed again.
+    Returned {
+        /// Which.
+        id: InterfaceId,
+    },
+    /// Forgotten, being the longest absent of too many.
+    Forgotten {
+        /// Which.
+        id: InterfaceId,
+    },
+    /// Another ifIndex.
+    Renumbered {
+        /// Which.
+        id: InterfaceId,
+        /// The ifIndex it had.
+        from: u32,
+        /// The ifIndex it has.
+        to: u32,
+    },
+    /// Another name.
+    Renamed {
+        /// Which.
+        id: InterfaceId,
+        /// The name it had.
+        from: String,
+        /// The name it has.
+        to: String,
+    },
+    /// Another ifOperStatus.
+    OperStatus {
+        /// Which.
+        id: InterfaceId,
+        /// How it was.
+        from: Option<IfStatus>,
+        /// How it is.
+        to: Option<IfStatus>,
+    },
+}
+
+/// Gives each row the interface it is. `complete` says whether the walk reached the end of the
+/// table: only then is an interface without a row taken for absent.
+pub fn assign(
+    known: &[Interface],
+    rows: &[InterfaceFacts],
+    complete: bool,
+    device_id: DeviceId,
+    now: Timestamp,
+) -> Assignment {
+    let mut assignment = Assignment::default();
+    let rows = by_index(rows, &mut assignment.reports);
+    let matched = Matching::new(known, &rows).run(&mut assignment.reports);
+    for (index, row) in &rows {
+        let old = matched.get(index).and_then(|position| known.get(*position));
+        let interface = merge(old, row, *index, device_id, now);
+        changes_between(old, &interface, &mut assignment.changes);
+        assignment.by_index.insert(*index, interface.id);
+        assignment.interfaces.push(interface);
+    }
+    let taken: BTreeSet<usize> = matched.values().copied().collect();
+    let mut absent = Vec::new();
+    for (position, old) in known.iter().enumerate() {
+        if taken.contains(&position) {
+            continue;
+        }
+        let mut kept = old.clone();
+        if complete && old.present {
+            kept.present = false;
+            kept.oper_status = None;
+            kept.admin_status = None;
+            kept.last_change_at = Some(now);
+            assignment.changes.push(Change::Vanished { id: old.id });
+            if old.oper_status.is_some() {
+                assignment.changes.push(Change::OperStatus {
+                    id: old.id,
+                    from: old.oper_status,
+                    to: None,
+                });
+            }
+        }
+        absent.push(kept);
+    }
+    forget_the_longest_absent(&mut absent, &mut assignment.changes);
+    assignment.interfaces.append(&mut absent);
+    assignment
+}
+
+/// Rows by ifIndex; a row without one, or with one that another row had, is left out.
+fn by_index<'a>(
+    rows: &'a [InterfaceFacts],
+    reports: &mut Vec<String>,
+) -> BTreeMap<u32, &'a InterfaceFacts> {
+    let mut by_index = BTreeMap::new();
+    let mut twice = 0;
+    for row in rows {
+        let Some(index) = row.index else { continue };
+        match by_index.entry(index) {
+            Entry::Vacant(place) => {
+                place.insert(row);
+            }
+            Entry::Occupied(_) => twice += 1,
+        }
+    }
+    if twice > 0 {
+        reports.push(format!(
+            "{twice} rows repeat an ifIndex of another row and were left out"
+        ));
+    }
+    by_index
+}
+
+/// The keys in order of strength.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Name,
+    Description,
+    Mac,
+    Alias,
+}
+
+impl Key {
+    const ORDER: [Self; 4] = [Self::Name, Self::Description, Self::Mac, Self::Alias];
+
+    fn of_row(self, row: &InterfaceFacts) -> Option<String> {
+        match self {
+            Self::Name => row
+                .name
+                .as_deref()
+                .or(row.description.as_deref())
+                .and_then(text),
+            Self::Description => row.description.as_deref().and_then(text),
+            Self::Mac => row.mac.as_deref().and_then(usable::interface_mac),
+            Self::Alias => row.alias.as_deref().and_then(text),
+        }
+    }
+
+    fn of_known(self, known: &Interface) -> Option<String> {
+        match self {
+            Self::Name => text(&known.name),
+            Self::Description => known.description.as_deref().and_then(text),
+            Self::Mac => known.mac.as_deref().and_then(usable::interface_mac),
+            Self::Alias => known.alias.as_deref().and_then(text),
+        }
+    }
+}
+
+fn text(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+struct Matching<'a> {
+    known: &'a [Interface],
+    rows: &'a BTreeMap<u32, &'a InterfaceFacts>,
+    /// Row (by ifIndex) to known interface (by position).
+    matched: HashMap<u32, usize>,
+    taken: BTreeSet<usize>,
+}
+
+impl<'a> Matching<'a> {
+    fn new(known: &'a [Interface], rows: &'a BTreeMap<u32, &'a InterfaceFacts>) -> Self {
+        Self {
+            known,
+            rows,
+            matched: HashMap::with_capacity(rows.len()),
+            taken: BTreeSet::new(),
+        }
+    }
+
+    /// Interfaces that are present go before those that are only remembered.
+    fn run(mut self, reports: &mut Vec<String>) -> HashMap<u32, usize> {
+        for present in [true, false] {
+            self.by_unique_key(Key::Name, present);
+        }
+        self.shared_names(reports);
+        for key in Key::ORDER.into_iter().skip(1) {
+            for present in [true, false] {
+                self.by_unique_key(key, present);
+            }
+        }
+        self.matched
+    }
+
+    /// Pairs what one row and one known interface say and nobody else does: `present` says among
+    /// which of the known ones.
+    fn by_unique_key(&mut self, key: Key, present: bool) {
+        let rows = counted(
+            self.rows
+                .iter()
+                .map(|(index, row)| (key.of_row(row), *index)),
+        );
+        let known = counted(
+            self.known
+                .iter()
+                .enumerate()
+                .filter(|(_, known)| known.present == present)
+                .map(|(position, known)| (key.of_known(known), position)),
+        );
+        for (value, indexes) in &rows {
+            let ([index], Some([position])) =
+                (indexes.as_slice(), known.get(value).map(Vec::as_slice))
+            else {
+                continue;
+            };
+            self.pair(*index, *position);
+        }
+    }
+
+    fn pair(&mut self, index: u32, position: usize) {
+        if !self.matched.contains_key(&index) && self.taken.insert(position) {
+            self.matched.insert(index, position);
+        }
+    }
+
+    /// Rows that share a name: told apart by the later keys within the name, then by ifIndex.
+    fn shared_names(&mut self, reports: &mut Vec<String>) {
+        let rows = counted(
+            self.rows
+                .iter()
+                .map(|(index, row)| (Key::Name.of_row(row), *index)),
+        );
+        let mut known: HashMap<String, Vec<usize>> = HashMap::new();
+        for (position, interface) in self.known.iter().enumerate() {
+            if let Some(name) = Key::Name.of_known(interface) {
+                known.entry(name).or_default().push(position);
+            }
+        }
+        let mut names: Vec<_> = rows.iter().collect();
+        names.sort();
+        for (name, indexes) in names {
+            let positions = known.get(name).cloned().unwrap_or_default();
+            if indexes.len() > 1 {
+                let listed: Vec<String> = indexes.iter().map(u32::to_string).collect();
+                reports.push(format!(
+                    "{} interfaces are named `{name}` (ifIndex {}): told apart by ifIndex",
+                    indexes.len(),
+                    listed.join(", ")
+                ));
+            }
+            if indexes.len() < 2 && positions.len() < 2 {
+                continue;
+            }
+            for key in [Key::Mac, Key::Alias] {
+                self.within(key, indexes, &positions);
+            }
+            self.same_index(indexes, &positions);
+            self.same_order(indexes, &positions);
+        }
+    }
+
+    fn within(&mut self, key: Key, indexes: &[u32], positions: &[usize]) {
+        let rows = counted(
+            indexes
+                .iter()
+                .filter_map(|index| Some((key.of_row(self.rows.get(index)?), *index))),
+        );
+        let known =
+            counted(positions.iter().filter_map(|position| {
+                Some((key.of_known(self.known.get(*position)?), *position))
+            }));
+        for (value, indexes) in &rows {
+            if let ([index], Some([position])) =
+                (indexes.as_slice(), known.get(value).map(Vec::as_slice))
+            {
+                self.pair(*index, *position);
+            }
+        }
+    }
+
+    fn same_index(&mut self, indexes: &[u32], positions: &[usize]) {
+        for index in indexes {
+            let found = positions.iter().find(|position| {
+                !self.taken.contains(position)
+                    && self
+                        .known
+                        .get(**position)
+                        .is_some_and(|known| known.index == *index)
+            });
+            if let Some(position) = found {
+                self.pair(*index, *position);
+            }
+        }
+    }
+
+    /// Renumbered as a whole: as many rows as interfaces are left, so their order tells them.
+    fn same_order(&mut self, indexes: &[u32], positions: &[usize]) {
+        let rows: Vec<u32> = indexes
+            .iter()
+            .copied()
+            .filter(|index| !self.matched.contains_key(index))
+            .collect();
+        let mut left: Vec<usize> = positions
+            .iter()
+            .copied()
+            .filter(|position| !self.taken.contains(position))
+            .collect();
+        if rows.len() != left.len() {
+            return;
+        }
+        left.sort_by_key(|position| self.known.get(*position).map(|known| known.index));
+        for (index, position) in rows.into_iter().zip(left) {
+            self.pair(index, position);
+        }
+    }
+}
+
+/// Everything that has each value.
+fn counted<T>(pairs: impl Iterator<Item = (Option<String>, T)>) -> HashMap<String, Vec<T>> {
+    let mut map: HashMap<String, Vec<T>> = HashMap::new();
+    for (value, item) in pairs {
+        if let Some(value) = value {
+            map.entry(value).or_default().push(item);
+        }
+    }
+    map
+}
+
+/// The interface as the row says it is now. What a row leaves out because it was not asked is kept.
+fn merge(
+    old: Option<&Interface>,
+    row: &InterfaceFacts,
+    index: u32,
+    device_id: DeviceId,
+    now: Timestamp,
+) -> Interface {
+    let name = Key::Name.of_row(row);
+    let kept = old.filter(|old| old.present);
+    let oper_status = row.oper_status.or(kept.and_then(|old| old.oper_status));
+    let admin_status = row.admin_status.or(kept.and_then(|old| old.admin_status));
+    let changed = old.is_some_and(|old| {
+        !old.present || old.oper_status != oper_status || old.admin_status != admin_status
+    });
+    Interface {
+        id: old.map_or_else(InterfaceId::new, |old| old.id),
+        device_id,
+        index,
+        name: name
+            .or_else(|| old.map(|old| old.name.clone()))
+            .unwrap_or_else(|| format!("if{index}")),
+        description: row.description.clone().or_else(|| old?.description.clone()),
+        alias: row.alias.clone().or_else(|| old?.alias.clone()),
+        kind: row.kind.clone().or_else(|| old?.kind.clone()),
+        speed_bps: row.speed_bps.or(old.and_then(|old| old.speed_bps)),
+        mac: row.mac.clone().or_else(|| old?.mac.clone()),
+        mtu: row.mtu.or(old.and_then(|old| old.mtu)),
+        admin_status,
+        oper_status,
+        last_change_at: if changed {
+            Some(now)
+        } else {
+            old.and_then(|old| old.last_change_at)
+        },
+        present: true,
+    }
+}
+
+fn changes_between(old: Option<&Interface>, new: &Interface, changes: &mut Vec<Change>) {
+    let id = new.id;
+    let Some(old) = old else {
+        changes.push(Change::Appeared { id });
+        return;
+    };
+    if !old.present {
+        changes.push(Change::Returned { id });
+    }
+    if old.index != new.index {
+        changes.push(Change::Renumbered {
+            id,
+            from: old.index,
+            to: new.index,
+        });
+    }
+    if old.name != new.name {
+        let (from, to) = (old.name.clone(), new.name.clone());
+        changes.push(Change::Renamed { id, from, to });
+    }
+    if old.oper_status != new.oper_status {
+        let (from, to) = (old.oper_status, new.oper_status);
+        changes.push(Change::OperStatus { id, from, to });
+    }
+}
+
+fn forget_the_longest_absent(absent: &mut Vec<Interface>, changes: &mut Vec<Change>) {
+    let gone = absent.iter().filter(|interface| !interface.present).count();
+    let mut excess = gone.saturating_sub(ABSENT_INTERFACES_MAX);
+    absent.sort_by_key(|interface| (interface.present, interface.last_change_at));
+    absent.retain(|interface| {
+        let forget = excess > 0 && !interface.present;
+        if forget {
+            excess -= 1;
+            changes.push(Change::Forgotten { id: interface.id });
+        }
+        !forget
+    });
+    absent.sort_by_key(|interface| (!interface.present, interface.index));
+}

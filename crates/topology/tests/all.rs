@@ -1,0 +1,9 @@
+//! Topology from data: interfaces through renumbering, links from neighbours, health.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+#[path = "all/health.rs"]
+mod health;
+#[path = "all/interfaces.rs"]
+mod interfaces;
+#[path = "all/links.rs"]
+mod links;
