@@ -1,0 +1,73 @@
+//! What one look at a device brought.
+
+use super::Groups;
+use crate::reading::Reading;
+use model::Timestamp;
+use model::device::{Identity, Said};
+use model::facts::Facts;
+use snmp::{Defects, SessionError};
+
+/// What one look at a device brought.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// What it says of itself.
+    pub facts: Facts,
+    /// What was measured.
+    pub readings: Vec<Reading>,
+    /// The groups that were asked for.
+    pub asked: Groups,
+    /// Of these, the ones that were read to their end. A group that the device does not have is
+    /// complete, and empty.
+    pub complete: Groups,
+    /// What was wrong with its answers.
+    pub defects: Defects,
+    /// When it first answered.
+    pub answered_at: Option<Timestamp>,
+    /// What ended the look, where something did.
+    pub error: Option<SessionError>,
+}
+
+impl Look {
+    /// What it says of itself, for the inventory.
+    pub fn said(&self) -> Said {
+        let device = self.facts.device.clone();
+        Said {
+            name: device.name,
+            description: device.description,
+            object_id: device.object_id,
+            vendor: device.vendor,
+            model: device.model,
+            os: device.os,
+            os_version: device.os_version,
+            serial: device.serial,
+            kind: device.kind,
+            location: device.location,
+            contact: device.contact,
+        }
+    }
+
+    /// What tells it from other devices.
+    pub fn identity(&self) -> Identity {
+        let device = self.facts.device.clone();
+        Identity {
+            engine_id: device.engine_id,
+            serial: device.serial,
+            chassis_id: device.chassis_id,
+            base_mac: device.base_mac,
+            sys_name: device.name,
+            interface_macs: self
+                .facts
+                .interfaces
+                .iter()
+                .filter_map(|interface| interface.mac.clone())
+                .collect(),
+            addresses: self
+                .facts
+                .addresses
+                .iter()
+                .filter_map(|row| row.address)
+                .filter(|address| !address.is_loopback() && !address.is_unspecified())
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Walking several columns together.
+//!
+//! A window of columns is asked in one GETBULK. A column that ends makes room for the next, so that
+//! the many tables that an agent lacks cost a place in a packet, not a packet each. Each column has
+//! its own cursor: sparse columns do not hold up the others.
+
+use super::{Bound, Columns, WalkBounds, WalkEnd};
+use crate::defects::{Defect, Defects};
+use crate::error::SessionError;
+use crate::session::{Failure, Question, Session};
+use crate::value::Value;
+use async_snmp::Oid;
+use tokio::time::{Instant, timeout_at};
+
+/// Columns in one question: with one repetition each they fit a packet even as strings.
+const WINDOW_MAX: usize = 20;
+/// Questions that only one column's failure may cost before the walk gives the column up.
+const FAILURES_A_COLUMN_MAX: u32 = 2;
+
+struct Column {
+    root: Oid,
+    cursor: Oid,
+    rows: usize,
+    end: Option<WalkEnd>,
+}
+
+struct Walker<'a> {
+    session: &'a mut Session,
+    columns: Vec<Column>,
+    found: Vec<(Oid, Value)>,
+    octets: usize,
+    bounds: WalkBounds,
+    // Questions in a row that brought nothing.
+    failures: u32,
+    // Columns are asked one at a time until one succeeds, to find which it is that fails.
+    alone: bool,
+    // GETNEXT only, for the rest of this walk.
+    plain: bool,
+}
+
+pub(super) async fn walk(session: &mut Session, roots: &[Oid], bounds: WalkBounds) -> Columns {
+    let deadline = Instant::now() + bounds.time;
+    let earlier = session.take_defects();
+    let mut walker = Walker {
+        columns: roots
+            .iter()
+            .map(|root| Column {
+                root: root.clone(),
+                cursor: root.clone(),
+                rows: 0,
+                end: None,
+            })
+            .collect(),
+        found: Vec::new(),
+        octets: 0,
+        bounds,
+        failures: 0,
+        alone: false,
+        plain: !session.pace.bulk(),
+        session,
+    };
+    while walker.step(deadline).await {}
+    let Walker {
+        session,
+        columns,
+        found,
+        ..
+    } = walker;
+    let mut defects = session.take_defects();
+    // What was noted before this walk stays the session's.
+    restore(session, &earlier);
+    let ends = columns
+        .into_iter()
+        .map(|column| column.end.unwrap_or(WalkEnd::Complete))
+        .collect::<Vec<_>>();
+    for end in &ends {
+        match end {
+            WalkEnd::Bound(Bound::Time) => defects.add(Defect::TooSlow),
+            WalkEnd::Bound(_) => defects.add(Defect::TooManyRows),
+            _ => {}
+        }
+    }
+    Columns {
+        rows: found,
+        ends,
+        defects,
+    }
+}
+
+fn restore(session: &Session, earlier: &Defects) {
+    for (defect, count) in earlier.iter() {
+        session.note_many(defect, count);
+    }
+}
+
+impl Walker<'_> {
+    /// Asks one question and takes in its answer. Whether there is more to ask.
+    async fn step(&mut self, deadline: Instant) -> bool {
+        let width = if self.alone { 1 } else { WINDOW_MAX };
+        let asked: Vec<usize> = (0..self.columns.len())
+            .filter(|&position| self.is_open(position))
+            .take(width)
+            .collect();
+        if asked.is_empty() {
+            return false;
+        }
+        let cursors: Vec<Oid> = asked
+            .iter()
+            .filter_map(|&position| self.columns.get(position))
+            .map(|column| column.cursor.clone())
+            .collect();
+        let repetitions = if self.plain {
+            1
+        } else {
+            self.session.pace.repetitions(cursors.len())
+        };
+        let question = if self.plain {
+            Question::Next(&cursors)
+        } else {
+            Question::Bulk(&cursors, repetitions)
+        };
+        let answer = match timeout_at(deadline, self.session.ask_once(&question)).await {
+            Err(_) => {
+                self.end_all(&WalkEnd::Bound(Bound::Time));
+                return false;
+            }
+            Ok(answer) => answer,
+        };
+        match answer {
+            Ok(objects) if objects.is_empty() => {
+                self.session.note(Defect::MissingObject);
+                self.failed(&asked, Failure::Malformed);
+            }
+            Ok(objects) => {
+                self.failures = 0;
+                self.alone = false;
+                self.session.pace.went_well();
+                self.take_in(&asked, objects, repetitions);
+            }
+            Err(failure) => self.failed(&asked, failure),
+        }
+        true
+    }
+
+    fn is_open(&self, position: usize) -> bool {
+        self.columns
+            .get(position)
+            .is_some_and(|column| column.end.is_none())
+    }
+
+    fn take_in(&mut self, asked: &[usize], objects: Vec<(Oid, Value)>, repetitions: u32) {
+        let expected = asked
+            .len()
+            .saturating_mul(usize::try_from(repetitions).unwrap_or(usize::MAX));
+        let mut progress = false;
+        for (place, (oid, value)) in objects.into_iter().enumerate() {
+            if place >= expected {
+                self.session.note(Defect::UnaskedObject);
+                break;
+            }
+            let Some(&position) = place.checked_rem(asked.len()).and_then(|i| asked.get(i)) else {
+                break;
+            };
+            progress |= self.take_object(position, oid, value);
+        }
+        // Fewer objects than columns, and none of them new: asking again would bring the same.
+        if !progress {
+            self.session.note(Defect::MissingObject);
+            for &position in asked {
+                self.end(position, WalkEnd::NotIncreasing);
+            }
+        }
+    }
+
+    /// Takes one object into its column. Whether the walk came forward.
+    fn take_object(&mut self, position: usize, oid: Oid, value: Value) -> bool {
+        let Some(column) = self.columns.get_mut(position) else {
+            return false;
+        };
+        if column.end.is_some() {
+            // What follows the end of a column in the same answer.
+            return true;
+        }
+        if value == Value::EndOfMibView {
+            column.end = Some(WalkEnd::Complete);
+            return true;
+        }
+        if !oid.starts_with(&column.root) {
+            // Past the end. An OID before the column is out of order, and the end all the same.
+            let after = oid > column.cursor;
+            column.end = Some(if after {
+                WalkEnd::Complete
+            } else {
+                self.session.note(Defect::OidNotIncreasing);
+                WalkEnd::NotIncreasing
+            });
+            return true;
+        }
+        if oid <= column.cursor {
+            self.session.note(Defect::OidNotIncreasing);
+            column.end = Some(WalkEnd::NotIncreasing);
+            return true;
+        }
+        if column.rows >= self.bounds.rows {
+            column.end = Some(WalkEnd::Bound(Bound::Rows));
+            return true;
+        }
+        self.octets = self
+            .octets
+            .saturating_add(value.weight())
+            .saturating_add(oid.len() * size_of::<u32>());
+        column.rows += 1;
+        column.cursor = oid.clone();
+        if self.octets > self.bounds.octets {
+            self.end_all(&WalkEnd::Bound(Bound::Octets));
+            return true;
+        }
+        if !value.is_absent() {
+            self.found.push((oid, value));
+        }
+        true
+    }
+
+    fn failed(&mut self, asked: &[usize], failure: Failure) {
+        let agent = self.session.agent();
+        match failure {
+            Failure::Status { status, index } => self.refused_object(asked, status, index),
+            Failure::TooBig => {
+                self.session.pace.went_badly();
+                self.failures += 1;
+                if asked.len() > 1 && self.failures > FAILURES_A_COLUMN_MAX {
+                    self.alone = true;
+                }
+                if asked.len() == 1 && self.session.pace.repetitions(1) == 1 {
+                    self.end_first(asked, &failure.into_error(agent));
+                }
+            }
+            Failure::Silent | Failure::Malformed => {
+                self.session.pace.went_badly();
+                self.failures += 1;
+                let patience = self.session.retries();
+                if self.failures > patience + FAILURES_A_COLUMN_MAX {
+                    let error = failure.into_error(agent);
+                    self.end_all(&WalkEnd::Failed(error));
+                } else if self.failures > patience {
+                    // Perhaps it is one column that the agent cannot answer: ask singly and
+                    // plainly, giving up the one that fails.
+                    if self.alone {
+                        self.end_first(asked, &failure.into_error(agent));
+                    }
+                    if !self.plain {
+                        self.session.pace.bulk_failed();
+                        self.plain = true;
+                    }
+                    self.alone = true;
+                }
+            }
+            Failure::Refused(_) | Failure::Session(_) => {
+                let error = failure.into_error(agent);
+                self.end_all(&WalkEnd::Failed(error));
+            }
+        }
+    }
+
+    /// An error-status with the position of the object that it is about.
+    fn refused_object(&mut self, asked: &[usize], status: i32, index: u32) {
+        // noSuchName(2) is how SNMPv1 says that nothing comes after (RFC 1157 section 4.1.3).
+        let no_more = status == 2;
+        let culprit = usize::try_from(index)
+            .ok()
+            .and_then(|index| index.checked_sub(1))
+            .and_then(|index| asked.get(index))
+            .or(if asked.len() == 1 {
+                asked.first()
+            } else {
+                None
+            });
+        match culprit {
+            Some(&position) if no_more => self.end(position, WalkEnd::Complete),
+            _ if !self.plain => {
+                // Some agents fail on GETBULK alone.
+                self.session.note(Defect::AgentError);
+                self.session.pace.bulk_failed();
+                self.plain = true;
+            }
+            Some(&position) => {
+                self.session.note(Defect::AgentError);
+                let error = Failure::Status { status, index }.into_error(self.session.agent());
+                self.end(position, WalkEnd::Failed(error));
+            }
+            None => self.alone = true,
+        }
+    }
+
+    fn end_first(&mut self, asked: &[usize], error: &SessionError) {
+        if let Some(&position) = asked.first() {
+            self.end(position, WalkEnd::Failed(error.clone()));
+        }
+    }
+
+    fn end(&mut self, position: usize, end: WalkEnd) {
+        if let Some(column) = self.columns.get_mut(position) {
+            column.end.get_or_insert(end);
+        }
+    }
+
+    fn end_all(&mut self, end: &WalkEnd) {
+        for column in &mut self.columns {
+            column.end.get_or_insert_with(|| end.clone());
+        }
+    }
+}
