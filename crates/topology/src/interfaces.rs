@@ -4,7 +4,8 @@
 //! Keys in order: ifName, ifDescr, MAC, ifAlias. A key tells an interface only where one row and
 //! one known interface have that value; where several have it (VLANs that share a MAC, cards that
 //! all say "Ethernet"), the later keys are tried, then ifIndex tells them apart, and that is
-//! reported.
+//! reported. A row that has none of the keys, as when only counters were read, is the interface that
+//! has its ifIndex.
 
 use crate::usable;
 use model::facts::InterfaceFacts;
@@ -97,6 +98,9 @@ pub fn assign(
     let matched = Matching::new(known, &rows).run(&mut assignment.reports);
     for (index, row) in &rows {
         let old = matched.get(index).and_then(|position| known.get(*position));
+        if old.is_none() && !complete && nameless(row) {
+            continue;
+        }
         let interface = merge(old, row, *index, device_id, now);
         changes_between(old, &interface, &mut assignment.changes);
         assignment.by_index.insert(*index, interface.id);
@@ -189,6 +193,11 @@ impl Key {
     }
 }
 
+/// Whether a row has nothing to tell it by but its ifIndex.
+fn nameless(row: &InterfaceFacts) -> bool {
+    Key::ORDER.into_iter().all(|key| key.of_row(row).is_none())
+}
+
 fn text(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -223,6 +232,7 @@ impl<'a> Matching<'a> {
                 self.by_unique_key(key, present);
             }
         }
+        self.nameless_by_index();
         self.matched
     }
 
@@ -248,6 +258,21 @@ impl<'a> Matching<'a> {
                 continue;
             };
             self.pair(*index, *position);
+        }
+    }
+
+    fn nameless_by_index(&mut self) {
+        let present: HashMap<u32, usize> = self
+            .known
+            .iter()
+            .enumerate()
+            .filter(|(_, known)| known.present)
+            .map(|(position, known)| (known.index, position))
+            .collect();
+        for (index, row) in self.rows {
+            if let (true, Some(position)) = (nameless(row), present.get(index)) {
+                self.pair(*index, *position);
+            }
         }
     }
 

@@ -173,6 +173,19 @@ fn what_is_gone_is_remembered_and_comes_back() {
 }
 
 #[test]
+fn counters_without_names_go_by_index() {
+    let one = first("1 eth0 up; 2 eth1 up");
+    let poll = |text: &str| assign(&one.interfaces, &rows(text), false, DeviceId::new(), NOW);
+    let counters = poll("1 - up; 2 - down; 3 - up");
+    assert_eq!(
+        counters.by_index, one.by_index,
+        "the third is not known yet"
+    );
+    assert_eq!(counters.changes.len(), 1, "{:?}", counters.changes);
+    assert_eq!(counters.interfaces[1].name, "eth1");
+}
+
+#[test]
 fn the_memory_of_what_is_gone_is_bounded() {
     let mut known = first("1 eth0");
     for round in 0..ABSENT_INTERFACES_MAX + 50 {

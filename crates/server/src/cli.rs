@@ -1,0 +1,249 @@
+//! The command line: what can be asked of `foretell`, and the words that explain it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A monitor that foretells: discovers devices, measures them, keeps what it read, and shows it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "foretell",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Begin with:\n  foretell probe 192.0.2.1 --community public --json   what one device says of itself\n  foretell discover 192.0.2.0/24 --community public    what there is in a network\n  foretell serve                                       the server, on http://127.0.0.1:8080\n\nExit codes: 0 done, 1 failed, 2 usage, 3 no answer from the device, 4 refused by the device."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve(Serve),
+    /// Find the devices of a network, from the command line. Writes nothing unless asked.
+    Discover(Discover),
+    /// Ask one device everything that it says of itself.
+    Probe(Probe),
+    /// Change the users of a server that is stopped.
+    #[command(subcommand)]
+    User(User),
+    /// Show or check the configuration.
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// Run the server.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Order: flags, environment (FORETELL_LISTEN, FORETELL_STORE__SYNC, ..), file, defaults.\nThe first start makes the user `admin`; its password is FORETELL_ADMIN_PASSWORD, or is made and printed once.\n\nExamples:\n  foretell serve\n  foretell serve --config /etc/foretell.toml --data-dir /var/lib/foretell --listen 0.0.0.0:8080\n  FORETELL_LOG=debug foretell serve --listen 127.0.0.1:0"
+)]
+pub struct Serve {
+    /// File to read the configuration from; `foretell config sample` prints one.
+    #[arg(long, value_name = "FILE", env = "FORETELL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder that everything is kept in [default: ./foretell-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes any [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// Log for people or for programs [default: people]
+    #[arg(long, value_name = "people|json")]
+    pub log_format: Option<String>,
+}
+
+/// Find the devices of a network.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Targets are CIDRs, ranges or hosts; a host may have a port. A device that is met by several addresses\nis listed once, with the reason.\n\nExamples:\n  foretell discover 192.0.2.0/24 --community public\n  foretell discover 192.0.2.1 --hops 8 --allow 192.0.2.0/24 --community public --json\n  AUTH=.. PRIV=.. foretell discover 192.0.2.10-192.0.2.40 --v3-user monitor \\\n      --v3-auth sha256 --v3-auth-pass-env AUTH --v3-priv aes128 --v3-priv-pass-env PRIV"
+)]
+pub struct Discover {
+    /// CIDRs (192.0.2.0/24), ranges (192.0.2.10-192.0.2.40), hosts (192.0.2.1, 192.0.2.1:1161, [2001:db8::1]:161)
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// What to ask devices with.
+    #[command(flatten)]
+    pub ask: AskWith,
+    /// How many neighbours deep to follow, 0 to 8
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(0..=8))]
+    pub hops: u8,
+    /// Network that neighbours may be followed into, besides the targets; may be repeated
+    #[arg(long = "allow", value_name = "NETWORK")]
+    pub allowed: Vec<String>,
+    /// UDP port of agents
+    #[arg(long, value_name = "PORT", default_value_t = 161)]
+    pub port: u16,
+    /// Do not send echo requests
+    #[arg(long)]
+    pub no_icmp: bool,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Also write the JSON object into this file
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Ask one device everything.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  foretell probe 192.0.2.1 --community public\n  foretell probe '[2001:db8::1]:161' --community-env COMMUNITY --json\n  AUTH=.. PRIV=.. foretell probe 192.0.2.1 --v3-user monitor --v3-auth sha256 --v3-auth-pass-env AUTH \\\n      --v3-priv aes128 --v3-priv-pass-env PRIV\n\nExit codes: 0 it answered, 3 it did not, 4 it refused us (as by a wrong password)."
+)]
+pub struct Probe {
+    /// The device: a host or address, with a port where it is not 161
+    #[arg(value_name = "ADDR[:PORT]")]
+    pub address: String,
+    /// What to ask devices with.
+    #[command(flatten)]
+    pub ask: AskWith,
+    /// Print the facts as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Milliseconds to wait for an answer before asking again
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub timeout_ms: u64,
+    /// How often to ask again
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=10))]
+    pub retries: u8,
+}
+
+/// What to ask devices with. Secrets come from the environment or a file.
+#[derive(Debug, Args)]
+pub struct AskWith {
+    /// Community of v2c (or v1), where it is no secret
+    #[arg(long, value_name = "NAME", help_heading = "SNMP")]
+    pub community: Option<String>,
+    /// Environment variable that holds the community
+    #[arg(
+        long,
+        value_name = "VAR",
+        help_heading = "SNMP",
+        conflicts_with = "community"
+    )]
+    pub community_env: Option<String>,
+    /// File that holds the community
+    #[arg(long, value_name = "FILE", help_heading = "SNMP", conflicts_with_all = ["community", "community_env"])]
+    pub community_file: Option<PathBuf>,
+    /// Speak SNMPv1 rather than v2c
+    #[arg(long = "v1", help_heading = "SNMP", conflicts_with = "v3_user")]
+    pub v1: bool,
+    /// User of SNMPv3
+    #[arg(long, value_name = "USER", help_heading = "SNMP", conflicts_with_all = ["community", "community_env", "community_file"])]
+    pub v3_user: Option<String>,
+    /// Authentication protocol
+    #[arg(
+        long,
+        value_name = "PROTOCOL",
+        help_heading = "SNMP",
+        requires = "v3_user"
+    )]
+    pub v3_auth: Option<AuthName>,
+    /// Environment variable that holds the authentication pass phrase
+    #[arg(long, value_name = "VAR", help_heading = "SNMP", requires = "v3_auth")]
+    pub v3_auth_pass_env: Option<String>,
+    /// File that holds the authentication pass phrase
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "SNMP",
+        requires = "v3_auth",
+        conflicts_with = "v3_auth_pass_env"
+    )]
+    pub v3_auth_pass_file: Option<PathBuf>,
+    /// Privacy protocol
+    #[arg(
+        long,
+        value_name = "PROTOCOL",
+        help_heading = "SNMP",
+        requires = "v3_auth"
+    )]
+    pub v3_priv: Option<PrivName>,
+    /// Environment variable that holds the privacy pass phrase
+    #[arg(long, value_name = "VAR", help_heading = "SNMP", requires = "v3_priv")]
+    pub v3_priv_pass_env: Option<String>,
+    /// File that holds the privacy pass phrase
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "SNMP",
+        requires = "v3_priv",
+        conflicts_with = "v3_priv_pass_env"
+    )]
+    pub v3_priv_pass_file: Option<PathBuf>,
+    /// Context of SNMPv3
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "SNMP",
+        requires = "v3_user",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub v3_context: String,
+}
+
+/// Names of authentication protocols.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub enum AuthName {
+    Md5,
+    #[value(alias = "sha")]
+    Sha1,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// Names of privacy protocols.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub enum PrivName {
+    Des,
+    #[value(alias = "aes")]
+    Aes128,
+    Aes192,
+    Aes256,
+}
+
+/// Change users.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Give a user a new password. The server must be stopped.
+    #[command(
+        after_help = "The password is read from the environment variable or file named, else asked for.\n\nExample:\n  NEW=.. foretell user set-password admin --password-env NEW --data-dir /var/lib/foretell"
+    )]
+    SetPassword {
+        /// The user's name, as admin
+        name: String,
+        /// Environment variable that holds the password
+        #[arg(long, value_name = "VAR")]
+        password_env: Option<String>,
+        /// File that holds the password
+        #[arg(long, value_name = "FILE", conflicts_with = "password_env")]
+        password_file: Option<PathBuf>,
+        /// File of the configuration
+        #[arg(long, value_name = "FILE", env = "FORETELL_CONFIG")]
+        config: Option<PathBuf>,
+        /// Folder that everything is kept in
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// Show or check the configuration.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print the reference of every key, as Markdown.
+    Reference,
+    /// Print a file with every key and its default.
+    Sample,
+    /// Tell whether a file is right; the environment counts as it would for the server.
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}

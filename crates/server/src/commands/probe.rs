@@ -1,0 +1,148 @@
+//! `foretell probe`: asks one device everything that it says of itself, and prints it.
+
+use crate::cli;
+use crate::exit::{Exit, UsageError};
+use crate::{clock, complain, secrets};
+use anyhow::Context;
+use collect::snmp::{Groups, Look};
+use model::facts::Facts;
+use snmp::{Session, SessionError, SessionOptions, Transport};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::net::lookup_host;
+
+/// UDP port of agents. Source: RFC 3417.
+const SNMP_PORT: u16 = 161;
+
+/// Runs it.
+pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
+    let (kind, secrets) = secrets::credential(&probe.ask)?;
+    let credentials = secrets::session_credentials(&kind, &secrets)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let look = runtime.block_on(async {
+        let agent = resolve(&probe.address).await?;
+        let transport = Transport::bind().context("cannot ask devices from here")?;
+        let options = SessionOptions {
+            timeout: Duration::from_millis(probe.timeout_ms),
+            retries: probe.retries,
+        };
+        let mut session = Session::open(&transport, agent, &credentials, options);
+        anyhow::Ok(collect::snmp::read(&mut session, Groups::ALL, &clock::real()).await)
+    })?;
+    if look.answered_at.is_none() {
+        return Ok(no_look(&probe.address, look.error.as_ref()));
+    }
+    tell_what_is_missing(&look);
+    if probe.json {
+        print_json(&look.facts)?;
+    } else {
+        print_people(&look.facts);
+    }
+    Ok(Exit::Done)
+}
+
+/// `ADDR`, `ADDR:PORT`, `[V6]`, `[V6]:PORT`, or a name in place of the address.
+async fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(address);
+    }
+    if let Ok(address) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, SNMP_PORT));
+    }
+    let with_port = match text.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => text.to_owned(),
+        Some(_) => {
+            let text = format!("`{text}` is no address; ADDR:PORT or [V6]:PORT is expected");
+            return Err(UsageError(text).into());
+        }
+        None => format!("{text}:{SNMP_PORT}"),
+    };
+    lookup_host(&with_port)
+        .await
+        .with_context(|| format!("`{text}` has no address"))?
+        .next()
+        .with_context(|| format!("`{text}` has no address"))
+}
+
+fn no_look(address: &str, error: Option<&SessionError>) -> Exit {
+    match error {
+        Some(error) => complain(&error.to_string()),
+        None => complain(&format!("no answer from {address}")),
+    }
+    match error {
+        Some(SessionError::Refused { .. } | SessionError::Agent { .. }) => Exit::Refused,
+        Some(SessionError::Io { .. }) => Exit::Failed,
+        _ => Exit::NoAnswer,
+    }
+}
+
+fn tell_what_is_missing(look: &Look) {
+    if let Some(error) = &look.error {
+        complain(&format!("the look ended early: {error}"));
+    }
+    let cut = look.asked - look.complete;
+    if !cut.is_empty() {
+        complain(&format!("not read to the end: {cut:?}"));
+    }
+    for (name, count) in look.defects.by_name() {
+        complain(&format!("defect in its answers: {name}, {count} times"));
+    }
+}
+
+#[allow(clippy::print_stdout)]
+fn print_json(facts: &Facts) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(facts)?);
+    Ok(())
+}
+
+#[allow(clippy::print_stdout)]
+fn print_people(facts: &Facts) {
+    let device = &facts.device;
+    for (what, value) in [
+        ("name", &device.name),
+        ("description", &device.description),
+        ("vendor", &device.vendor),
+        ("model", &device.model),
+        ("os", &device.os),
+        ("version", &device.os_version),
+        ("serial", &device.serial),
+        ("location", &device.location),
+        ("contact", &device.contact),
+    ] {
+        if let Some(value) = value {
+            println!("{what:<12} {}", value.replace(['\r', '\n'], " "));
+        }
+    }
+    for interface in &facts.interfaces {
+        let status = interface.oper_status.map(|status| format!("{status:?}"));
+        println!(
+            "interface    {:<20} {:<8} {}",
+            interface.name.as_deref().unwrap_or("?"),
+            status.unwrap_or_default().to_lowercase(),
+            interface.alias.as_deref().unwrap_or("")
+        );
+    }
+    for neighbor in &facts.neighbors {
+        println!(
+            "neighbour    {:<20} {} {}",
+            neighbor.local_interface.as_deref().unwrap_or("?"),
+            neighbor.remote_name.as_deref().unwrap_or("?"),
+            neighbor.remote_port.as_deref().unwrap_or("")
+        );
+    }
+    for (what, count) in [
+        ("addresses", facts.addresses.len()),
+        ("processors", facts.processors.len()),
+        ("memory", facts.memory.len()),
+        ("storage", facts.storage.len()),
+        ("sensors", facts.sensors.len()),
+        ("vlans", facts.vlans.len()),
+        ("parts", facts.inventory.len()),
+    ] {
+        if count > 0 {
+            println!("{what:<12} {count} (see --json)");
+        }
+    }
+}

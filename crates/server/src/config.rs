@@ -1,0 +1,243 @@
+//! Configuration: one struct of settings whose documentation is the reference, read from
+//! defaults, a file, the environment and flags, in that order of growing weight.
+//!
+//! [`load`] reads, [`keys`] knows every key from the struct's schema (for unknown keys, bounds and
+//! the generated pages), [`reference`] writes the pages.
+
+pub mod keys;
+pub mod load;
+pub mod reference;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Settings of `foretell serve`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Settings {
+    /// Folder that everything is kept in. Packages set `/var/lib/foretell`.
+    pub data_dir: PathBuf,
+    /// Address and port to listen on, as `127.0.0.1:8080` or `[::1]:8080`. Port 0 takes any free
+    /// port; the real address is printed.
+    pub listen: SocketAddr,
+    /// File with the key that secrets are encrypted under. Empty: a key file is made in the data
+    /// folder with mode 0600. Keep a copy apart from the data.
+    #[schemars(with = "String")]
+    pub secret_key_file: PathBuf,
+    /// File with the password of the first administrator, read at the first start. The environment
+    /// variable `FORETELL_ADMIN_PASSWORD` goes before it. Where there is neither, a password is
+    /// made and printed once on standard output.
+    #[schemars(with = "String")]
+    pub admin_password_file: PathBuf,
+    /// What is logged, and how.
+    pub log: LogSettings,
+    /// How samples and documents are kept.
+    pub store: StoreSettings,
+    /// How devices are polled.
+    pub poll: PollSettings,
+    /// How devices are discovered.
+    pub discovery: DiscoverySettings,
+    /// The page and the programs that talk to the server.
+    pub http: HttpSettings,
+    /// How the server stops.
+    pub shutdown: ShutdownSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./foretell-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            secret_key_file: PathBuf::new(),
+            admin_password_file: PathBuf::new(),
+            log: LogSettings::default(),
+            store: StoreSettings::default(),
+            poll: PollSettings::default(),
+            discovery: DiscoverySettings::default(),
+            http: HttpSettings::default(),
+            shutdown: ShutdownSettings::default(),
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LogSettings {
+    /// Least severity that is logged: `error`, `warn`, `info`, `debug` or `trace`, also by part, as
+    /// `info,foretell_collect=debug`. The environment variable `FORETELL_LOG` is the same key.
+    pub filter: String,
+    /// For people or for programs.
+    pub format: LogFormat,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            format: LogFormat::People,
+        }
+    }
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One line an event, for people.
+    People,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How samples and documents are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct StoreSettings {
+    /// When samples are synced to the disk: `interval` (all that arrived within
+    /// `store.sync_interval_ms` share one sync) or `batch` (each poll of each device has its own).
+    /// In both, nobody sees a sample before it is synced.
+    pub sync: Sync,
+    /// Longest time that samples wait for a sync they share, in milliseconds.
+    #[schemars(range(min = 1, max = 1000))]
+    pub sync_interval_ms: u32,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            sync: Sync::Interval,
+            sync_interval_ms: 100,
+        }
+    }
+}
+
+/// When samples are synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sync {
+    /// After each poll.
+    Batch,
+    /// Together with what arrives soon after.
+    Interval,
+}
+
+/// How devices are polled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PollSettings {
+    /// Seconds from poll to poll of a device that has no interval of its own.
+    #[schemars(range(min = 5, max = 86400))]
+    pub default_interval_secs: u32,
+    /// Milliseconds to wait for an answer before asking again.
+    #[schemars(range(min = 100, max = 60000))]
+    pub timeout_ms: u32,
+    /// How often a question is asked again before it is given up.
+    #[schemars(range(min = 0, max = 10))]
+    pub retries: u8,
+    /// Devices polled at the same time.
+    #[schemars(range(min = 1, max = 10000))]
+    pub concurrency_max: u32,
+    /// Whether devices are asked for an echo (ICMP) besides SNMP, where the system permits it.
+    pub icmp: bool,
+}
+
+impl Default for PollSettings {
+    fn default() -> Self {
+        Self {
+            default_interval_secs: 60,
+            timeout_ms: 1_000,
+            retries: 2,
+            concurrency_max: 512,
+            icmp: true,
+        }
+    }
+}
+
+/// How devices are discovered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct DiscoverySettings {
+    /// Networks that neighbours may be followed into besides a discovery's own targets, as
+    /// `["192.0.2.0/24"]`. A discovery may list more.
+    pub allowed_networks: Vec<String>,
+    /// Discoveries at work at the same time; more are refused until one ends.
+    #[schemars(range(min = 1, max = 16))]
+    pub runs_max: u32,
+}
+
+impl Default for DiscoverySettings {
+    fn default() -> Self {
+        Self {
+            allowed_networks: Vec::new(),
+            runs_max: 4,
+        }
+    }
+}
+
+/// The page and the programs that talk to the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct HttpSettings {
+    /// Whether the session cookie is sent over HTTPS only: `auto` (yes, unless the server listens
+    /// on loopback), `always` or `never`.
+    pub secure_cookie: SecureCookie,
+    /// Origins that pages may come from besides the server's own, as
+    /// `["https://monitor.example.net"]` behind a proxy that rewrites Host.
+    pub allowed_origins: Vec<String>,
+    /// Seconds that a token from `POST /api/v1/auth/login` is good.
+    #[schemars(range(min = 60, max = 3600))]
+    pub token_lifetime_secs: u32,
+    /// Seconds without use after which a session of the page ends.
+    #[schemars(range(min = 60, max = 2_592_000))]
+    pub session_idle_secs: u32,
+    /// Seconds after which a session of the page ends in any case.
+    #[schemars(range(min = 60, max = 2_592_000))]
+    pub session_lifetime_secs: u32,
+    /// Seconds that a request may take before it is answered with 503.
+    #[schemars(range(min = 1, max = 600))]
+    pub request_timeout_secs: u32,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            secure_cookie: SecureCookie::Auto,
+            allowed_origins: Vec::new(),
+            token_lifetime_secs: 900,
+            session_idle_secs: 12 * 3600,
+            session_lifetime_secs: 7 * 24 * 3600,
+            request_timeout_secs: 30,
+        }
+    }
+}
+
+/// Whether the session cookie carries `Secure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecureCookie {
+    /// Unless the server listens on loopback.
+    Auto,
+    /// Yes.
+    Always,
+    /// No: the page is served over plain HTTP.
+    Never,
+}
+
+/// How the server stops.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ShutdownSettings {
+    /// Seconds that an orderly stop may take: polls in flight end, what was read is synced, streams
+    /// are told. After that the server stops as it is; nothing acknowledged is lost either way.
+    #[schemars(range(min = 1, max = 300))]
+    pub deadline_secs: u32,
+}
+
+impl Default for ShutdownSettings {
+    fn default() -> Self {
+        Self { deadline_secs: 10 }
+    }
+}
