@@ -98,9 +98,9 @@ pub fn inet_index(index: &[u32]) -> Option<(IpAddr, &[u32])> {
     {
         return Some((address, rest));
     }
-    if kind == 1 {
-        let (address, rest) = rest.split_at_checked(4)?;
-        return Some((inet_address(1, &octets(address)?)?, rest));
+    // Only where it is the whole of the index, or a damaged one would pass for another address.
+    if kind == 1 && rest.len() == 4 {
+        return Some((inet_address(1, &octets(rest)?)?, &[]));
     }
     None
 }

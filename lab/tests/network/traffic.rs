@@ -1,0 +1,88 @@
+//! What is charted is what was sent.
+
+use crate::stand::{INTERVAL, Stand, figure};
+use foretell_lab::server::User;
+use foretell_lab::traffic::Traffic;
+use foretell_lab::wait::until_async;
+use serde_json::Value;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// 2 Mbit/s: far above LLDP and ARP, far below what a busy machine can pace.
+const OCTETS_PER_SECOND: u32 = 250_000;
+const ERROR_MAX: f64 = 0.05;
+/// Nine polls: a chart of several points.
+const CHARTED: Duration = Duration::from_secs(45);
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root; run cargo xtask lab"]
+async fn traffic_at_a_known_rate_is_charted_within_5_percent() {
+    let stand = Stand::up(User::Root).await;
+    let devices = stand.watch().await;
+    let (from, to) = (stand.network.router(1), stand.network.router(2));
+    let (out, into) = (from.link_to(2).unwrap(), to.link_to(1).unwrap());
+    let binary = std::env::var("FORETELL_LAB_BIN").expect("set by cargo xtask lab");
+    let traffic = Traffic::start(
+        Path::new(&binary),
+        &from.namespace,
+        &to.namespace,
+        into.address,
+        OCTETS_PER_SECOND,
+    )
+    .unwrap();
+    // The first poll interval in which the traffic began is not a steady one.
+    tokio::time::sleep(2 * INTERVAL).await;
+    let begin = unix_ms();
+    tokio::time::sleep(CHARTED).await;
+    let end = unix_ms();
+
+    let id = |name: &str| devices[name]["id"].as_str().unwrap().to_owned();
+    for (device, interface, metric) in [
+        (id("r1"), &out.interface, "ifHCOutOctets"),
+        (id("r2"), &into.interface, "ifHCInOctets"),
+    ] {
+        let series = stand.series(&device, interface, metric).await;
+        let path = format!(
+            "series/{series}/samples?from={begin}&to={end}&step_secs={}&aggregation=rate",
+            INTERVAL.as_secs()
+        );
+        let chart = stand.client.get(&path).await.unwrap();
+        let rates: Vec<f64> = points(&chart).filter_map(|(_, rate)| rate).collect();
+        assert!(rates.len() >= 7, "{chart}");
+        let error = |rate: f64| (rate / f64::from(OCTETS_PER_SECOND) - 1.0).abs();
+        let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+        let worst = rates.iter().copied().map(error).fold(0.0, f64::max);
+        figure(&format!("{metric}_error_mean_percent"), 100.0 * error(mean));
+        figure(&format!("{metric}_error_worst_percent"), 100.0 * worst);
+        assert!(worst < ERROR_MAX, "{rates:?}");
+    }
+
+    // The number beside the interface agrees with the chart.
+    let expected = 8.0 * f64::from(OCTETS_PER_SECOND);
+    let r1 = id("r1");
+    until_async("out_bps of the interface", 2 * INTERVAL, async || {
+        let interface = stand.client.interfaces(&r1).await?[&out.interface].clone();
+        let rate = interface["out_bps"].as_f64().unwrap_or_default();
+        Ok(if (rate / expected - 1.0).abs() < ERROR_MAX {
+            Ok(())
+        } else {
+            Err(interface.to_string())
+        })
+    })
+    .await
+    .unwrap();
+    drop(traffic);
+}
+
+/// The points of a chart: (Unix milliseconds, value or a gap).
+pub(crate) fn points(chart: &Value) -> impl Iterator<Item = (i64, Option<f64>)> {
+    let points = chart["points"].as_array().into_iter().flatten();
+    points.filter_map(|point| Some((point[0].as_i64()?, point[1].as_f64())))
+}
+
+pub(crate) fn unix_ms() -> u128 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis()
+}
