@@ -1,4 +1,21 @@
-//! Schedule, discovery and polling: what is asked of which device when, and what the answers mean.
+//! Schedule, discovery and polling: who is asked when, what is asked, and how a device is by what
+//! it answers. Decides nothing about identity, and knows neither the store nor the API.
+//!
+//! To follow one poll: [`poller::Poller`] keeps the devices; [`schedule`] says which one is due; its
+//! poll asks ICMP ([`icmp`]) and SNMP ([`mod@snmp`]) side by side within a deadline; [`status`]
+//! makes of both how the device is; and a [`poller::PollReport`] leaves by a bounded channel.
+//! Finding devices in the first place is [`discovery`].
 
+pub mod credential;
+pub mod discovery;
+pub mod icmp;
+pub mod poller;
 pub mod reading;
+pub mod schedule;
 pub mod snmp;
+pub mod status;
+
+pub use credential::{CredentialError, credentials};
+pub use discovery::{DiscoveryPlan, Found, TargetError};
+pub use icmp::Pinger;
+pub use poller::{PollReport, Poller, PollerOptions, PollerStats, Target};

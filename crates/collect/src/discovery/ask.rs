@@ -1,0 +1,193 @@
+//! One address of a discovery: echo requests and each credential in turn.
+
+use super::frontier::Lead;
+use super::plan::{Candidate, DiscoveryPlan};
+use crate::icmp::{Echoes, Pinger};
+use crate::snmp::{Groups, Look, identify, read};
+use model::discovery::{DiscoveryResult, SnmpAnswer};
+use model::{Clock, CredentialId};
+use snmp::{Credentials, Session, SessionError, SessionOptions, Transport};
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How patient a sweep is: one repetition, short waits.
+const PATIENCE: SessionOptions = SessionOptions {
+    timeout: Duration::from_secs(1),
+    retries: 1,
+};
+/// Longest time for one credential on one address: identification is a handful of answers.
+const IDENTIFY_TIME_MAX: Duration = Duration::from_secs(15);
+/// Longest time for the neighbour tables of one address. A liar or a slow agent loses only its own
+/// neighbours.
+const NEIGHBORS_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// What came of one address.
+pub(super) struct Answer {
+    pub(super) lead: Lead,
+    pub(super) result: DiscoveryResult,
+    pub(super) look: Option<Look>,
+    pub(super) credential: Option<CredentialId>,
+    /// Neighbours' management addresses, as the agent told them.
+    pub(super) neighbors: Vec<IpAddr>,
+    /// What could not be done, where an operator should know.
+    pub(super) notice: Option<String>,
+}
+
+/// Asks one address everything that the plan wants to know.
+pub(super) async fn ask(
+    lead: Lead,
+    plan: &DiscoveryPlan,
+    transport: &Transport,
+    pinger: &Pinger,
+    clock: &Clock,
+) -> Answer {
+    let (icmp_answered, snmp) = tokio::join!(
+        echo(&lead, plan, pinger),
+        try_credentials(&lead, plan, transport, clock)
+    );
+    let facts = snmp.look.as_ref().map(|look| &look.facts.device);
+    let result = DiscoveryResult {
+        address: lead.agent.ip(),
+        port: lead.agent.port(),
+        via: lead.via.clone(),
+        hops: lead.hops,
+        icmp_answered,
+        snmp: snmp.answer,
+        name: facts.and_then(|f| f.name.clone()),
+        description: facts.and_then(|f| f.description.clone()),
+        vendor: facts.and_then(|f| f.vendor.clone()),
+        device_id: None,
+        identity_reason: None,
+    };
+    Answer {
+        lead,
+        result,
+        look: snmp.look,
+        credential: snmp.credential,
+        neighbors: snmp.neighbors,
+        notice: snmp.notice,
+    }
+}
+
+/// Whether it answers an echo request; none where that was not or could not be asked.
+async fn echo(lead: &Lead, plan: &DiscoveryPlan, pinger: &Pinger) -> Option<bool> {
+    if !plan.icmp {
+        return None;
+    }
+    let echo = pinger.ping(lead.agent.ip(), Echoes::SWEEP).await.ok()?;
+    Some(echo.received > 0)
+}
+
+struct Snmp {
+    answer: SnmpAnswer,
+    look: Option<Look>,
+    credential: Option<CredentialId>,
+    neighbors: Vec<IpAddr>,
+    notice: Option<String>,
+}
+
+impl Snmp {
+    fn nothing(answer: SnmpAnswer) -> Self {
+        Self {
+            answer,
+            look: None,
+            credential: None,
+            neighbors: Vec::new(),
+            notice: None,
+        }
+    }
+}
+
+/// Tries each credential in turn until one is answered.
+async fn try_credentials(
+    lead: &Lead,
+    plan: &DiscoveryPlan,
+    transport: &Transport,
+    clock: &Clock,
+) -> Snmp {
+    if !plan.snmp {
+        return Snmp::nothing(SnmpAnswer::NotAsked);
+    }
+    let mut reasons = Vec::new();
+    for (place, candidate) in plan.credentials.iter().enumerate() {
+        let mut session = Session::open(transport, lead.agent, &candidate.credentials, PATIENCE);
+        let identified = timeout(IDENTIFY_TIME_MAX, identify(&mut session, clock)).await;
+        match identified {
+            Ok(Ok(look)) => {
+                return identified_by(lead, plan, candidate, &mut session, look, clock).await;
+            }
+            Ok(Err(error)) if error.is_answer() => {
+                reasons.push(reason(place, candidate, &error));
+            }
+            // Silence, and an agent too slow to be told from it.
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+    Snmp::nothing(if reasons.is_empty() {
+        SnmpAnswer::Silent
+    } else {
+        SnmpAnswer::Refused { reasons }
+    })
+}
+
+async fn identified_by(
+    lead: &Lead,
+    plan: &DiscoveryPlan,
+    candidate: &Candidate,
+    session: &mut Session,
+    look: Look,
+    clock: &Clock,
+) -> Snmp {
+    let mut found = Snmp {
+        answer: SnmpAnswer::Identified {
+            credential_id: candidate.id,
+        },
+        look: Some(look),
+        credential: candidate.id,
+        neighbors: Vec::new(),
+        notice: None,
+    };
+    if plan.neighbors && lead.hops < plan.hops_max {
+        let reading = read(session, Groups::NEIGHBORS, clock);
+        match timeout(NEIGHBORS_TIME_MAX, reading).await {
+            Ok(neighbors) => {
+                let rows = neighbors.facts.neighbors.iter();
+                found.neighbors = rows.filter_map(|row| row.remote_address).collect();
+                if !neighbors.complete.contains(Groups::NEIGHBORS) {
+                    found.notice = Some(format!(
+                        "The neighbours of {} could not be read to the end.",
+                        lead.agent
+                    ));
+                }
+                if let Some(look) = &mut found.look {
+                    look.facts.neighbors = neighbors.facts.neighbors;
+                }
+            }
+            Err(_) => {
+                found.notice = Some(format!(
+                    "The neighbours of {} could not be read within {} s.",
+                    lead.agent,
+                    NEIGHBORS_TIME_MAX.as_secs()
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// Why a credential was refused, in a sentence; never the secret itself.
+fn reason(place: usize, candidate: &Candidate, error: &SessionError) -> String {
+    let kind = match candidate.credentials.as_ref() {
+        Credentials::V1 { .. } => "SNMPv1",
+        Credentials::V2c { .. } => "SNMPv2c",
+        Credentials::V3(_) => "SNMPv3",
+    };
+    let number = place.saturating_add(1);
+    match error {
+        SessionError::Refused { reason, .. } => {
+            format!("Credential {number} ({kind}) is refused: {reason}.")
+        }
+        other => format!("Credential {number} ({kind}): {other}."),
+    }
+}

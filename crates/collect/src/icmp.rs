@@ -1,0 +1,179 @@
+//! Round trip and loss by ICMP echo (RFC 792, RFC 4443), over one socket per address family for
+//! all devices.
+//!
+//! Begin with [`Pinger::open`] and [`Pinger::ping`]. The bytes are in [`packet`], the socket with
+//! its table of awaited replies in [`engine`]. Whether silence means that a device is down is not
+//! decided here; see [`crate::status`].
+
+mod engine;
+pub mod packet;
+
+use engine::{Engine, Family};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How to ask one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echoes {
+    /// How many requests to send.
+    pub count: u8,
+    /// Time from one request to the next.
+    pub gap: Duration,
+    /// How long each request waits for its reply.
+    pub timeout: Duration,
+}
+
+impl Echoes {
+    /// What a poll sends: enough to tell a lost packet from a dead device.
+    pub const POLL: Self = Self {
+        count: 3,
+        gap: Duration::from_millis(50),
+        timeout: Duration::from_secs(1),
+    };
+    /// What a device gets that was silent at the poll before.
+    pub const SILENT: Self = Self {
+        count: 1,
+        ..Self::POLL
+    };
+    /// What a sweep sends: one request and one repetition, both without waiting for the other.
+    pub const SWEEP: Self = Self {
+        count: 2,
+        gap: Duration::from_millis(300),
+        timeout: Duration::from_millis(800),
+    };
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// Requests sent, or tried to send where the network is unreachable.
+    pub sent: u8,
+    /// Requests that were answered in time.
+    pub received: u8,
+    /// Mean round trip of those answered; none where none was.
+    pub rtt: Option<Duration>,
+}
+
+impl Echo {
+    /// Share of requests that went unanswered, 0 to 1.
+    pub fn loss(&self) -> f64 {
+        if self.sent == 0 {
+            return 0.0;
+        }
+        f64::from(self.sent.saturating_sub(self.received)) / f64::from(self.sent)
+    }
+}
+
+/// ICMP says nothing about this address from here; why, in one sentence for an operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Skipped {
+    /// The reason.
+    pub reason: Arc<str>,
+}
+
+/// Sends echo requests. Cheap to clone; all clones share the sockets and the bound on requests in
+/// flight. The sockets close, and their tasks end, with the last clone.
+#[derive(Clone)]
+pub struct Pinger(Arc<Sockets>);
+
+struct Sockets {
+    v4: Result<Engine, Skipped>,
+    v6: Result<Engine, Skipped>,
+}
+
+impl Pinger {
+    /// Opens a datagram ICMP socket per address family, else a raw one, else none. Never fails:
+    /// what could not be opened is skipped with the reason, see [`Pinger::notice`]. Must be called
+    /// within a tokio runtime.
+    pub fn open() -> Self {
+        let skipped = |reason: String| Skipped {
+            reason: reason.into(),
+        };
+        Self(Arc::new(Sockets {
+            v4: Engine::open(Family::V4).map_err(|e| skipped(e.to_string())),
+            v6: Engine::open(Family::V6).map_err(|e| skipped(e.to_string())),
+        }))
+    }
+
+    /// A pinger that skips every address, as where an operator switched ICMP off.
+    pub fn disabled(reason: &str) -> Self {
+        let skipped = Skipped {
+            reason: reason.into(),
+        };
+        Self(Arc::new(Sockets {
+            v4: Err(skipped.clone()),
+            v6: Err(skipped),
+        }))
+    }
+
+    /// Why ICMP is not measured, in one sentence for an operator; none where it is. IPv6 alone
+    /// missing is no notice: many machines have none.
+    pub fn notice(&self) -> Option<Arc<str>> {
+        self.0.v4.as_ref().err().map(|e| Arc::clone(&e.reason))
+    }
+
+    /// Why `address` would be skipped; none where it can be asked.
+    pub fn skips(&self, address: IpAddr) -> Option<Skipped> {
+        self.engine(address).err()
+    }
+
+    /// Asks one address and waits for the replies, at most `gap * (count - 1) + timeout` beyond
+    /// the wait for a free place among the requests in flight.
+    pub async fn ping(&self, address: IpAddr, echoes: Echoes) -> Result<Echo, Skipped> {
+        Ok(self.engine(address)?.ping(address, echoes).await)
+    }
+
+    fn engine(&self, address: IpAddr) -> Result<&Engine, Skipped> {
+        if address.to_canonical().is_loopback() {
+            return Err(Skipped {
+                reason: "ICMP proves nothing on loopback: the kernel itself answers for every such address."
+                    .into(),
+            });
+        }
+        let engine = match address {
+            IpAddr::V4(_) => &self.0.v4,
+            IpAddr::V6(_) => &self.0.v6,
+        };
+        engine.as_ref().map_err(Clone::clone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_is_a_ratio() {
+        for (sent, received, loss) in [(0, 0, 0.0), (3, 3, 0.0), (4, 3, 0.25), (2, 0, 1.0)] {
+            let echo = Echo {
+                sent,
+                received,
+                rtt: None,
+            };
+            assert!((echo.loss() - loss).abs() < 1e-9, "{echo:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn loopback_is_skipped_with_the_reason() {
+        let pinger = Pinger::open();
+        for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            let skipped = pinger
+                .ping(address.parse().unwrap(), Echoes::POLL)
+                .await
+                .unwrap_err();
+            assert!(skipped.reason.contains("loopback"), "{address}: {skipped}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_disabled_pinger_says_why() {
+        let pinger = Pinger::disabled("Switched off.");
+        assert_eq!(pinger.notice().as_deref(), Some("Switched off."));
+        let address = "192.0.2.1".parse().unwrap();
+        assert_eq!(pinger.skips(address).unwrap().to_string(), "Switched off.");
+        assert!(pinger.ping(address, Echoes::POLL).await.is_err());
+    }
+}

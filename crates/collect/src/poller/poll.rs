@@ -1,0 +1,395 @@
+//! One poll of one device: ICMP and SNMP side by side, then the report.
+
+use super::memory::{Memory, details};
+use super::stats::Counts;
+use super::{PollReport, PollerOptions, Shared, Target};
+use crate::icmp::{Echo, Echoes, Pinger, Skipped};
+use crate::reading::{Instance, Reading};
+use crate::snmp::{Groups, Look, read};
+use crate::status::{self, PollSeen, Seen};
+use model::status::{CheckOutcome, Status};
+use model::{Clock, Metric, Timestamp, Value};
+use snmp::{Session, SessionError, Transport, oid};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::time::{Instant, timeout_at};
+
+/// A poll may take its interval, and where that is short a little longer: an agent that needs 8 s
+/// for its tables is still read every 10 s when it should be every 5.
+const DEADLINE_MIN: Duration = Duration::from_secs(10);
+/// However long the interval, a place among the polls in flight is held no longer than this.
+const DEADLINE_MAX: Duration = Duration::from_mins(1);
+
+/// What every poll needs.
+pub(super) struct Context {
+    pub(super) options: PollerOptions,
+    pub(super) transport: Transport,
+    pub(super) pinger: Pinger,
+    pub(super) clock: Clock,
+    pub(super) reports: mpsc::Sender<PollReport>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Context {
+    /// Reports if there is room; says whether.
+    pub(super) fn try_report(&self, report: PollReport) -> bool {
+        self.reports.try_send(report).is_ok()
+    }
+
+    async fn report(&self, report: PollReport) {
+        match self.reports.try_send(report) {
+            Err(TrySendError::Full(report)) => {
+                Counts::one(&self.shared.counts.reports_waited);
+                // An error means that nobody wants reports any more: the server is stopping.
+                let _ = self.reports.send(report).await;
+            }
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+        }
+    }
+}
+
+/// Polls, reports, and gives back what is remembered.
+pub(super) async fn run(
+    context: Arc<Context>,
+    target: Target,
+    mut memory: Box<Memory>,
+    lag: Duration,
+) -> Box<Memory> {
+    let started = Instant::now();
+    let started_at = context.clock.now();
+    let deadline = started + target.interval.clamp(DEADLINE_MIN, DEADLINE_MAX);
+    let echoes = if memory.history.silent_polls() > 0 {
+        Echoes::SILENT
+    } else {
+        Echoes::POLL
+    };
+    let address = target.address.ip();
+    let (echo, asked) = tokio::join!(
+        context.pinger.ping(address, echoes),
+        ask(&context, &target, &mut memory, deadline)
+    );
+    let ended_at = context.clock.now();
+    let seen = PollSeen {
+        started_at,
+        ended_at,
+        snmp: asked.seen(&target, &memory, ended_at),
+        icmp: icmp_seen(&echo, ended_at),
+        echoes: echo.as_ref().ok().map(|e| (e.sent, e.received)),
+    };
+    memory.history.record(seen);
+    let verdict = status::decide(&memory.history, target.interval, ended_at);
+
+    let counts = &context.shared.counts;
+    Counts::one(&counts.polls);
+    if memory.history.silent_polls() > 0 {
+        Counts::one(&counts.polls_silent);
+    }
+    if asked.late {
+        Counts::one(&counts.deadlines);
+    }
+    let mut readings = asked.look.readings.clone();
+    readings.extend(own_readings(echo.ok(), &asked.look, started.elapsed()));
+    let system = asked.look.complete.contains(Groups::SYSTEM);
+    let report = PollReport {
+        device_id: target.device_id,
+        due_at: started_at.minus(lag),
+        started_at,
+        answered_at: asked.look.answered_at.unwrap_or(ended_at),
+        last_seen_at: memory.history.answered_at(),
+        status: verdict.status,
+        evidence: verdict.evidence,
+        said: system.then(|| asked.look.said()),
+        identity: system.then(|| asked.look.identity()),
+        complete: asked.look.complete,
+        readings,
+        defects: asked.look.defects.by_name(),
+        facts: asked.look.facts,
+        lag,
+    };
+    context.report(report).await;
+    memory
+}
+
+/// The report that a device's status is stale, where it is.
+pub(super) fn behind(
+    context: &Context,
+    target: &Target,
+    memory: &Memory,
+    lag: Duration,
+) -> Option<PollReport> {
+    let now = context.clock.now();
+    let verdict = status::decide(&memory.history, target.interval, now);
+    let stale = verdict.status == Status::Unknown && memory.history.answered_at().is_some();
+    stale.then(|| PollReport {
+        device_id: target.device_id,
+        due_at: now.minus(lag),
+        started_at: now,
+        answered_at: now,
+        last_seen_at: memory.history.answered_at(),
+        status: verdict.status,
+        evidence: verdict.evidence,
+        facts: model::facts::Facts::default(),
+        complete: Groups::NONE,
+        said: None,
+        identity: None,
+        readings: Vec::new(),
+        defects: std::collections::BTreeMap::new(),
+        lag,
+    })
+}
+
+/// What SNMP brought.
+#[derive(Default)]
+struct Asked {
+    look: Look,
+    /// SNMP was asked at all.
+    any: bool,
+    /// The deadline cut it short.
+    late: bool,
+    took: Duration,
+}
+
+/// Asks in the order of what matters: what changes, then what seldom changes, then neighbours.
+/// A part that is cut short by the deadline is lost; those before it are kept.
+async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: Instant) -> Asked {
+    let mut asked = Asked::default();
+    let began = Instant::now();
+    let was_silent = memory.history.snmp_silent_polls() > 0;
+    let options = &context.options;
+    let details_due = memory.details_due(options, began);
+    let neighbors_due = memory.neighbors_due(target.interval, began);
+    let Some(mut session) = memory.take_session(target, &context.transport, options) else {
+        return asked;
+    };
+    asked.any = true;
+    // One that was silent is asked a single question first: a dead device costs no more.
+    if was_silent && let Err(error) = knock(&mut session).await {
+        asked.look.error = Some(error);
+        asked.look.defects.merge(&session.take_defects());
+        memory.session = Some(session);
+        return asked;
+    }
+    let interfaces = Groups::INTERFACES;
+    let first = if details_due {
+        (Groups::COUNTERS - Groups::TRAFFIC) | details()
+    } else {
+        Groups::COUNTERS
+    };
+    let changed = asked
+        .stage(first, &mut session, memory, &context.clock, deadline)
+        .await;
+    if changed && !details_due {
+        let again = details() | interfaces;
+        asked
+            .stage(again, &mut session, memory, &context.clock, deadline)
+            .await;
+    }
+    if neighbors_due {
+        asked
+            .stage(
+                Groups::NEIGHBORS,
+                &mut session,
+                memory,
+                &context.clock,
+                deadline,
+            )
+            .await;
+    }
+    asked.took = began.elapsed();
+    memory.session = Some(session);
+    asked
+}
+
+/// One question: sysUpTime. Source: SNMPv2-MIB (RFC 3418).
+async fn knock(session: &mut Session) -> Result<(), SessionError> {
+    session
+        .get(&[oid!(1, 3, 6, 1, 2, 1, 1, 3, 0)])
+        .await
+        .map(drop)
+}
+
+impl Asked {
+    /// Reads some groups; says whether the device is another than it was.
+    async fn stage(
+        &mut self,
+        groups: Groups,
+        session: &mut Session,
+        memory: &mut Memory,
+        clock: &Clock,
+        deadline: Instant,
+    ) -> bool {
+        // A device that fell silent on the way is not asked for more.
+        if self.late || self.look.error.is_some() {
+            self.look.asked |= groups;
+            return false;
+        }
+        let look = if let Ok(look) = timeout_at(deadline, read(session, groups, clock)).await {
+            look
+        } else {
+            self.late = true;
+            Look {
+                asked: groups,
+                defects: session.take_defects(),
+                ..Look::default()
+            }
+        };
+        let changed = memory.take_in(&look, Instant::now());
+        merge(&mut self.look, look);
+        changed
+    }
+
+    /// The outcome in a sentence.
+    fn seen(&self, target: &Target, memory: &Memory, at: Timestamp) -> Seen {
+        let (outcome, detail) = self.outcome(target, memory);
+        Seen {
+            outcome,
+            at,
+            detail,
+        }
+    }
+
+    fn outcome(&self, target: &Target, memory: &Memory) -> (CheckOutcome, String) {
+        use CheckOutcome::{Answered, Partial, Refused, Silent, Skipped};
+        if !self.any {
+            return (
+                Skipped,
+                "No credential is set, so SNMP is not asked.".to_owned(),
+            );
+        }
+        let ms = self.took.as_millis();
+        match &self.look.error {
+            Some(SessionError::Refused { reason, .. }) if self.look.answered_at.is_none() => {
+                (Refused, format!("The agent refuses us: {reason}."))
+            }
+            Some(error) if self.look.answered_at.is_none() && !error.is_answer() => {
+                (Silent, format!("SNMP: {error}."))
+            }
+            Some(error) => (
+                Partial,
+                format!("It answered, but not to the end: {error}."),
+            ),
+            None if self.late => {
+                let limit = target.interval.clamp(DEADLINE_MIN, DEADLINE_MAX).as_secs();
+                let detail = format!(
+                    "It answers slowly: not everything could be read within {limit} s ({}).",
+                    names(memory.incomplete)
+                );
+                (Partial, detail)
+            }
+            None if !memory.incomplete.is_empty() => (
+                Partial,
+                format!(
+                    "It answered in {ms} ms, but some could not be read to the end: {}.",
+                    names(memory.incomplete)
+                ),
+            ),
+            None => (
+                Answered,
+                format!("SNMP answered; everything was read in {ms} ms."),
+            ),
+        }
+    }
+}
+
+/// Brings a later part of a poll together with the earlier ones. What the later one read takes the
+/// place of the same in the earlier ones, but for readings: their time is that of the first answer.
+fn merge(look: &mut Look, later: Look) {
+    fn take<T>(old: &mut Vec<T>, new: Vec<T>) {
+        if !new.is_empty() {
+            *old = new;
+        }
+    }
+    let facts = later.facts;
+    if later.asked.contains(Groups::SYSTEM) {
+        look.facts.device = facts.device;
+    } else if look.facts.device.uptime_seconds.is_none() {
+        look.facts.device.uptime_seconds = facts.device.uptime_seconds;
+    }
+    take(&mut look.facts.interfaces, facts.interfaces);
+    take(&mut look.facts.addresses, facts.addresses);
+    take(&mut look.facts.processors, facts.processors);
+    take(&mut look.facts.memory, facts.memory);
+    take(&mut look.facts.storage, facts.storage);
+    take(&mut look.facts.sensors, facts.sensors);
+    take(&mut look.facts.neighbors, facts.neighbors);
+    take(&mut look.facts.vlans, facts.vlans);
+    take(&mut look.facts.inventory, facts.inventory);
+    if look.readings.is_empty() {
+        look.readings = later.readings;
+    }
+    look.asked |= later.asked;
+    look.complete |= later.complete;
+    look.defects.merge(&later.defects);
+    look.answered_at = look.answered_at.or(later.answered_at);
+    look.error = look.error.take().or(later.error);
+}
+
+/// What we measure ourselves.
+fn own_readings(echo: Option<Echo>, look: &Look, took: Duration) -> Vec<Reading> {
+    let reading = |metric, value: f64| Reading {
+        metric,
+        instance: Instance::Device,
+        value: Value::F64(value),
+    };
+    let mut readings = Vec::with_capacity(3);
+    if let Some(echo) = echo {
+        readings.push(reading(Metric::ICMP_LOSS, echo.loss()));
+        let rtt = echo
+            .rtt
+            .map(|rtt| reading(Metric::ICMP_RTT, rtt.as_secs_f64()));
+        readings.extend(rtt);
+    }
+    if look.answered_at.is_some() {
+        readings.push(reading(Metric::POLL_DURATION, took.as_secs_f64()));
+    }
+    readings
+}
+
+fn icmp_seen(echo: &Result<Echo, Skipped>, at: Timestamp) -> Seen {
+    let (outcome, detail) = match echo {
+        Err(skipped) => (CheckOutcome::Skipped, skipped.to_string()),
+        Ok(echo) => {
+            let outcome = if echo.received == 0 {
+                CheckOutcome::Silent
+            } else if echo.received < echo.sent {
+                CheckOutcome::Partial
+            } else {
+                CheckOutcome::Answered
+            };
+            let mut detail = format!("{} of {} echoes came back", echo.received, echo.sent);
+            if let Some(rtt) = echo.rtt {
+                let ms = rtt.as_secs_f64() * 1000.0;
+                // Writing to a String cannot fail.
+                let _ = write!(detail, ", {ms:.1} ms on average");
+            }
+            detail.push('.');
+            (outcome, detail)
+        }
+    };
+    Seen {
+        outcome,
+        at,
+        detail,
+    }
+}
+
+/// Groups in words.
+fn names(groups: Groups) -> String {
+    let name = |group| match group {
+        Groups::SYSTEM => "system",
+        Groups::INTERFACES => "interfaces",
+        Groups::ADDRESSES => "addresses",
+        Groups::PROCESSORS => "processors",
+        Groups::MEMORY => "memory",
+        Groups::STORAGE => "storage",
+        Groups::SENSORS => "sensors",
+        Groups::NEIGHBORS => "neighbours",
+        Groups::VLANS => "VLANs",
+        Groups::INVENTORY => "inventory",
+        _ => "counters of interfaces",
+    };
+    let names: Vec<&str> = groups.each().map(name).collect();
+    names.join(", ")
+}
