@@ -12,7 +12,7 @@
 use crate::usable;
 use model::DeviceId;
 use model::device::Identity;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 /// Which device was met, and why we say so in one sentence.
@@ -54,59 +54,85 @@ impl Resolution {
 /// Fewer would let two virtual machines that share one bridge's MAC pass for one.
 const SHARED_MACS_DIVISOR: usize = 2;
 
-/// Resolves the identity met at `address` against the devices that we know.
+/// Resolves the identity met at `address` against the devices that we know. Who resolves many
+/// makes an [`Index`] once.
 pub fn resolve(
     known: &[(DeviceId, &Identity, SocketAddr)],
     met: &Identity,
     address: SocketAddr,
 ) -> Resolution {
-    let met = Comparable::of(met);
-    let mut same: Option<(usize, DeviceId, String)> = None;
-    let mut conflict: Option<(usize, DeviceId, String)> = None;
+    let mut index = Index::default();
     for (device_id, identity, at) in known {
-        let other = Comparable::of(identity);
-        let comparison = met.compare(&other);
-        let (rank, verdict) = match (comparison.agrees.first(), comparison.differs.first()) {
-            (Some((rank, what)), None) => (*rank, Ok(format!("{what} agrees"))),
-            (Some((rank, what)), Some((_, unlike))) => {
-                (*rank, Err(format!("{what} agrees, but {unlike} differs")))
-            }
-            (None, differs) if *at == address => match differs {
-                Some((rank, unlike)) => (
-                    *rank,
-                    Err(format!("registered at this address, but {unlike} differs")),
-                ),
-                None if other.says_nothing() || met.says_nothing() => (
-                    usize::MAX,
-                    Ok("registered at this address, and it states nothing else to compare".into()),
-                ),
-                None => (
-                    usize::MAX,
-                    Ok("registered at this address, and nothing it states disagrees".into()),
-                ),
-            },
-            (None, _) => continue,
-        };
-        let (slot, reason) = match verdict {
-            Ok(reason) => (&mut same, reason),
-            Err(reason) => (&mut conflict, reason),
-        };
-        if slot.as_ref().is_none_or(|(best, ..)| rank < *best) {
-            *slot = Some((rank, *device_id, reason));
-        }
+        index.insert(*device_id, identity, *at);
     }
-    match (same, conflict) {
-        (Some((_, device_id, reason)), _) => Resolution::Same {
-            device_id,
-            reason: format!("the same device: {reason}"),
-        },
-        (None, Some((_, with, reason))) => Resolution::Conflict {
-            with,
-            reason: format!("kept apart: {reason}"),
-        },
-        (None, None) => Resolution::New {
-            reason: met.new_because(),
-        },
+    index.resolve(met, address)
+}
+
+/// Known devices by everything that may identify them, so that a discovery of many devices does
+/// not compare each with all.
+#[derive(Default)]
+pub struct Index {
+    known: Vec<(DeviceId, Comparable, SocketAddr)>,
+    /// Positions in `known`.
+    by_value: HashMap<(usize, String), Vec<usize>>,
+    by_address: HashMap<SocketAddr, Vec<usize>>,
+}
+
+impl Index {
+    /// Adds a device. Of a device added twice both identities are known.
+    pub fn insert(&mut self, device_id: DeviceId, identity: &Identity, address: SocketAddr) {
+        let comparable = Comparable::of(identity);
+        let position = self.known.len();
+        for key in comparable.keys() {
+            self.by_value.entry(key).or_default().push(position);
+        }
+        self.by_address.entry(address).or_default().push(position);
+        self.known.push((device_id, comparable, address));
+    }
+
+    /// Resolves the identity met at `address`.
+    pub fn resolve(&self, met: &Identity, address: SocketAddr) -> Resolution {
+        let met = Comparable::of(met);
+        let mut candidates: BTreeSet<usize> = self
+            .by_address
+            .get(&address)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
+        for key in met.keys() {
+            candidates.extend(self.by_value.get(&key).into_iter().flatten());
+        }
+        let candidates = candidates
+            .into_iter()
+            .filter_map(|position| self.known.get(position));
+        let mut same: Option<(usize, DeviceId, String)> = None;
+        let mut conflict: Option<(usize, DeviceId, String)> = None;
+        for (device_id, known, at) in candidates {
+            let Some((rank, verdict)) = met.verdict(known, *at == address) else {
+                continue;
+            };
+            let (slot, reason) = match verdict {
+                Ok(reason) => (&mut same, reason),
+                Err(reason) => (&mut conflict, reason),
+            };
+            if slot.as_ref().is_none_or(|(best, ..)| rank < *best) {
+                *slot = Some((rank, *device_id, reason));
+            }
+        }
+        match (same, conflict) {
+            (Some((_, device_id, reason)), _) => Resolution::Same {
+                device_id,
+                reason: format!("the same device: {reason}"),
+            },
+            (None, Some((_, with, reason))) => Resolution::Conflict {
+                with,
+                reason: format!("kept apart: {reason}"),
+            },
+            (None, None) => Resolution::New {
+                reason: met.new_because(),
+            },
+        }
     }
 }
 
@@ -152,6 +178,38 @@ impl Comparable {
         }
     }
 
+    /// Everything by which a device that is the same, or in conflict, may be found.
+    fn keys(&self) -> Vec<(usize, String)> {
+        let strong = self.strong.iter().enumerate();
+        let strong = strong.filter_map(|(rank, (_, value))| Some((rank, value.clone()?)));
+        strong
+            .chain(self.name.clone().map(|name| (self.strong.len(), name)))
+            .collect()
+    }
+
+    /// Whether we are the known device (`Ok`) or partly (`Err`), how strong what agrees is, and why;
+    /// none where nothing agrees.
+    fn verdict(&self, known: &Self, same_address: bool) -> Option<(usize, Result<String, String>)> {
+        let comparison = self.compare(known);
+        Some(
+            match (comparison.agrees.first(), comparison.differs.first()) {
+                (Some((rank, what)), None) => (*rank, Ok(format!("{what} agrees"))),
+                (Some((rank, what)), Some((_, unlike))) => {
+                    (*rank, Err(format!("{what} agrees, but {unlike} differs")))
+                }
+                (None, Some((rank, unlike))) if same_address => (
+                    *rank,
+                    Err(format!("registered at this address, but {unlike} differs")),
+                ),
+                (None, None) if same_address => {
+                    let reason = "registered at this address, and nothing it states disagrees";
+                    (usize::MAX, Ok(reason.to_owned()))
+                }
+                (None, _) => return None,
+            },
+        )
+    }
+
     fn compare(&self, other: &Self) -> Comparison {
         let mut comparison = Comparison::default();
         for (rank, ((what, mine), (_, theirs))) in self.strong.iter().zip(&other.strong).enumerate()
@@ -185,11 +243,6 @@ impl Comparable {
                 .push((rank, "sysName and every interface MAC".to_owned()));
         }
         comparison
-    }
-
-    fn says_nothing(&self) -> bool {
-        self.strong.iter().all(|(_, value)| value.is_none())
-            && (self.name.is_none() || self.macs.is_empty())
     }
 
     fn new_because(&self) -> String {

@@ -8,7 +8,7 @@ use model::interface::IfStatus;
 use model::link::{End, Link, LinkEvidence, LinkStatus};
 use model::neighbor::{Neighbor, Protocol};
 use model::{DeviceId, InterfaceId, LinkId, Status, Timestamp};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// How long a link is shown as down after its ends stopped reporting it. A day covers a night's
@@ -34,21 +34,72 @@ pub fn infer<'n>(
         .collect();
     // Reports that name both ports first, so that those that name one find their partner.
     reports.sort_by_key(|report| (report.unknown_ends(), report.order()));
-    let mut links: Vec<Link> = Vec::new();
+    let mut between: BTreeMap<Pair, Between<'_>> = BTreeMap::new();
+    for before in previous {
+        between
+            .entry(pair(&before.a, &before.b))
+            .or_default()
+            .previous
+            .push(before);
+    }
     for report in &reports {
+        let (a, b) = report.ends();
+        let links = &mut between.entry(pair(a, b)).or_default().links;
         match links.iter_mut().find(|link| report.fits(link)) {
             Some(link) => report.join(link),
             None => links.push(report.link()),
         }
     }
-    keep_ids(&mut links, previous);
-    let lost = lost(previous, &links, directory, now);
-    for link in &mut links {
-        finish(link, directory, true);
+    for between in between.values_mut() {
+        keep_ids(&mut between.links, &between.previous);
     }
-    links.extend(lost);
+    let newest = newest_by_interface(between.values().flat_map(|between| &between.links));
+    let mut links = Vec::new();
+    for Between {
+        links: reported,
+        previous,
+    } in between.into_values()
+    {
+        links.extend(lost(&previous, &reported, &newest, directory, now));
+        links.extend(
+            reported
+                .into_iter()
+                .map(|link| finish(link, directory, true)),
+        );
+    }
     links.sort_by_key(|link| link.id);
     links
+}
+
+/// Two devices, the one with the lower id first.
+type Pair = (DeviceId, DeviceId);
+
+fn pair(a: &End, b: &End) -> Pair {
+    (a.device_id, b.device_id)
+}
+
+/// What is known of the links between two devices.
+#[derive(Default)]
+struct Between<'a> {
+    links: Vec<Link>,
+    previous: Vec<&'a Link>,
+}
+
+/// For each interface with a link, when the youngest of its links was first seen.
+fn newest_by_interface<'a>(
+    links: impl Iterator<Item = &'a Link>,
+) -> HashMap<InterfaceId, Timestamp> {
+    let mut newest = HashMap::new();
+    for link in links {
+        for id in [&link.a, &link.b]
+            .into_iter()
+            .filter_map(|end| end.interface_id)
+        {
+            let at = newest.entry(id).or_insert(link.first_seen_at);
+            *at = (*at).max(link.first_seen_at);
+        }
+    }
+    newest
 }
 
 /// One end's word for a link.
@@ -167,7 +218,7 @@ impl Report {
 
 /// Gives each link the id it had, each id once: first where both ports agree, then where one of
 /// them was not known.
-fn keep_ids(links: &mut [Link], previous: &[Link]) {
+fn keep_ids(links: &mut [Link], previous: &[&Link]) {
     let mut taken: HashSet<LinkId> = HashSet::new();
     let mut kept = vec![false; links.len()];
     let exact = |before: &Link, link: &Link| before.a == link.a && before.b == link.b;
@@ -197,16 +248,19 @@ fn same_ends(before: &Link, link: &Link) -> bool {
 }
 
 /// Links that nobody reports any more and that are still shown, as down.
-fn lost(previous: &[Link], links: &[Link], directory: &Directory<'_>, now: Timestamp) -> Vec<Link> {
+fn lost(
+    previous: &[&Link],
+    links: &[Link],
+    newest: &HashMap<InterfaceId, Timestamp>,
+    directory: &Directory<'_>,
+    now: Timestamp,
+) -> Vec<Link> {
     let replaced = |before: &Link| {
-        links.iter().any(|link| {
-            link.first_seen_at > before.last_seen_at
-                && [&link.a, &link.b].into_iter().any(|end| {
-                    end.interface_id.is_some()
-                        && (before.a.interface_id == end.interface_id
-                            || before.b.interface_id == end.interface_id)
-                })
-        })
+        let ends = [&before.a, &before.b]
+            .into_iter()
+            .filter_map(|end| end.interface_id);
+        ends.filter_map(|id| newest.get(&id))
+            .any(|at| *at > before.last_seen_at)
     };
     previous
         .iter()
@@ -217,16 +271,12 @@ fn lost(previous: &[Link], links: &[Link], directory: &Directory<'_>, now: Times
                 && directory.device(before.b.device_id).is_some()
         })
         .filter(|before| !replaced(before))
-        .map(|before| {
-            let mut link = before.clone();
-            finish(&mut link, directory, false);
-            link
-        })
+        .map(|before| finish((*before).clone(), directory, false))
         .collect()
 }
 
 /// Fills in what follows from the ends.
-fn finish(link: &mut Link, directory: &Directory<'_>, reported: bool) {
+fn finish(mut link: Link, directory: &Directory<'_>, reported: bool) -> Link {
     let by = |end: &End| link.evidence.iter().any(|e| e.reported_by == end.device_id);
     link.confidence = if by(&link.a) && by(&link.b) {
         BOTH_ENDS
@@ -243,6 +293,7 @@ fn finish(link: &mut Link, directory: &Directory<'_>, reported: bool) {
     };
     let speed = |end: &End| directory.interface(end.interface_id?)?.speed_bps;
     link.speed_bps = [&link.a, &link.b].into_iter().filter_map(speed).min();
+    link
 }
 
 /// How one end is. What a device that no longer answers said last is not how it is now.
