@@ -1,4 +1,24 @@
-//! What Foretell keeps.
+//! What Foretell keeps: time series, documents, and secrets among them.
+//!
+//! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
+//! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
+//! [`accounts`], [`settings`], all made of [`documents`]; and [`series`]. No protocol and no
+//! detector is known here.
 
+pub mod accounts;
 pub mod blocks;
+pub mod catalog;
+pub mod credentials;
+pub mod discoveries;
+pub mod documents;
+mod error;
+mod folder;
+pub mod inventory;
 pub mod series;
+pub mod settings;
+mod store;
+pub mod vault;
+
+pub use documents::{Expect, Page, Query, Stored};
+pub use error::{OpenError, StoreError};
+pub use store::{Recovery, Store, StoreOptions};

@@ -1,0 +1,60 @@
+//! The collections that there are, in one list. To add one, add a `static` and its line in
+//! [`ALL`].
+
+use crate::documents::{CollectionSpec, Index};
+
+macro_rules! collections {
+    ($($(#[$doc:meta])* $constant:ident $name:literal [$($index:expr),*];)*) => {
+        $($(#[$doc])* pub static $constant: CollectionSpec =
+            CollectionSpec { name: $name, indexes: &[$($index),*] };)*
+        /// Every collection.
+        pub static ALL: &[&CollectionSpec] = &[$(&$constant),*];
+    };
+}
+
+const fn index(name: &'static str, pointers: &'static [&'static str]) -> Index {
+    Index {
+        name,
+        pointers,
+        unique: false,
+    }
+}
+
+const fn unique(name: &'static str, pointers: &'static [&'static str]) -> Index {
+    Index {
+        name,
+        pointers,
+        unique: true,
+    }
+}
+
+collections! {
+    /// `model::device::Device` by its id.
+    DEVICES "devices" [unique("address", &["/vantage", "/address", "/port"]), index("credential_id", &["/credential_id"])];
+    /// `model::interface::Interface` by its id.
+    INTERFACES "interfaces" [index("device_id", &["/device_id"])];
+    /// What a device said of itself, by the device's id.
+    FACTS "facts" [];
+    /// A device's neighbours, by the device's id.
+    NEIGHBORS "neighbors" [];
+    /// The latest known status of a device, by the device's id.
+    STATUSES "statuses" [];
+    /// `model::link::Link` by its id.
+    LINKS "links" [index("a_device_id", &["/a/device_id"]), index("b_device_id", &["/b/device_id"])];
+    /// Credentials by id, with sealed secrets.
+    CREDENTIALS "credentials" [unique("name", &["/credential/name"])];
+    /// `model::discovery::Discovery` by its id.
+    DISCOVERIES "discoveries" [];
+    /// What a discovery found, by the discovery's id and the address.
+    DISCOVERY_RESULTS "discovery_results" [];
+    /// Who may sign in, by id.
+    USERS "users" [unique("name", &["/name"])];
+    /// Who is signed in, by the hash of the session's token.
+    SESSIONS "sessions" [index("user_id", &["/user_id"])];
+    /// Keys that tokens are signed with, sealed, by key id.
+    SIGNING_KEYS "signing_keys" [];
+    /// What is set once for the whole server, by name.
+    SETTINGS "settings" [];
+    /// The vault's own: the data key, wrapped.
+    VAULT "vault" [];
+}

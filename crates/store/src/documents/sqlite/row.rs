@@ -1,0 +1,176 @@
+//! One document as a row: its checksum, the keys it is found by, and setting it aside.
+
+use crate::documents::{CollectionSpec, DAMAGE_LISTED_MAX, Damage, Document};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// What a document was found to be.
+pub(super) enum Found {
+    /// As it was written.
+    Sound(Document),
+    /// Its checksum does not hold.
+    Damaged { id: String },
+}
+
+/// Said of a row whose checksum does not hold.
+pub(super) const CHECKSUM: &str = "its checksum does not hold";
+
+/// CRC-32C of collection, id, revision and body: a row that was put in another's place is noticed
+/// as one with a flipped bit is.
+pub(super) fn checksum(collection: &str, id: &str, revision: u64, body: &[u8]) -> u32 {
+    let mut crc = crc32c::crc32c(collection.as_bytes());
+    crc = crc32c::crc32c_append(crc, &[0]);
+    crc = crc32c::crc32c_append(crc, id.as_bytes());
+    crc = crc32c::crc32c_append(crc, &[0]);
+    crc = crc32c::crc32c_append(crc, &revision.to_le_bytes());
+    crc32c::crc32c_append(crc, body)
+}
+
+/// Reads `id, revision, body, crc` of a row. A column of another type than it should be is damage
+/// like any other.
+pub(super) fn found(collection: &CollectionSpec, row: &Row<'_>) -> rusqlite::Result<Found> {
+    let id = String::from_utf8_lossy(text(row, 0)?).into_owned();
+    let (revision, crc) = (row.get::<_, i64>(1).ok(), row.get::<_, i64>(3).ok());
+    let body = text(row, 2)?;
+    let sound = revision
+        .and_then(|revision| u64::try_from(revision).ok())
+        .filter(|revision| crc == Some(checksum(collection.name, &id, *revision, body).into()));
+    Ok(match sound {
+        Some(revision) => Found::Sound(Document {
+            id,
+            revision,
+            body: body.to_vec(),
+        }),
+        None => Found::Damaged { id },
+    })
+}
+
+/// The octets of a text or blob; none of anything else.
+pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a [u8]> {
+    use rusqlite::types::ValueRef;
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+        _ => &[],
+    })
+}
+
+/// The keys of a document in the indexes of its collection. A body that is not JSON has none.
+pub(super) fn key_of(spec: &CollectionSpec, body: &[u8]) -> Vec<(&'static str, String)> {
+    if spec.indexes.is_empty() {
+        return Vec::new();
+    }
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    spec.indexes
+        .iter()
+        .filter_map(|index| Some((index.name, index.key(&body)?)))
+        .collect()
+}
+
+/// Adds to the number and the digest of a collection's rows.
+pub(super) fn account(
+    connection: &Connection,
+    collection: &CollectionSpec,
+    documents: i64,
+    digest: u32,
+) -> rusqlite::Result<()> {
+    // SQLite has no exclusive or: it is what is in either and not in both.
+    connection
+        .prepare_cached(
+            "UPDATE collections SET documents = documents + ?2,
+             digest = (digest | ?3) - (digest & ?3) WHERE name = ?1",
+        )?
+        .execute(params![collection.name, documents, digest])?;
+    Ok(())
+}
+
+/// Moves a row to the damaged ones as it is; nothing happens where it is not there.
+pub(super) fn set_aside(
+    connection: &Connection,
+    spec: &CollectionSpec,
+    id: &str,
+    reason: &str,
+) -> rusqlite::Result<()> {
+    let name = spec.name;
+    let crc: Option<i64> = connection
+        .prepare_cached(&format!("SELECT crc FROM doc_{name} WHERE id = ?1"))?
+        .query_row([id], |row| Ok(row.get(0).unwrap_or(0)))
+        .optional()?;
+    let Some(crc) = crc else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO damaged (collection, id, revision, body, crc, reason)
+             SELECT ?2, id, revision, body, crc, ?3 FROM doc_{name} WHERE id = ?1"
+        ))?
+        .execute(params![id, name, reason])?;
+    connection
+        .prepare_cached(&format!("DELETE FROM doc_{name} WHERE id = ?1"))?
+        .execute([id])?;
+    connection
+        .prepare_cached(&format!("DELETE FROM key_{name} WHERE id = ?1"))?
+        .execute([id])?;
+    account(connection, spec, -1, u32::try_from(crc).unwrap_or(0))
+}
+
+/// Keeps in mind that something is missing, where no row is left to be set aside.
+pub(super) fn note_missing(
+    connection: &Connection,
+    collection: &str,
+    reason: &str,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO damaged (collection, reason) VALUES (?1, ?2)",
+        [collection, reason],
+    )?;
+    Ok(())
+}
+
+/// How much is damaged.
+pub(super) fn damaged_count(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row("SELECT count(*) FROM damaged", [], |row| {
+        Ok(row.get::<_, i64>(0)?.try_into().unwrap_or(0))
+    })
+}
+
+/// What is damaged, the latest first, at most [`DAMAGE_LISTED_MAX`].
+pub(super) fn damaged(connection: &Connection) -> rusqlite::Result<Vec<Damage>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT collection, id, reason FROM damaged ORDER BY number DESC LIMIT ?1",
+    )?;
+    let rows = statement.query_map([DAMAGE_LISTED_MAX as i64], |row| {
+        let lossy = |column| -> rusqlite::Result<Option<String>> {
+            let bytes = text(row, column)?;
+            Ok((!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned()))
+        };
+        Ok(Damage {
+            collection: lossy(0)?.unwrap_or_default(),
+            id: lossy(1)?,
+            reason: lossy(2)?.unwrap_or_default(),
+        })
+    })?;
+    rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_covers_place_and_content() {
+        let sum = checksum("devices", "a", 1, b"{}");
+        assert_eq!(sum, 0x59e8_caa7, "the bytes on disk have this one");
+        for (collection, id, revision, body) in [
+            ("links", "a", 1, &b"{}"[..]),
+            ("devices", "b", 1, b"{}"),
+            ("devices", "a", 2, b"{}"),
+            ("devices", "a", 1, b"[]"),
+            ("device", "sa", 1, b"{}"),
+        ] {
+            assert_ne!(
+                sum,
+                checksum(collection, id, revision, body),
+                "{collection} {id}"
+            );
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What is known of one device at one moment, and the shapes in which its parts are kept.
+
+use crate::documents::Stored;
+use model::device::{Device, DeviceState};
+use model::facts::{Facts, ProcessorFacts, SensorFacts, VolumeFacts};
+use model::interface::Interface;
+use model::neighbor::Neighbor;
+use model::status::Evidence;
+use model::{Status, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A device with all that is known of it: a snapshot, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DeviceRecord {
+    /// The device as it is kept, with its revision.
+    pub device: Arc<Stored<Device>>,
+    /// How it is. After a start `unknown` until it was polled.
+    pub state: DeviceState,
+    /// Its interfaces by ifIndex, then name; those no longer there too.
+    pub interfaces: Arc<[Arc<Interface>]>,
+    /// What it said at its last complete looks. `interfaces` and `neighbors` of it are left empty:
+    /// they are beside it. After a start what changes all the time (values of sensors, what is in
+    /// use) is missing until it was polled.
+    pub facts: Arc<Facts>,
+    /// Its neighbours.
+    pub neighbors: Arc<[Neighbor]>,
+    /// The status that is kept: the latest that was not `unknown`.
+    pub(super) kept_status: Option<Arc<KeptStatus>>,
+    /// The facts that are kept.
+    pub(super) kept_facts: Arc<Facts>,
+    /// When the neighbours were written last.
+    pub(super) neighbors_kept_at: Option<Timestamp>,
+}
+
+impl DeviceRecord {
+    /// A device of which nothing else is known, at `now`.
+    pub(super) fn new(device: Arc<Stored<Device>>, now: Timestamp) -> Self {
+        Self {
+            device,
+            state: DeviceState {
+                status_since: Some(now),
+                ..DeviceState::default()
+            },
+            interfaces: Arc::new([]),
+            facts: Arc::default(),
+            neighbors: Arc::new([]),
+            kept_status: None,
+            kept_facts: Arc::default(),
+            neighbors_kept_at: None,
+        }
+    }
+}
+
+/// The latest known status of a device, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptStatus {
+    pub(super) status: Status,
+    pub(super) since: Timestamp,
+    pub(super) last_seen_at: Option<Timestamp>,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// The neighbours of a device, as they are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct KeptNeighbors {
+    pub(super) written_at: Timestamp,
+    pub(super) neighbors: Vec<Neighbor>,
+}
+
+/// What is kept of facts: all but what has a place of its own, and what is measured anew at each
+/// poll and would be written each time.
+pub(super) fn lasting(facts: &Facts) -> Facts {
+    let mut device = facts.device.clone();
+    device.uptime_seconds = None;
+    let volume = |v: &VolumeFacts| VolumeFacts {
+        used_bytes: None,
+        used_percent: None,
+        ..v.clone()
+    };
+    Facts {
+        device,
+        interfaces: Vec::new(),
+        addresses: facts.addresses.clone(),
+        processors: facts
+            .processors
+            .iter()
+            .map(|p| ProcessorFacts {
+                utilization_percent: None,
+                ..p.clone()
+            })
+            .collect(),
+        memory: facts.memory.iter().map(volume).collect(),
+        storage: facts.storage.iter().map(volume).collect(),
+        sensors: facts
+            .sensors
+            .iter()
+            .map(|s| SensorFacts {
+                value: None,
+                ..s.clone()
+            })
+            .collect(),
+        neighbors: Vec::new(),
+        vlans: facts.vlans.clone(),
+        inventory: facts.inventory.clone(),
+    }
+}

@@ -1,0 +1,203 @@
+//! The store as a whole: opening the data folder, and what was found to be mended.
+
+use crate::accounts::Accounts;
+use crate::catalog;
+use crate::credentials::Credentials;
+use crate::discoveries::Discoveries;
+use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
+use crate::documents::{Collection, Damage, Documents, Expect};
+use crate::folder::Folder;
+use crate::inventory::Inventory;
+use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
+use crate::settings::Settings;
+use crate::vault::{Key, Sealed, Vault, VaultError, key_file};
+use crate::{OpenError, StoreError};
+use model::{Clock, DeviceId};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tracing::warn;
+
+/// Where and how to open a store.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// The data folder; made where it is not there.
+    pub dir: PathBuf,
+    /// The key file; none means `secret.key` in the data folder, made at the first start.
+    pub key_file: Option<PathBuf>,
+    /// How the documents are kept.
+    pub documents: SqliteOptions,
+    /// How the series are kept.
+    pub series: SeriesOptions,
+}
+
+impl StoreOptions {
+    /// The default options for a data folder.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            key_file: None,
+            documents: SqliteOptions::default(),
+            series: SeriesOptions::default(),
+        }
+    }
+}
+
+/// What was found when the store was opened.
+#[derive(Clone, Debug, Default)]
+pub struct Recovery {
+    /// Documents that are damaged or missing: all that are known, not only those found now.
+    pub damaged: Vec<Damage>,
+    /// Runs of discovery that were at work when the server stopped.
+    pub discoveries_interrupted: usize,
+    /// What was brought back of the series.
+    pub series: SeriesRecovery,
+}
+
+/// Everything that is kept. Cheap to clone; the data folder stays locked until the last clone is
+/// gone.
+#[derive(Clone)]
+pub struct Store {
+    /// The documents themselves.
+    pub documents: Arc<dyn Documents>,
+    /// Devices and what is known of them.
+    pub inventory: Inventory,
+    /// What devices are asked with.
+    pub credentials: Credentials,
+    /// Runs of discovery.
+    pub discoveries: Discoveries,
+    /// Who may sign in.
+    pub accounts: Accounts,
+    /// What is set once for the whole server.
+    pub settings: Settings,
+    /// What was measured.
+    pub series: SeriesStore,
+    /// Seals secrets.
+    pub vault: Vault,
+    folder: Arc<Folder>,
+}
+
+impl Store {
+    /// Opens the data folder. Damage is set aside and told in [`Recovery`]; what stops the start
+    /// is another server on the same folder, files of a newer Foretell, a missing or wrong key,
+    /// or a disk that does not answer.
+    pub async fn open(options: StoreOptions, clock: Clock) -> Result<(Self, Recovery), OpenError> {
+        let folder = Arc::new(Folder::open(&options.dir)?);
+        let documents: Arc<dyn Documents> = Arc::new(SqliteDocuments::open(
+            &folder.documents(),
+            catalog::ALL,
+            &options.documents,
+        )?);
+        let vault = open_vault(&documents, options.key_file, &folder).await?;
+        let inventory = Inventory::load(documents.clone(), clock.clone()).await?;
+        let discoveries = Discoveries::new(documents.clone(), clock.clone());
+        let discoveries_interrupted = discoveries.end_interrupted().await?;
+        let accounts = Accounts::new(documents.clone(), vault.clone(), clock.clone());
+        accounts.sessions.forget_ended().await?;
+        let (series, series_recovery) =
+            SeriesStore::open(&folder.series(), options.series, clock.clone())?;
+        let recovery = Recovery {
+            damaged: documents.damaged().await?,
+            discoveries_interrupted,
+            series: series_recovery,
+        };
+        let store = Self {
+            inventory,
+            credentials: Credentials::new(documents.clone(), vault.clone(), clock),
+            discoveries,
+            accounts,
+            settings: Settings::new(documents.clone()),
+            series,
+            documents,
+            vault,
+            folder,
+        };
+        Ok((store, recovery))
+    }
+
+    /// The data folder.
+    pub fn dir(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Deletes a device with all that is known and was measured of it.
+    pub async fn delete_device(&self, id: DeviceId, expect: Expect) -> Result<(), StoreError> {
+        self.inventory.delete(id, expect).await?;
+        let deleted = self.series.delete_device(id).await;
+        deleted.map_err(|source| StoreError::Series {
+            device_id: id,
+            source: Arc::new(source),
+        })
+    }
+
+    /// Finishes what was begun and closes the files. What is asked later is refused.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.series.close().await;
+        self.documents.close().await
+    }
+}
+
+/// The data key as it is kept, twice: without it all that is sealed is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct WrappedKey {
+    wrapped: Sealed,
+}
+
+/// Ids of the two copies.
+const COPIES: [&str; 2] = ["data_key", "data_key_copy"];
+/// Collections with sealed parts.
+static SEALED: [&crate::documents::CollectionSpec; 2] =
+    [&catalog::CREDENTIALS, &catalog::SIGNING_KEYS];
+
+async fn open_vault(
+    documents: &Arc<dyn Documents>,
+    named: Option<PathBuf>,
+    folder: &Folder,
+) -> Result<Vault, OpenError> {
+    let kept: Collection<WrappedKey> = Collection::new(documents.clone(), &catalog::VAULT);
+    let mut copies = Vec::new();
+    for id in COPIES {
+        match kept.get(id).await {
+            Ok(Some(copy)) => copies.push(copy.body),
+            Ok(None) => {}
+            Err(e @ (StoreError::Damaged { .. } | StoreError::Shape { .. })) => {
+                warn!(error = %e, "a copy of the data key is lost");
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    let mut encrypted = !copies.is_empty();
+    for collection in SEALED {
+        encrypted |= documents.count(collection, None).await? > 0;
+    }
+    let made_by_us = named.is_none();
+    let path = named.unwrap_or_else(|| folder.key_file());
+    let outer = match key_file::read(&path)? {
+        Some(key) => key,
+        None if encrypted => return Err(VaultError::KeyMissing { path }.into()),
+        None if made_by_us => key_file::make(&path)?,
+        None => return Err(VaultError::KeyFileNotFound { path }.into()),
+    };
+    if encrypted && copies.is_empty() {
+        return Err(VaultError::DataKeyLost.into());
+    }
+    let data_key = match copies.iter().find_map(|c| outer.unwrap_key(&c.wrapped)) {
+        Some(key) => key,
+        None if encrypted => return Err(VaultError::KeyWrong { path }.into()),
+        None => Key::random()?,
+    };
+    if copies.len() < COPIES.len() {
+        let copy = match copies.into_iter().next() {
+            Some(copy) => copy,
+            None => WrappedKey {
+                wrapped: outer.wrap(&data_key)?,
+            },
+        };
+        let changes = COPIES
+            .iter()
+            .map(|id| kept.change(id, Expect::Any, &copy))
+            .collect::<Result<_, _>>()?;
+        documents.write(changes).await?;
+    }
+    Ok(Vault::new(data_key))
+}
