@@ -1,0 +1,122 @@
+// The server's routes as functions. What they answer is in `shapes.ts`; how a request is made is
+// in `call.ts`.
+
+import { call, type Query } from "./call";
+import type {
+  Bandwidth,
+  Credential,
+  Device,
+  Discovery,
+  DiscoveryRequest,
+  DiscoveryResult,
+  Health,
+  Interface,
+  Link,
+  Neighbor,
+  Notice,
+  Page,
+  Samples,
+  Series,
+} from "./shapes";
+
+type Signal = AbortSignal | undefined;
+
+/** Pages that are followed for one list; more than any device of ours has. */
+const PAGES_MAX = 50;
+
+async function all<T>(path: string, query: Query, signal?: AbortSignal): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | null | undefined;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const got: Page<T> = await call("GET", path, { query: { limit: 1000, ...query, cursor }, ...(signal && { signal }) });
+    items.push(...got.items);
+    cursor = got.next_cursor;
+    if (!cursor) break;
+  }
+  return items;
+}
+
+/** Series that the server reads in one request. */
+const SERIES_MAX = 100;
+
+const enc = encodeURIComponent;
+
+export interface Me {
+  name?: string;
+  username?: string;
+}
+
+export const session = {
+  me: () => call<Me>("GET", "/auth/me"),
+  signIn: (username: string, password: string) => call<void>("POST", "/auth/session", { body: { username, password } }),
+  signOut: () => call<void>("DELETE", "/auth/session"),
+};
+
+export interface DeviceInput {
+  name?: string | null;
+  address?: string;
+  port?: number;
+  site?: string | null;
+  location?: string | null;
+  tags?: string[];
+  interval_secs?: number;
+  credential_id?: string | null;
+  maintenance?: boolean;
+}
+
+export const devices = {
+  page: (query: Query, signal?: Signal) => call<Page<Device>>("GET", "/devices", { query, ...(signal && { signal }) }),
+  one: (id: string, signal?: Signal) => call<Device>("GET", `/devices/${enc(id)}`, { ...(signal && { signal }) }),
+  create: (body: DeviceInput) => call<Device>("POST", "/devices", { body }),
+  change: (id: string, revision: number, body: DeviceInput) => call<Device>("PATCH", `/devices/${enc(id)}`, { body, revision }),
+  remove: (id: string, revision: number) => call<void>("DELETE", `/devices/${enc(id)}`, { revision }),
+  pollNow: (id: string) => call<void>("POST", `/devices/${enc(id)}/poll`),
+  interfaces: (id: string, signal?: Signal) => all<Interface>(`/devices/${enc(id)}/interfaces`, {}, signal),
+  neighbors: (id: string, signal?: Signal) => all<Neighbor>(`/devices/${enc(id)}/neighbors`, {}, signal),
+  part: <T>(id: string, part: string, signal?: Signal) => all<T>(`/devices/${enc(id)}/${part}`, {}, signal),
+  bandwidth: (id: string, query: Query, signal?: Signal) =>
+    call<Bandwidth>("GET", `/devices/${enc(id)}/bandwidth`, { query, ...(signal && { signal }) }),
+};
+
+export const interfaces = {
+  page: (query: Query, signal?: Signal) => call<Page<Interface>>("GET", "/interfaces", { query, ...(signal && { signal }) }),
+  bandwidth: (id: string, query: Query, signal?: Signal) =>
+    call<Bandwidth>("GET", `/interfaces/${enc(id)}/bandwidth`, { query, ...(signal && { signal }) }),
+};
+
+export type Aggregation = "min" | "max" | "avg" | "sum" | "last" | "rate";
+
+export const series = {
+  ofDevice: (device_id: string, signal?: Signal) => all<Series>("/series", { device_id }, signal),
+  /** The samples of any number of series, asked in as many requests as the server's bound needs. */
+  query: async (ids: string[], body: { from: string; to: string; step_secs: number; aggregation: Aggregation }, signal?: Signal): Promise<Samples[]> => {
+    const answers: Samples[] = [];
+    for (let i = 0; i < ids.length; i += SERIES_MAX) {
+      const series_ids = ids.slice(i, i + SERIES_MAX);
+      const got = await call<{ items: Samples[] }>("POST", "/samples/query", { body: { series_ids, ...body }, ...(signal && { signal }) });
+      answers.push(...got.items);
+    }
+    return answers;
+  },
+};
+
+export const network = {
+  health: (signal?: Signal) => call<Health>("GET", "/health", { ...(signal && { signal }) }),
+  links: (signal?: Signal) => all<Link>("/links", {}, signal),
+  neighbors: (signal?: Signal) => all<Neighbor>("/neighbors", {}, signal),
+  notices: (signal?: Signal) => call<Page<Notice>>("GET", "/system/notices", { ...(signal && { signal }) }),
+};
+
+export const discoveries = {
+  page: (query: Query) => call<Page<Discovery>>("GET", "/discoveries", { query }),
+  one: (id: string) => call<Discovery>("GET", `/discoveries/${enc(id)}`),
+  start: (body: DiscoveryRequest) => call<Discovery>("POST", "/discoveries", { body }),
+  cancel: (id: string) => call<void>("DELETE", `/discoveries/${enc(id)}`),
+  results: (id: string) => all<DiscoveryResult>(`/discoveries/${enc(id)}/results`, {}),
+};
+
+export const credentials = {
+  all: () => all<Credential>("/credentials", {}),
+  create: (body: Record<string, unknown>) => call<Credential>("POST", "/credentials", { body }),
+  remove: (id: string, revision?: number) => call<void>("DELETE", `/credentials/${enc(id)}`, revision === undefined ? {} : { revision }),
+};

@@ -1,0 +1,159 @@
+import { expect, test } from "vitest";
+import { freshness, Stream, type Condition, type Socket, type StreamEvent } from "./stream";
+
+/** A stream in a world whose time and sockets the test moves. */
+function scene() {
+  let now = 0;
+  const timers = new Set<{ due: number; done: () => void }>();
+  const sockets: (Socket & { sent: Record<string, unknown>[]; closed: boolean })[] = [];
+  let condition: Condition | undefined;
+  const stream = new Stream(
+    {
+      open() {
+        const socket = {
+          sent: [] as Record<string, unknown>[],
+          closed: false,
+          onopen: null,
+          onmessage: null,
+          onclose: null,
+          onerror: null,
+          send(text: string) {
+            this.sent.push(JSON.parse(text) as Record<string, unknown>);
+          },
+          close() {
+            this.closed = true;
+          },
+        };
+        sockets.push(socket);
+        return socket;
+      },
+      now: () => now,
+      after(ms, done) {
+        const timer = { due: now + ms, done };
+        timers.add(timer);
+        return () => timers.delete(timer);
+      },
+    },
+    (c) => (condition = c),
+  );
+  return {
+    stream,
+    sockets,
+    condition: () => condition as Condition,
+    last: () => sockets.at(-1)!,
+    say: (frame: object) => sockets.at(-1)!.onmessage?.({ data: JSON.stringify(frame) }),
+    hangUp: () => sockets.at(-1)!.onclose?.(undefined as never),
+    pass(ms: number) {
+      now += ms;
+      for (const timer of [...timers]) {
+        if (timer.due <= now && timers.delete(timer)) timer.done();
+      }
+    },
+    now: () => now,
+  };
+}
+
+const hello = { type: "hello", seq: 0, heartbeat_secs: 15 };
+
+test("subscriptions are asked for on hello and again after a reconnection", () => {
+  const s = scene();
+  s.stream.subscribe("series", { device_ids: ["d1"] }, () => undefined);
+  s.stream.start();
+  expect(s.last().sent).toEqual([]);
+  s.say(hello);
+  expect(s.last().sent).toEqual([{ type: "subscribe", id: "1", topic: "series", device_ids: ["d1"] }]);
+  s.hangUp();
+  s.pass(500);
+  s.say(hello);
+  expect(s.sockets).toHaveLength(2);
+  expect(s.last().sent).toHaveLength(1);
+});
+
+test("events reach only the subscriptions of their topic", () => {
+  const s = scene();
+  const heard: StreamEvent[] = [];
+  s.stream.subscribe("status", {}, (e) => heard.push(e));
+  const stop = s.stream.subscribe("status", {}, (e) => heard.push(e));
+  s.stream.start();
+  s.say(hello);
+  stop();
+  s.say({ type: "event", seq: 1, topic: "status", event: "device_status", at: "", data: {} });
+  s.say({ type: "event", seq: 2, topic: "devices", event: "device_changed", at: "", data: {} });
+  expect(heard.map((e) => e.event)).toEqual(["device_status"]);
+  expect(s.last().sent.at(-1)).toEqual({ type: "unsubscribe", id: "2" });
+});
+
+test("catches up after a reconnection and after lagged, not at first", async () => {
+  const s = scene();
+  let fetched = 0;
+  s.stream.onCatchUp(() => {
+    fetched += 1;
+  });
+  s.stream.start();
+  s.say(hello);
+  expect(fetched).toBe(0);
+  s.say({ type: "lagged", dropped: 3 });
+  expect(fetched).toBe(1);
+  expect(freshness(s.condition(), s.now()).word).toBe("behind");
+  await Promise.resolve().then(() => Promise.resolve());
+  await new Promise((done) => setTimeout(done));
+  expect(freshness(s.condition(), s.now()).word).toBe("live");
+  s.hangUp();
+  s.pass(500);
+  s.say(hello);
+  expect(fetched).toBe(2);
+});
+
+test("waits longer after each failure, up to a bound, and starts over after a success", () => {
+  const s = scene();
+  s.stream.start();
+  for (const wait of [500, 1000, 2000, 4000, 8000, 10_000, 10_000]) {
+    s.hangUp();
+    const before = s.sockets.length;
+    s.pass(wait - 1);
+    expect(s.sockets).toHaveLength(before);
+    s.pass(1);
+    expect(s.sockets).toHaveLength(before + 1);
+  }
+  s.say(hello);
+  s.hangUp();
+  s.pass(500);
+  expect(s.condition().phase).toBe("connecting");
+});
+
+test("a connection on which nothing is heard is given up", () => {
+  const s = scene();
+  s.stream.start();
+  s.say(hello);
+  s.pass(15_000);
+  s.say({ type: "heartbeat", at: "" });
+  s.pass(37_499);
+  expect(s.condition().phase).toBe("open");
+  expect(freshness(s.condition(), s.now()).word).toBe("behind");
+  s.pass(1);
+  expect(s.condition().phase).toBe("closed");
+  expect(s.sockets[0]!.closed).toBe(true);
+  expect(freshness(s.condition(), s.now()).word).toBe("disconnected");
+});
+
+test("stopping ends everything and forgets nothing that is subscribed", () => {
+  const s = scene();
+  s.stream.subscribe("devices", {}, () => undefined);
+  s.stream.start();
+  s.say(hello);
+  s.stream.stop();
+  s.pass(60_000);
+  expect(s.sockets).toHaveLength(1);
+  s.stream.start();
+  s.say(hello);
+  expect(s.last().sent).toHaveLength(1);
+});
+
+test("nonsense on the wire is passed over", () => {
+  const s = scene();
+  s.stream.start();
+  s.last().onmessage?.({ data: "{" });
+  s.last().onmessage?.({ data: 7 });
+  s.say(hello);
+  expect(s.condition().phase).toBe("open");
+});

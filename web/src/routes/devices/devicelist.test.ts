@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import type { Device } from "../../lib/api/shapes";
+import { listQuery, nextSort, patched, sortOf } from "./devicelist";
+
+test.each([
+  ["", { status: null, maintenance: null }],
+  ["state=down", { status: "down", maintenance: false }],
+  ["state=maintenance", { status: null, maintenance: true }],
+])("filter %s", (address, expected) => {
+  expect(listQuery(new URLSearchParams(address))).toMatchObject(expected);
+});
+
+test("an unknown sort is the default one", () => {
+  expect(sortOf(new URLSearchParams("sort=-site"))).toBe("-site");
+  expect(sortOf(new URLSearchParams("sort=colour"))).toBe("name");
+  expect(nextSort("name", "name")).toBe("-name");
+  expect(nextSort("-name", "name")).toBe("name");
+  expect(nextSort("-name", "site")).toBe("site");
+});
+
+test("a change moves no row", () => {
+  const rows = [{ id: "a", status: "up" }, { id: "b", status: "up" }] as Device[];
+  expect(patched(rows, { id: "b", status: "down" }).map((r) => r.status)).toEqual(["up", "down"]);
+  expect(patched(rows, { id: "c" })).toBe(rows);
+});

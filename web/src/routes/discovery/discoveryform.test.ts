@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { EMPTY, listed, requestOf } from "./discoveryform";
+
+test("targets may be typed in any list", () => {
+  expect(listed(" 192.0.2.0/24,\n192.0.2.10-192.0.2.40  host:1161;")).toEqual(["192.0.2.0/24", "192.0.2.10-192.0.2.40", "host:1161"]);
+});
+
+test("a request names everything that the server has a default for", () => {
+  expect(requestOf({ ...EMPTY, targets: "192.0.2.1" })).toEqual({
+    targets: ["192.0.2.1"],
+    methods: ["icmp", "snmp", "neighbors"],
+    credential_ids: [],
+    allowed_networks: [],
+    port: 161,
+    max_hops: 8,
+    register: true,
+  });
+});

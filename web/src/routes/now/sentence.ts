@@ -1,0 +1,31 @@
+// The sentence that says how things are. Pure.
+
+import type { Health, StateCounts } from "../../lib/api/shapes";
+import { count, plural } from "../../lib/units";
+
+export function total(counts: StateCounts): number {
+  return counts.up + counts.degraded + counts.down + counts.unknown + counts.maintenance;
+}
+
+/** How things are, the worst first. */
+export function sentence({ devices }: Health): string {
+  const all = total(devices);
+  if (all === 0) return "Nothing is watched yet.";
+  const parts: string[] = [];
+  if (devices.down > 0) parts.push(`${plural(devices.down, "device")} ${devices.down === 1 ? "is" : "are"} down`);
+  if (devices.degraded > 0) {
+    const verb = devices.degraded === 1 ? "is" : "are";
+    parts.push(parts.length > 0 ? `${count(devices.degraded)} ${verb} degraded` : `${plural(devices.degraded, "device")} ${verb} degraded`);
+  }
+  if (parts.length > 0) return `${parts.join(", ")}.`;
+  if (devices.up === 0) return devices.maintenance === all ? "Everything is in maintenance." : "It is not known yet how things are.";
+  return devices.unknown > 0 ? "All that is known is well." : "All is well.";
+}
+
+/** The figures beside the sentence. */
+export function figures({ devices, interfaces, links }: Health): string {
+  const parts = [`${count(devices.up)} of ${plural(total(devices), "device")} well`];
+  if (total(interfaces) > 0) parts.push(plural(total(interfaces), "interface"));
+  if (total(links) > 0) parts.push(plural(total(links), "link"));
+  return parts.join(" · ");
+}
