@@ -71,6 +71,9 @@ pub fn join(a: &Namespace, a_end: &str, b: &Namespace, b_end: &str) -> anyhow::R
 
 /// Joins a namespace to the host's own network by a veth pair, both ends up.
 pub fn join_host(host_end: &str, b: &Namespace, b_end: &str) -> anyhow::Result<()> {
+    // The kernel takes a deleted namespace apart in its own time, and the host's end of its link
+    // only then.
+    let _ = ip(&["link", "delete", host_end]);
     ip(&[
         "link", "add", "name", host_end, "type", "veth", "peer", "name", b_end, "netns", &b.name,
     ])?;
