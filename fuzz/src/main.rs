@@ -1,0 +1,43 @@
+//! Fuzz targets: one for each parser of ours that reads what others wrote. A target must neither
+//! panic nor take memory or time out of proportion; some also check that what was read can be
+//! written and read again.
+//!
+//! All are in one program, so that their dependencies are instrumented and linked once.
+//! `FUZZ_TARGET` picks one; `FUZZ_TARGET=list` prints their names. Run them by `cargo xtask fuzz`.
+//! To add one, add a row to [`TARGETS`]; its saved inputs are in `corpus/NAME/`.
+#![no_main]
+
+mod collect_snmp;
+mod input;
+mod snmp_wire;
+
+use std::process::exit;
+use std::sync::LazyLock;
+
+type Target = fn(&[u8]);
+
+const TARGETS: &[(&str, Target)] = &[
+    ("snmp_envelope", snmp_wire::envelope),
+    ("collect_octets", collect_snmp::octets),
+    ("collect_indexes", collect_snmp::indexes),
+];
+
+static TARGET: LazyLock<Target> = LazyLock::new(|| {
+    let wanted = std::env::var("FUZZ_TARGET").unwrap_or_default();
+    if wanted == "list" {
+        for (name, _) in TARGETS {
+            println!("{name}");
+        }
+        exit(0);
+    }
+    let Some((_, target)) = TARGETS.iter().find(|(name, _)| *name == wanted) else {
+        eprintln!("FUZZ_TARGET is `{wanted}`, which is no target");
+        exit(2);
+    };
+    *target
+});
+
+libfuzzer_sys::fuzz_target!(
+    init: LazyLock::force(&TARGET),
+    |data: &[u8]| TARGET(data)
+);
