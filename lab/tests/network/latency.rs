@@ -1,7 +1,7 @@
 //! A sample is with its readers soon after the device answered.
 
+use crate::shown::unix_ms;
 use crate::stand::{INTERVAL, Stand, figure, percentile};
-use crate::traffic::unix_ms;
 use foretell_lab::server::User;
 use foretell_lab::stream::Stream;
 use serde_json::json;
@@ -23,8 +23,8 @@ async fn a_sample_is_streamed_within_a_second_of_its_answer() {
     let mut delays = Vec::new();
     while started.elapsed() < LISTENED {
         let samples = stream.next_samples().await.unwrap();
-        let answered = stand_time(&samples["at"]);
-        delays.push((unix_ms() as f64 - answered) / 1000.0);
+        let late = jiff::Timestamp::now().as_millisecond() - unix_ms(&samples["at"]);
+        delays.push(late as f64 / 1000.0);
     }
     // Six routers, a poll every five seconds.
     assert!(delays.len() > 40, "{} events", delays.len());
@@ -32,11 +32,4 @@ async fn a_sample_is_streamed_within_a_second_of_its_answer() {
     figure("stream_delay_p50_secs", percentile(&mut delays, 0.5));
     figure("stream_delay_p99_secs", p99);
     assert!(p99 < P99_MAX_SECS, "{delays:?}");
-}
-
-/// Unix milliseconds of an RFC 3339 time in UTC.
-pub(crate) fn stand_time(at: &serde_json::Value) -> f64 {
-    let text = at.as_str().unwrap_or_else(|| panic!("no time: {at}"));
-    let time: jiff::Timestamp = text.parse().unwrap();
-    time.as_millisecond() as f64
 }

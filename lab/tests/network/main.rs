@@ -7,6 +7,7 @@ mod discovery;
 mod faults;
 mod latency;
 mod permission;
+mod shown;
 mod stand;
 mod traffic;
 mod walk;

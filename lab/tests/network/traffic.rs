@@ -4,9 +4,10 @@ use crate::stand::{INTERVAL, Stand, figure};
 use foretell_lab::server::User;
 use foretell_lab::traffic::Traffic;
 use foretell_lab::wait::until_async;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// 2 Mbit/s: far above LLDP and ARP, far below what a busy machine can pace.
 const OCTETS_PER_SECOND: u32 = 250_000;
@@ -32,9 +33,9 @@ async fn traffic_at_a_known_rate_is_charted_within_5_percent() {
     .unwrap();
     // The first poll interval in which the traffic began is not a steady one.
     tokio::time::sleep(2 * INTERVAL).await;
-    let begin = unix_ms();
+    let begin = Timestamp::now();
     tokio::time::sleep(CHARTED).await;
-    let end = unix_ms();
+    let end = Timestamp::now();
 
     let id = |name: &str| devices[name]["id"].as_str().unwrap().to_owned();
     for (device, interface, metric) in [
@@ -75,14 +76,7 @@ async fn traffic_at_a_known_rate_is_charted_within_5_percent() {
 }
 
 /// The points of a chart: (Unix milliseconds, value or a gap).
-pub(crate) fn points(chart: &Value) -> impl Iterator<Item = (i64, Option<f64>)> {
+fn points(chart: &Value) -> impl Iterator<Item = (i64, Option<f64>)> {
     let points = chart["points"].as_array().into_iter().flatten();
     points.filter_map(|point| Some((point[0].as_i64()?, point[1].as_f64())))
-}
-
-pub(crate) fn unix_ms() -> u128 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_millis()
 }
