@@ -8,6 +8,8 @@
 #![no_main]
 
 mod collect_snmp;
+mod discovery;
+mod icmp;
 mod input;
 mod snmp_wire;
 
@@ -20,6 +22,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("snmp_envelope", snmp_wire::envelope),
     ("collect_octets", collect_snmp::octets),
     ("collect_indexes", collect_snmp::indexes),
+    ("discovery_target", discovery::target),
+    ("icmp_reply", icmp::reply),
 ];
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {
