@@ -4,6 +4,11 @@
 //! yet sealed lives in `series`.
 
 pub mod codec;
+pub(crate) mod octets;
+mod rows;
+
+pub use octets::Short;
+pub use rows::{Block, Column};
 
 /// A block could not be read or written.
 #[derive(Debug, thiserror::Error)]
