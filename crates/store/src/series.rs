@@ -7,27 +7,44 @@
 
 pub mod aggregate;
 mod error;
+mod head;
+pub mod log;
 mod options;
+mod read;
+mod recovery;
+mod registry;
+mod seal;
 mod stats;
 
-pub use aggregate::{Aggregation, Breaks, aggregate, resets};
+pub use crate::blocks::Column;
+pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, resets};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX, SERIES_PER_DEVICE_MAX,
     SeriesOptions, SyncPolicy,
 };
+pub use read::LATEST_BACK_MAX;
+pub use seal::{Maintained, SEAL_DELAY};
 pub use stats::SeriesStats;
 
+use crate::blocks::{BlockKey, Blocks, SqliteBlocks};
+use head::Head;
+use log::disk::{Disk, RealDisk};
+use log::segments::Segments;
+use log::writer::{self, Writer};
 use model::series::Series;
-use model::{Clock, DeviceId, Labels, Metric, SeriesId, SeriesKey, Timestamp, Value};
-use std::collections::{BTreeMap, HashMap};
+use model::{Clock, DeviceId, Labels, Metric, SeriesId, Timestamp, Value};
+use registry::table::Table;
+use registry::with;
+use stats::{Counters, add};
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-
-/// A series within its device: what samples are appended under. Given out by
-/// [`SeriesStore::resolve`] and never used again for another series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Column(pub u32);
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 /// A series as `resolve` answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,12 +87,61 @@ pub struct SeriesRecovery {
 
 /// The time series. Cheap to clone; the last clone dropped closes it.
 #[derive(Clone)]
-pub struct SeriesStore(Arc<Mutex<Memory>>);
+pub struct SeriesStore(Arc<Inner>);
 
+struct Inner {
+    parts: Arc<Parts>,
+    /// `None` only while it is being dropped.
+    log: Option<mpsc::Sender<writer::Request>>,
+    registry: Option<mpsc::Sender<registry::Request>>,
+    timer: Mutex<Timer>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The thread that seals and merges from time to time; dropping `stop` ends it.
 #[derive(Default)]
-struct Memory {
-    series: Vec<(Series, u32)>,
-    points: HashMap<(DeviceId, u32), BTreeMap<Timestamp, Value>>,
+struct Timer {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the threads and the callers share.
+struct Parts {
+    index: registry::Shared,
+    head: Arc<Head>,
+    blocks: Box<dyn Blocks>,
+    segments: Arc<Segments>,
+    counters: Arc<Counters>,
+    clock: Clock,
+    /// Held by whoever moves or deletes blocks.
+    maintenance: Mutex<()>,
+    /// Half-hours that are too large to be merged.
+    unmerged: Mutex<BTreeSet<BlockKey>>,
+}
+
+impl Parts {
+    fn set_aside(&self, key: &BlockKey, reason: &str) {
+        self.counters.defect("damaged_block", 1);
+        if let Err(error) = self.blocks.set_aside(key, reason) {
+            warn!(device.id = %key.device_id, %error, "a damaged block could not be set aside");
+        }
+    }
+
+    /// Counts what the back end found damaged; it has logged it.
+    fn note_damage(&self) {
+        self.counters
+            .defect("damaged_blocks_found", self.blocks.damage().len() as u64);
+    }
+
+    fn too_large(&self, keys: &BTreeSet<BlockKey>) {
+        let mut unmerged = self.unmerged.lock().unwrap_or_else(PoisonError::into_inner);
+        unmerged.extend(keys);
+    }
+
+    fn is_too_large(&self, key: &BlockKey) -> bool {
+        let unmerged = self.unmerged.lock().unwrap_or_else(PoisonError::into_inner);
+        unmerged.contains(key)
+    }
 }
 
 impl SeriesStore {
@@ -86,145 +152,318 @@ impl SeriesStore {
         options: SeriesOptions,
         clock: Clock,
     ) -> Result<(Self, SeriesRecovery), OpenSeriesError> {
-        let _ = (dir, options, clock);
-        Ok((Self(Arc::default()), SeriesRecovery::default()))
+        Self::open_on(dir, options, clock, Arc::new(RealDisk))
     }
 
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn open_on(
+        dir: &Path,
+        options: SeriesOptions,
+        clock: Clock,
+        disk: Arc<dyn Disk>,
+    ) -> Result<(Self, SeriesRecovery), OpenSeriesError> {
+        let (log_folder, damaged) = (dir.join("log"), dir.join("damaged"));
+        for folder in [dir, &log_folder, &damaged] {
+            fs::create_dir_all(folder).map_err(recovery::failed("create", folder))?;
+        }
+        let mut told = SeriesRecovery::default();
+        let counters = Arc::new(Counters::default());
+        let path = dir.join("series.sqlite");
+        let (table, loaded) =
+            Table::open(&path).map_err(|source| OpenSeriesError::Registry { path, source })?;
+        counters.defect("damaged_series", loaded.damage.len() as u64);
+        told.damage.extend(loaded.damage);
+        let index: registry::Shared = Arc::new(loaded.index.into());
+        let blocks = SqliteBlocks::open(&dir.join("blocks"))?;
+        for device_id in loaded.unclean {
+            blocks.delete_device(device_id)?;
+        }
+        let head = Arc::new(Head::default());
+        let segments = Arc::new(Segments::new(&log_folder));
+        let next = recovery::replay(&segments, &damaged, &index, &head, &counters, &mut told)?;
+        let parts = Arc::new(Parts {
+            index,
+            head,
+            blocks: Box::new(blocks),
+            segments,
+            counters,
+            clock,
+            maintenance: Mutex::default(),
+            unmerged: Mutex::default(),
+        });
+        Ok((Self::start(parts, table, &options, disk, next), told))
+    }
+
+    fn start(
+        parts: Arc<Parts>,
+        table: Table,
+        options: &SeriesOptions,
+        disk: Arc<dyn Disk>,
+        next: u64,
+    ) -> Self {
+        let (log, requests) = mpsc::channel(APPEND_QUEUE_MAX);
+        let writer = Writer {
+            disk,
+            segments: Arc::clone(&parts.segments),
+            head: Arc::clone(&parts.head),
+            counters: Arc::clone(&parts.counters),
+            sync: options.sync,
+            segment_bytes_max: options.segment_bytes_max,
+            next,
+        };
+        let (registry, asked) = registry::queue();
+        let (index, counters) = (Arc::clone(&parts.index), Arc::clone(&parts.counters));
+        let threads = vec![
+            thread::spawn(move || writer.run(requests)),
+            thread::spawn(move || registry::run(table, &index, &counters, asked)),
+        ];
+        let timer = options.maintain_every.map_or_else(Timer::default, |every| {
+            let (stop, stopped) = sync_channel(0);
+            let (parts, log) = (Arc::clone(&parts), log.clone());
+            Timer {
+                stop: Some(stop),
+                thread: Some(thread::spawn(move || {
+                    let mut failing = false;
+                    while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                        let done = seal::maintain(&parts, &log, parts.clock.now());
+                        if let (Err(error), false) = (&done, failing) {
+                            warn!(error = %error, cause = ?error, "sealing failed and is tried again");
+                        }
+                        failing = done.is_err();
+                        parts.counters.defect("maintenance_failed", u64::from(failing));
+                    }
+                })),
+            }
+        });
+        Self(Arc::new(Inner {
+            parts,
+            log: Some(log),
+            registry: Some(registry),
+            timer: Mutex::new(timer),
+            threads: Mutex::new(threads),
+        }))
     }
 
     /// The series of a device with these metrics and labels, in that order; those not yet known are
     /// registered, durably before this returns. The label `interface` of a series with an
     /// `interface_id` is for people: another name is taken over and the series stays the same.
-    #[allow(clippy::unused_async)]
     pub async fn resolve(
         &self,
         device_id: DeviceId,
         keys: Vec<(Metric, Labels)>,
     ) -> Result<Vec<Resolved>, SeriesError> {
-        let mut memory = self.memory();
-        let mut answer = Vec::new();
-        for (metric, labels) in keys {
-            let key = SeriesKey {
-                device_id,
-                metric,
-                labels,
-            };
-            let known = memory.series.iter().find(|(s, _)| s.key == key);
-            answer.push(if let Some((series, column)) = known {
-                Resolved {
-                    id: series.id,
-                    column: Column(*column),
-                }
-            } else {
-                let column = u32::try_from(memory.series.len()).unwrap_or(u32::MAX);
-                let series = Series {
-                    id: SeriesId::new(),
-                    key,
-                };
-                let id = series.id;
-                memory.series.push((series, column));
-                Resolved {
-                    id,
-                    column: Column(column),
-                }
-            });
+        let known = with(&self.0.parts.index, |index| index.lookup(device_id, &keys));
+        if let Some(known) = known {
+            return Ok(known);
         }
-        Ok(answer)
+        self.ask(|reply| registry::Request::Resolve {
+            device_id,
+            keys,
+            reply,
+        })
+        .await
+    }
+
+    /// Asks the registry's thread and waits for its commit.
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, SeriesError>>) -> registry::Request,
+    ) -> Result<T, SeriesError> {
+        let (reply, answer) = oneshot::channel();
+        let registry = self.0.registry.as_ref().ok_or(SeriesError::Closed)?;
+        let sent = registry.send(request(reply)).await;
+        sent.map_err(|_| SeriesError::Closed)?;
+        answer.await.map_err(|_| SeriesError::Closed)?
     }
 
     /// Takes the samples of a poll; returns when they are synced to the disk. Waits where
     /// [`APPEND_QUEUE_MAX`] batches wait already. Readers see them from then on, and not before.
-    #[allow(clippy::unused_async)]
+    ///
+    /// Samples may come in any order. What comes after its half-hour was sealed is sealed into it
+    /// again and counted as `late`; what is more than [`AHEAD_MAX`] ahead of the clock is refused.
     pub async fn append(&self, batch: Batch) -> Result<(), AppendError> {
-        let mut memory = self.memory();
-        for (column, value) in batch.values {
-            let points = memory
-                .points
-                .entry((batch.device_id, column.0))
-                .or_default();
-            points.insert(batch.at, value);
+        let counters = &self.0.parts.counters;
+        let values = batch.values.len() as u64;
+        add(&counters.samples_appended, values);
+        let batch = self
+            .checked(batch)
+            .inspect_err(|_| add(&counters.samples_refused, values))?;
+        if batch.values.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let log = self.0.log.as_ref().ok_or(AppendError::Closed)?;
+        let (reply, answer) = oneshot::channel();
+        let sent = log.send(writer::Request::Append { batch, reply }).await;
+        sent.map_err(|_| AppendError::Closed)?;
+        let depth = (log.max_capacity() - log.capacity()) as u64;
+        counters
+            .queue_high_water
+            .fetch_max(depth, std::sync::atomic::Ordering::Relaxed);
+        answer.await.map_err(|_| AppendError::Closed)?
+    }
+
+    /// The batch as the log takes it: within its bounds, finite, ascending by column.
+    fn checked(&self, mut batch: Batch) -> Result<Batch, AppendError> {
+        let parts = &self.0.parts;
+        let (device_id, at, now) = (batch.device_id, batch.at, parts.clock.now());
+        if batch.values.len() > SERIES_PER_DEVICE_MAX {
+            return Err(AppendError::TooManyValues {
+                device_id,
+                values: batch.values.len(),
+                max: SERIES_PER_DEVICE_MAX,
+            });
+        }
+        if at > now.plus(AHEAD_MAX) || at.unix_ms() < 0 {
+            parts
+                .counters
+                .defect("out_of_time", batch.values.len() as u64);
+            return Err(AppendError::OutOfTime { device_id, at, now });
+        }
+        let given = batch.values.len();
+        batch.values.retain(|(_, value)| value.as_f64().is_finite());
+        let left_out = (given - batch.values.len()) as u64;
+        parts.counters.defect("not_finite", left_out);
+        let ascending = |pair: &[(Column, Value)]| matches!(pair, [a, b] if a.0 < b.0);
+        if !batch.values.windows(2).all(ascending) {
+            batch.values.reverse();
+            batch.values.sort_by_key(|(column, _)| *column);
+            batch.values.dedup_by_key(|(column, _)| *column);
+        }
+        let unknown = with(&parts.index, |index| {
+            let mut columns = batch.values.iter().map(|(column, _)| *column);
+            columns.find(|column| !index.has(device_id, *column))
+        });
+        if let Some(Column(column)) = unknown {
+            return Err(AppendError::UnknownColumn { device_id, column });
+        }
+        let sealed_at = head::window_end(at).plus(SEAL_DELAY);
+        if sealed_at <= now {
+            parts.counters.defect("late", batch.values.len() as u64);
+        }
+        Ok(batch)
     }
 
     /// The series of that id.
     pub fn series(&self, id: SeriesId) -> Option<Series> {
-        self.memory()
-            .series
-            .iter()
-            .find(|(s, _)| s.id == id)
-            .map(|(s, _)| s.clone())
+        with(&self.0.parts.index, |index| index.series(id))
     }
 
     /// The series of a device, in the order they were registered.
     pub fn series_of(&self, device_id: DeviceId) -> Vec<Series> {
-        let memory = self.memory();
-        let of = memory
-            .series
-            .iter()
-            .filter(|(s, _)| s.key.device_id == device_id);
-        of.map(|(s, _)| s.clone()).collect()
+        with(&self.0.parts.index, |index| index.series_of(device_id))
     }
 
     /// The samples of a series in `[from, to)`, ascending, each time once. Reads files: call it
-    /// where blocking is allowed.
+    /// where blocking is allowed. All of the range comes into memory: bound it first.
     pub fn read(
         &self,
         id: SeriesId,
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Points, SeriesError> {
-        let memory = self.memory();
-        let (series, column) = memory
-            .series
-            .iter()
-            .find(|(s, _)| s.id == id)
-            .ok_or(SeriesError::NotFound { id })?;
-        let points = memory.points.get(&(series.key.device_id, *column));
-        Ok(points.map_or_else(Vec::new, |points| {
-            if from >= to {
-                return Vec::new();
-            }
-            points
-                .range(from..to)
-                .map(|(at, value)| (*at, *value))
-                .collect()
-        }))
+        let (device_id, column) = self.place(id)?;
+        read::read(&self.0.parts, device_id, column, from, to)
     }
 
-    /// The last `n` samples of a series, ascending. Reads files: call it where blocking is allowed.
+    /// The last `n` samples of a series, ascending, of the last [`LATEST_BACK_MAX`]. Reads files:
+    /// call it where blocking is allowed.
     pub fn latest(&self, id: SeriesId, n: usize) -> Result<Points, SeriesError> {
-        let all = self.read(
-            id,
-            Timestamp::from_unix_ms(0),
-            Timestamp::from_unix_ms(i64::MAX),
-        )?;
-        let skip = all.len().saturating_sub(n);
-        Ok(all.into_iter().skip(skip).collect())
+        let (device_id, column) = self.place(id)?;
+        read::latest(&self.0.parts, device_id, column, n)
     }
 
-    /// Deletes all series of a device and their samples. Ids and columns are not used again.
-    #[allow(clippy::unused_async)]
+    fn place(&self, id: SeriesId) -> Result<(DeviceId, Column), SeriesError> {
+        with(&self.0.parts.index, |index| index.place(id)).ok_or(SeriesError::NotFound { id })
+    }
+
+    /// Deletes all series of a device and their samples. Ids and columns are not used again. A
+    /// crash in between leaves samples that nobody sees and that the next start removes.
     pub async fn delete_device(&self, device_id: DeviceId) -> Result<(), SeriesError> {
-        let mut memory = self.memory();
-        memory.series.retain(|(s, _)| s.key.device_id != device_id);
-        memory.points.retain(|(device, _), _| *device != device_id);
-        Ok(())
+        self.ask(|reply| registry::Request::Delete { device_id, reply })
+            .await?;
+        let parts = Arc::clone(&self.0.parts);
+        let deleted = tokio::task::spawn_blocking(move || {
+            let _alone = parts
+                .maintenance
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            parts.head.remove(device_id);
+            parts.blocks.delete_device(device_id)
+        });
+        deleted.await.map_err(|_| SeriesError::Closed)??;
+        self.ask(|reply| registry::Request::Cleaned { device_id, reply })
+            .await
+    }
+
+    /// Seals and merges what is due by the clock. Done by itself every
+    /// [`SeriesOptions::maintain_every`].
+    pub async fn maintain(&self) -> Result<Maintained, SeriesError> {
+        let parts = Arc::clone(&self.0.parts);
+        let log = self.0.log.clone().ok_or(SeriesError::Closed)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let now = parts.clock.now();
+            seal::maintain(&parts, &log, now)
+        });
+        done.await.map_err(|_| SeriesError::Closed)?
     }
 
     /// Counters and queue depths, for `/metrics`.
     pub fn stats(&self) -> SeriesStats {
+        let parts = &self.0.parts;
+        let (head_rows, head_values) = parts.head.size();
+        let (max, free) = self
+            .0
+            .log
+            .as_ref()
+            .map_or((0, 0), |log| (log.max_capacity(), log.capacity()));
         SeriesStats {
-            series: self.memory().series.len() as u64,
-            ..SeriesStats::default()
+            series: with(&parts.index, registry::index::Index::len) as u64,
+            log_segments: parts.segments.count() as u64,
+            head_rows: head_rows as u64,
+            head_values: head_values as u64,
+            queue_depth: (max - free) as u64,
+            queue_max: max as u64,
+            ..parts.counters.snapshot()
         }
     }
 
-    /// Syncs what waits, stops the threads and waits for them. Later calls are refused.
-    #[allow(clippy::unused_async)]
-    pub async fn close(&self) {}
+    /// Syncs what waits, stops the threads and waits for them. Later appends are refused; reading
+    /// goes on.
+    pub async fn close(&self) {
+        let inner = Arc::clone(&self.0);
+        // Joining blocks; what this fails with is a panic of a thread, which was printed.
+        let _ = tokio::task::spawn_blocking(move || inner.stop_timer()).await;
+        if let (Some(log), Some(registry)) = (&self.0.log, &self.0.registry) {
+            let _ = log.send(writer::Request::Close).await;
+            let _ = registry.send(registry::Request::Close).await;
+        }
+        let inner = Arc::clone(&self.0);
+        let _ = tokio::task::spawn_blocking(move || inner.join()).await;
+    }
+}
+
+impl Inner {
+    fn stop_timer(&self) {
+        let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
+        timer.stop = None;
+        if let Some(thread) = timer.thread.take() {
+            let _ = thread.join();
+        }
+    }
+
+    fn join(&self) {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    /// The threads end when their queues do, having taken what waits.
+    fn drop(&mut self) {
+        self.stop_timer();
+        self.log = None;
+        self.registry = None;
+        self.join();
+    }
 }

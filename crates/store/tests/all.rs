@@ -6,7 +6,15 @@
     missing_docs
 )]
 
+#[path = "all/blocks.rs"]
+mod blocks;
+#[path = "all/crash.rs"]
+mod crash;
 #[path = "all/fixture.rs"]
 mod fixture;
 #[path = "all/inventory.rs"]
 mod inventory;
+#[path = "all/series.rs"]
+mod series;
+#[path = "all/series_fixture.rs"]
+mod series_fixture;

@@ -43,7 +43,7 @@ impl SyncPolicy {
 }
 
 /// Settings of the series store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct SeriesOptions {
     /// When the log is synced. Default: every 100 ms.
     pub sync: SyncPolicy,

@@ -181,10 +181,9 @@ fn long() -> Block {
 #[test]
 fn version_1_is_still_read() {
     for (expected, hex) in [(short(), SHORT), (long(), LONG)] {
-        let now: String = check(&expected)
+        let now = check(&expected)
             .iter()
-            .map(|octet| format!("{octet:02x}"))
-            .collect();
+            .fold(String::new(), |hex, octet| hex + &format!("{octet:02x}"));
         let bytes: Vec<u8> = (0..hex.len())
             .step_by(2)
             .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())

@@ -1,0 +1,321 @@
+//! Blocks in SQLite: one file a UTC day, `blocks/2026-03-01.sqlite`, so that what is too old goes
+//! by deleting a file.
+//!
+//! A file that is not a database any more is renamed to `….damaged` and named; the other days are
+//! read on.
+
+mod day;
+
+use super::{BlockKey, Blocks, BlocksError, Level};
+use day::DayFile;
+use model::{DeviceId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tracing::warn;
+
+/// Days whose files are kept open, two connections each: a month of charts.
+const OPEN_DAYS_MAX: usize = 32;
+/// Names of damage kept until they are asked for; more are only logged.
+const DAMAGE_MAX: usize = 1_000;
+
+/// Damaged files of one day that are kept apart; of more, the last is kept.
+const ABANDONED_MAX: u32 = 100;
+
+const DAY_MS: i64 = 86_400_000;
+const SUFFIX: &str = ".sqlite";
+
+/// A UTC day, by its number since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Day(i64);
+
+impl Day {
+    fn of(at: Timestamp) -> Self {
+        Self(at.unix_ms().div_euclid(DAY_MS))
+    }
+    fn start(self) -> Timestamp {
+        Timestamp::from_unix_ms(self.0.saturating_mul(DAY_MS))
+    }
+    fn file_name(self) -> String {
+        let date: String = self
+            .start()
+            .to_string()
+            .chars()
+            .take_while(|c| *c != 'T')
+            .collect();
+        date + SUFFIX
+    }
+    fn named(file_name: &str) -> Option<Self> {
+        let date = file_name.strip_suffix(SUFFIX)?;
+        let day = Self::of(format!("{date}T00:00:00Z").parse().ok()?);
+        (day.file_name() == file_name).then_some(day)
+    }
+}
+
+/// Sealed blocks in a folder of SQLite files.
+pub struct SqliteBlocks {
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Days that have a file.
+    days: BTreeSet<Day>,
+    /// Those of them that may have half-hours to merge; so that old files stay closed.
+    unmerged: BTreeSet<Day>,
+    open: BTreeMap<Day, (Arc<DayFile>, u64)>,
+    /// Counts uses, so that the least recently used file is closed.
+    uses: u64,
+    damage: Vec<String>,
+}
+
+impl SqliteBlocks {
+    /// Opens the blocks kept in a folder, which is made where it is missing.
+    pub fn open(folder: &Path) -> Result<Self, BlocksError> {
+        let failed = |source| BlocksError::Folder {
+            path: folder.to_owned(),
+            source,
+        };
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut state = State::default();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            state.days.extend(name.to_str().and_then(Day::named));
+        }
+        state.unmerged.clone_from(&state.days);
+        Ok(Self {
+            folder: folder.to_owned(),
+            state: Mutex::new(state),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file of a day; `None` where there is none and it is not to be made.
+    fn day(&self, day: Day, make: bool) -> Result<Option<Arc<DayFile>>, BlocksError> {
+        let mut state = self.state();
+        state.uses += 1;
+        let uses = state.uses;
+        if let Some((file, used)) = state.open.get_mut(&day) {
+            *used = uses;
+            return Ok(Some(Arc::clone(file)));
+        }
+        if !make && !state.days.contains(&day) {
+            return Ok(None);
+        }
+        let path = self.folder.join(day.file_name());
+        let opened = match DayFile::open(&path) {
+            Err(error) if is_damage(&error) => {
+                drop(state);
+                self.abandon(day, &error);
+                state = self.state();
+                if !make {
+                    return Ok(None);
+                }
+                DayFile::open(&path)
+            }
+            opened => opened,
+        };
+        let file = Arc::new(opened?);
+        state.days.insert(day);
+        if state.open.len() >= OPEN_DAYS_MAX {
+            let oldest = state.open.iter().min_by_key(|(_, (_, used))| *used);
+            if let Some(oldest) = oldest.map(|(day, _)| *day) {
+                state.open.remove(&oldest);
+            }
+        }
+        state.open.insert(day, (Arc::clone(&file), uses));
+        Ok(Some(file))
+    }
+
+    /// Renames a file that cannot be used any more, so that the day can begin anew.
+    fn abandon(&self, day: Day, error: &BlocksError) {
+        let mut state = self.state();
+        state.open.remove(&day);
+        state.days.remove(&day);
+        let name = day.file_name();
+        let aside = (0..ABANDONED_MAX)
+            .map(|n| self.folder.join(format!("{name}.{n}.damaged")))
+            .find(|path| !path.exists())
+            .unwrap_or_else(|| self.folder.join(format!("{name}.damaged")));
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(self.folder.join(format!("{name}{suffix}")));
+        }
+        let moved = fs::rename(self.folder.join(&name), &aside);
+        warn!(file = %name, aside = %aside.display(), error = %error, moved = moved.is_ok(),
+            "a day of samples is damaged and was set aside");
+        note(
+            &mut state,
+            format!("{name}: not readable, kept as {}", aside.display()),
+        );
+    }
+
+    /// Does something for each day that has a file. A day that is damaged is named and passed over.
+    fn each_day<T>(
+        &self,
+        days: impl IntoIterator<Item = Day>,
+        mut visit: impl FnMut(&DayFile) -> Result<T, BlocksError>,
+    ) -> Result<Vec<T>, BlocksError> {
+        let mut answers = Vec::new();
+        for day in days {
+            let visited = match self.day(day, false) {
+                Ok(Some(file)) => visit(&file),
+                Ok(None) => continue,
+                Err(error) => Err(error),
+            };
+            match visited {
+                Ok(answer) => answers.push(answer),
+                Err(error) if is_damage(&error) => {
+                    warn!(file = %day.file_name(), error = %error, "a day of samples is damaged");
+                    note(&mut self.state(), format!("{}: {error}", day.file_name()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(answers)
+    }
+
+    fn days_with(&self, level: Level) -> Vec<Day> {
+        match level {
+            Level::HalfHour => self.state().unmerged.iter().copied().collect(),
+            Level::TwoHours => self.days(),
+        }
+    }
+
+    fn days(&self) -> Vec<Day> {
+        self.state().days.iter().copied().collect()
+    }
+}
+
+fn note(state: &mut State, what: String) {
+    if state.damage.len() < DAMAGE_MAX {
+        state.damage.push(what);
+    }
+}
+
+/// Whether SQLite found its pages or a row to be nonsense, as against being unable to work.
+fn is_damage(error: &BlocksError) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let BlocksError::File { source, .. } = error else {
+        return false;
+    };
+    matches!(
+        source,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
+    ) || matches!(
+        source.sqlite_error_code(),
+        Some(DatabaseCorrupt | NotADatabase)
+    )
+}
+
+impl Blocks for SqliteBlocks {
+    fn write(&self, put: &[(BlockKey, Vec<u8>)], remove: &[BlockKey]) -> Result<(), BlocksError> {
+        let days: BTreeSet<Day> = put
+            .iter()
+            .map(|(key, _)| key)
+            .chain(remove)
+            .map(|key| Day::of(key.start))
+            .collect();
+        // All that is put is durable before anything of another day is removed.
+        let (putting, removing): (Vec<Day>, Vec<Day>) = days
+            .into_iter()
+            .partition(|day| put.iter().any(|(key, _)| Day::of(key.start) == *day));
+        for day in putting.into_iter().chain(removing) {
+            let put = put.iter().filter(|(key, _)| Day::of(key.start) == day);
+            let remove = remove.iter().filter(|key| Day::of(key.start) == day);
+            let Some(file) = self.day(day, true)? else {
+                continue;
+            };
+            match file.write(put.clone(), remove.clone()) {
+                Err(error) if is_damage(&error) => {
+                    self.abandon(day, &error);
+                    if let Some(file) = self.day(day, true)? {
+                        file.write(put, remove)?;
+                    }
+                }
+                written => written?,
+            }
+            self.state().unmerged.insert(day);
+        }
+        Ok(())
+    }
+
+    fn get(&self, key: &BlockKey) -> Result<Option<Vec<u8>>, BlocksError> {
+        let found = self.each_day([Day::of(key.start)], |file| file.get(key))?;
+        Ok(found.into_iter().flatten().next())
+    }
+
+    fn read(
+        &self,
+        device_id: DeviceId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<(BlockKey, Vec<u8>)>, BlocksError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let (first, last) = (Day::of(from), Day::of(to));
+        let days: Vec<Day> = self.state().days.range(first..=last).copied().collect();
+        let by_day = self.each_day(days, |file| file.read(device_id, from, to))?;
+        let mut blocks: Vec<_> = by_day.into_iter().flatten().collect();
+        blocks.sort_by_key(|(key, _)| (std::cmp::Reverse(key.level), key.start));
+        Ok(blocks)
+    }
+
+    fn ended(
+        &self,
+        level: Level,
+        by: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<BlockKey>, BlocksError> {
+        let mut keys = Vec::new();
+        for day in self.days_with(level) {
+            if keys.len() >= limit || day.start() >= by {
+                break;
+            }
+            // Taken out first, so that what is written meanwhile puts it in again.
+            self.state().unmerged.remove(&day);
+            let room = limit - keys.len();
+            let found = self.each_day([day], |file| file.ended(level, by, room));
+            let over = Day(day.0 + 1).start() <= by;
+            let merged = over && level == Level::HalfHour;
+            if !merged || !matches!(&found, Ok(keys) if keys.iter().all(Vec::is_empty)) {
+                self.state().unmerged.insert(day);
+            }
+            keys.extend(found?.into_iter().flatten());
+        }
+        Ok(keys)
+    }
+
+    fn oldest(&self) -> Result<Option<Timestamp>, BlocksError> {
+        Ok(self.state().days.first().map(|day| day.start()))
+    }
+
+    fn set_aside(&self, key: &BlockKey, reason: &str) -> Result<(), BlocksError> {
+        self.each_day([Day::of(key.start)], |file| file.set_aside(key, reason))?;
+        warn!(device.id = %key.device_id, start = %key.start, level = ?key.level, reason,
+            "a block is damaged and was set aside");
+        note(
+            &mut self.state(),
+            format!(
+                "block {:?} {} of {}: {reason}",
+                key.level, key.start, key.device_id
+            ),
+        );
+        Ok(())
+    }
+
+    fn delete_device(&self, device_id: DeviceId) -> Result<(), BlocksError> {
+        self.each_day(self.days(), |file| file.delete_device(device_id))?;
+        Ok(())
+    }
+
+    fn damage(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().damage)
+    }
+}

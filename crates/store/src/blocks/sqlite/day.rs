@@ -1,0 +1,240 @@
+//! One day's file: its table, and one connection to write and one to read, so that a reader does
+//! not wait for a seal.
+
+use super::super::{BlockKey, BlocksError, Level};
+use model::{DeviceId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The form of the tables; `PRAGMA user_version`.
+const VERSION: i64 = 1;
+
+/// How long a connection waits for another: a checkpoint at most.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+// WAL with synchronous=FULL: a commit is on the disk when it returns. Blocks are some kilobytes, so
+// larger pages keep one in few of them.
+const SETTINGS: &str = "
+    PRAGMA page_size = 8192;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+";
+
+const TABLES: &str = "
+    BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS block (
+        device BLOB NOT NULL, level INTEGER NOT NULL, start INTEGER NOT NULL, bytes BLOB NOT NULL,
+        UNIQUE (device, level, start)
+    );
+    CREATE INDEX IF NOT EXISTS block_by_level ON block (level, start, device);
+    CREATE TABLE IF NOT EXISTS damaged (
+        device BLOB NOT NULL, level INTEGER NOT NULL, start INTEGER NOT NULL, bytes BLOB NOT NULL,
+        reason TEXT NOT NULL
+    );
+    PRAGMA user_version = 1;
+    COMMIT;
+";
+
+pub(super) struct DayFile {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl DayFile {
+    pub(super) fn open(path: &Path) -> Result<Self, BlocksError> {
+        let open = || -> rusqlite::Result<Self> {
+            let writer = Connection::open(path)?;
+            writer.busy_timeout(BUSY_WAIT)?;
+            writer.execute_batch(SETTINGS)?;
+            let version: i64 = writer.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            if version < VERSION {
+                writer.execute_batch(TABLES)?;
+            }
+            let reader = Connection::open(path)?;
+            reader.busy_timeout(BUSY_WAIT)?;
+            reader.execute_batch("PRAGMA query_only = ON")?;
+            Ok(Self {
+                path: path.to_owned(),
+                writer: Mutex::new(writer),
+                reader: Mutex::new(reader),
+            })
+        };
+        open().map_err(|source| BlocksError::File {
+            operation: "opening the day",
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    fn failed(&self, operation: &'static str) -> impl FnOnce(rusqlite::Error) -> BlocksError {
+        let path = self.path.clone();
+        move |source| BlocksError::File {
+            operation,
+            path,
+            source,
+        }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write<'a>(
+        &self,
+        put: impl Iterator<Item = &'a (BlockKey, Vec<u8>)>,
+        remove: impl Iterator<Item = &'a BlockKey>,
+    ) -> Result<(), BlocksError> {
+        let mut writer = self.writer();
+        let write = || -> rusqlite::Result<()> {
+            let transaction = writer.transaction()?;
+            {
+                let mut statement = transaction.prepare_cached(
+                    "INSERT INTO block (device, level, start, bytes) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+                )?;
+                for (key, bytes) in put {
+                    let (device, level, start) = columns(key);
+                    statement.execute(params![device, level, start, bytes])?;
+                }
+                let mut statement = transaction
+                    .prepare("DELETE FROM block WHERE device = ?1 AND level = ?2 AND start = ?3")?;
+                for key in remove {
+                    statement.execute(columns(key))?;
+                }
+            }
+            transaction.commit()
+        };
+        write().map_err(self.failed("writing blocks"))
+    }
+
+    pub(super) fn get(&self, key: &BlockKey) -> Result<Option<Vec<u8>>, BlocksError> {
+        let reader = self.reader();
+        let get = || -> rusqlite::Result<Option<Vec<u8>>> {
+            let mut statement = reader.prepare_cached(
+                "SELECT CAST(bytes AS BLOB) FROM block WHERE device = ?1 AND level = ?2 AND start = ?3",
+            )?;
+            statement
+                .query_row(columns(key), |row| row.get(0))
+                .optional()
+        };
+        get().map_err(self.failed("reading a block"))
+    }
+
+    /// One statement a day, so that a merge is seen whole or not at all.
+    pub(super) fn read(
+        &self,
+        device_id: DeviceId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<(BlockKey, Vec<u8>)>, BlocksError> {
+        let reader = self.reader();
+        let read = || -> rusqlite::Result<Vec<(BlockKey, Vec<u8>)>> {
+            let mut statement = reader.prepare_cached(
+                "SELECT level, start, CAST(bytes AS BLOB) FROM block WHERE device = ?1
+                 AND ((level = 0 AND start BETWEEN ?2 AND ?4) OR (level = 1 AND start BETWEEN ?3 AND ?4))",
+            )?;
+            let first = |level: Level| level.start(from).unix_ms();
+            let last = to.unix_ms().saturating_sub(1);
+            let bounds = params![
+                device_id.as_bytes(),
+                first(Level::HalfHour),
+                first(Level::TwoHours),
+                last
+            ];
+            let rows = statement.query_map(bounds, |row| {
+                Ok((key(device_id, row.get(0)?, row.get(1)?), row.get(2)?))
+            })?;
+            rows.filter_map(|row| match row {
+                Ok((key, bytes)) => key.map(|key| Ok((key, bytes))),
+                Err(error) => Some(Err(error)),
+            })
+            .collect()
+        };
+        read().map_err(self.failed("reading blocks"))
+    }
+
+    pub(super) fn ended(
+        &self,
+        level: Level,
+        by: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<BlockKey>, BlocksError> {
+        let reader = self.reader();
+        let list = || -> rusqlite::Result<Vec<BlockKey>> {
+            let mut statement = reader.prepare_cached(
+                "SELECT device, start FROM block WHERE level = ?1 AND start <= ?2
+                 ORDER BY start, device LIMIT ?3",
+            )?;
+            let last = by.unix_ms().saturating_sub(level.span_ms());
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![level.number(), last, limit], |row: &Row| {
+                Ok(BlockKey {
+                    device_id: DeviceId::from_bytes(row.get(0)?),
+                    level,
+                    start: Timestamp::from_unix_ms(row.get(1)?),
+                })
+            })?;
+            rows.collect()
+        };
+        list().map_err(self.failed("listing blocks"))
+    }
+
+    pub(super) fn set_aside(&self, key: &BlockKey, reason: &str) -> Result<(), BlocksError> {
+        let mut writer = self.writer();
+        let mut move_aside = || -> rusqlite::Result<()> {
+            let transaction = writer.transaction()?;
+            let (device, level, start) = columns(key);
+            transaction.execute(
+                "INSERT INTO damaged SELECT device, level, start, bytes, ?4 FROM block
+                 WHERE device = ?1 AND level = ?2 AND start = ?3",
+                params![device, level, start, reason],
+            )?;
+            transaction.execute(
+                "DELETE FROM block WHERE device = ?1 AND level = ?2 AND start = ?3",
+                columns(key),
+            )?;
+            transaction.commit()
+        };
+        move_aside().map_err(self.failed("setting a block aside"))
+    }
+
+    pub(super) fn delete_device(&self, device_id: DeviceId) -> Result<(), BlocksError> {
+        let mut writer = self.writer();
+        let mut delete = || -> rusqlite::Result<()> {
+            let transaction = writer.transaction()?;
+            for table in ["block", "damaged"] {
+                let statement = format!("DELETE FROM {table} WHERE device = ?1");
+                transaction.execute(&statement, [device_id.as_bytes()])?;
+            }
+            transaction.commit()
+        };
+        delete().map_err(self.failed("deleting a device"))
+    }
+}
+
+fn columns(key: &BlockKey) -> (&[u8; 16], i64, i64) {
+    (
+        key.device_id.as_bytes(),
+        key.level.number(),
+        key.start.unix_ms(),
+    )
+}
+
+/// The key of a row; `None` for a level that a later version wrote.
+fn key(device_id: DeviceId, level: i64, start: i64) -> Option<BlockKey> {
+    let level = Level::LARGEST_FIRST
+        .into_iter()
+        .find(|known| known.number() == level)?;
+    Some(BlockKey {
+        device_id,
+        level,
+        start: Timestamp::from_unix_ms(start),
+    })
+}

@@ -1,0 +1,107 @@
+//! Which segments there are, and which half-hours each still holds unsealed samples of.
+//!
+//! Segments are deleted from the oldest on and never past one that is needed: replaying what is
+//! left then gives, for every time, the value that was written last.
+
+use super::disk::sync_folder;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
+
+const SUFFIX: &str = ".log";
+
+/// The segments of a folder.
+pub(crate) struct Segments {
+    folder: PathBuf,
+    /// By segment, the starts of the half-hours that are not sealed.
+    unsealed: Mutex<BTreeMap<u64, BTreeSet<i64>>>,
+}
+
+impl Segments {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            unsealed: Mutex::default(),
+        }
+    }
+
+    /// The numbers of the segments in the folder, ascending.
+    pub(crate) fn list(&self) -> io::Result<Vec<u64>> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
+            numbers.extend(digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:016x}{SUFFIX}"))
+    }
+
+    fn unsealed(&self) -> MutexGuard<'_, BTreeMap<u64, BTreeSet<i64>>> {
+        self.unsealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.unsealed().len()
+    }
+
+    /// A segment exists and holds samples of these half-hours.
+    pub(crate) fn holds(&self, number: u64, starts: impl IntoIterator<Item = i64>) {
+        self.unsealed().entry(number).or_default().extend(starts);
+    }
+
+    /// Blocks hold all the samples of these half-hours that are in segments before `cut`. Deletes
+    /// what is no longer needed; answers how many segments that were.
+    pub(crate) fn sealed(&self, cut: u64, starts: &BTreeSet<i64>) -> io::Result<usize> {
+        let mut unsealed = self.unsealed();
+        for (_, holds) in unsealed.range_mut(..cut) {
+            holds.retain(|start| !starts.contains(start));
+        }
+        let done: Vec<u64> = unsealed
+            .range(..cut)
+            .take_while(|(_, holds)| holds.is_empty())
+            .map(|(number, _)| *number)
+            .collect();
+        for number in &done {
+            match fs::remove_file(self.path(*number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => unsealed.remove(number),
+            };
+            // One after the other, so that a crash leaves no hole.
+            sync_folder(&self.path(*number))?;
+        }
+        Ok(done.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_oldest_go_and_only_when_all_of_theirs_is_sealed() {
+        let folder = tempfile::tempdir().unwrap();
+        let segments = Segments::new(folder.path());
+        for (number, holds) in [(1, vec![0, 30]), (2, vec![0]), (3, vec![30])] {
+            fs::write(segments.path(number), "").unwrap();
+            segments.holds(number, holds);
+        }
+        let sealed = |cut, start| {
+            segments.sealed(cut, &BTreeSet::from([start])).unwrap();
+            segments.list().unwrap()
+        };
+        assert_eq!(sealed(3, 0), [1, 2, 3], "the second waits for the first");
+        assert_eq!(sealed(3, 30), [3], "the third is behind the cut");
+        assert_eq!(sealed(4, 30), [0u64; 0]);
+        assert_eq!(segments.count(), 0);
+    }
+}

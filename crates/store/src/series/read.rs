@@ -1,0 +1,98 @@
+//! Reading a series: blocks and head laid over each other, each time once, ascending.
+
+use crate::blocks::Column;
+use crate::blocks::codec::BlockView;
+use crate::series::{AHEAD_MAX, Parts, Points, SeriesError};
+use model::{DeviceId, Timestamp, Value};
+use std::time::Duration;
+
+/// How far back `latest` looks.
+pub const LATEST_BACK_MAX: Duration = Duration::from_hours(7 * 24);
+
+/// What is read from blocks at a time, so that a long range is not in memory as blocks of a whole
+/// device.
+const STEP_MS: i64 = 24 * 3_600_000;
+
+/// The samples in `[from, to)`.
+pub(super) fn read(
+    parts: &Parts,
+    device_id: DeviceId,
+    column: Column,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Points, SeriesError> {
+    // The head first: what leaves it afterwards was in blocks before.
+    let head = parts.head.points(device_id, column, from, to);
+    let mut points = Points::new();
+    if let Some(oldest) = parts.blocks.oldest()? {
+        let newest = parts
+            .clock
+            .now()
+            .plus(AHEAD_MAX)
+            .plus(Duration::from_millis(1));
+        let (mut start, end) = (from.max(oldest), to.min(newest));
+        while start < end {
+            let step = Timestamp::from_unix_ms(start.unix_ms().saturating_add(STEP_MS));
+            let next = step.min(end);
+            points.extend(sealed(parts, device_id, column, start, next)?);
+            start = next;
+        }
+    }
+    points.extend(head);
+    newest_of_each_time(&mut points);
+    Ok(points)
+}
+
+/// The samples that blocks hold; a block that is damaged is set aside and the others are read.
+fn sealed(
+    parts: &Parts,
+    device_id: DeviceId,
+    column: Column,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Points, SeriesError> {
+    let mut points = Points::new();
+    for (key, bytes) in parts.blocks.read(device_id, from, to)? {
+        let read = BlockView::parse(&bytes).and_then(|view| view.points(column, from, to));
+        match read {
+            Ok(found) => points.extend(found),
+            Err(error) => parts.set_aside(&key, &error.to_string()),
+        }
+    }
+    newest_of_each_time(&mut points);
+    Ok(points)
+}
+
+/// Sorts by time; of several samples for one time the last given holds.
+fn newest_of_each_time(points: &mut Vec<(Timestamp, Value)>) {
+    let ascending = points
+        .windows(2)
+        .all(|pair| matches!(pair, [a, b] if a.0 < b.0));
+    if ascending {
+        return;
+    }
+    // Backwards and stable, so that the last given is the first of its time.
+    points.reverse();
+    points.sort_by_key(|(at, _)| *at);
+    points.dedup_by_key(|(at, _)| *at);
+}
+
+/// The last `n` samples, no older than [`LATEST_BACK_MAX`].
+pub(super) fn latest(
+    parts: &Parts,
+    device_id: DeviceId,
+    column: Column,
+    n: usize,
+) -> Result<Points, SeriesError> {
+    let now = parts.clock.now();
+    let to = now.plus(AHEAD_MAX).plus(Duration::from_millis(1));
+    let mut back = Duration::from_mins(30);
+    loop {
+        let mut points = read(parts, device_id, column, now.minus(back), to)?;
+        if points.len() >= n || back >= LATEST_BACK_MAX {
+            points.drain(..points.len().saturating_sub(n));
+            return Ok(points);
+        }
+        back = (back * 8).min(LATEST_BACK_MAX);
+    }
+}

@@ -1,0 +1,205 @@
+//! The registry on disk: `series.sqlite`. Each row carries a checksum; one that does not agree is
+//! left out and named.
+
+use super::index::{Index, join};
+use crate::series::{Column, Resolved};
+use model::{DeviceId, Metric, SeriesId};
+use rusqlite::{Connection, Row, Transaction, params};
+use std::path::Path;
+use std::time::Duration;
+
+const TABLES: &str = "
+    BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS series (
+        id BLOB PRIMARY KEY, device BLOB NOT NULL, slot INTEGER NOT NULL, metric TEXT NOT NULL,
+        labels TEXT NOT NULL, interface TEXT, crc INTEGER NOT NULL, UNIQUE (device, slot)
+    );
+    CREATE TABLE IF NOT EXISTS deleted (
+        device BLOB PRIMARY KEY, next INTEGER NOT NULL, cleaned INTEGER NOT NULL
+    );
+    PRAGMA user_version = 1;
+    COMMIT;
+";
+
+/// How long to wait for another process that reads the file.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// What changes in the registry.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// A new series.
+    Register {
+        device_id: DeviceId,
+        series: Resolved,
+        metric: Metric,
+        labels: String,
+        interface: Option<String>,
+    },
+    /// Another name of the interface, for people.
+    Rename {
+        device_id: DeviceId,
+        column: Column,
+        interface: Option<String>,
+    },
+    /// The series of a device are gone; its blocks are to be deleted.
+    Delete { device_id: DeviceId },
+    /// The blocks of a deleted device are gone.
+    Cleaned { device_id: DeviceId },
+}
+
+/// What opening the table found.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    pub(crate) index: Index,
+    /// Deleted devices whose blocks may still be there.
+    pub(crate) unclean: Vec<DeviceId>,
+    pub(crate) damage: Vec<String>,
+}
+
+/// The open file.
+pub(crate) struct Table(Connection);
+
+impl Table {
+    pub(crate) fn open(path: &Path) -> rusqlite::Result<(Self, Loaded)> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+        connection.execute_batch(TABLES)?;
+        let loaded = load(&connection)?;
+        Ok((Self(connection), loaded))
+    }
+
+    /// Makes all changes, or none; durable when it returns.
+    pub(crate) fn commit(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
+        let transaction = self.0.transaction()?;
+        for change in changes {
+            write(&transaction, change)?;
+        }
+        transaction.commit()
+    }
+}
+
+fn write(transaction: &Transaction, change: &Change) -> rusqlite::Result<()> {
+    match change {
+        Change::Register {
+            device_id,
+            series,
+            metric,
+            labels,
+            interface,
+        } => transaction.execute(
+            "INSERT INTO series (id, device, slot, metric, labels, interface, crc)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                series.id.as_bytes(),
+                device_id.as_bytes(),
+                series.column.0,
+                metric.name(),
+                labels,
+                interface,
+                checksum(series.id, *device_id, series.column, metric.name(), labels),
+            ],
+        ),
+        Change::Rename {
+            device_id,
+            column,
+            interface,
+        } => transaction.execute(
+            "UPDATE series SET interface = ?3 WHERE device = ?1 AND slot = ?2",
+            params![device_id.as_bytes(), column.0, interface],
+        ),
+        Change::Delete { device_id } => {
+            transaction.execute(
+                "INSERT INTO deleted (device, next, cleaned)
+                 SELECT ?1, 1 + coalesce(max(slot), -1), 0 FROM series WHERE device = ?1
+                 ON CONFLICT DO UPDATE SET next = max(next, excluded.next), cleaned = 0",
+                [device_id.as_bytes()],
+            )?;
+            transaction.execute(
+                "DELETE FROM series WHERE device = ?1",
+                [device_id.as_bytes()],
+            )
+        }
+        Change::Cleaned { device_id } => transaction.execute(
+            "UPDATE deleted SET cleaned = 1 WHERE device = ?1",
+            [device_id.as_bytes()],
+        ),
+    }
+    .map(|_| ())
+}
+
+/// Over all but the name for people, which may change.
+fn checksum(id: SeriesId, device_id: DeviceId, column: Column, metric: &str, labels: &str) -> u32 {
+    let parts: [&[u8]; 5] = [
+        id.as_bytes(),
+        device_id.as_bytes(),
+        &column.0.to_le_bytes(),
+        metric.as_bytes(),
+        labels.as_bytes(),
+    ];
+    parts
+        .iter()
+        .fold(0, |crc, part| crc32c::crc32c_append(crc, part))
+}
+
+fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
+    let mut loaded = Loaded::default();
+    let mut statement = connection.prepare("SELECT device, next, cleaned FROM deleted")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let device_id = DeviceId::from_bytes(row.get(0)?);
+        loaded.index.reserve(device_id, row.get(1)?);
+        if !row.get::<_, bool>(2)? {
+            loaded.unclean.push(device_id);
+        }
+    }
+    let mut statement = connection.prepare(
+        "SELECT id, device, slot, metric, labels, interface, crc FROM series ORDER BY device, slot",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match series(row) {
+            Ok(change) => loaded.index.apply(change),
+            Err(what) => {
+                // The column stays taken, so that no other series gets its samples.
+                if let (Ok(device), Ok(column)) = (row.get(1), row.get::<_, u32>(2)) {
+                    loaded
+                        .index
+                        .reserve(DeviceId::from_bytes(device), column.saturating_add(1));
+                }
+                loaded.damage.push(what);
+            }
+        }
+    }
+    Ok(loaded)
+}
+
+/// The series of a row, or what is wrong with it.
+fn series(row: &Row) -> Result<Change, String> {
+    let read = || -> rusqlite::Result<(Change, bool)> {
+        let id = SeriesId::from_bytes(row.get(0)?);
+        let device_id = DeviceId::from_bytes(row.get(1)?);
+        let column = Column(row.get(2)?);
+        let (metric, labels): (String, String) = (row.get(3)?, row.get(4)?);
+        let sound = row.get::<_, u32>(6)? == checksum(id, device_id, column, &metric, &labels)
+            && join(&labels, None).is_some();
+        let metric = Metric::named(&metric)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let change = Change::Register {
+            device_id,
+            series: Resolved { id, column },
+            metric,
+            labels,
+            interface: row.get(5)?,
+        };
+        Ok((change, sound))
+    };
+    match read() {
+        Ok((change, true)) => Ok(change),
+        Ok((Change::Register { series, .. }, false)) => {
+            Err(format!("series {}: the checksum does not agree", series.id))
+        }
+        Ok(_) => Err("a series: not readable".to_owned()),
+        Err(error) => Err(format!("a series: {error}")),
+    }
+}
