@@ -6,15 +6,27 @@
     missing_docs
 )]
 
+#[path = "all/accounts.rs"]
+mod accounts;
 #[path = "all/blocks.rs"]
 mod blocks;
+#[path = "all/conformance.rs"]
+mod conformance;
 #[path = "all/crash.rs"]
 mod crash;
+#[path = "all/damage.rs"]
+mod damage;
+#[path = "all/discoveries.rs"]
+mod discoveries;
 #[path = "all/fixture.rs"]
 mod fixture;
 #[path = "all/inventory.rs"]
 mod inventory;
+#[path = "all/kill.rs"]
+mod kill;
 #[path = "all/series.rs"]
 mod series;
 #[path = "all/series_fixture.rs"]
 mod series_fixture;
+#[path = "all/vault.rs"]
+mod vault;

@@ -92,8 +92,8 @@ fn current(
             crc: checksum(spec.name, id, document.revision, &document.body),
             keys: key_of(spec, &document.body),
         })),
-        Some(Found::Damaged { id }) => {
-            row::set_aside(connection, spec, &id, row::CHECKSUM).map_err(failed)?;
+        Some(Found::Damaged { number, .. }) => {
+            row::set_aside(connection, spec, number, row::CHECKSUM).map_err(failed)?;
             Ok(None)
         }
     }

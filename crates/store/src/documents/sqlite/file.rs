@@ -1,7 +1,7 @@
 //! The file: opening it, its format's version, its tables.
 
 use super::SqliteOptions;
-use super::row::key_of;
+use super::row::fill_index;
 use crate::OpenError;
 use crate::documents::CollectionSpec;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -98,6 +98,8 @@ fn settle(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<
     // A commit is synced before it is answered.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    // What was deleted is gone from the file, so that salvaging cannot bring it back.
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_KEPT, |_| Ok(()))?;
     if let Some(bytes) = options.bytes_max {
         let pages = i64::try_from((bytes / PAGE_BYTES).max(1)).unwrap_or(i64::MAX);
@@ -133,8 +135,7 @@ fn make_tables(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Resu
         "CREATE TABLE IF NOT EXISTS doc_{name} (
             number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL,
             body BLOB NOT NULL, crc INTEGER NOT NULL);
-         DROP TABLE IF EXISTS key_{name};
-         CREATE TABLE key_{name} (
+         CREATE TABLE IF NOT EXISTS key_{name} (
             name TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL,
             PRIMARY KEY (name, key, id)) WITHOUT ROWID;"
     ))?;
@@ -145,20 +146,4 @@ fn make_tables(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Resu
     )?;
     fill_index(&transaction, spec)?;
     transaction.commit()
-}
-
-fn fill_index(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Result<()> {
-    let name = spec.name;
-    let mut documents = connection.prepare(&format!("SELECT id, body FROM doc_{name}"))?;
-    let mut insert = connection.prepare(&format!(
-        "INSERT OR IGNORE INTO key_{name} (name, key, id) VALUES (?1, ?2, ?3)"
-    ))?;
-    let mut rows = documents.query([])?;
-    while let Some(row) = rows.next()? {
-        let id: String = row.get(0)?;
-        for (index, key) in key_of(spec, row.get_ref(1)?.as_bytes()?) {
-            insert.execute([index, &key, &id])?;
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The questions asked of the tables.
 
-use super::row::{Found, found};
+use super::row::{COLUMNS, Found, found};
 use crate::documents::{CollectionSpec, Query};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
@@ -13,10 +13,25 @@ pub(super) fn get(
 ) -> rusqlite::Result<Option<Found>> {
     connection
         .prepare_cached(&format!(
-            "SELECT id, revision, body, crc FROM doc_{} WHERE id = ?1",
+            "SELECT {COLUMNS} FROM doc_{} AS d WHERE id = ?1",
             spec.name
         ))?
         .query_row([id], |row| found(spec, row))
+        .optional()
+}
+
+/// One row by its number.
+pub(super) fn numbered(
+    connection: &Connection,
+    spec: &CollectionSpec,
+    number: i64,
+) -> rusqlite::Result<Option<Found>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM doc_{} AS d WHERE number = ?1",
+            spec.name
+        ))?
+        .query_row([number], |row| found(spec, row))
         .optional()
 }
 
@@ -68,7 +83,7 @@ pub(super) fn page(
     // One more than asked for tells whether there is a next page.
     let limit = query.limit.saturating_add(1);
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT d.id, d.revision, d.body, d.crc FROM {table} {condition}
+        "SELECT {COLUMNS} FROM {table} {condition}
          ORDER BY {id} {order} LIMIT {limit}"
     ))?;
     let mut rows: Vec<Found> = statement
@@ -78,7 +93,7 @@ pub(super) fn page(
     rows.truncate(query.limit);
     let next = rows.last().filter(|_| more).map(|last| match last {
         Found::Sound(document) => document.id.clone(),
-        Found::Damaged { id } => id.clone(),
+        Found::Damaged { id, .. } => id.clone(),
     });
     Ok((rows, next))
 }

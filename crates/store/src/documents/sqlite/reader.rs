@@ -40,8 +40,8 @@ impl Reader<'_> {
         match read::get(self.connection, collection, id).map_err(failed)? {
             None => Ok(None),
             Some(Found::Sound(document)) => Ok(Some(document)),
-            Some(Found::Damaged { id }) => {
-                self.tell(collection, &id);
+            Some(Found::Damaged { number, id }) => {
+                self.tell(collection, number);
                 Err(StoreError::Damaged {
                     collection: collection.name.to_owned(),
                     id,
@@ -61,7 +61,7 @@ impl Reader<'_> {
         for row in found {
             match row {
                 Found::Sound(document) => items.push(document),
-                Found::Damaged { id } => self.tell(collection, &id),
+                Found::Damaged { number, .. } => self.tell(collection, number),
             }
         }
         Ok(RawPage { items, next })
@@ -80,11 +80,10 @@ impl Reader<'_> {
     }
 
     /// Has the writer set a document aside. Where its queue is full the next reader says it again.
-    fn tell(&self, collection: &'static CollectionSpec, id: &str) {
-        let _ = self.writes.try_send(writer::Request::SetAside {
-            collection,
-            id: id.to_owned(),
-        });
+    fn tell(&self, collection: &'static CollectionSpec, number: i64) {
+        let _ = self
+            .writes
+            .try_send(writer::Request::SetAside { collection, number });
     }
 }
 

@@ -8,9 +8,16 @@ pub(super) enum Found {
     /// As it was written.
     Sound(Document),
     /// Its checksum does not hold.
-    Damaged { id: String },
+    Damaged {
+        /// The row's number, since its id may be what is damaged.
+        number: i64,
+        /// The id as it is there.
+        id: String,
+    },
 }
 
+/// What is read of a row.
+pub(super) const COLUMNS: &str = "d.id, d.revision, d.body, d.crc, d.number";
 /// Said of a row whose checksum does not hold.
 pub(super) const CHECKSUM: &str = "its checksum does not hold";
 
@@ -25,7 +32,7 @@ pub(super) fn checksum(collection: &str, id: &str, revision: u64, body: &[u8]) -
     crc32c::crc32c_append(crc, body)
 }
 
-/// Reads `id, revision, body, crc` of a row. A column of another type than it should be is damage
+/// Reads [`COLUMNS`] of a row. A column of another type than it should be is damage
 /// like any other.
 pub(super) fn found(collection: &CollectionSpec, row: &Row<'_>) -> rusqlite::Result<Found> {
     let id = String::from_utf8_lossy(text(row, 0)?).into_owned();
@@ -40,7 +47,10 @@ pub(super) fn found(collection: &CollectionSpec, row: &Row<'_>) -> rusqlite::Res
             revision,
             body: body.to_vec(),
         }),
-        None => Found::Damaged { id },
+        None => Found::Damaged {
+            number: row.get(4)?,
+            id,
+        },
     })
 }
 
@@ -65,6 +75,24 @@ pub(super) fn key_of(spec: &CollectionSpec, body: &[u8]) -> Vec<(&'static str, S
         .collect()
 }
 
+/// Makes the index of a collection anew from its documents.
+pub(super) fn fill_index(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Result<()> {
+    let name = spec.name;
+    connection.execute_batch(&format!("DELETE FROM key_{name}"))?;
+    let mut documents = connection.prepare(&format!("SELECT id, body FROM doc_{name}"))?;
+    let mut insert = connection.prepare(&format!(
+        "INSERT OR IGNORE INTO key_{name} (name, key, id) VALUES (?1, ?2, ?3)"
+    ))?;
+    let mut rows = documents.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = String::from_utf8_lossy(text(row, 0)?).into_owned();
+        for (index, key) in key_of(spec, text(row, 1)?) {
+            insert.execute([index, &key, &id])?;
+        }
+    }
+    Ok(())
+}
+
 /// Adds to the number and the digest of a collection's rows.
 pub(super) fn account(
     connection: &Connection,
@@ -86,30 +114,33 @@ pub(super) fn account(
 pub(super) fn set_aside(
     connection: &Connection,
     spec: &CollectionSpec,
-    id: &str,
+    number: i64,
     reason: &str,
 ) -> rusqlite::Result<()> {
     let name = spec.name;
-    let crc: Option<i64> = connection
-        .prepare_cached(&format!("SELECT crc FROM doc_{name} WHERE id = ?1"))?
-        .query_row([id], |row| Ok(row.get(0).unwrap_or(0)))
+    let row: Option<(Option<i64>, Vec<u8>)> = connection
+        .prepare_cached(&format!("SELECT crc, id FROM doc_{name} WHERE number = ?1"))?
+        .query_row([number], |row| {
+            Ok((row.get(0).ok(), text(row, 1)?.to_vec()))
+        })
         .optional()?;
-    let Some(crc) = crc else {
+    let Some((crc, id)) = row else {
         return Ok(());
     };
     connection
         .prepare_cached(&format!(
             "INSERT INTO damaged (collection, id, revision, body, crc, reason)
-             SELECT ?2, id, revision, body, crc, ?3 FROM doc_{name} WHERE id = ?1"
+             SELECT ?2, id, revision, body, crc, ?3 FROM doc_{name} WHERE number = ?1"
         ))?
-        .execute(params![id, name, reason])?;
+        .execute(params![number, name, reason])?;
     connection
-        .prepare_cached(&format!("DELETE FROM doc_{name} WHERE id = ?1"))?
-        .execute([id])?;
+        .prepare_cached(&format!("DELETE FROM doc_{name} WHERE number = ?1"))?
+        .execute([number])?;
     connection
         .prepare_cached(&format!("DELETE FROM key_{name} WHERE id = ?1"))?
-        .execute([id])?;
-    account(connection, spec, -1, u32::try_from(crc).unwrap_or(0))
+        .execute([String::from_utf8_lossy(&id)])?;
+    let crc = crc.and_then(|crc| u32::try_from(crc).ok()).unwrap_or(0);
+    account(connection, spec, -1, crc)
 }
 
 /// Keeps in mind that something is missing, where no row is left to be set aside.

@@ -27,7 +27,7 @@ pub(super) enum Request {
     /// A document that a reader found damaged.
     SetAside {
         collection: &'static CollectionSpec,
-        id: String,
+        number: i64,
     },
 }
 
@@ -138,10 +138,11 @@ fn attempt(connection: &Connection, group: &[Request]) -> Result<Vec<Outcome>, S
 fn one(connection: &Connection, request: &Request) -> Outcome {
     match request {
         Request::Write { changes, .. } => apply(connection, changes),
-        Request::SetAside { collection, id } => {
-            let found = read::get(connection, collection, id).map_err(failed)?;
-            if let Some(Found::Damaged { id }) = found {
-                row::set_aside(connection, collection, &id, row::CHECKSUM).map_err(failed)?;
+        Request::SetAside { collection, number } => {
+            // Read anew: it may have been written over since.
+            let found = read::numbered(connection, collection, *number).map_err(failed)?;
+            if let Some(Found::Damaged { number, id }) = found {
+                row::set_aside(connection, collection, number, row::CHECKSUM).map_err(failed)?;
                 error!(
                     collection = collection.name,
                     id, "a damaged document was set aside"
