@@ -12,6 +12,7 @@ mod discovery;
 mod icmp;
 mod input;
 mod snmp_wire;
+mod store;
 
 use std::process::exit;
 use std::sync::LazyLock;
@@ -24,6 +25,9 @@ const TARGETS: &[(&str, Target)] = &[
     ("collect_indexes", collect_snmp::indexes),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
+    ("store_block", store::block),
+    ("store_log", store::log),
+    ("store_vault", store::vault),
 ];
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {

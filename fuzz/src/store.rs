@@ -1,0 +1,64 @@
+//! `store`: what is read back from disk, which may have been damaged or tampered with there.
+
+use ::store::blocks::codec;
+use ::store::series::log::frame;
+use ::store::vault::{Key, Sealed, Vault};
+use std::sync::LazyLock;
+
+/// A block; what decodes is encoded and decoded to the same again.
+pub(crate) fn block(data: &[u8]) {
+    let _ = codec::decode(data);
+    // The checksum keeps chance out, so that nothing behind it would be tried.
+    let mut sealed = data.to_vec();
+    sealed.extend(crc32c::crc32c(data).to_le_bytes());
+    if let Ok(block) = codec::decode(&sealed) {
+        let encoded = codec::encode(&block).expect("what was decoded is no larger than may be");
+        assert_eq!(codec::decode(&encoded), Ok(block));
+    }
+}
+
+/// A segment of the log: damage is skipped, and what is told covers it from end to end.
+pub(crate) fn log(data: &[u8]) {
+    let _ = frame::parse_header(data);
+    let mut octets_told = 0;
+    for found in frame::frames(data) {
+        match found {
+            frame::Found::Batch(_) => {}
+            frame::Found::Damaged { offset, length } | frame::Found::Torn { offset, length } => {
+                assert!(offset >= octets_told && length > 0);
+                octets_told = offset + length;
+            }
+        }
+    }
+    assert!(octets_told <= data.len());
+    // As for blocks: a frame whose checksum agrees.
+    let mut framed = b"FTfr".to_vec();
+    let length = u32::try_from(data.len())
+        .expect("inputs are short")
+        .to_le_bytes();
+    framed.extend(length);
+    framed.extend(crc32c::crc32c_append(crc32c::crc32c(&length), data).to_le_bytes());
+    framed.extend(data);
+    if let Some((batch, length)) = frame::decode(&framed) {
+        assert_eq!(length, framed.len());
+        let mut encoded = Vec::new();
+        frame::encode(&batch, &mut encoded);
+        // Not compared as batches: NaN differs from itself.
+        let (again, _) = frame::decode(&encoded).expect("what was decoded can be written");
+        let mut twice = Vec::new();
+        frame::encode(&again, &mut twice);
+        assert_eq!(encoded, twice);
+    }
+}
+
+static VAULT: LazyLock<Vault> = LazyLock::new(|| Vault::new(Key::from_bytes([7; 32])));
+
+/// A sealed secret: nothing that was not sealed opens.
+pub(crate) fn vault(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(sealed) = Sealed::try_from(text.to_owned()) {
+        assert!(VAULT.open("credentials", "id", &sealed).is_err());
+    }
+}
