@@ -4,18 +4,49 @@
 //! walks them together. The reading half is pure: each file under `snmp/` turns rows of one MIB into
 //! facts and readings, without a packet, so that a recording tests it as well as a device.
 //! How a question is put on the wire is the `snmp` crate's business; when it is put, the schedule's.
+//! Begin with [`read`] and [`interpret`]; `mib.rs` lists what is read.
 
+mod bridge;
+mod cisco_cdp;
+mod cisco_memory;
+mod cisco_process;
+mod cisco_sensor;
 pub mod decode;
+mod draft;
+mod entity;
+mod entity_sensor;
 mod groups;
+mod host_resources;
+mod if_mib;
+mod if_type;
+mod ip_mib;
+mod kind;
+mod lldp;
+mod lm_sensors;
 mod look;
+mod mib;
+mod platform;
+mod q_bridge;
 mod rows;
+mod system;
+mod ucd;
+mod ups;
+mod vendor;
 
 pub use groups::Groups;
 pub use look::Look;
 pub use rows::Rows;
 
-use ::snmp::{Session, SessionError};
+use ::snmp::{Bound, Oid, Session, SessionError, WalkBounds, WalkEnd};
+use draft::Draft;
+use mib::Ask;
 use model::Clock;
+use std::time::Duration;
+
+/// Time for one look. A device that takes longer is read in part.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(60);
+/// Rows of a column that a look at the system group reads of a table: the chassis comes first.
+const HEAD_ROWS: usize = 12;
 
 /// Enough of a device to know it again: the system group, its engine id, chassis id, serial.
 pub async fn identify(session: &mut Session, clock: &Clock) -> Result<Look, SessionError> {
@@ -29,17 +60,150 @@ pub async fn identify(session: &mut Session, clock: &Clock) -> Result<Look, Sess
 /// Reads the groups that are wanted. What could not be read is missing from
 /// [`Look::complete`]; what ended the look early is [`Look::error`].
 pub async fn read(session: &mut Session, groups: Groups, clock: &Clock) -> Look {
+    // Whoever wants interfaces wants their counters too.
+    let wanted = if groups.contains(Groups::INTERFACES) {
+        groups | Groups::TRAFFIC
+    } else {
+        groups
+    };
+    let mut rows = Rows::default();
     let mut look = Look {
         asked: groups,
         ..Look::default()
     };
-    match session
-        .get(&[::snmp::oid!(1, 3, 6, 1, 2, 1, 1, 3, 0)])
-        .await
-    {
-        Ok(_) => look.answered_at = Some(clock.now()),
-        Err(error) => look.error = Some(error),
+    match session.get(&scalars(wanted)).await {
+        Ok(objects) => {
+            look.answered_at = Some(clock.now());
+            rows.extend(objects);
+        }
+        Err(error) => {
+            look.answered_at = error.is_answer().then(|| clock.now());
+            look.error = Some(error);
+            look.defects = session.take_defects();
+            return look;
+        }
     }
     look.defects = session.take_defects();
+    look.complete = walk(session, wanted, &mut rows, &mut look).await;
+    let read = interpret(&rows, wanted);
+    look.facts = read.facts;
+    look.readings = read.readings;
+    look.defects.merge(&read.defects);
+    look.complete = look.complete & groups;
     look
+}
+
+/// What rows of an agent mean: the pure half of [`read`]. The look it gives has facts, readings and
+/// defects alone.
+pub fn interpret(rows: &Rows, wanted: Groups) -> Look {
+    let mut draft = Draft {
+        wanted,
+        ..Draft::default()
+    };
+    for mib in mib::ALL {
+        if mib.fits(&draft.object_id) {
+            (mib.read)(rows, &mut draft);
+        }
+    }
+    Look {
+        facts: draft.facts,
+        readings: draft.readings,
+        defects: draft.defects,
+        asked: wanted,
+        ..Look::default()
+    }
+}
+
+fn scalars(wanted: Groups) -> Vec<Oid> {
+    let mut objects = system::FIRST.to_vec();
+    if wanted.contains(Groups::SYSTEM) {
+        objects.extend(system::SCALARS);
+        objects.extend(lldp::SCALARS);
+    }
+    objects
+        .into_iter()
+        .map(|object| Oid::from_slice(object).child(0))
+        .collect()
+}
+
+/// Walks all columns of the groups that are wanted together, and tells which groups were read to
+/// their end.
+async fn walk(session: &mut Session, wanted: Groups, rows: &mut Rows, look: &mut Look) -> Groups {
+    let object_id = rows
+        .scalar(system::SYS_OBJECT_ID)
+        .and_then(::snmp::Value::as_oid)
+        .map(|oid| oid.arcs().to_vec())
+        .unwrap_or_default();
+    let asks: Vec<&Ask> = mib::ALL
+        .iter()
+        .filter(|mib| mib.fits(&object_id))
+        .flat_map(|mib| mib.asks)
+        .filter(|ask| ask.groups.intersects(wanted))
+        .collect();
+    // A head of a column that is walked whole anyway needs no walk of its own.
+    let whole: Vec<&Ask> = asks.iter().copied().filter(|ask| !ask.head).collect();
+    let heads: Vec<&Ask> = asks
+        .iter()
+        .copied()
+        .filter(|ask| ask.head && !whole.iter().any(|other| other.root == ask.root))
+        .collect();
+    let mut complete = wanted;
+    let bounds = WalkBounds {
+        time: LOOK_TIME_MAX,
+        ..WalkBounds::default()
+    };
+    let head_bounds = WalkBounds {
+        rows: HEAD_ROWS,
+        ..bounds
+    };
+    complete = complete - ask(session, &whole, bounds, rows, look).await;
+    complete = complete - ask(session, &heads, head_bounds, rows, look).await;
+    if wanted.contains(Groups::TRAFFIC) && if_mib::lacks_wide_counters(rows) {
+        let narrow: Vec<Ask> = if_mib::NARROW
+            .iter()
+            .map(|&root| Ask::of(Groups::TRAFFIC, root))
+            .collect();
+        let narrow: Vec<&Ask> = narrow.iter().collect();
+        complete = complete - ask(session, &narrow, bounds, rows, look).await;
+    }
+    complete
+}
+
+/// Walks columns together. The groups that were cut short.
+async fn ask(
+    session: &mut Session,
+    asks: &[&Ask],
+    bounds: WalkBounds,
+    rows: &mut Rows,
+    look: &mut Look,
+) -> Groups {
+    let mut roots: Vec<&[u32]> = Vec::new();
+    for ask in asks {
+        if !roots.contains(&ask.root) {
+            roots.push(ask.root);
+        }
+    }
+    if roots.is_empty() || look.error.is_some() {
+        return asks.iter().fold(Groups::NONE, |cut, ask| cut | ask.groups);
+    }
+    let oids: Vec<Oid> = roots.iter().map(|root| Oid::from_slice(root)).collect();
+    let found = session.columns(&oids, bounds).await;
+    rows.extend(found.rows);
+    let mut cut = Groups::NONE;
+    for (root, end) in roots.iter().zip(&found.ends) {
+        let meant = bounds.rows == HEAD_ROWS && *end == WalkEnd::Bound(Bound::Rows);
+        if !end.is_complete() && !meant {
+            cut = asks
+                .iter()
+                .filter(|ask| ask.root == *root)
+                .fold(cut, |cut, ask| cut | ask.groups);
+        }
+        if let WalkEnd::Failed(error) = end {
+            look.error.get_or_insert_with(|| error.clone());
+        }
+    }
+    if bounds.rows != HEAD_ROWS {
+        look.defects.merge(&found.defects);
+    }
+    cut
 }

@@ -31,6 +31,10 @@ impl Groups {
     pub const INVENTORY: Self = Self(1 << 9);
     /// Counters and states of interfaces alone: the part of IF-MIB that changes.
     pub const TRAFFIC: Self = Self(1 << 10);
+    /// The groups that HOST-RESOURCES-MIB keeps in one table.
+    pub(super) const VOLUMES: Self = Self(Self::MEMORY.0 | Self::STORAGE.0);
+    /// The groups whose rows name interfaces.
+    pub(super) const NAMED: Self = Self(Self::INTERFACES.0 | Self::ADDRESSES.0 | Self::NEIGHBORS.0);
     /// All there is.
     pub const ALL: Self = Self((1 << 11) - 1);
     /// What each poll reads.

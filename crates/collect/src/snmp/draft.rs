@@ -1,0 +1,183 @@
+//! A look while it is being written.
+
+use super::{Groups, Rows, decode};
+use crate::reading::{Instance, Reading};
+use ::snmp::{Defect, Defects};
+use model::facts::Facts;
+use model::{Metric, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Octets that no volume has: an exbibyte, several thousand times the largest disk array of today.
+const VOLUME_LEN_MAX: u64 = 1 << 60;
+
+/// What the readers of the MIBs write to.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) wanted: Groups,
+    pub(super) object_id: Vec<u32>,
+    pub(super) facts: Facts,
+    pub(super) readings: Vec<Reading>,
+    pub(super) defects: Defects,
+    /// ifName, else ifDescr, by ifIndex.
+    pub(super) interface_names: BTreeMap<u32, String>,
+    pub(super) parts: BTreeSet<(&'static str, String)>,
+}
+
+impl Draft {
+    /// Whether any of these groups is wanted.
+    pub(super) fn wants(&self, groups: Groups) -> bool {
+        self.wanted.intersects(groups)
+    }
+
+    /// Text of an object; another type is a defect.
+    pub(super) fn text(&mut self, rows: &Rows, column: &[u32], index: &[u32]) -> Option<String> {
+        decode::text(self.octets(rows, column, index)?)
+    }
+
+    /// Octets of an object; another type is a defect.
+    pub(super) fn octets<'a>(
+        &mut self,
+        rows: &'a Rows,
+        column: &[u32],
+        index: &[u32],
+    ) -> Option<&'a [u8]> {
+        let octets = rows.cell(column, index)?.as_octets();
+        if octets.is_none() {
+            self.defects.add(Defect::WrongType);
+        }
+        octets
+    }
+
+    /// A whole number that is not negative; anything else is a defect.
+    pub(super) fn number(&mut self, rows: &Rows, column: &[u32], index: &[u32]) -> Option<u64> {
+        let value = rows.cell(column, index)?;
+        if value.as_u64().is_none() {
+            self.defects.add(if value.as_i64().is_some() {
+                Defect::AbsurdValue
+            } else {
+                Defect::WrongType
+            });
+        }
+        value.as_u64()
+    }
+
+    /// A whole number; another type is a defect.
+    pub(super) fn integer(&mut self, rows: &Rows, column: &[u32], index: &[u32]) -> Option<i64> {
+        let number = rows.cell(column, index)?.as_i64();
+        if number.is_none() {
+            self.defects.add(Defect::WrongType);
+        }
+        number
+    }
+
+    /// A 32-bit quantity that the MIB calls Integer32 and that agents let run over: read unsigned.
+    pub(super) fn unsigned32(&mut self, rows: &Rows, column: &[u32], index: &[u32]) -> Option<u64> {
+        let number = self.integer(rows, column, index)?;
+        if number < 0 {
+            return u32::try_from(number & 0xffff_ffff).ok().map(u64::from);
+        }
+        u64::try_from(number).ok()
+    }
+
+    /// Adds a gauge; what is not a number is a defect.
+    pub(super) fn gauge(&mut self, metric: Metric, instance: &Instance, value: f64) {
+        if value.is_finite() {
+            self.push(metric, instance, Value::F64(value));
+        } else {
+            self.defects.add(Defect::AbsurdValue);
+        }
+    }
+
+    /// Adds a counter or a state.
+    pub(super) fn count(&mut self, metric: Metric, instance: &Instance, value: u64) {
+        self.push(metric, instance, Value::U64(value));
+    }
+
+    fn push(&mut self, metric: Metric, instance: &Instance, value: Value) {
+        self.readings.push(Reading {
+            metric,
+            instance: instance.clone(),
+            value,
+        });
+    }
+
+    /// A part by its name; where the name is taken already, with its index beside it.
+    pub(super) fn part(&mut self, label: &'static str, name: &str, index: &[u32]) -> Instance {
+        let mut name = name.to_owned();
+        if !self.parts.insert((label, name.clone())) {
+            name = format!("{name} [{}]", dotted(index));
+            self.parts.insert((label, name.clone()));
+        }
+        Instance::Part {
+            label,
+            name: Arc::from(name),
+        }
+    }
+
+    /// Adds a processor's load in percent.
+    pub(super) fn processor(&mut self, name: &str, index: &[u32], percent: f64) {
+        if !self.wants(Groups::PROCESSORS) {
+            return;
+        }
+        // Some agents count each core of a processor as a hundred percent.
+        if !(0.0..=6_400.0).contains(&percent) {
+            return self.defects.add(Defect::AbsurdValue);
+        }
+        let instance = self.part("processor", name, index);
+        self.gauge(Metric::PROCESSOR_UTILIZATION, &instance, percent / 100.0);
+        self.facts.processors.push(model::facts::ProcessorFacts {
+            name: Some(name.to_owned()),
+            utilization_percent: Some(percent),
+        });
+    }
+
+    /// Adds a kind of memory.
+    pub(super) fn memory(&mut self, name: &str, index: &[u32], used: u64, total: u64) {
+        if !self.wants(Groups::MEMORY) {
+            return;
+        }
+        let Some(facts) = self.volume(name, used, total) else {
+            return;
+        };
+        let instance = self.part("memory", name, index);
+        self.gauge(Metric::MEMORY_USED, &instance, used as f64);
+        self.gauge(Metric::MEMORY_SIZE, &instance, total as f64);
+        self.facts.memory.push(facts);
+    }
+
+    /// Adds a file system or disk.
+    pub(super) fn storage(&mut self, name: &str, index: &[u32], used: u64, total: u64) {
+        if !self.wants(Groups::STORAGE) {
+            return;
+        }
+        let Some(facts) = self.volume(name, used, total) else {
+            return;
+        };
+        let instance = self.part("storage", name, index);
+        self.gauge(Metric::STORAGE_USED, &instance, used as f64);
+        self.gauge(Metric::STORAGE_SIZE, &instance, total as f64);
+        self.facts.storage.push(facts);
+    }
+
+    fn volume(&mut self, name: &str, used: u64, total: u64) -> Option<model::facts::VolumeFacts> {
+        if total > VOLUME_LEN_MAX || used > VOLUME_LEN_MAX {
+            self.defects.add(Defect::AbsurdValue);
+            return None;
+        }
+        Some(model::facts::VolumeFacts {
+            name: Some(name.to_owned()),
+            used_bytes: Some(used),
+            total_bytes: Some(total),
+            used_percent: (total > 0).then(|| used as f64 / total as f64 * 100.0),
+        })
+    }
+}
+
+/// Arcs with dots between.
+pub(super) fn dotted(arcs: &[u32]) -> String {
+    arcs.iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join(".")
+}
