@@ -59,6 +59,13 @@ impl Segments {
         self.unsealed().entry(number).or_default().extend(starts);
     }
 
+    /// A segment that holds nothing acknowledged is not used any more. Where even deleting it
+    /// fails, the next start finds it and deletes it with the others.
+    pub(crate) fn give_up(&self, number: u64) {
+        self.unsealed().remove(&number);
+        let _ = fs::remove_file(self.path(number));
+    }
+
     /// Blocks hold all the samples of these half-hours that are in segments before `cut`. Deletes
     /// what is no longer needed; answers how many segments that were.
     pub(crate) fn sealed(&self, cut: u64, starts: &BTreeSet<i64>) -> io::Result<usize> {

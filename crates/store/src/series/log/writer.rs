@@ -167,6 +167,9 @@ impl Writer {
         .and_then(|()| segment.file.sync().map_err(|error| ("synced", error)));
         if let Err(failure) = written {
             let _ = segment.file.cut(segment.length);
+            if segment.length <= frame::HEADER_LEN as u64 {
+                self.segments.give_up(segment.number);
+            }
             return Err(failure);
         }
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -184,9 +187,15 @@ impl Writer {
         // The number is used up also where this fails: the file may be there.
         self.next += 1;
         let path = self.segments.path(number);
-        let mut file = self.disk.create(&path)?;
+        let begun = self.disk.create(&path).and_then(|mut file| {
+            file.append(&frame::header(number))?;
+            Ok(file)
+        });
+        if begun.is_err() {
+            self.segments.give_up(number);
+        }
+        let file = begun?;
         self.segments.holds(number, []);
-        file.append(&frame::header(number))?;
         Ok(Open {
             file,
             number,
