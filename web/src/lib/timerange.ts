@@ -19,8 +19,9 @@ export const CHOICES: readonly { value: string; label: string; ms: number }[] = 
 
 export const DEFAULT_RANGE = "1h";
 
-/** Points that a chart may ask of the server for one line. */
-const POINTS_MAX = 500;
+/** Points of a line on a wide screen, and on a phone: more could not be told apart. */
+export const POINTS_WIDE = 500;
+export const POINTS_NARROW = 160;
 
 /** Reads `15m`, or `FROM..TO` in unix ms; anything else is the default. */
 export function parseRange(text: string | null): TimeRange {
@@ -48,7 +49,7 @@ export function bounds(range: TimeRange, nowMs: number): { from: number; to: num
 const STEPS = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
 
 /** Seconds a step: no finer than the polls, no more points than a screen can show. */
-export function stepSecs(lengthMs: number, intervalSecs: number): number {
-  const wanted = Math.max(intervalSecs, lengthMs / 1000 / POINTS_MAX);
+export function stepSecs(lengthMs: number, intervalSecs: number, points = POINTS_WIDE): number {
+  const wanted = Math.max(intervalSecs, lengthMs / 1000 / points);
   return STEPS.find((s) => s >= wanted) ?? 86_400;
 }

@@ -118,5 +118,5 @@ export const discoveries = {
 export const credentials = {
   all: () => all<Credential>("/credentials", {}),
   create: (body: Record<string, unknown>) => call<Credential>("POST", "/credentials", { body }),
-  remove: (id: string, revision?: number) => call<void>("DELETE", `/credentials/${enc(id)}`, revision === undefined ? {} : { revision }),
+  remove: (id: string, revision: number) => call<void>("DELETE", `/credentials/${enc(id)}`, { revision }),
 };

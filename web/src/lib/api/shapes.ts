@@ -168,11 +168,14 @@ export interface Credential {
   id: string;
   name: string;
   kind: "snmp_v1" | "snmp_v2c" | "snmp_v3";
-  user?: string;
+  user?: string | null;
   auth?: AuthProtocol | null;
   privacy?: PrivacyProtocol | null;
-  context?: string;
+  context?: string | null;
+  /** How many devices are asked with it. */
+  devices: number;
   created_at: string;
+  revision: number;
 }
 
 export interface Problem {
@@ -205,6 +208,8 @@ export interface Bandwidth {
 }
 
 export interface Notice {
-  title: string;
-  detail?: string | null;
+  /** What it is about, for programs. */
+  code: string;
+  message: string;
+  since: string;
 }

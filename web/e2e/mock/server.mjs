@@ -1,0 +1,333 @@
+// A stand-in for the server, for quick browser tests: the page's files, the routes that the page
+// uses, and the stream. Not for anything else; it checks little and keeps everything in memory.
+
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { WebSocketServer } from "ws";
+import { evidence, id, network, valueAt } from "./network.mjs";
+
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const SORT_KEYS = { status: (d) => ["down", "degraded", "unknown", "up"].indexOf(d.status) };
+/** The content security policy that the real server is to send. */
+const CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0, empty = false }) {
+  const net = network({ devices, intervalSecs });
+  if (empty) for (const list of [net.devices, net.interfaces, net.series, net.neighbors, net.links]) list.length = 0;
+  const state = { session: null, credentials: [], discoveries: [], results: new Map(), requests: [] };
+  const seriesById = new Map(net.series.map((s) => [s.id, s]));
+  const byDevice = groupBy(net.series, (s) => s.device.id);
+
+  for (const one of net.interfaces) rates(one, Date.now());
+
+  const now = () => new Date().toISOString();
+  const clients = new Set();
+  function tell(topic, event, data, at = now()) {
+    for (const client of clients) {
+      for (const sub of client.subs.values()) {
+        if (sub.topic !== topic) continue;
+        if (sub.device_ids && data.device_id && !sub.device_ids.includes(data.device_id)) continue;
+        client.send({ type: "event", seq: (client.seq += 1), topic, event, at, data });
+        break;
+      }
+    }
+  }
+
+  function rates(one, at) {
+    const of = (metric) => byDevice.get(one.device_id).find((s) => s.labels.interface_id === one.id && s.metric === metric);
+    one.in_bps = valueAt(of("ifHCInOctets"), at, net.born) * 8;
+    one.out_bps = valueAt(of("ifHCOutOctets"), at, net.born) * 8;
+    one.in_utilization = one.in_bps / one.speed_bps;
+    one.out_utilization = one.out_bps / one.speed_bps;
+  }
+
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url, "http://mock");
+    const send = (status, body, headers = {}) => {
+      response.writeHead(status, { "content-type": "application/json", ...headers });
+      response.end(body === undefined ? "" : JSON.stringify(body));
+    };
+    const problem = (status, title, detail, errors = []) => send(status, { type: "about:blank", title, status, detail, instance: url.pathname, request_id: "mock", errors });
+    try {
+      if (!url.pathname.startsWith("/api/v1/")) return await file(url.pathname, response);
+      let text = "";
+      for await (const chunk of request) text += chunk;
+      const body = text === "" ? undefined : JSON.parse(text);
+      const path = url.pathname.slice("/api/v1".length);
+      state.requests.push(`${request.method} ${path}`);
+      if (path === "/auth/session" && request.method === "POST") {
+        if (body.password !== "correct horse") return problem(401, "The name or the password is wrong", "The name or the password is wrong.");
+        state.session = body.username;
+        return send(204, undefined, { "set-cookie": "session=1; HttpOnly; SameSite=Strict; Path=/" });
+      }
+      if (!request.headers.cookie?.includes("session=1") || !state.session) return problem(401, "Sign in first", "Nobody is signed in.");
+      return route(request.method, path, url.searchParams, body, request, { send, problem });
+    } catch (error) {
+      problem(500, "Something failed here", String(error));
+    }
+  });
+
+  async function file(path, response) {
+    const wanted = normalize(path).replace(/^\/+/, "");
+    for (const candidate of [wanted, "index.html"]) {
+      try {
+        const bytes = await readFile(join(dist, candidate));
+        response.writeHead(200, { "content-type": TYPES[extname(candidate)] ?? "application/octet-stream", "content-security-policy": CSP });
+        return response.end(bytes);
+      } catch {
+        // The next one: the page's own routes are all index.html.
+      }
+    }
+    response.writeHead(404);
+    response.end();
+  }
+
+  function page(rows, query, answer) {
+    const limit = Number(query.get("limit") ?? 100);
+    const from = Number(query.get("cursor") ?? 0);
+    answer.send(200, { items: rows.slice(from, from + limit), next_cursor: from + limit < rows.length ? String(from + limit) : null });
+  }
+
+  function route(method, path, query, body, request, answer) {
+    const { send, problem } = answer;
+    const [, first, second, third] = path.split("/");
+    const device = first === "devices" && second ? net.devices.find((d) => d.id === second) : undefined;
+    if (first === "devices" && second && !device) return problem(404, "There is no such thing", "There is no such device.");
+    const key = `${method} /${first}${second ? "/:id" : ""}${third ? `/${third}` : ""}`;
+    switch (key) {
+      case "GET /auth/:id":
+        return send(200, { username: state.session });
+      case "DELETE /auth/:id":
+        state.session = null;
+        return send(204);
+      case "GET /devices": {
+        const sort = query.get("sort") ?? "name";
+        const field = sort.replace("-", "");
+        const value = SORT_KEYS[field] ?? ((d) => d[field] ?? "");
+        const q = (query.get("q") ?? "").toLowerCase();
+        const rows = net.devices
+          .filter((d) => !query.get("status") || query.get("status").split(",").includes(d.status))
+          .filter((d) => !query.get("maintenance") || String(d.maintenance) === query.get("maintenance"))
+          .filter((d) => !query.get("site") || d.site === query.get("site"))
+          .filter((d) => !query.get("tag") || d.tags.includes(query.get("tag")))
+          .filter((d) => [d.name, d.address, d.site, d.vendor, ...d.tags].some((t) => t?.toLowerCase().includes(q)))
+          .sort((a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0) * (sort.startsWith("-") ? -1 : 1));
+        return page(rows, query, answer);
+      }
+      case "POST /devices": {
+        if (!/^[0-9a-f.:]+$/i.test(body.address)) return problem(422, "Fields of the request are wrong", "Fields are wrong.", [{ pointer: "/address", detail: "it is not an address" }]);
+        const made = { vantage: "local", status: "unknown", status_evidence: [], tags: [], maintenance: false, revision: 1, interval_secs: 60, port: 161, created_at: now(), ...body, id: id(), name: body.name ?? body.address };
+        net.devices.push(made);
+        tell("devices", "device_changed", { device_id: made.id });
+        return send(201, made);
+      }
+      case "GET /devices/:id":
+        return send(200, device);
+      case "PATCH /devices/:id":
+        if (request.headers["if-match"] !== `"${device.revision}"`) return problem(412, "It was changed meanwhile", "It was changed meanwhile.");
+        Object.assign(device, body, { revision: device.revision + 1 });
+        tell("devices", "device_changed", { device_id: device.id });
+        return send(200, device);
+      case "DELETE /devices/:id":
+        net.devices.splice(net.devices.indexOf(device), 1);
+        tell("devices", "device_deleted", { device_id: device.id });
+        return send(204);
+      case "POST /devices/:id/poll":
+        return send(202);
+      case "GET /devices/:id/interfaces":
+        return page(net.interfaces.filter((i) => i.device_id === device.id), query, answer);
+      case "GET /interfaces":
+        return page(net.interfaces, query, answer);
+      case "GET /devices/:id/neighbors":
+        return page(net.neighbors.filter((n) => n.device_id === device.id), query, answer);
+      case "GET /devices/:id/processors":
+        return page([{ name: "CPU 0", utilization_percent: 31 }, { name: "CPU 1", utilization_percent: 91 }], query, answer);
+      case "GET /devices/:id/memory":
+        return page([{ name: "Physical memory", used_bytes: 4.1e9, total_bytes: 8.3e9, used_percent: 49.4 }], query, answer);
+      case "GET /devices/:id/storage":
+        return page([{ name: "/", used_bytes: 91e9, total_bytes: 110e9, used_percent: 82.7 }, { name: "/boot", total_bytes: 5e8 }], query, answer);
+      case "GET /devices/:id/sensors":
+        return page([{ name: "PSU 1 inlet", kind: "temperature", value: 31.5, unit: "°C" }], query, answer);
+      case "GET /devices/:id/inventory":
+        return page([{ index: 1, class: "chassis", name: "Chassis", model: device.model, serial: device.serial }], query, answer);
+      case "GET /devices/:id/addresses":
+        return page([{ address: device.address, prefix_len: 24, interface: "te0/0/0" }], query, answer);
+      case "GET /devices/:id/vlans":
+        return page([], query, answer);
+      case "GET /neighbors":
+        return page(net.neighbors, query, answer);
+      case "GET /links":
+        return page(net.links, query, answer);
+      case "GET /series":
+        return page((byDevice.get(query.get("device_id")) ?? []).map(shown), query, answer);
+      case "POST /samples/:id": {
+        if (body.series_ids.length < 1 || body.series_ids.length > 100) return problem(422, "Fields of the request are wrong", "1 to 100 series are taken", [{ pointer: "/series_ids", detail: "1 to 100 series are taken" }]);
+        return send(200, { items: body.series_ids.map((one) => ({ series: shown(seriesById.get(one)), from: body.from, to: body.to, step_secs: body.step_secs, level: "raw", points: points([seriesById.get(one)], body, 1) })) });
+      }
+      case "GET /devices/:id/bandwidth":
+      case "GET /interfaces/:id/bandwidth": {
+        const range = { from: query.get("from"), to: query.get("to"), step_secs: Number(query.get("step_secs")) };
+        const mine = first === "devices" ? (byDevice.get(second) ?? []) : net.series.filter((s) => s.labels.interface_id === second);
+        const of = (metric) => points(mine.filter((s) => s.metric === metric), range, 8);
+        return send(200, { ...range, in_bps: of("ifHCInOctets"), out_bps: of("ifHCOutOctets") });
+      }
+      case "GET /health": {
+        const devices = { up: 0, degraded: 0, down: 0, unknown: 0, maintenance: 0 };
+        for (const d of net.devices) devices[d.maintenance ? "maintenance" : d.status] += 1;
+        const interfaces = { up: 0, degraded: 0, down: 0, unknown: 0, maintenance: 0 };
+        for (const i of net.interfaces) interfaces[i.admin_status === "down" ? "maintenance" : i.oper_status] += 1;
+        const links = { up: net.links.length, degraded: 0, down: 0, unknown: 0, maintenance: 0 };
+        return send(200, { score: net.devices.length === 0 ? null : 0.941, devices, interfaces, links });
+      }
+      case "GET /system/:id":
+        return send(200, { items: [{ code: "icmp_not_permitted", message: "ICMP is not permitted here: net.ipv4.ping_group_range leaves this group out. Status rests on SNMP.", since: new Date(net.born).toISOString() }], next_cursor: null });
+      case "GET /credentials":
+        return page(state.credentials, query, answer);
+      case "POST /credentials": {
+        if (body.kind !== "snmp_v3" && !body.community) return problem(422, "Fields of the request are wrong", "Fields are wrong.", [{ pointer: "/community", detail: "it is needed" }]);
+        const { community, auth_passphrase, privacy_passphrase, ...open } = body;
+        const made = { ...open, id: id(), created_at: now(), devices: 0, revision: 1 };
+        state.credentials.push(made);
+        return send(201, made);
+      }
+      case "DELETE /credentials/:id":
+        state.credentials = state.credentials.filter((c) => c.id !== second);
+        return send(204);
+      case "GET /discoveries":
+        return page([...state.discoveries].reverse(), query, answer);
+      case "POST /discoveries": {
+        const bad = body.targets.findIndex((t) => !/^[0-9a-f.:/\[\]-]+$/i.test(t));
+        if (bad >= 0) return problem(422, "Fields of the request are wrong", "A target cannot be read.", [{ pointer: `/targets/${bad}`, detail: "it is no network, range or address" }]);
+        return send(202, discover(body));
+      }
+      case "GET /discoveries/:id":
+        return send(200, state.discoveries.find((d) => d.id === second));
+      case "DELETE /discoveries/:id":
+        Object.assign(state.discoveries.find((d) => d.id === second), { phase: "cancelled", ended_at: now() });
+        return send(204);
+      case "GET /discoveries/:id/results":
+        return page(state.results.get(second) ?? [], query, answer);
+      default:
+        return problem(404, "There is no such thing", `The mock has no ${key}.`);
+    }
+  }
+
+  const shown = ({ source, counter, device, ...open }) => open;
+
+  function points(all, { from, to, step_secs }, factor) {
+    const step = step_secs * 1000;
+    const out = [];
+    for (let at = Math.floor(Date.parse(from) / step) * step; at < Date.parse(to); at += step) {
+      const values = all.map((one) => valueAt(one, at, net.born)).filter((v) => v !== null);
+      out.push([at, values.length === 0 ? null : values.reduce((a, b) => a + b, 0) * factor]);
+    }
+    return out;
+  }
+
+  /** A run of discovery that finds three addresses, one of them refusing. */
+  function discover(request) {
+    const run = { id: id(), request, phase: "running", notices: ["ICMP is not permitted here; the sweep was left out."], addresses_total: 8, addresses_done: 0, addresses_answered: 0, devices_found: 0, started_at: now(), ended_at: null };
+    const found = [];
+    state.discoveries.push(run);
+    state.results.set(run.id, found);
+    const timer = setInterval(() => {
+      if (run.phase !== "running") return clearInterval(timer);
+      run.addresses_done += 1;
+      const n = run.addresses_done;
+      if (n <= 3) {
+        const known = net.devices[n - 1];
+        const result = {
+          address: `192.0.2.${n}`, port: 161, via: n === 1 ? "target" : `neighbour of 192.0.2.${n - 1}`, hops: n - 1, icmp_answered: null,
+          snmp: n === 3 ? { outcome: "refused", reasons: ["The digest is wrong: the pass phrase of authentication does not fit."] } : { outcome: "identified", credential_id: null },
+          name: n === 3 ? null : (known?.name ?? `found-${n}`), description: n === 3 ? null : "Junos 22.4R3", vendor: n === 3 ? null : "Juniper",
+          device_id: n === 3 ? null : (known?.id ?? null), identity_reason: n === 3 ? null : "The SNMP engine id is new.",
+        };
+        found.push(result);
+        run.addresses_answered += 1;
+        if (n !== 3) run.devices_found += 1;
+        tell("discovery", "discovery_found", { discovery_id: run.id, result });
+      }
+      if (n >= run.addresses_total) Object.assign(run, { phase: "done", ended_at: now() });
+      tell("discovery", "discovery_progress", run);
+    }, 150);
+    timers.add(timer);
+    return run;
+  }
+
+  // ---- the stream ----
+  const sockets = new WebSocketServer({ noServer: true });
+  server.on("upgrade", (request, socket, head) => {
+    if (control.refuse) return socket.destroy();
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      const client = { subs: new Map(), seq: 0, send: (frame) => ws.readyState === 1 && ws.send(JSON.stringify(frame)), ws };
+      clients.add(client);
+      ws.on("close", () => clients.delete(client));
+      ws.on("message", (text) => {
+        const frame = JSON.parse(text);
+        if (frame.type === "subscribe") {
+          client.subs.set(frame.id, frame);
+          client.send({ type: "subscribed", id: frame.id });
+        } else client.subs.delete(frame.id);
+      });
+      client.send({ type: "hello", seq: 0, heartbeat_secs: 1 });
+    });
+  });
+
+  const timers = new Set();
+  const every = (ms, run) => timers.add(setInterval(run, ms));
+  every(1000, () => clients.forEach((c) => !control.mute && c.send({ type: "heartbeat", at: now() })));
+  every(intervalSecs * 1000, () => {
+    if (control.mute) return;
+    const at = Date.now();
+    const wanted = new Set([...clients].flatMap((c) => [...c.subs.values()].flatMap((s) => (s.topic === "series" ? (s.device_ids ?? []) : []))));
+    for (const device of net.devices) {
+      device.last_seen_at = new Date(at).toISOString();
+      if (!wanted.has(device.id)) continue;
+      const samples = (byDevice.get(device.id) ?? []).map((one) => {
+        const value = valueAt(one, at, net.born) ?? 0;
+        if (one.kind !== "counter") return { series_id: one.id, value };
+        one.counter += Math.round(value * intervalSecs);
+        return { series_id: one.id, value: one.counter };
+      });
+      for (const one of net.interfaces) if (one.device_id === device.id) rates(one, at);
+      tell("series", "samples", { device_id: device.id, at: new Date(at).toISOString(), samples });
+    }
+  });
+
+  const control = {
+    refuse: false,
+    mute: false,
+    net,
+    state,
+    tell,
+    cut: () => clients.forEach((c) => c.ws.terminate()),
+    lag: () => clients.forEach((c) => c.send({ type: "lagged", dropped: 3 })),
+    setStatus(device, status) {
+      const from = device.status;
+      Object.assign(device, { status, status_since: now(), status_evidence: evidence(status, Date.now(), intervalSecs) });
+      tell("status", "device_status", { device_id: device.id, from, to: status, since: device.status_since, evidence: device.status_evidence });
+    },
+    stop: () => {
+      timers.forEach(clearInterval);
+      control.cut();
+      return new Promise((done) => {
+        server.close(done);
+        server.closeAllConnections();
+      });
+    },
+  };
+  await new Promise((ready) => server.listen(port, "127.0.0.1", ready));
+  return { url: `http://127.0.0.1:${server.address().port}`, control };
+}
+
+/** Map.groupBy, which Node 20 does not have. */
+function groupBy(rows, keyOf) {
+  const groups = new Map();
+  for (const row of rows) {
+    const key = keyOf(row);
+    if (groups.has(key)) groups.get(key).push(row);
+    else groups.set(key, [row]);
+  }
+  return groups;
+}

@@ -1,0 +1,45 @@
+// Pictures of every view in both themes and both widths, against the mock: node e2e/shots.mjs DIR
+
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { launch, open, signIn } from "./browser.mjs";
+import { startMock } from "./mock/server.mjs";
+
+const dir = process.argv[2] ?? fileURLToPath(new URL("../dist-shots/", import.meta.url));
+const only = process.argv[3];
+await mkdir(dir, { recursive: true });
+const mock = await startMock({ dist: fileURLToPath(new URL("../dist/", import.meta.url)), devices: 40, intervalSecs: 2 });
+const browser = await launch();
+const device = mock.control.net.devices[0];
+mock.control.state.credentials.push({ id: "01900000-0000-7000-8000-00000000c0de", name: "campus", kind: "snmp_v3", user: "reader", auth: "sha256", privacy: "aes128", devices: 38, revision: 1, created_at: new Date().toISOString() });
+const views = {
+  now: "/",
+  devices: "/devices",
+  device: `/devices/${device.id}`,
+  neighbors: `/devices/${device.id}?tab=neighbors`,
+  hardware: `/devices/${device.id}?tab=hardware&range=24h`,
+  links: "/links",
+  discovery: "/discovery",
+  form: "/devices?discover=new",
+  credentials: "/credentials",
+};
+for (const [size, options] of Object.entries({ wide: { width: 1280, height: 900 }, phone: { width: 390, height: 844, phone: true } })) {
+  for (const theme of ["light", "dark"]) {
+    if (only && !`${size}-${theme}`.includes(only) && !Object.keys(views).some((v) => v === only)) continue;
+    const { page, errors, close } = await open(browser, { ...options, theme });
+    await page.goto(mock.url);
+    await page.getByTestId("password").waitFor();
+    if (!only) await page.screenshot({ path: `${dir}/signin-${size}-${theme}.png` });
+    await signIn(page, mock.url, "correct horse");
+    for (const [name, path] of Object.entries(views)) {
+      if (only && views[only] && name !== only) continue;
+      await page.goto(mock.url + path);
+      await page.waitForTimeout(name === "device" || name === "devices" ? 2600 : 500);
+      await page.screenshot({ path: `${dir}/${name}-${size}-${theme}.png`, fullPage: size === "wide" && name !== "form" && name !== "devices" });
+    }
+    if (errors.length > 0) console.error(size, theme, errors);
+    await close();
+  }
+}
+await browser.close();
+await mock.control.stop();
