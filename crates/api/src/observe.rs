@@ -2,12 +2,12 @@
 //! the writing out of problems with both.
 
 use crate::metrics::HttpMetrics;
-use crate::problem::{MEDIA_TYPE, Problem};
+use crate::problem::{Kind, MEDIA_TYPE, Problem};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::Response;
-use std::time::Instant;
+use axum::response::{IntoResponse as _, Response};
+use std::time::{Duration, Instant};
 use tracing::Instrument as _;
 
 /// The header that carries a request's id, both ways.
@@ -20,9 +20,18 @@ const REQUEST_ID_LEN_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
+/// What the middleware works with.
+#[derive(Clone)]
+pub(crate) struct Observed {
+    /// Where requests are counted.
+    pub(crate) metrics: HttpMetrics,
+    /// How long a request may take.
+    pub(crate) request_timeout: Duration,
+}
+
 /// The middleware.
 pub(crate) async fn observe(
-    State(metrics): State<HttpMetrics>,
+    State(observed): State<Observed>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -39,7 +48,11 @@ pub(crate) async fn observe(
     request.extensions_mut().insert(RequestId(id.clone()));
     // The query stays out of the log: it may hold a ticket.
     let span = tracing::info_span!("request", id = %id, method = %method, path = %path);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let answer = tokio::time::timeout(observed.request_timeout, next.run(request));
+    let mut response = answer
+        .instrument(span.clone())
+        .await
+        .unwrap_or_else(|_| Problem::new(Kind::Timeout, "It took too long.").into_response());
 
     if let Some(problem) = problem_of(&response) {
         let kept = std::mem::take(response.headers_mut());
@@ -56,7 +69,7 @@ pub(crate) async fn observe(
     }
     let took = began.elapsed();
     let status = response.status();
-    metrics.observe(&route, &method, status, took);
+    observed.metrics.observe(&route, &method, status, took);
     span.in_scope(|| {
         tracing::info!(
             status = status.as_u16(),

@@ -141,14 +141,7 @@ impl Faults {
         if self.0.is_empty() {
             return Ok(());
         }
-        let mut detail = String::new();
-        for (at, fault) in self.0.iter().take(3).enumerate() {
-            let between = if at == 0 { "" } else { "; " };
-            let _ = write!(detail, "{between}{}: {}", fault.pointer, fault.detail);
-        }
-        let mut problem = Problem::new(Kind::Invalid, detail);
-        problem.errors = self.0;
-        Err(problem)
+        Err(Problem::of_faults(Kind::Invalid, self.0))
     }
 }
 
@@ -166,10 +159,35 @@ impl Problem {
     }
     /// A problem with one field.
     pub(crate) fn field(kind: Kind, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        let (pointer, detail) = (pointer.into(), detail.into());
-        let mut problem = Self::new(kind, format!("{pointer}: {detail}"));
-        problem.errors.push(FieldError { pointer, detail });
+        Self::of_faults(
+            kind,
+            vec![FieldError {
+                pointer: pointer.into(),
+                detail: detail.into(),
+            }],
+        )
+    }
+    /// A problem with these fields.
+    pub(crate) fn of_faults(kind: Kind, errors: Vec<FieldError>) -> Self {
+        let mut detail = String::new();
+        for (at, fault) in errors.iter().take(3).enumerate() {
+            let between = if at == 0 { "" } else { "; " };
+            let place = if fault.pointer.is_empty() { "" } else { ": " };
+            let _ = write!(detail, "{between}{}{place}{}", fault.pointer, fault.detail);
+        }
+        let mut problem = Self::new(kind, detail);
+        problem.errors = errors;
         problem
+    }
+    /// The fields that are wrong; the whole where no field is.
+    pub(crate) fn faults(self) -> Vec<FieldError> {
+        if self.errors.is_empty() {
+            return vec![FieldError {
+                pointer: String::new(),
+                detail: self.detail,
+            }];
+        }
+        self.errors
     }
     /// There is no such thing.
     pub(crate) fn not_found(what: &str, id: impl std::fmt::Display) -> Self {

@@ -3,12 +3,15 @@
 
 use crate::auth::Signer;
 use crate::command::Command;
+use crate::problem::{Answer, Problem};
 use model::event::Event;
 use model::{Clock, Timestamp};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
+use store::Store;
+use store::series::SeriesStore;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +23,9 @@ pub type SharedRegistry = Arc<RwLock<Registry>>;
 #[derive(Clone)]
 pub struct Services {
     /// Where everything is kept.
-    // The store joins as soon as it has landed: `pub store: store::Store`.
+    pub store: Store,
+    /// What was measured.
+    pub series: SeriesStore,
     /// What happens, for the stream. Sent after what it tells is durable.
     pub events: broadcast::Sender<Arc<Event>>,
     /// What handlers ask of the server.
@@ -43,6 +48,29 @@ pub struct Services {
     pub tasks: TaskTracker,
 }
 
+/// How long a handler waits for room in the channel of commands: the server acts on each within
+/// milliseconds, so a full one means that it is stuck.
+const COMMAND_WAIT: Duration = Duration::from_secs(5);
+
+impl Services {
+    /// Asks something of the server.
+    pub(crate) async fn send(&self, command: Command) -> Answer<()> {
+        self.commands
+            .send_timeout(command, COMMAND_WAIT)
+            .await
+            .map_err(|_| {
+                Problem::busy(
+                    "The server does not take commands now.",
+                    Duration::from_secs(5),
+                )
+            })
+    }
+    /// Tells whoever listens; nobody need.
+    pub(crate) fn publish(&self, event: Event) {
+        let _ = self.events.send(Arc::new(event));
+    }
+}
+
 /// Settings of the API.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -50,8 +78,6 @@ pub struct Options {
     pub version: &'static str,
     /// How long a token by `POST /auth/login` is good.
     pub token_lifetime: Duration,
-    /// How long a cookie session is good without use.
-    pub session_idle: Duration,
     /// How long a cookie session is good at most.
     pub session_lifetime: Duration,
     /// Whether the session cookie carries `Secure`. Off only for plain HTTP: on loopback, or where
@@ -60,7 +86,9 @@ pub struct Options {
     /// Origins besides the request's own Host that pages may come from, as
     /// `https://monitor.example.net` behind a proxy that rewrites Host.
     pub allowed_origins: Vec<String>,
-    /// How long a request may take before it is answered with 503.
+    /// Whether `/metrics` is shown to anybody, as to a scraper that cannot sign in.
+    pub open_metrics: bool,
+    /// How long a request may take before it is answered with 504.
     pub request_timeout: Duration,
 }
 
@@ -69,10 +97,10 @@ impl Default for Options {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             token_lifetime: Duration::from_mins(15),
-            session_idle: Duration::from_hours(12),
             session_lifetime: Duration::from_hours(24 * 7),
             secure_cookie: true,
             allowed_origins: Vec::new(),
+            open_metrics: false,
             request_timeout: Duration::from_secs(30),
         }
     }

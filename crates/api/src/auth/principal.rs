@@ -50,6 +50,19 @@ impl Permission {
 }
 
 impl Role {
+    /// Its name, as accounts keep it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Viewer => "viewer",
+        }
+    }
+    /// The strongest of the roles that are named; none where none is known.
+    pub fn strongest(names: &[String]) -> Option<Self> {
+        [Self::Admin, Self::Viewer]
+            .into_iter()
+            .find(|role| names.iter().any(|name| name == role.name()))
+    }
     /// Whether this role carries a permission.
     pub fn may(self, permission: Permission) -> bool {
         match self {
@@ -83,6 +96,7 @@ pub struct Principal {
 /// How somebody showed who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SignInMethod)]
 pub enum Method {
     /// A bearer token.
     Token,

@@ -80,6 +80,13 @@ pub struct Jwk {
     usage: &'static str,
 }
 
+impl Jwk {
+    /// RFC 7638 thumbprint, by which tokens name the key.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+}
+
 /// A token was not one of ours, or is no longer good.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {

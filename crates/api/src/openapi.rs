@@ -1,0 +1,142 @@
+//! The OpenAPI document: made from the handlers, then given what every operation has in common.
+
+use crate::auth::gate::App;
+use crate::problem::ProblemBody;
+use crate::routes;
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response};
+use utoipa_axum::router::OpenApiRouter;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Foretell",
+        description = "Watches networks: devices, interfaces, links, and what is measured of them.\n\n\
+            Times are RFC 3339, ids are UUIDs, lists are pages of `items` with a `next_cursor`. A \
+            change names the revision it is made to by `If-Match`. Errors are problems (RFC 9457). \
+            What happens is told on `/api/v1/stream`, which `asyncapi.yaml` describes.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/", description = "This server.")),
+    components(schemas(ProblemBody)),
+    tags(
+        (name = "auth", description = "Signing in and out."),
+        (name = "devices", description = "Devices and what they are made of."),
+        (name = "interfaces", description = "Interfaces and what they carry."),
+        (name = "topology", description = "Neighbours, links, and the health of the whole."),
+        (name = "series", description = "What is measured."),
+        (name = "discoveries", description = "Finding devices."),
+        (name = "credentials", description = "What devices are asked with."),
+        (name = "stream", description = "What happens, as it happens."),
+        (name = "system", description = "This server."),
+    ),
+)]
+struct Base;
+
+/// The OpenAPI 3.1 document of the whole API.
+pub fn openapi() -> OpenApi {
+    with_routes().1
+}
+
+/// The routes and the document that they make.
+pub(crate) fn with_routes() -> (axum::Router<App>, OpenApi) {
+    let (router, mut document) = OpenApiRouter::with_openapi(Base::openapi())
+        .merge(routes::root())
+        .nest("/api/v1", routes::api())
+        .split_for_parts();
+    // The document describes the API, whose version is in its path; a release changes nothing.
+    "1".clone_into(&mut document.info.version);
+    add_security(&mut document);
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.put,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            add_problems(path, operation);
+        }
+    }
+    (router, document)
+}
+
+fn add_security(document: &mut OpenApi) {
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("A token by `POST /api/v1/auth/login`."))
+        .build();
+    let cookie = ApiKeyValue::with_description(
+        crate::auth::cookie::NAME,
+        "The session of a browser by `POST /api/v1/auth/session`; changes need the page's Origin.",
+    );
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    let none: [&str; 0] = [];
+    document.security = Some(vec![
+        SecurityRequirement::new("token", none),
+        SecurityRequirement::new("session", none),
+    ]);
+}
+
+/// The problems that an operation may answer, by what it takes.
+fn add_problems(path: &str, operation: &mut Operation) {
+    let open = operation.security.is_some();
+    let has_body = operation.request_body.is_some();
+    let conditional =
+        operation.parameters.iter().flatten().any(
+            |parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"),
+        );
+    let has_query = operation
+        .parameters
+        .as_ref()
+        .is_some_and(|all| !all.is_empty());
+    let signs_in = open && has_body;
+    let rows = [
+        ("400", has_body || has_query, "The request cannot be read."),
+        ("401", !open || signs_in, "Nobody is signed in."),
+        ("403", !open || signs_in, "Not permitted."),
+        ("404", path.contains('{'), "There is no such thing."),
+        (
+            "409",
+            has_body || conditional,
+            "The present state does not allow this.",
+        ),
+        ("412", conditional, "It was changed meanwhile."),
+        ("413", has_body, "The body is too large."),
+        ("415", has_body, "The media type is not taken."),
+        ("422", has_body, "Fields are wrong."),
+        ("428", conditional, "If-Match is missing."),
+        (
+            "429",
+            path.contains("/auth/") && has_body,
+            "Too many tries.",
+        ),
+        ("default", true, "Any other failure."),
+    ];
+    for (status, applies, description) in rows {
+        if applies && !operation.responses.responses.contains_key(status) {
+            operation
+                .responses
+                .responses
+                .insert(status.to_owned(), RefOr::T(problem(description)));
+        }
+    }
+}
+
+fn problem(description: &str) -> Response {
+    let mut response = Response::new(description);
+    let schema = Ref::from_schema_name("Problem");
+    response.content.insert(
+        crate::problem::MEDIA_TYPE.to_owned(),
+        RefOr::T(Content::new(Some(schema))),
+    );
+    response
+}

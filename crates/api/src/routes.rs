@@ -1,0 +1,79 @@
+//! The routes, one file a resource. To add one: its file, its lines here, its tests.
+
+mod auth;
+mod bandwidth;
+mod credentials;
+mod device_fields;
+mod device_parts;
+mod devices;
+mod discoveries;
+mod health;
+mod interfaces;
+mod links;
+mod neighbors;
+mod samples;
+mod series;
+mod stream;
+mod system;
+
+use crate::auth::gate::App;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Everything under `/api/v1`.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::open_session, auth::close_session))
+        .routes(routes!(auth::get_me))
+        .routes(routes!(auth::change_password))
+        .routes(routes!(devices::list, devices::create))
+        .routes(routes!(devices::get, devices::update, devices::delete))
+        .routes(routes!(devices::poll))
+        .routes(routes!(interfaces::list_of_device))
+        .routes(routes!(neighbors::list_of_device))
+        .routes(routes!(device_parts::addresses))
+        .routes(routes!(device_parts::vlans))
+        .routes(routes!(device_parts::processors))
+        .routes(routes!(device_parts::memory))
+        .routes(routes!(device_parts::storage))
+        .routes(routes!(device_parts::sensors))
+        .routes(routes!(device_parts::inventory))
+        .routes(routes!(device_parts::system))
+        .routes(routes!(device_parts::defects))
+        .routes(routes!(bandwidth::of_device))
+        .routes(routes!(interfaces::list))
+        .routes(routes!(interfaces::get))
+        .routes(routes!(bandwidth::of_interface))
+        .routes(routes!(neighbors::list))
+        .routes(routes!(links::list))
+        .routes(routes!(links::get))
+        .routes(routes!(health::get))
+        .routes(routes!(series::list))
+        .routes(routes!(series::get))
+        .routes(routes!(samples::get))
+        .routes(routes!(samples::query))
+        .routes(routes!(credentials::list, credentials::create))
+        .routes(routes!(
+            credentials::get,
+            credentials::update,
+            credentials::delete
+        ))
+        .routes(routes!(discoveries::list, discoveries::start))
+        .routes(routes!(discoveries::get, discoveries::cancel))
+        .routes(routes!(discoveries::results))
+        .routes(routes!(stream::open))
+        .routes(routes!(stream::ticket))
+        .routes(routes!(system::get))
+        .routes(routes!(system::notices))
+}
+
+/// What is beside `/api/v1`: for machines that look after this one.
+pub(crate) fn root() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(system::livez))
+        .routes(routes!(system::readyz))
+        .routes(routes!(system::metrics))
+        .routes(routes!(system::jwks))
+        .routes(routes!(system::openapi))
+}

@@ -1,0 +1,297 @@
+//! Discoveries: begin, follow, cancel. The server checks the targets and does the looking.
+
+use crate::auth::gate::{Granted, permit};
+use crate::body::Body;
+use crate::command::{Command, DiscoveryRefused};
+use crate::page::{LIMIT_DEFAULT, LIMIT_MAX, Page};
+use crate::problem::{Answer, Faults, Kind, Problem};
+use crate::query::{PathId, Query};
+use crate::services::Services;
+use crate::store_problem::of_store;
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::discovery::{Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult, Method};
+use model::{CredentialId, DiscoveryId};
+use serde::Deserialize;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Most targets of a run: each address of a /16 on its own.
+const TARGETS_MAX: usize = 65_536;
+/// Most credentials and allowed networks of a run.
+const NAMED_MAX: usize = 100;
+/// Most hops that neighbours are followed.
+const HOPS_MAX: u8 = 8;
+/// How long the server may take to check a run's targets and to keep it.
+const START_WAIT: Duration = Duration::from_secs(10);
+
+/// What to look for and where.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiscoveryCreate {
+    /// CIDRs (`192.0.2.0/24`), ranges (`192.0.2.10-192.0.2.40`) or single hosts, each with an
+    /// optional `:port` on single hosts.
+    #[schema(min_items = 1, example = json!(["192.0.2.0/24"]))]
+    targets: Vec<String>,
+    /// How to look; all ways where it is not given.
+    #[serde(default = "all_methods")]
+    methods: Vec<Method>,
+    /// Tried in this order on each address.
+    #[serde(default)]
+    credential_ids: Vec<CredentialId>,
+    /// Networks that neighbours may be followed into besides the targets themselves.
+    #[serde(default)]
+    allowed_networks: Vec<String>,
+    /// UDP port of agents.
+    #[serde(default = "super::device_fields::default_port")]
+    #[schema(default = 161, minimum = 1)]
+    port: u16,
+    /// How many neighbours deep to follow.
+    #[serde(default = "default_hops")]
+    #[schema(default = 8, maximum = 8)]
+    max_hops: u8,
+    /// Whether what is found is registered and polled.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    register: bool,
+}
+
+fn all_methods() -> Vec<Method> {
+    vec![Method::Icmp, Method::Snmp, Method::Neighbors]
+}
+fn default_hops() -> u8 {
+    HOPS_MAX
+}
+fn yes() -> bool {
+    true
+}
+
+/// How the rows are paged: runs the latest first, results by address.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DiscoveriesQuery {
+    /// Rows of a page, 1 to 1000; 100 where it is not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Begins a discovery.
+#[utoipa::path(post, path = "/discoveries", tag = "discoveries", operation_id = "start_discovery",
+    request_body = DiscoveryCreate,
+    responses((status = 202, description = "It has begun; follow it at its Location or by the stream.", body = Discovery,
+        headers(("Location" = String, description = "Where it is.")))))]
+pub(crate) async fn start(
+    granted: Granted<permit::RunDiscoveries>,
+    Body(body): Body<DiscoveryCreate>,
+) -> Answer<Response> {
+    let services = granted.services();
+    let request = check(body)?;
+    let (reply, answer) = oneshot::channel();
+    services
+        .send(Command::StartDiscovery {
+            discovery_id: DiscoveryId::new(),
+            request,
+            reply,
+        })
+        .await?;
+    let busy = || Problem::busy("The server does not begin discoveries now.", START_WAIT);
+    let discovery = tokio::time::timeout(START_WAIT, answer)
+        .await
+        .map_err(|_| busy())?
+        .map_err(|_| busy())?
+        .map_err(of_refusal)?;
+    let location = format!("/api/v1/discoveries/{}", discovery.id);
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        Json(discovery),
+    )
+        .into_response())
+}
+
+/// Lists discoveries, the latest first.
+#[utoipa::path(get, path = "/discoveries", tag = "discoveries", operation_id = "list_discoveries",
+    params(DiscoveriesQuery),
+    responses((status = 200, description = "A page of discoveries.", body = Page<Discovery>)))]
+pub(crate) async fn list(
+    granted: Granted<permit::ReadDiscoveries>,
+    Query(query): Query<DiscoveriesQuery>,
+) -> Answer<Json<Page<Discovery>>> {
+    let limit = limit(&query)?;
+    let after = after(&query, "")?;
+    let page = granted
+        .services()
+        .store
+        .discoveries
+        .page(after, limit)
+        .await
+        .map_err(of_store)?;
+    Ok(Json(Page {
+        items: page.items.into_iter().map(|stored| stored.body).collect(),
+        next_cursor: page.next,
+    }))
+}
+
+/// Reads a discovery.
+#[utoipa::path(get, path = "/discoveries/{discovery_id}", tag = "discoveries", operation_id = "get_discovery",
+    params(("discovery_id" = DiscoveryId, Path, description = "The discovery.")),
+    responses((status = 200, description = "The discovery.", body = Discovery)))]
+pub(crate) async fn get(
+    granted: Granted<permit::ReadDiscoveries>,
+    PathId(id): PathId<DiscoveryId>,
+) -> Answer<Json<Discovery>> {
+    find(granted.services(), id).await.map(Json)
+}
+
+/// Lists what a discovery found, by address.
+#[utoipa::path(get, path = "/discoveries/{discovery_id}/results", tag = "discoveries", operation_id = "list_discovery_results",
+    params(("discovery_id" = DiscoveryId, Path, description = "The discovery."), DiscoveriesQuery),
+    responses((status = 200, description = "A page of results.", body = Page<DiscoveryResult>)))]
+pub(crate) async fn results(
+    granted: Granted<permit::ReadDiscoveries>,
+    PathId(id): PathId<DiscoveryId>,
+    Query(query): Query<DiscoveriesQuery>,
+) -> Answer<Json<Page<DiscoveryResult>>> {
+    let limit = limit(&query)?;
+    let prefix = format!("{id}/");
+    let after = after(&query, &prefix)?;
+    find(granted.services(), id).await?;
+    let page = granted
+        .services()
+        .store
+        .discoveries
+        .results(id, after, limit)
+        .await
+        .map_err(of_store)?;
+    Ok(Json(Page {
+        items: page.items.into_iter().map(|stored| stored.body).collect(),
+        next_cursor: page
+            .next
+            .and_then(|next| next.strip_prefix(&prefix).map(str::to_owned)),
+    }))
+}
+
+/// Cancels a discovery; what it found stays.
+#[utoipa::path(delete, path = "/discoveries/{discovery_id}", tag = "discoveries", operation_id = "cancel_discovery",
+    params(("discovery_id" = DiscoveryId, Path, description = "The discovery.")),
+    responses((status = 202, description = "It is being stopped.")))]
+pub(crate) async fn cancel(
+    granted: Granted<permit::RunDiscoveries>,
+    PathId(id): PathId<DiscoveryId>,
+) -> Answer<StatusCode> {
+    let services = granted.services();
+    let run = find(services, id).await?;
+    if run.phase != DiscoveryPhase::Running {
+        return Err(Problem::new(
+            Kind::Conflict,
+            "The discovery has ended already.",
+        ));
+    }
+    services
+        .send(Command::CancelDiscovery { discovery_id: id })
+        .await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn find(services: &Services, id: DiscoveryId) -> Answer<Discovery> {
+    services
+        .store
+        .discoveries
+        .get(id)
+        .await
+        .map_err(of_store)?
+        .map(|stored| stored.body)
+        .ok_or_else(|| Problem::not_found("discovery", id))
+}
+
+fn limit(query: &DiscoveriesQuery) -> Answer<usize> {
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    if (1..=LIMIT_MAX).contains(&limit) {
+        return Ok(limit as usize);
+    }
+    Err(Problem::field(
+        Kind::BadQuery,
+        "?limit",
+        format!("a page has 1 to {LIMIT_MAX} rows"),
+    ))
+}
+
+/// Where the page begins. The store's own keys serve as cursors: they sort, and say nothing that
+/// the list does not.
+fn after(query: &DiscoveriesQuery, prefix: &str) -> Answer<Option<String>> {
+    let Some(cursor) = query.cursor.as_deref() else {
+        return Ok(None);
+    };
+    let plausible = cursor.len() <= 64
+        && cursor
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if plausible {
+        return Ok(Some(format!("{prefix}{cursor}")));
+    }
+    Err(Problem::field(
+        Kind::BadCursor,
+        "?cursor",
+        "it is not one of ours",
+    ))
+}
+
+/// What can be seen without the server: counts and bounds.
+fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
+    let mut faults = Faults::default();
+    if body.targets.is_empty() {
+        faults.add("/targets", "at least one target is needed");
+    }
+    for (pointer, count, most) in [
+        ("/targets", body.targets.len(), TARGETS_MAX),
+        ("/credential_ids", body.credential_ids.len(), NAMED_MAX),
+        ("/allowed_networks", body.allowed_networks.len(), NAMED_MAX),
+        ("/methods", body.methods.len(), 3),
+    ] {
+        if count > most {
+            faults.add(pointer, format!("at most {most} are taken"));
+        }
+    }
+    if body.methods.is_empty() {
+        faults.add("/methods", "at least one way of looking is needed");
+    }
+    let seen = |way| body.methods.contains(&way);
+    if seen(Method::Neighbors) && !seen(Method::Snmp) {
+        faults.add("/methods", "neighbors needs snmp: they are read by it");
+    }
+    if body.port == 0 {
+        faults.add("/port", "a port from 1 to 65535 is expected");
+    }
+    if body.max_hops > HOPS_MAX {
+        faults.add("/max_hops", format!("at most {HOPS_MAX} hops are followed"));
+    }
+    faults.into_result()?;
+    Ok(DiscoveryRequest {
+        targets: body.targets,
+        methods: body.methods,
+        credential_ids: body.credential_ids,
+        allowed_networks: body.allowed_networks,
+        port: body.port,
+        max_hops: body.max_hops,
+        register: body.register,
+    })
+}
+
+fn of_refusal(refused: DiscoveryRefused) -> Problem {
+    let field = |name: &str, index: usize, detail| {
+        Problem::field(Kind::Invalid, format!("/{name}/{index}"), detail)
+    };
+    match refused {
+        DiscoveryRefused::Target { index, detail } => field("targets", index, detail),
+        DiscoveryRefused::AllowedNetwork { index, detail } => {
+            field("allowed_networks", index, detail)
+        }
+        DiscoveryRefused::Credential { index, detail } => field("credential_ids", index, detail),
+        DiscoveryRefused::Busy { detail } => Problem::busy(detail, Duration::from_secs(10)),
+        DiscoveryRefused::Failed { detail } => Problem::new(Kind::Internal, detail),
+    }
+}

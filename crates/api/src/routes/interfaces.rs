@@ -1,0 +1,239 @@
+//! Interfaces: of the whole network and of one device, with what they carry now.
+
+use super::devices;
+use crate::auth::gate::{Granted, permit};
+use crate::page::{Key, Page, Paging, Place, sort_field};
+use crate::problem::{Answer, Problem};
+use crate::query::{OneOf, PathId, Query};
+use crate::rates::{Owned, RateReader, Rates};
+use axum::Json;
+use model::interface::{IfStatus, Interface};
+use model::{DeviceId, InterfaceId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// An interface, and what it carries now.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Interface)]
+pub(crate) struct InterfaceResource {
+    /// The id; kept when the agent renumbers.
+    id: InterfaceId,
+    /// Whose interface.
+    device_id: DeviceId,
+    /// ifIndex at the last poll.
+    index: u32,
+    /// ifName, else ifDescr.
+    name: String,
+    /// ifDescr.
+    description: Option<String>,
+    /// ifAlias: what an operator typed on the device.
+    alias: Option<String>,
+    /// ifType, by its name in IANAifType-MIB.
+    kind: Option<String>,
+    /// Nominal speed in bit/s.
+    speed_bps: Option<u64>,
+    /// ifPhysAddress as `aa:bb:cc:dd:ee:ff`.
+    mac: Option<String>,
+    /// ifAdminStatus.
+    admin_status: Option<IfStatus>,
+    /// ifOperStatus.
+    oper_status: Option<IfStatus>,
+    /// bit/s received between the last two polls; null where that is not known, and after a wrap, a
+    /// restart or a gap of three polls.
+    in_bps: Option<f64>,
+    /// bit/s sent, likewise.
+    out_bps: Option<f64>,
+    /// `in_bps` as a share of `speed_bps`, 0 to 1.
+    in_utilization: Option<f64>,
+    /// `out_bps` as a share of `speed_bps`, 0 to 1.
+    out_utilization: Option<f64>,
+    /// When we saw its state change last.
+    last_change_at: Option<Timestamp>,
+}
+
+impl InterfaceResource {
+    fn of(interface: &Interface, rates: Rates) -> Self {
+        let row = interface.clone();
+        Self {
+            id: row.id,
+            device_id: row.device_id,
+            index: row.index,
+            name: row.name,
+            description: row.description,
+            alias: row.alias,
+            kind: row.kind,
+            speed_bps: row.speed_bps,
+            mac: row.mac,
+            admin_status: row.admin_status,
+            oper_status: row.oper_status,
+            in_bps: rates.in_bps,
+            out_bps: rates.out_bps,
+            in_utilization: rates.in_utilization,
+            out_utilization: rates.out_utilization,
+            last_change_at: row.last_change_at,
+        }
+    }
+}
+
+/// Which interfaces, and how they are paged.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct InterfacesQuery {
+    /// Rows of a page, 1 to 1000; 100 where it is not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// device (by device, then ifIndex), name, index, oper_status, speed_bps or last_change_at;
+    /// with a leading `-` the other way.
+    sort: Option<String>,
+    /// Only of this device.
+    device_id: Option<DeviceId>,
+    /// Only these, with commas between.
+    #[param(value_type = Option<String>, example = "down,lowerLayerDown")]
+    oper_status: OneOf<IfStatus>,
+    /// Only where this is part of the name, description, alias or MAC, without regard to case.
+    q: Option<String>,
+    /// Whether interfaces that the agent no longer lists are listed too.
+    absent: Option<bool>,
+}
+
+const SORTS: [&str; 6] = [
+    "device",
+    "name",
+    "index",
+    "oper_status",
+    "speed_bps",
+    "last_change_at",
+];
+
+/// Lists interfaces of all devices.
+#[utoipa::path(get, path = "/interfaces", tag = "interfaces", operation_id = "list_interfaces",
+    params(InterfacesQuery),
+    responses((status = 200, description = "A page of interfaces.", body = Page<InterfaceResource>)))]
+pub(crate) async fn list(
+    granted: Granted<permit::ReadInventory>,
+    Query(query): Query<InterfacesQuery>,
+) -> Answer<Json<Page<InterfaceResource>>> {
+    page(&granted, query).await.map(Json)
+}
+
+/// Lists the interfaces of a device.
+#[utoipa::path(get, path = "/devices/{device_id}/interfaces", tag = "devices", operation_id = "list_device_interfaces",
+    params(("device_id" = DeviceId, Path, description = "The device."), InterfacesQuery),
+    responses((status = 200, description = "A page of interfaces.", body = Page<InterfaceResource>)))]
+pub(crate) async fn list_of_device(
+    granted: Granted<permit::ReadInventory>,
+    PathId(id): PathId<DeviceId>,
+    Query(query): Query<InterfacesQuery>,
+) -> Answer<Json<Page<InterfaceResource>>> {
+    devices::find(granted.services(), id)?;
+    let query = InterfacesQuery {
+        device_id: Some(id),
+        ..query
+    };
+    page(&granted, query).await.map(Json)
+}
+
+/// Reads an interface.
+#[utoipa::path(get, path = "/interfaces/{interface_id}", tag = "interfaces", operation_id = "get_interface",
+    params(("interface_id" = InterfaceId, Path, description = "The interface.")),
+    responses((status = 200, description = "The interface.", body = InterfaceResource)))]
+pub(crate) async fn get(
+    granted: Granted<permit::ReadInventory>,
+    PathId(id): PathId<InterfaceId>,
+) -> Answer<Json<InterfaceResource>> {
+    let (record, interface) = find(&granted, id)?;
+    let services = granted.services();
+    let (series, now) = (services.series.clone(), services.clock.now());
+    let row = move || {
+        let rates = RateReader::new(&series, now).of(&record.device.body, &interface);
+        InterfaceResource::of(&interface, rates)
+    };
+    granted.state().blocking(row).await.map(Json)
+}
+
+/// An interface and its device, or that there is none.
+pub(super) fn find<P>(granted: &Granted<P>, id: InterfaceId) -> Answer<Owned> {
+    let inventory = &granted.services().store.inventory;
+    let interface = inventory
+        .interface(id)
+        .ok_or_else(|| Problem::not_found("interface", id))?;
+    let record = inventory
+        .device(interface.device_id)
+        .ok_or_else(|| Problem::not_found("interface", id))?;
+    Ok((record, interface))
+}
+
+async fn page(
+    granted: &Granted<permit::ReadInventory>,
+    query: InterfacesQuery,
+) -> Answer<Page<InterfaceResource>> {
+    let (field, descending) = sort_field(query.sort.as_deref(), &SORTS)?;
+    let sort = field.to_owned();
+    let filters = format!(
+        "{:?}{:?}{:?}{:?}",
+        query.device_id, query.oper_status, query.q, query.absent
+    );
+    let paging = Paging::new(
+        query.limit,
+        query.cursor.as_deref(),
+        (field, descending),
+        &filters,
+    )?;
+    let services = granted.services();
+    let (series, now) = (services.series.clone(), services.clock.now());
+    let records = match query.device_id {
+        Some(id) => services.store.inventory.device(id).into_iter().collect(),
+        None => services.store.inventory.devices(),
+    };
+    let work = move || {
+        let needle = query.q.as_deref().map(str::to_lowercase);
+        let (query, sort, needle) = (&query, sort.as_str(), needle.as_deref());
+        let rows = records.iter().flat_map(|record| {
+            record
+                .interfaces
+                .iter()
+                .filter(move |row| passes(row, query, needle))
+                .map(move |row| (place(row, sort), (record, row)))
+        });
+        let mut rates = RateReader::new(&series, now);
+        paging
+            .take(rows)
+            .map(|(record, row)| InterfaceResource::of(row, rates.of(&record.device.body, row)))
+    };
+    granted.state().blocking(work).await
+}
+
+fn passes(row: &Interface, query: &InterfacesQuery, needle: Option<&str>) -> bool {
+    let status = query.oper_status.0.is_empty()
+        || row
+            .oper_status
+            .is_some_and(|status| query.oper_status.takes(&status));
+    let texts = [
+        Some(row.name.as_str()),
+        row.description.as_deref(),
+        row.alias.as_deref(),
+        row.mac.as_deref(),
+    ];
+    status
+        && (row.present || query.absent == Some(true))
+        && needle.is_none_or(|needle| {
+            texts
+                .into_iter()
+                .flatten()
+                .any(|text| text.to_lowercase().contains(needle))
+        })
+}
+
+fn place(row: &Interface, sort: &str) -> Place {
+    let key = match sort {
+        "name" => Key::text(&row.name),
+        "index" => Key::Number(row.index.into()),
+        "oper_status" => Key::maybe_number(row.oper_status.map(IfStatus::number)),
+        "speed_bps" => Key::maybe_number(row.speed_bps),
+        "last_change_at" => Key::maybe_number(row.last_change_at.map(Timestamp::unix_ms)),
+        _ => Key::Text(format!("{}{:010}", row.device_id, row.index)),
+    };
+    (key, row.id.to_string())
+}

@@ -1,0 +1,285 @@
+//! Reading samples by steps of time: what is asked for, checked and bounded, and the reading.
+
+use crate::problem::{Answer, Faults, Kind, Problem};
+use crate::services::Services;
+use model::metric::Kind as MetricKind;
+use model::series::Series;
+use model::{Metric, SeriesId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use store::series::aggregate::bucket_count;
+use store::series::{Breaks, SeriesStore, aggregate, resets};
+
+/// Most steps of one series: three for each pixel of a wide screen.
+pub(crate) const POINTS_MAX: usize = 11_000;
+/// Most series of one answer: all ports of a switch, both ways.
+pub(crate) const SERIES_MAX: usize = 100;
+/// Steps that are aimed at where the client does not say.
+const STEPS_WANTED: u32 = 300;
+/// Samples read from the store at a time: 16 MB at most are held, whatever the range.
+const SAMPLES_AT_A_TIME: i64 = 500_000;
+/// The range where none is asked for.
+const RANGE_DEFAULT: Duration = Duration::from_hours(1);
+/// Longest range: a leap year and a bit.
+const RANGE_MAX: Duration = Duration::from_hours(24 * 400);
+/// The steps that are chosen from, in seconds.
+const STEPS_SECS: [u32; 16] = [
+    1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400,
+];
+/// What samples are summed up from; there are no roll-ups yet.
+pub(crate) const LEVEL_RAW: &str = "raw";
+
+/// `[unix_ms, value]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Point(pub(crate) i64, pub(crate) Option<f64>);
+
+/// How the samples of a step become one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Aggregation {
+    /// The least.
+    Min,
+    /// The mean of the samples.
+    Avg,
+    /// The greatest.
+    Max,
+    /// The sum of the samples.
+    Sum,
+    /// The latest.
+    Last,
+    /// Increase per second of a counter; breaks at wrap, at restart and at a gap of three polls.
+    Rate,
+}
+
+/// Where a range was asked for, and so where a problem points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Where {
+    /// In the query.
+    Query,
+    /// In the body.
+    Body,
+}
+
+impl Where {
+    fn refuse(self, name: &str, detail: String) -> Problem {
+        match self {
+            Self::Query => Problem::field(Kind::BadQuery, format!("?{name}"), detail),
+            Self::Body => {
+                let mut faults = Faults::default();
+                faults.add(format!("/{name}"), detail.clone());
+                match faults.into_result() {
+                    Err(problem) => problem,
+                    Ok(()) => Problem::new(Kind::Invalid, detail),
+                }
+            }
+        }
+    }
+}
+
+/// A range of time, checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Where it begins.
+    pub(crate) from: Timestamp,
+    /// Where it ends; not part of it.
+    pub(crate) to: Timestamp,
+}
+
+impl Span {
+    pub(crate) fn new(
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+        place: Where,
+    ) -> Answer<Self> {
+        let to = to.unwrap_or(now);
+        let from = from.unwrap_or_else(|| to.minus(RANGE_DEFAULT));
+        if from >= to {
+            return Err(place.refuse("from", format!("it must be before the end, {to}")));
+        }
+        if to.since(from) > RANGE_MAX {
+            return Err(place.refuse("from", "a range has at most 400 days".to_owned()));
+        }
+        if from.unix_ms() < 0 || to > now.plus(RANGE_MAX) {
+            return Err(place.refuse("to", "the range is outside of what is kept".to_owned()));
+        }
+        Ok(Self { from, to })
+    }
+    fn secs(self) -> u64 {
+        self.to.since(self.from).as_secs()
+    }
+}
+
+/// What is to be read of one series.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Over which range.
+    pub(crate) span: Span,
+    /// Seconds of a step.
+    pub(crate) step_secs: u32,
+    id: SeriesId,
+    interval_secs: u32,
+    aggregation: store::series::Aggregation,
+    /// Where restarts are read from.
+    uptime: Option<SeriesId>,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        services: &Services,
+        series: &Series,
+        span: Span,
+        step_secs: Option<u32>,
+        aggregation: Option<Aggregation>,
+    ) -> Self {
+        use store::series::Aggregation as Way;
+        let key = &series.key;
+        let interval_secs = services
+            .store
+            .inventory
+            .device(key.device_id)
+            .map_or(60, |record| record.device.body.interval_secs.max(1));
+        let aggregation = match (aggregation, key.metric.kind()) {
+            (Some(Aggregation::Min), _) => Way::Min,
+            (Some(Aggregation::Max), _) => Way::Max,
+            (Some(Aggregation::Sum), _) => Way::Sum,
+            (Some(Aggregation::Avg), _) | (None, MetricKind::Gauge) => Way::Avg,
+            (Some(Aggregation::Last), _) | (None, MetricKind::State) => Way::Last,
+            (Some(Aggregation::Rate), _) | (None, MetricKind::Counter) => Way::Rate,
+        };
+        let uptime = (aggregation == Way::Rate)
+            .then(|| uptime_of(services, series))
+            .flatten();
+        Self {
+            span,
+            step_secs: step_secs.unwrap_or_else(|| step_of(span, interval_secs)),
+            id: series.id,
+            interval_secs,
+            aggregation,
+            uptime,
+        }
+    }
+
+    /// Refuses more steps than are answered.
+    pub(crate) fn check(&self, points_max: usize, place: Where) -> Answer<()> {
+        if self.step_secs == 0 {
+            return Err(place.refuse("step_secs", "a step has at least a second".to_owned()));
+        }
+        let steps = bucket_count(self.span.from, self.span.to, self.step());
+        if steps > points_max {
+            let least = self
+                .span
+                .secs()
+                .div_ceil(points_max.saturating_sub(1).max(1) as u64);
+            return Err(place.refuse(
+                "step_secs",
+                format!(
+                    "the range has {steps} steps and at most {points_max} are answered here: \
+                     ask for a step of {least} seconds or a shorter range"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn step(&self) -> Duration {
+        Duration::from_secs(self.step_secs.into())
+    }
+}
+
+/// Reads the samples, some at a time, and sums them up. Blocks: it may read files.
+pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
+    let interval = Duration::from_secs(plan.interval_secs.into());
+    let margin = interval * 3;
+    let step_ms = i64::from(plan.step_secs) * 1_000;
+    // A part is whole steps, so that parts put together are what one reading would give.
+    let part_ms =
+        (SAMPLES_AT_A_TIME * i64::from(plan.interval_secs) * 1_000 / step_ms).max(1) * step_ms;
+    let mut points = Vec::new();
+    let mut from = plan.span.from;
+    while from < plan.span.to {
+        let end = (from.unix_ms().div_euclid(step_ms) * step_ms).saturating_add(part_ms);
+        let to = Timestamp::from_unix_ms(end).min(plan.span.to);
+        let (early, late) = (from.minus(margin), to.plus(margin));
+        let read = |id| {
+            store
+                .read(id, early, late)
+                .map_err(|error| Problem::internal("reading samples", &error))
+        };
+        let breaks = match plan.uptime {
+            Some(uptime) => Breaks::new(interval, resets(&read(uptime)?)),
+            None => Breaks::new(interval, Vec::new()),
+        };
+        let part = aggregate(
+            &read(plan.id)?,
+            from,
+            to,
+            plan.step(),
+            plan.aggregation,
+            &breaks,
+        );
+        points.extend(
+            part.into_iter()
+                .map(|(at, value)| Point(at.unix_ms(), value)),
+        );
+        from = to;
+    }
+    Ok(points)
+}
+
+/// The series of the same device that tells when it restarted.
+fn uptime_of(services: &Services, series: &Series) -> Option<SeriesId> {
+    services
+        .series
+        .series_of(series.key.device_id)
+        .into_iter()
+        .find(|other| other.key.metric == Metric::SYS_UP_TIME)
+        .map(|other| other.id)
+}
+
+/// A round step that cuts a range into some [`STEPS_WANTED`], none shorter than the poll.
+fn step_of(span: Span, interval_secs: u32) -> u32 {
+    let wanted = (span.secs() / u64::from(STEPS_WANTED)).max(interval_secs.into());
+    STEPS_SECS
+        .into_iter()
+        .find(|step| u64::from(*step) >= wanted)
+        .unwrap_or(86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_unix_ms(secs * 1_000)
+    }
+
+    #[test]
+    fn steps_are_round_and_not_shorter_than_the_poll() {
+        for (range_secs, interval_secs, step_secs) in [
+            (3_600, 5, 15),
+            (3_600, 60, 60),
+            (300, 5, 5),
+            (86_400, 60, 300),
+            (7 * 86_400, 60, 3_600),
+            (400 * 86_400, 60, 86_400),
+        ] {
+            let span = Span {
+                from: at(0),
+                to: at(range_secs),
+            };
+            assert_eq!(step_of(span, interval_secs), step_secs, "{range_secs}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        let now = at(100_000_000);
+        let span = |from, to| Span::new(from, to, now, Where::Query);
+        assert_eq!(span(None, None).unwrap().from, now.minus(RANGE_DEFAULT));
+        assert!(span(Some(now), None).is_err());
+        assert!(span(Some(at(0)), None).is_err(), "over 400 days");
+        assert!(span(Some(at(-5)), Some(at(5))).is_err());
+        assert!(span(None, Some(at(200_000_000))).is_err());
+    }
+}

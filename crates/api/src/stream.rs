@@ -1,0 +1,9 @@
+//! The stream: what happens in the network, told over WebSocket as it happens.
+//!
+//! [`protocol`] is what is said in both directions, [`subscription`] decides who is told what,
+//! [`connection`] runs one client, [`tickets`] lets clients in that have no cookie.
+
+pub(crate) mod connection;
+pub mod protocol;
+pub(crate) mod subscription;
+pub(crate) mod tickets;

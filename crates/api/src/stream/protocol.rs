@@ -1,0 +1,337 @@
+//! What client and server say to each other on the stream, as JSON text frames. The AsyncAPI
+//! document `asyncapi.yaml` describes the same; a test holds the names together.
+
+use crate::problem::{FieldError, Problem};
+use crate::{body, problem::ProblemBody};
+use model::discovery::{Discovery, DiscoveryResult};
+use model::event::Event;
+use model::interface::IfStatus;
+use model::status::Evidence;
+use model::{DeviceId, DiscoveryId, InterfaceId, SeriesId, Status, Timestamp, Value};
+use serde::{Deserialize, Serialize};
+
+/// Longest message that is read from a client, in bytes: a subscription to 1,000 series has 40,000.
+pub const MESSAGE_LEN_MAX: usize = 64 << 10;
+/// Most ids of one subscription.
+const IDS_MAX: usize = 1_000;
+/// Longest name of a subscription, in characters.
+const NAME_LEN_MAX: usize = 64;
+
+/// What a client may listen to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// Devices that are made, changed or deleted.
+    Devices,
+    /// Statuses of devices and interfaces.
+    Status,
+    /// Runs of discovery.
+    Discovery,
+    /// Samples as they are synced.
+    Series,
+}
+
+/// What a client says, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientMessage {
+    /// Tell me of this.
+    Subscribe(Subscribe),
+    /// No longer.
+    Unsubscribe {
+        /// The name it was subscribed under.
+        id: String,
+    },
+}
+
+/// What a client wants to be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subscribe {
+    /// The client's name for it.
+    pub id: String,
+    /// What of.
+    pub topic: Topic,
+    /// Only of these devices; of all where it is empty.
+    pub device_ids: Vec<DeviceId>,
+    /// Only these series; all where it is empty. For the topic `series`.
+    pub series_ids: Vec<SeriesId>,
+    /// Only this run. For the topic `discovery`.
+    pub discovery_id: Option<DiscoveryId>,
+}
+
+/// A message could not be read: where, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadMessage {
+    /// The client's name for the subscription, where it could be read.
+    pub id: Option<String>,
+    /// What is wrong.
+    pub errors: Vec<FieldError>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    #[serde(rename = "type")]
+    kind: Kind,
+    id: String,
+    #[serde(default)]
+    topic: Option<Topic>,
+    #[serde(default)]
+    device_ids: Vec<DeviceId>,
+    #[serde(default)]
+    series_ids: Vec<SeriesId>,
+    #[serde(default)]
+    discovery_id: Option<DiscoveryId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Subscribe,
+    Unsubscribe,
+}
+
+/// Reads a message of a client. Pure; any text is answered with a message or with what is wrong.
+pub fn parse(text: &str) -> Result<ClientMessage, BadMessage> {
+    let bad = |id: Option<&str>, pointer: &str, detail: String| BadMessage {
+        id: id.map(|id| id.chars().take(NAME_LEN_MAX).collect()),
+        errors: vec![FieldError {
+            pointer: pointer.to_owned(),
+            detail,
+        }],
+    };
+    if text.len() > MESSAGE_LEN_MAX {
+        let detail = format!("a message has at most {MESSAGE_LEN_MAX} bytes");
+        return Err(bad(None, "", detail));
+    }
+    let raw: Raw = body::parse(text.as_bytes()).map_err(|problem| BadMessage {
+        id: None,
+        errors: problem.faults(),
+    })?;
+    let id = raw.id.as_str();
+    let named = 1..=NAME_LEN_MAX;
+    if !named.contains(&id.chars().count()) || id.chars().any(char::is_control) {
+        let detail = format!("a name of 1 to {NAME_LEN_MAX} characters is needed");
+        return Err(bad(None, "/id", detail));
+    }
+    if raw.kind == Kind::Unsubscribe {
+        let more = raw.topic.is_some()
+            || !raw.device_ids.is_empty()
+            || !raw.series_ids.is_empty()
+            || raw.discovery_id.is_some();
+        if more {
+            return Err(bad(
+                Some(id),
+                "",
+                "only `id` goes with unsubscribe".to_owned(),
+            ));
+        }
+        return Ok(ClientMessage::Unsubscribe { id: raw.id });
+    }
+    let Some(topic) = raw.topic else {
+        return Err(bad(Some(id), "/topic", "a topic is needed".to_owned()));
+    };
+    for (pointer, count) in [
+        ("/device_ids", raw.device_ids.len()),
+        ("/series_ids", raw.series_ids.len()),
+    ] {
+        if count > IDS_MAX {
+            return Err(bad(
+                Some(id),
+                pointer,
+                format!("at most {IDS_MAX} ids are taken"),
+            ));
+        }
+    }
+    if !raw.series_ids.is_empty() && topic != Topic::Series {
+        let detail = "it goes with the topic `series` only".to_owned();
+        return Err(bad(Some(id), "/series_ids", detail));
+    }
+    if raw.discovery_id.is_some() && topic != Topic::Discovery {
+        let detail = "it goes with the topic `discovery` only".to_owned();
+        return Err(bad(Some(id), "/discovery_id", detail));
+    }
+    if !raw.device_ids.is_empty() && topic == Topic::Discovery {
+        let detail = "it does not go with the topic `discovery`".to_owned();
+        return Err(bad(Some(id), "/device_ids", detail));
+    }
+    Ok(ClientMessage::Subscribe(Subscribe {
+        id: raw.id,
+        topic,
+        device_ids: raw.device_ids,
+        series_ids: raw.series_ids,
+        discovery_id: raw.discovery_id,
+    }))
+}
+
+/// What the server says.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ServerMessage<'a> {
+    /// The first message.
+    Hello { seq: u64, heartbeat_secs: u64 },
+    /// A subscription is in force.
+    Subscribed { id: &'a str },
+    /// A subscription has ended.
+    Unsubscribed { id: &'a str },
+    /// Something happened.
+    Event {
+        /// Counts this connection's events, those that were dropped too.
+        seq: u64,
+        topic: Topic,
+        event: &'static str,
+        at: Timestamp,
+        data: Data<'a>,
+    },
+    /// The server is there.
+    Heartbeat { at: Timestamp },
+    /// So many events were dropped because this client was too slow; read again what it shows.
+    Lagged { dropped: u64 },
+    /// A message could not be acted on.
+    Error {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        problem: ProblemBody,
+    },
+}
+
+/// What an event says.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Data<'a> {
+    Device {
+        device_id: DeviceId,
+    },
+    DeviceStatus {
+        device_id: DeviceId,
+        from: Status,
+        to: Status,
+        since: Timestamp,
+        evidence: &'a [Evidence],
+    },
+    InterfaceStatus {
+        device_id: DeviceId,
+        interface_id: InterfaceId,
+        from: Option<IfStatus>,
+        to: Option<IfStatus>,
+        at: Timestamp,
+    },
+    Samples {
+        device_id: DeviceId,
+        at: Timestamp,
+        samples: Vec<SampleData>,
+    },
+    Progress(&'a Discovery),
+    Found {
+        discovery_id: DiscoveryId,
+        result: &'a DiscoveryResult,
+    },
+}
+
+/// One value as it was read.
+#[derive(Debug, Serialize)]
+pub(crate) struct SampleData {
+    pub(crate) series_id: SeriesId,
+    pub(crate) value: Value,
+}
+
+/// The topic and the name of an event.
+pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
+    match event {
+        Event::DeviceChanged { .. } => (Topic::Devices, "device_changed"),
+        Event::DeviceDeleted { .. } => (Topic::Devices, "device_deleted"),
+        Event::DeviceStatus { .. } => (Topic::Status, "device_status"),
+        Event::InterfaceStatus { .. } => (Topic::Status, "interface_status"),
+        Event::Samples { .. } => (Topic::Series, "samples"),
+        Event::DiscoveryProgress(_) => (Topic::Discovery, "discovery_progress"),
+        Event::DiscoveryFound { .. } => (Topic::Discovery, "discovery_found"),
+    }
+}
+
+/// The names of all events, for the test that holds `asyncapi.yaml` to them.
+pub const EVENT_NAMES: [&str; 7] = [
+    "device_changed",
+    "device_deleted",
+    "device_status",
+    "interface_status",
+    "samples",
+    "discovery_progress",
+    "discovery_found",
+];
+
+/// A message as it is sent.
+pub(crate) fn write(message: &ServerMessage<'_>) -> String {
+    // Every part is of a kind that JSON has.
+    serde_json::to_string(message).unwrap_or_default()
+}
+
+/// The answer to a message that could not be acted on.
+pub(crate) fn refusal(id: Option<&str>, problem: &Problem, request_id: &str) -> String {
+    write(&ServerMessage::Error {
+        id,
+        problem: problem.body("/api/v1/stream", request_id),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "01931f5e-0000-7000-8000-000000000001";
+
+    fn refused(text: &str, pointer: &str) {
+        let bad = parse(text).expect_err(text);
+        assert_eq!(
+            bad.errors.first().map(|e| e.pointer.as_str()),
+            Some(pointer),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn messages_are_read() {
+        let text =
+            format!(r#"{{"type":"subscribe","id":"a","topic":"series","device_ids":["{ID}"]}}"#);
+        let Ok(ClientMessage::Subscribe(found)) = parse(&text) else {
+            panic!("{text}");
+        };
+        assert_eq!((found.id.as_str(), found.topic), ("a", Topic::Series));
+        assert_eq!(found.device_ids, [ID.parse().unwrap()]);
+        assert_eq!(
+            parse(r#"{"type":"unsubscribe","id":"a"}"#),
+            Ok(ClientMessage::Unsubscribe { id: "a".to_owned() })
+        );
+    }
+
+    #[test]
+    fn bad_messages_are_pointed_at() {
+        refused("", "");
+        refused("{", "");
+        refused("[]", "");
+        refused(r#"{"type":"shout","id":"a"}"#, "/type");
+        refused(r#"{"type":"subscribe","id":7,"topic":"status"}"#, "/id");
+        refused(r#"{"type":"subscribe","id":"","topic":"status"}"#, "/id");
+        refused(r#"{"type":"subscribe","id":"a"}"#, "/topic");
+        refused(r#"{"type":"subscribe","id":"a","topic":"all"}"#, "/topic");
+        refused(
+            r#"{"type":"subscribe","id":"a","topic":"status","x":1}"#,
+            "/x",
+        );
+        refused(
+            r#"{"type":"subscribe","id":"a","topic":"status","device_ids":["b"]}"#,
+            "/device_ids/0",
+        );
+        let series =
+            format!(r#"{{"type":"subscribe","id":"a","topic":"status","series_ids":["{ID}"]}}"#);
+        refused(&series, "/series_ids");
+        refused(
+            &format!(r#"{{"type":"unsubscribe","id":"a","discovery_id":"{ID}"}}"#),
+            "",
+        );
+        let many = vec![format!("\"{ID}\""); 1_001].join(",");
+        refused(
+            &format!(r#"{{"type":"subscribe","id":"a","topic":"status","device_ids":[{many}]}}"#),
+            "/device_ids",
+        );
+        refused(&" ".repeat(MESSAGE_LEN_MAX + 1), "");
+    }
+}

@@ -1,0 +1,204 @@
+//! Who is told what: a client's subscriptions, and what of an event they let through.
+
+use super::protocol::{Data, SampleData, Subscribe, Topic, name_of};
+use model::event::Event;
+use model::{DeviceId, SeriesId};
+use std::collections::{BTreeMap, HashSet};
+
+/// Most subscriptions of a client: one for every part of a busy page.
+pub(crate) const SUBSCRIPTIONS_MAX: usize = 64;
+
+/// The subscriptions of one client, by its names for them.
+#[derive(Default)]
+pub(crate) struct Subscriptions(BTreeMap<String, Filter>);
+
+struct Filter {
+    topic: Topic,
+    devices: HashSet<DeviceId>,
+    series: HashSet<SeriesId>,
+    discovery: Option<model::DiscoveryId>,
+}
+
+impl Subscriptions {
+    /// Adds one, or puts it in the place of the one of the same name; whether there was room.
+    pub(crate) fn add(&mut self, wanted: Subscribe) -> bool {
+        if self.0.len() >= SUBSCRIPTIONS_MAX && !self.0.contains_key(&wanted.id) {
+            return false;
+        }
+        let filter = Filter {
+            topic: wanted.topic,
+            devices: wanted.device_ids.into_iter().collect(),
+            series: wanted.series_ids.into_iter().collect(),
+            discovery: wanted.discovery_id,
+        };
+        self.0.insert(wanted.id, filter);
+        true
+    }
+
+    /// Takes one away; whether there was one.
+    pub(crate) fn remove(&mut self, id: &str) -> bool {
+        self.0.remove(id).is_some()
+    }
+
+    /// What an event is to this client: nothing, or what it says. An event that several
+    /// subscriptions let through is told once.
+    pub(crate) fn select<'a>(&self, event: &'a Event) -> Option<Data<'a>> {
+        let (topic, _) = name_of(event);
+        let mut filters = self
+            .0
+            .values()
+            .filter(|filter| filter.topic == topic)
+            .peekable();
+        filters.peek()?;
+        match event {
+            Event::DeviceChanged { device_id } | Event::DeviceDeleted { device_id } => filters
+                .any(|filter| filter.takes_device(*device_id))
+                .then_some(Data::Device {
+                    device_id: *device_id,
+                }),
+            Event::DeviceStatus {
+                device_id,
+                from,
+                to,
+                since,
+                evidence,
+            } => filters
+                .any(|filter| filter.takes_device(*device_id))
+                .then_some(Data::DeviceStatus {
+                    device_id: *device_id,
+                    from: *from,
+                    to: *to,
+                    since: *since,
+                    evidence,
+                }),
+            Event::InterfaceStatus {
+                device_id,
+                interface_id,
+                from,
+                to,
+                at,
+            } => filters
+                .any(|filter| filter.takes_device(*device_id))
+                .then_some(Data::InterfaceStatus {
+                    device_id: *device_id,
+                    interface_id: *interface_id,
+                    from: *from,
+                    to: *to,
+                    at: *at,
+                }),
+            Event::Samples {
+                device_id,
+                at,
+                samples,
+            } => {
+                let filters: Vec<&Filter> = filters.collect();
+                let samples: Vec<SampleData> = samples
+                    .iter()
+                    .filter(|(series, _)| {
+                        filters
+                            .iter()
+                            .any(|filter| filter.takes_series(*device_id, *series))
+                    })
+                    .map(|(series_id, value)| SampleData {
+                        series_id: *series_id,
+                        value: *value,
+                    })
+                    .collect();
+                (!samples.is_empty()).then_some(Data::Samples {
+                    device_id: *device_id,
+                    at: *at,
+                    samples,
+                })
+            }
+            Event::DiscoveryProgress(run) => filters
+                .any(|filter| filter.discovery.is_none_or(|id| id == run.id))
+                .then_some(Data::Progress(run)),
+            Event::DiscoveryFound {
+                discovery_id,
+                result,
+            } => filters
+                .any(|filter| filter.discovery.is_none_or(|id| id == *discovery_id))
+                .then_some(Data::Found {
+                    discovery_id: *discovery_id,
+                    result,
+                }),
+        }
+    }
+}
+
+impl Filter {
+    fn takes_device(&self, device: DeviceId) -> bool {
+        self.devices.is_empty() || self.devices.contains(&device)
+    }
+    /// Series and devices that are named add up.
+    fn takes_series(&self, device: DeviceId, series: SeriesId) -> bool {
+        (self.devices.is_empty() && self.series.is_empty())
+            || self.devices.contains(&device)
+            || self.series.contains(&series)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Timestamp, Value};
+
+    fn subscribe(id: &str, devices: &[DeviceId], series: &[SeriesId]) -> Subscribe {
+        Subscribe {
+            id: id.to_owned(),
+            topic: Topic::Series,
+            device_ids: devices.to_vec(),
+            series_ids: series.to_vec(),
+            discovery_id: None,
+        }
+    }
+
+    #[test]
+    fn samples_are_picked_by_series_and_device() {
+        let (device, other) = (DeviceId::new(), DeviceId::new());
+        let (one, two) = (SeriesId::new(), SeriesId::new());
+        let event = Event::Samples {
+            device_id: device,
+            at: Timestamp::from_unix_ms(0),
+            samples: vec![(one, Value::U64(1)), (two, Value::U64(2))],
+        };
+        let told = |wanted: Vec<Subscribe>| {
+            let mut all = Subscriptions::default();
+            for subscription in wanted {
+                assert!(all.add(subscription));
+            }
+            match all.select(&event) {
+                Some(Data::Samples { samples, .. }) => samples.len(),
+                _ => 0,
+            }
+        };
+        assert_eq!(told(vec![]), 0);
+        assert_eq!(told(vec![subscribe("a", &[], &[])]), 2);
+        assert_eq!(told(vec![subscribe("a", &[device], &[])]), 2);
+        assert_eq!(told(vec![subscribe("a", &[other], &[])]), 0);
+        assert_eq!(told(vec![subscribe("a", &[], &[two])]), 1);
+        assert_eq!(told(vec![subscribe("a", &[other], &[one])]), 1);
+        assert_eq!(
+            told(vec![
+                subscribe("a", &[], &[one]),
+                subscribe("b", &[], &[two])
+            ]),
+            2
+        );
+    }
+
+    #[test]
+    fn subscriptions_are_bounded() {
+        let mut all = Subscriptions::default();
+        for n in 0..SUBSCRIPTIONS_MAX {
+            assert!(all.add(subscribe(&n.to_string(), &[], &[])));
+        }
+        assert!(!all.add(subscribe("more", &[], &[])));
+        assert!(
+            all.add(subscribe("0", &[], &[])),
+            "the same name takes its place"
+        );
+        assert!(all.remove("0") && !all.remove("0"));
+        assert!(all.add(subscribe("more", &[], &[])));
+    }
+}
