@@ -48,6 +48,8 @@ pub struct PollerOptions {
     pub in_flight_max: usize,
     /// Longest wait for one answer; a short interval makes it shorter.
     pub answer_timeout: Duration,
+    /// Shortest interval of a device; a shorter one is held to it.
+    pub interval_min: Duration,
     /// Time from one reading of what seldom changes (system, addresses, VLANs, parts) to the next.
     pub details_interval: Duration,
 }
@@ -59,6 +61,7 @@ impl Default for PollerOptions {
             // hold its place for 3 s.
             in_flight_max: 512,
             answer_timeout: Duration::from_millis(1500),
+            interval_min: crate::schedule::INTERVAL_MIN,
             details_interval: Duration::from_mins(5),
         }
     }
@@ -82,7 +85,9 @@ pub struct PollReport {
     pub status: Status,
     /// Why.
     pub evidence: Vec<Evidence>,
-    /// What it says of itself; what was not asked in this poll is empty.
+    /// What it says of itself; what was not asked in this poll is empty. Rows of interfaces are
+    /// always there: where `complete` lacks INTERFACES, names and speeds are those of the last
+    /// poll that read them, states and counters those of this poll.
     pub facts: Facts,
     /// The groups that were read to their end in this poll. Only these replace what is known.
     pub complete: Groups,

@@ -12,10 +12,10 @@ use model::DeviceId;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-/// Shortest interval, in seconds.
-pub const INTERVAL_SECS_MIN: u64 = 5;
-/// Longest interval, in seconds.
-pub const INTERVAL_SECS_MAX: u64 = 86_400;
+/// Shortest interval unless the poller's options say otherwise.
+pub const INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// Longest interval.
+pub const INTERVAL_MAX: Duration = Duration::from_hours(24);
 /// First polls are spaced by this: 10,000 devices are all asked within 20 s of a start, and a
 /// device that was just added is asked at once.
 const FIRST_POLL_GAP_MS: u64 = 2;
@@ -29,8 +29,9 @@ const BACK_OFF_MAX_MS: u64 = 300_000;
 pub type Ms = u64;
 
 /// Who is due when.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Schedule {
+    interval_min: Duration,
     entries: HashMap<DeviceId, Entry>,
     // Invariant: holds (due, id) of exactly the entries that have a due time.
     queue: BTreeSet<(Ms, DeviceId)>,
@@ -58,9 +59,20 @@ pub struct Due {
 }
 
 impl Schedule {
-    /// Adds a device, or changes its interval. Held to 5 s to 86,400 s.
+    /// A schedule without devices, in which no interval is shorter than `interval_min`.
+    pub fn new(interval_min: Duration) -> Self {
+        Self {
+            interval_min,
+            entries: HashMap::new(),
+            queue: BTreeSet::new(),
+            next_first: 0,
+            overruns: 0,
+        }
+    }
+
+    /// Adds a device, or changes its interval. Held to the shortest and to [`INTERVAL_MAX`].
     pub fn set(&mut self, device_id: DeviceId, interval: Duration, now: Ms) {
-        let interval = interval_ms(interval);
+        let interval = interval_ms(interval, self.interval_min);
         match self.entries.get_mut(&device_id) {
             Some(entry) if entry.interval == interval => {}
             Some(entry) => {
@@ -216,10 +228,10 @@ fn spread(device_id: DeviceId) -> u64 {
     hash ^ (hash >> 31)
 }
 
-fn interval_ms(interval: Duration) -> Ms {
-    let secs = Duration::from_secs;
-    let held = interval.clamp(secs(INTERVAL_SECS_MIN), secs(INTERVAL_SECS_MAX));
-    Ms::try_from(held.as_millis()).unwrap_or(INTERVAL_SECS_MAX * 1000)
+fn interval_ms(interval: Duration, shortest: Duration) -> Ms {
+    let held = interval.max(shortest).min(INTERVAL_MAX);
+    // At most INTERVAL_MAX, which fits.
+    Ms::try_from(held.as_millis()).unwrap_or(Ms::MAX)
 }
 
 #[cfg(test)]

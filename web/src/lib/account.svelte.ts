@@ -10,7 +10,6 @@ class Account {
 
   constructor() {
     onSignedOut(() => this.#leave());
-    live.onLost = () => void this.#stillIn();
   }
 
   async ask(): Promise<void> {
@@ -38,18 +37,9 @@ class Account {
     }
   }
 
-  async #stillIn(): Promise<void> {
-    if (this.state !== "in") return;
-    try {
-      await session.me();
-    } catch (error) {
-      if (error instanceof Failure && error.status === 401) this.#leave();
-    }
-  }
-
   #leave(): void {
-    this.state = "out";
     live.stop();
+    this.state = "out";
   }
 }
 

@@ -113,7 +113,7 @@ async fn try_credentials(
     for (place, candidate) in plan.credentials.iter().enumerate() {
         let mut session = Session::open(transport, lead.agent, &candidate.credentials, PATIENCE);
         let identified = timeout(IDENTIFY_TIME_MAX, identify(&mut session, clock)).await;
-        match identified {
+        match identified.map(|identified| identified.and_then(said_something)) {
             Ok(Ok(look)) => {
                 return identified_by(lead, plan, candidate, &mut session, look, clock).await;
             }
@@ -129,6 +129,17 @@ async fn try_credentials(
     } else {
         SnmpAnswer::Refused { reasons }
     })
+}
+
+/// A look that ended in an error before the agent said anything of itself is that error.
+fn said_something(mut look: Look) -> Result<Look, SessionError> {
+    let device = &look.facts.device;
+    let nothing =
+        device.object_id.is_none() && device.description.is_none() && device.name.is_none();
+    match look.error.take_if(|_| nothing) {
+        Some(error) => Err(error),
+        None => Ok(look),
+    }
 }
 
 async fn identified_by(

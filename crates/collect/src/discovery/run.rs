@@ -47,7 +47,7 @@ pub async fn run(
     found: mpsc::Sender<Found>,
     cancel: CancellationToken,
 ) {
-    let work = Run {
+    let mut work = Run {
         plan: Arc::new(plan),
         transport,
         pinger,
@@ -55,10 +55,14 @@ pub async fn run(
         found: found.clone(),
         frontier: Frontier::default(),
         progress: Progress::default(),
+        cancel,
         outside: BTreeSet::new(),
-        outside_count: 0,
+        outside_more: false,
     };
-    let cancelled = cancel.run_until_cancelled(work.run()).await.is_none();
+    let mut flights = JoinSet::new();
+    let ended = work.work(&mut flights).await;
+    flights.shutdown().await;
+    let cancelled = matches!(ended, Err(Stop::Cancelled));
     // An error means that nobody listens any more.
     let _ = found.send(Found::Finished { cancelled }).await;
 }
@@ -73,7 +77,9 @@ struct Run {
     progress: Progress,
     // Invariant: at most OUTSIDE_LISTED_MAX.
     outside: BTreeSet<IpAddr>,
-    outside_count: u64,
+    /// There are more than are listed.
+    outside_more: bool,
+    cancel: CancellationToken,
 }
 
 #[derive(Default)]
@@ -84,26 +90,29 @@ struct Progress {
     told: Option<Instant>,
 }
 
-/// Nobody listens any more.
-struct Deaf;
+/// Why a run ends before its time.
+enum Stop {
+    Cancelled,
+    /// Nobody listens any more.
+    Deaf,
+}
 
 impl Run {
-    async fn run(mut self) {
-        // Whoever stops listening stops the run; there is nobody to tell.
-        let _ = self.work().await;
-    }
-
-    async fn work(&mut self) -> Result<(), Deaf> {
+    async fn work(&mut self, flights: &mut JoinSet<Box<Answer>>) -> Result<(), Stop> {
         if self.plan.icmp
             && let Some(reason) = self.pinger.notice()
         {
             self.tell(Found::Notice(reason.to_string())).await?;
         }
         self.take_targets().await?;
-        let mut flights = JoinSet::new();
+        let cancel = self.cancel.clone();
         loop {
-            self.fill(&mut flights).await?;
-            let Some(landed) = flights.join_next().await else {
+            self.fill(flights).await?;
+            let landed = tokio::select! {
+                landed = flights.join_next() => landed,
+                () = cancel.cancelled() => return Err(Stop::Cancelled),
+            };
+            let Some(landed) = landed else {
                 break;
             };
             match landed {
@@ -120,13 +129,12 @@ impl Run {
             }
             self.tell_progress(false).await?;
         }
-        flights.shutdown().await;
         self.tell_outside().await?;
         self.tell_progress(true).await
     }
 
     /// Puts the targets into the frontier, names resolved.
-    async fn take_targets(&mut self) -> Result<(), Deaf> {
+    async fn take_targets(&mut self) -> Result<(), Stop> {
         let plan = Arc::clone(&self.plan);
         for target in &plan.targets {
             match target {
@@ -149,9 +157,12 @@ impl Run {
         Ok(())
     }
 
-    async fn take_name(&mut self, name: &str, port: u16) -> Result<(), Deaf> {
+    async fn take_name(&mut self, name: &str, port: u16) -> Result<(), Stop> {
         let lookup = tokio::net::lookup_host((name, port));
-        let addresses: Vec<SocketAddr> = match timeout(RESOLVE_TIME_MAX, lookup).await {
+        let waited = self
+            .cancel
+            .run_until_cancelled(timeout(RESOLVE_TIME_MAX, lookup));
+        let addresses: Vec<SocketAddr> = match waited.await.ok_or(Stop::Cancelled)? {
             Ok(Ok(addresses)) => addresses.take(ADDRESSES_OF_A_NAME_MAX).collect(),
             Ok(Err(error)) => {
                 let text = format!("The name `{name}` could not be resolved: {error}.");
@@ -174,7 +185,7 @@ impl Run {
     }
 
     /// Begins to ask as many as there are places for.
-    async fn fill(&mut self, flights: &mut JoinSet<Box<Answer>>) -> Result<(), Deaf> {
+    async fn fill(&mut self, flights: &mut JoinSet<Box<Answer>>) -> Result<(), Stop> {
         let mut begun = 0usize;
         while flights.len() < IN_FLIGHT_MAX {
             let Some(lead) = self.frontier.next() else {
@@ -197,7 +208,7 @@ impl Run {
     }
 
     /// Takes in what came of one address.
-    async fn take(&mut self, answer: Answer) -> Result<(), Deaf> {
+    async fn take(&mut self, answer: Answer) -> Result<(), Stop> {
         self.progress.done += 1;
         let result = &answer.result;
         let snmp_answered = matches!(
@@ -227,7 +238,7 @@ impl Run {
     }
 
     /// Takes up the neighbours that an address told of.
-    async fn follow(&mut self, answer: &Answer) -> Result<(), Deaf> {
+    async fn follow(&mut self, answer: &Answer) -> Result<(), Stop> {
         let agent = answer.lead.agent;
         let who = match &answer.result.name {
             Some(name) => format!("{name} ({})", agent.ip()),
@@ -244,10 +255,10 @@ impl Run {
             match taken {
                 Taken::New | Taken::Known => {}
                 Taken::NotAllowed => {
-                    if self.outside.len() < OUTSIDE_LISTED_MAX && self.outside.insert(*address)
-                        || !self.outside.contains(address)
-                    {
-                        self.outside_count += 1;
+                    if self.outside.len() < OUTSIDE_LISTED_MAX {
+                        self.outside.insert(*address);
+                    } else {
+                        self.outside_more |= !self.outside.contains(address);
                     }
                 }
                 Taken::Full => {
@@ -261,21 +272,20 @@ impl Run {
         Ok(())
     }
 
-    async fn tell_outside(&self) -> Result<(), Deaf> {
+    async fn tell_outside(&self) -> Result<(), Stop> {
         if self.outside.is_empty() {
             return Ok(());
         }
         let listed: Vec<String> = self.outside.iter().map(ToString::to_string).collect();
-        let more = self.outside_count > listed.len() as u64;
         let text = format!(
             "Neighbours outside the allowed networks were not asked: {}{}.",
             listed.join(", "),
-            if more { " and others" } else { "" }
+            if self.outside_more { " and others" } else { "" }
         );
         self.tell(Found::Notice(text)).await
     }
 
-    async fn tell_progress(&mut self, anyway: bool) -> Result<(), Deaf> {
+    async fn tell_progress(&mut self, anyway: bool) -> Result<(), Stop> {
         let now = Instant::now();
         let told = self.progress.told;
         if !anyway && told.is_some_and(|at| now - at < PROGRESS_INTERVAL) {
@@ -290,7 +300,8 @@ impl Run {
         .await
     }
 
-    async fn tell(&self, what: Found) -> Result<(), Deaf> {
-        self.found.send(what).await.map_err(|_| Deaf)
+    async fn tell(&self, what: Found) -> Result<(), Stop> {
+        let sent = self.cancel.run_until_cancelled(self.found.send(what)).await;
+        sent.ok_or(Stop::Cancelled)?.map_err(|_| Stop::Deaf)
     }
 }

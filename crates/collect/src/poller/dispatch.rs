@@ -19,9 +19,9 @@ const BEHIND_CHECK_MS: Ms = 1_000;
 /// Polls until cancelled; then gives up the polls in flight and waits for their end.
 pub(super) async fn run(context: Arc<Context>, cancel: CancellationToken) {
     let mut dispatch = Dispatch {
+        schedule: Schedule::new(context.options.interval_min),
         context,
         started: Instant::now(),
-        schedule: Schedule::default(),
         devices: HashMap::new(),
         flights: JoinSet::new(),
         in_flight: HashMap::new(),

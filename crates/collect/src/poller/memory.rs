@@ -2,11 +2,14 @@
 //! last read. A poll takes it along and brings it back.
 
 use super::{PollerOptions, Target};
+use crate::reading::{Instance, Reading};
 use crate::snmp::{Groups, Look};
 use crate::status::History;
-use model::Metric;
+use model::facts::InterfaceFacts;
+use model::interface::IfStatus;
+use model::{Metric, Value};
 use snmp::{Session, SessionOptions, Transport};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -15,6 +18,9 @@ use tokio::time::Instant;
 const NEIGHBORS_INTERVAL_MIN: Duration = Duration::from_secs(15);
 /// Time until details that could not be read to their end are asked for again.
 const DETAILS_RETRY: Duration = Duration::from_mins(1);
+
+/// Shortest time between two readings of what seldom changes because interfaces came or went.
+const CHANGE_INTERVAL_MIN: Duration = Duration::from_secs(15);
 
 /// What seldom changes.
 pub(super) fn details() -> Groups {
@@ -31,8 +37,9 @@ pub(super) struct Memory {
     details_at: Option<Instant>,
     details_complete: bool,
     neighbors_at: Option<Instant>,
-    up_time_secs: Option<f64>,
-    indexes: BTreeSet<u32>,
+    up_time: Option<(f64, Instant)>,
+    /// Rows of IF-MIB as they were last read to their end.
+    interfaces: Vec<InterfaceFacts>,
 }
 
 impl Memory {
@@ -84,17 +91,71 @@ impl Memory {
         }
         let mut changed = false;
         if let Some(up_time) = up_time_secs(look) {
-            changed = self.up_time_secs.is_some_and(|before| up_time < before);
-            self.up_time_secs = Some(up_time);
+            changed = self.up_time.is_some_and(|(before, at)| {
+                let elapsed = now.saturating_duration_since(at).as_secs_f64();
+                restarted(before, up_time, elapsed)
+            });
+            self.up_time = Some((up_time, now));
         }
-        if complete.contains(Groups::TRAFFIC) {
-            let indexes = look.facts.interfaces.iter().filter_map(|row| row.index);
-            let indexes: BTreeSet<u32> = indexes.collect();
-            changed |= !self.indexes.is_empty() && indexes != self.indexes;
-            self.indexes = indexes;
+        if look.complete.contains(Groups::INTERFACES) {
+            self.interfaces.clone_from(&look.facts.interfaces);
+        } else if complete.contains(Groups::TRAFFIC) {
+            let known = self.interfaces.iter().filter_map(|row| row.index);
+            let other = known.collect::<BTreeSet<u32>>() != indexes(look);
+            // An agent whose interfaces come and go all the time is not read whole all the time.
+            changed |= other && passed(self.details_at, CHANGE_INTERVAL_MIN, now);
         }
         changed
     }
+
+    /// The rows of IF-MIB after a look at the counters alone: what seldom changes as it was last
+    /// read, the state and the counters as they are now.
+    pub(super) fn interfaces(&self, look: &Look) -> Vec<InterfaceFacts> {
+        let mut now: HashMap<u32, Vec<&Reading>> = HashMap::new();
+        for reading in &look.readings {
+            if let Instance::Interface { index } = reading.instance {
+                now.entry(index).or_default().push(reading);
+            }
+        }
+        let rows = self.interfaces.iter();
+        rows.filter_map(|row| Some(updated(row, now.get(&row.index?)?)))
+            .collect()
+    }
+}
+
+fn updated(row: &InterfaceFacts, readings: &[&Reading]) -> InterfaceFacts {
+    let mut row = row.clone();
+    for reading in readings {
+        let Value::U64(value) = reading.value else {
+            continue;
+        };
+        match reading.metric {
+            Metric::IF_OPER_STATUS => row.oper_status = IfStatus::from_number(value),
+            Metric::IF_HC_IN_OCTETS => row.in_octets = Some(value),
+            Metric::IF_HC_OUT_OCTETS => row.out_octets = Some(value),
+            Metric::IF_IN_ERRORS => row.in_errors = Some(value),
+            Metric::IF_OUT_ERRORS => row.out_errors = Some(value),
+            _ => {}
+        }
+    }
+    row
+}
+
+/// Whether an agent restarted in `elapsed` seconds: its clock went back, or says that it began
+/// after we asked before. A little unevenness is no restart.
+fn restarted(before_secs: f64, now_secs: f64, elapsed_secs: f64) -> bool {
+    now_secs + 1.0 < before_secs || now_secs + 5.0 < elapsed_secs
+}
+
+/// The interfaces that something was read of.
+fn indexes(look: &Look) -> BTreeSet<u32> {
+    let readings = look.readings.iter();
+    readings
+        .filter_map(|reading| match reading.instance {
+            Instance::Interface { index } => Some(index),
+            _ => None,
+        })
+        .collect()
 }
 
 /// A poll of a short interval waits less, so that silence is known well within it: two questions
@@ -128,4 +189,143 @@ fn up_time_secs(look: &Look) -> Option<f64> {
         .iter()
         .find(|reading| reading.metric == Metric::SYS_UP_TIME)
         .map(|reading| reading.value.as_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(asked: Groups, complete: Groups, up_time: f64, indexes: &[u32]) -> Look {
+        let mut look = Look {
+            asked,
+            complete,
+            ..Look::default()
+        };
+        look.readings.push(Reading {
+            metric: Metric::SYS_UP_TIME,
+            instance: Instance::Device,
+            value: Value::F64(up_time),
+        });
+        for &index in indexes {
+            look.readings.push(Reading {
+                metric: Metric::IF_OPER_STATUS,
+                instance: Instance::Interface { index },
+                value: Value::U64(2),
+            });
+        }
+        if asked.contains(Groups::INTERFACES) {
+            let row = |index: &u32| InterfaceFacts {
+                index: Some(*index),
+                name: Some(format!("eth{index}")),
+                oper_status: Some(IfStatus::Up),
+                ..InterfaceFacts::default()
+            };
+            look.facts.interfaces = indexes.iter().map(row).collect();
+        }
+        look
+    }
+
+    #[tokio::test]
+    async fn what_seldom_changes_is_asked_for_seldom() {
+        let options = PollerOptions::default();
+        let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
+        let all = Groups::COUNTERS | details();
+        for (complete, due_after_secs) in [(all, 300), (all - Groups::VLANS, 60)] {
+            let mut memory = Memory::default();
+            assert!(memory.details_due(&options, now));
+            assert!(!memory.take_in(&look(all, complete, 5.0, &[1, 2]), now));
+            assert!(!memory.details_due(&options, after(due_after_secs - 1)));
+            assert!(memory.details_due(&options, after(due_after_secs)));
+        }
+    }
+
+    #[tokio::test]
+    async fn neighbours_are_asked_for_each_interval_but_not_more_than_every_15_s() {
+        let now = Instant::now();
+        for (interval_secs, wait_secs) in [(5, 15), (15, 15), (60, 60)] {
+            let interval = Duration::from_secs(interval_secs);
+            let mut memory = Memory::default();
+            assert!(memory.neighbors_due(interval, now));
+            memory.take_in(&look(Groups::NEIGHBORS, Groups::NONE, 5.0, &[]), now);
+            let at = |tenths| now + Duration::from_secs(wait_secs) * tenths / 10;
+            assert!(!memory.neighbors_due(interval, at(8)), "{interval_secs}");
+            assert!(memory.neighbors_due(interval, at(10)), "{interval_secs}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_restart_or_other_interfaces_are_noticed() {
+        let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
+        let now = Instant::now();
+        let later = now + Duration::from_secs(20);
+        for (up_time, indexes, complete, changed) in [
+            (120.0, [1, 2].as_slice(), counters, false),
+            (14.0, &[1, 2], counters, true),
+            (3.0, &[1, 2], counters, true),
+            (120.0, &[1, 3], counters, true),
+            (120.0, &[1], counters, true),
+            // A table that was cut short says nothing about what is gone.
+            (120.0, &[1], counters - Groups::TRAFFIC, false),
+        ] {
+            let mut memory = Memory::default();
+            memory.take_in(&look(all, all, 100.0, &[1, 2]), now);
+            let second = look(counters, complete, up_time, indexes);
+            assert_eq!(
+                memory.take_in(&second, later),
+                changed,
+                "{up_time} {indexes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_restart_is_told_from_unevenness() {
+        for (before, now, elapsed, expected) in [
+            (100.0, 105.0, 5.0, false),
+            (100.0, 99.5, 0.1, false),
+            (100.0, 3.0, 5.0, true),
+            (2.0, 3.0, 60.0, true),
+            (2.0, 58.0, 60.0, false),
+            (1e6, 1e6, 60.0, false),
+        ] {
+            assert_eq!(restarted(before, now, elapsed), expected, "{before} {now}");
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_have_their_names_and_the_present_state() {
+        let mut memory = Memory::default();
+        let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
+        memory.take_in(&look(all, all, 100.0, &[1, 2]), Instant::now());
+        let rows = memory.interfaces(&look(counters, counters, 105.0, &[2, 3]));
+        assert_eq!(rows.len(), 1, "one is gone, one is not known yet");
+        assert_eq!(rows[0].name.as_deref(), Some("eth2"));
+        assert_eq!(rows[0].oper_status, Some(IfStatus::Down));
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_read_is_remembered_until_it_could() {
+        let mut memory = Memory::default();
+        let now = Instant::now();
+        let (interfaces, neighbors) = (Groups::INTERFACES, Groups::NEIGHBORS);
+        memory.take_in(&look(interfaces, Groups::NONE, 1.0, &[]), now);
+        assert_eq!(memory.incomplete, interfaces | Groups::TRAFFIC);
+        memory.take_in(&look(neighbors, neighbors, 2.0, &[]), now);
+        assert_eq!(memory.incomplete, interfaces | Groups::TRAFFIC);
+        memory.take_in(&look(interfaces, interfaces, 3.0, &[]), now);
+        assert_eq!(memory.incomplete, Groups::NONE);
+    }
+
+    #[test]
+    fn patience_fits_the_interval() {
+        for (secs, timeout_ms, retries) in [(5, 1000, 1), (10, 1500, 1), (60, 1500, 2)] {
+            let interval = Duration::from_secs(secs);
+            let patience = patience(interval, Duration::from_millis(1500));
+            assert_eq!(patience.timeout.as_millis(), timeout_ms);
+            assert_eq!(patience.retries, retries);
+            let silence = patience.timeout * (u32::from(patience.retries) + 1);
+            assert!(silence < interval, "{secs} s");
+        }
+    }
 }

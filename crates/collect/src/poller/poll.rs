@@ -171,7 +171,6 @@ async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: 
         memory.session = Some(session);
         return asked;
     }
-    let interfaces = Groups::INTERFACES;
     let first = if details_due {
         (Groups::COUNTERS - Groups::TRAFFIC) | details()
     } else {
@@ -181,9 +180,8 @@ async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: 
         .stage(first, &mut session, memory, &context.clock, deadline)
         .await;
     if changed && !details_due {
-        let again = details() | interfaces;
         asked
-            .stage(again, &mut session, memory, &context.clock, deadline)
+            .stage(details(), &mut session, memory, &context.clock, deadline)
             .await;
     }
     if neighbors_due {
@@ -196,6 +194,9 @@ async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: 
                 deadline,
             )
             .await;
+    }
+    if asked.look.facts.interfaces.is_empty() {
+        asked.look.facts.interfaces = memory.interfaces(&asked.look);
     }
     asked.took = began.elapsed();
     memory.session = Some(session);
@@ -235,7 +236,9 @@ impl Asked {
                 ..Look::default()
             }
         };
-        let changed = memory.take_in(&look, Instant::now());
+        // Silence and refusal say nothing about what the device has; it is asked again next time.
+        let unanswered = look.error.is_some() && look.complete.is_empty();
+        let changed = !unanswered && memory.take_in(&look, Instant::now());
         merge(&mut self.look, look);
         changed
     }
@@ -260,7 +263,7 @@ impl Asked {
         }
         let ms = self.took.as_millis();
         match &self.look.error {
-            Some(SessionError::Refused { reason, .. }) if self.look.answered_at.is_none() => {
+            Some(SessionError::Refused { reason, .. }) if self.look.complete.is_empty() => {
                 (Refused, format!("The agent refuses us: {reason}."))
             }
             Some(error) if self.look.answered_at.is_none() && !error.is_answer() => {

@@ -24,7 +24,7 @@ fn run(schedule: &mut Schedule, took: Ms, silent: u32, until: Ms) -> Vec<Ms> {
 
 #[test]
 fn the_first_poll_comes_at_once_and_then_each_interval() {
-    let mut schedule = Schedule::default();
+    let mut schedule = Schedule::new(INTERVAL_MIN);
     schedule.set(id(1), MINUTE, 5_000);
     let begun = run(&mut schedule, 100, 0, 1_000_000);
     assert_eq!(begun[0], 5_000);
@@ -39,7 +39,7 @@ fn the_first_poll_comes_at_once_and_then_each_interval() {
 
 #[test]
 fn many_devices_start_quickly_and_are_spread_evenly() {
-    let mut schedule = Schedule::default();
+    let mut schedule = Schedule::new(INTERVAL_MIN);
     for n in 0..10_000 {
         schedule.set(id(n), MINUTE, 0);
     }
@@ -69,7 +69,7 @@ fn many_devices_start_quickly_and_are_spread_evenly() {
 
 #[test]
 fn a_device_in_flight_is_not_due() {
-    let mut schedule = Schedule::default();
+    let mut schedule = Schedule::new(INTERVAL_MIN);
     schedule.set(id(1), MINUTE, 0);
     let due = schedule.take_due(0).unwrap();
     schedule.hasten(id(1), 10);
@@ -86,7 +86,7 @@ fn a_device_in_flight_is_not_due() {
 
 #[test]
 fn removed_means_never_again() {
-    let mut schedule = Schedule::default();
+    let mut schedule = Schedule::new(INTERVAL_MIN);
     schedule.set(id(1), MINUTE, 0);
     schedule.remove(id(1));
     assert_eq!(schedule.take_due(1_000_000), None);
@@ -100,7 +100,7 @@ fn removed_means_never_again() {
 
 #[test]
 fn an_overrun_is_counted_and_keeps_the_phase() {
-    let mut schedule = Schedule::default();
+    let mut schedule = Schedule::new(INTERVAL_MIN);
     schedule.set(id(1), Duration::from_secs(5), 0);
     let begun = run(&mut schedule, 7_000, 0, 100_000);
     assert!(schedule.overruns() >= 8, "{begun:?}");
@@ -133,7 +133,7 @@ fn backing_off_is_modest_and_bounded() {
 
 #[test]
 fn a_shorter_interval_takes_effect_soon() {
-    let mut schedule = Schedule::default();
+    let mut schedule = Schedule::new(INTERVAL_MIN);
     schedule.set(id(1), Duration::from_hours(24), 0);
     let due = schedule.take_due(0).unwrap();
     schedule.finished(id(1), due.at, 0, 100);
@@ -150,7 +150,7 @@ fn intervals_are_held_to_what_is_sensible() {
         (60, 60_000),
         (1_000_000, 86_400_000),
     ] {
-        assert_eq!(interval_ms(Duration::from_secs(given)), held);
+        assert_eq!(interval_ms(Duration::from_secs(given), INTERVAL_MIN), held);
     }
 }
 
@@ -167,7 +167,7 @@ proptest! {
 
     #[test]
     fn the_queue_and_the_entries_agree(steps in proptest::collection::vec((0u8..5, 0u64..4, 0u64..20_000), 0..200)) {
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::new(INTERVAL_MIN);
         let mut now = 0;
         let mut flying: Vec<Due> = Vec::new();
         for (what, n, by) in steps {

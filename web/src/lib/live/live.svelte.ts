@@ -26,15 +26,8 @@ class Live {
         return () => clearTimeout(timer);
       },
     },
-    (condition) => {
-      const lost = condition.phase === "closed" && this.condition.phase !== "closed";
-      this.condition = condition;
-      if (lost) this.onLost();
-    },
+    (condition) => (this.condition = condition),
   );
-  /** Told of each lost connection: the session may be over, which a WebSocket cannot say. */
-  onLost: () => void = () => undefined;
-
 
   constructor() {
     window.addEventListener("online", () => this.#stream.hurry());

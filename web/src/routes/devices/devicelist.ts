@@ -9,17 +9,19 @@ export type Sort = (typeof SORTS)[number];
 export const DEFAULT_SORT = "name";
 
 /** The chips above the list, by the words in the address. */
-export const STATE_FILTERS = ["down", "degraded", "unknown", "up"] as const;
+export const STATE_FILTERS = ["down", "degraded", "unknown", "maintenance", "up"] as const;
 
 /** The query of the list for what the address holds. */
 export function listQuery(address: URLSearchParams): Query {
-  const state = STATE_FILTERS.find((name) => name === address.get("state"));
+  const state = address.get("state");
   return {
     sort: sortOf(address),
     q: address.get("q"),
     site: address.get("site"),
     tag: address.get("tag"),
-    status: state,
+    status: state === "maintenance" ? null : state,
+    // Devices that are worked on are counted apart, so they are listed apart.
+    maintenance: state === null ? null : state === "maintenance",
   };
 }
 
