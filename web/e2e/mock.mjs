@@ -21,6 +21,16 @@ const tests = {
     await signIn(page, mock.url, PASSWORD);
   },
 
+  async "a session that ends leads to the sign-in, and back to the same view"({ page, mock }) {
+    await page.goto(`${mock.url}/links`);
+    await page.getByTestId("link-row").first().waitFor();
+    mock.control.state.session = null;
+    mock.control.cut();
+    await page.getByTestId("password").fill(PASSWORD);
+    await page.getByTestId("sign-in").click();
+    await page.getByTestId("link-row").first().waitFor();
+  },
+
   async "now says how things are, and changes by itself"({ page, mock }) {
     const sentence = page.getByTestId("sentence");
     assert.equal(await sentence.textContent(), "1 device is down, 1 is degraded.");

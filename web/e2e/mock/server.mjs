@@ -9,6 +9,15 @@ import { evidence, id, network, valueAt } from "./network.mjs";
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const SORT_KEYS = { status: (d) => ["down", "degraded", "unknown", "up"].indexOf(d.status) };
+/** What each list takes; the server refuses the rest. */
+const PAGING = ["limit", "cursor"];
+const QUERIES = {
+  "GET /devices": [...PAGING, "sort", "status", "site", "tag", "vendor", "kind", "q"],
+  "GET /interfaces": [...PAGING, "sort", "device_id", "oper_status", "q", "absent"],
+  "GET /series": [...PAGING, "device_id", "interface_id", "metric"],
+  "GET /devices/:id/bandwidth": ["from", "to", "step_secs"],
+  "GET /interfaces/:id/bandwidth": ["from", "to", "step_secs"],
+};
 /** The content security policy that the real server is to send. */
 const CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
@@ -95,6 +104,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
     const device = first === "devices" && second ? net.devices.find((d) => d.id === second) : undefined;
     if (first === "devices" && second && !device) return problem(404, "There is no such thing", "There is no such device.");
     const key = `${method} /${first}${second ? "/:id" : ""}${third ? `/${third}` : ""}`;
+    const unknown = method === "GET" && [...query.keys()].find((name) => !(QUERIES[key] ?? PAGING).includes(name));
+    if (unknown) return problem(400, "A query parameter is wrong", `There is no parameter ${unknown}.`, [{ pointer: `?${unknown}`, detail: "it is unknown" }]);
     switch (key) {
       case "GET /auth/:id":
         return send(200, { username: state.session });
@@ -108,7 +119,6 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         const q = (query.get("q") ?? "").toLowerCase();
         const rows = net.devices
           .filter((d) => !query.get("status") || query.get("status").split(",").includes(d.status))
-          .filter((d) => !query.get("maintenance") || String(d.maintenance) === query.get("maintenance"))
           .filter((d) => !query.get("site") || d.site === query.get("site"))
           .filter((d) => !query.get("tag") || d.tags.includes(query.get("tag")))
           .filter((d) => [d.name, d.address, d.site, d.vendor, ...d.tags].some((t) => t?.toLowerCase().includes(q)))

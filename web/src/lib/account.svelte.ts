@@ -10,12 +10,13 @@ class Account {
 
   constructor() {
     onSignedOut(() => this.#leave());
+    live.onLost = () => void this.#stillIn();
   }
 
   async ask(): Promise<void> {
     try {
       const me = await session.me();
-      this.name = me.username ?? me.name ?? "";
+      this.name = me.username;
       this.state = "in";
       live.start();
     } catch (error) {
@@ -37,9 +38,18 @@ class Account {
     }
   }
 
+  async #stillIn(): Promise<void> {
+    if (this.state !== "in") return;
+    try {
+      await session.me();
+    } catch (error) {
+      if (error instanceof Failure && error.status === 401) this.#leave();
+    }
+  }
+
   #leave(): void {
-    live.stop();
     this.state = "out";
+    live.stop();
   }
 }
 

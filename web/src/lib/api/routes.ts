@@ -1,25 +1,36 @@
 // The server's routes as functions. What they answer is in `shapes.ts`; how a request is made is
 // in `call.ts`.
 
+import type { operations } from "../../generated/api";
 import { call, type Query } from "./call";
 import type {
   Bandwidth,
   Credential,
+  CredentialCreate,
   Device,
+  DeviceCreate,
+  DevicePatch,
   Discovery,
-  DiscoveryRequest,
+  DiscoveryCreate,
   DiscoveryResult,
   Health,
   Interface,
   Link,
+  Me,
   Neighbor,
   Notice,
   Page,
   Samples,
+  SamplesRequest,
   Series,
 } from "./shapes";
 
 type Signal = AbortSignal | undefined;
+
+/** What the server takes: it refuses a parameter that it does not know. */
+export type DevicesQuery = Optional<operations["list_devices"]["parameters"]["query"]>;
+export type InterfacesQuery = Optional<operations["list_interfaces"]["parameters"]["query"]>;
+type Optional<T> = { [Name in keyof NonNullable<T>]?: NonNullable<T>[Name] | null | undefined };
 
 /** Pages that are followed for one list; more than any device of ours has. */
 const PAGES_MAX = 50;
@@ -41,34 +52,17 @@ const SERIES_MAX = 100;
 
 const enc = encodeURIComponent;
 
-export interface Me {
-  name?: string;
-  username?: string;
-}
-
 export const session = {
   me: () => call<Me>("GET", "/auth/me"),
   signIn: (username: string, password: string) => call<void>("POST", "/auth/session", { body: { username, password } }),
   signOut: () => call<void>("DELETE", "/auth/session"),
 };
 
-export interface DeviceInput {
-  name?: string | null;
-  address?: string;
-  port?: number;
-  site?: string | null;
-  location?: string | null;
-  tags?: string[];
-  interval_secs?: number;
-  credential_id?: string | null;
-  maintenance?: boolean;
-}
-
 export const devices = {
-  page: (query: Query, signal?: Signal) => call<Page<Device>>("GET", "/devices", { query, ...(signal && { signal }) }),
+  page: (query: DevicesQuery, signal?: Signal) => call<Page<Device>>("GET", "/devices", { query, ...(signal && { signal }) }),
   one: (id: string, signal?: Signal) => call<Device>("GET", `/devices/${enc(id)}`, { ...(signal && { signal }) }),
-  create: (body: DeviceInput) => call<Device>("POST", "/devices", { body }),
-  change: (id: string, revision: number, body: DeviceInput) => call<Device>("PATCH", `/devices/${enc(id)}`, { body, revision }),
+  create: (body: DeviceCreate) => call<Device>("POST", "/devices", { body }),
+  change: (id: string, revision: number, body: DevicePatch) => call<Device>("PATCH", `/devices/${enc(id)}`, { body, revision }),
   remove: (id: string, revision: number) => call<void>("DELETE", `/devices/${enc(id)}`, { revision }),
   pollNow: (id: string) => call<void>("POST", `/devices/${enc(id)}/poll`),
   interfaces: (id: string, signal?: Signal) => all<Interface>(`/devices/${enc(id)}/interfaces`, {}, signal),
@@ -79,12 +73,12 @@ export const devices = {
 };
 
 export const interfaces = {
-  page: (query: Query, signal?: Signal) => call<Page<Interface>>("GET", "/interfaces", { query, ...(signal && { signal }) }),
+  page: (query: InterfacesQuery, signal?: Signal) => call<Page<Interface>>("GET", "/interfaces", { query, ...(signal && { signal }) }),
   bandwidth: (id: string, query: Query, signal?: Signal) =>
     call<Bandwidth>("GET", `/interfaces/${enc(id)}/bandwidth`, { query, ...(signal && { signal }) }),
 };
 
-export type Aggregation = "min" | "max" | "avg" | "sum" | "last" | "rate";
+export type Aggregation = NonNullable<SamplesRequest["aggregation"]>;
 
 export const series = {
   ofDevice: (device_id: string, signal?: Signal) => all<Series>("/series", { device_id }, signal),
@@ -110,13 +104,13 @@ export const network = {
 export const discoveries = {
   page: (query: Query) => call<Page<Discovery>>("GET", "/discoveries", { query }),
   one: (id: string) => call<Discovery>("GET", `/discoveries/${enc(id)}`),
-  start: (body: DiscoveryRequest) => call<Discovery>("POST", "/discoveries", { body }),
+  start: (body: DiscoveryCreate) => call<Discovery>("POST", "/discoveries", { body }),
   cancel: (id: string) => call<void>("DELETE", `/discoveries/${enc(id)}`),
   results: (id: string) => all<DiscoveryResult>(`/discoveries/${enc(id)}/results`, {}),
 };
 
 export const credentials = {
   all: () => all<Credential>("/credentials", {}),
-  create: (body: Record<string, unknown>) => call<Credential>("POST", "/credentials", { body }),
+  create: (body: CredentialCreate) => call<Credential>("POST", "/credentials", { body }),
   remove: (id: string, revision: number) => call<void>("DELETE", `/credentials/${enc(id)}`, { revision }),
 };

@@ -26,8 +26,15 @@ class Live {
         return () => clearTimeout(timer);
       },
     },
-    (condition) => (this.condition = condition),
+    (condition) => {
+      const lost = condition.phase === "closed" && this.condition.phase !== "closed";
+      this.condition = condition;
+      if (lost) this.onLost();
+    },
   );
+  /** Told of each lost connection: the session may be over, which a WebSocket cannot say. */
+  onLost: () => void = () => undefined;
+
 
   constructor() {
     window.addEventListener("online", () => this.#stream.hurry());

@@ -1,6 +1,6 @@
 // What the form of a credential sends. Pure.
 
-import type { AuthProtocol, Credential, PrivacyProtocol } from "../../lib/api/shapes";
+import type { AuthProtocol, Credential, CredentialCreate, PrivacyProtocol } from "../../lib/api/shapes";
 
 export interface Form {
   name: string;
@@ -40,7 +40,7 @@ export const AUTHS: Record<AuthProtocol, string> = {
 export const PRIVACIES: Record<PrivacyProtocol, string> = { des: "DES", aes128: "AES-128", aes192: "AES-192", aes256: "AES-256" };
 
 /** The body of POST. Nothing is sent that the kind does not have; privacy needs authentication. */
-export function bodyOf(form: Form): Record<string, unknown> {
+export function bodyOf(form: Form): CredentialCreate {
   const name = form.name.trim() || `${KINDS[form.kind]}${form.kind === "snmp_v3" ? ` ${form.user.trim()}` : ""}`;
   if (form.kind !== "snmp_v3") return { name, kind: form.kind, community: form.community };
   const auth = form.auth === "" ? {} : { auth: form.auth, auth_passphrase: form.authPass };

@@ -1,8 +1,7 @@
 // What the form of a device sends: everything of a new one, only what changed of one that is there.
 // Pure.
 
-import type { DeviceInput } from "../../lib/api/routes";
-import type { Device } from "../../lib/api/shapes";
+import type { Device, DeviceCreate, DevicePatch } from "../../lib/api/shapes";
 
 export interface Form {
   name: string;
@@ -34,9 +33,9 @@ export function tagsOf(text: string): string[] {
   return [...new Set(text.split(/[,\s]+/).filter(Boolean))].sort();
 }
 
-/** The body of POST, or of PATCH where there was something `before`; an emptied field becomes null. */
-export function bodyOf(form: Form, before?: Form): DeviceInput {
-  const all = {
+/** What was typed; an empty field is null. */
+function typed(form: Form) {
+  return {
     name: form.name.trim() || null,
     address: form.address.trim(),
     port: form.port,
@@ -47,9 +46,15 @@ export function bodyOf(form: Form, before?: Form): DeviceInput {
     credential_id: form.credential_id || null,
     maintenance: form.maintenance,
   };
-  if (!before) return Object.fromEntries(Object.entries(all).filter(([, v]) => v !== null)) as DeviceInput;
-  const was = bodyOf(before) as Record<string, unknown>;
-  return Object.fromEntries(
-    Object.entries(all).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(was[name] ?? null)),
-  ) as DeviceInput;
+}
+
+/** The body of POST. */
+export function createOf(form: Form): DeviceCreate {
+  return typed(form);
+}
+
+/** The body of PATCH: what changed; an emptied field becomes null. */
+export function patchOf(form: Form, before: Form): DevicePatch {
+  const was: Record<string, unknown> = typed(before);
+  return Object.fromEntries(Object.entries(typed(form)).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(was[name])));
 }

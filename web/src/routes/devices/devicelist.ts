@@ -1,6 +1,6 @@
 // What the list of devices asks of the server, from the address. Pure.
 
-import type { Query } from "../../lib/api/call";
+import type { DevicesQuery } from "../../lib/api/routes";
 import type { Device } from "../../lib/api/shapes";
 
 export const SORTS = ["name", "address", "status", "site", "vendor", "last_seen_at"] as const;
@@ -9,19 +9,17 @@ export type Sort = (typeof SORTS)[number];
 export const DEFAULT_SORT = "name";
 
 /** The chips above the list, by the words in the address. */
-export const STATE_FILTERS = ["down", "degraded", "unknown", "maintenance", "up"] as const;
+export const STATE_FILTERS = ["down", "degraded", "unknown", "up"] as const;
 
 /** The query of the list for what the address holds. */
-export function listQuery(address: URLSearchParams): Query {
-  const state = address.get("state");
+export function listQuery(address: URLSearchParams): DevicesQuery {
+  const state = STATE_FILTERS.find((name) => name === address.get("state"));
   return {
     sort: sortOf(address),
     q: address.get("q"),
     site: address.get("site"),
     tag: address.get("tag"),
-    status: state === "maintenance" ? null : state,
-    // Devices that are worked on are counted apart, so they are listed apart.
-    maintenance: state === null ? null : state === "maintenance",
+    status: state,
   };
 }
 

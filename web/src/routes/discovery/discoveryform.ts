@@ -1,6 +1,6 @@
 // What the form of a discovery sends. Pure.
 
-import type { Discovery, DiscoveryRequest, Method, SnmpAnswer } from "../../lib/api/shapes";
+import type { Discovery, DiscoveryCreate, Method, SnmpAnswer } from "../../lib/api/shapes";
 import type { State } from "../../lib/ui/state";
 
 export interface Form {
@@ -26,7 +26,7 @@ export function listed(text: string): string[] {
   return text.split(/[\s,;]+/).filter(Boolean);
 }
 
-export function requestOf(form: Form): DiscoveryRequest {
+export function requestOf(form: Form): DiscoveryCreate {
   return {
     targets: listed(form.targets),
     methods: form.methods,
@@ -42,12 +42,12 @@ export function requestOf(form: Form): DiscoveryRequest {
 export function formOf({ request }: Discovery): Form {
   return {
     targets: request.targets.join("\n"),
-    allowed: request.allowed_networks.join("\n"),
+    allowed: (request.allowed_networks ?? []).join("\n"),
     methods: [...request.methods],
-    credentialIds: [...request.credential_ids],
-    port: request.port,
-    maxHops: request.max_hops,
-    register: request.register,
+    credentialIds: [...(request.credential_ids ?? [])],
+    port: request.port ?? EMPTY.port,
+    maxHops: request.max_hops ?? EMPTY.maxHops,
+    register: request.register ?? EMPTY.register,
   };
 }
 
