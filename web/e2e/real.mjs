@@ -15,12 +15,13 @@
 // | FORETELL_ALLOWED | further networks that neighbours may be followed into | none |
 // | FORETELL_DEVICES_MIN | devices that discovery must find | 1 |
 // | FORETELL_INTERVAL_SECS | interval that the watched device is set to; 0 leaves it | 5 |
-// | FORETELL_WATCH_SECS | how long samples are watched | 30 |
+// | FORETELL_WATCH_SECS | how long samples are watched, half of it on the device, half on the list | 40 |
+// | FORETELL_SAMPLES_MIN | samples that must be seen; the list is watched longer until they are | 20 |
 // | FORETELL_P99_MS | longest delay at the 99th percentile | 1000 |
 // | FORETELL_SHOTS | folder for pictures | none |
 //
 // The browser and the server must share a clock for the delays to mean anything. Prints one line of
-// JSON, {"p50":ms,"p99":ms,"count":n,...}, on standard output and its steps on standard error; exits
+// JSON, {"p50":ms,"p99":ms,"count":n,"delays_ms":[...],...}, on standard output and its steps on standard error; exits
 // 1 where anything fails.
 
 import assert from "node:assert/strict";
@@ -35,14 +36,19 @@ for (const name of ["FORETELL_URL", "FORETELL_PASSWORD", "FORETELL_SEED", "FORET
   }
 }
 const url = env.FORETELL_URL.replace(/\/$/, "");
-const watchSecs = Number(env.FORETELL_WATCH_SECS ?? 30);
+const watchSecs = Number(env.FORETELL_WATCH_SECS ?? 40);
 const intervalSecs = Number(env.FORETELL_INTERVAL_SECS ?? 5);
+const samplesMin = Number(env.FORETELL_SAMPLES_MIN ?? 20);
 const devicesMin = Number(env.FORETELL_DEVICES_MIN ?? 1);
 const p99Max = Number(env.FORETELL_P99_MS ?? 1000);
 const step = (text) => console.error(`${new Date().toISOString()} ${text}`);
 
 const browser = await launch();
 const { page, errors } = await open(browser);
+await page.addInitScript(() => {
+  window.samples = [];
+  window.addEventListener("foretell:sample", (event) => window.samples.push(event.detail.receivedAt - event.detail.at));
+});
 let shots = 0;
 async function shot(name) {
   if (!env.FORETELL_SHOTS) return;
@@ -85,10 +91,6 @@ try {
   await page.locator('[data-testid="discovery-result"][data-outcome="identified"] a').first().click();
   await page.getByTestId("device-name").waitFor();
   const name = await page.getByTestId("device-name").textContent();
-  await page.evaluate(() => {
-    window.samples = [];
-    window.addEventListener("foretell:sample", (event) => window.samples.push({ ...event.detail, delay: event.detail.receivedAt - event.detail.at }));
-  });
   if (intervalSecs > 0) {
     await page.getByTestId("edit-device").click();
     await page.locator('[name="interval_secs"]').fill(String(intervalSecs));
@@ -126,20 +128,22 @@ try {
 
   step(`watch ${watchSecs} s of samples`);
   await page.evaluate(() => (window.samples.length = 0));
-  await page.waitForTimeout(watchSecs * 1000);
-  const delays = (await page.evaluate(() => window.samples.map((s) => s.delay))).sort((a, b) => a - b);
-  assert.ok(delays.length > 0, "no sample came while it was watched");
-  const at = (share) => delays[Math.min(delays.length - 1, Math.ceil(delays.length * share) - 1)];
-  const said = { p50: at(0.5), p99: at(0.99), count: delays.length, max: delays.at(-1), device: name, devices_found: found, discovery_ms: discoveryMs };
+  await page.waitForTimeout(watchSecs * 500);
+  const onDevice = await page.evaluate(() => window.samples);
+  assert.ok(onDevice.length > 0, "no sample came to the device's page");
   await shot("device");
+  await page.goto(`${url}/devices`);
+  await page.getByTestId("device-row").first().waitFor();
+  await page.waitForTimeout(watchSecs * 500);
+  const onList = await until(`${samplesMin} samples`, () => page.evaluate((min) => window.samples.length >= min && window.samples, samplesMin - onDevice.length), 120_000);
+  await shot("devices");
+  const delays = [...onDevice, ...onList].sort((a, b) => a - b);
+  const at = (share) => delays[Math.min(delays.length - 1, Math.ceil(delays.length * share) - 1)];
+  const said = { p50: at(0.5), p99: at(0.99), count: delays.length, max: delays.at(-1), device: name, devices_found: found, discovery_ms: discoveryMs, on_device: onDevice.length, delays_ms: delays };
   await page.goto(`${url}/links`);
   await page.locator("main h1").waitFor();
   await page.waitForTimeout(500);
   await shot("links");
-  await page.goto(`${url}/devices`);
-  await page.getByTestId("device-row").first().waitFor();
-  await page.waitForTimeout(1500);
-  await shot("devices");
   await page.goto(url);
   await page.getByTestId("sentence").waitFor();
   await page.waitForTimeout(500);
