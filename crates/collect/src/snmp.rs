@@ -42,6 +42,7 @@ use draft::Draft;
 use mib::Ask;
 use model::Clock;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time for one look. A device that takes longer is read in part.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(60);
@@ -60,6 +61,17 @@ pub async fn identify(session: &mut Session, clock: &Clock) -> Result<Look, Sess
 /// Reads the groups that are wanted. What could not be read is missing from
 /// [`Look::complete`]; what ended the look early is [`Look::error`].
 pub async fn read(session: &mut Session, groups: Groups, clock: &Clock) -> Look {
+    read_within(session, groups, clock, LOOK_TIME_MAX).await
+}
+
+/// As [`read`], in a given time: what was read until then is kept.
+pub async fn read_within(
+    session: &mut Session,
+    groups: Groups,
+    clock: &Clock,
+    time: Duration,
+) -> Look {
+    let until = Instant::now() + time;
     // Whoever wants interfaces wants their counters too.
     let wanted = if groups.contains(Groups::INTERFACES) {
         groups | Groups::TRAFFIC
@@ -84,7 +96,7 @@ pub async fn read(session: &mut Session, groups: Groups, clock: &Clock) -> Look 
         }
     }
     look.defects = session.take_defects();
-    look.complete = walk(session, wanted, &mut rows, &mut look).await;
+    look.complete = walk(session, wanted, until, &mut rows, &mut look).await;
     let read = interpret(&rows, wanted);
     look.facts = read.facts;
     look.readings = read.readings;
@@ -128,7 +140,13 @@ fn scalars(wanted: Groups) -> Vec<Oid> {
 
 /// Walks all columns of the groups that are wanted together, and tells which groups were read to
 /// their end.
-async fn walk(session: &mut Session, wanted: Groups, rows: &mut Rows, look: &mut Look) -> Groups {
+async fn walk(
+    session: &mut Session,
+    wanted: Groups,
+    until: Instant,
+    rows: &mut Rows,
+    look: &mut Look,
+) -> Groups {
     let object_id = rows
         .scalar(system::SYS_OBJECT_ID)
         .and_then(::snmp::Value::as_oid)
@@ -148,11 +166,11 @@ async fn walk(session: &mut Session, wanted: Groups, rows: &mut Rows, look: &mut
         .filter(|ask| ask.head && !whole.iter().any(|other| other.root == ask.root))
         .collect();
     let mut complete = wanted;
-    let bounds = WalkBounds {
-        time: LOOK_TIME_MAX,
-        ..WalkBounds::default()
+    let bounds = Reach {
+        rows: WalkBounds::default().rows,
+        until,
     };
-    let head_bounds = WalkBounds {
+    let head_bounds = Reach {
         rows: HEAD_ROWS,
         ..bounds
     };
@@ -169,11 +187,18 @@ async fn walk(session: &mut Session, wanted: Groups, rows: &mut Rows, look: &mut
     complete
 }
 
+/// How far to walk.
+#[derive(Clone, Copy)]
+struct Reach {
+    rows: usize,
+    until: Instant,
+}
+
 /// Walks columns together. The groups that were cut short.
 async fn ask(
     session: &mut Session,
     asks: &[&Ask],
-    bounds: WalkBounds,
+    bounds: Reach,
     rows: &mut Rows,
     look: &mut Look,
 ) -> Groups {
@@ -187,7 +212,12 @@ async fn ask(
         return asks.iter().fold(Groups::NONE, |cut, ask| cut | ask.groups);
     }
     let oids: Vec<Oid> = roots.iter().map(|root| Oid::from_slice(root)).collect();
-    let found = session.columns(&oids, bounds).await;
+    let walk = WalkBounds {
+        rows: bounds.rows,
+        time: bounds.until.saturating_duration_since(Instant::now()),
+        ..WalkBounds::default()
+    };
+    let found = session.columns(&oids, walk).await;
     rows.extend(found.rows);
     let mut cut = Groups::NONE;
     for (root, end) in roots.iter().zip(&found.ends) {
