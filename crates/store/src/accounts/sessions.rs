@@ -29,14 +29,14 @@ pub struct Session {
 #[derive(Clone)]
 pub struct Sessions {
     documents: Arc<dyn Documents>,
-    sessions: Collection<Session>,
+    kept: Collection<Session>,
     clock: Clock,
 }
 
 impl Sessions {
     pub(crate) fn new(documents: Arc<dyn Documents>, clock: Clock) -> Self {
         Self {
-            sessions: Collection::new(documents.clone(), &catalog::SESSIONS),
+            kept: Collection::new(documents.clone(), &catalog::SESSIONS),
             documents,
             clock,
         }
@@ -64,7 +64,7 @@ impl Sessions {
         let mut changes: Vec<Change> = theirs
             .iter()
             .take(ended.max(excess))
-            .map(|old| self.sessions.removal(&old.token_hash, Expect::Any))
+            .map(|old| self.kept.removal(&old.token_hash, Expect::Any))
             .collect();
         changes.push(Change::Require {
             collection: &catalog::USERS,
@@ -72,7 +72,7 @@ impl Sessions {
             expect: Expect::Present,
         });
         changes.push(
-            self.sessions
+            self.kept
                 .change(&session.token_hash, Expect::Absent, &session)?,
         );
         self.documents.write(changes).await?;
@@ -82,7 +82,7 @@ impl Sessions {
     /// The session with that token hash; none where there is none or it has ended.
     pub async fn get(&self, token_hash: &str) -> Result<Option<Session>, StoreError> {
         let now = self.clock.now();
-        let stored = self.sessions.get(token_hash).await?;
+        let stored = self.kept.get(token_hash).await?;
         Ok(stored
             .map(|session| session.body)
             .filter(|session| session.expires_at > now))
@@ -90,7 +90,7 @@ impl Sessions {
 
     /// Signs out. Nothing happens where there is no such session.
     pub async fn delete(&self, token_hash: &str) -> Result<(), StoreError> {
-        self.sessions.delete(token_hash, Expect::Any).await
+        self.kept.delete(token_hash, Expect::Any).await
     }
 
     /// Signs a user out everywhere, as after a change of password.
@@ -103,11 +103,11 @@ impl Sessions {
     /// Forgets the sessions that have ended; answers how many.
     pub async fn forget_ended(&self) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        let all = self.sessions.all(Query::default()).await?;
+        let all = self.kept.all(Query::default()).await?;
         let ended: Vec<Change> = all
             .iter()
             .filter(|session| session.body.expires_at <= now)
-            .map(|session| self.sessions.removal(&session.id, Expect::Any))
+            .map(|session| self.kept.removal(&session.id, Expect::Any))
             .collect();
         let count = ended.len();
         if count > 0 {
@@ -121,7 +121,7 @@ impl Sessions {
             .of(user_id)
             .await?
             .iter()
-            .map(|session| self.sessions.removal(&session.token_hash, Expect::Any))
+            .map(|session| self.kept.removal(&session.token_hash, Expect::Any))
             .collect())
     }
 
@@ -130,7 +130,7 @@ impl Sessions {
             index: Some(("user_id", user_id.to_string())),
             ..Query::default()
         };
-        let all = self.sessions.all(query).await?;
+        let all = self.kept.all(query).await?;
         Ok(all.into_iter().map(|session| session.body).collect())
     }
 }

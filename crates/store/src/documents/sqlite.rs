@@ -7,6 +7,8 @@
 
 mod apply;
 mod file;
+mod log;
+mod pages;
 mod read;
 mod reader;
 mod row;
@@ -101,7 +103,7 @@ impl SqliteDocuments {
                 reader::run(&connection, &requests);
             })?);
         }
-        let writer = {
+        let write_thread = {
             let counters = counters.clone();
             spawn("documents-write".to_owned(), path, move || {
                 writer::run(connection, write_requests, &counters);
@@ -109,7 +111,10 @@ impl SqliteDocuments {
         };
         Ok(Self {
             queues: RwLock::new(Some(Queues { reads, writes })),
-            threads: Mutex::new(Some(Threads { readers, writer })),
+            threads: Mutex::new(Some(Threads {
+                readers,
+                writer: write_thread,
+            })),
             counters,
         })
     }
@@ -208,6 +213,8 @@ impl Documents for SqliteDocuments {
     }
 
     fn damaged(&self) -> Answer<'_, Vec<Damage>> {
+        // The method itself is tied to one lifetime.
+        #[allow(clippy::redundant_closure_for_method_calls)]
         Box::pin(self.read(|reader| reader.damaged()))
     }
 
@@ -267,11 +274,12 @@ impl Drop for SqliteDocuments {
 /// Lets the threads answer what waits, and waits for their end: the readers first, so that the
 /// writer is the last to close the file and takes the log into it.
 fn finish(queues: Option<Queues>, threads: Option<Threads>) {
-    drop(queues);
+    let writes = queues.map(|queues| queues.writes);
     if let Some(threads) = threads {
         for reader in threads.readers {
             let _ = reader.join();
         }
+        drop(writes);
         let _ = threads.writer.join();
     }
 }

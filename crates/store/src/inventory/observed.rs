@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// How old the kept "last seen" of a neighbour or link may be where nothing else changed. After a
 /// crash it is behind by no more; writing it at each poll would be most of what is written.
-const SEEN_AGE_MAX: Duration = Duration::from_secs(600);
+const SEEN_AGE_MAX: Duration = Duration::from_mins(10);
 
 /// How a device was found to be.
 #[derive(Clone, Debug)]
@@ -146,9 +146,9 @@ impl Inventory {
             return Ok(changed);
         }
         let collection = &self.collections.interfaces;
-        let mut changes = vec![device_is_there(&id.to_string())];
+        let mut write = vec![device_is_there(&id.to_string())];
         for change in &changed {
-            changes.extend(match change {
+            write.extend(match change {
                 InterfaceChange {
                     after: Some(after), ..
                 } => Some(collection.change(&after.id.to_string(), Expect::Any, after)?),
@@ -158,7 +158,7 @@ impl Inventory {
                 InterfaceChange { .. } => None,
             });
         }
-        self.documents.write(changes).await.map_err(by_device)?;
+        self.documents.write(write).await.map_err(by_device)?;
         now.sort_by(|a, b| (a.index, &a.name, a.id).cmp(&(b.index, &b.name, b.id)));
         self.change()
             .alter(id, |record| record.interfaces = now.into());

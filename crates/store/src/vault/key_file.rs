@@ -10,7 +10,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Octets of a key file that are looked at: a key is 64 digits and perhaps a line end.
-const FILE_LEN_MAX: u64 = 256;
+const FILE_LEN_MAX: usize = 256;
 /// Permission bits of which a key file may have none: group and others.
 const EXPOSED: u32 = 0o077;
 
@@ -33,8 +33,8 @@ pub fn read(path: &Path) -> Result<Option<Key>, VaultError> {
             mode,
         });
     }
-    let mut text = Zeroizing::new(Vec::with_capacity(FILE_LEN_MAX as usize));
-    file.take(FILE_LEN_MAX)
+    let mut text = Zeroizing::new(Vec::with_capacity(FILE_LEN_MAX));
+    file.take(FILE_LEN_MAX as u64)
         .read_to_end(&mut text)
         .map_err(|e| failed("reading", path, e))?;
     let mut bytes = Zeroizing::new([0; KEY_LEN]);

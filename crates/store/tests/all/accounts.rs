@@ -54,13 +54,13 @@ async fn sessions_end() {
     let store = fixture.open().await;
     let id = user(&store, "admin").await;
     let sessions = &store.accounts.sessions;
-    let ends = fixture.now().plus(Duration::from_secs(60));
+    let ends = fixture.now().plus(Duration::from_mins(1));
     sessions.create("aa".to_owned(), id, ends).await.unwrap();
     sessions.create("bb".to_owned(), id, ends).await.unwrap();
     assert_eq!(sessions.get("aa").await.unwrap().unwrap().user_id, id);
     sessions.delete("aa").await.unwrap();
     assert_eq!(sessions.get("aa").await.unwrap(), None);
-    fixture.pass(Duration::from_secs(60));
+    fixture.pass(Duration::from_mins(1));
     assert_eq!(sessions.get("bb").await.unwrap(), None);
     assert_eq!(sessions.forget_ended().await.unwrap(), 1);
     let ghost = sessions.create("cc".to_owned(), UserId::new(), ends).await;
@@ -78,7 +78,7 @@ async fn a_user_has_so_many_sessions_and_no_more() {
     let sessions = &store.accounts.sessions;
     for n in 0..=SESSIONS_PER_USER_MAX {
         fixture.pass(Duration::from_secs(1));
-        let ends = fixture.now().plus(Duration::from_secs(3600));
+        let ends = fixture.now().plus(Duration::from_hours(1));
         sessions.create(format!("{n:02}"), id, ends).await.unwrap();
     }
     assert_eq!(

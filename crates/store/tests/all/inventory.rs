@@ -112,7 +112,7 @@ async fn a_status_outlives_a_restart_and_is_unknown_meanwhile() {
         (change.from, change.to, change.since),
         (Status::Unknown, Status::Up, began)
     );
-    fixture.pass(Duration::from_secs(60));
+    fixture.pass(Duration::from_mins(1));
     let writes = store.documents.stats().writes;
     assert_eq!(
         store
@@ -132,7 +132,7 @@ async fn a_status_outlives_a_restart_and_is_unknown_meanwhile() {
     assert_eq!(state.last_seen_at, Some(fixture.now()));
     drop(store);
 
-    fixture.pass(Duration::from_secs(60));
+    fixture.pass(Duration::from_mins(1));
     let store = fixture.open().await;
     let state = store.inventory.device(id).unwrap().state.clone();
     assert_eq!(state.status, Status::Unknown);
@@ -152,7 +152,7 @@ async fn a_status_outlives_a_restart_and_is_unknown_meanwhile() {
         (change.from, change.to, change.since),
         (Status::Unknown, Status::Up, began)
     );
-    fixture.pass(Duration::from_secs(60));
+    fixture.pass(Duration::from_mins(1));
     let change = store
         .inventory
         .set_state(id, report(Status::Down))
@@ -161,7 +161,7 @@ async fn a_status_outlives_a_restart_and_is_unknown_meanwhile() {
         .unwrap();
     assert_eq!((change.to, change.since), (Status::Down, fixture.now()));
     let seen = store.inventory.device(id).unwrap().state.last_seen_at;
-    assert_eq!(seen, Some(fixture.now().minus(Duration::from_secs(60))));
+    assert_eq!(seen, Some(fixture.now().minus(Duration::from_mins(1))));
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn neighbours_remember_when_they_were_first_seen() {
         (known.first_seen_at, known.last_seen_at),
         (began, fixture.now())
     );
-    fixture.pass(Duration::from_secs(600));
+    fixture.pass(Duration::from_mins(10));
     set(&store).await;
     assert_eq!(
         store.documents.stats().writes,

@@ -13,7 +13,7 @@ const APPLICATION_ID: i64 = 0x4674_6c44;
 /// The format that this server writes. See `docs/formats/documents.md`.
 const FORMAT: i64 = 1;
 /// Octets of a page, by which a bound in octets becomes one in pages.
-const PAGE_BYTES: u64 = 4096;
+const PAGE_BYTES: i64 = 4096;
 /// Octets that the write-ahead log is cut back to once it was taken into the file.
 const LOG_BYTES_KEPT: i64 = 16 << 20;
 /// How long to wait for a lock that only a tool run by an operator can hold.
@@ -42,11 +42,9 @@ pub(super) fn open_to_write(
     let connection =
         Connection::open_with_flags(path, flags).map_err(|e| failed("opening", path, e))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    check_format(&connection, path)?;
+    let current = is_current(&connection, path)?;
     settle(&connection, options).map_err(|e| failed("settling", path, e))?;
-    for spec in collections {
-        make_tables(&connection, spec).map_err(|e| failed("making tables", path, e))?;
-    }
+    prepare(&connection, collections, current).map_err(|e| failed("making tables in", path, e))?;
     Ok(connection)
 }
 
@@ -62,8 +60,9 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Refuses what another program or a newer Foretell wrote.
-fn check_format(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+/// Refuses what another program or a newer Foretell wrote; answers whether the file states our
+/// format.
+fn is_current(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
     let look = |name| {
         connection
             .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
@@ -74,6 +73,14 @@ fn check_format(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         look("user_version")?,
         look("schema_version")?,
     );
+    // A second witness, since nothing watches over the header: one flipped bit there must not keep
+    // the server from starting.
+    let witness = connection
+        .query_row("SELECT version FROM foretell_format", [], |row| row.get(0))
+        .unwrap_or(i64::MAX);
+    if witness <= FORMAT {
+        return Ok(application == APPLICATION_ID && format == FORMAT && witness == FORMAT);
+    }
     let empty = tables == 0 && application == 0;
     if !empty && application != APPLICATION_ID {
         return Err(OpenError::Foreign {
@@ -87,13 +94,13 @@ fn check_format(connection: &Connection, path: &Path) -> Result<(), OpenError> {
             known: FORMAT,
         });
     }
-    Ok(())
+    Ok(false)
 }
 
 fn settle(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.pragma_update(None, "user_version", FORMAT)?;
+    // Of no effect on a file that is there.
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // A commit is synced before it is answered.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -102,17 +109,46 @@ fn settle(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<
     connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_KEPT, |_| Ok(()))?;
     if let Some(bytes) = options.bytes_max {
-        let pages = i64::try_from((bytes / PAGE_BYTES).max(1)).unwrap_or(i64::MAX);
+        let pages = (i64::try_from(bytes).unwrap_or(i64::MAX) / PAGE_BYTES).max(1);
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
+    Ok(())
+}
+
+/// Makes what tables are not there yet, in one transaction.
+fn prepare(
+    connection: &Connection,
+    collections: &[&'static CollectionSpec],
+    current: bool,
+) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    if !current {
+        make_format(&transaction)?;
+    }
+    for spec in collections {
+        make_tables(&transaction, spec)?;
+    }
+    transaction.commit()
+}
+
+fn make_format(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", FORMAT)?;
     connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS collections (
+        "CREATE TABLE IF NOT EXISTS foretell_format (
+            number INTEGER PRIMARY KEY CHECK (number = 1), version INTEGER NOT NULL);
+         CREATE TABLE IF NOT EXISTS collections (
             name TEXT PRIMARY KEY, indexes TEXT NOT NULL,
             documents INTEGER NOT NULL, digest INTEGER NOT NULL) WITHOUT ROWID;
          CREATE TABLE IF NOT EXISTS damaged (
             number INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT,
             revision INTEGER, body BLOB, crc INTEGER, reason TEXT NOT NULL);",
-    )
+    )?;
+    connection.execute(
+        "INSERT OR REPLACE INTO foretell_format (number, version) VALUES (1, ?1)",
+        [FORMAT],
+    )?;
+    Ok(())
 }
 
 /// Makes a collection's tables where they are not there, and its index anew where it is declared
@@ -130,8 +166,7 @@ fn make_tables(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Resu
     if made.as_deref() == Some(declared.as_str()) {
         return Ok(());
     }
-    let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch(&format!(
+    connection.execute_batch(&format!(
         "CREATE TABLE IF NOT EXISTS doc_{name} (
             number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL,
             body BLOB NOT NULL, crc INTEGER NOT NULL);
@@ -139,11 +174,10 @@ fn make_tables(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Resu
             name TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL,
             PRIMARY KEY (name, key, id)) WITHOUT ROWID;"
     ))?;
-    transaction.execute(
+    connection.execute(
         "INSERT INTO collections (name, indexes, documents, digest) VALUES (?1, ?2, 0, 0)
          ON CONFLICT (name) DO UPDATE SET indexes = excluded.indexes",
         [name, &declared],
     )?;
-    fill_index(&transaction, spec)?;
-    transaction.commit()
+    fill_index(connection, spec)
 }

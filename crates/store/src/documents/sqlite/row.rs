@@ -168,17 +168,20 @@ pub(super) fn damaged(connection: &Connection) -> rusqlite::Result<Vec<Damage>> 
     let mut statement = connection.prepare_cached(
         "SELECT collection, id, reason FROM damaged ORDER BY number DESC LIMIT ?1",
     )?;
-    let rows = statement.query_map([DAMAGE_LISTED_MAX as i64], |row| {
-        let lossy = |column| -> rusqlite::Result<Option<String>> {
-            let bytes = text(row, column)?;
-            Ok((!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned()))
-        };
-        Ok(Damage {
-            collection: lossy(0)?.unwrap_or_default(),
-            id: lossy(1)?,
-            reason: lossy(2)?.unwrap_or_default(),
-        })
-    })?;
+    let rows = statement.query_map(
+        [i64::try_from(DAMAGE_LISTED_MAX).unwrap_or(i64::MAX)],
+        |row| {
+            let lossy = |column| -> rusqlite::Result<Option<String>> {
+                let bytes = text(row, column)?;
+                Ok((!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned()))
+            };
+            Ok(Damage {
+                collection: lossy(0)?.unwrap_or_default(),
+                id: lossy(1)?,
+                reason: lossy(2)?.unwrap_or_default(),
+            })
+        },
+    )?;
     rows.collect()
 }
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
 /// Verifies the file, then each collection against its checksums, its number of rows and their
-/// digest. An error that [`is_damage`] says that the file must be salvaged.
+/// digest. The error of a damaged file says that it must be salvaged.
 pub(super) fn verify(
     connection: &Connection,
     collections: &[&'static CollectionSpec],
@@ -28,14 +28,6 @@ pub(super) fn verify(
         verify_one(&transaction, spec)?;
     }
     transaction.commit()
-}
-
-/// Whether an error says that the file is damaged, and not that it could not be had.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-    )
 }
 
 /// What the rows of a collection are, taken together.
