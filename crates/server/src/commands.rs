@@ -1,7 +1,10 @@
 //! One file a command.
 
 pub mod config;
+pub mod discover;
 pub mod probe;
+pub mod serve;
+pub mod user;
 
 use crate::cli::Command;
 use crate::exit::Exit;
@@ -9,8 +12,10 @@ use crate::exit::Exit;
 /// Runs the command.
 pub fn run(command: &Command) -> anyhow::Result<Exit> {
     match command {
+        Command::Serve(command) => serve::run(command),
+        Command::Discover(command) => discover::run(command),
+        Command::Probe(command) => probe::run(command),
+        Command::User(command) => user::run(command),
         Command::Config(command) => config::run(command),
-        Command::Probe(probe) => probe::run(probe),
-        _ => Err(anyhow::anyhow!("not yet built")),
     }
 }

@@ -190,10 +190,7 @@ pub struct HttpSettings {
     /// Seconds that a token from `POST /api/v1/auth/login` is good.
     #[schemars(range(min = 60, max = 3600))]
     pub token_lifetime_secs: u32,
-    /// Seconds without use after which a session of the page ends.
-    #[schemars(range(min = 60, max = 2_592_000))]
-    pub session_idle_secs: u32,
-    /// Seconds after which a session of the page ends in any case.
+    /// Seconds after which a session of the page ends and its user signs in again.
     #[schemars(range(min = 60, max = 2_592_000))]
     pub session_lifetime_secs: u32,
     /// Seconds that a request may take before it is answered with 503.
@@ -207,7 +204,6 @@ impl Default for HttpSettings {
             secure_cookie: SecureCookie::Auto,
             allowed_origins: Vec::new(),
             token_lifetime_secs: 900,
-            session_idle_secs: 12 * 3600,
             session_lifetime_secs: 7 * 24 * 3600,
             request_timeout_secs: 30,
         }

@@ -20,6 +20,12 @@ pub enum Exit {
 impl Exit {
     /// How the program ends for this error.
     pub fn of(error: &anyhow::Error) -> Self {
+        let unread = error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
+        if unread {
+            return Self::Done;
+        }
         let usage = error.chain().any(|cause| {
             cause.is::<UsageError>() || cause.is::<crate::config::load::ConfigError>()
         });

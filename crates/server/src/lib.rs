@@ -8,12 +8,37 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod desk;
 pub mod exit;
+pub mod ingest;
+pub mod links;
 pub mod logging;
+pub mod metrics;
+pub mod process;
+pub mod readiness;
 pub mod secrets;
+pub mod server;
+pub mod shutdown;
+pub mod wire;
 
 /// Words for the operator, apart from results.
 #[allow(clippy::print_stderr)]
 pub fn complain(words: &str) {
     eprintln!("foretell: {words}");
+}
+
+/// An error with its causes, in one line: each layer tells its own part.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // `transparent` errors say what their cause says.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }

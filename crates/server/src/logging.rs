@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts the log. To be called once.
 pub fn start(settings: &LogSettings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.filter)
+    let filter = EnvFilter::try_new(with_quiet_parts(&settings.filter))
         .map_err(|error| crate::exit::UsageError(format!("`log.filter`: {error}")))?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -24,6 +24,15 @@ pub fn start(settings: &LogSettings) -> anyhow::Result<()> {
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
     Ok(())
+}
+
+/// The SNMP library logs what our own crates count, tell and log with their facts.
+fn with_quiet_parts(filter: &str) -> String {
+    if filter.contains("async_snmp") {
+        filter.to_owned()
+    } else {
+        format!("{filter},async_snmp=off")
+    }
 }
 
 /// The log of a command that works in the foreground: warnings only, unless asked for more.

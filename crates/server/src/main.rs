@@ -11,8 +11,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let exit = commands::run(&cli.command).unwrap_or_else(|error| {
-        complain(&format!("{error:#}"));
-        Exit::of(&error)
+        let exit = Exit::of(&error);
+        // Whoever read our output has read enough, as `head` does.
+        if exit != Exit::Done {
+            complain(&format!("{error:#}"));
+        }
+        exit
     });
     exit.into()
 }

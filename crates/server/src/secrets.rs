@@ -114,41 +114,5 @@ pub fn session_credentials(
     kind: &CredentialKind,
     secrets: &CredentialSecrets,
 ) -> Result<snmp::Credentials, UsageError> {
-    let phrase =
-        |secret: &Option<Secret>| snmp::Passphrase::new(secret.as_ref().map_or("", Secret::reveal));
-    Ok(match kind {
-        CredentialKind::SnmpV1 => snmp::Credentials::v1(phrase(&secrets.community)),
-        CredentialKind::SnmpV2c => snmp::Credentials::v2c(phrase(&secrets.community)),
-        CredentialKind::SnmpV3 {
-            user,
-            auth,
-            privacy,
-            context,
-        } => {
-            let auth = auth.map(|protocol| {
-                use snmp::AuthProtocol as To;
-                let protocol = match protocol {
-                    AuthProtocol::Md5 => To::Md5,
-                    AuthProtocol::Sha1 => To::Sha1,
-                    AuthProtocol::Sha224 => To::Sha224,
-                    AuthProtocol::Sha256 => To::Sha256,
-                    AuthProtocol::Sha384 => To::Sha384,
-                    AuthProtocol::Sha512 => To::Sha512,
-                };
-                (protocol, phrase(&secrets.auth))
-            });
-            let privacy = privacy.map(|protocol| {
-                use snmp::PrivacyProtocol as To;
-                let protocol = match protocol {
-                    PrivacyProtocol::Des => To::Des,
-                    PrivacyProtocol::Aes128 => To::Aes128,
-                    PrivacyProtocol::Aes192 => To::Aes192,
-                    PrivacyProtocol::Aes256 => To::Aes256,
-                };
-                (protocol, phrase(&secrets.privacy))
-            });
-            let user = snmp::User::new(user.clone(), auth, privacy, context.clone());
-            snmp::Credentials::V3(user.map_err(|error| UsageError(error.to_string()))?)
-        }
-    })
+    collect::credentials(kind, secrets).map_err(|error| UsageError(error.to_string()))
 }

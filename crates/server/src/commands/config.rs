@@ -3,19 +3,20 @@
 use crate::cli;
 use crate::config::{load, reference};
 use crate::exit::Exit;
+use std::io::Write as _;
 
 /// Runs it.
-#[allow(clippy::print_stdout)]
 pub fn run(command: &cli::Config) -> anyhow::Result<Exit> {
+    let mut out = std::io::stdout().lock();
     match command {
-        cli::Config::Reference => print!("{}", reference::page()),
-        cli::Config::Sample => print!("{}", reference::sample()),
+        cli::Config::Reference => out.write_all(reference::page().as_bytes())?,
+        cli::Config::Sample => out.write_all(reference::sample().as_bytes())?,
         cli::Config::Check { file } => {
             let loaded = load::load(Some(file), &load::environment(), &load::Flags::default())?;
             for warning in &loaded.warnings {
                 crate::complain(warning);
             }
-            println!("{} is right", file.display());
+            writeln!(out, "{} is right", file.display())?;
         }
     }
     Ok(Exit::Done)

@@ -7,6 +7,7 @@ use anyhow::Context;
 use collect::snmp::{Groups, Look};
 use model::facts::Facts;
 use snmp::{Session, SessionError, SessionOptions, Transport};
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::lookup_host;
@@ -31,14 +32,16 @@ pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
         let mut session = Session::open(&transport, agent, &credentials, options);
         anyhow::Ok(collect::snmp::read(&mut session, Groups::ALL, &clock::real()).await)
     })?;
-    if look.answered_at.is_none() {
+    // An agent that refuses us answers, too, but tells nothing.
+    if look.answered_at.is_none() || (look.error.is_some() && look.complete.is_empty()) {
         return Ok(no_look(&probe.address, look.error.as_ref()));
     }
     tell_what_is_missing(&look);
+    let mut out = std::io::stdout().lock();
     if probe.json {
-        print_json(&look.facts)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&look.facts)?)?;
     } else {
-        print_people(&look.facts);
+        print_people(&mut out, &look.facts)?;
     }
     Ok(Exit::Done)
 }
@@ -91,14 +94,7 @@ fn tell_what_is_missing(look: &Look) {
     }
 }
 
-#[allow(clippy::print_stdout)]
-fn print_json(facts: &Facts) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(facts)?);
-    Ok(())
-}
-
-#[allow(clippy::print_stdout)]
-fn print_people(facts: &Facts) {
+fn print_people(out: &mut impl Write, facts: &Facts) -> std::io::Result<()> {
     let device = &facts.device;
     for (what, value) in [
         ("name", &device.name),
@@ -112,25 +108,27 @@ fn print_people(facts: &Facts) {
         ("contact", &device.contact),
     ] {
         if let Some(value) = value {
-            println!("{what:<12} {}", value.replace(['\r', '\n'], " "));
+            writeln!(out, "{what:<12} {}", value.replace(['\r', '\n'], " "))?;
         }
     }
     for interface in &facts.interfaces {
         let status = interface.oper_status.map(|status| format!("{status:?}"));
-        println!(
+        writeln!(
+            out,
             "interface    {:<20} {:<8} {}",
             interface.name.as_deref().unwrap_or("?"),
             status.unwrap_or_default().to_lowercase(),
             interface.alias.as_deref().unwrap_or("")
-        );
+        )?;
     }
     for neighbor in &facts.neighbors {
-        println!(
+        writeln!(
+            out,
             "neighbour    {:<20} {} {}",
             neighbor.local_interface.as_deref().unwrap_or("?"),
             neighbor.remote_name.as_deref().unwrap_or("?"),
             neighbor.remote_port.as_deref().unwrap_or("")
-        );
+        )?;
     }
     for (what, count) in [
         ("addresses", facts.addresses.len()),
@@ -142,7 +140,8 @@ fn print_people(facts: &Facts) {
         ("parts", facts.inventory.len()),
     ] {
         if count > 0 {
-            println!("{what:<12} {count} (see --json)");
+            writeln!(out, "{what:<12} {count} (see --json)")?;
         }
     }
+    Ok(())
 }

@@ -1,0 +1,233 @@
+//! Runs of discovery at work: what they found is placed at once, and written and told in lots.
+
+use super::{Context, register};
+use crate::wire::{self, RunWord};
+use api::DiscoveryRefused;
+use collect::{DiscoveryPlan, Found, TargetError};
+use model::discovery::{Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult};
+use model::event::Event;
+use model::{DeviceId, DiscoveryId};
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
+use tokio_util::sync::CancellationToken;
+use topology::identity::Index;
+use tracing::{info, warn};
+
+/// Sentences kept of one run, so that a broken network does not fill its document.
+const NOTICES_MAX: usize = 100;
+
+/// The runs at work.
+#[derive(Default)]
+pub(super) struct Runs(BTreeMap<DiscoveryId, Run>);
+
+struct Run {
+    discovery: Discovery,
+    cancel: CancellationToken,
+    /// Known devices as the run began, and what it found since.
+    index: Index,
+    devices: HashSet<DeviceId>,
+    /// Found and not yet written.
+    results: Vec<DiscoveryResult>,
+    /// Whether the run changed since it was written.
+    moved: bool,
+}
+
+impl Runs {
+    /// Checks what is asked for, keeps the run and begins it.
+    pub(super) async fn begin(
+        &mut self,
+        context: &Context,
+        id: DiscoveryId,
+        request: DiscoveryRequest,
+    ) -> Result<Discovery, DiscoveryRefused> {
+        if self.0.len() >= context.runs_max {
+            let detail = format!(
+                "{} discoveries are at work; wait or cancel one",
+                self.0.len()
+            );
+            return Err(DiscoveryRefused::Busy { detail });
+        }
+        let plan = plan(context, &request).await?;
+        let kept = context.store.discoveries.create(id, request).await;
+        let discovery = kept
+            .map_err(|error| DiscoveryRefused::Failed {
+                detail: crate::chain(&error),
+            })?
+            .body;
+        let run = Run {
+            discovery: discovery.clone(),
+            cancel: context.stop.child_token(),
+            index: index(context),
+            devices: HashSet::new(),
+            results: Vec::new(),
+            moved: false,
+        };
+        spawn(context, discovery.id, plan, run.cancel.clone());
+        self.0.insert(discovery.id, run);
+        Ok(discovery)
+    }
+
+    /// Stops a run; its last word follows.
+    pub(super) fn cancel(&self, id: DiscoveryId) {
+        if let Some(run) = self.0.get(&id) {
+            run.cancel.cancel();
+        }
+    }
+
+    /// Takes in a word of a run.
+    pub(super) async fn hear(&mut self, context: &Context, word: RunWord) {
+        let Some(run) = self.0.get_mut(&word.run) else {
+            return;
+        };
+        run.moved = true;
+        match word.found {
+            Found::Progress {
+                total,
+                done,
+                answered,
+            } => {
+                run.discovery.addresses_total = total;
+                run.discovery.addresses_done = done;
+                run.discovery.addresses_answered = answered;
+            }
+            Found::Notice(notice) => {
+                if run.discovery.notices.len() < NOTICES_MAX {
+                    run.discovery.notices.push(notice);
+                }
+            }
+            Found::Address {
+                mut result,
+                look,
+                credential,
+            } => {
+                let register = run.discovery.request.register;
+                let look = look.as_deref();
+                let placed =
+                    register::place(context, &mut run.index, register, &result, look, credential)
+                        .await;
+                result.device_id = placed.device_id;
+                result.identity_reason = placed.reason;
+                run.devices.extend(placed.counted_as);
+                run.discovery.devices_found = run.devices.len() as u64;
+                run.results.push(*result);
+            }
+            Found::Finished { cancelled } => {
+                // The server is stopping: the run is not done, and the next start says so.
+                if context.stop.is_cancelled() {
+                    return;
+                }
+                run.discovery.phase = if cancelled {
+                    DiscoveryPhase::Cancelled
+                } else {
+                    DiscoveryPhase::Done
+                };
+                run.discovery.ended_at = Some(context.clock.now());
+                run.flush(context).await;
+                let found = run.discovery.devices_found;
+                info!(discovery.id = %word.run, "discovery ended, {found} devices found");
+                self.0.remove(&word.run);
+            }
+        }
+    }
+
+    /// Writes and tells what came since the last time.
+    pub(super) async fn flush(&mut self, context: &Context) {
+        for run in self.0.values_mut().filter(|run| run.moved) {
+            run.flush(context).await;
+        }
+    }
+}
+
+impl Run {
+    async fn flush(&mut self, context: &Context) {
+        let id = self.discovery.id;
+        let results = std::mem::take(&mut self.results);
+        let kept = async {
+            context.store.discoveries.add_results(id, &results).await?;
+            context.store.discoveries.update(&self.discovery).await
+        };
+        if let Err(error) = kept.await {
+            warn!(discovery.id = %id, error = %crate::chain(&error), "what a discovery found is not kept");
+        }
+        for result in results {
+            context.tell(Event::DiscoveryFound {
+                discovery_id: id,
+                result,
+            });
+        }
+        context.tell(Event::DiscoveryProgress(self.discovery.clone()));
+        self.moved = false;
+    }
+}
+
+/// Starts the run and the task that forwards its words with its id.
+fn spawn(context: &Context, id: DiscoveryId, plan: DiscoveryPlan, cancel: CancellationToken) {
+    let (sender, mut receiver) = wire::run();
+    context.tasks.spawn(collect::discovery::run(
+        plan,
+        context.transport.clone(),
+        context.pinger.clone(),
+        context.clock.clone(),
+        sender,
+        cancel,
+    ));
+    let found = context.found.clone();
+    context.tasks.spawn(async move {
+        while let Some(word) = receiver.recv().await {
+            if found
+                .send(RunWord {
+                    run: id,
+                    found: word,
+                })
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+}
+
+fn index(context: &Context) -> Index {
+    let mut index = Index::default();
+    for record in context.store.inventory.devices() {
+        let device = &record.device.body;
+        index.insert(
+            device.id,
+            &device.identity,
+            SocketAddr::new(device.address, device.port),
+        );
+    }
+    index
+}
+
+async fn plan(
+    context: &Context,
+    request: &DiscoveryRequest,
+) -> Result<DiscoveryPlan, DiscoveryRefused> {
+    let mut credentials = Vec::with_capacity(request.credential_ids.len());
+    for (index, id) in request.credential_ids.iter().enumerate() {
+        match context.open(*id).await {
+            Ok(opened) => credentials.push((Some(*id), opened)),
+            Err(detail) => return Err(DiscoveryRefused::Credential { index, detail }),
+        }
+    }
+    let mut allowed = request.clone();
+    allowed
+        .allowed_networks
+        .extend(context.allowed_networks.iter().cloned());
+    DiscoveryPlan::parse(&allowed, credentials).map_err(|error| refused(&error))
+}
+
+fn refused(error: &TargetError) -> DiscoveryRefused {
+    let detail = error.reason.to_string();
+    let index = error.index.unwrap_or(0);
+    match error.field {
+        "targets" => DiscoveryRefused::Target { index, detail },
+        "allowed_networks" => DiscoveryRefused::AllowedNetwork { index, detail },
+        "credential_ids" => DiscoveryRefused::Credential { index, detail },
+        _ => DiscoveryRefused::Failed {
+            detail: error.to_string(),
+        },
+    }
+}

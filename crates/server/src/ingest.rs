@@ -1,0 +1,283 @@
+//! From a poll's report to what is kept and told: interfaces get their identity, readings their
+//! series, samples are synced, and only then is anybody told.
+//!
+//! Reports of one device go to one worker in their order, so that what is observed of a device is
+//! written by one task; devices go in parallel, so that their samples share a sync of the log.
+
+mod facts;
+mod samples;
+
+use crate::metrics::{Ingested, OutcomeLabels};
+use crate::wire::{self, Heard, Receiver};
+use collect::PollReport;
+use collect::snmp::Groups;
+use model::event::Event;
+use model::facts::NeighborFacts;
+use model::status::{Check, CheckOutcome};
+use model::{DeviceId, Status, Timestamp};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use store::Store;
+use store::inventory::{DeviceRecord, StatusReport};
+use store::series::SeriesStore;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::task::TaskTracker;
+use topology::interfaces::{Assignment, Change};
+use tracing::{info, warn};
+
+/// What ingest works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Where everything is kept.
+    pub store: Store,
+    /// Where samples are kept.
+    pub series: SeriesStore,
+    /// Whom to tell.
+    pub events: broadcast::Sender<Arc<Event>>,
+    /// Who resolves neighbours.
+    pub heard: mpsc::Sender<Heard>,
+    /// What was done.
+    pub counts: Ingested,
+}
+
+/// Starts the workers on `tasks` and hands reports to them until the poller is gone and all was
+/// taken in.
+pub fn start(
+    context: &Context,
+    mut reports: Receiver<PollReport>,
+    tasks: &TaskTracker,
+) -> wire::Gauge {
+    let (senders, receivers, gauge) = wire::workers();
+    for receiver in receivers {
+        tasks.spawn(work(context.clone(), receiver));
+    }
+    tasks.spawn(async move {
+        while let Some(report) = reports.recv().await {
+            let Some(sender) = senders.get(place(report.device_id, senders.len())) else {
+                continue;
+            };
+            if sender.send(report).await.is_err() {
+                return;
+            }
+        }
+    });
+    gauge
+}
+
+fn place(device_id: DeviceId, workers: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    device_id.hash(&mut hasher);
+    usize::try_from(hasher.finish() % workers.max(1) as u64).unwrap_or(0)
+}
+
+async fn work(context: Context, mut reports: Receiver<PollReport>) {
+    let mut worker = Worker {
+        context,
+        devices: HashMap::new(),
+    };
+    while let Some(report) = reports.recv().await {
+        worker.take(report).await;
+    }
+}
+
+/// Takes in the reports of its share of the devices.
+struct Worker {
+    context: Context,
+    /// What is remembered of each device; forgotten with the device.
+    devices: HashMap<DeviceId, Memory>,
+}
+
+/// What is remembered of a device from poll to poll.
+#[derive(Default)]
+struct Memory {
+    series: samples::SeriesOfDevice,
+    /// What was reported of its interfaces last, so that it is logged when it changes.
+    interface_reports: Vec<String>,
+}
+
+impl Worker {
+    async fn take(&mut self, report: PollReport) {
+        let device_id = report.device_id;
+        self.context.counts.lag.observe(report.lag.as_secs_f64());
+        self.context
+            .counts
+            .polls
+            .get_or_create(&outcome(&report))
+            .inc();
+        let Some(record) = self.context.store.inventory.device(device_id) else {
+            // Deleted while it was polled.
+            self.devices.remove(&device_id);
+            return;
+        };
+        let memory = self.devices.entry(device_id).or_default();
+        let interfaces = assign(&record, &report);
+        if interfaces.reports != memory.interface_reports {
+            for line in &interfaces.reports {
+                info!(device.id = %device_id, "interfaces: {line}");
+            }
+            memory.interface_reports.clone_from(&interfaces.reports);
+        }
+        // Series name interfaces, so these are durable first.
+        self.context
+            .keep_interfaces(device_id, &interfaces, report.answered_at)
+            .await;
+        let samples = samples::take(&self.context, &mut memory.series, &report, &interfaces);
+        let ((), ()) = tokio::join!(samples, self.context.keep_facts(&record, &report));
+        self.context.keep_status(&record, &report).await;
+    }
+}
+
+/// What came of SNMP, which is what a poll is for.
+fn outcome(report: &PollReport) -> OutcomeLabels {
+    let snmp = report
+        .evidence
+        .iter()
+        .find(|evidence| evidence.check == Check::Snmp);
+    let outcome = match snmp.map(|evidence| evidence.outcome) {
+        Some(CheckOutcome::Answered) => "answered",
+        Some(CheckOutcome::Partial) => "partial",
+        Some(CheckOutcome::Silent) => "silent",
+        Some(CheckOutcome::Refused) => "refused",
+        Some(CheckOutcome::Skipped) | None => "skipped",
+    };
+    OutcomeLabels { outcome }
+}
+
+fn assign(record: &DeviceRecord, report: &PollReport) -> Assignment {
+    let known: Vec<_> = record
+        .interfaces
+        .iter()
+        .map(|i| i.as_ref().clone())
+        .collect();
+    let complete = report.complete.contains(Groups::INTERFACES);
+    let rows = &report.facts.interfaces;
+    topology::interfaces::assign(&known, rows, complete, report.device_id, report.answered_at)
+}
+
+impl Context {
+    async fn keep_interfaces(&self, device_id: DeviceId, assignment: &Assignment, at: Timestamp) {
+        let kept = self
+            .store
+            .inventory
+            .set_interfaces(device_id, assignment.interfaces.clone())
+            .await;
+        if let Err(error) = kept {
+            return self.not_kept(device_id, "interfaces", &error);
+        }
+        for change in &assignment.changes {
+            if let Change::OperStatus { id, from, to } = change {
+                self.tell(Event::InterfaceStatus {
+                    device_id,
+                    interface_id: *id,
+                    from: *from,
+                    to: *to,
+                    at,
+                });
+            }
+        }
+        let told = |change: &Change| !matches!(change, Change::OperStatus { .. });
+        if assignment.changes.iter().any(told) {
+            self.tell(Event::DeviceChanged { device_id });
+        }
+        if !assignment.changes.is_empty() {
+            self.hear(device_id, None, at).await;
+        }
+    }
+
+    async fn keep_facts(&self, record: &DeviceRecord, report: &PollReport) {
+        let device_id = report.device_id;
+        if let (Some(said), Some(identity)) = (&report.said, &report.identity)
+            && report.complete.contains(Groups::SYSTEM)
+        {
+            let known = &record.device.body.identity;
+            let identity = facts::merge_identity(known, identity, report);
+            match self
+                .store
+                .inventory
+                .observe(device_id, said, &identity)
+                .await
+            {
+                Ok(true) => self.tell(Event::DeviceChanged { device_id }),
+                Ok(false) => {}
+                Err(error) => self.not_kept(device_id, "what it says of itself", &error),
+            }
+        }
+        if !report.complete.is_empty() {
+            let facts = facts::merge(&record.facts, &report.facts, report.complete);
+            if let Err(error) = self.store.inventory.set_facts(device_id, facts).await {
+                self.not_kept(device_id, "facts", &error);
+            }
+        }
+        if report.complete.contains(Groups::NEIGHBORS) {
+            let neighbors = Some(report.facts.neighbors.clone());
+            self.hear(device_id, neighbors, report.answered_at).await;
+        }
+    }
+
+    async fn keep_status(&self, record: &DeviceRecord, report: &PollReport) {
+        let device_id = report.device_id;
+        let mut defects = record.state.defects.clone();
+        for (name, count) in &report.defects {
+            let known = defects.entry(name.clone()).or_default();
+            *known = known.saturating_add(*count);
+        }
+        let status = StatusReport {
+            status: report.status,
+            evidence: report.evidence.clone(),
+            at: report.answered_at,
+            last_seen_at: report.last_seen_at,
+            defects,
+        };
+        match self.store.inventory.set_state(device_id, status).await {
+            Ok(None) => {}
+            Ok(Some(change)) => {
+                if change.to != Status::Up && change.from != Status::Unknown {
+                    let why: Vec<&str> =
+                        report.evidence.iter().map(|e| e.detail.as_str()).collect();
+                    info!(device.id = %device_id, "{:?}: {}", change.to, why.join("; "));
+                }
+                self.tell(Event::DeviceStatus {
+                    device_id,
+                    from: change.from,
+                    to: change.to,
+                    since: change.since,
+                    evidence: report.evidence.clone(),
+                });
+                self.hear(device_id, None, report.answered_at).await;
+            }
+            Err(error) => self.not_kept(device_id, "status", &error),
+        }
+    }
+
+    /// Tells the task that keeps links.
+    async fn hear(
+        &self,
+        device_id: DeviceId,
+        neighbors: Option<Vec<NeighborFacts>>,
+        at: Timestamp,
+    ) {
+        // An error means that the server is stopping.
+        let _ = self
+            .heard
+            .send(Heard {
+                device_id,
+                neighbors,
+                at,
+            })
+            .await;
+    }
+
+    fn tell(&self, event: Event) {
+        // An error means that nobody listens.
+        let _ = self.events.send(Arc::new(event));
+    }
+
+    /// A device that was deleted meanwhile is no failure.
+    fn not_kept(&self, device_id: DeviceId, what: &str, error: &store::StoreError) {
+        if self.store.inventory.device(device_id).is_some() {
+            let error = crate::chain(error);
+            warn!(device.id = %device_id, %error, "{what} of a poll not kept");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Readings to series, series to a batch, the batch to the synced log, and then to whoever listens.
+
+use super::Context;
+use collect::PollReport;
+use collect::reading::{Instance, Reading};
+use model::device::LOCAL_VANTAGE;
+use model::event::Event;
+use model::interface::Interface;
+use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::series::{AppendError, Batch, Column, Resolved, SeriesError};
+use topology::interfaces::Assignment;
+use tracing::warn;
+
+/// How often a batch is built anew where a column is no longer known: once, for that happens only
+/// when a device was deleted and made again meanwhile.
+const TRIES: usize = 2;
+
+/// The series of a device by what they are of.
+#[derive(Default)]
+pub(super) struct SeriesOfDevice {
+    resolved: HashMap<Key, Resolved>,
+    /// The name that the series of each interface were registered under.
+    names: HashMap<InterfaceId, String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    metric: Metric,
+    of: Of,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Of {
+    Device,
+    Interface(InterfaceId),
+    Part(&'static str, Arc<str>),
+}
+
+/// Keeps the samples of a poll and tells them.
+pub(super) async fn take(
+    context: &Context,
+    series: &mut SeriesOfDevice,
+    report: &PollReport,
+    interfaces: &Assignment,
+) {
+    if report.readings.is_empty() {
+        return;
+    }
+    let values = keyed(context, report, interfaces);
+    let count = values.len() as u64;
+    for attempt in 1..=TRIES {
+        match keep(context, series, report, interfaces, &values).await {
+            Ok(samples) => {
+                context.counts.samples_kept.inc_by(count);
+                let (device_id, at) = (report.device_id, report.answered_at);
+                context.tell(Event::Samples {
+                    device_id,
+                    at,
+                    samples,
+                });
+                return;
+            }
+            Err(NotKept::Append(AppendError::UnknownColumn { .. })) if attempt < TRIES => {
+                *series = SeriesOfDevice::default();
+            }
+            Err(error) => {
+                context.counts.samples_refused.inc_by(count);
+                if context.store.inventory.device(report.device_id).is_some() {
+                    let error = crate::chain(&error);
+                    warn!(device.id = %report.device_id, %error, "{count} samples not kept");
+                }
+                return;
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum NotKept {
+    #[error("the series could not be registered")]
+    Series(#[from] SeriesError),
+    #[error("the samples could not be appended")]
+    Append(#[from] AppendError),
+}
+
+async fn keep(
+    context: &Context,
+    series: &mut SeriesOfDevice,
+    report: &PollReport,
+    interfaces: &Assignment,
+    values: &[(Key, Value)],
+) -> Result<Vec<(SeriesId, Value)>, NotKept> {
+    series
+        .resolve(context, report.device_id, interfaces, values)
+        .await?;
+    let known = |(key, value): &(Key, Value)| Some((*series.resolved.get(key)?, *value));
+    let values: Vec<(Resolved, Value)> = values.iter().filter_map(known).collect();
+    let columns: Vec<(Column, Value)> = values
+        .iter()
+        .map(|(resolved, value)| (resolved.column, *value))
+        .collect();
+    let (device_id, at) = (report.device_id, report.answered_at);
+    context
+        .series
+        .append(Batch {
+            device_id,
+            at,
+            values: columns,
+        })
+        .await?;
+    Ok(values
+        .into_iter()
+        .map(|(resolved, value)| (resolved.id, value))
+        .collect())
+}
+
+/// Each reading with what it is of, in a form that outlives ifIndex.
+fn keyed(context: &Context, report: &PollReport, interfaces: &Assignment) -> Vec<(Key, Value)> {
+    let mut without = 0;
+    let keyed = report.readings.iter().filter_map(|reading: &Reading| {
+        let of = match &reading.instance {
+            Instance::Device => Of::Device,
+            Instance::Part { label, name } => Of::Part(label, Arc::clone(name)),
+            Instance::Interface { index } => {
+                let Some(id) = interfaces.by_index.get(index) else {
+                    without += 1;
+                    return None;
+                };
+                Of::Interface(*id)
+            }
+        };
+        Some((
+            Key {
+                metric: reading.metric,
+                of,
+            },
+            reading.value,
+        ))
+    });
+    let keyed = keyed.collect();
+    context.counts.without_interface.inc_by(without);
+    keyed
+}
+
+impl SeriesOfDevice {
+    /// Registers what is not yet known, and what belongs to an interface with another name now.
+    async fn resolve(
+        &mut self,
+        context: &Context,
+        device_id: DeviceId,
+        interfaces: &Assignment,
+        values: &[(Key, Value)],
+    ) -> Result<(), SeriesError> {
+        let by_id: HashMap<InterfaceId, &Interface> =
+            interfaces.interfaces.iter().map(|i| (i.id, i)).collect();
+        let missing: Vec<&Key> = values
+            .iter()
+            .map(|(key, _)| key)
+            .filter(|key| !self.resolved.contains_key(*key) || self.renamed(key, &by_id))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let keys = missing
+            .iter()
+            .map(|key| (key.metric, labels(&key.of, &by_id)))
+            .collect();
+        let resolved = context.series.resolve(device_id, keys).await?;
+        for (key, resolved) in missing.iter().zip(resolved) {
+            self.resolved.insert((*key).clone(), resolved);
+            if let Of::Interface(id) = key.of
+                && let Some(interface) = by_id.get(&id)
+            {
+                self.names.insert(id, interface.name.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn renamed(&self, key: &Key, by_id: &HashMap<InterfaceId, &Interface>) -> bool {
+        let Of::Interface(id) = key.of else {
+            return false;
+        };
+        let name = by_id.get(&id).map(|interface| &interface.name);
+        self.names.get(&id) != name
+    }
+}
+
+fn labels(of: &Of, by_id: &HashMap<InterfaceId, &Interface>) -> Labels {
+    let labels = Labels::default().with(Labels::VANTAGE, LOCAL_VANTAGE);
+    match of {
+        Of::Device => labels,
+        Of::Part(label, name) => labels.with(label, name.as_ref()),
+        Of::Interface(id) => {
+            let name = by_id
+                .get(id)
+                .map_or("", |interface| interface.name.as_str());
+            labels
+                .with(Labels::INTERFACE_ID, id.to_string())
+                .with(Labels::INTERFACE, name)
+        }
+    }
+}

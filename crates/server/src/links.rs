@@ -1,0 +1,126 @@
+//! Neighbours and links: the one task that writes them. It waits a moment for more to come, then
+//! resolves what was heard and infers all links anew.
+
+use crate::wire::{Heard, Receiver};
+use model::event::Event;
+use model::facts::NeighborFacts;
+use model::link::LinkStatus;
+use model::{Clock, DeviceId, LinkId, Timestamp};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use store::inventory::DeviceRecord;
+use store::{Store, StoreError};
+use tokio::sync::broadcast;
+use tokio::time::{Instant, sleep};
+use topology::{Directory, Known};
+use tracing::warn;
+
+/// How long more is waited for. A poll of a network tells the neighbours of many devices together;
+/// a link that went down is still seen within half a second.
+const PAUSE_MIN: Duration = Duration::from_millis(250);
+
+/// The task rests this many times as long as it worked, so that it takes a fifth of a core at most
+/// however large the network is.
+const REST_FACTOR: u32 = 4;
+
+/// Runs until ingest is gone and all that was heard is kept.
+pub async fn run(
+    store: Store,
+    clock: Clock,
+    events: broadcast::Sender<Arc<Event>>,
+    mut heard: Receiver<Heard>,
+) {
+    let mut pause = PAUSE_MIN;
+    while let Some(first) = heard.recv().await {
+        sleep(pause).await;
+        // The latest neighbours of each device count.
+        let mut latest = HashMap::new();
+        let mut next = Some(first);
+        while let Some(Heard {
+            device_id,
+            neighbors,
+            at,
+        }) = next
+        {
+            if let Some(neighbors) = neighbors {
+                latest.insert(device_id, (neighbors, at));
+            }
+            next = heard.try_recv();
+        }
+        let begun = Instant::now();
+        if let Err(error) = renew(&store, &clock, &events, &latest).await {
+            warn!(error = %crate::chain(&error), "neighbours or links not kept");
+        }
+        pause = PAUSE_MIN.max(begun.elapsed() * REST_FACTOR);
+    }
+}
+
+async fn renew(
+    store: &Store,
+    clock: &Clock,
+    events: &broadcast::Sender<Arc<Event>>,
+    heard: &HashMap<DeviceId, (Vec<NeighborFacts>, Timestamp)>,
+) -> Result<(), StoreError> {
+    let inventory = &store.inventory;
+    let resolved = with_directory(&inventory.devices(), |directory, _| {
+        let resolve = |(id, (reported, at)): (&DeviceId, &(Vec<NeighborFacts>, Timestamp))| {
+            let known = &inventory.device(*id)?.neighbors;
+            let now = topology::links::resolve_neighbors(*id, reported, known, directory, *at);
+            Some((*id, now))
+        };
+        heard.iter().filter_map(resolve).collect::<Vec<_>>()
+    });
+    for (device_id, neighbors) in resolved {
+        match inventory.set_neighbors(device_id, neighbors).await {
+            // Deleted meanwhile.
+            Ok(()) | Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let previous: Vec<_> = inventory
+        .links()
+        .iter()
+        .map(|link| link.as_ref().clone())
+        .collect();
+    let links = with_directory(&inventory.devices(), |directory, records| {
+        let neighbors = records.iter().flat_map(|record| record.neighbors.iter());
+        topology::links::infer(neighbors, &previous, directory, clock.now())
+    });
+    let before: HashMap<LinkId, LinkStatus> =
+        previous.iter().map(|link| (link.id, link.status)).collect();
+    let changed: BTreeSet<DeviceId> = links
+        .iter()
+        .filter(|link| before.get(&link.id) != Some(&link.status))
+        .flat_map(|link| [link.a.device_id, link.b.device_id])
+        .collect();
+    inventory.set_links(links).await?;
+    for device_id in changed {
+        // An error means that nobody listens.
+        let _ = events.send(Arc::new(Event::DeviceChanged { device_id }));
+    }
+    Ok(())
+}
+
+fn with_directory<T>(
+    records: &[Arc<DeviceRecord>],
+    work: impl FnOnce(&Directory<'_>, &[Arc<DeviceRecord>]) -> T,
+) -> T {
+    let names: Vec<String> = records
+        .iter()
+        .map(|record| record.device.body.name())
+        .collect();
+    let known = records.iter().zip(&names).map(|(record, name)| {
+        let device = &record.device.body;
+        Known {
+            device_id: device.id,
+            name,
+            address: device.address,
+            identity: &device.identity,
+            status: record.state.status,
+            maintenance: device.maintenance,
+            interfaces: &record.interfaces,
+        }
+    });
+    work(&Directory::new(known), records)
+}

@@ -1,0 +1,376 @@
+//! What the server measures of itself, for `/metrics`. Requests and streams are the API's.
+//!
+//! [`Ingested`] is counted as it happens; [`Sampled`] is asked when somebody looks.
+
+use crate::process;
+use crate::wire::Gauge;
+use collect::Poller;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt;
+use std::sync::Weak;
+use store::Store;
+use store::series::SeriesStore;
+
+/// Upper bounds of how late a poll began, in seconds: from on time to a whole interval late.
+const LAG_BUCKETS_SECS: [f64; 9] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0];
+
+/// How a poll ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabels {
+    /// `answered`, `partial`, `silent`, `refused` or `skipped`: what came of SNMP.
+    pub outcome: &'static str,
+}
+
+/// What ingest counts.
+#[derive(Clone, Debug)]
+pub struct Ingested {
+    /// Polls by outcome.
+    pub polls: Family<OutcomeLabels, Counter>,
+    /// How much later than due polls began.
+    pub lag: Histogram,
+    /// Samples that are synced and were told.
+    pub samples_kept: Counter,
+    /// Samples that could not be kept.
+    pub samples_refused: Counter,
+    /// Readings of interfaces that are not known yet.
+    pub without_interface: Counter,
+}
+
+impl Ingested {
+    /// Registers them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            polls: Family::default(),
+            lag: Histogram::new(LAG_BUCKETS_SECS),
+            samples_kept: Counter::default(),
+            samples_refused: Counter::default(),
+            without_interface: Counter::default(),
+        };
+        registry.register(
+            "foretell_polls",
+            "Polls by what came of SNMP",
+            metrics.polls.clone(),
+        );
+        registry.register_with_unit(
+            "foretell_poll_lag",
+            "How much later than due polls began",
+            Unit::Seconds,
+            metrics.lag.clone(),
+        );
+        for (name, help, counter) in [
+            (
+                "foretell_samples_kept",
+                "Samples that are synced",
+                &metrics.samples_kept,
+            ),
+            (
+                "foretell_samples_refused",
+                "Samples that could not be kept",
+                &metrics.samples_refused,
+            ),
+            (
+                "foretell_readings_without_interface",
+                "Readings of interfaces that are not known yet",
+                &metrics.without_interface,
+            ),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+        metrics
+    }
+}
+
+/// What is asked when somebody looks.
+pub struct Sampled {
+    /// How full the arrows are.
+    pub gauges: Vec<Gauge>,
+    /// The poller, where it still is: looking must not keep it from ending.
+    pub poller: Weak<Poller>,
+    /// Where everything is kept.
+    pub store: Store,
+    /// Where samples are kept.
+    pub series: SeriesStore,
+}
+
+impl fmt::Debug for Sampled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sampled")
+    }
+}
+
+/// Registers what is sampled, and what this build is.
+pub fn register(registry: &mut Registry, sampled: Sampled) {
+    let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+    registry.register("foretell_build", "Which build this is", Info::new(version));
+    registry.register_collector(Box::new(sampled));
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ArrowLabels {
+    arrow: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DefectLabels {
+    kind: &'static str,
+}
+
+impl Collector for Sampled {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut out = Encoder(&mut encoder);
+        if let Some(seconds) = process::cpu_seconds() {
+            out.counter_f64("process_cpu_seconds", "CPU time used", seconds)?;
+        }
+        if let Some(bytes) = process::resident_bytes() {
+            out.gauge("process_resident_memory_bytes", "Memory in RAM", bytes)?;
+        }
+        if let Some(fds) = process::open_fds() {
+            out.gauge("process_open_fds", "Open file descriptors", fds)?;
+        }
+        self.arrows(&mut out)?;
+        if let Some(poller) = self.poller.upgrade() {
+            poll(&poller, &mut out)?;
+        }
+        self.series(&mut out)?;
+        out.gauge(
+            "foretell_devices",
+            "Devices registered",
+            self.store.inventory.device_count() as u64,
+        )
+    }
+}
+
+impl Sampled {
+    fn arrows(&self, out: &mut Encoder<'_, '_>) -> fmt::Result {
+        let labels = |gauge: &Gauge| ArrowLabels { arrow: gauge.name };
+        let of = |value: fn(&Gauge) -> u64| {
+            self.gauges
+                .iter()
+                .map(move |gauge| (labels(gauge), value(gauge)))
+        };
+        out.gauges(
+            "foretell_queue_depth",
+            "Messages waiting between parts",
+            of(Gauge::depth),
+        )?;
+        let capacity = |gauge: &Gauge| gauge.capacity as u64;
+        out.gauges(
+            "foretell_queue_capacity",
+            "The most that may wait",
+            of(capacity),
+        )?;
+        out.counters(
+            "foretell_queue_full",
+            "How often the bound was hit",
+            of(Gauge::times_full),
+        )
+    }
+
+    fn series(&self, out: &mut Encoder<'_, '_>) -> fmt::Result {
+        let stats = self.series.stats();
+        for (name, help, value) in [
+            ("foretell_series", "Series registered", stats.series),
+            (
+                "foretell_log_segments",
+                "Segments of the log",
+                stats.log_segments,
+            ),
+            (
+                "foretell_head_rows",
+                "Polls in memory that are not yet in blocks",
+                stats.head_rows,
+            ),
+            (
+                "foretell_head_values",
+                "Samples in memory that are not yet in blocks",
+                stats.head_values,
+            ),
+            (
+                "foretell_log_queue_depth",
+                "Batches waiting for the log",
+                stats.queue_depth,
+            ),
+            (
+                "foretell_log_queue_high_water",
+                "The most that ever waited",
+                stats.queue_high_water,
+            ),
+            (
+                "foretell_log_queue_capacity",
+                "The most that may wait",
+                stats.queue_max,
+            ),
+        ] {
+            out.gauge(name, help, value)?;
+        }
+        for (name, help, value) in [
+            (
+                "foretell_samples_appended",
+                "Samples given to the log",
+                stats.samples_appended,
+            ),
+            (
+                "foretell_samples_synced",
+                "Samples synced to the disk",
+                stats.samples_synced,
+            ),
+            (
+                "foretell_log_bytes",
+                "Octets written to the log",
+                stats.log_bytes,
+            ),
+            ("foretell_log_syncs", "Syncs of the log", stats.log_syncs),
+            (
+                "foretell_blocks_sealed",
+                "Half-hour blocks written",
+                stats.blocks_sealed,
+            ),
+            (
+                "foretell_block_bytes_sealed",
+                "Octets of these",
+                stats.block_bytes_sealed,
+            ),
+            (
+                "foretell_blocks_merged",
+                "Two-hour blocks written",
+                stats.blocks_merged,
+            ),
+        ] {
+            out.counter(name, help, value)?;
+        }
+        let seconds = stats.log_sync_micros as f64 / 1e6;
+        out.counter_f64(
+            "foretell_log_sync_seconds",
+            "Time spent in syncs of the log",
+            seconds,
+        )?;
+        let defects = stats
+            .defects
+            .iter()
+            .map(|(kind, count)| (DefectLabels { kind }, *count));
+        out.counters(
+            "foretell_series_defects",
+            "What was found wrong in samples",
+            defects,
+        )
+    }
+}
+
+fn poll(poller: &Poller, out: &mut Encoder<'_, '_>) -> fmt::Result {
+    let stats = poller.stats();
+    for (name, help, value) in [
+        (
+            "foretell_poller_devices",
+            "Devices that are polled",
+            stats.devices,
+        ),
+        (
+            "foretell_polls_in_flight",
+            "Polls in flight",
+            stats.in_flight,
+        ),
+        (
+            "foretell_polls_waiting",
+            "Devices due that wait for their poll",
+            stats.waiting,
+        ),
+    ] {
+        out.gauge(name, help, value)?;
+    }
+    for (name, help, value) in [
+        (
+            "foretell_poll_overruns",
+            "Polls left out, the one before being under way",
+            stats.overruns,
+        ),
+        (
+            "foretell_poll_deadlines",
+            "Polls that ran into their deadline",
+            stats.deadlines,
+        ),
+        (
+            "foretell_polls_in_flight_full",
+            "How often the bound on polls in flight was hit",
+            stats.in_flight_bound_hits,
+        ),
+        (
+            "foretell_poll_reports_waited",
+            "Reports that waited for ingest",
+            stats.reports_waited,
+        ),
+        (
+            "foretell_poll_panics",
+            "Polls that ended in a mistake of ours",
+            stats.panics,
+        ),
+    ] {
+        out.counter(name, help, value)?;
+    }
+    out.gauge_f64(
+        "foretell_poll_lag_latest_seconds",
+        "How late the latest poll began",
+        stats.lag.as_secs_f64(),
+    )
+}
+
+/// Writes constants by name.
+struct Encoder<'a, 'b>(&'a mut DescriptorEncoder<'b>);
+
+impl Encoder<'_, '_> {
+    fn one(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result {
+        let encoder = self
+            .0
+            .encode_descriptor(name, help, None, metric.metric_type())?;
+        metric.encode(encoder)
+    }
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.one(
+            name,
+            help,
+            &ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)),
+        )
+    }
+    fn gauge_f64(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        self.one(name, help, &ConstGauge::new(value))
+    }
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.one(name, help, &ConstCounter::new(value))
+    }
+    fn counter_f64(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        self.one(name, help, &ConstCounter::new(value))
+    }
+    fn gauges<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Iterator<Item = (L, u64)>,
+    ) -> fmt::Result {
+        let kind = ConstGauge::new(0i64).metric_type();
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in values {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+    fn counters<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Iterator<Item = (L, u64)>,
+    ) -> fmt::Result {
+        let kind = ConstCounter::new(0u64).metric_type();
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in values {
+            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}

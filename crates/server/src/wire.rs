@@ -1,0 +1,205 @@
+//! Every arrow between the parts of the server: its capacity, the reason for it, what happens when
+//! it is full, and how full it is. Nothing else in the server makes a channel between parts.
+//!
+//! ```text
+//! poller --reports--> ingest --events--> api (stream)
+//! api --commands--> desk --runs--> discovery --found--> desk --events--> api
+//! ingest --heard--> links
+//! all --readiness, notices--> api
+//! ```
+
+use api::{Command, Notice, Readiness};
+use collect::{Found, PollReport};
+use model::DiscoveryId;
+use model::event::Event;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{broadcast, mpsc, watch};
+
+/// Poll reports from the poller to ingest. 10,000 devices each minute are 167 a second, so this is
+/// six seconds of a disk that does not answer. Full: polls wait to report, so nothing is lost and
+/// the poller falls behind, which readiness tells.
+pub const REPORTS_MAX: usize = 1_024;
+
+/// Reports from ingest to one of its workers. Full: ingest waits, and the reports behind it. Small,
+/// for the reports of one device go to one worker in order.
+pub const WORKER_REPORTS_MAX: usize = 16;
+
+/// Workers of ingest. Each waits for the sync that its samples share with those of the others
+/// (100 ms by default), so this many devices are taken in at once: 2,560 a second.
+pub const WORKERS: usize = 256;
+
+/// Wishes of the API: polls now, changes of devices, discoveries. A person clicks few; a script that
+/// makes 10,000 devices is slowed down. Full: the request waits a moment, then is answered with 503.
+pub const COMMANDS_MAX: usize = 256;
+
+/// What runs of discovery found, on its way to the desk that registers it. Full: the run waits.
+pub const FOUND_MAX: usize = 256;
+
+/// What happened, for the clients of the stream. Ten seconds of a large network's polls. Full:
+/// the oldest is dropped for the slow receiver alone, which is told how much it missed.
+pub const EVENTS_MAX: usize = 4_096;
+
+/// Devices whose neighbours were read or whose interfaces changed, on their way to the task that keeps
+/// links. Full: the worker waits; the task takes all that is there at once.
+pub const HEARD_MAX: usize = 1_024;
+
+/// Shown by `/metrics`: one arrow.
+#[derive(Clone, Debug)]
+pub struct Gauge {
+    /// The arrow.
+    pub name: &'static str,
+    /// The most it holds.
+    pub capacity: usize,
+    depth: Arc<AtomicU64>,
+    full: Arc<AtomicU64>,
+}
+
+impl Gauge {
+    fn new(name: &'static str, capacity: usize) -> Self {
+        Self {
+            name,
+            capacity,
+            depth: Arc::default(),
+            full: Arc::default(),
+        }
+    }
+    /// How much it held when it was last looked at.
+    pub fn depth(&self) -> u64 {
+        self.depth.load(Ordering::Relaxed)
+    }
+    /// How often it was found full.
+    pub fn times_full(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
+    }
+    fn seen(&self, left: usize) {
+        self.depth.store(left as u64, Ordering::Relaxed);
+        // One was just taken, so it was full where only one place is free.
+        if left + 1 >= self.capacity {
+            self.full.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The receiving end of an arrow, which counts how full it was.
+pub struct Receiver<T> {
+    inner: mpsc::Receiver<T>,
+    gauge: Gauge,
+}
+
+impl<T> Receiver<T> {
+    /// The next; none when all senders are gone and all was taken.
+    pub async fn recv(&mut self) -> Option<T> {
+        let item = self.inner.recv().await;
+        if item.is_some() {
+            self.gauge.seen(self.inner.len());
+        }
+        item
+    }
+    /// One more that is there already.
+    pub fn try_recv(&mut self) -> Option<T> {
+        let item = self.inner.try_recv().ok()?;
+        self.gauge.seen(self.inner.len());
+        Some(item)
+    }
+}
+
+/// Something about a device from which links follow.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// Which device.
+    pub device_id: model::DeviceId,
+    /// The neighbours that it reported; none where only its interfaces or its status changed.
+    pub neighbors: Option<Vec<model::facts::NeighborFacts>>,
+    /// When.
+    pub at: model::Timestamp,
+}
+
+/// A word of one run of discovery.
+pub struct RunWord {
+    /// Which run.
+    pub run: DiscoveryId,
+    /// The word.
+    pub found: Found,
+}
+
+/// All arrows.
+pub struct Wire {
+    /// Poller to ingest.
+    pub reports: (mpsc::Sender<PollReport>, Receiver<PollReport>),
+    /// API to desk.
+    pub commands: (mpsc::Sender<Command>, Receiver<Command>),
+    /// Runs of discovery to desk.
+    pub found: (mpsc::Sender<RunWord>, Receiver<RunWord>),
+    /// Ingest to links.
+    pub heard: (mpsc::Sender<Heard>, Receiver<Heard>),
+    /// All to the stream.
+    pub events: broadcast::Sender<Arc<Event>>,
+    /// Whether the server can do its work. A snapshot: only the latest counts.
+    pub readiness: watch::Sender<Readiness>,
+    /// What the operator should know. A snapshot.
+    pub notices: watch::Sender<Arc<Vec<Notice>>>,
+    /// How full the arrows are.
+    pub gauges: Vec<Gauge>,
+}
+
+impl Wire {
+    /// Strings all of them.
+    pub fn new() -> Self {
+        let mut gauges = Vec::new();
+        Self {
+            reports: channel("reports", REPORTS_MAX, &mut gauges),
+            commands: channel("commands", COMMANDS_MAX, &mut gauges),
+            found: channel("found", FOUND_MAX, &mut gauges),
+            heard: channel("heard", HEARD_MAX, &mut gauges),
+            events: broadcast::channel(EVENTS_MAX).0,
+            readiness: watch::Sender::new(Readiness::default()),
+            notices: watch::Sender::new(Arc::default()),
+            gauges,
+        }
+    }
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn channel<T>(
+    name: &'static str,
+    capacity: usize,
+    gauges: &mut Vec<Gauge>,
+) -> (mpsc::Sender<T>, Receiver<T>) {
+    let (sender, inner) = mpsc::channel(capacity);
+    let gauge = Gauge::new(name, capacity);
+    gauges.push(gauge.clone());
+    (sender, Receiver { inner, gauge })
+}
+
+/// The arrows from ingest to its workers, one gauge for all of them.
+pub fn workers() -> (
+    Vec<mpsc::Sender<PollReport>>,
+    Vec<Receiver<PollReport>>,
+    Gauge,
+) {
+    let gauge = Gauge::new("workers", WORKER_REPORTS_MAX);
+    let (senders, receivers) = (0..WORKERS)
+        .map(|_| {
+            let (sender, inner) = mpsc::channel(WORKER_REPORTS_MAX);
+            (
+                sender,
+                Receiver {
+                    inner,
+                    gauge: gauge.clone(),
+                },
+            )
+        })
+        .unzip();
+    (senders, receivers, gauge)
+}
+
+/// Between one run of discovery and its forwarder; its bound is [`FOUND_MAX`] behind it.
+pub fn run() -> (mpsc::Sender<Found>, mpsc::Receiver<Found>) {
+    mpsc::channel(1)
+}

@@ -1,0 +1,13 @@
+//! The binary and its configuration, from outside.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+#[path = "all/agent.rs"]
+mod agent;
+#[path = "all/commands.rs"]
+mod commands;
+#[path = "all/configuration.rs"]
+mod configuration;
+#[path = "all/program.rs"]
+mod program;
+#[path = "all/serve.rs"]
+mod serve;

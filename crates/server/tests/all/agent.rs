@@ -1,0 +1,101 @@
+//! A real agent on loopback: net-snmp's snmpd on an unprivileged port.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The community that it answers to.
+pub(crate) const COMMUNITY: &str = "of-the-test";
+/// The user that it answers to: SHA-256 and AES-128.
+pub(crate) const USER: &str = "ops";
+/// Pass phrases of the user.
+pub(crate) const AUTH: &str = "authenticate-me";
+/// The other pass phrase.
+pub(crate) const PRIVACY: &str = "nobody-listens";
+
+/// A running snmpd; ended when dropped.
+pub(crate) struct Agent {
+    child: Child,
+    pub(crate) port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Agent {
+    /// Starts one on 127.0.0.1; none, said aloud, where this machine has no snmpd.
+    pub(crate) fn start(name: &str) -> Option<Self> {
+        Self::start_at(name, &["127.0.0.1"])
+    }
+
+    /// Starts one that answers at 127.0.0.2, too.
+    pub(crate) fn start_on_two(name: &str) -> Option<Self> {
+        Self::start_at(name, &["127.0.0.1", "127.0.0.2"])
+    }
+
+    fn start_at(name: &str, addresses: &[&str]) -> Option<Self> {
+        let Some(program) = snmpd() else {
+            println!("SKIPPED {name}: there is no snmpd on this machine (apt-get install snmpd)");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let port = UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let listen: Vec<String> = addresses
+            .iter()
+            .map(|address| format!("udp:{address}:{port}"))
+            .collect();
+        let listen = listen.join(",");
+        let configuration = format!(
+            "agentAddress {listen}\nrocommunity {COMMUNITY}\nsysName {name}\n\
+             sysLocation on loopback\ncreateUser {USER} SHA-256 {AUTH} AES {PRIVACY}\nrouser {USER} priv\n"
+        );
+        let file = folder.path().join("snmpd.conf");
+        fs::write(&file, configuration).unwrap();
+        let child = Command::new(program)
+            .args(["-f", "-Lo", "-C", "-I", "-systemstats", "-c"])
+            .arg(&file)
+            .env("SNMP_PERSISTENT_DIR", folder.path().join("state"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let agent = Self {
+            child,
+            port,
+            _folder: folder,
+        };
+        agent.wait();
+        Some(agent)
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until it holds its port.
+    fn wait(&self) {
+        crate::program::until("snmpd to listen", || {
+            UdpSocket::bind(("127.0.0.1", self.port)).is_err()
+        });
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn snmpd() -> Option<PathBuf> {
+    ["/usr/sbin/snmpd", "/usr/local/sbin/snmpd"]
+        .into_iter()
+        .map(Path::new)
+        .find(|path| path.exists())
+        .map(Path::to_owned)
+}

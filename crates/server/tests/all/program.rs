@@ -1,0 +1,137 @@
+//! The program itself, run as a person or a supervisor would.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The administrator's password in tests.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// What a state is waited for at most: far more than it takes, so that only a fault reaches it.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Waits for a state.
+pub(crate) fn until(what: &str, mut state: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !state() {
+        assert!(begun.elapsed() < WAIT_MAX, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Runs a command of the program to its end.
+pub(crate) fn foretell(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_foretell"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// A running `foretell serve`; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    /// What it printed before its address.
+    pub(crate) printed: Vec<String>,
+    http: reqwest::blocking::Client,
+    token: String,
+}
+
+impl Server {
+    /// Starts it on a folder, on any free port, and waits for its address.
+    pub(crate) fn start(data: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data)
+            .env("FORETELL_ADMIN_PASSWORD", PASSWORD)
+            .env("FORETELL_LOG", "warn")
+            .env("FORETELL_POLL__DEFAULT_INTERVAL_SECS", "5")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut printed = Vec::new();
+        let url = loop {
+            let line = lines.next().expect("it ended before it listened").unwrap();
+            match line.strip_prefix("listening on ") {
+                Some(url) => break url.to_owned(),
+                None => printed.push(line),
+            }
+        };
+        let http = reqwest::blocking::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            child,
+            url,
+            printed,
+            http,
+            token: String::new(),
+        }
+    }
+
+    pub(crate) fn sign_in(&mut self) {
+        let body = serde_json::json!({"username": "admin", "password": PASSWORD});
+        let (status, answer) = self.post("auth/login", &body);
+        assert_eq!(status, 200, "{answer}");
+        self.token = answer["token"].as_str().unwrap().to_owned();
+    }
+
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
+        let request = self.http.get(format!("{}/api/v1/{path}", self.url));
+        answer(request.bearer_auth(&self.token))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}/api/v1/{path}", self.url));
+        answer(request.bearer_auth(&self.token).json(body))
+    }
+
+    /// The text at a path outside the API.
+    pub(crate) fn text(&self, path: &str) -> (u16, String) {
+        let request = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .bearer_auth(&self.token);
+        let answer = request.send().unwrap();
+        (answer.status().as_u16(), answer.text().unwrap())
+    }
+
+    /// Asks it to stop and waits for its end.
+    pub(crate) fn terminate(mut self) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
+        let mut status = None;
+        until("the server to stop", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        (status.unwrap(), begun.elapsed())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn answer(request: reqwest::blocking::RequestBuilder) -> (u16, Value) {
+    let answer = request.send().unwrap();
+    let status = answer.status().as_u16();
+    let text = answer.text().unwrap();
+    (
+        status,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    )
+}
