@@ -16,7 +16,12 @@ struct Bench {
 }
 
 /// To add one, add a row.
-const BENCHES: &[Bench] = &[];
+const BENCHES: &[Bench] = &[Bench {
+    name: "series",
+    package: "foretell-store",
+    example: "series_bench",
+    about: "how fast samples are taken and sealed, and how small they become",
+}];
 
 /// Runs one, optimised, and adds its figures to the history; without a name lists them all.
 pub(crate) fn run(name: Option<&str>) -> anyhow::Result<ExitCode> {

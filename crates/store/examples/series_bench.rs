@@ -51,7 +51,7 @@ async fn run() {
             .unwrap();
         devices.push((device_id, resolved));
     }
-    let mut state = Traffic::new();
+    let mut traffic = Traffic::new();
     let (mut append_cpu, mut seal_cpu) = (Duration::ZERO, Duration::ZERO);
     let began = Instant::now();
     for poll in 0..=POLLS + 2 {
@@ -60,7 +60,7 @@ async fn run() {
             let batches: Vec<Batch> = devices
                 .iter()
                 .enumerate()
-                .map(|(n, (device_id, series))| state.batch(n, *device_id, series, poll))
+                .map(|(n, (device_id, series))| traffic.batch(n, *device_id, series, poll))
                 .collect();
             let cpu = cpu_time();
             let appends: Vec<_> = batches

@@ -7,6 +7,7 @@ pub mod codec;
 mod key;
 pub(crate) mod octets;
 mod rows;
+pub(crate) mod salvage;
 mod sqlite;
 
 pub use key::{BlockKey, Level};
@@ -56,6 +57,10 @@ pub trait Blocks: Send + Sync + 'static {
     /// Takes a block that cannot be decoded out of the way, kept with the reason for a person.
     fn set_aside(&self, key: &BlockKey, reason: &str) -> Result<(), BlocksError>;
 
+    /// Makes what was written as safe as it can be, and mends what was found damaged. Called after
+    /// a pass of sealing, before the log lets go of what was sealed.
+    fn settle(&self) -> Result<(), BlocksError>;
+
     /// Removes all blocks of a device.
     fn delete_device(&self, device_id: DeviceId) -> Result<(), BlocksError>;
 
@@ -76,6 +81,12 @@ pub enum BlocksError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// A day's file had parts that could not be read.
+    #[error("parts of {path} could not be read")]
+    Unreadable {
+        /// Where.
+        path: PathBuf,
     },
     /// A day's file failed.
     #[error("{operation} in {path} failed")]

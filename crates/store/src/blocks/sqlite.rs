@@ -1,12 +1,12 @@
 //! Blocks in SQLite: one file a UTC day, `blocks/2026-03-01.sqlite`, so that what is too old goes
 //! by deleting a file.
 //!
-//! A file that is not a database any more is renamed to `….damaged` and named; the other days are
-//! read on.
+//! A file that is damaged is renamed to `….damaged` and named, and what can still be read of it is
+//! saved; the other days are read on.
 
 mod day;
 
-use super::{BlockKey, Blocks, BlocksError, Level};
+use super::{BlockKey, Blocks, BlocksError, Level, salvage};
 use day::DayFile;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +19,6 @@ use tracing::warn;
 const OPEN_DAYS_MAX: usize = 32;
 /// Names of damage kept until they are asked for; more are only logged.
 const DAMAGE_MAX: usize = 1_000;
-
-/// Damaged files of one day that are kept apart; of more, the last is kept.
-const ABANDONED_MAX: u32 = 100;
 
 const DAY_MS: i64 = 86_400_000;
 const SUFFIX: &str = ".sqlite";
@@ -65,6 +62,10 @@ struct State {
     days: BTreeSet<Day>,
     /// Those of them that may have half-hours to merge; so that old files stay closed.
     unmerged: BTreeSet<Day>,
+    /// Those that were written since they were settled.
+    written: BTreeSet<Day>,
+    /// Those that a reader found damaged.
+    suspect: BTreeSet<Day>,
     open: BTreeMap<Day, (Arc<DayFile>, u64)>,
     /// Counts uses, so that the least recently used file is closed.
     uses: u64,
@@ -111,11 +112,8 @@ impl SqliteBlocks {
         let opened = match DayFile::open(&path) {
             Err(error) if is_damage(&error) => {
                 drop(state);
-                self.abandon(day, &error);
+                self.begin_anew(day, &error)?;
                 state = self.state();
-                if !make {
-                    return Ok(None);
-                }
                 DayFile::open(&path)
             }
             opened => opened,
@@ -132,26 +130,35 @@ impl SqliteBlocks {
         Ok(Some(file))
     }
 
-    /// Renames a file that cannot be used any more, so that the day can begin anew.
-    fn abandon(&self, day: Day, error: &BlocksError) {
-        let mut state = self.state();
-        state.open.remove(&day);
-        state.days.remove(&day);
-        let name = day.file_name();
-        let aside = (0..ABANDONED_MAX)
-            .map(|n| self.folder.join(format!("{name}.{n}.damaged")))
-            .find(|path| !path.exists())
-            .unwrap_or_else(|| self.folder.join(format!("{name}.damaged")));
-        for suffix in ["-wal", "-shm"] {
-            let _ = fs::remove_file(self.folder.join(format!("{name}{suffix}")));
+    /// Renames a file that cannot be used any more, and begins the day anew with the blocks that
+    /// can still be read.
+    fn begin_anew(&self, day: Day, error: &BlocksError) -> Result<(), BlocksError> {
+        let path = self.folder.join(day.file_name());
+        {
+            let mut state = self.state();
+            state.open.remove(&day);
+            state.suspect.remove(&day);
         }
-        let moved = fs::rename(self.folder.join(&name), &aside);
-        warn!(file = %name, aside = %aside.display(), error = %error, moved = moved.is_ok(),
-            "a day of samples is damaged and was set aside");
+        let (aside, _) = salvage::set_aside(&path).map_err(|source| BlocksError::Folder {
+            path: self.folder.clone(),
+            source,
+        })?;
+        let file = DayFile::open(&path)?;
+        let saved = file.save_from(&aside)?;
+        let mut state = self.state();
+        state.days.insert(day);
+        state.unmerged.insert(day);
+        warn!(file = %path.display(), aside = %aside.display(), %error, saved,
+            "a day of samples is damaged; what could be read was saved");
         note(
             &mut state,
-            format!("{name}: not readable, kept as {}", aside.display()),
+            format!(
+                "{}: damaged, {saved} blocks saved, kept as {}",
+                day.file_name(),
+                aside.display()
+            ),
         );
+        Ok(())
     }
 
     /// Does something for each day that has a file. A day that is damaged is named and passed over.
@@ -170,8 +177,8 @@ impl SqliteBlocks {
             match visited {
                 Ok(answer) => answers.push(answer),
                 Err(error) if is_damage(&error) => {
-                    warn!(file = %day.file_name(), error = %error, "a day of samples is damaged");
-                    note(&mut self.state(), format!("{}: {error}", day.file_name()));
+                    // Mended by `settle`; told then.
+                    self.state().suspect.insert(day);
                 }
                 Err(error) => return Err(error),
             }
@@ -197,20 +204,8 @@ fn note(state: &mut State, what: String) {
     }
 }
 
-/// Whether SQLite found its pages or a row to be nonsense, as against being unable to work.
 fn is_damage(error: &BlocksError) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    let BlocksError::File { source, .. } = error else {
-        return false;
-    };
-    matches!(
-        source,
-        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
-    ) || matches!(
-        source.sqlite_error_code(),
-        Some(DatabaseCorrupt | NotADatabase)
-    )
+    matches!(error, BlocksError::File { source, .. } if salvage::is_damage(source))
 }
 
 impl Blocks for SqliteBlocks {
@@ -233,14 +228,16 @@ impl Blocks for SqliteBlocks {
             };
             match file.write(put.clone(), remove.clone()) {
                 Err(error) if is_damage(&error) => {
-                    self.abandon(day, &error);
+                    self.begin_anew(day, &error)?;
                     if let Some(file) = self.day(day, true)? {
                         file.write(put, remove)?;
                     }
                 }
                 written => written?,
             }
-            self.state().unmerged.insert(day);
+            let mut state = self.state();
+            state.unmerged.insert(day);
+            state.written.insert(day);
         }
         Ok(())
     }
@@ -307,6 +304,21 @@ impl Blocks for SqliteBlocks {
                 key.level, key.start, key.device_id
             ),
         );
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<(), BlocksError> {
+        let (suspect, written) = {
+            let mut state = self.state();
+            (state.suspect.clone(), std::mem::take(&mut state.written))
+        };
+        for day in suspect {
+            let error = BlocksError::Unreadable {
+                path: self.folder.join(day.file_name()),
+            };
+            self.begin_anew(day, &error)?;
+        }
+        self.each_day(written, DayFile::settle)?;
         Ok(())
     }
 

@@ -51,6 +51,7 @@ pub(super) fn maintain(
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     let by = now.minus(SEAL_DELAY);
+    parts.blocks.settle()?;
     let mut done = Maintained::default();
     seal(parts, log, by, &mut done)?;
     merge(parts, by, &mut done)?;
@@ -96,6 +97,7 @@ fn seal(
             }
         }
     }
+    parts.blocks.settle()?;
     let gone = parts.segments.sealed(cut, &starts);
     done.segments += gone.map_err(|error| SeriesError::Log(Arc::new(error)))? as u64;
     Ok(())

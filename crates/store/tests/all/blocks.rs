@@ -63,6 +63,7 @@ fn conforms<B: Blocks>(steps: Vec<Step>, open: impl Fn() -> B) {
         match step {
             Step::Write { put, remove } => {
                 blocks.write(&put, &remove).unwrap();
+                blocks.settle().unwrap();
                 model.extend(put);
                 model.retain(|key, _| !remove.contains(key));
             }
@@ -181,4 +182,47 @@ fn a_file_that_is_no_database_is_set_aside_and_the_rest_is_read() {
     assert!(folder.path().join("1970-01-01.sqlite.0.damaged").exists());
     blocks.write(&[(keys[0], vec![8])], &[]).unwrap();
     assert_eq!(blocks.get(&keys[0]).unwrap(), Some(vec![8]));
+}
+
+#[test]
+fn a_damaged_page_costs_what_is_on_it() {
+    const BLOCKS: i64 = 48;
+    const DEVICES: u8 = 10;
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = SqliteBlocks::open(folder.path()).unwrap();
+    for n in 0..DEVICES {
+        let put: Vec<_> = (0..BLOCKS)
+            .map(|half| BlockKey::holding(device(n), Level::HalfHour, at(half * HALF)))
+            .map(|key| (key, vec![n; 3000]))
+            .collect();
+        blocks.write(&put, &[]).unwrap();
+    }
+    blocks.settle().unwrap();
+    drop(blocks);
+    let file = folder.path().join("1970-01-01.sqlite");
+    let sound = fs::read(&file).unwrap();
+    let count = |blocks: &SqliteBlocks| -> usize {
+        let of = |n| blocks.read(device(n), at(0), at(i64::MAX)).unwrap().len();
+        (0..DEVICES).map(of).sum()
+    };
+    let all = usize::from(DEVICES) * usize::try_from(BLOCKS).unwrap();
+    // Pages here and there, but the first two: the head of the file and the root of the table.
+    for page in (2..sound.len() / 8192).step_by(31) {
+        let mut bad = sound.clone();
+        bad[page * 8192..(page + 1) * 8192].fill(0xee);
+        fs::write(&file, bad).unwrap();
+        let blocks = SqliteBlocks::open(folder.path()).unwrap();
+        count(&blocks);
+        blocks.settle().unwrap();
+        let left = count(&blocks);
+        assert!(left > all / 2, "page {page}: {left} of {all} are left");
+        blocks.settle().unwrap();
+        assert_eq!(count(&blocks), left);
+        let key = BlockKey::holding(device(0), Level::HalfHour, at(0));
+        blocks.write(&[(key, vec![9])], &[]).unwrap();
+        drop(blocks);
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Series and samples: durable, exact, each time once, whatever is sealed, merged, late or damaged.
 
-use crate::series_fixture::{BEGIN_MS, Fixture, minute, told};
+use crate::series_fixture::{BEGIN_MS, Fixture, minute, options, told};
 use foretell_store::series::{
     AppendError, Column, ROWS_PER_SEAL_MAX, Resolved, SERIES_PER_DEVICE_MAX, SeriesError,
+    SeriesStore,
 };
 use model::{DeviceId, InterfaceId, Labels, Metric, Timestamp, Value};
 use proptest::prelude::*;
@@ -335,6 +336,64 @@ async fn a_damaged_block_is_set_aside_and_the_rest_is_read() {
     }
     fixture.maintain(121).await;
     assert_eq!(fixture.told(series), "30:2");
+}
+
+#[tokio::test]
+async fn a_damaged_registry_is_set_aside_and_nothing_is_mixed_up() {
+    let mut fixture = Fixture::new();
+    let device_id = DeviceId::new();
+    let before = fixture.series(device_id, 300).await;
+    let values = before
+        .iter()
+        .map(|series| series.column)
+        .zip((0..).map(Value::U64));
+    fixture
+        .try_put(device_id, minute(0), values.collect())
+        .await
+        .unwrap();
+    fixture.shut();
+    let file = fixture.path().join("series.sqlite");
+    let sound = fs::read(&file).unwrap();
+    let aside = |n: usize| {
+        fixture
+            .folder
+            .path()
+            .join(format!("series.sqlite.{n}.damaged"))
+    };
+    let mut found = 0;
+    for (n, page) in (0..sound.len() / 4096).step_by(3).enumerate() {
+        let mut bad = sound.clone();
+        bad[page * 4096..(page + 1) * 4096].fill(0xee);
+        fs::write(&file, bad).unwrap();
+        let clock = fixture.clock.clock();
+        let (store, recovery) = SeriesStore::open(fixture.path(), options(), clock).unwrap();
+        if !aside(found).exists() {
+            // A page that is not needed to read the series.
+            continue;
+        }
+        found += 1;
+        assert!(!recovery.damage.is_empty(), "page {page}: {recovery:?}");
+        let key = |n: usize| {
+            (
+                Metric::SENSOR_OTHER,
+                Labels::default().with("sensor", n.to_string()),
+            )
+        };
+        let after = store
+            .resolve(device_id, (0..300).map(key).collect())
+            .await
+            .unwrap();
+        for (value, (old, new)) in (0u64..).zip(before.iter().zip(&after)) {
+            let read = store.read(new.id, minute(0), minute(1)).unwrap();
+            if old == new {
+                assert_eq!(read, [(minute(0), Value::U64(value))], "page {page}, {n}");
+            } else {
+                assert!(new.column >= Column(1 << 24), "page {page}: {new:?}");
+                assert!(read.is_empty(), "page {page}: samples of another series");
+            }
+        }
+    }
+    assert!(found > 1);
 }
 
 /// What is done to the store in a model test.

@@ -1,7 +1,7 @@
 //! One day's file: its table, and one connection to write and one to read, so that a reader does
 //! not wait for a seal.
 
-use super::super::{BlockKey, BlocksError, Level};
+use super::super::{BlockKey, BlocksError, Level, salvage};
 use model::{DeviceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
@@ -203,6 +203,46 @@ impl DayFile {
             transaction.commit()
         };
         move_aside().map_err(self.failed("setting a block aside"))
+    }
+
+    /// Moves what the journal holds to the pages, where damage is noticed: a damaged journal ends
+    /// early without a word.
+    pub(super) fn settle(&self) -> Result<(), BlocksError> {
+        self.writer()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(self.failed("settling the day"))
+    }
+
+    /// Takes over the blocks of a damaged file that can be read; answers how many. Their own
+    /// checksums tell later whether they are sound.
+    pub(super) fn save_from(&self, aside: &Path) -> Result<u64, BlocksError> {
+        let mut writer = self.writer();
+        let mut save = || -> rusqlite::Result<u64> {
+            let transaction = writer.transaction()?;
+            let select =
+                "SELECT device, level, start, CAST(bytes AS BLOB) FROM block WHERE rowid = ?1";
+            let saved = salvage::rows(aside, "block", select, |row| {
+                let device: [u8; 16] = row.get(0)?;
+                let (level, start): (i64, i64) = (row.get(1)?, row.get(2)?);
+                let bytes: Vec<u8> = row.get(3)?;
+                transaction
+                    .execute(
+                        "INSERT OR REPLACE INTO block (device, level, start, bytes) VALUES (?1, ?2, ?3, ?4)",
+                        params![device, level, start, bytes],
+                    )
+                    .map(|_| ())
+            });
+            // A file without any page that makes sense has nothing to save.
+            let saved = match saved {
+                Err(error) if !salvage::is_damage(&error) && !salvage::lacks_table(&error) => {
+                    return Err(error);
+                }
+                saved => saved.unwrap_or(0),
+            };
+            transaction.commit()?;
+            Ok(saved)
+        };
+        save().map_err(self.failed("saving blocks"))
     }
 
     pub(super) fn delete_device(&self, device_id: DeviceId) -> Result<(), BlocksError> {

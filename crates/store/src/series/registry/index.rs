@@ -11,6 +11,9 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(crate) struct Index {
     devices: HashMap<DeviceId, Device>,
+    /// No new series gets a column below this: they may have been given out by a registry that
+    /// was lost.
+    floor: u32,
     by_id: HashMap<SeriesId, (DeviceId, Column)>,
 }
 
@@ -150,6 +153,7 @@ impl Index {
             }
             let next = device
                 .next
+                .max(self.floor)
                 .saturating_add(u32::try_from(new.len()).unwrap_or(u32::MAX));
             let known = new.entry((*metric, labels.clone())).or_insert_with(|| {
                 let made = Resolved {
@@ -229,6 +233,11 @@ impl Index {
     pub(crate) fn reserve(&mut self, device_id: DeviceId, next: u32) {
         let device = self.devices.entry(device_id).or_default();
         device.next = device.next.max(next);
+    }
+
+    /// No new series of any device gets a column below `floor`.
+    pub(crate) fn raise_floor(&mut self, floor: u32) {
+        self.floor = self.floor.max(floor);
     }
 
     /// Whose series an id is, and its column.

@@ -2,11 +2,13 @@
 //! left out and named.
 
 use super::index::{Index, join};
+use crate::blocks::salvage;
 use crate::series::{Column, Resolved};
 use model::{DeviceId, Metric, SeriesId};
 use rusqlite::{Connection, Row, Transaction, params};
 use std::path::Path;
 use std::time::Duration;
+use tracing::warn;
 
 const TABLES: &str = "
     BEGIN IMMEDIATE;
@@ -17,6 +19,7 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS deleted (
         device BLOB PRIMARY KEY, next INTEGER NOT NULL, cleaned INTEGER NOT NULL
     );
+    CREATE TABLE IF NOT EXISTS floor (next INTEGER NOT NULL);
     PRAGMA user_version = 1;
     COMMIT;
 ";
@@ -59,8 +62,50 @@ pub(crate) struct Loaded {
 /// The open file.
 pub(crate) struct Table(Connection);
 
+/// Columns that are left out after a registry was lost, above all that it can have given out.
+const FLOOR_STEP: u32 = 1 << 24;
+
 impl Table {
+    /// Opens the registry. One that is damaged is set aside, and begun anew with the series that
+    /// can still be read of it.
     pub(crate) fn open(path: &Path) -> rusqlite::Result<(Self, Loaded)> {
+        match Self::open_sound(path) {
+            Err(error) if salvage::is_damage(&error) => Self::begin_anew(path, &error),
+            opened => opened,
+        }
+    }
+
+    fn begin_anew(path: &Path, error: &rusqlite::Error) -> rusqlite::Result<(Self, Loaded)> {
+        let unable = |error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
+        let (aside, before) = salvage::set_aside(path).map_err(unable)?;
+        let mut saved = Vec::new();
+        let select =
+            "SELECT id, device, slot, metric, labels, interface, crc FROM series WHERE rowid = ?1";
+        // What cannot be read at all has nothing to save.
+        let _ = salvage::rows(&aside, "series", select, |row| {
+            saved.extend(series(row).ok());
+            Ok(())
+        });
+        let (mut table, _) = Self::open_sound(path)?;
+        let floor = FLOOR_STEP.saturating_mul(before.saturating_add(1));
+        table
+            .0
+            .execute("INSERT INTO floor (next) VALUES (?1)", [floor])?;
+        table.commit(&saved)?;
+        drop(table);
+        let (table, mut loaded) = Self::open_sound(path)?;
+        let what = format!(
+            "{}: {error}; {} series saved, kept as {}",
+            path.display(),
+            saved.len(),
+            aside.display()
+        );
+        warn!("{what}");
+        loaded.damage.push(what);
+        Ok((table, loaded))
+    }
+
+    fn open_sound(path: &Path) -> rusqlite::Result<(Self, Loaded)> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_WAIT)?;
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
@@ -144,6 +189,9 @@ fn checksum(id: SeriesId, device_id: DeviceId, column: Column, metric: &str, lab
 
 fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
     let mut loaded = Loaded::default();
+    let floor: Option<u32> =
+        connection.query_row("SELECT max(next) FROM floor", [], |row| row.get(0))?;
+    loaded.index.raise_floor(floor.unwrap_or(0));
     let mut statement = connection.prepare("SELECT device, next, cleaned FROM deleted")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
