@@ -11,6 +11,7 @@ mod cisco_cdp;
 mod cisco_memory;
 mod cisco_process;
 mod cisco_sensor;
+mod cisco_vtp;
 pub mod decode;
 mod draft;
 mod entity;
@@ -32,6 +33,7 @@ mod system;
 mod ucd;
 mod ups;
 mod vendor;
+mod vendor_load;
 
 pub use groups::Groups;
 pub use look::Look;
@@ -45,7 +47,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Time for one look. A device that takes longer is read in part.
-const LOOK_TIME_MAX: Duration = Duration::from_secs(60);
+const LOOK_TIME_MAX: Duration = Duration::from_mins(1);
 /// Rows of a column that a look at the system group reads of a table: the chassis comes first.
 const HEAD_ROWS: usize = 12;
 
@@ -117,6 +119,7 @@ pub fn interpret(rows: &Rows, wanted: Groups) -> Look {
             (mib.read)(rows, &mut draft);
         }
     }
+    system::finish(&mut draft);
     Look {
         facts: draft.facts,
         readings: draft.readings,
@@ -152,14 +155,20 @@ async fn walk(
         .and_then(::snmp::Value::as_oid)
         .map(|oid| oid.arcs().to_vec())
         .unwrap_or_default();
+    let of_vendor = vendor_load::asks(&object_id);
     let asks: Vec<&Ask> = mib::ALL
         .iter()
         .filter(|mib| mib.fits(&object_id))
         .flat_map(|mib| mib.asks)
+        .chain(&of_vendor)
         .filter(|ask| ask.groups.intersects(wanted))
         .collect();
     // A head of a column that is walked whole anyway needs no walk of its own.
-    let whole: Vec<&Ask> = asks.iter().copied().filter(|ask| !ask.head).collect();
+    let whole: Vec<&Ask> = asks
+        .iter()
+        .copied()
+        .filter(|ask| !ask.head && ask.where_any.is_none())
+        .collect();
     let heads: Vec<&Ask> = asks
         .iter()
         .copied()
@@ -175,6 +184,13 @@ async fn walk(
         ..bounds
     };
     complete = complete - ask(session, &whole, bounds, rows, look).await;
+    let named: Vec<&Ask> = asks
+        .iter()
+        .copied()
+        .filter(|ask| ask.where_any.is_some_and(|column| rows.has(column)))
+        .filter(|ask| !whole.iter().any(|other| other.root == ask.root))
+        .collect();
+    complete = complete - ask(session, &named, bounds, rows, look).await;
     complete = complete - ask(session, &heads, head_bounds, rows, look).await;
     if wanted.contains(Groups::TRAFFIC) && if_mib::lacks_wide_counters(rows) {
         let narrow: Vec<Ask> = if_mib::NARROW

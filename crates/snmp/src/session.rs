@@ -87,6 +87,15 @@ impl Session {
         self.ledger.take().defects
     }
 
+    /// Silence after so many attempts in a row.
+    pub(crate) fn silent(&self, attempts: u32) -> SessionError {
+        SessionError::Silent {
+            agent: self.agent,
+            waited: self.options.timeout.saturating_mul(attempts),
+            attempts,
+        }
+    }
+
     pub(crate) fn note(&self, defect: Defect) {
         self.ledger.add(defect);
     }

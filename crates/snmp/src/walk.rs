@@ -28,7 +28,7 @@ impl Default for WalkBounds {
             // A chassis with 4,000 ports and as many VLAN interfaces is the largest we know.
             rows: 20_000,
             octets: 16 * 1024 * 1024,
-            time: Duration::from_secs(60),
+            time: Duration::from_mins(1),
         }
     }
 }

@@ -24,6 +24,7 @@ pub(super) static MIB: Mib = Mib {
         Ask::of(Groups::MEMORY, ENHANCED_FREE),
         Ask::of(Groups::MEMORY, ENHANCED_HC_USED),
         Ask::of(Groups::MEMORY, ENHANCED_HC_FREE),
+        Ask::where_any(Groups::MEMORY, entity::NAME, ENHANCED_USED),
     ],
     enterprises: &[9],
     read,

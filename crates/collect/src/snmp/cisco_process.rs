@@ -7,6 +7,8 @@ use super::{Groups, Rows, entity};
 const PHYSICAL_INDEX: &[u32] = &[1, 3, 6, 1, 4, 1, 9, 9, 109, 1, 1, 1, 1, 2];
 const TOTAL_5MIN: &[u32] = &[1, 3, 6, 1, 4, 1, 9, 9, 109, 1, 1, 1, 1, 5];
 const TOTAL_5MIN_REV: &[u32] = &[1, 3, 6, 1, 4, 1, 9, 9, 109, 1, 1, 1, 1, 8];
+/// cpmCore5min, indexed by processor and core.
+const CORE_5MIN: &[u32] = &[1, 3, 6, 1, 4, 1, 9, 9, 109, 1, 1, 2, 1, 5];
 /// OLD-CISCO-CPU-MIB::avgBusy5
 const AVG_BUSY_5: &[u32] = &[1, 3, 6, 1, 4, 1, 9, 2, 1, 58];
 
@@ -15,7 +17,9 @@ pub(super) static MIB: Mib = Mib {
         Ask::of(Groups::PROCESSORS, PHYSICAL_INDEX),
         Ask::of(Groups::PROCESSORS, TOTAL_5MIN),
         Ask::of(Groups::PROCESSORS, TOTAL_5MIN_REV),
+        Ask::of(Groups::PROCESSORS, CORE_5MIN),
         Ask::of(Groups::PROCESSORS, AVG_BUSY_5),
+        Ask::where_any(Groups::PROCESSORS, entity::NAME, TOTAL_5MIN_REV),
     ],
     enterprises: &[9],
     read,
@@ -34,6 +38,13 @@ fn read(rows: &Rows, draft: &mut Draft) {
             .unwrap_or_else(|| format!("Processor {}", dotted(&index)));
         if let Some(load) = load {
             draft.processor(&name, &index, load as f64);
+        }
+        let cores = [CORE_5MIN, &index].concat();
+        for (core, load) in rows.column(&cores) {
+            if let Some(load) = load.as_u64() {
+                let name = format!("{name}: core {}", dotted(core));
+                draft.processor(&name, &[&index, core].concat(), load as f64);
+            }
         }
     }
     if draft.facts.processors.is_empty()

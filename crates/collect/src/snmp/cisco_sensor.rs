@@ -23,8 +23,8 @@ pub(super) static MIB: Mib = Mib {
         Ask::of(Groups::SENSORS, COLUMNS.precision),
         Ask::of(Groups::SENSORS, COLUMNS.value),
         Ask::of(Groups::SENSORS, COLUMNS.status),
-        Ask::of(Groups::SENSORS, entity::DESCR),
-        Ask::of(Groups::SENSORS, entity::NAME),
+        Ask::where_any(Groups::SENSORS, entity::DESCR, COLUMNS.value),
+        Ask::where_any(Groups::SENSORS, entity::NAME, COLUMNS.value),
         Ask::of(Groups::SENSORS, TEMPERATURE_DESCR),
         Ask::of(Groups::SENSORS, TEMPERATURE_VALUE),
     ],
@@ -33,10 +33,7 @@ pub(super) static MIB: Mib = Mib {
 };
 
 fn read(rows: &Rows, draft: &mut Draft) {
-    // The same sensors under both MIBs are read once.
-    if draft.facts.sensors.is_empty() {
-        entity_sensor::read_table(&COLUMNS, rows, draft);
-    }
+    entity_sensor::read_table(&COLUMNS, rows, draft);
     let has_temperature = draft
         .facts
         .sensors

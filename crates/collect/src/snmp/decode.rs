@@ -306,7 +306,7 @@ mod tests {
         check("Zürich".as_bytes(), Some("Zürich"));
         check(b"Z\xfcrich", Some("Zürich"));
         check("Zü".as_bytes().get(..2).unwrap(), Some("Z"));
-        assert_eq!(text(&[b'a'; 100_000]).unwrap().len(), TEXT_LEN_MAX);
+        assert_eq!(text(&vec![b'a'; 100_000]).unwrap().len(), TEXT_LEN_MAX);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub(super) defects: Defects,
     /// ifName, else ifDescr, by ifIndex.
     pub(super) interface_names: BTreeMap<u32, String>,
+    /// entPhysicalIndex of the sensors that were read.
+    pub(super) sensed: BTreeSet<Vec<u32>>,
     pub(super) parts: BTreeSet<(&'static str, String)>,
 }
 

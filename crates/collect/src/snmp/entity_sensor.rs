@@ -31,9 +31,9 @@ pub(super) static MIB: Mib = Mib {
         Ask::of(Groups::SENSORS, COLUMNS.precision),
         Ask::of(Groups::SENSORS, COLUMNS.value),
         Ask::of(Groups::SENSORS, COLUMNS.status),
-        Ask::of(Groups::SENSORS, entity::DESCR),
-        Ask::of(Groups::SENSORS, entity::NAME),
-        Ask::of(Groups::SENSORS, entity::ALIAS_MAPPING),
+        Ask::where_any(Groups::SENSORS, entity::DESCR, COLUMNS.value),
+        Ask::where_any(Groups::SENSORS, entity::NAME, COLUMNS.value),
+        Ask::where_any(Groups::SENSORS, entity::ALIAS_MAPPING, COLUMNS.value),
     ],
     enterprises: &[],
     read: |rows, draft| read_table(&COLUMNS, rows, draft),
@@ -135,8 +135,7 @@ impl Quantity {
             Self::Load => 0.0..=1_000.0,
             Self::FanSpeed => 0.0..=200_000.0,
             Self::Dbm => -200.0..=100.0,
-            Self::Voltage => -100_000.0..=100_000.0,
-            Self::Current => -100_000.0..=100_000.0,
+            Self::Voltage | Self::Current => -100_000.0..=100_000.0,
             Self::Power => -10_000_000.0..=10_000_000.0,
             _ => f64::MIN..=f64::MAX,
         };
@@ -195,6 +194,10 @@ pub(super) fn read_table(columns: &Columns, rows: &Rows, draft: &mut Draft) {
         return;
     }
     for (index, value) in rows.column(columns.value) {
+        // The same sensor under both MIBs is read once.
+        if !draft.sensed.insert(index.to_vec()) {
+            continue;
+        }
         // nonoperational(3) and unavailable(2) keep an old value or none.
         let status = draft.integer(rows, columns.status, index);
         if status.is_some_and(|status| status != 1) {

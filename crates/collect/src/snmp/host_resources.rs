@@ -31,17 +31,71 @@ pub(super) static MIB: Mib = Mib {
 
 /// What a row of hrStorageTable is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Volume {
+enum Kind {
     Memory,
     Disk,
     /// Media that are full by nature, and what is none of ours.
     Neither,
 }
 
+struct Volume {
+    kind: Kind,
+    name: String,
+    index: Vec<u32>,
+    used: u64,
+    total: u64,
+}
+
 fn read(rows: &Rows, draft: &mut Draft) {
     processors(rows, draft);
+    let mut memory = Vec::new();
     for index in rows.indexes(&[STORAGE_SIZE, STORAGE_USED]) {
-        volume(rows, draft, &index);
+        let Some(volume) = volume(rows, draft, index) else {
+            continue;
+        };
+        match volume.kind {
+            Kind::Memory => memory.push(volume),
+            Kind::Disk => draft.storage(&volume.name, &volume.index, volume.used, volume.total),
+            Kind::Neither => {}
+        }
+    }
+    reclaim(&mut memory);
+    for volume in memory {
+        draft.memory(&volume.name, &volume.index, volume.used, volume.total);
+    }
+}
+
+/// net-snmp counts buffers and cache as physical memory in use, lists them beside it, and gives
+/// each as its own size. What the kernel would give up at once is not in use, and each is a share
+/// of the physical memory.
+fn reclaim(memory: &mut [Volume]) {
+    let named = |volume: &Volume, name: &str| volume.name.eq_ignore_ascii_case(name);
+    let Some(total) = memory
+        .iter()
+        .find(|volume| named(volume, "Physical memory"))
+        .map(|volume| volume.total)
+    else {
+        return;
+    };
+    let spare: u64 = memory
+        .iter()
+        .filter(|volume| named(volume, "Memory buffers") || named(volume, "Cached memory"))
+        .map(|volume| volume.used)
+        .fold(0, u64::saturating_add);
+    for volume in memory {
+        if named(volume, "Physical memory") {
+            volume.used = volume.used.checked_sub(spare).unwrap_or(volume.used);
+        } else if [
+            "Memory buffers",
+            "Cached memory",
+            "Shared memory",
+            "Available memory",
+        ]
+        .iter()
+        .any(|name| named(volume, name))
+        {
+            volume.total = total.max(volume.used);
+        }
     }
 }
 
@@ -57,47 +111,39 @@ fn processors(rows: &Rows, draft: &mut Draft) {
     }
 }
 
-fn volume(rows: &Rows, draft: &mut Draft, index: &[u32]) {
+fn volume(rows: &Rows, draft: &mut Draft, index: Vec<u32>) -> Option<Volume> {
     let name = draft
-        .text(rows, STORAGE_DESCR, index)
-        .unwrap_or_else(|| format!("Storage {}", super::draft::dotted(index)));
+        .text(rows, STORAGE_DESCR, &index)
+        .unwrap_or_else(|| format!("Storage {}", super::draft::dotted(&index)));
     let kind = rows
-        .cell(STORAGE_TYPE, index)
+        .cell(STORAGE_TYPE, &index)
         .and_then(Value::as_oid)
-        .map_or(Volume::Disk, |oid| kind(oid.arcs(), &name));
-    if kind == Volume::Neither {
-        return;
-    }
-    let units = draft.unsigned32(rows, STORAGE_UNITS, index).unwrap_or(1);
-    let size = draft.unsigned32(rows, STORAGE_SIZE, index);
-    let used = draft.unsigned32(rows, STORAGE_USED, index);
-    let (Some(size), Some(used)) = (size, used) else {
-        return;
-    };
-    // An empty drive.
-    if size == 0 {
-        return;
-    }
-    let total = size.saturating_mul(units);
-    let used = used.saturating_mul(units);
-    if kind == Volume::Memory {
-        draft.memory(&name, index, used, total);
-    } else {
-        draft.storage(&name, index, used, total);
-    }
+        .map_or(Kind::Disk, |oid| kind(oid.arcs(), &name));
+    let units = draft.unsigned32(rows, STORAGE_UNITS, &index).unwrap_or(1);
+    let size = draft.unsigned32(rows, STORAGE_SIZE, &index);
+    let used = draft.unsigned32(rows, STORAGE_USED, &index);
+    // A size of nothing is an empty drive.
+    let (size, used) = (size.filter(|&size| size > 0)?, used?);
+    Some(Volume {
+        kind,
+        name,
+        index,
+        used: used.saturating_mul(units),
+        total: size.saturating_mul(units),
+    })
 }
 
-fn kind(oid: &[u32], name: &str) -> Volume {
+fn kind(oid: &[u32], name: &str) -> Kind {
     let number = oid
         .strip_prefix(STORAGE_TYPES)
         .and_then(|rest| rest.first());
     match number {
-        Some(2 | 3) => Volume::Memory,
+        Some(2 | 3) => Kind::Memory,
         // compactDisc
-        Some(7) => Volume::Neither,
+        Some(7) => Kind::Neither,
         // net-snmp lists buffers, cache and shared memory as other(1).
-        Some(1) if is_memory(name) => Volume::Memory,
-        _ => Volume::Disk,
+        Some(1) if is_memory(name) => Kind::Memory,
+        _ => Kind::Disk,
     }
 }
 

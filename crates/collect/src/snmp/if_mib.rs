@@ -88,7 +88,9 @@ pub(super) fn lacks_wide_counters(rows: &Rows) -> bool {
 }
 
 /// A metric, its 64-bit column where there is one, and its 32-bit one.
-static COUNTERS: &[(Metric, Option<&[u32]>, &[u32])] = &[
+type Counter = (Metric, Option<&'static [u32]>, &'static [u32]);
+
+static COUNTERS: &[Counter] = &[
     (Metric::IF_HC_IN_OCTETS, Some(HC_IN_OCTETS), IN_OCTETS),
     (Metric::IF_HC_OUT_OCTETS, Some(HC_OUT_OCTETS), OUT_OCTETS),
     (

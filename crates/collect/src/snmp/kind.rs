@@ -2,15 +2,15 @@
 
 /// router, switch, firewall, wireless, server, storage, power, printer, ... None where nothing told.
 pub(super) fn guess(
-    vendor: &Option<String>,
-    os: &Option<String>,
+    vendor: Option<&str>,
+    os: Option<&str>,
     description: &str,
     services: Option<u64>,
 ) -> Option<String> {
     let said = format!(
         "{} {} {description}",
-        vendor.as_deref().unwrap_or(""),
-        os.as_deref().unwrap_or("")
+        vendor.unwrap_or(""),
+        os.unwrap_or("")
     )
     .to_lowercase();
     WORDS
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn kinds() {
         let check = |vendor: &str, description, services, expected: Option<&str>| {
-            let found = guess(&Some(vendor.to_owned()), &None, description, services);
+            let found = guess(Some(vendor), None, description, services);
             assert_eq!(found.as_deref(), expected, "{vendor} {description}");
         };
         check("Fortinet", "", None, Some("firewall"));

@@ -106,22 +106,16 @@ fn neighbors(rows: &Rows, draft: &mut Draft) {
     }
 }
 
-/// The port by its name. An id that is a MAC or a number is told by its description, where that is
-/// given.
+/// The port as its id says; its description where there is no id that can be read.
 fn remote_port(rows: &Rows, draft: &mut Draft, index: &[u32]) -> Option<String> {
-    let subtype = draft.number(rows, REM_PORT_SUBTYPE, index);
-    let id = id(
+    id(
         rows,
         draft,
         (REM_PORT_SUBTYPE, REM_PORT_ID),
         index,
         decode::lldp_port_id,
-    );
-    let description = draft.text(rows, REM_PORT_DESC, index);
-    if subtype == Some(3) || subtype == Some(7) {
-        return description.or(id);
-    }
-    id.or(description)
+    )
+    .or_else(|| draft.text(rows, REM_PORT_DESC, index))
 }
 
 fn id(

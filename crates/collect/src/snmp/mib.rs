@@ -5,8 +5,8 @@
 use super::draft::Draft;
 use super::{Groups, Rows};
 use super::{
-    bridge, cisco_cdp, cisco_memory, cisco_process, cisco_sensor, entity, entity_sensor,
-    host_resources, if_mib, ip_mib, lldp, lm_sensors, q_bridge, system, ucd, ups,
+    bridge, cisco_cdp, cisco_memory, cisco_process, cisco_sensor, cisco_vtp, entity, entity_sensor,
+    host_resources, if_mib, ip_mib, lldp, lm_sensors, q_bridge, system, ucd, ups, vendor_load,
 };
 
 /// A MIB, or a part of one.
@@ -25,6 +25,8 @@ pub(super) struct Ask {
     pub(super) root: &'static [u32],
     /// Of a look at the system group alone, only the first rows are wanted.
     pub(super) head: bool,
+    /// Worth asking for only where there is something in this column.
+    pub(super) where_any: Option<&'static [u32]>,
 }
 
 impl Ask {
@@ -33,6 +35,19 @@ impl Ask {
             groups,
             root,
             head: false,
+            where_any: None,
+        }
+    }
+    pub(super) const fn where_any(
+        groups: Groups,
+        root: &'static [u32],
+        column: &'static [u32],
+    ) -> Self {
+        Self {
+            groups,
+            root,
+            head: false,
+            where_any: Some(column),
         }
     }
     pub(super) const fn head(groups: Groups, root: &'static [u32]) -> Self {
@@ -40,6 +55,7 @@ impl Ask {
             groups,
             root,
             head: true,
+            where_any: None,
         }
     }
 }
@@ -52,10 +68,12 @@ pub(super) static ALL: &[&Mib] = &[
     &ip_mib::MIB,
     &bridge::MIB,
     &q_bridge::MIB,
+    &cisco_vtp::MIB,
     &host_resources::MIB,
     &ucd::MIB,
     &cisco_process::MIB,
     &cisco_memory::MIB,
+    &vendor_load::MIB,
     &entity_sensor::MIB,
     &cisco_sensor::MIB,
     &lm_sensors::MIB,

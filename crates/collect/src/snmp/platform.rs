@@ -47,8 +47,6 @@ enum Model {
     Before(&'static [&'static str]),
     /// The first word.
     First,
-    /// All of it.
-    Whole,
 }
 
 pub(super) fn read(rows: &Rows, object_id: &[u32], description: &str) -> Platform {
@@ -81,9 +79,7 @@ fn described(enterprise: Option<u32>, description: &str) -> Platform {
         enterprise_fits
             && (family.says.is_empty() || family.says.iter().any(|word| has(&line, word)))
     });
-    let version = family
-        .and_then(|family| first_after(&line, family.version_after))
-        .or_else(|| any_version(&line));
+    let version = family.and_then(|family| first_after(&line, family.version_after));
     Platform {
         vendor: None,
         os: family.map(|family| family.os.to_owned()),
@@ -105,7 +101,6 @@ impl Model {
                 told(line.get(..end)?)
             }
             Self::First => told(line.split([' ', ',', ';']).next()?),
-            Self::Whole => told(line),
         }
     }
 }
@@ -320,7 +315,7 @@ static FAMILIES: &[Family] = &[
         enterprises: &[],
         says: &["Linux "],
         version_after: &["Linux "],
-        model: Model::Whole,
+        model: Model::None,
     },
 ];
 
@@ -397,8 +392,30 @@ fn told(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// The part number in what no family knows: all of a short text with a digit in it, else the first
+/// word of capitals and digits.
+pub(super) fn part_number(description: &str) -> Option<String> {
+    let words: Vec<&str> = description.split_whitespace().collect();
+    let has_digit = |text: &str| text.contains(|c: char| c.is_ascii_digit());
+    if words.len() <= SHORT_WORDS_MAX && has_digit(description) {
+        return told(&words.join(" "));
+    }
+    words.iter().filter_map(|word| told(word)).find(|word| {
+        word.len() >= PART_NUMBER_LEN_MIN
+            && has_digit(word)
+            && !word.contains(['.', ':', '='])
+            && word.chars().filter(char::is_ascii_uppercase).count() >= 2
+    })
+}
+
+/// Words of a text that is a name rather than a sentence.
+const SHORT_WORDS_MAX: usize = 4;
+/// Characters of the shortest part number: shorter ones are units and revisions.
+const PART_NUMBER_LEN_MIN: usize = 4;
+
 /// A version after any of the words that agents put before one.
-fn any_version(line: &str) -> Option<String> {
+pub(super) fn any_version(line: &str) -> Option<String> {
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let lower = line.to_ascii_lowercase();
     VERSION_WORDS
         .iter()
@@ -414,7 +431,7 @@ fn any_version(line: &str) -> Option<String> {
                 version_like(rest.split_whitespace().next()?)
             })
         })
-        .or_else(|| first_version(line))
+        .or_else(|| first_version(&line))
 }
 
 /// The first word that looks like a version by itself: `v2.1`, `12.4(3)`, `1.0.2`.

@@ -17,6 +17,13 @@ const SYS_SERVICES: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 7];
 const SNMP_ENGINE_ID: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 2, 1, 1];
 const SNMP_ENGINE_TIME: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 2, 1, 3];
 
+/// Printer-MIB::prtGeneralSerialNumber (RFC 3805), indexed by hrDeviceIndex.
+const PRT_SERIAL_NUMBER: &[u32] = &[1, 3, 6, 1, 2, 1, 43, 5, 1, 1, 17];
+/// UPS-MIB (RFC 1628).
+const UPS_IDENT_MODEL: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 2];
+const UPS_IDENT_SOFTWARE: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 3];
+const UPS_IDENT_AGENT_SOFTWARE: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 4];
+
 /// The scalars that every look asks for first: they show that the agent answers, and what it is.
 pub(super) const FIRST: &[&[u32]] = &[SYS_UP_TIME, SYS_OBJECT_ID, SNMP_ENGINE_TIME];
 /// The scalars of a look at the system group.
@@ -35,6 +42,10 @@ pub(super) static MIB: Mib = Mib {
         Ask::of(Groups::SYSTEM, platform::MIKROTIK_VERSION),
         Ask::of(Groups::SYSTEM, platform::FORTINET_VERSION),
         Ask::of(Groups::SYSTEM, platform::PALO_ALTO_VERSION),
+        Ask::of(Groups::SYSTEM, PRT_SERIAL_NUMBER),
+        Ask::of(Groups::SYSTEM, UPS_IDENT_MODEL),
+        Ask::of(Groups::SYSTEM, UPS_IDENT_SOFTWARE),
+        Ask::of(Groups::SYSTEM, UPS_IDENT_AGENT_SOFTWARE),
     ],
     enterprises: &[],
     read,
@@ -66,14 +77,20 @@ fn read(rows: &Rows, draft: &mut Draft) {
         .octets(rows, SNMP_ENGINE_ID, &[0])
         .and_then(decode::hex);
     let number = enterprise(&draft.object_id);
+    let printer = rows
+        .column(PRT_SERIAL_NUMBER)
+        .find_map(|(_, serial)| decode::text(serial.as_octets()?));
+    let ups_model = scalar(draft, UPS_IDENT_MODEL);
+    let ups_version =
+        scalar(draft, UPS_IDENT_AGENT_SOFTWARE).or_else(|| scalar(draft, UPS_IDENT_SOFTWARE));
     let told = platform::read(rows, &draft.object_id, description.as_deref().unwrap_or(""));
     let vendor = number
         .and_then(vendor::name)
         .map(str::to_owned)
         .or(told.vendor);
     let kind = kind::guess(
-        &vendor,
-        &told.os,
+        vendor.as_deref(),
+        told.os.as_deref(),
         description.as_deref().unwrap_or(""),
         services,
     );
@@ -91,9 +108,26 @@ fn read(rows: &Rows, draft: &mut Draft) {
     device.location = location;
     device.engine_id = engine_id;
     device.vendor = vendor;
-    device.model = told.model;
+    device.model = ups_model.or(told.model);
     device.os = told.os;
-    device.os_version = told.os_version;
-    device.serial = told.serial;
+    device.os_version = ups_version.or(told.os_version);
+    device.serial = printer.or(told.serial);
     device.kind = kind;
+}
+
+/// What only guesses can fill, once every MIB has had its say.
+pub(super) fn finish(draft: &mut Draft) {
+    let device = &mut draft.facts.device;
+    if device.model.is_none() && device.os.as_deref() != Some("Linux") {
+        device.model = device
+            .description
+            .as_deref()
+            .and_then(platform::part_number);
+    }
+    if device.os_version.is_none() {
+        device.os_version = device
+            .description
+            .as_deref()
+            .and_then(platform::any_version);
+    }
 }

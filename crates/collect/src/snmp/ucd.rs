@@ -54,20 +54,28 @@ fn memory(rows: &Rows, draft: &mut Draft) {
     };
     let real = (kilobytes(MEM_TOTAL_REAL), kilobytes(MEM_AVAIL_REAL));
     let swap = (kilobytes(MEM_TOTAL_SWAP), kilobytes(MEM_AVAIL_SWAP));
+    let buffers = kilobytes(MEM_BUFFER);
+    let cached = kilobytes(MEM_CACHED);
     // What the kernel would give up at once is not in use.
-    let spare = kilobytes(MEM_BUFFER)
-        .unwrap_or(0)
-        .saturating_add(kilobytes(MEM_CACHED).unwrap_or(0));
+    let spare = buffers.unwrap_or(0).saturating_add(cached.unwrap_or(0));
     if let (Some(total), Some(available)) = real
         && total > 0
     {
         let used = total.saturating_sub(available).saturating_sub(spare);
-        draft.memory("Memory", &[5], used, total);
+        draft.memory("Physical memory", &[5], used, total);
+        for (name, index, share) in [
+            ("Memory buffers", 14, buffers),
+            ("Cached memory", 15, cached),
+        ] {
+            if let Some(share) = share.filter(|&share| share <= total) {
+                draft.memory(name, &[index], share, total);
+            }
+        }
     }
     if let (Some(total), Some(available)) = swap
         && total > 0
     {
-        draft.memory("Swap", &[3], total.saturating_sub(available), total);
+        draft.memory("Swap space", &[3], total.saturating_sub(available), total);
     }
 }
 

@@ -44,19 +44,19 @@ impl Link {
         })
     }
 
-    fn timed_out(&self, since: Instant) -> Box<Error> {
-        Box::new(Error::Timeout {
+    fn timed_out(&self, since: Instant) -> Error {
+        Error::Timeout {
             target: self.agent,
             elapsed: since.elapsed(),
             retries: 0,
-        })
+        }
     }
 
-    fn io(&self, source: io::Error) -> Box<Error> {
-        Box::new(Error::Network {
+    fn io(&self, source: io::Error) -> Error {
+        Error::Network {
             target: self.agent,
             source,
-        })
+        }
     }
 
     /// What to do about a datagram with the right id that is no answer: end the request where the
@@ -93,7 +93,7 @@ impl async_snmp::Transport for Link {
         self.socket
             .send(data, self.agent)
             .await
-            .map_err(|source| self.io(source))
+            .map_err(|source| Box::new(self.io(source)))
     }
 
     async fn request_with<T, F>(
@@ -117,11 +117,11 @@ impl async_snmp::Transport for Link {
             .map_err(|request_id| Box::new(Error::RequestIdInUse { request_id }))?;
         timeout_at(deadline, self.send(data))
             .await
-            .map_err(|_| self.timed_out(since))??;
+            .map_err(|_| Box::new(self.timed_out(since)))??;
         // A flood of candidates ends the request rather than keep its task busy to the deadline.
         for _ in 0..CANDIDATES_MAX * 4 {
             let (datagram, source) = match timeout_at(deadline, candidates.recv()).await {
-                Err(_) => return Err(self.timed_out(since)),
+                Err(_) => return Err(Box::new(self.timed_out(since))),
                 Ok(None) => return Err(Box::new(Error::Closed { target: self.agent })),
                 Ok(Some(candidate)) => candidate,
             };
@@ -141,7 +141,7 @@ impl async_snmp::Transport for Link {
                 Candidate::Reject => self.rejected(datagram, source)?,
             }
         }
-        Err(self.timed_out(since))
+        Err(Box::new(self.timed_out(since)))
     }
 
     fn peer_addr(&self) -> SocketAddr {

@@ -119,12 +119,9 @@ impl Walker<'_> {
         } else {
             Question::Bulk(&cursors, repetitions)
         };
-        let answer = match timeout_at(deadline, self.session.ask_once(&question)).await {
-            Err(_) => {
-                self.end_all(&WalkEnd::Bound(Bound::Time));
-                return false;
-            }
-            Ok(answer) => answer,
+        let Ok(answer) = timeout_at(deadline, self.session.ask_once(&question)).await else {
+            self.end_all(&WalkEnd::Bound(Bound::Time));
+            return false;
         };
         match answer {
             Ok(objects) if objects.is_empty() => {
@@ -239,14 +236,17 @@ impl Walker<'_> {
                 self.session.pace.went_badly();
                 self.failures += 1;
                 let patience = self.session.retries();
+                let error = match failure {
+                    Failure::Silent => self.session.silent(self.failures),
+                    failure => failure.into_error(agent),
+                };
                 if self.failures > patience + FAILURES_A_COLUMN_MAX {
-                    let error = failure.into_error(agent);
                     self.end_all(&WalkEnd::Failed(error));
                 } else if self.failures > patience {
                     // Perhaps it is one column that the agent cannot answer: ask singly and
                     // plainly, giving up the one that fails.
                     if self.alone {
-                        self.end_first(asked, &failure.into_error(agent));
+                        self.end_first(asked, &error);
                     }
                     if !self.plain {
                         self.session.pace.bulk_failed();
