@@ -48,10 +48,23 @@ pub struct PollerOptions {
     pub in_flight_max: usize,
     /// Longest wait for one answer; a short interval makes it shorter.
     pub answer_timeout: Duration,
+    /// Longest time for one poll, however short the interval: an agent that needs 8 s for its
+    /// tables is still read every 10 s when it should be every 5.
+    pub deadline_min: Duration,
+    /// Longest time for one poll, however long the interval: so long a place among the polls in
+    /// flight is held at most.
+    pub deadline_max: Duration,
     /// Shortest interval of a device; a shorter one is held to it.
     pub interval_min: Duration,
     /// Time from one reading of what seldom changes (system, addresses, VLANs, parts) to the next.
     pub details_interval: Duration,
+}
+
+impl PollerOptions {
+    /// How long a poll of a device may take.
+    fn deadline(&self, interval: Duration) -> Duration {
+        interval.max(self.deadline_min).min(self.deadline_max)
+    }
 }
 
 impl Default for PollerOptions {
@@ -61,6 +74,8 @@ impl Default for PollerOptions {
             // hold its place for 3 s.
             in_flight_max: 512,
             answer_timeout: Duration::from_millis(1500),
+            deadline_min: Duration::from_secs(10),
+            deadline_max: Duration::from_mins(1),
             interval_min: crate::schedule::INTERVAL_MIN,
             details_interval: Duration::from_mins(5),
         }

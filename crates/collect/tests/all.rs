@@ -8,4 +8,5 @@ mod all {
     mod discovery;
     mod polling;
     mod relay;
+    mod scale;
 }

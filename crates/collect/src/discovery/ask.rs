@@ -3,7 +3,7 @@
 use super::frontier::Lead;
 use super::plan::{Candidate, DiscoveryPlan};
 use crate::icmp::{Echoes, Pinger};
-use crate::snmp::{Groups, Look, identify, read};
+use crate::snmp::{Groups, Look, identify, read_within};
 use model::discovery::{DiscoveryResult, SnmpAnswer};
 use model::{Clock, CredentialId};
 use snmp::{Credentials, Session, SessionError, SessionOptions, Transport};
@@ -160,28 +160,17 @@ async fn identified_by(
         notice: None,
     };
     if plan.neighbors && lead.hops < plan.hops_max {
-        let reading = read(session, Groups::NEIGHBORS, clock);
-        match timeout(NEIGHBORS_TIME_MAX, reading).await {
-            Ok(neighbors) => {
-                let rows = neighbors.facts.neighbors.iter();
-                found.neighbors = rows.filter_map(|row| row.remote_address).collect();
-                if !neighbors.complete.contains(Groups::NEIGHBORS) {
-                    found.notice = Some(format!(
-                        "The neighbours of {} could not be read to the end.",
-                        lead.agent
-                    ));
-                }
-                if let Some(look) = &mut found.look {
-                    look.facts.neighbors = neighbors.facts.neighbors;
-                }
-            }
-            Err(_) => {
-                found.notice = Some(format!(
-                    "The neighbours of {} could not be read within {} s.",
-                    lead.agent,
-                    NEIGHBORS_TIME_MAX.as_secs()
-                ));
-            }
+        let neighbors = read_within(session, Groups::NEIGHBORS, clock, NEIGHBORS_TIME_MAX).await;
+        let rows = neighbors.facts.neighbors.iter();
+        found.neighbors = rows.filter_map(|row| row.remote_address).collect();
+        if !neighbors.complete.contains(Groups::NEIGHBORS) {
+            found.notice = Some(format!(
+                "The neighbours of {} could not be read to the end.",
+                lead.agent
+            ));
+        }
+        if let Some(look) = &mut found.look {
+            look.facts.neighbors = neighbors.facts.neighbors;
         }
     }
     found

@@ -5,7 +5,7 @@ use super::stats::Counts;
 use super::{PollReport, PollerOptions, Shared, Target};
 use crate::icmp::{Echo, Echoes, Pinger, Skipped};
 use crate::reading::{Instance, Reading};
-use crate::snmp::{Groups, Look, read};
+use crate::snmp::{Groups, Look, read_within};
 use crate::status::{self, PollSeen, Seen};
 use model::status::{CheckOutcome, Status};
 use model::{Clock, Metric, Timestamp, Value};
@@ -15,12 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, timeout_at};
-
-/// A poll may take its interval, and where that is short a little longer: an agent that needs 8 s
-/// for its tables is still read every 10 s when it should be every 5.
-const DEADLINE_MIN: Duration = Duration::from_secs(10);
-/// However long the interval, a place among the polls in flight is held no longer than this.
-const DEADLINE_MAX: Duration = Duration::from_mins(1);
 
 /// What every poll needs.
 pub(super) struct Context {
@@ -59,7 +53,7 @@ pub(super) async fn run(
 ) -> Box<Memory> {
     let started = Instant::now();
     let started_at = context.clock.now();
-    let deadline = started + target.interval.clamp(DEADLINE_MIN, DEADLINE_MAX);
+    let limit = context.options.deadline(target.interval);
     let echoes = if memory.history.silent_polls() > 0 {
         Echoes::SILENT
     } else {
@@ -68,13 +62,13 @@ pub(super) async fn run(
     let address = target.address.ip();
     let (echo, asked) = tokio::join!(
         context.pinger.ping(address, echoes),
-        ask(&context, &target, &mut memory, deadline)
+        ask(&context, &target, &mut memory, started + limit)
     );
     let ended_at = context.clock.now();
     let seen = PollSeen {
         started_at,
         ended_at,
-        snmp: asked.seen(&target, &memory, ended_at),
+        snmp: asked.seen(limit, &memory, ended_at),
         icmp: icmp_seen(&echo, ended_at),
         echoes: echo.as_ref().ok().map(|e| (e.sent, e.received)),
     };
@@ -152,7 +146,7 @@ struct Asked {
 }
 
 /// Asks in the order of what matters: what changes, then what seldom changes, then neighbours.
-/// A part that is cut short by the deadline is lost; those before it are kept.
+/// What the deadline cuts short is read in part.
 async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: Instant) -> Asked {
     let mut asked = Asked::default();
     let began = Instant::now();
@@ -226,16 +220,20 @@ impl Asked {
             self.look.asked |= groups;
             return false;
         }
-        let look = if let Ok(look) = timeout_at(deadline, read(session, groups, clock)).await {
-            look
-        } else {
-            self.late = true;
-            Look {
+        // The look ends itself in time and keeps what it read; only where it does not it is cut off
+        // and lost.
+        let began = Instant::now();
+        let left = deadline.saturating_duration_since(began);
+        let time = left * 4 / 5;
+        let reading = read_within(session, groups, clock, time);
+        let look = timeout_at(deadline, reading)
+            .await
+            .unwrap_or_else(|_| Look {
                 asked: groups,
                 defects: session.take_defects(),
                 ..Look::default()
-            }
-        };
+            });
+        self.late |= began.elapsed() >= time;
         // Silence and refusal say nothing about what the device has; it is asked again next time.
         let unanswered = look.error.is_some() && look.complete.is_empty();
         let changed = !unanswered && memory.take_in(&look, Instant::now());
@@ -244,8 +242,8 @@ impl Asked {
     }
 
     /// The outcome in a sentence.
-    fn seen(&self, target: &Target, memory: &Memory, at: Timestamp) -> Seen {
-        let (outcome, detail) = self.outcome(target, memory);
+    fn seen(&self, limit: Duration, memory: &Memory, at: Timestamp) -> Seen {
+        let (outcome, detail) = self.outcome(limit, memory);
         Seen {
             outcome,
             at,
@@ -253,7 +251,7 @@ impl Asked {
         }
     }
 
-    fn outcome(&self, target: &Target, memory: &Memory) -> (CheckOutcome, String) {
+    fn outcome(&self, limit: Duration, memory: &Memory) -> (CheckOutcome, String) {
         use CheckOutcome::{Answered, Partial, Refused, Silent, Skipped};
         if !self.any {
             return (
@@ -274,9 +272,9 @@ impl Asked {
                 format!("It answered, but not to the end: {error}."),
             ),
             None if self.late => {
-                let limit = target.interval.clamp(DEADLINE_MIN, DEADLINE_MAX).as_secs();
                 let detail = format!(
-                    "It answers slowly: not everything could be read within {limit} s ({}).",
+                    "It answers slowly: not everything could be read within {} s ({}).",
+                    limit.as_secs(),
                     names(memory.incomplete)
                 );
                 (Partial, detail)

@@ -22,7 +22,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Far longer than anything here takes; only a failed test waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Clock::new(|| {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Timestamp::from_unix_ms(i64::try_from(since.unwrap().as_millis()).unwrap())
@@ -57,8 +57,15 @@ struct Lab {
 fn start(in_flight_max: usize, reports_max: usize) -> Lab {
     let options = PollerOptions {
         in_flight_max,
-        interval_min: INTERVAL,
         ..PollerOptions::default()
+    };
+    start_with(options, reports_max)
+}
+
+fn start_with(options: PollerOptions, reports_max: usize) -> Lab {
+    let options = PollerOptions {
+        interval_min: INTERVAL,
+        ..options
     };
     let (send, reports) = mpsc::channel(reports_max);
     let cancel = CancellationToken::new();
@@ -257,6 +264,29 @@ async fn a_slow_agent_costs_only_itself_and_is_asked_one_thing_at_a_time() {
         assert!(report.lag < INTERVAL, "{:?}", report.lag);
     }
     assert_eq!(slow.counts.open_max.load(Ordering::SeqCst), 1);
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn a_poll_that_runs_into_its_deadline_keeps_what_it_read() {
+    let Some(agent) = Agent::start(local(free_port("127.0.0.1")), "").await else {
+        return;
+    };
+    let slow = slow(agent.address, Duration::from_millis(60)).await;
+    let options = PollerOptions {
+        deadline_min: INTERVAL,
+        ..PollerOptions::default()
+    };
+    let mut lab = start_with(options, 64);
+    let device = lab.add(slow.address, v2c());
+    let report = lab.report_of(device).await;
+    let (outcome, detail) = snmp_outcome(&report);
+    assert_eq!(outcome, CheckOutcome::Partial, "{detail}");
+    assert!(detail.contains("slowly"), "{detail}");
+    assert_eq!(report.status, Status::Degraded);
+    let up_time = |r: &foretell_collect::reading::Reading| r.metric == Metric::SYS_UP_TIME;
+    assert!(report.readings.iter().any(up_time), "{:?}", report.readings);
+    assert_eq!(lab.poller.stats().deadlines, 1);
     lab.stop().await;
 }
 
