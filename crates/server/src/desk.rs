@@ -147,7 +147,7 @@ impl Desk {
         let begun = self.runs.begin(&self.context, id, request).await;
         match &begun {
             Ok(run) => {
-                info!(discovery.id = %run.id, targets = ?run.request.targets, "discovery begun")
+                info!(discovery.id = %run.id, targets = ?run.request.targets, "discovery begun");
             }
             Err(refused) => info!("discovery refused: {refused:?}"),
         }

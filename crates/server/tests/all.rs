@@ -1,5 +1,10 @@
 //! The binary and its configuration, from outside.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 #[path = "all/agent.rs"]
 mod agent;

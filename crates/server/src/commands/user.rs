@@ -44,7 +44,7 @@ pub fn run(user: &cli::User) -> anyhow::Result<Exit> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let options = server::store_options(&settings);
+        let options = server::options::store(&settings);
         let (store, _) = Store::open(options, clock::real()).await?;
         let mut account = store
             .accounts

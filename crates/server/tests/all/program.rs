@@ -82,7 +82,10 @@ impl Server {
         let body = serde_json::json!({"username": "admin", "password": PASSWORD});
         let (status, answer) = self.post("auth/login", &body);
         assert_eq!(status, 200, "{answer}");
-        self.token = answer["token"].as_str().unwrap().to_owned();
+        answer["token"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut self.token);
     }
 
     pub(crate) fn get(&self, path: &str) -> (u16, Value) {

@@ -1,0 +1,54 @@
+//! From settings to the options of each part.
+
+use crate::config::{SecureCookie, Settings, Sync};
+use collect::PollerOptions;
+use std::time::Duration;
+use store::StoreOptions;
+use store::series::{SeriesOptions, SyncPolicy};
+
+/// Where and how the documents are kept.
+pub fn store(settings: &Settings) -> StoreOptions {
+    let mut options = StoreOptions::new(&settings.data_dir);
+    let key = &settings.secret_key_file;
+    options.key_file = (!key.as_os_str().is_empty()).then(|| key.clone());
+    options
+}
+
+/// How samples are kept.
+pub(super) fn series(settings: &Settings) -> SeriesOptions {
+    let wait = Duration::from_millis(u64::from(settings.store.sync_interval_ms));
+    let sync = match settings.store.sync {
+        Sync::Batch => SyncPolicy::EachBatch,
+        Sync::Interval => SyncPolicy::Every(wait),
+    };
+    SeriesOptions {
+        sync,
+        ..SeriesOptions::default()
+    }
+}
+
+/// How devices are polled.
+pub(super) fn poller(settings: &Settings) -> PollerOptions {
+    PollerOptions {
+        in_flight_max: usize::try_from(settings.poll.concurrency_max).unwrap_or(1),
+        answer_timeout: Duration::from_millis(u64::from(settings.poll.timeout_ms)),
+        ..PollerOptions::default()
+    }
+}
+
+/// How HTTP is served.
+pub(super) fn api(settings: &Settings) -> api::Options {
+    let secs = |secs: u32| Duration::from_secs(u64::from(secs));
+    api::Options {
+        token_lifetime: secs(settings.http.token_lifetime_secs),
+        session_lifetime: secs(settings.http.session_lifetime_secs),
+        secure_cookie: match settings.http.secure_cookie {
+            SecureCookie::Auto => !settings.listen.ip().is_loopback(),
+            SecureCookie::Always => true,
+            SecureCookie::Never => false,
+        },
+        allowed_origins: settings.http.allowed_origins.clone(),
+        request_timeout: secs(settings.http.request_timeout_secs),
+        ..api::Options::default()
+    }
+}

@@ -1,0 +1,282 @@
+//! Starting: what is worked with is opened, the parts are started along the wire, and only then is
+//! the address told.
+
+use super::{Running, options};
+use crate::config::Settings;
+use crate::metrics::{self, Ingested, Sampled};
+use crate::readiness::{self, Standing};
+use crate::wire::{Heard, Receiver, Wire};
+use crate::{clock, desk, ingest, links, secrets};
+use anyhow::Context as _;
+use api::auth::GeneratedPassword;
+use collect::{Pinger, PollReport, Poller};
+use model::Clock;
+use model::event::Event;
+use prometheus_client::registry::Registry;
+use snmp::Transport;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
+use store::Store;
+use store::series::SeriesStore;
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+/// What every part works with.
+struct Base<'a> {
+    settings: &'a Settings,
+    clock: Clock,
+    store: Store,
+    series: SeriesStore,
+    events: broadcast::Sender<Arc<Event>>,
+    intake: CancellationToken,
+    drain: TaskTracker,
+    tasks: TaskTracker,
+}
+
+/// Starts the server.
+pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
+    // First, so that a port that is taken stops us before anything is made or asked.
+    let (listener, address) = bind(settings.listen).await?;
+    let clock = clock::real();
+    let mut standing = Standing::default();
+    let (store, series) = open(settings, &clock, &mut standing).await?;
+    if let Some(password) = first_administrator(settings, &store).await? {
+        print(&format!(
+            "user admin, password {} (shown this once)",
+            password.reveal()
+        ))?;
+    }
+    let signer = api::auth::load_signer(&store)
+        .await
+        .context("the signing key")?;
+    let transport = Transport::bind().context("cannot ask devices from here")?;
+    let pinger = open_pinger(settings, &clock, &mut standing);
+
+    let wire = Wire::new();
+    let base = Base {
+        settings,
+        clock,
+        store,
+        series,
+        events: wire.events,
+        intake: CancellationToken::new(),
+        drain: TaskTracker::new(),
+        tasks: TaskTracker::new(),
+    };
+    let mut registry = Registry::default();
+    let ingested = Ingested::register(&mut registry);
+    let poller_stop = CancellationToken::new();
+    let (reports_in, reports_out) = wire.reports;
+    let poller = Arc::new(Poller::start(
+        options::poller(settings),
+        transport.clone(),
+        pinger.clone(),
+        base.clock.clone(),
+        reports_in,
+        poller_stop.clone(),
+    ));
+    let mut gauges = wire.gauges;
+    gauges.push(base.start_ingest(reports_out, wire.heard, ingested.clone()));
+
+    let (commands_in, commands_out) = wire.commands;
+    let (found_in, found_out) = wire.found;
+    let desk = base.desk(Arc::clone(&poller), transport, pinger, found_in);
+    desk::begin_polling(&desk).await;
+    base.tasks.spawn(desk::run(desk, commands_out, found_out));
+
+    let sampled = Sampled {
+        gauges,
+        poller: Arc::downgrade(&poller),
+        store: base.store.clone(),
+        series: base.series.clone(),
+    };
+    metrics::register(&mut registry, sampled);
+    wire.notices
+        .send_replace(Arc::new(standing.notices.clone()));
+    let services = api::Services {
+        store: base.store.clone(),
+        series: base.series.clone(),
+        events: base.events.clone(),
+        commands: commands_in,
+        clock: base.clock.clone(),
+        readiness: wire.readiness.subscribe(),
+        notices: wire.notices.subscribe(),
+        registry: Arc::new(RwLock::new(registry)),
+        signer: Arc::new(signer),
+        options: options::api(settings),
+        stop: base.intake.clone(),
+        tasks: base.tasks.clone(),
+    };
+    base.serve(listener, api::router(services));
+    let watched = Arc::clone(&poller);
+    let stop = base.intake.clone();
+    base.tasks.spawn(readiness::watch(
+        wire.readiness,
+        standing,
+        watched,
+        ingested,
+        stop,
+    ));
+    print(&format!("listening on http://{address}"))?;
+    Ok(Running {
+        store: base.store,
+        series: base.series,
+        poller,
+        intake: base.intake,
+        poller_stop,
+        drain: base.drain,
+        tasks: base.tasks,
+    })
+}
+
+impl Base<'_> {
+    /// Ingest and links. They end after the poller, when all that it read is kept.
+    fn start_ingest(
+        &self,
+        reports: Receiver<PollReport>,
+        heard: (mpsc::Sender<Heard>, Receiver<Heard>),
+        counts: Ingested,
+    ) -> crate::wire::Gauge {
+        let (heard_in, heard_out) = heard;
+        let context = ingest::Context {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            events: self.events.clone(),
+            heard: heard_in,
+            counts,
+        };
+        let (store, clock, events) = (self.store.clone(), self.clock.clone(), self.events.clone());
+        self.drain
+            .spawn(links::run(store, clock, events, heard_out));
+        // Ingest alone holds the way to links: dropped here, links end after it.
+        ingest::start(&context, reports, &self.drain)
+    }
+
+    fn desk(
+        &self,
+        poller: Arc<Poller>,
+        transport: Transport,
+        pinger: Pinger,
+        found: mpsc::Sender<crate::wire::RunWord>,
+    ) -> desk::Context {
+        let settings = self.settings;
+        desk::Context {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            poller,
+            transport,
+            pinger,
+            found,
+            tasks: self.tasks.clone(),
+            interval_secs: settings.poll.default_interval_secs,
+            allowed_networks: settings.discovery.allowed_networks.clone(),
+            runs_max: usize::try_from(settings.discovery.runs_max).unwrap_or(1),
+            stop: self.intake.clone(),
+        }
+    }
+
+    fn serve(&self, listener: TcpListener, router: axum::Router) {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let stop = self.intake.clone();
+        self.tasks.spawn(async move {
+            let served =
+                axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+            if let Err(error) = served.await {
+                warn!(%error, "HTTP ended");
+            }
+        });
+    }
+}
+
+async fn open(
+    settings: &Settings,
+    clock: &Clock,
+    standing: &mut Standing,
+) -> anyhow::Result<(Store, SeriesStore)> {
+    let begun = std::time::Instant::now();
+    let (store, recovery) = Store::open(options::store(settings), clock.clone()).await?;
+    for damage in &recovery.damaged {
+        let document = damage.id.as_deref().unwrap_or("(not known which)");
+        warn!(
+            "damaged, set aside: {} {document}: {}",
+            damage.collection, damage.reason
+        );
+    }
+    if !recovery.damaged.is_empty() {
+        let detail = format!("{} damaged documents are set aside", recovery.damaged.len());
+        standing.add("store", "damage_set_aside", detail, clock.now());
+    }
+    let folder = store.dir().join("series");
+    let (series, opening) = (options::series(settings), clock.clone());
+    let (series, recovery) =
+        tokio::task::spawn_blocking(move || SeriesStore::open(&folder, series, opening)).await??;
+    for defect in &recovery.damage {
+        warn!("{defect}");
+    }
+    if !recovery.damage.is_empty() {
+        let detail = format!(
+            "{} damaged parts of the samples are set aside",
+            recovery.damage.len()
+        );
+        standing.add("store", "damage_set_aside", detail, clock.now());
+    }
+    info!(
+        devices = store.inventory.device_count(),
+        samples_recovered = recovery.samples,
+        "store opened in {} ms",
+        begun.elapsed().as_millis()
+    );
+    Ok((store, series))
+}
+
+/// The pinger; where it cannot work, the operator is told.
+fn open_pinger(settings: &Settings, clock: &Clock, standing: &mut Standing) -> Pinger {
+    let pinger = if settings.poll.icmp {
+        Pinger::open()
+    } else {
+        Pinger::disabled("ICMP is switched off by `poll.icmp`")
+    };
+    if let Some(reason) = pinger.notice() {
+        warn!("{reason}");
+        standing.add(
+            "icmp",
+            "icmp_not_permitted",
+            reason.to_string(),
+            clock.now(),
+        );
+    }
+    pinger
+}
+
+async fn first_administrator(
+    settings: &Settings,
+    store: &Store,
+) -> anyhow::Result<Option<GeneratedPassword>> {
+    let file = &settings.admin_password_file;
+    let file = (!file.as_os_str().is_empty()).then_some(file.as_path());
+    let variable = std::env::var_os("FORETELL_ADMIN_PASSWORD").map(|_| "FORETELL_ADMIN_PASSWORD");
+    let given = secrets::from(variable, file)?;
+    Ok(api::auth::bootstrap_admin(store, given).await?)
+}
+
+async fn bind(listen: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// What a person or a script that started the server waits for.
+fn print(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
