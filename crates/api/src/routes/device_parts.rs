@@ -40,6 +40,7 @@ macro_rules! parts {
         $(
             #[doc = concat!("Lists the ", $what, " of a device.")]
             #[utoipa::path(get, path = $path, tag = "devices", operation_id = $id,
+                summary = concat!("Lists the ", $what, " of a device."),
                 params(("device_id" = DeviceId, Path, description = "The device."), PartsQuery),
                 responses((status = 200, description = concat!("A page of ", $what, "."), body = Page<$row>)))]
             pub(crate) async fn $name(

@@ -1,0 +1,26 @@
+//! The API driven from outside: requests into the router, and a real port for the stream.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)]
+
+#[path = "all/harness.rs"]
+mod harness;
+
+#[path = "all/credentials.rs"]
+mod credentials;
+#[path = "all/devices.rs"]
+mod devices;
+#[path = "all/discoveries.rs"]
+mod discoveries;
+#[path = "all/measured.rs"]
+mod measured;
+#[path = "all/openapi.rs"]
+mod openapi;
+#[path = "all/problems.rs"]
+mod problems;
+#[path = "all/sign_in.rs"]
+mod sign_in;
+#[path = "all/site.rs"]
+mod site;
+#[path = "all/stream.rs"]
+mod stream;
+#[path = "all/system.rs"]
+mod system;

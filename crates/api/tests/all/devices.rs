@@ -1,0 +1,178 @@
+//! Devices: made, read, changed by revision, listed in pages, deleted.
+
+use crate::harness::{Api, Client};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_device_from_birth_to_death() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let body = json!({"address": "192.0.2.1", "name": " r1 ", "tags": ["core", "x"], "site": ""});
+    let answer = admin.post("/api/v1/devices", &body).await;
+    assert_eq!(answer.status, 201);
+    let device = answer.json();
+    let id = device["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/devices/{id}");
+    assert_eq!(answer.header("location"), Some(path.as_str()));
+    assert_eq!(answer.header("etag"), Some("\"1\""));
+    let expected = json!({
+        "id": id, "name": "r1", "address": "192.0.2.1", "port": 161, "vantage": "local",
+        "vendor": null, "model": null, "os": null, "os_version": null, "serial": null,
+        "kind": null, "location": null, "site": null, "tags": ["core", "x"],
+        "status": "unknown", "status_since": "2026-03-01T12:00:00.000Z", "status_evidence": [],
+        "credential_id": null, "interval_secs": 60, "maintenance": false, "last_seen_at": null,
+        "created_at": "2026-03-01T12:00:00.000Z", "revision": 1,
+    });
+    assert_eq!(device, expected);
+    admin
+        .post("/api/v1/devices", &body)
+        .await
+        .problem(409, "conflict");
+
+    let patch = json!({"name": null, "tags": null, "interval_secs": 5});
+    admin
+        .patch(&path, None, &patch)
+        .await
+        .problem(428, "precondition-required");
+    let answer = admin.patch(&path, Some("\"9\""), &patch).await;
+    answer.problem(412, "stale");
+    assert_eq!(answer.header("etag"), Some("\"1\""));
+    let answer = admin.patch(&path, Some("\"1\""), &patch).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("etag")),
+        (200, Some("\"2\""))
+    );
+    let device = answer.json();
+    assert_eq!(device["name"], "192.0.2.1");
+    assert_eq!(
+        (&device["tags"], &device["interval_secs"]),
+        (&json!([]), &json!(5))
+    );
+    let answer = admin
+        .patch(&path, Some("\"2\""), &json!({"port": null}))
+        .await;
+    answer.problem(422, "invalid");
+    assert_eq!(answer.pointers(), ["/port"]);
+    assert_eq!(admin.get(&path).await.header("etag"), Some("\"2\""));
+
+    assert_eq!(
+        admin
+            .post(&format!("{path}/poll"), &json!(null))
+            .await
+            .status,
+        202
+    );
+    admin
+        .delete(&path, None)
+        .await
+        .problem(428, "precondition-required");
+    admin
+        .delete(&path, Some("\"1\""))
+        .await
+        .problem(412, "stale");
+    assert_eq!(admin.delete(&path, Some("\"2\"")).await.status, 204);
+    admin.get(&path).await.problem(404, "not-found");
+    let asked = api.asked("DeviceDeleted").await;
+    let names: Vec<&str> = asked.iter().map(|c| c.split(' ').next().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["DeviceChanged", "DeviceChanged", "PollNow", "DeviceDeleted"]
+    );
+}
+
+async fn names(admin: &Client<'_>, query: &str) -> Vec<String> {
+    let page = admin.get(&format!("/api/v1/devices?{query}")).await;
+    assert_eq!(page.status, 200, "{query}: {:?}", page.body);
+    let page = page.json();
+    let items = page["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|d| d["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_sorted() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    for (name, address, site, tag) in [
+        ("beta", "192.0.2.10", "Berlin", "core"),
+        ("Alpha", "192.0.2.9", "Oslo", "edge"),
+        ("gamma", "2001:db8::1", "berlin", "edge"),
+    ] {
+        let body = json!({"address": address, "name": name, "site": site, "tags": [tag]});
+        admin.make("/api/v1/devices", body).await;
+    }
+    for (query, expected) in [
+        ("", vec!["Alpha", "beta", "gamma"]),
+        ("sort=-name", vec!["gamma", "beta", "Alpha"]),
+        ("sort=address", vec!["Alpha", "beta", "gamma"]),
+        ("sort=created_at&limit=1", vec!["beta"]),
+        ("site=berlin", vec!["beta", "gamma"]),
+        ("tag=core,edge&site=oslo", vec!["Alpha"]),
+    ] {
+        assert_eq!(names(&admin, query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn search_looks_into_every_text() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let body =
+        json!({"address": "192.0.2.10", "name": "beta", "location": "Rack 7", "tags": ["t1"]});
+    admin.make("/api/v1/devices", body).await;
+    for (needle, found) in [("ETA", 1), ("2.10", 1), ("rack", 1), ("t1", 1), ("zzz", 0)] {
+        let page = admin
+            .get(&format!("/api/v1/devices?q={needle}"))
+            .await
+            .json();
+        assert_eq!(page["items"].as_array().unwrap().len(), found, "{needle}");
+    }
+    let down = admin
+        .get("/api/v1/devices?status=down,degraded")
+        .await
+        .json();
+    assert_eq!(down["items"], json!([]));
+}
+
+#[tokio::test]
+async fn cursors_stay_right_while_devices_come_and_go() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let mut made = Vec::new();
+    for n in [2, 4, 6, 8] {
+        let body = json!({"address": format!("192.0.2.{n}"), "name": format!("d{n}")});
+        made.push(admin.make("/api/v1/devices", body).await);
+    }
+    let first = admin.get("/api/v1/devices?limit=2").await.json();
+    assert_eq!(first["items"][1]["name"], "d4");
+    let cursor = first["next_cursor"].as_str().unwrap();
+    // One comes before the cursor, one behind it, and the one that it stands at goes.
+    for n in [1, 7] {
+        let body = json!({"address": format!("192.0.2.{n}"), "name": format!("d{n}")});
+        admin.make("/api/v1/devices", body).await;
+    }
+    let gone = made[1]["id"].as_str().unwrap();
+    assert_eq!(
+        admin
+            .delete(&format!("/api/v1/devices/{gone}"), Some("*"))
+            .await
+            .status,
+        204
+    );
+    let second = admin
+        .get(&format!("/api/v1/devices?limit=5&cursor={cursor}"))
+        .await
+        .json();
+    let rest: Vec<&Value> = second["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| &d["name"])
+        .collect();
+    assert_eq!(rest, ["d6", "d7", "d8"]);
+    assert_eq!(second["next_cursor"], Value::Null);
+    let other = format!("/api/v1/devices?limit=2&sort=-name&cursor={cursor}");
+    admin.get(&other).await.problem(400, "bad-cursor");
+}

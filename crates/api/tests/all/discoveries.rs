@@ -1,0 +1,95 @@
+//! Discoveries: begun by a command, followed from the store, cancelled.
+
+use crate::harness::Api;
+use model::discovery::{DiscoveryPhase, DiscoveryResult, SnmpAnswer};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_run_is_begun_followed_and_cancelled() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let answer = admin
+        .post("/api/v1/discoveries", &json!({"targets": ["192.0.2.0/29"]}))
+        .await;
+    assert_eq!(answer.status, 202, "{:?}", answer.body);
+    let run = answer.json();
+    let path = answer.header("location").unwrap().to_owned();
+    assert_eq!(run["phase"], "running");
+    assert_eq!(
+        run["request"]["methods"],
+        json!(["icmp", "snmp", "neighbors"])
+    );
+    assert_eq!(run["request"]["max_hops"], 8);
+    assert_eq!(admin.get(&path).await.json(), run);
+
+    let id = run["id"].as_str().unwrap().parse().unwrap();
+    let results: Vec<DiscoveryResult> = (1..=3).map(|n| result(&format!("192.0.2.{n}"))).collect();
+    let discoveries = &api.services.store.discoveries;
+    discoveries.add_results(id, &results).await.unwrap();
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = admin
+            .get(&format!("{path}/results?limit=2&cursor={cursor}"))
+            .await
+            .json();
+        let items = page["items"].as_array().unwrap();
+        seen.extend(
+            items
+                .iter()
+                .map(|item| item["address"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+
+    assert_eq!(admin.delete(&path, None).await.status, 202);
+    api.asked("CancelDiscovery").await;
+    let mut ended = discoveries.get(id).await.unwrap().unwrap().body;
+    ended.phase = DiscoveryPhase::Cancelled;
+    discoveries.update(&ended).await.unwrap();
+    admin.delete(&path, None).await.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn runs_are_listed_the_latest_first() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    for n in 1..=3 {
+        let body = json!({"targets": [format!("192.0.2.{n}")]});
+        assert_eq!(admin.post("/api/v1/discoveries", &body).await.status, 202);
+    }
+    let first = admin.get("/api/v1/discoveries?limit=2").await.json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = admin
+        .get(&format!("/api/v1/discoveries?limit=2&cursor={cursor}"))
+        .await
+        .json();
+    let targets: Vec<&Value> = first["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain(second["items"].as_array().unwrap())
+        .map(|run| &run["request"]["targets"][0])
+        .collect();
+    assert_eq!(targets, ["192.0.2.3", "192.0.2.2", "192.0.2.1"]);
+}
+
+fn result(address: &str) -> DiscoveryResult {
+    DiscoveryResult {
+        address: address.parse().unwrap(),
+        port: 161,
+        via: "target".to_owned(),
+        hops: 0,
+        icmp_answered: Some(true),
+        snmp: SnmpAnswer::Silent,
+        name: None,
+        description: None,
+        vendor: None,
+        device_id: None,
+        identity_reason: None,
+    }
+}

@@ -1,0 +1,299 @@
+//! What is measured: interfaces with what they carry, series, samples, bandwidth, health.
+
+use crate::harness::{Api, NOW};
+use model::interface::{IfStatus, Interface};
+use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId, Timestamp, Value};
+use serde_json::json;
+use store::series::Batch;
+
+/// A device polled each 10 s with two interfaces; of the first there are 30 polls, the last just
+/// now: 1,000 octets a second in, 500 out, and a restart before the poll of 150 s ago.
+struct Lab {
+    device: DeviceId,
+    first: InterfaceId,
+    received: SeriesId,
+    uptime: SeriesId,
+}
+
+async fn lab(api: &Api) -> Lab {
+    let admin = api.admin().await;
+    let body = json!({"address": "192.0.2.1", "name": "r1", "interval_secs": 10});
+    let device = admin.make("/api/v1/devices", body).await;
+    let device: DeviceId = device["id"].as_str().unwrap().parse().unwrap();
+    let interfaces: Vec<Interface> = (1..=2).map(|n| interface(device, n)).collect();
+    let first = interfaces[0].id;
+    let store = &api.services.store.inventory;
+    store.set_interfaces(device, interfaces).await.unwrap();
+    let labels = Labels::default()
+        .with(Labels::VANTAGE, "local")
+        .with(Labels::INTERFACE_ID, first.to_string())
+        .with(Labels::INTERFACE, "eth1");
+    let of_device = Labels::default().with(Labels::VANTAGE, "local");
+    let keys = vec![
+        (Metric::IF_HC_IN_OCTETS, labels.clone()),
+        (Metric::IF_HC_OUT_OCTETS, labels),
+        (Metric::SYS_UP_TIME, of_device),
+    ];
+    let series = &api.services.series;
+    let resolved = series.resolve(device, keys).await.unwrap();
+    for poll in 0..30i64 {
+        let at = Timestamp::from_unix_ms(NOW - (29 - poll) * 10_000);
+        let since = if poll < 15 {
+            1_000 + poll * 10
+        } else {
+            (poll - 15) * 10 + 5
+        };
+        let octets = u64::try_from(since).unwrap() * 1_000;
+        let values = vec![
+            (resolved[0].column, Value::U64(octets)),
+            (resolved[1].column, Value::U64(octets / 2)),
+            (resolved[2].column, Value::F64(since as f64)),
+        ];
+        let batch = Batch {
+            device_id: device,
+            at,
+            values,
+        };
+        series.append(batch).await.unwrap();
+    }
+    Lab {
+        device,
+        first,
+        received: resolved[0].id,
+        uptime: resolved[2].id,
+    }
+}
+
+fn interface(device_id: DeviceId, index: u32) -> Interface {
+    Interface {
+        id: InterfaceId::new(),
+        device_id,
+        index,
+        name: format!("eth{index}"),
+        description: None,
+        alias: Some("to the core".to_owned()),
+        kind: Some("ethernetCsmacd".to_owned()),
+        speed_bps: Some(16_000),
+        mac: None,
+        mtu: Some(1_500),
+        admin_status: Some(IfStatus::Up),
+        oper_status: Some(if index == 1 {
+            IfStatus::Up
+        } else {
+            IfStatus::LowerLayerDown
+        }),
+        last_change_at: None,
+        present: true,
+    }
+}
+
+#[tokio::test]
+async fn interfaces_say_what_they_carry() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let path = format!("/api/v1/devices/{}/interfaces", lab.device);
+    let page = admin.get(&path).await.json();
+    let expected = json!({
+        "id": lab.first.to_string(), "device_id": lab.device.to_string(), "index": 1,
+        "name": "eth1", "description": null, "alias": "to the core", "kind": "ethernetCsmacd",
+        "speed_bps": 16000, "mac": null, "admin_status": "up", "oper_status": "up",
+        "in_bps": 8000.0, "out_bps": 4000.0, "in_utilization": 0.5, "out_utilization": 0.25,
+        "last_change_at": null,
+    });
+    assert_eq!(page["items"][0], expected);
+    assert_eq!(page["items"][1]["in_bps"], json!(null));
+    assert_eq!(page["items"][1]["in_utilization"], json!(null));
+    for (query, names) in [
+        ("oper_status=lowerLayerDown", vec!["eth2"]),
+        ("sort=-name", vec!["eth2", "eth1"]),
+        ("q=CORE&limit=1", vec!["eth1"]),
+    ] {
+        let page = admin
+            .get(&format!("/api/v1/interfaces?{query}"))
+            .await
+            .json();
+        let found: Vec<_> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|i| &i["name"])
+            .collect();
+        assert_eq!(found, names, "{query}");
+    }
+    let one = admin
+        .get(&format!("/api/v1/interfaces/{}", lab.first))
+        .await
+        .json();
+    assert_eq!(one, expected);
+    // Three polls without an answer: what was carried is no longer what is carried.
+    api.pass(std::time::Duration::from_secs(31));
+    let one = admin
+        .get(&format!("/api/v1/interfaces/{}", lab.first))
+        .await
+        .json();
+    assert_eq!(one["in_bps"], json!(null));
+}
+
+#[tokio::test]
+async fn series_are_listed_and_paged() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let one = admin
+        .get(&format!("/api/v1/series/{}", lab.received))
+        .await
+        .json();
+    assert_eq!(
+        one,
+        json!({"id": lab.received.to_string(), "metric": "ifHCInOctets", "unit": "octets",
+            "kind": "counter", "labels": {"device_id": lab.device.to_string(), "vantage": "local",
+            "interface_id": lab.first.to_string(), "interface": "eth1"}})
+    );
+    for (query, count) in [
+        (String::new(), 3),
+        (format!("device_id={}", lab.device), 3),
+        (format!("interface_id={}", lab.first), 2),
+        ("metric=sysUpTime,ifHCInOctets".to_owned(), 2),
+        (format!("device_id={}", DeviceId::new()), 0),
+    ] {
+        let page = admin.get(&format!("/api/v1/series?{query}")).await.json();
+        assert_eq!(page["items"].as_array().unwrap().len(), count, "{query}");
+    }
+    let first = admin.get("/api/v1/series?limit=2").await.json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = admin
+        .get(&format!("/api/v1/series?limit=2&cursor={cursor}"))
+        .await
+        .json();
+    assert_eq!(second["items"].as_array().unwrap().len(), 1);
+    assert_eq!(second["next_cursor"], json!(null));
+}
+
+#[tokio::test]
+async fn samples_are_rates_with_their_breaks() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let path = format!("/api/v1/series/{}/samples", lab.received);
+    let query = "from=2026-03-01T11:55:10Z&to=2026-03-01T12:00:00Z&step_secs=10";
+    let answer = admin.get(&format!("{path}?{query}")).await.json();
+    assert_eq!(answer["step_secs"], 10);
+    assert_eq!(answer["level"], "raw");
+    assert_eq!(answer["series"]["metric"], "ifHCInOctets");
+    let points = answer["points"].as_array().unwrap();
+    assert_eq!(points.len(), 29);
+    assert_eq!(points[0], json!([NOW - 290_000, 1_000.0]));
+    // The restart between the polls of 160 and 150 s ago is a gap.
+    let gaps: Vec<_> = points
+        .iter()
+        .filter(|p| p[1].is_null())
+        .map(|p| p[0].clone())
+        .collect();
+    assert_eq!(gaps, [json!(NOW - 150_000)]);
+    assert!(
+        points.iter().all(|p| p[1].is_null() || p[1] == 1_000.0),
+        "{points:?}"
+    );
+
+    let last = admin
+        .get(&format!("{path}?{query}&aggregation=last"))
+        .await
+        .json();
+    assert_eq!(last["points"][0][1], 1_000_000.0);
+    let uptime = format!("/api/v1/series/{}/samples?{query}", lab.uptime);
+    assert_eq!(
+        admin.get(&uptime).await.json()["points"][0][1],
+        1_000.0,
+        "avg of a gauge"
+    );
+    let hour = admin.get(&path).await.json();
+    assert_eq!(hour["step_secs"], 15);
+    assert_eq!(hour["to"], "2026-03-01T12:00:00.000Z");
+}
+
+#[tokio::test]
+async fn samples_of_many_series_and_their_bounds() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let ids = [lab.received.to_string(), lab.uptime.to_string()];
+    let body = json!({"series_ids": ids, "step_secs": 60});
+    let answer = admin.post("/api/v1/samples/query", &body).await.json();
+    assert_eq!(answer["items"].as_array().unwrap().len(), 2);
+    assert_eq!(answer["items"][1]["series"]["id"], lab.uptime.to_string());
+    assert_eq!(answer["items"][0]["points"].as_array().unwrap().len(), 60);
+
+    let path = format!("/api/v1/series/{}/samples", lab.received);
+    for (query, pointer) in [
+        ("step_secs=0", "?step_secs"),
+        ("step_secs=1&from=2026-02-01T00:00:00Z", "?step_secs"),
+        ("from=2026-03-02T00:00:00Z", "?from"),
+        ("from=2020-03-02T00:00:00Z", "?from"),
+        ("from=yesterday", "?from"),
+        ("aggregation=median", "?aggregation"),
+    ] {
+        let answer = admin.get(&format!("{path}?{query}")).await;
+        answer.problem(400, "bad-query");
+        assert_eq!(answer.pointers(), [pointer], "{query}");
+    }
+    let body = json!({"series_ids": ids, "step_secs": 1, "from": "2026-02-01T00:00:00Z"});
+    let answer = admin.post("/api/v1/samples/query", &body).await;
+    answer.problem(422, "invalid");
+    assert_eq!(answer.pointers(), ["/step_secs"]);
+}
+
+#[tokio::test]
+async fn bandwidth_speaks_bits() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let query = "from=2026-03-01T11:59:00Z&step_secs=10";
+    let path = format!("/api/v1/interfaces/{}/bandwidth?{query}", lab.first);
+    let one = admin.get(&path).await.json();
+    assert_eq!(one["now"]["in_bps"], 8_000.0);
+    assert_eq!(one["now"]["out_utilization"], 0.25);
+    assert_eq!(one["in_bps"][0], json!([NOW - 60_000, 8_000.0]));
+    assert_eq!(one["out_bps"].as_array().unwrap().len(), 6);
+    let path = format!("/api/v1/devices/{}/bandwidth?{query}", lab.device);
+    let all = admin.get(&path).await.json();
+    assert_eq!(all["now"]["in_bps"], 8_000.0);
+    assert_eq!(all["interfaces"][0]["name"], "eth1");
+    assert_eq!(all["interfaces"].as_array().unwrap().len(), 2);
+    assert_eq!(all["in_bps"][0], json!([NOW - 60_000, 8_000.0]));
+}
+
+#[tokio::test]
+async fn parts_links_and_health_are_there_before_anything_is_known() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    for part in [
+        "neighbors",
+        "addresses",
+        "vlans",
+        "processors",
+        "memory",
+        "storage",
+        "sensors",
+        "inventory",
+        "defects",
+    ] {
+        let answer = admin
+            .get(&format!("/api/v1/devices/{}/{part}", lab.device))
+            .await;
+        assert_eq!(answer.status, 200, "{part}: {:?}", answer.body);
+        assert_eq!(
+            answer.json(),
+            json!({"items": [], "next_cursor": null}),
+            "{part}"
+        );
+    }
+    for list in ["neighbors", "links"] {
+        let page = admin.get(&format!("/api/v1/{list}")).await.json();
+        assert_eq!(page["items"], json!([]));
+    }
+    let health = admin.get("/api/v1/health").await.json();
+    assert_eq!(health["devices"]["unknown"], 1);
+    assert_eq!(health["score"], json!(null));
+}
