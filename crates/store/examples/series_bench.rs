@@ -6,6 +6,7 @@
 
 use foretell_store::series::{Batch, Resolved, SeriesOptions, SeriesStore, SyncPolicy};
 use model::{Clock, DeviceId, Labels, Metric, Timestamp, Value};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -89,15 +90,23 @@ async fn run() {
         .map(|entry| entry.unwrap().metadata().unwrap().len())
         .sum();
     println!(
-        r#"{{"samples": {samples}, "append_samples_per_cpu_s": {:.0}, "seal_samples_per_cpu_s": {:.0}, "samples_per_cpu_s": {:.0}, "wall_s": {:.1}, "log_bytes_per_sample": {:.2}, "block_bytes_per_sample": {:.2}, "half_hour_bytes_per_sample": {:.2}}}"#,
+        r#"{{"samples": {samples}, "append_samples_per_cpu_s": {:.0}, "seal_samples_per_cpu_s": {:.0}, "samples_per_cpu_s": {:.0}, "wall_s": {:.1}, "log_bytes_per_sample": {:.2}, "file_bytes_per_sample": {:.2}, "two_hours_bytes_per_sample": {:.2}, "half_hour_bytes_per_sample": {:.2}}}"#,
         samples / append_cpu.as_secs_f64(),
         samples / seal_cpu.as_secs_f64(),
         samples / (append_cpu + seal_cpu).as_secs_f64(),
         wall.as_secs_f64(),
         stats.log_bytes as f64 / samples,
         bytes as f64 / samples,
+        merged_bytes(folder.path()) as f64 / samples,
         stats.block_bytes_sealed as f64 / samples,
     );
+}
+
+/// Octets of the blocks of two hours.
+fn merged_bytes(folder: &Path) -> i64 {
+    let file = rusqlite::Connection::open(folder.join("blocks/2026-03-01.sqlite")).unwrap();
+    let sum = "SELECT sum(length(bytes)) FROM block WHERE level = 1";
+    file.query_row(sum, [], |row| row.get(0)).unwrap()
 }
 
 /// CPU time of this process, from `/proc/self/stat`, in hundredths of a second.

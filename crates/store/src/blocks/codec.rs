@@ -20,7 +20,7 @@ pub const ROWS_MAX: usize = 1 << 17;
 
 /// Rows times columns of a block that is decoded whole, 8 octets each. Twice what the head of a
 /// device may hold, as a column with whole and floating-point numbers is kept in two.
-pub const CELLS_MAX: usize = 1 << 26;
+pub const CELLS_MAX: usize = 1 << 25;
 
 /// A block could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,26 +78,29 @@ pub fn encode(block: &Block) -> Result<Vec<u8>, EncodeError> {
     if rows == 0 {
         return Err(EncodeError::Empty);
     }
-    let entries: Vec<column::Entry> = block
-        .cells()
-        .iter()
-        .flat_map(|(column, cells)| column::entries(*column, cells, rows))
-        .collect();
-    if rows > ROWS_MAX || rows.saturating_mul(entries.len()) > CELLS_MAX {
-        return Err(EncodeError::TooLarge { rows, columns });
+    let too_large = EncodeError::TooLarge { rows, columns };
+    if rows > ROWS_MAX {
+        return Err(too_large);
     }
-    let mut bytes = Vec::with_capacity(64 + rows + 16 * columns);
+    let (mut body, mut entries, mut before) = (Vec::with_capacity(16 * columns), 0, 0);
+    for (column, cells) in block.cells() {
+        for entry in column::entries(cells, rows) {
+            put_varint(&mut body, u64::from(column.0 - before));
+            before = column.0;
+            put_section(&mut body, entry.encode(rows));
+            entries += 1;
+        }
+    }
+    if rows.saturating_mul(entries) > CELLS_MAX {
+        return Err(too_large);
+    }
+    let mut bytes = Vec::with_capacity(64 + 3 * rows + body.len());
     bytes.extend(MAGIC);
     bytes.push(VERSION);
     put_length(&mut bytes, rows);
-    put_length(&mut bytes, entries.len());
+    put_length(&mut bytes, entries);
     put_section(&mut bytes, encode_times(block.times()));
-    let mut before = 0;
-    for entry in entries {
-        put_varint(&mut bytes, u64::from(entry.column.0 - before));
-        before = entry.column.0;
-        put_section(&mut bytes, entry.encode(rows));
-    }
+    bytes.extend(body);
     let crc = crc32c::crc32c(&bytes);
     bytes.extend(crc.to_le_bytes());
     Ok(bytes)

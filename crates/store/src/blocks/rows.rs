@@ -233,18 +233,17 @@ impl Block {
 impl PartialEq for Block {
     /// Equal where they hold the same values at the same times.
     fn eq(&self, other: &Self) -> bool {
-        let values = |block: &Self| -> Vec<(Column, i64, bool, u64)> {
-            let cells = block.columns.iter().flat_map(|(column, cells)| {
-                block.times.iter().enumerate().filter_map(|(row, at)| {
+        fn values(block: &Block) -> impl Iterator<Item = (Column, usize, bool, u64)> {
+            block.columns.iter().flat_map(|(column, cells)| {
+                (0..block.times.len()).filter_map(|row| {
                     Some(match cells.get(row)? {
-                        Value::U64(value) => (*column, *at, false, value),
-                        Value::F64(value) => (*column, *at, true, value.to_bits()),
+                        Value::U64(value) => (*column, row, false, value),
+                        Value::F64(value) => (*column, row, true, value.to_bits()),
                     })
                 })
-            });
-            cells.collect()
-        };
-        self.times == other.times && values(self) == values(other)
+            })
+        }
+        self.times == other.times && values(self).eq(values(other))
     }
 }
 

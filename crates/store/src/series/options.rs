@@ -6,8 +6,9 @@ use std::time::Duration;
 /// more is mistaken or lying.
 pub const SERIES_PER_DEVICE_MAX: usize = 16_384;
 
-/// Polls of one device kept in one half-hour: more than one a second.
-pub const ROWS_PER_SEAL_MAX: usize = 2_048;
+/// Polls of one device kept in one half-hour: one in two seconds, where the shortest interval that
+/// may be set is five.
+pub const ROWS_PER_SEAL_MAX: usize = 1_024;
 
 /// Batches waiting for the log. At 10,000 devices a minute it is 24 s of work; a full queue makes
 /// `append` wait.

@@ -9,11 +9,12 @@ use crate::series::log::frame::{self, Found, HEADER_LEN};
 use crate::series::log::segments::Segments;
 use crate::series::registry::{Shared, with};
 use crate::series::stats::Counters;
-use crate::series::{OpenSeriesError, SeriesRecovery};
+use crate::series::{Column, OpenSeriesError, SeriesRecovery};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 /// Damaged frames of one segment that are kept as files; more are only counted.
 const KEPT_MAX: usize = 100;
@@ -57,11 +58,18 @@ pub(super) fn replay(
             match found {
                 Found::Batch(mut batch) => {
                     let all = batch.values.len();
-                    with(index, |index| {
-                        batch
-                            .values
-                            .retain(|(column, _)| index.has(batch.device_id, *column));
+                    let unknown = with(index, |index| {
+                        let is_known = |column| index.has(batch.device_id, column);
+                        let mut last = batch.values.iter().rev().map(|(column, _)| *column);
+                        let unknown = last.find(|column| !is_known(*column));
+                        batch.values.retain(|(column, _)| is_known(*column));
+                        unknown
                     });
+                    if let Some(Column(column)) = unknown {
+                        // Another series must not get it and, with it, what is in blocks.
+                        let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+                        index.reserve(batch.device_id, column.saturating_add(1));
+                    }
                     told.frames += 1;
                     told.samples += batch.values.len() as u64;
                     told.orphaned += (all - batch.values.len()) as u64;

@@ -5,7 +5,7 @@
 //! bits are. Short columns go without pco: it costs them 40 octets and most of the time of sealing.
 
 use super::super::octets::{Octets, Short, put_varint};
-use super::super::rows::{Cells, Column};
+use super::super::rows::Cells;
 use super::DecodeError;
 use model::Value;
 use pco::data_types::Number;
@@ -38,16 +38,14 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// What is written for one column and one type of number.
 pub(super) struct Entry {
-    pub(super) column: Column,
     float: bool,
     rows: Vec<usize>,
     bits: Vec<u64>,
 }
 
 /// The entries of a column: one, or two where it has both types of number; none where it is empty.
-pub(super) fn entries(column: Column, cells: &Cells, rows: usize) -> impl Iterator<Item = Entry> {
+pub(super) fn entries(cells: &Cells, rows: usize) -> impl Iterator<Item = Entry> {
     let new = |float| Entry {
-        column,
         float,
         rows: Vec::new(),
         bits: Vec::with_capacity(rows),

@@ -204,6 +204,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn any_block_both_ways(
         cells in prop::collection::vec((0i64..100, 0u32..6, value()), 1..600),

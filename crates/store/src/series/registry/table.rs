@@ -108,7 +108,9 @@ impl Table {
     fn open_sound(path: &Path) -> rusqlite::Result<(Self, Loaded)> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_WAIT)?;
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+        // No write-ahead journal: a damaged one ends early without a word, and the columns in it
+        // would be given out again.
+        connection.execute_batch("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;")?;
         connection.execute_batch(TABLES)?;
         let loaded = load(&connection)?;
         Ok((Self(connection), loaded))
