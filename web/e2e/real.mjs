@@ -129,6 +129,7 @@ try {
   step(`watch ${watchSecs} s of samples`);
   await page.evaluate(() => (window.samples.length = 0));
   await page.waitForTimeout(watchSecs * 500);
+  await page.evaluate(() => window.scrollTo(0, 0));
   const onDevice = await page.evaluate(() => window.samples);
   assert.ok(onDevice.length > 0, "no sample came to the device's page");
   await shot("device");

@@ -21,6 +21,7 @@ const views = {
   links: "/links",
   discovery: "/discovery",
   form: "/devices?discover=new",
+  run: "/devices?discover=RUN",
   credentials: "/credentials",
 };
 for (const [size, options] of Object.entries({ wide: { width: 1280, height: 900 }, phone: { width: 390, height: 844, phone: true } })) {
@@ -33,9 +34,13 @@ for (const [size, options] of Object.entries({ wide: { width: 1280, height: 900 
     await signIn(page, mock.url, "correct horse");
     for (const [name, path] of Object.entries(views)) {
       if (only && views[only] && name !== only) continue;
-      await page.goto(mock.url + path);
+      if (name === "run") {
+        await page.getByTestId("targets").fill("192.0.2.0/29");
+        await page.getByTestId("start-discovery").click();
+        await page.waitForTimeout(900);
+      } else await page.goto(mock.url + path);
       await page.waitForTimeout(name === "device" || name === "devices" ? 2600 : 500);
-      await page.screenshot({ path: `${dir}/${name}-${size}-${theme}.png`, fullPage: size === "wide" && name !== "form" && name !== "devices" });
+      await page.screenshot({ path: `${dir}/${name}-${size}-${theme}.png`, fullPage: size === "wide" && name !== "form" && name !== "run" && name !== "devices" });
     }
     if (errors.length > 0) console.error(size, theme, errors);
     await close();

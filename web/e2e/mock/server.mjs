@@ -27,6 +27,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
   const state = { session: null, credentials: [], discoveries: [], results: new Map(), requests: [] };
   const seriesById = new Map(net.series.map((s) => [s.id, s]));
   const byDevice = groupBy(net.series, (s) => s.device.id);
+  const interfacesOf = groupBy(net.interfaces, (i) => i.device_id);
 
   for (const one of net.interfaces) rates(one, Date.now());
 
@@ -180,7 +181,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         const range = { from: query.get("from"), to: query.get("to"), step_secs: Number(query.get("step_secs")) };
         const mine = first === "devices" ? (byDevice.get(second) ?? []) : net.series.filter((s) => s.labels.interface_id === second);
         const of = (metric) => points(mine.filter((s) => s.metric === metric), range, 8);
-        return send(200, { ...range, in_bps: of("ifHCInOctets"), out_bps: of("ifHCOutOctets") });
+        const total = (name) => (interfacesOf.get(second) ?? net.interfaces.filter((i) => i.id === second)).reduce((sum, i) => sum + i[name], 0);
+        return send(200, { ...range, now: { in_bps: total("in_bps"), out_bps: total("out_bps") }, in_bps: of("ifHCInOctets"), out_bps: of("ifHCOutOctets") });
       }
       case "GET /health": {
         const devices = { up: 0, degraded: 0, down: 0, unknown: 0, maintenance: 0 };

@@ -6,7 +6,7 @@ type Schemas = components["schemas"];
 
 export type AuthProtocol = Schemas["AuthProtocol"];
 /** What a device or an interface carried over a range, bit/s. */
-export type Bandwidth = Schemas["BandwidthHistory"];
+export type Bandwidth = Schemas["BandwidthHistory"] & { now: Schemas["BandwidthNow"] };
 export type Credential = Schemas["Credential"];
 export type CredentialCreate = Schemas["CredentialCreate"];
 export type Device = Schemas["Device"];

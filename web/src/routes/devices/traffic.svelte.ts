@@ -9,7 +9,7 @@ export interface Traffic {
   points: Point[];
   from: number;
   to: number;
-  /** The newest total of in and out, bit/s. */
+  /** bit/s between the last two polls. */
   inBps: number | null;
   outBps: number | null;
   sampleAt: number | null;
@@ -71,8 +71,8 @@ export class TrafficOfRows {
         points: withGaps(total, 3 * step * 1000),
         from,
         to,
-        inBps: newest(got.in_bps),
-        outBps: newest(got.out_bps),
+        inBps: got.now.in_bps ?? null,
+        outBps: got.now.out_bps ?? null,
         sampleAt: at ?? this.of.get(id)?.sampleAt ?? null,
       };
       const of = new Map(this.of);
@@ -97,8 +97,4 @@ export function sum(a: readonly Point[], b: readonly Point[]): Point[] {
     const second = other.get(at);
     return [at, value === null || second === null || second === undefined ? null : value + second];
   });
-}
-
-function newest(points: readonly Point[]): number | null {
-  return points.findLast((p) => p[1] !== null)?.[1] ?? null;
 }
