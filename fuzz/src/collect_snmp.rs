@@ -1,8 +1,10 @@
 //! `collect::snmp`: what agents put into octet strings and indexes.
 
 use crate::input::Input;
-use collect::snmp::decode;
+use collect::snmp::{Groups, Rows, decode, interpret, roots};
+use snmp::{Oid, Value};
 use std::net::Ipv4Addr;
+use std::sync::LazyLock;
 
 /// Octet strings: text, addresses, dates, LLDP ids, port lists.
 pub(crate) fn octets(data: &[u8]) {
@@ -33,4 +35,44 @@ pub(crate) fn indexes(data: &[u8]) {
     let address = decode::ipv4_index(&index).unwrap_or(Ipv4Addr::UNSPECIFIED);
     let _ = decode::prefix_len(address);
     let _ = decode::prefix_of_pointer(&index, address.into());
+}
+
+static ROOTS: LazyLock<Vec<&'static [u32]>> = LazyLock::new(|| roots().collect());
+
+/// A whole look: rows of the objects that are asked for, with any index and any value.
+pub(crate) fn look(data: &[u8]) {
+    let mut input = Input(data);
+    let mut rows = Rows::default();
+    while !input.0.is_empty() {
+        let root = ROOTS[usize::from(input.u8()) % ROOTS.len()];
+        let mut oid = root.to_vec();
+        let index_len = usize::from(input.u8() % 24);
+        oid.extend(Input(input.take(index_len)).arcs());
+        let value = value(&mut input);
+        rows.extend([(Oid::from_slice(&oid), value)]);
+    }
+    let look = interpret(&rows, Groups::ALL);
+    for reading in &look.readings {
+        let value = reading.value.as_f64();
+        assert!(value.is_finite(), "{} {value}", reading.metric);
+    }
+    serde_json::to_string(&look.facts).expect("facts are JSON");
+}
+
+fn value(input: &mut Input) -> Value {
+    let kind = input.u8();
+    let number = input.i64();
+    match kind % 12 {
+        0 => Value::Integer(number),
+        1 => Value::Integer(number % 256),
+        2 => Value::Oid(Oid::from_slice(&Input(input.take(12)).arcs())),
+        3 => Value::IpAddress(Ipv4Addr::from_bits(number as u32)),
+        4 => Value::Counter32(number as u32),
+        5 => Value::Gauge32(number as u32),
+        6 => Value::TimeTicks(number as u32),
+        7 => Value::Counter64(number as u64),
+        8 => Value::Opaque(input.take(7).to_vec().into()),
+        9 => Value::Null,
+        _ => Value::Octets(input.take(usize::from(kind)).to_vec().into()),
+    }
 }

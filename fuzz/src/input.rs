@@ -16,6 +16,13 @@ impl<'a> Input<'a> {
         i64::from_le_bytes(std::array::from_fn(|_| self.u8()))
     }
 
+    /// Up to so many bytes.
+    pub(crate) fn take(&mut self, len: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(len.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
     /// Arcs of an object identifier: most are small, so a byte is one, and 255 begins a long one.
     pub(crate) fn arcs(mut self) -> Vec<u32> {
         let mut arcs = Vec::new();

@@ -7,6 +7,7 @@
 //! To add one, add a row to [`TARGETS`]; its saved inputs are in `corpus/NAME/`.
 #![no_main]
 
+mod api;
 mod collect_snmp;
 mod discovery;
 mod icmp;
@@ -23,11 +24,14 @@ const TARGETS: &[(&str, Target)] = &[
     ("snmp_envelope", snmp_wire::envelope),
     ("collect_octets", collect_snmp::octets),
     ("collect_indexes", collect_snmp::indexes),
+    ("collect_look", collect_snmp::look),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
     ("store_block", store::block),
     ("store_log", store::log),
     ("store_vault", store::vault),
+    ("api_stream_message", api::stream_message),
+    ("api_cursor", api::cursor),
 ];
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {

@@ -28,6 +28,7 @@ pub mod stream;
 
 pub use command::{Command, DiscoveryRefused};
 pub use openapi::openapi;
+pub use page::is_cursor;
 pub use problem::FieldError;
 pub use services::{Notice, Options, Readiness, Reason, Services, SharedRegistry};
 

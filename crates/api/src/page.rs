@@ -242,17 +242,23 @@ fn read_cursor(text: &str, list: &str) -> Answer<Place> {
     if text.len() > CURSOR_LEN_MAX {
         return Err(bad("it is longer than any of ours"));
     }
-    let cursor: Cursor = URL_SAFE_NO_PAD
-        .decode(text)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or_else(|| bad("it is not one of ours"))?;
+    let cursor = decode_cursor(text).ok_or_else(|| bad("it is not one of ours"))?;
     if cursor.l != list {
         return Err(bad(
             "it belongs to a list with another sort or other filters",
         ));
     }
     Ok(cursor.p)
+}
+
+fn decode_cursor(text: &str) -> Option<Cursor> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Whether the text is a cursor of some list.
+pub fn is_cursor(text: &str) -> bool {
+    decode_cursor(text).is_some()
 }
 
 #[cfg(test)]

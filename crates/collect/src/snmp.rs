@@ -129,6 +129,11 @@ pub fn interpret(rows: &Rows, wanted: Groups) -> Look {
     }
 }
 
+/// Every column and subtree that an agent may be asked for.
+pub fn roots() -> impl Iterator<Item = &'static [u32]> {
+    mib::ALL.iter().flat_map(|mib| mib.asks).map(|ask| ask.root)
+}
+
 fn scalars(wanted: Groups) -> Vec<Oid> {
     let mut objects = system::FIRST.to_vec();
     if wanted.contains(Groups::SYSTEM) {
