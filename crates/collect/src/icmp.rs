@@ -22,6 +22,8 @@ pub struct Echoes {
     pub gap: Duration,
     /// How long each request waits for its reply.
     pub timeout: Duration,
+    /// Whether one reply is enough: then nothing more is sent or waited for.
+    pub one_reply_is_enough: bool,
 }
 
 impl Echoes {
@@ -30,17 +32,19 @@ impl Echoes {
         count: 3,
         gap: Duration::from_millis(50),
         timeout: Duration::from_secs(1),
+        one_reply_is_enough: false,
     };
     /// What a device gets that was silent at the poll before.
     pub const SILENT: Self = Self {
         count: 1,
         ..Self::POLL
     };
-    /// What a sweep sends: one request and one repetition, both without waiting for the other.
+    /// What a sweep sends: one request, and one more where nothing came of the first.
     pub const SWEEP: Self = Self {
         count: 2,
         gap: Duration::from_millis(300),
         timeout: Duration::from_millis(800),
+        one_reply_is_enough: true,
     };
 }
 

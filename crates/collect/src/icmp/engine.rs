@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Requests in flight on one socket. A reply takes some 768 octets of the receive buffer whatever
@@ -120,13 +120,25 @@ impl Engine {
 
     /// Sends `echoes.count` requests a gap apart, then waits for what is still to come.
     pub(super) async fn ping(&self, address: IpAddr, echoes: Echoes) -> Echo {
-        let mut awaited = Vec::with_capacity(usize::from(echoes.count));
+        let mut awaited: Vec<Awaited> = Vec::with_capacity(usize::from(echoes.count));
         let places = u32::from(echoes.count);
         // All places at once: taken one by one, many pings could each hold one and wait for ever.
         let _places = self.places.acquire_many(places).await;
         for n in 0..echoes.count {
-            if n > 0 {
-                sleep(echoes.gap).await;
+            match awaited.last_mut().filter(|_| echoes.one_reply_is_enough) {
+                Some(first) => {
+                    let reply = timeout(echoes.gap, &mut first.arrived).await;
+                    if let Ok(Ok(at)) = reply {
+                        let rtt = at.saturating_duration_since(first.sent);
+                        return Echo {
+                            sent: n,
+                            received: 1,
+                            rtt: Some(rtt),
+                        };
+                    }
+                }
+                None if n > 0 => sleep(echoes.gap).await,
+                None => {}
             }
             awaited.extend(self.send(address, echoes.timeout).await);
         }
@@ -136,6 +148,9 @@ impl Engine {
             if let Ok(Ok(at)) = timeout_at(reply.until, &mut reply.arrived).await {
                 received = received.saturating_add(1);
                 round_trips += at.saturating_duration_since(reply.sent);
+                if echoes.one_reply_is_enough {
+                    break;
+                }
             }
         }
         Echo {
@@ -146,14 +161,14 @@ impl Engine {
     }
 
     /// Sends one request; none where it could not leave (no route, a filter), which is a loss.
-    async fn send(&self, address: IpAddr, timeout: Duration) -> Option<Awaited<'_>> {
+    async fn send(&self, address: IpAddr, wait: Duration) -> Option<Awaited<'_>> {
         let (sequence, arrived) = self.expect(address)?;
         let sent = Instant::now();
         let awaited = Awaited {
             waiting: &self.waiting,
             key: (address, sequence),
             sent,
-            until: sent + timeout,
+            until: sent + wait,
             arrived,
         };
         let bytes = packet::request(self.wire, self.identifier, sequence);
@@ -322,6 +337,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_sweep_is_content_with_one_reply() {
+        let Some(engine) = engine(Family::V4) else {
+            return;
+        };
+        let echo = engine
+            .ping("127.0.0.1".parse().unwrap(), Echoes::SWEEP)
+            .await;
+        assert_eq!((echo.sent, echo.received), (1, 1));
+        let places = engine.places.available_permits();
+        assert_eq!(
+            (places, engine.waiting.lock().unwrap().len()),
+            (IN_FLIGHT_MAX, 0)
+        );
+    }
+
+    #[tokio::test]
     async fn a_burst_beyond_the_bound_loses_nothing() {
         let Some(engine) = engine(Family::V4) else {
             return;
@@ -331,9 +362,9 @@ mod tests {
         for n in 0..1000u32 {
             let engine = Arc::clone(&engine);
             let address = IpAddr::V4((0x7f00_0001 + n).into());
-            pings.spawn(async move { engine.ping(address, Echoes::SWEEP).await.received });
+            pings.spawn(async move { engine.ping(address, Echoes::POLL).await.received });
         }
-        let answered = pings.join_all().await.into_iter().filter(|n| *n == 2);
+        let answered = pings.join_all().await.into_iter().filter(|n| *n == 3);
         assert_eq!(answered.count(), 1000);
     }
 
@@ -348,7 +379,7 @@ mod tests {
         };
         // TEST-NET-1 (RFC 5737): nobody answers, or the send fails at once.
         let ping = engine.ping("192.0.2.1".parse().unwrap(), silent);
-        let _ = tokio::time::timeout(Duration::from_millis(20), ping).await;
+        let _ = timeout(Duration::from_millis(20), ping).await;
         assert!(engine.waiting.lock().unwrap().is_empty());
         assert_eq!(engine.places.available_permits(), IN_FLIGHT_MAX);
     }
