@@ -24,6 +24,8 @@ mod fixture;
 mod inventory;
 #[path = "all/kill.rs"]
 mod kill;
+#[path = "all/scale.rs"]
+mod scale;
 #[path = "all/series.rs"]
 mod series;
 #[path = "all/series_fixture.rs"]

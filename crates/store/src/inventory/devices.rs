@@ -10,8 +10,8 @@ use model::device::{Device, Identity, Said};
 use std::sync::Arc;
 
 /// How often a change of what a device says is tried again where an operator changed the device
-/// at the same moment. Each try takes up the latest revision, so two are rarely needed.
-const OBSERVE_TRIES_MAX: u32 = 8;
+/// at the same moment. Each try takes up what is kept then, so two are rarely needed.
+const OBSERVE_TRIES_MAX: u32 = 32;
 
 impl Inventory {
     /// Keeps a new device. [`StoreError::Duplicate`] where a device is asked at that address and
@@ -64,19 +64,23 @@ impl Inventory {
         identity: &Identity,
     ) -> Result<bool, StoreError> {
         let mut tries = 0;
+        let mut latest = self.device(id).ok_or_else(|| missing(id))?.device.clone();
         loop {
-            let record = self.device(id).ok_or_else(|| missing(id))?;
-            let mut device = record.device.body.clone();
+            let mut device = latest.body.clone();
             if device.said == *said && device.identity == *identity {
                 return Ok(false);
             }
             device.said = said.clone();
             device.identity = identity.clone();
-            let expect = Expect::Revision(record.device.revision);
+            let expect = Expect::Revision(latest.revision);
             tries += 1;
             match self.update(device, expect).await {
                 Ok(_) => return Ok(true),
-                Err(StoreError::RevisionConflict { .. }) if tries < OBSERVE_TRIES_MAX => {}
+                Err(StoreError::RevisionConflict { .. }) if tries < OBSERVE_TRIES_MAX => {
+                    // From the documents: memory may be a moment behind.
+                    let device = self.collections.devices.require(&id.to_string()).await?;
+                    latest = Arc::new(device);
+                }
                 Err(e) => return Err(e),
             }
         }

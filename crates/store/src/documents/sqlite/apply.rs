@@ -1,7 +1,7 @@
 //! Making the changes of one write. Runs within a transaction that the writer ends.
 
 use super::read;
-use super::row::{self, Found, account, checksum, key_of};
+use super::row::{self, Account, Found, account, checksum, key_of};
 use crate::StoreError;
 use crate::documents::{Change, CollectionSpec, Expect};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
@@ -133,26 +133,25 @@ fn put(
     check(spec, id, expect, now.as_ref())?;
     let keys = key_of(spec, body);
     let revision = now.as_ref().map_or(0, |now| now.revision) + 1;
-    let crc = checksum(spec.name, id, revision, body);
     let before = now.as_ref().map_or(&[][..], |now| &now.keys);
     if before != keys {
         drop_keys(connection, spec, id, before).map_err(failed)?;
         add_keys(connection, spec, id, &keys)?;
     }
-    write_row(connection, spec, id, revision, body, crc, now.as_ref()).map_err(failed)?;
+    let row = (id, revision, body);
+    write_row(connection, spec, row, &keys, now.as_ref()).map_err(failed)?;
     Ok(revision)
 }
 
 fn write_row(
     connection: &Connection,
     spec: &CollectionSpec,
-    id: &str,
-    revision: u64,
-    body: &[u8],
-    crc: u32,
+    (id, revision, body): (&str, u64, &[u8]),
+    keys: &[(&'static str, String)],
     before: Option<&Current>,
 ) -> rusqlite::Result<()> {
     let name = spec.name;
+    let crc = checksum(name, id, revision, body);
     let sql = if before.is_some() {
         format!("UPDATE doc_{name} SET revision = ?2, body = ?3, crc = ?4 WHERE id = ?1")
     } else {
@@ -162,10 +161,12 @@ fn write_row(
     connection
         .prepare_cached(&sql)?
         .execute(params![id, number, body, crc])?;
-    match before {
-        Some(before) => account(connection, spec, 0, before.crc ^ crc),
-        None => account(connection, spec, 1, crc),
-    }
+    let change = Account {
+        documents: i64::from(before.is_none()),
+        digest: crc ^ before.map_or(0, |before| before.crc),
+        keys: row::keys_sum(keys, id) ^ before.map_or(0, |before| row::keys_sum(&before.keys, id)),
+    };
+    account(connection, spec, &change)
 }
 
 fn add_keys(
@@ -231,7 +232,12 @@ fn delete(
                 connection
                     .prepare_cached(&format!("DELETE FROM doc_{} WHERE id = ?1", spec.name))?
                     .execute([id])?;
-                account(connection, spec, -1, now.crc)
+                let change = Account {
+                    documents: -1,
+                    digest: now.crc,
+                    keys: row::keys_sum(&now.keys, id),
+                };
+                account(connection, spec, &change)
             })
             .map_err(failed)?;
     }

@@ -139,7 +139,8 @@ fn make_format(connection: &Connection) -> rusqlite::Result<()> {
             number INTEGER PRIMARY KEY CHECK (number = 1), version INTEGER NOT NULL);
          CREATE TABLE IF NOT EXISTS collections (
             name TEXT PRIMARY KEY, indexes TEXT NOT NULL,
-            documents INTEGER NOT NULL, digest INTEGER NOT NULL) WITHOUT ROWID;
+            documents INTEGER NOT NULL, digest INTEGER NOT NULL,
+            keys INTEGER NOT NULL) WITHOUT ROWID;
          CREATE TABLE IF NOT EXISTS damaged (
             number INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT,
             revision INTEGER, body BLOB, crc INTEGER, reason TEXT NOT NULL);",
@@ -175,7 +176,8 @@ fn make_tables(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Resu
             PRIMARY KEY (name, key, id)) WITHOUT ROWID;"
     ))?;
     connection.execute(
-        "INSERT INTO collections (name, indexes, documents, digest) VALUES (?1, ?2, 0, 0)
+        "INSERT INTO collections (name, indexes, documents, digest, keys)
+         VALUES (?1, ?2, 0, 0, 0)
          ON CONFLICT (name) DO UPDATE SET indexes = excluded.indexes",
         [name, &declared],
     )?;

@@ -75,6 +75,23 @@ pub(super) fn key_of(spec: &CollectionSpec, body: &[u8]) -> Vec<(&'static str, S
         .collect()
 }
 
+/// What one key adds to the digest of a collection's keys.
+pub(super) fn key_sum(index: &[u8], key: &[u8], id: &[u8]) -> u32 {
+    let mut crc = crc32c::crc32c(index);
+    for part in [key, id] {
+        crc = crc32c::crc32c_append(crc, &[0]);
+        crc = crc32c::crc32c_append(crc, part);
+    }
+    crc
+}
+
+/// What a document's keys add to the digest of its collection's keys.
+pub(super) fn keys_sum(keys: &[(&'static str, String)], id: &str) -> u32 {
+    keys.iter().fold(0, |sum, (index, key)| {
+        sum ^ key_sum(index.as_bytes(), key.as_bytes(), id.as_bytes())
+    })
+}
+
 /// Makes the index of a collection anew from its documents.
 pub(super) fn fill_index(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Result<()> {
     let name = spec.name;
@@ -83,34 +100,58 @@ pub(super) fn fill_index(connection: &Connection, spec: &CollectionSpec) -> rusq
     let mut insert = connection.prepare(&format!(
         "INSERT OR IGNORE INTO key_{name} (name, key, id) VALUES (?1, ?2, ?3)"
     ))?;
+    let mut sum = 0;
     let mut rows = documents.query([])?;
     while let Some(row) = rows.next()? {
         let id = String::from_utf8_lossy(text(row, 0)?).into_owned();
-        for (index, key) in key_of(spec, text(row, 1)?) {
+        let keys = key_of(spec, text(row, 1)?);
+        sum ^= keys_sum(&keys, &id);
+        for (index, key) in keys {
             insert.execute([index, &key, &id])?;
         }
     }
+    connection.execute(
+        "UPDATE collections SET keys = ?2 WHERE name = ?1",
+        params![name, sum],
+    )?;
     Ok(())
 }
 
-/// Adds to the number and the digest of a collection's rows.
+/// What a change adds to what is kept of a collection as a whole.
+#[derive(Default)]
+pub(super) struct Account {
+    /// Documents more, or less.
+    pub(super) documents: i64,
+    /// Exclusive or of the checksums of the rows that come and go.
+    pub(super) digest: u32,
+    /// Exclusive or of [`keys_sum`] of the rows that come and go.
+    pub(super) keys: u32,
+}
+
+/// Adds to the number and the digests of a collection.
 pub(super) fn account(
     connection: &Connection,
     collection: &CollectionSpec,
-    documents: i64,
-    digest: u32,
+    change: &Account,
 ) -> rusqlite::Result<()> {
     // SQLite has no exclusive or: it is what is in either and not in both.
     connection
         .prepare_cached(
             "UPDATE collections SET documents = documents + ?2,
-             digest = (digest | ?3) - (digest & ?3) WHERE name = ?1",
+             digest = (digest | ?3) - (digest & ?3), keys = (keys | ?4) - (keys & ?4)
+             WHERE name = ?1",
         )?
-        .execute(params![collection.name, documents, digest])?;
+        .execute(params![
+            collection.name,
+            change.documents,
+            change.digest,
+            change.keys
+        ])?;
     Ok(())
 }
 
-/// Moves a row to the damaged ones as it is; nothing happens where it is not there.
+/// Moves a row to the damaged ones as it is; nothing happens where it is not there. Its keys are
+/// found by its id, and where that is what is damaged, left to the next start.
 pub(super) fn set_aside(
     connection: &Connection,
     spec: &CollectionSpec,
@@ -136,11 +177,23 @@ pub(super) fn set_aside(
     connection
         .prepare_cached(&format!("DELETE FROM doc_{name} WHERE number = ?1"))?
         .execute([number])?;
+    let id = String::from_utf8_lossy(&id);
+    let mut keys = 0;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT name, key FROM key_{name} WHERE id = ?1"))?;
+    let mut rows = statement.query([&id])?;
+    while let Some(row) = rows.next()? {
+        keys ^= key_sum(text(row, 0)?, text(row, 1)?, id.as_bytes());
+    }
     connection
         .prepare_cached(&format!("DELETE FROM key_{name} WHERE id = ?1"))?
-        .execute([String::from_utf8_lossy(&id)])?;
-    let crc = crc.and_then(|crc| u32::try_from(crc).ok()).unwrap_or(0);
-    account(connection, spec, -1, crc)
+        .execute([&id])?;
+    let change = Account {
+        documents: -1,
+        digest: crc.and_then(|crc| u32::try_from(crc).ok()).unwrap_or(0),
+        keys,
+    };
+    account(connection, spec, &change)
 }
 
 /// Keeps in mind that something is missing, where no row is left to be set aside.

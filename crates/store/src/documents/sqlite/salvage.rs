@@ -226,7 +226,12 @@ fn fill(
         for ((_, id), (revision, body, crc)) in theirs {
             let revision = i64::try_from(*revision).unwrap_or(i64::MAX);
             insert.execute(params![id, revision, body, crc])?;
-            row::account(&transaction, spec, 1, *crc)?;
+            let change = row::Account {
+                documents: 1,
+                digest: *crc,
+                keys: 0,
+            };
+            row::account(&transaction, spec, &change)?;
         }
         row::fill_index(&transaction, spec)?;
     }
