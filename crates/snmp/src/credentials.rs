@@ -196,6 +196,19 @@ impl Credentials {
             _ => None,
         }
     }
+    /// The same user one security level down, where there is privacy to leave away.
+    pub(crate) fn without_privacy(&self) -> Option<Self> {
+        match self {
+            Self::V3(user) if user.privacy.is_some() => Some(Self::V3(User {
+                name: user.name.clone(),
+                auth: user.auth.clone(),
+                privacy: None,
+                context: user.context.clone(),
+                keys: OnceLock::new(),
+            })),
+            _ => None,
+        }
+    }
     pub(crate) fn is_v1(&self) -> bool {
         matches!(self, Self::V1 { .. })
     }

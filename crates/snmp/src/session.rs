@@ -5,7 +5,7 @@ mod pace;
 
 use crate::credentials::Credentials;
 use crate::defects::{Defect, Defects};
-use crate::error::SessionError;
+use crate::error::{Refusal, SessionError};
 use crate::transport::Transport;
 use crate::transport::ledger::Ledger;
 use crate::transport::link::{Link, TIMEOUT_MIN};
@@ -13,6 +13,7 @@ use crate::value::Value;
 use ask::{Ask, Fault};
 use async_snmp::{Client, ClientConfig, Oid, Retry};
 pub(crate) use pace::Pace;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,9 @@ pub struct Session {
     options: SessionOptions,
     pub(crate) pace: Pace,
     is_v3: bool,
+    transport: Transport,
+    // What to ask with where privacy is in doubt: until the agent has answered once.
+    without_privacy: Option<Credentials>,
 }
 
 impl Session {
@@ -62,7 +66,9 @@ impl Session {
         options: SessionOptions,
     ) -> Self {
         let ledger = Arc::new(Ledger::default());
-        let client = client(transport, agent, credentials, options, &ledger);
+        let client = Link::new(transport, agent, Arc::clone(&ledger))
+            .map_err(|error| unsendable(agent, &error))
+            .and_then(|link| client(link, transport, credentials, options));
         Self {
             agent,
             client,
@@ -70,6 +76,8 @@ impl Session {
             options,
             pace: Pace::new(credentials.is_v1()),
             is_v3: credentials.is_v3(),
+            transport: transport.clone(),
+            without_privacy: credentials.without_privacy(),
         }
     }
 
@@ -184,8 +192,14 @@ impl Session {
         loop {
             attempts += 1;
             match self.ask_once(ask).await {
-                Ok(answers) => return Ok(answers),
+                Ok(answers) => {
+                    self.without_privacy = None;
+                    return Ok(answers);
+                }
                 Err(Fault::Silent | Fault::Malformed) if attempts <= self.retries() => {}
+                Err(Fault::Silent) if self.is_deciphering_in_vain(ask).await => {
+                    return Err(Failed::Fault(Fault::Refused(Refusal::DecryptionError)));
+                }
                 Err(Fault::Silent) => {
                     return Err(Failed::Session(SessionError::Silent {
                         agent: self.agent,
@@ -194,13 +208,38 @@ impl Session {
                     }));
                 }
                 // A device replaced by another, or that made itself a new engine id.
-                Err(Fault::Refused(crate::Refusal::UnknownEngine)) if !rediscovered => {
+                Err(Fault::Refused(Refusal::UnknownEngine)) if !rediscovered => {
                     rediscovered = true;
                     self.forget_engine().await;
                 }
                 Err(fault) => return Err(Failed::Fault(fault)),
             }
         }
+    }
+
+    /// Whether the agent is silent because it cannot decipher us. AES makes something of any
+    /// key, so most agents find no message in what a wrong one gives, and drop it without a Report;
+    /// asked without privacy they answer, or say that this user needs more.
+    async fn is_deciphering_in_vain(&self, ask: &Ask<'_>) -> bool {
+        let Some(credentials) = &self.without_privacy else {
+            return false;
+        };
+        let ledger = Arc::clone(&self.ledger);
+        let plain = Link::unlisted(&self.transport, self.agent, ledger)
+            .map_err(|error| unsendable(self.agent, &error))
+            .and_then(|link| client(link, &self.transport, credentials, self.options));
+        let Ok(plain) = plain else {
+            return false;
+        };
+        matches!(
+            ask::ask(&plain, &self.ledger, ask).await,
+            Ok(_)
+                | Err(Fault::Status { .. }
+                    | Fault::TooBig
+                    | Fault::Refused(
+                        Refusal::AuthorizationError | Refusal::UnsupportedSecurityLevel
+                    ))
+        )
     }
 
     async fn forget_engine(&self) {
@@ -226,20 +265,17 @@ enum Failed {
 }
 
 fn client(
+    link: Link,
     transport: &Transport,
-    agent: SocketAddr,
     credentials: &Credentials,
     options: SessionOptions,
-    ledger: &Arc<Ledger>,
 ) -> Result<Client<Link>, SessionError> {
-    let failed = |kind, detail: String| SessionError::Io {
+    let agent = async_snmp::Transport::peer_addr(&link);
+    let unusable = |detail: &str| SessionError::Io {
         agent,
-        kind,
-        detail,
+        kind: io::ErrorKind::InvalidInput,
+        detail: detail.to_owned(),
     };
-    let link = Link::new(transport, agent, Arc::clone(ledger))
-        .map_err(|error| failed(error.kind(), error.to_string()))?;
-    let unusable = |detail: &str| failed(std::io::ErrorKind::InvalidInput, detail.to_owned());
     let mut config = ClientConfig::default();
     config.auth = credentials
         .to_auth()
@@ -251,6 +287,14 @@ fn client(
     config.max_oids_per_request = OBJECTS_A_QUESTION_MAX;
     Client::with_engine_cache(link, config, transport.engines())
         .map_err(|error| unusable(&error.to_string()))
+}
+
+fn unsendable(agent: SocketAddr, error: &io::Error) -> SessionError {
+    SessionError::Io {
+        agent,
+        kind: error.kind(),
+        detail: error.to_string(),
+    }
 }
 
 /// Objects that async-snmp may put in one packet: more than we ever ask for at once.

@@ -24,6 +24,8 @@ pub(crate) struct Link {
     socket: Arc<Socket>,
     agent: SocketAddr,
     ledger: Arc<Ledger>,
+    // Whether strays from the agent are counted on this link's behalf.
+    is_listed: bool,
     // Keeps the receiving tasks alive.
     _transport: Transport,
 }
@@ -34,12 +36,23 @@ impl Link {
         agent: SocketAddr,
         ledger: Arc<Ledger>,
     ) -> io::Result<Self> {
-        let socket = transport.socket_for(agent)?;
-        socket.enlist(agent, &ledger);
+        let mut link = Self::unlisted(transport, agent, ledger)?;
+        link.socket.enlist(agent, &link.ledger);
+        link.is_listed = true;
+        Ok(link)
+    }
+
+    /// A second link of a session that has one.
+    pub(crate) fn unlisted(
+        transport: &Transport,
+        agent: SocketAddr,
+        ledger: Arc<Ledger>,
+    ) -> io::Result<Self> {
         Ok(Self {
-            socket,
+            socket: transport.socket_for(agent)?,
             agent,
             ledger,
+            is_listed: false,
             _transport: transport.clone(),
         })
     }
@@ -84,7 +97,9 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.socket.delist(self.agent, &self.ledger);
+        if self.is_listed {
+            self.socket.delist(self.agent, &self.ledger);
+        }
     }
 }
 

@@ -277,6 +277,10 @@ impl Walker<'_> {
             });
         match culprit {
             Some(&position) if no_more => self.end(position, WalkEnd::Complete),
+            // genErr(5) about nothing is how net-snmp says over SNMPv3 that the answer got too big.
+            _ if !self.plain && index == 0 && self.session.pace.repetitions(asked.len()) > 1 => {
+                self.session.pace.went_badly();
+            }
             _ if !self.plain => {
                 // Some agents fail on GETBULK alone.
                 self.session.note(Defect::AgentError);

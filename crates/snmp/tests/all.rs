@@ -1,0 +1,11 @@
+//! Sessions against agents: a hostile one made here, and net-snmp's.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+#[path = "all/agent.rs"]
+mod agent;
+#[path = "all/ber.rs"]
+mod ber;
+#[path = "all/hostile.rs"]
+mod hostile;
+#[path = "all/net_snmp.rs"]
+mod net_snmp;

@@ -1,0 +1,292 @@
+//! Sessions against net-snmp's snmpd on loopback, on a port of the test's own.
+
+use foretell_snmp::{
+    AuthProtocol, Credentials, Oid, PrivacyProtocol, Refusal, Session, SessionError,
+    SessionOptions, Transport, User, Value, WalkBounds, WalkEnd,
+};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PHRASE: &str = "a phrase of the test";
+const OTHER: &str = "not the phrase at all";
+
+/// Every hash, and every cipher with some hash; AES-192 and AES-256 with hashes whose keys are long
+/// enough for them and with ones that must be extended.
+const USERS: &[(AuthProtocol, Option<PrivacyProtocol>)] = &[
+    (AuthProtocol::Md5, Some(PrivacyProtocol::Des)),
+    (AuthProtocol::Sha1, None),
+    (AuthProtocol::Sha1, Some(PrivacyProtocol::Aes128)),
+    (AuthProtocol::Sha1, Some(PrivacyProtocol::Aes256)),
+    (AuthProtocol::Sha224, Some(PrivacyProtocol::Aes192)),
+    (AuthProtocol::Sha256, Some(PrivacyProtocol::Aes128)),
+    (AuthProtocol::Sha256, Some(PrivacyProtocol::Aes256)),
+    (AuthProtocol::Sha384, Some(PrivacyProtocol::Aes256)),
+    (AuthProtocol::Sha512, Some(PrivacyProtocol::Aes128)),
+    (AuthProtocol::Sha512, Some(PrivacyProtocol::Aes256)),
+];
+
+struct Snmpd {
+    address: SocketAddr,
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Snmpd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn name(auth: AuthProtocol, privacy: Option<PrivacyProtocol>) -> String {
+    format!(
+        "{auth:?}{}",
+        privacy.map_or(String::new(), |p| format!("{p:?}"))
+    )
+}
+
+fn configuration() -> String {
+    let mut text = String::from("rocommunity public 127.0.0.1\nrouser plain noauth\n");
+    text.push_str("createUser plain\nsysName test-agent\nsysLocation here\n");
+    for &(auth, privacy) in USERS {
+        let hash = match auth {
+            AuthProtocol::Md5 => "MD5",
+            AuthProtocol::Sha1 => "SHA",
+            AuthProtocol::Sha224 => "SHA-224",
+            AuthProtocol::Sha256 => "SHA-256",
+            AuthProtocol::Sha384 => "SHA-384",
+            AuthProtocol::Sha512 => "SHA-512",
+        };
+        let name = name(auth, privacy);
+        write!(text, "createUser {name} {hash} \"{PHRASE}\"").unwrap();
+        let cipher = match privacy {
+            Some(PrivacyProtocol::Des) => "DES",
+            Some(PrivacyProtocol::Aes128) => "AES",
+            Some(PrivacyProtocol::Aes192) => "AES-192",
+            Some(PrivacyProtocol::Aes256) => "AES-256",
+            None => "",
+        };
+        if privacy.is_some() {
+            write!(text, " {cipher} \"{PHRASE}\"").unwrap();
+        }
+        let level = if privacy.is_some() { "priv" } else { "auth" };
+        writeln!(text, "\nrouser {name} {level}").unwrap();
+    }
+    text
+}
+
+/// snmpd, answering; none, said loudly, where it is not installed.
+async fn snmpd(transport: &Transport) -> Option<Snmpd> {
+    let program = ["/usr/sbin/snmpd", "/usr/local/sbin/snmpd", "/usr/bin/snmpd"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
+    let Some(program) = program else {
+        // Written past the test harness, which keeps what a passing test prints to itself.
+        let skipped = "SKIPPED: snmpd not installed (apt install snmpd)";
+        writeln!(std::io::stderr(), "{skipped}").unwrap();
+        return None;
+    };
+    // The port may be taken between finding and using it; then another is tried.
+    for _ in 0..5 {
+        let address = UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("snmpd.conf");
+        std::fs::write(&file, configuration()).unwrap();
+        let child = Command::new(program)
+            .args(["-f", "-Ln", "-C", "-c"])
+            .arg(&file)
+            .arg("-p")
+            .arg(folder.path().join("pid"))
+            .arg(format!("udp:{address}"))
+            .env("SNMP_PERSISTENT_DIR", folder.path())
+            .env("SNMPCONFPATH", folder.path())
+            .env("MIBS", "")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut snmpd = Snmpd {
+            address,
+            child,
+            _folder: folder,
+        };
+        if answers(transport, &mut snmpd).await {
+            return Some(snmpd);
+        }
+    }
+    panic!("snmpd is installed and does not come up");
+}
+
+async fn answers(transport: &Transport, snmpd: &mut Snmpd) -> bool {
+    let quick = SessionOptions {
+        timeout: Duration::from_millis(200),
+        retries: 0,
+    };
+    let mut session = Session::open(transport, snmpd.address, &Credentials::v2c("public"), quick);
+    let until = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < until && snmpd.child.try_wait().unwrap().is_none() {
+        if session.get(&[sys_name()]).await.is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+fn sys_name() -> Oid {
+    Oid::from_slice(&[1, 3, 6, 1, 2, 1, 1, 5, 0])
+}
+
+async fn ask(
+    transport: &Transport,
+    snmpd: &Snmpd,
+    credentials: &Credentials,
+) -> Result<Vec<(Oid, Value)>, SessionError> {
+    let options = SessionOptions {
+        timeout: Duration::from_secs(1),
+        retries: 1,
+    };
+    Session::open(transport, snmpd.address, credentials, options)
+        .get(&[sys_name()])
+        .await
+}
+
+fn user(
+    name: &str,
+    auth: Option<(AuthProtocol, &str)>,
+    privacy: Option<(PrivacyProtocol, &str)>,
+) -> Credentials {
+    let auth = auth.map(|(protocol, phrase)| (protocol, phrase.into()));
+    let privacy = privacy.map(|(protocol, phrase)| (protocol, phrase.into()));
+    Credentials::V3(User::new(name, auth, privacy, "").unwrap())
+}
+
+#[tokio::test]
+async fn every_protocol_of_authentication_and_privacy() {
+    let transport = Transport::bind().unwrap();
+    let Some(snmpd) = snmpd(&transport).await else {
+        return;
+    };
+    let expected = Ok(vec![(sys_name(), Value::Octets("test-agent".into()))]);
+    assert_eq!(
+        ask(&transport, &snmpd, &Credentials::v1("public")).await,
+        expected
+    );
+    assert_eq!(
+        ask(&transport, &snmpd, &Credentials::v2c("public")).await,
+        expected
+    );
+    assert_eq!(
+        ask(&transport, &snmpd, &user("plain", None, None)).await,
+        expected
+    );
+    for &(auth, privacy) in USERS {
+        let name = name(auth, privacy);
+        let credentials = user(
+            &name,
+            Some((auth, PHRASE)),
+            privacy.map(|privacy| (privacy, PHRASE)),
+        );
+        assert_eq!(
+            ask(&transport, &snmpd, &credentials).await,
+            expected,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_told_from_silence() {
+    use {AuthProtocol::Sha256, PrivacyProtocol::Aes128};
+    let transport = Transport::bind().unwrap();
+    let Some(snmpd) = snmpd(&transport).await else {
+        return;
+    };
+    let known = name(Sha256, Some(Aes128));
+    for (what, credentials, expected) in [
+        (
+            "password",
+            user(&known, Some((Sha256, OTHER)), Some((Aes128, PHRASE))),
+            Refusal::WrongDigest,
+        ),
+        (
+            "hash",
+            user(
+                &known,
+                Some((AuthProtocol::Sha1, PHRASE)),
+                Some((Aes128, PHRASE)),
+            ),
+            Refusal::WrongDigest,
+        ),
+        (
+            "privacy password",
+            user(&known, Some((Sha256, PHRASE)), Some((Aes128, OTHER))),
+            Refusal::DecryptionError,
+        ),
+        (
+            "user",
+            user("nobody", Some((Sha256, PHRASE)), Some((Aes128, PHRASE))),
+            Refusal::UnknownUser,
+        ),
+        (
+            "level",
+            user("plain", Some((Sha256, PHRASE)), None),
+            Refusal::UnsupportedSecurityLevel,
+        ),
+        (
+            "too low a level",
+            user(&known, Some((Sha256, PHRASE)), None),
+            Refusal::AuthorizationError,
+        ),
+    ] {
+        let started = Instant::now();
+        match ask(&transport, &snmpd, &credentials).await {
+            Err(SessionError::Refused { reason, .. }) => assert_eq!(reason, expected, "{what}"),
+            other => panic!("wrong {what}: {other:?}"),
+        }
+        // An agent that cannot decipher says nothing, and is asked differently after that.
+        let at_once = what == "privacy password" || started.elapsed() < Duration::from_secs(1);
+        assert!(at_once, "{what} was waited out");
+    }
+    // SNMPv2c agents say nothing to a community that they do not know.
+    let stranger = ask(&transport, &snmpd, &Credentials::v2c("stranger")).await;
+    assert!(
+        matches!(stranger, Err(SessionError::Silent { .. })),
+        "{stranger:?}"
+    );
+}
+
+#[tokio::test]
+async fn walks_agree_whatever_they_are_asked_by() {
+    let transport = Transport::bind().unwrap();
+    let Some(snmpd) = snmpd(&transport).await else {
+        return;
+    };
+    let (auth, privacy) = (AuthProtocol::Sha512, PrivacyProtocol::Aes256);
+    let v3 = user(
+        &name(auth, Some(privacy)),
+        Some((auth, PHRASE)),
+        Some((privacy, PHRASE)),
+    );
+    // sysORTable: rows that stay as they are while the test runs.
+    let root = Oid::from_slice(&[1, 3, 6, 1, 2, 1, 1, 9, 1]);
+    let mut found = Vec::new();
+    for credentials in [Credentials::v1("public"), Credentials::v2c("public"), v3] {
+        let options = SessionOptions::default();
+        let mut session = Session::open(&transport, snmpd.address, &credentials, options);
+        let walk = session.walk(&root, WalkBounds::default()).await;
+        assert_eq!(walk.end, WalkEnd::Complete);
+        assert!(walk.defects.is_empty(), "{:?}", walk.defects);
+        assert!(!walk.rows.is_empty());
+        found.push(walk.rows);
+    }
+    assert_eq!(found[0], found[1]);
+    assert_eq!(found[1], found[2]);
+}
