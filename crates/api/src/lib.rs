@@ -78,6 +78,8 @@ async fn method_not_allowed() -> Problem {
 }
 
 /// A defect of ours costs one request.
+// The layer hands it over.
+#[allow(clippy::needless_pass_by_value)]
 fn of_panic(panic: Box<dyn Any + Send>) -> Response {
     let said = panic
         .downcast_ref::<String>()

@@ -56,7 +56,7 @@ fn parse<T: DeserializeOwned>(query: &str) -> Answer<T> {
 /// One value, read as whatever the field wants.
 struct Text(String);
 
-impl<'de> serde::de::IntoDeserializer<'de, serde::de::value::Error> for Text {
+impl serde::de::IntoDeserializer<'_, serde::de::value::Error> for Text {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self
@@ -223,7 +223,7 @@ mod tests {
             ("device_id=7", "?device_id"),
             ("colour=red", "?colour"),
         ] {
-            let problem = parse::<Asked>(query).err().expect(query);
+            let problem = parse::<Asked>(query).expect_err(query);
             let written = serde_json::to_value(problem.body("/", "id")).unwrap();
             assert_eq!(
                 written["errors"][0]["pointer"], pointer,

@@ -3,8 +3,6 @@
 mod auth;
 mod bandwidth;
 mod credentials;
-mod device_fields;
-mod device_parts;
 mod devices;
 mod discoveries;
 mod health;
@@ -27,20 +25,20 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(auth::open_session, auth::close_session))
         .routes(routes!(auth::get_me))
         .routes(routes!(auth::change_password))
-        .routes(routes!(devices::list, devices::create))
+        .routes(routes!(devices::list::list, devices::create))
         .routes(routes!(devices::get, devices::update, devices::delete))
         .routes(routes!(devices::poll))
         .routes(routes!(interfaces::list_of_device))
         .routes(routes!(neighbors::list_of_device))
-        .routes(routes!(device_parts::addresses))
-        .routes(routes!(device_parts::vlans))
-        .routes(routes!(device_parts::processors))
-        .routes(routes!(device_parts::memory))
-        .routes(routes!(device_parts::storage))
-        .routes(routes!(device_parts::sensors))
-        .routes(routes!(device_parts::inventory))
-        .routes(routes!(device_parts::system))
-        .routes(routes!(device_parts::defects))
+        .routes(routes!(devices::parts::addresses))
+        .routes(routes!(devices::parts::vlans))
+        .routes(routes!(devices::parts::processors))
+        .routes(routes!(devices::parts::memory))
+        .routes(routes!(devices::parts::storage))
+        .routes(routes!(devices::parts::sensors))
+        .routes(routes!(devices::parts::inventory))
+        .routes(routes!(devices::parts::system))
+        .routes(routes!(devices::parts::defects))
         .routes(routes!(bandwidth::of_device))
         .routes(routes!(interfaces::list))
         .routes(routes!(interfaces::get))

@@ -1,5 +1,11 @@
 //! The API driven from outside: requests into the router, and a real port for the stream.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    unreachable_pub
+)]
 
 #[path = "all/harness.rs"]
 mod harness;

@@ -61,17 +61,14 @@ pub async fn bootstrap_admin(
     if store.accounts.count().await? > 0 {
         return Ok(None);
     }
-    let (secret, generated) = match given {
-        Some(secret) => {
-            if let Some(objection) = password::objection(secret.reveal()) {
-                return Err(BootstrapError::Password { objection });
-            }
-            (secret, None)
+    let (secret, generated) = if let Some(secret) = given {
+        if let Some(objection) = password::objection(secret.reveal()) {
+            return Err(BootstrapError::Password { objection });
         }
-        None => {
-            let secret = Secret::new(random_password());
-            (secret.clone(), Some(GeneratedPassword(secret)))
-        }
+        (secret, None)
+    } else {
+        let secret = Secret::new(random_password());
+        (secret.clone(), Some(GeneratedPassword(secret)))
     };
     let hash = password::hash(&secret)?;
     store

@@ -36,9 +36,11 @@ pub(crate) struct SignIn {
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Token {
     /// To be sent as `Authorization: Bearer TOKEN`.
-    token: String,
+    #[serde(rename = "token")]
+    text: String,
     /// `Bearer`.
-    token_type: &'static str,
+    #[serde(rename = "token_type")]
+    kind: &'static str,
     /// When it ends.
     expires_at: Timestamp,
 }
@@ -101,7 +103,7 @@ pub(crate) async fn login(
     let account = sign_in(&open, peer, body).await?;
     let services = open.services();
     let role = role_of(&account)?;
-    let (token, expires_at) = services
+    let (text, expires_at) = services
         .signer
         .issue(
             account.id,
@@ -112,8 +114,8 @@ pub(crate) async fn login(
         )
         .map_err(|error| Problem::internal("issuing a token", &error))?;
     let token = Token {
-        token,
-        token_type: "Bearer",
+        text,
+        kind: "Bearer",
         expires_at,
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(token)).into_response())

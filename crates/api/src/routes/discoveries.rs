@@ -44,7 +44,7 @@ pub(crate) struct DiscoveryCreate {
     #[serde(default)]
     allowed_networks: Vec<String>,
     /// UDP port of agents.
-    #[serde(default = "super::device_fields::default_port")]
+    #[serde(default = "super::devices::fields::default_port")]
     #[schema(default = 161, minimum = 1)]
     port: u16,
     /// How many neighbours deep to follow.

@@ -114,20 +114,20 @@ pub(crate) async fn serve(socket: WebSocket, connection: Connection, _place: Pla
             farewell = telling => farewell,
             farewell = listening => farewell,
             farewell = beating => farewell,
-            () = stop.cancelled() => farewell(code::GOING_AWAY, "the server stops"),
+            () = stop.cancelled() => Some(goodbye(code::GOING_AWAY, "the server stops")),
         }
     };
     write(sink, waiting, ending).await;
 }
 
-/// Why a connection ends; nothing where the client has left.
+/// What is said at the end; nothing where the client has left.
 type Farewell = Option<CloseFrame>;
 
-fn farewell(code: u16, reason: &'static str) -> Farewell {
-    Some(CloseFrame {
+fn goodbye(code: u16, reason: &'static str) -> CloseFrame {
+    CloseFrame {
         code,
         reason: reason.into(),
-    })
+    }
 }
 
 /// Events to the queue.
@@ -160,7 +160,7 @@ async fn tell(
                 continue;
             }
             Err(broadcast::error::RecvError::Closed) => {
-                return farewell(code::GOING_AWAY, "the server stops");
+                return Some(goodbye(code::GOING_AWAY, "the server stops"));
             }
         };
         let text = {
@@ -261,11 +261,11 @@ async fn beat(
         ticks.tick().await;
         let now = clock.now();
         if now >= signed_in_until {
-            return farewell(code::SIGNED_OUT, "the sign-in has ended");
+            return Some(goodbye(code::SIGNED_OUT, "the sign-in has ended"));
         }
         let heard_at = Timestamp::from_unix_ms(heard_at.load(Ordering::Relaxed));
         if now.since(heard_at) > SILENCE_MAX {
-            return farewell(code::POLICY, "nothing was heard for 45 seconds");
+            return Some(goodbye(code::POLICY, "nothing was heard for 45 seconds"));
         }
         let beat = protocol::write(&ServerMessage::Heartbeat { at: now });
         // A full queue tells the client enough; browsers answer the ping by themselves.

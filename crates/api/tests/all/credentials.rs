@@ -53,7 +53,11 @@ async fn secrets_never_come_out() {
     );
     said.push(
         admin
-            .patch(&path, Some("\"2\""), &json!({"auth_passphrase": 12345678}))
+            .patch(
+                &path,
+                Some("\"2\""),
+                &json!({"auth_passphrase": 12_345_678}),
+            )
             .await,
     );
     said.push(admin.get("/api/v1/credentials").await);

@@ -79,7 +79,7 @@ async fn a_token_says_who_it_is_and_ends() {
         "the private key is not shown"
     );
     assert_eq!(kid, api.services.signer.jwk().kid());
-    api.pass(Duration::from_secs(15 * 60));
+    api.pass(Duration::from_mins(15));
     admin
         .get("/api/v1/auth/me")
         .await

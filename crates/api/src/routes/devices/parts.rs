@@ -1,11 +1,11 @@
 //! What a device says it is made of: addresses, VLANs, processors, memory, storage, sensors,
 //! inventory, its system group, and the defects of its answers.
 
-use super::devices;
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging};
 use crate::problem::Answer;
 use crate::query::{PathId, Query};
+use crate::routes::devices;
 use axum::Json;
 use model::DeviceId;
 use model::facts::{

@@ -11,15 +11,15 @@ const TAGS_MAX: usize = 64;
 /// Shortest and longest time between polls, in seconds.
 const INTERVAL_SECS: std::ops::RangeInclusive<u32> = 5..=86_400;
 
-pub(super) fn default_port() -> u16 {
+pub(crate) fn default_port() -> u16 {
     161
 }
-pub(super) fn default_interval_secs() -> u32 {
+pub(crate) fn default_interval_secs() -> u32 {
     60
 }
 
 /// Checks and tidies what was typed: white space around text goes, empty text is none.
-pub(super) fn check(device: &mut Device) -> Answer<()> {
+pub(crate) fn check(device: &mut Device) -> Answer<()> {
     let mut faults = Faults::default();
     if !may_be_asked(device.address) {
         faults.add("/address", "an address of one host is expected");
@@ -62,7 +62,7 @@ pub(super) fn check(device: &mut Device) -> Answer<()> {
 }
 
 /// Why a text is not taken; none where it is.
-pub(super) fn objection(text: &str) -> Option<String> {
+pub(crate) fn objection(text: &str) -> Option<String> {
     if text.chars().count() > TEXT_LEN_MAX {
         Some(format!("at most {TEXT_LEN_MAX} characters are taken"))
     } else if text.chars().any(char::is_control) {
@@ -78,7 +78,7 @@ fn may_be_asked(address: IpAddr) -> bool {
 }
 
 /// An address as text that sorts as its number does, IPv4 first.
-pub(super) fn address_key(address: IpAddr) -> String {
+pub(crate) fn address_key(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => format!("4{:08x}", v4.to_bits()),
         IpAddr::V6(v6) => format!("6{:032x}", v6.to_bits()),

@@ -1,0 +1,207 @@
+//! Devices as JSON: read, made, patched.
+
+use super::fields;
+use crate::merge::{self, Change};
+use model::device::Device;
+use model::status::Evidence;
+use model::{CredentialId, DeviceId, Status, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use store::inventory::DeviceRecord;
+
+/// A device: what an operator typed, else what it says of itself, and how it is.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Device)]
+pub(crate) struct DeviceResource {
+    /// The id.
+    id: DeviceId,
+    /// What people call it: the name that was typed, else sysName, else its address.
+    name: String,
+    /// The address it is asked at.
+    #[schema(value_type = String, example = "192.0.2.1")]
+    address: IpAddr,
+    /// The UDP port of its agent.
+    port: u16,
+    /// Which poller asks it.
+    vantage: String,
+    /// Vendor.
+    vendor: Option<String>,
+    /// Model.
+    model: Option<String>,
+    /// Operating system.
+    os: Option<String>,
+    /// Its version.
+    os_version: Option<String>,
+    /// Serial number of the chassis.
+    serial: Option<String>,
+    /// router, switch, server, ...
+    kind: Option<String>,
+    /// Where it is: what was typed, else sysLocation.
+    location: Option<String>,
+    /// The site it belongs to.
+    site: Option<String>,
+    /// Free tags.
+    tags: BTreeSet<String>,
+    /// How it is.
+    status: Status,
+    /// Since when.
+    status_since: Option<Timestamp>,
+    /// Why we say so: the latest outcome of each check.
+    status_evidence: Vec<Evidence>,
+    /// What it is asked with; null means that SNMP is not asked.
+    credential_id: Option<CredentialId>,
+    /// Seconds from poll to poll.
+    interval_secs: u32,
+    /// An operator works on it: measured as ever, told nobody.
+    maintenance: bool,
+    /// When anything last answered.
+    last_seen_at: Option<Timestamp>,
+    /// When it was registered.
+    created_at: Timestamp,
+    /// Counts its changes; the ETag.
+    revision: u64,
+}
+
+impl DeviceResource {
+    pub(crate) fn of(record: &DeviceRecord) -> Self {
+        let device = &record.device.body;
+        let said = device.said.clone();
+        let state = record.state.clone();
+        Self {
+            id: device.id,
+            name: device.name(),
+            address: device.address,
+            port: device.port,
+            vantage: device.vantage.clone(),
+            vendor: said.vendor,
+            model: said.model,
+            os: said.os,
+            os_version: said.os_version,
+            serial: said.serial,
+            kind: said.kind,
+            location: device.location().map(str::to_owned),
+            site: device.typed.site.clone(),
+            tags: device.typed.tags.clone(),
+            status: state.status,
+            status_since: state.status_since,
+            status_evidence: state.status_evidence,
+            credential_id: device.credential_id,
+            interval_secs: device.interval_secs,
+            maintenance: device.maintenance,
+            last_seen_at: state.last_seen_at,
+            created_at: device.created_at,
+            revision: record.device.revision,
+        }
+    }
+}
+
+/// What a device is made from.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeviceCreate {
+    /// The address it is asked at.
+    #[schema(value_type = String, example = "192.0.2.1")]
+    pub(super) address: IpAddr,
+    /// The UDP port of its agent.
+    #[serde(default = "fields::default_port")]
+    #[schema(default = 161, minimum = 1)]
+    pub(super) port: u16,
+    /// A name to go before sysName.
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    /// A place to go before sysLocation.
+    #[serde(default)]
+    pub(super) location: Option<String>,
+    /// The site it belongs to.
+    #[serde(default)]
+    pub(super) site: Option<String>,
+    /// Free tags.
+    #[serde(default)]
+    pub(super) tags: BTreeSet<String>,
+    /// What it is asked with; without it SNMP is not asked.
+    #[serde(default)]
+    pub(super) credential_id: Option<CredentialId>,
+    /// Seconds from poll to poll.
+    #[serde(default = "fields::default_interval_secs")]
+    #[schema(default = 60, minimum = 5, maximum = 86400)]
+    pub(super) interval_secs: u32,
+    /// An operator works on it.
+    #[serde(default)]
+    pub(super) maintenance: bool,
+}
+
+/// A merge patch (RFC 7396) of what an operator types of a device.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DevicePatch {
+    /// The address it is asked at.
+    #[serde(default, deserialize_with = "merge::not_null")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    address: Option<IpAddr>,
+    /// The UDP port of its agent.
+    #[serde(default, deserialize_with = "merge::not_null")]
+    #[schema(nullable = false, minimum = 1)]
+    port: Option<u16>,
+    /// A name to go before sysName; null takes it away.
+    #[serde(default, deserialize_with = "merge::nullable")]
+    #[schema(value_type = Option<String>)]
+    name: Change<String>,
+    /// A place to go before sysLocation; null takes it away.
+    #[serde(default, deserialize_with = "merge::nullable")]
+    #[schema(value_type = Option<String>)]
+    location: Change<String>,
+    /// The site it belongs to; null takes it away.
+    #[serde(default, deserialize_with = "merge::nullable")]
+    #[schema(value_type = Option<String>)]
+    site: Change<String>,
+    /// All its tags; null takes them away.
+    #[serde(default, deserialize_with = "merge::nullable")]
+    #[schema(value_type = Option<BTreeSet<String>>)]
+    tags: Change<BTreeSet<String>>,
+    /// What it is asked with; null stops asking SNMP.
+    #[serde(default, deserialize_with = "merge::nullable")]
+    #[schema(value_type = Option<CredentialId>)]
+    credential_id: Change<CredentialId>,
+    /// Seconds from poll to poll.
+    #[serde(default, deserialize_with = "merge::not_null")]
+    #[schema(nullable = false, minimum = 5, maximum = 86400)]
+    interval_secs: Option<u32>,
+    /// An operator works on it.
+    #[serde(default, deserialize_with = "merge::not_null")]
+    #[schema(nullable = false)]
+    maintenance: Option<bool>,
+}
+
+impl DevicePatch {
+    /// Puts what is given in the place of what is there.
+    pub(super) fn apply(self, device: &mut Device) {
+        if let Some(address) = self.address {
+            device.address = address.to_canonical();
+        }
+        if let Some(port) = self.port {
+            device.port = port;
+        }
+        if let Some(name) = self.name {
+            device.typed.name = name;
+        }
+        if let Some(location) = self.location {
+            device.typed.location = location;
+        }
+        if let Some(site) = self.site {
+            device.typed.site = site;
+        }
+        if let Some(tags) = self.tags {
+            device.typed.tags = tags.unwrap_or_default();
+        }
+        if let Some(credential_id) = self.credential_id {
+            device.credential_id = credential_id;
+        }
+        if let Some(interval_secs) = self.interval_secs {
+            device.interval_secs = interval_secs;
+        }
+        if let Some(maintenance) = self.maintenance {
+            device.maintenance = maintenance;
+        }
+    }
+}
