@@ -33,13 +33,13 @@ const tests = {
 
   async "now says how things are, and changes by itself"({ page, mock }) {
     const sentence = page.getByTestId("sentence");
-    assert.equal(await sentence.textContent(), "1 device is down, 1 is degraded.");
+    assert.equal(await sentence.textContent(), "1 device is down, 1 is degraded, 1 link is down.");
     assert.match(await page.getByTestId("system-notice").textContent(), /ICMP is not permitted/);
     const { control } = mock;
     control.setStatus(control.net.devices[3], "up");
-    await until("the sentence changes", async () => (await sentence.textContent()) === "1 device is degraded.");
+    await until("the sentence changes", async () => (await sentence.textContent()) === "1 device is degraded, 1 link is down.");
     control.setStatus(control.net.devices[3], "down");
-    await until("and back", async () => (await sentence.textContent()) === "1 device is down, 1 is degraded.");
+    await until("and back", async () => (await sentence.textContent()) === "1 device is down, 1 is degraded, 1 link is down.");
   },
 
   async "live values change in place, without a jump of scroll, selection or focus"({ page, mock }) {

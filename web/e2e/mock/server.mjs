@@ -14,6 +14,7 @@ const PAGING = ["limit", "cursor"];
 const QUERIES = {
   "GET /devices": [...PAGING, "sort", "status", "site", "tag", "vendor", "kind", "q"],
   "GET /interfaces": [...PAGING, "sort", "device_id", "oper_status", "q", "absent"],
+  "GET /links": [...PAGING, "sort", "device_id", "status"],
   "GET /series": [...PAGING, "device_id", "interface_id", "metric"],
   "GET /devices/:id/bandwidth": ["from", "to", "step_secs"],
   "GET /interfaces/:id/bandwidth": ["from", "to", "step_secs"],
@@ -169,7 +170,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       case "GET /neighbors":
         return page(net.neighbors, query, answer);
       case "GET /links":
-        return page(net.links, query, answer);
+        return page(net.links.filter((l) => !query.get("status") || l.status === query.get("status")), query, answer);
       case "GET /series":
         return page((byDevice.get(query.get("device_id")) ?? []).map(shown), query, answer);
       case "POST /samples/:id": {
@@ -189,7 +190,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         for (const d of net.devices) devices[d.maintenance ? "maintenance" : d.status] += 1;
         const interfaces = { up: 0, degraded: 0, down: 0, unknown: 0, maintenance: 0 };
         for (const i of net.interfaces) interfaces[i.admin_status === "down" ? "maintenance" : i.oper_status] += 1;
-        const links = { up: net.links.length, degraded: 0, down: 0, unknown: 0, maintenance: 0 };
+        const down = net.links.filter((l) => l.status === "down").length;
+        const links = { up: net.links.length - down, degraded: 0, down, unknown: 0, maintenance: 0 };
         return send(200, { score: net.devices.length === 0 ? null : 0.941, devices, interfaces, links });
       }
       case "GET /system/:id":

@@ -171,6 +171,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the addresses of a device. */
         get: operations["list_device_addresses"];
         put?: never;
         post?: never;
@@ -238,6 +239,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the parts of a device. */
         get: operations["list_device_inventory"];
         put?: never;
         post?: never;
@@ -254,6 +256,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the kinds of memory of a device. */
         get: operations["list_device_memory"];
         put?: never;
         post?: never;
@@ -304,6 +307,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the processors of a device. */
         get: operations["list_device_processors"];
         put?: never;
         post?: never;
@@ -320,6 +324,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the sensors of a device. */
         get: operations["list_device_sensors"];
         put?: never;
         post?: never;
@@ -336,6 +341,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the volumes of a device. */
         get: operations["list_device_storage"];
         put?: never;
         post?: never;
@@ -369,6 +375,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the VLANs of a device. */
         get: operations["list_device_vlans"];
         put?: never;
         post?: never;

@@ -30,6 +30,7 @@ type Signal = AbortSignal | undefined;
 /** What the server takes: it refuses a parameter that it does not know. */
 export type DevicesQuery = Optional<operations["list_devices"]["parameters"]["query"]>;
 export type InterfacesQuery = Optional<operations["list_interfaces"]["parameters"]["query"]>;
+export type LinksQuery = Optional<operations["list_links"]["parameters"]["query"]>;
 type Optional<T> = { [Name in keyof NonNullable<T>]?: NonNullable<T>[Name] | null | undefined };
 
 /** Pages that are followed for one list; more than any device of ours has. */
@@ -96,6 +97,7 @@ export const series = {
 
 export const network = {
   health: (signal?: Signal) => call<Health>("GET", "/health", { ...(signal && { signal }) }),
+  linksPage: (query: LinksQuery, signal?: Signal) => call<Page<Link>>("GET", "/links", { query, ...(signal && { signal }) }),
   links: (signal?: Signal) => all<Link>("/links", {}, signal),
   neighbors: (signal?: Signal) => all<Neighbor>("/neighbors", {}, signal),
   notices: (signal?: Signal) => call<Page<Notice>>("GET", "/system/notices", { ...(signal && { signal }) }),

@@ -16,6 +16,12 @@ test.each([
   expect(sentence({ devices: { ...none, ...devices }, interfaces: none, links: none })).toBe(expected);
 });
 
+test("a link that is down is said, whatever the devices say", () => {
+  const links = { ...none, up: 3, down: 1 };
+  expect(sentence({ devices: { ...none, up: 4 }, interfaces: none, links })).toBe("1 link is down.");
+  expect(sentence({ devices: { ...none, up: 4, degraded: 2 }, interfaces: none, links })).toBe("2 devices are degraded, 1 link is down.");
+});
+
 test("figures leave out what there is none of", () => {
   expect(figures({ devices: { ...none, up: 1204, down: 15 }, interfaces: { ...none, up: 41_880 }, links: none })).toBe(
     "1,204 of 1,219 devices well · 41,880 interfaces",

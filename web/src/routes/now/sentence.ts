@@ -8,18 +8,23 @@ export function total(counts: StateCounts): number {
 }
 
 /** How things are, the worst first. */
-export function sentence({ devices }: Health): string {
+export function sentence({ devices, links }: Health): string {
   const all = total(devices);
   if (all === 0) return "Nothing is watched yet.";
   const parts: string[] = [];
-  if (devices.down > 0) parts.push(`${plural(devices.down, "device")} ${devices.down === 1 ? "is" : "are"} down`);
+  if (devices.down > 0) parts.push(`${plural(devices.down, "device")} ${verb(devices.down)} down`);
   if (devices.degraded > 0) {
-    const verb = devices.degraded === 1 ? "is" : "are";
-    parts.push(parts.length > 0 ? `${count(devices.degraded)} ${verb} degraded` : `${plural(devices.degraded, "device")} ${verb} degraded`);
+    const who = parts.length > 0 ? count(devices.degraded) : plural(devices.degraded, "device");
+    parts.push(`${who} ${verb(devices.degraded)} degraded`);
   }
+  if (links.down > 0) parts.push(`${plural(links.down, "link")} ${verb(links.down)} down`);
   if (parts.length > 0) return `${parts.join(", ")}.`;
   if (devices.up === 0) return devices.maintenance === all ? "Everything is in maintenance." : "It is not known yet how things are.";
   return devices.unknown > 0 ? "All that is known is well." : "All is well.";
+}
+
+function verb(n: number): string {
+  return n === 1 ? "is" : "are";
 }
 
 /** The figures beside the sentence. */
