@@ -38,7 +38,7 @@ pub enum Command {
 /// Run the server.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Order: flags, environment (FORETELL_LISTEN, FORETELL_STORE__SYNC, ..), file, defaults.\nThe first start makes the user `admin`; its password is FORETELL_ADMIN_PASSWORD, or is made and printed once.\n\nExamples:\n  foretell serve\n  foretell serve --config /etc/foretell.toml --data-dir /var/lib/foretell --listen 0.0.0.0:8080\n  FORETELL_LOG=debug foretell serve --listen 127.0.0.1:0"
+    after_help = "Order: flags, environment (FORETELL_LISTEN, FORETELL_STORE__SYNC, ..), file, defaults.\nThe first start makes the user `admin`; its password is FORETELL_ADMIN_PASSWORD, or is made and printed once.\n\nExamples:\n  foretell serve\n  foretell serve --config /etc/foretell.toml --data-dir /var/lib/foretell\n  FORETELL_LOG=debug foretell serve --listen 127.0.0.1:0"
 )]
 pub struct Serve {
     /// File to read the configuration from; `foretell config sample` prints one.
@@ -58,7 +58,7 @@ pub struct Serve {
 /// Find the devices of a network.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Targets are CIDRs, ranges or hosts; a host may have a port. A device that is met by several addresses\nis listed once, with the reason.\n\nExamples:\n  foretell discover 192.0.2.0/24 --community public\n  foretell discover 192.0.2.1 --hops 8 --allow 192.0.2.0/24 --community public --json\n  AUTH=.. PRIV=.. foretell discover 192.0.2.10-192.0.2.40 --v3-user monitor \\\n      --v3-auth sha256 --v3-auth-pass-env AUTH --v3-priv aes128 --v3-priv-pass-env PRIV"
+    after_help = "Targets are CIDRs, ranges or hosts; a host may have a port.\nA device that is met by several addresses is listed once, with the reason.\n\nExamples:\n  foretell discover 192.0.2.0/24 --community public\n  foretell discover 192.0.2.1 --hops 8 --allow 192.0.2.0/24 --community public --json\n  AUTH=.. PRIV=.. foretell discover 192.0.2.10-192.0.2.40 \\\n      --v3-user monitor --v3-auth sha256 --v3-auth-pass-env AUTH \\\n      --v3-priv aes128 --v3-priv-pass-env PRIV"
 )]
 pub struct Discover {
     /// CIDRs (192.0.2.0/24), ranges (192.0.2.10-192.0.2.40), hosts (192.0.2.1, 192.0.2.1:1161, [2001:db8::1]:161)
@@ -90,7 +90,7 @@ pub struct Discover {
 /// Ask one device everything.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  foretell probe 192.0.2.1 --community public\n  foretell probe '[2001:db8::1]:161' --community-env COMMUNITY --json\n  AUTH=.. PRIV=.. foretell probe 192.0.2.1 --v3-user monitor --v3-auth sha256 --v3-auth-pass-env AUTH \\\n      --v3-priv aes128 --v3-priv-pass-env PRIV\n\nExit codes: 0 it answered, 3 it did not, 4 it refused us (as by a wrong password)."
+    after_help = "Examples:\n  foretell probe 192.0.2.1 --community public\n  foretell probe '[2001:db8::1]:161' --community-env COMMUNITY --json\n  AUTH=.. PRIV=.. foretell probe 192.0.2.1 \\\n      --v3-user monitor --v3-auth sha256 --v3-auth-pass-env AUTH \\\n      --v3-priv aes128 --v3-priv-pass-env PRIV\n\nExit codes: 0 it answered, 3 it did not, 4 it refused us (as by a wrong password)."
 )]
 pub struct Probe {
     /// The device: a host or address, with a port where it is not 161

@@ -131,12 +131,14 @@ pub struct PollSettings {
     /// Seconds from poll to poll of a device that has no interval of its own.
     #[schemars(range(min = 5, max = 86400))]
     pub default_interval_secs: u32,
-    /// Milliseconds to wait for an answer before asking again.
+    /// Longest wait for one answer before a question is asked again, in milliseconds; a short
+    /// interval makes it shorter.
     #[schemars(range(min = 100, max = 60000))]
     pub timeout_ms: u32,
-    /// How often a question is asked again before it is given up.
-    #[schemars(range(min = 0, max = 10))]
-    pub retries: u8,
+    /// Seconds from one reading of what seldom changes (system, interface names, addresses, VLANs,
+    /// parts) to the next. It is also read whenever a device has restarted.
+    #[schemars(range(min = 5, max = 86400))]
+    pub details_interval_secs: u32,
     /// Devices polled at the same time.
     #[schemars(range(min = 1, max = 10000))]
     pub concurrency_max: u32,
@@ -148,8 +150,8 @@ impl Default for PollSettings {
     fn default() -> Self {
         Self {
             default_interval_secs: 60,
-            timeout_ms: 1_000,
-            retries: 2,
+            timeout_ms: 1_500,
+            details_interval_secs: 300,
             concurrency_max: 512,
             icmp: true,
         }

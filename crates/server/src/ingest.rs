@@ -26,6 +26,9 @@ use tokio_util::task::TaskTracker;
 use topology::interfaces::{Assignment, Change};
 use tracing::{info, warn};
 
+/// After so many reports a worker forgets the devices that are no longer there.
+const REPORTS_PER_SWEEP: u32 = 1_000;
+
 /// What ingest works with.
 #[derive(Clone)]
 pub struct Context {
@@ -76,8 +79,17 @@ async fn work(context: Context, mut reports: Receiver<PollReport>) {
         context,
         devices: HashMap::new(),
     };
+    let mut until_sweep = REPORTS_PER_SWEEP;
     while let Some(report) = reports.recv().await {
         worker.take(report).await;
+        until_sweep -= 1;
+        if until_sweep == 0 {
+            until_sweep = REPORTS_PER_SWEEP;
+            let inventory = &worker.context.store.inventory;
+            worker
+                .devices
+                .retain(|id, _| inventory.device(*id).is_some());
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starting: what is worked with is opened, the parts are started along the wire, and only then is
 //! the address told.
 
+use super::front::Front;
 use super::{Running, options};
 use crate::config::Settings;
 use crate::metrics::{self, Ingested, Sampled};
@@ -41,6 +42,9 @@ struct Base<'a> {
 pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     // First, so that a port that is taken stops us before anything is made or asked.
     let (listener, address) = bind(settings.listen).await?;
+    let (intake, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let front = Front::default();
+    serve(listener, front.router(), &tasks, intake.clone());
     let clock = clock::real();
     let mut standing = Standing::default();
     let (store, series) = open(settings, &clock, &mut standing).await?;
@@ -63,9 +67,9 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         store,
         series,
         events: wire.events,
-        intake: CancellationToken::new(),
+        intake,
         drain: TaskTracker::new(),
-        tasks: TaskTracker::new(),
+        tasks,
     };
     let mut registry = Registry::default();
     let ingested = Ingested::register(&mut registry);
@@ -111,7 +115,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         stop: base.intake.clone(),
         tasks: base.tasks.clone(),
     };
-    base.serve(listener, api::router(services));
+    front.open(api::router(services));
     let watched = Arc::clone(&poller);
     let stop = base.intake.clone();
     base.tasks.spawn(readiness::watch(
@@ -180,18 +184,21 @@ impl Base<'_> {
             stop: self.intake.clone(),
         }
     }
+}
 
-    fn serve(&self, listener: TcpListener, router: axum::Router) {
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let stop = self.intake.clone();
-        self.tasks.spawn(async move {
-            let served =
-                axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-            if let Err(error) = served.await {
-                warn!(%error, "HTTP ended");
-            }
-        });
-    }
+fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tasks.spawn(async move {
+        let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = served.await {
+            warn!(%error, "HTTP ended");
+        }
+    });
 }
 
 async fn open(

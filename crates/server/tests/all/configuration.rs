@@ -47,7 +47,7 @@ fn flags_go_before_environment_before_file_before_defaults() {
 #[test]
 fn the_environment_reaches_every_level() {
     let settings = check(
-        "[poll]\nretries = 1",
+        "[poll]\nconcurrency_max = 7",
         "FORETELL_STORE__SYNC=batch;FORETELL_POLL__TIMEOUT_MS=700;FORETELL_POLL__ICMP=false;\
          FORETELL_LOG=debug;FORETELL_LOG__FORMAT=json;FORETELL_DATA_DIR=1234;\
          FORETELL_DISCOVERY__ALLOWED_NETWORKS=192.0.2.0/24, 2001:db8::/32",
@@ -55,7 +55,10 @@ fn the_environment_reaches_every_level() {
     )
     .unwrap();
     assert_eq!(settings.store.sync, Sync::Batch);
-    assert_eq!((settings.poll.timeout_ms, settings.poll.retries), (700, 1));
+    assert_eq!(
+        (settings.poll.timeout_ms, settings.poll.concurrency_max),
+        (700, 7)
+    );
     assert!(!settings.poll.icmp);
     assert_eq!(
         (settings.log.filter.as_str(), settings.log.format),
@@ -80,7 +83,7 @@ fn an_unknown_key_names_the_nearest() {
         &["FILE", "`poll.timeout`", "`poll.timeout_ms`"],
     );
     refused("liste = \"x\"", "", &["`liste`", "`listen`"]);
-    refused("retries = 3", "", &["`retries`", "`poll.retries`"]);
+    refused("timeout_ms = 3", "", &["`timeout_ms`", "`poll.timeout_ms`"]);
     refused("[poll]\nzzz = 1\n[qqq]", "", &["`poll.zzz`", "`qqq`"]);
     refused(
         "[stores]\nsync = \"batch\"",
@@ -92,9 +95,9 @@ fn an_unknown_key_names_the_nearest() {
 #[test]
 fn a_wrong_value_names_source_and_key() {
     refused(
-        "[poll]\nretries = 11",
+        "[poll]\nconcurrency_max = 10001",
         "",
-        &["FILE", "`poll.retries`", "0 to 10"],
+        &["FILE", "`poll.concurrency_max`", "1 to 10000"],
     );
     refused(
         "[poll]\nretries = \"many\"",
@@ -146,11 +149,7 @@ fn every_key_is_documented() {
         let unit = ["_secs", "_ms", "_max"]
             .iter()
             .any(|unit| key.path.ends_with(unit));
-        assert!(
-            !number || unit || key.path == "poll.retries",
-            "{} has no unit",
-            key.path
-        );
+        assert!(!number || unit, "{} has no unit", key.path);
     }
 }
 
