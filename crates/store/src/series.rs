@@ -328,9 +328,9 @@ impl SeriesStore {
             batch.values.sort_by_key(|(column, _)| *column);
             batch.values.dedup_by_key(|(column, _)| *column);
         }
+        let columns = batch.values.iter().map(|(column, _)| *column);
         let unknown = with(&parts.index, |index| {
-            let mut columns = batch.values.iter().map(|(column, _)| *column);
-            columns.find(|column| !index.has(device_id, *column))
+            index.first_unknown(device_id, columns)
         });
         if let Some(Column(column)) = unknown {
             return Err(AppendError::UnknownColumn { device_id, column });
@@ -350,6 +350,13 @@ impl SeriesStore {
     /// The series of a device, in the order they were registered.
     pub fn series_of(&self, device_id: DeviceId) -> Vec<Series> {
         with(&self.0.parts.index, |index| index.series_of(device_id))
+    }
+
+    /// The series of a device that measure something, without looking at its others.
+    pub fn series_named(&self, device_id: DeviceId, metric: Metric) -> Vec<Series> {
+        with(&self.0.parts.index, |index| {
+            index.series_named(device_id, metric)
+        })
     }
 
     /// The samples of a series in `[from, to)`, ascending, each time once. Reads files: call it

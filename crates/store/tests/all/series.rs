@@ -2,14 +2,16 @@
 
 use crate::series_fixture::{BEGIN_MS, Fixture, minute, options, told};
 use foretell_store::series::{
-    AppendError, Column, ROWS_PER_SEAL_MAX, Resolved, SERIES_PER_DEVICE_MAX, SeriesError,
-    SeriesStore,
+    AppendError, Column, Maintained, ROWS_PER_SEAL_MAX, Resolved, SERIES_PER_DEVICE_MAX,
+    SeriesError, SeriesStore,
 };
 use model::{DeviceId, InterfaceId, Labels, Metric, Timestamp, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 async fn one(fixture: &Fixture) -> (DeviceId, Resolved) {
     let device_id = DeviceId::new();
@@ -114,6 +116,50 @@ async fn head_seals_and_merges_without_a_reader_noticing() {
     assert_eq!(fixture.store().latest(series.id, 1000).unwrap().len(), 250);
     fixture.reopen();
     assert_eq!(fixture.told(series), expected.join(" "));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_miss_nothing_while_samples_move() {
+    const POLLS: u64 = 150;
+    let fixture = Fixture::new();
+    let (device_id, series) = one(&fixture).await;
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let sealing = {
+        let (store, acknowledged) = (fixture.store().clone(), Arc::clone(&acknowledged));
+        tokio::spawn(async move {
+            let mut done = Maintained::default();
+            while acknowledged.load(Ordering::SeqCst) < POLLS {
+                let more = store.maintain().await.unwrap();
+                done.sealed += more.sealed;
+                done.merged += more.merged;
+            }
+            done
+        })
+    };
+    let reading = {
+        let (store, acknowledged) = (fixture.store().clone(), Arc::clone(&acknowledged));
+        tokio::task::spawn_blocking(move || {
+            loop {
+                let known = acknowledged.load(Ordering::SeqCst);
+                let read = store.read(series.id, minute(0), minute(10_000)).unwrap();
+                let values: Vec<Value> = read.into_iter().map(|(_, value)| value).collect();
+                assert!(values.len() as u64 >= known, "{} of {known}", values.len());
+                let expected: Vec<Value> = (0..values.len() as u64).map(Value::U64).collect();
+                assert_eq!(values, expected);
+                if known == POLLS {
+                    return;
+                }
+            }
+        })
+    };
+    for poll in 0..POLLS {
+        let at = i64::try_from(poll).unwrap() * 5;
+        fixture.put(device_id, series.column, at, poll).await;
+        acknowledged.store(poll + 1, Ordering::SeqCst);
+    }
+    reading.await.unwrap();
+    let done = sealing.await.unwrap();
+    assert!(done.sealed >= 10 && done.merged >= 3, "{done:?}");
 }
 
 #[tokio::test]

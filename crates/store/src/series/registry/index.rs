@@ -265,6 +265,44 @@ impl Index {
         device.is_some_and(|device| device.place(column).is_ok())
     }
 
+    /// The first of some columns, ascending, in which a device has no series.
+    pub(crate) fn first_unknown(
+        &self,
+        device_id: DeviceId,
+        mut columns: impl Iterator<Item = Column>,
+    ) -> Option<Column> {
+        let Some(device) = self.devices.get(&device_id) else {
+            return columns.next();
+        };
+        // Polls give all columns in turn, so the next one is mostly the right one.
+        let mut next = 0;
+        columns.find(|column| {
+            let here = device.by_column.get(next);
+            let place = match here {
+                Some(entry) if entry.column == *column => Ok(next),
+                _ => device.place(*column),
+            };
+            next = place.map_or(next, |place| place + 1);
+            place.is_err()
+        })
+    }
+
+    /// The series of a device that measure something, in the order of their labels.
+    pub(crate) fn series_named(&self, device_id: DeviceId, metric: Metric) -> Vec<Series> {
+        let Some(device) = self.devices.get(&device_id) else {
+            return Vec::new();
+        };
+        let entry = |column: &u32| device.entry(Column(*column));
+        let from = device
+            .by_key
+            .partition_point(|column| entry(column).is_some_and(|entry| entry.metric < metric));
+        let entries = device.by_key.iter().skip(from).filter_map(entry);
+        entries
+            .take_while(|entry| entry.metric == metric)
+            .map(|entry| entry.series(device_id))
+            .collect()
+    }
+
     /// Whether a device has any series.
     pub(crate) fn has_device(&self, device_id: DeviceId) -> bool {
         let device = self.devices.get(&device_id);
@@ -328,6 +366,40 @@ mod tests {
         let second = commit(&mut index, device_id, &keys);
         assert_eq!(second[0].column, Column(2));
         assert_ne!(first[0].id, second[0].id);
+    }
+
+    #[test]
+    fn series_are_found_by_metric_and_column() {
+        let (mut index, device_id) = (Index::default(), DeviceId::new());
+        let sensor = |n: u32| Labels::default().with("sensor", n.to_string());
+        let keys = [
+            (Metric::ICMP_RTT, sensor(2)),
+            (Metric::SYS_UP_TIME, sensor(0)),
+            (Metric::ICMP_RTT, sensor(1)),
+            (Metric::POLL_DURATION, sensor(0)),
+        ];
+        let resolved = commit(&mut index, device_id, &keys);
+        for (metric, expected) in [
+            (Metric::ICMP_RTT, vec![resolved[2].id, resolved[0].id]),
+            (Metric::SYS_UP_TIME, vec![resolved[1].id]),
+            (Metric::POLL_DURATION, vec![resolved[3].id]),
+            (Metric::ICMP_LOSS, vec![]),
+        ] {
+            let found = index.series_named(device_id, metric);
+            let found: Vec<SeriesId> = found.iter().map(|series| series.id).collect();
+            assert_eq!(found, expected, "{metric}");
+        }
+        let unknown = |columns: &[u32]| {
+            let columns = columns.iter().map(|column| Column(*column));
+            index
+                .first_unknown(device_id, columns)
+                .map(|column| column.0)
+        };
+        assert_eq!(unknown(&[0, 1, 2, 3]), None);
+        assert_eq!(unknown(&[1, 3]), None);
+        assert_eq!(unknown(&[1, 4, 5]), Some(4));
+        let other = index.first_unknown(DeviceId::new(), [Column(0)].into_iter());
+        assert_eq!(other, Some(Column(0)));
     }
 
     #[test]
