@@ -4,18 +4,23 @@ use super::frontier::Lead;
 use super::plan::{Candidate, DiscoveryPlan};
 use crate::icmp::{Echoes, Pinger};
 use crate::snmp::{Groups, Look, identify, read_within};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use model::discovery::{DiscoveryResult, SnmpAnswer};
 use model::{Clock, CredentialId};
 use snmp::{Credentials, Session, SessionError, SessionOptions, Transport};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How patient a sweep is: one repetition, short waits.
 const PATIENCE: SessionOptions = SessionOptions {
     timeout: Duration::from_secs(1),
     retries: 1,
 };
+/// Time that a credential is tried alone before the next one is too: more than the round trips of
+/// a near device, so that the order decides there.
+const HEAD_START: Duration = Duration::from_millis(400);
 /// Longest time for one credential on one address: identification is a handful of answers.
 const IDENTIFY_TIME_MAX: Duration = Duration::from_secs(15);
 /// Longest time for the neighbour tables of one address. A liar or a slow agent loses only its own
@@ -26,7 +31,7 @@ const NEIGHBORS_TIME_MAX: Duration = Duration::from_secs(15);
 pub(super) struct Answer {
     pub(super) lead: Lead,
     pub(super) result: DiscoveryResult,
-    pub(super) look: Option<Look>,
+    pub(super) look: Option<Box<Look>>,
     pub(super) credential: Option<CredentialId>,
     /// Neighbours' management addresses, as the agent told them.
     pub(super) neighbors: Vec<IpAddr>,
@@ -81,7 +86,7 @@ async fn echo(lead: &Lead, plan: &DiscoveryPlan, pinger: &Pinger) -> Option<bool
 
 struct Snmp {
     answer: SnmpAnswer,
-    look: Option<Look>,
+    look: Option<Box<Look>>,
     credential: Option<CredentialId>,
     neighbors: Vec<IpAddr>,
     notice: Option<String>,
@@ -99,7 +104,8 @@ impl Snmp {
     }
 }
 
-/// Tries each credential in turn until one is answered.
+/// Tries each credential in turn until one is answered. Each has a head start before the next; one
+/// that waits in vain does not hold up those behind it.
 async fn try_credentials(
     lead: &Lead,
     plan: &DiscoveryPlan,
@@ -109,26 +115,69 @@ async fn try_credentials(
     if !plan.snmp {
         return Snmp::nothing(SnmpAnswer::NotAsked);
     }
-    let mut reasons = Vec::new();
-    for (place, candidate) in plan.credentials.iter().enumerate() {
-        let mut session = Session::open(transport, lead.agent, &candidate.credentials, PATIENCE);
-        let identified = timeout(IDENTIFY_TIME_MAX, identify(&mut session, clock)).await;
-        match identified.map(|identified| identified.and_then(said_something)) {
-            Ok(Ok(look)) => {
+    let mut next = plan.credentials.iter().enumerate();
+    let mut attempts = FuturesUnordered::new();
+    // By place, so that they are told in the order in which the credentials were given.
+    let mut reasons = BTreeMap::new();
+    loop {
+        if attempts.is_empty() {
+            let Some((place, candidate)) = next.next() else {
+                break;
+            };
+            attempts.push(try_one(place, candidate, lead, transport, clock));
+        }
+        let outcome = tokio::select! {
+            Some(outcome) = attempts.next() => outcome,
+            () = sleep(HEAD_START), if next.len() > 0 => {
+                if let Some((place, candidate)) = next.next() {
+                    attempts.push(try_one(place, candidate, lead, transport, clock));
+                }
+                continue;
+            }
+        };
+        match outcome {
+            Tried::Identified(candidate, mut session, look) => {
                 return identified_by(lead, plan, candidate, &mut session, look, clock).await;
             }
-            Ok(Err(error)) if error.is_answer() => {
-                reasons.push(reason(place, candidate, &error));
+            Tried::Refused(place, reason) => {
+                reasons.insert(place, reason);
             }
-            // Silence, and an agent too slow to be told from it.
-            Ok(Err(_)) | Err(_) => {}
+            Tried::Silent => {}
         }
     }
     Snmp::nothing(if reasons.is_empty() {
         SnmpAnswer::Silent
     } else {
+        let reasons = reasons.into_values().collect();
         SnmpAnswer::Refused { reasons }
     })
+}
+
+/// What came of one credential.
+enum Tried<'a> {
+    Identified(&'a Candidate, Box<Session>, Box<Look>),
+    Refused(usize, String),
+    /// Silence, and an agent too slow to be told from it.
+    Silent,
+}
+
+async fn try_one<'a>(
+    place: usize,
+    candidate: &'a Candidate,
+    lead: &Lead,
+    transport: &Transport,
+    clock: &Clock,
+) -> Tried<'a> {
+    let session = Session::open(transport, lead.agent, &candidate.credentials, PATIENCE);
+    let mut session = Box::new(session);
+    let identified = timeout(IDENTIFY_TIME_MAX, identify(&mut session, clock)).await;
+    match identified.map(|identified| identified.and_then(said_something)) {
+        Ok(Ok(look)) => Tried::Identified(candidate, session, Box::new(look)),
+        Ok(Err(error)) if error.is_answer() => {
+            Tried::Refused(place, reason(place, candidate, &error))
+        }
+        Ok(Err(_)) | Err(_) => Tried::Silent,
+    }
 }
 
 /// A look that ended in an error before the agent said anything of itself is that error.
@@ -147,7 +196,7 @@ async fn identified_by(
     plan: &DiscoveryPlan,
     candidate: &Candidate,
     session: &mut Session,
-    look: Look,
+    look: Box<Look>,
     clock: &Clock,
 ) -> Snmp {
     let mut found = Snmp {

@@ -12,7 +12,7 @@ pub const HOPS_MAX: u8 = 8;
 pub const ADDRESSES_MAX: u128 = 65_536;
 /// Texts of targets and of allowed networks.
 pub const TARGETS_MAX: usize = 1_024;
-/// Credentials to try on each address. Each costs a silent address its timeout.
+/// Credentials to try on each address. Each costs a silent address 0.4 s.
 pub const CREDENTIALS_MAX: usize = 16;
 
 /// A request that can be run.

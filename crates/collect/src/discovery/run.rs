@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Devices that a run finds at most.
 pub const DEVICES_MAX: u64 = 10_000;
-/// Addresses asked at a time. A silent address takes 2 s a credential, so a /24 takes some 2 s and
-/// a /16 some 9 minutes; answers to so many questions fit the socket's buffer.
+/// Addresses asked at a time. A silent address takes 2 s and a little for each further credential,
+/// so a /24 takes some 2 s and a /16 some 9 minutes; answers to so many questions fit the socket's buffer.
 const IN_FLIGHT_MAX: usize = 256;
 /// Addresses begun at once, so that a sweep is no burst: so many, then [`PACE`].
 const BURST: usize = 32;
@@ -229,7 +229,7 @@ impl Run {
         if answered || answer.lead.named {
             self.tell(Found::Address {
                 result: Box::new(answer.result),
-                look: answer.look.map(Box::new),
+                look: answer.look,
                 credential: answer.credential,
             })
             .await?;

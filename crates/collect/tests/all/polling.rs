@@ -352,7 +352,11 @@ async fn a_poll_can_be_asked_for_and_a_credential_changed() {
     let Some(agent) = Agent::start(local(free_port("127.0.0.1")), "").await else {
         return;
     };
-    let mut lab = start(16, 64);
+    let options = PollerOptions {
+        answer_timeout: Duration::from_millis(200),
+        ..PollerOptions::default()
+    };
+    let mut lab = start_with(options, 64);
     let device_id = DeviceId::new();
     let mut target = Target {
         device_id,
