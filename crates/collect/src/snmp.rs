@@ -30,6 +30,8 @@ mod platform;
 mod q_bridge;
 mod rows;
 mod system;
+#[cfg(test)]
+mod tests;
 mod ucd;
 mod ups;
 mod vendor;

@@ -4,9 +4,12 @@
 //! family and after which words its version and model stand. What no family knows is read by the
 //! words that all of them use.
 
+mod families;
+
 use super::mib::enterprise;
 use super::{Rows, decode};
 use ::snmp::Value;
+use families::{FAMILIES, Model};
 
 /// MIKROTIK-MIB::mtxrLicVersion
 pub(super) const MIKROTIK_VERSION: &[u32] = &[1, 3, 6, 1, 4, 1, 14988, 1, 1, 4, 4];
@@ -23,30 +26,6 @@ pub(super) struct Platform {
     pub(super) os_version: Option<String>,
     pub(super) model: Option<String>,
     pub(super) serial: Option<String>,
-}
-
-/// How a family writes its sysDescr.
-struct Family {
-    os: &'static str,
-    /// Enterprise numbers under which it is looked for; empty is any.
-    enterprises: &'static [u32],
-    /// Words of which one is in sysDescr; empty is any text.
-    says: &'static [&'static str],
-    /// Words after which the version stands, the first that is there.
-    version_after: &'static [&'static str],
-    model: Model,
-}
-
-/// Where a family writes its model.
-enum Model {
-    /// Nowhere.
-    None,
-    /// The word after one of these.
-    After(&'static [&'static str]),
-    /// The text before the first of these.
-    Before(&'static [&'static str]),
-    /// The first word.
-    First,
 }
 
 pub(super) fn read(rows: &Rows, object_id: &[u32], description: &str) -> Platform {
@@ -104,220 +83,6 @@ impl Model {
         }
     }
 }
-
-/// The sharper rows first.
-static FAMILIES: &[Family] = &[
-    Family {
-        os: "IOS XR",
-        enterprises: &[9],
-        says: &["IOS XR"],
-        version_after: &["Version "],
-        model: Model::None,
-    },
-    Family {
-        os: "NX-OS",
-        enterprises: &[9],
-        says: &["NX-OS"],
-        version_after: &["Version ", "version "],
-        model: Model::None,
-    },
-    Family {
-        os: "IOS XE",
-        enterprises: &[9],
-        says: &["IOS-XE", "IOS XE", "IOSXE", "LINUX_IOSD"],
-        version_after: &["Version "],
-        model: Model::None,
-    },
-    Family {
-        os: "ASA",
-        enterprises: &[9],
-        says: &["Adaptive Security Appliance"],
-        version_after: &["Version "],
-        model: Model::None,
-    },
-    Family {
-        os: "IOS",
-        enterprises: &[9],
-        says: &["IOS", "Internetwork Operating System"],
-        version_after: &["Version "],
-        model: Model::None,
-    },
-    Family {
-        os: "Junos",
-        enterprises: &[2636],
-        says: &["JUNOS"],
-        version_after: &["JUNOS "],
-        model: Model::After(&["Juniper Networks, Inc. ", "Juniper "]),
-    },
-    Family {
-        os: "EOS",
-        enterprises: &[30065],
-        says: &["Arista"],
-        version_after: &["EOS version "],
-        model: Model::After(&["running on an Arista Networks "]),
-    },
-    Family {
-        os: "Comware",
-        enterprises: &[],
-        says: &["Comware"],
-        version_after: &["Software Version ", "Version "],
-        model: Model::After(&["H3C ", "HP ", "HPE "]),
-    },
-    Family {
-        os: "VRP",
-        enterprises: &[2011],
-        says: &["VRP", "Versatile Routing Platform", "Huawei"],
-        version_after: &["Version ", "VRP (R) software, Version "],
-        model: Model::None,
-    },
-    Family {
-        os: "ProCurve",
-        enterprises: &[11],
-        says: &["revision"],
-        version_after: &["revision "],
-        model: Model::Before(&[", revision"]),
-    },
-    Family {
-        os: "ArubaOS",
-        enterprises: &[14823],
-        says: &["ArubaOS"],
-        version_after: &["Version "],
-        model: Model::After(&["MODEL: "]),
-    },
-    Family {
-        os: "RouterOS",
-        enterprises: &[14988],
-        says: &[],
-        version_after: &["RouterOS "],
-        model: Model::After(&["RouterOS "]),
-    },
-    Family {
-        os: "TiMOS",
-        enterprises: &[6527],
-        says: &["TiMOS"],
-        version_after: &["TiMOS-"],
-        model: Model::After(&["Nokia ", "ALCATEL "]),
-    },
-    Family {
-        os: "ExtremeXOS",
-        enterprises: &[1916],
-        says: &["ExtremeXOS", "XOS"],
-        version_after: &["version "],
-        model: Model::After(&["ExtremeXOS (", "Extreme Networks, Inc. "]),
-    },
-    Family {
-        os: "IronWare",
-        enterprises: &[1991],
-        says: &["IronWare"],
-        version_after: &["IronWare Version ", "Version "],
-        model: Model::After(&[
-            "Brocade Communications Systems, Inc. ",
-            "Foundry Networks, Inc. ",
-        ]),
-    },
-    Family {
-        os: "FTOS",
-        enterprises: &[6027],
-        says: &["Force10", "Dell"],
-        version_after: &[
-            "Application Software Version: ",
-            "Software Version: ",
-            "Version: ",
-        ],
-        model: Model::After(&["Series: ", "System Type: "]),
-    },
-    Family {
-        os: "Dell Networking OS6",
-        enterprises: &[674],
-        says: &[],
-        version_after: &["Version: ", "version ", ", "],
-        model: Model::Before(&[", "]),
-    },
-    Family {
-        os: "ESXi",
-        enterprises: &[6876],
-        says: &["VMware ESX"],
-        version_after: &["ESXi ", "ESX "],
-        model: Model::None,
-    },
-    Family {
-        os: "Windows",
-        enterprises: &[311],
-        says: &["Windows"],
-        version_after: &["Windows Version ", "Version "],
-        model: Model::None,
-    },
-    Family {
-        os: "AOS",
-        enterprises: &[318],
-        says: &["APC Web/SNMP", "APC "],
-        version_after: &["PF:v", "PF:", "MB:v"],
-        model: Model::After(&["MN:", "MN: "]),
-    },
-    Family {
-        os: "FreeBSD",
-        enterprises: &[8072, 12325],
-        says: &["FreeBSD"],
-        version_after: &["FreeBSD "],
-        model: Model::None,
-    },
-    Family {
-        os: "SunOS",
-        enterprises: &[],
-        says: &["SunOS"],
-        version_after: &["SunOS "],
-        model: Model::None,
-    },
-    Family {
-        os: "Linux",
-        enterprises: &[8072, 2021],
-        says: &["Linux "],
-        version_after: &["Linux "],
-        model: Model::None,
-    },
-    Family {
-        os: "JETDIRECT",
-        enterprises: &[11],
-        says: &["JETDIRECT"],
-        version_after: &["EEPROM "],
-        model: Model::After(&["PID:"]),
-    },
-    Family {
-        os: "Zyxel",
-        enterprises: &[890],
-        says: &[],
-        version_after: &[],
-        model: Model::First,
-    },
-    Family {
-        os: "airOS",
-        enterprises: &[41112],
-        says: &[],
-        version_after: &[],
-        model: Model::First,
-    },
-    Family {
-        os: "Synology DSM",
-        enterprises: &[6574],
-        says: &[],
-        version_after: &[],
-        model: Model::None,
-    },
-    Family {
-        os: "Windows",
-        enterprises: &[],
-        says: &["Software: Windows"],
-        version_after: &["Windows Version "],
-        model: Model::None,
-    },
-    Family {
-        os: "Linux",
-        enterprises: &[],
-        says: &["Linux "],
-        version_after: &["Linux "],
-        model: Model::None,
-    },
-];
 
 /// Words after which a version stands in what no family knows, the surer first.
 static VERSION_WORDS: &[&str] = &[
@@ -450,6 +215,7 @@ fn first_version(line: &str) -> Option<String> {
 /// `v`.
 fn version_like(word: &str) -> Option<String> {
     let word = word.trim_matches(|c: char| ",;:[]\"'".contains(c));
+    let word = word.split('[').next()?;
     let word = match word.strip_prefix(['v', 'V']) {
         Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => rest,
         _ => word,
@@ -463,4 +229,95 @@ fn version_like(word: &str) -> Option<String> {
     let word = word.trim_matches(|c: char| c == ',' || c == '.');
     word.contains(|c: char| c.is_ascii_digit())
         .then(|| word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_by_their_words() {
+        let check = |enterprise, description, expected: [&str; 3]| {
+            let found = described(Some(enterprise), description);
+            let found = [found.os, found.os_version, found.model].map(Option::unwrap_or_default);
+            assert_eq!(found, expected, "{description}");
+        };
+        check(
+            9,
+            "Cisco IOS XR Software (Cisco ASR9K Series),  Version 6.1.4[Default]",
+            ["IOS XR", "6.1.4", ""],
+        );
+        check(
+            9,
+            "Cisco NX-OS(tm) n9000, Software (n9000-dk9), Version 9.3(5), RELEASE SOFTWARE",
+            ["NX-OS", "9.3(5)", ""],
+        );
+        check(
+            2636,
+            "Juniper Networks, Inc. ex3400-24t Ethernet Switch, kernel JUNOS 18.2R3.4, Build date: x",
+            ["Junos", "18.2R3.4", "ex3400-24t"],
+        );
+        check(
+            30065,
+            "Arista Networks EOS version 4.20.1F running on an Arista Networks DCS-7050S-64",
+            ["EOS", "4.20.1F", "DCS-7050S-64"],
+        );
+        check(
+            14988,
+            "RouterOS CCR1009-7G-1C-1S+",
+            ["RouterOS", "", "CCR1009-7G-1C-1S+"],
+        );
+        check(
+            1916,
+            "ExtremeXOS (X460G2-48t-10G4) version 22.4.1.4 by release-manager",
+            ["ExtremeXOS", "22.4.1.4", "X460G2-48t-10G4"],
+        );
+        check(
+            8072,
+            "Linux router-1 6.1.0-18-amd64 #1 SMP x86_64",
+            ["Linux", "6.1.0-18-amd64", ""],
+        );
+        check(
+            318,
+            "APC Web/SNMP Management Card (MB:v4.1.0 PF:v6.4.0 PN:a.bin MN:AP9630 HR:05 SN: X MD:1)",
+            ["AOS", "6.4.0", "AP9630"],
+        );
+        check(99_999, "no family at all", ["", "", ""]);
+    }
+
+    #[test]
+    fn versions_that_no_family_knows() {
+        let check = |description, expected: Option<&str>| {
+            assert_eq!(
+                any_version(description).as_deref(),
+                expected,
+                "{description}"
+            );
+        };
+        check(
+            "Widget, Firmware Version: v2.10.3, Hardware 4",
+            Some("2.10.3"),
+        );
+        check("Widget SW: 7.1-rc2 HW: A", Some("7.1-rc2"));
+        check("Widget 24 ports 3.2.1", Some("3.2.1"));
+        check("Widget of the subversion office", None);
+    }
+
+    #[test]
+    fn part_numbers() {
+        let check = |description, expected: Option<&str>| {
+            assert_eq!(
+                part_number(description).as_deref(),
+                expected,
+                "{description}"
+            );
+        };
+        check("Acme Connect 731", Some("Acme Connect 731"));
+        check(
+            "XG350X-48 48-Port Gigabit Stackable Managed Switch",
+            Some("XG350X-48"),
+        );
+        check("A switch of 48 ports with 10/100/1000 copper", None);
+        check("Switch", None);
+    }
 }
