@@ -17,12 +17,18 @@ use tracing::warn;
 /// when a device was deleted and made again meanwhile.
 const TRIES: usize = 2;
 
+/// Series registered in one step. The bound on a device's series refuses a step as a whole, so that
+/// a device with too many keeps all but the last step.
+const KEYS_PER_RESOLVE: usize = 512;
+
 /// The series of a device by what they are of.
 #[derive(Default)]
 pub(super) struct SeriesOfDevice {
     resolved: HashMap<Key, Resolved>,
     /// The name that the series of each interface were registered under.
     names: HashMap<InterfaceId, String>,
+    /// The device has as many series as one may have; what is more is not measured.
+    full: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -53,7 +59,12 @@ pub(super) async fn take(
     for attempt in 1..=TRIES {
         match keep(context, series, report, interfaces, &values).await {
             Ok(samples) => {
-                context.counts.samples_kept.inc_by(count);
+                let kept = samples.len() as u64;
+                context.counts.samples_kept.inc_by(kept);
+                context
+                    .counts
+                    .samples_refused
+                    .inc_by(count.saturating_sub(kept));
                 let (device_id, at) = (report.device_id, report.answered_at);
                 context.tell(Event::Samples {
                     device_id,
@@ -155,25 +166,37 @@ impl SeriesOfDevice {
     ) -> Result<(), SeriesError> {
         let by_id: HashMap<InterfaceId, &Interface> =
             interfaces.interfaces.iter().map(|i| (i.id, i)).collect();
-        let missing: Vec<&Key> = values
+        let mut missing: Vec<&Key> = values
             .iter()
             .map(|(key, _)| key)
             .filter(|key| !self.resolved.contains_key(*key) || self.renamed(key, &by_id))
             .collect();
-        if missing.is_empty() {
+        if missing.is_empty() || self.full {
             return Ok(());
         }
-        let keys = missing
-            .iter()
-            .map(|key| (key.metric, labels(&key.of, &by_id)))
-            .collect();
-        let resolved = context.series.resolve(device_id, keys).await?;
-        for (key, resolved) in missing.iter().zip(resolved) {
-            self.resolved.insert((*key).clone(), resolved);
-            if let Of::Interface(id) = key.of
-                && let Some(interface) = by_id.get(&id)
-            {
-                self.names.insert(id, interface.name.clone());
+        // What is of the whole device first: it must not fall to the bound on series.
+        missing.sort_by_key(|key| !matches!(key.of, Of::Device));
+        for keys in missing.chunks(KEYS_PER_RESOLVE) {
+            let asked = keys
+                .iter()
+                .map(|key| (key.metric, labels(&key.of, &by_id)))
+                .collect();
+            let resolved = match context.series.resolve(device_id, asked).await {
+                Ok(resolved) => resolved,
+                Err(error @ SeriesError::TooManySeries { .. }) => {
+                    warn!(device.id = %device_id, "{error}; the rest is not measured");
+                    self.full = true;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
+            for (key, resolved) in keys.iter().zip(resolved) {
+                self.resolved.insert((*key).clone(), resolved);
+                if let Of::Interface(id) = key.of
+                    && let Some(interface) = by_id.get(&id)
+                {
+                    self.names.insert(id, interface.name.clone());
+                }
             }
         }
         Ok(())
