@@ -130,11 +130,21 @@ fn has(line: &str, word: &str) -> bool {
         .contains(&word.to_ascii_lowercase())
 }
 
-/// The version after the first of these words that has one.
+/// The version after the first of these words that has one: of the two words that follow (uname
+/// writes the host's name between), the one that begins with a digit, else the first with a digit.
 fn first_after(line: &str, words: &[&str]) -> Option<String> {
     words.iter().find_map(|word| {
         let (_, rest) = line.split_once(word)?;
-        version_like(rest.split_whitespace().next()?)
+        let found: Vec<String> = rest
+            .split_whitespace()
+            .take(2)
+            .filter_map(version_like)
+            .collect();
+        found
+            .iter()
+            .find(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+            .or(found.first())
+            .cloned()
     })
 }
 
