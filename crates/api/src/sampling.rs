@@ -231,9 +231,9 @@ pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
 fn uptime_of(services: &Services, series: &Series) -> Option<SeriesId> {
     services
         .series
-        .series_of(series.key.device_id)
+        .series_named(series.key.device_id, Metric::SYS_UP_TIME)
         .into_iter()
-        .find(|other| other.key.metric == Metric::SYS_UP_TIME)
+        .next()
         .map(|other| other.id)
 }
 
