@@ -37,6 +37,7 @@ async fn run() {
         ..SeriesOptions::default()
     };
     let (store, _) = SeriesStore::open(folder.path(), options, clock).unwrap();
+    let empty = memory();
     let mut devices: Vec<(DeviceId, Vec<Resolved>)> = Vec::new();
     for _ in 0..DEVICES {
         let device_id = DeviceId::new();
@@ -53,6 +54,8 @@ async fn run() {
         devices.push((device_id, resolved));
     }
     let mut traffic = Traffic::new();
+    let registered = memory();
+    let mut filled = 0;
     let (mut append_cpu, mut seal_cpu) = (Duration::ZERO, Duration::ZERO);
     let began = Instant::now();
     for poll in 0..=POLLS + 2 {
@@ -76,6 +79,9 @@ async fn run() {
             }
             append_cpu += cpu_time().saturating_sub(cpu);
         }
+        if poll == 29 {
+            filled = memory();
+        }
         let cpu = cpu_time();
         store.maintain().await.unwrap();
         seal_cpu += cpu_time().saturating_sub(cpu);
@@ -90,11 +96,13 @@ async fn run() {
         .map(|entry| entry.unwrap().metadata().unwrap().len())
         .sum();
     println!(
-        r#"{{"samples": {samples}, "append_samples_per_cpu_s": {:.0}, "seal_samples_per_cpu_s": {:.0}, "samples_per_cpu_s": {:.0}, "wall_s": {:.1}, "log_bytes_per_sample": {:.2}, "file_bytes_per_sample": {:.2}, "two_hours_bytes_per_sample": {:.2}, "half_hour_bytes_per_sample": {:.2}}}"#,
+        r#"{{"samples": {samples}, "append_samples_per_cpu_s": {:.0}, "seal_samples_per_cpu_s": {:.0}, "samples_per_cpu_s": {:.0}, "wall_s": {:.1}, "index_bytes_per_series": {:.0}, "head_bytes_per_series": {:.0}, "log_bytes_per_sample": {:.2}, "file_bytes_per_sample": {:.2}, "two_hours_bytes_per_sample": {:.2}, "half_hour_bytes_per_sample": {:.2}}}"#,
         samples / append_cpu.as_secs_f64(),
         samples / seal_cpu.as_secs_f64(),
         samples / (append_cpu + seal_cpu).as_secs_f64(),
         wall.as_secs_f64(),
+        registered.saturating_sub(empty) as f64 / stats.series as f64,
+        filled.saturating_sub(registered) as f64 / stats.series as f64,
         stats.log_bytes as f64 / samples,
         bytes as f64 / samples,
         merged_bytes(folder.path()) as f64 / samples,
@@ -107,6 +115,16 @@ fn merged_bytes(folder: &Path) -> i64 {
     let file = rusqlite::Connection::open(folder.join("blocks/2026-03-01.sqlite")).unwrap();
     let sum = "SELECT sum(length(bytes)) FROM block WHERE level = 1";
     file.query_row(sum, [], |row| row.get(0)).unwrap()
+}
+
+/// Memory of this process in octets, from `/proc/self/status`. What the bench itself keeps is in it.
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 /// CPU time of this process, from `/proc/self/stat`, in hundredths of a second.
