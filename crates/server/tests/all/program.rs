@@ -98,6 +98,11 @@ impl Server {
         answer(request.bearer_auth(&self.token).json(body))
     }
 
+    pub(crate) fn delete(&self, path: &str) -> u16 {
+        let request = self.http.delete(format!("{}/api/v1/{path}", self.url));
+        answer(request.bearer_auth(&self.token)).0
+    }
+
     /// The text at a path outside the API.
     pub(crate) fn text(&self, path: &str) -> (u16, String) {
         let request = self

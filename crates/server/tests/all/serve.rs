@@ -51,6 +51,55 @@ fn a_device_is_discovered_polled_kept_and_there_after_a_restart() {
 }
 
 #[test]
+fn a_discovery_is_cancelled_refused_and_ended_by_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path());
+    server.sign_in();
+    let credential = add_credential(&server);
+    // No agent answers there: it would take minutes.
+    let begin = |server: &Server, targets: Value| {
+        let request =
+            json!({"targets": targets, "methods": ["snmp"], "credential_ids": [credential]});
+        server.post("discoveries", &request)
+    };
+    let phase =
+        |server: &Server, id: &str| server.get(&format!("discoveries/{id}")).1["phase"].clone();
+
+    let (_, run) = begin(&server, json!(["127.1.0.0/16"]));
+    let id = run["id"].as_str().unwrap();
+    until("the discovery to move", || {
+        server.get(&format!("discoveries/{id}")).1["addresses_done"].as_u64() > Some(0)
+    });
+    assert_eq!(server.delete(&format!("discoveries/{id}")), 202);
+    until("the discovery to be cancelled", || {
+        phase(&server, id) == "cancelled"
+    });
+
+    let (status, problem) = begin(&server, json!(["127.0.0.1", "127.0.0.1/99"]));
+    assert_eq!(status, 422, "{problem}");
+    assert_eq!(problem["errors"][0]["pointer"], "/targets/1", "{problem}");
+
+    let running: Vec<(u16, Value)> = (0..5)
+        .map(|_| begin(&server, json!(["127.1.0.0/16"])))
+        .collect();
+    let refused = &running[4];
+    assert!(refused.0 >= 400, "a fifth at the same time: {refused:?}");
+    let id = running[0].1["id"].as_str().unwrap();
+    let (status, took) = server.terminate();
+    assert!(
+        status.success() && took < Duration::from_secs(10),
+        "{status} after {took:?}"
+    );
+    let mut server = Server::start(data.path());
+    server.sign_in();
+    assert_eq!(
+        phase(&server, id),
+        "failed",
+        "it did not end, and does not go on by itself"
+    );
+}
+
+#[test]
 fn a_second_server_on_the_same_folder_refuses() {
     let data = tempfile::tempdir().unwrap();
     let _first = Server::start(data.path());
