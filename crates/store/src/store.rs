@@ -82,20 +82,28 @@ impl Store {
     /// is another server on the same folder, files of a newer Foretell, a missing or wrong key,
     /// or a disk that does not answer.
     pub async fn open(options: StoreOptions, clock: Clock) -> Result<(Self, Recovery), OpenError> {
-        let folder = Arc::new(Folder::open(&options.dir)?);
-        let documents: Arc<dyn Documents> = Arc::new(SqliteDocuments::open(
-            &folder.documents(),
-            catalog::ALL,
-            &options.documents,
-        )?);
-        let vault = open_vault(&documents, options.key_file, &folder).await?;
+        let StoreOptions {
+            dir,
+            key_file,
+            documents,
+            series,
+        } = options;
+        let series_clock = clock.clone();
+        let opened = blocking(move || -> Result<_, OpenError> {
+            let folder = Arc::new(Folder::open(&dir)?);
+            let path = folder.documents();
+            let documents = SqliteDocuments::open(&path, catalog::ALL, &documents)?;
+            let series = SeriesStore::open(&folder.series(), series, series_clock)?;
+            Ok((folder, documents, series))
+        });
+        let (folder, documents, (series, series_recovery)) = opened.await?;
+        let documents: Arc<dyn Documents> = Arc::new(documents);
+        let vault = open_vault(&documents, key_file, &folder).await?;
         let inventory = Inventory::load(documents.clone(), clock.clone()).await?;
         let discoveries = Discoveries::new(documents.clone(), clock.clone());
         let discoveries_interrupted = discoveries.end_interrupted().await?;
         let accounts = Accounts::new(documents.clone(), vault.clone(), clock.clone());
         accounts.sessions.forget_ended().await?;
-        let (series, series_recovery) =
-            SeriesStore::open(&folder.series(), options.series, clock.clone())?;
         let recovery = Recovery {
             damaged: documents.damaged().await?,
             discoveries_interrupted,
@@ -134,6 +142,15 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         self.series.close().await;
         self.documents.close().await
+    }
+}
+
+/// Does work that waits for the disk where that keeps nobody else from being served.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // It is never cancelled; what is left is a panic, which goes on here.
+        Err(e) => std::panic::resume_unwind(e.into_panic()),
     }
 }
 

@@ -11,11 +11,12 @@ pub fn store(settings: &Settings) -> StoreOptions {
     let mut options = StoreOptions::new(&settings.data_dir);
     let key = &settings.secret_key_file;
     options.key_file = (!key.as_os_str().is_empty()).then(|| key.clone());
+    options.series = series(settings);
     options
 }
 
 /// How samples are kept.
-pub(super) fn series(settings: &Settings) -> SeriesOptions {
+fn series(settings: &Settings) -> SeriesOptions {
     let wait = Duration::from_millis(u64::from(settings.store.sync_interval_ms));
     let sync = match settings.store.sync {
         Sync::Batch => SyncPolicy::EachBatch,

@@ -219,10 +219,7 @@ async fn open(
         let detail = format!("{} damaged documents are set aside", recovery.damaged.len());
         standing.add("store", "damage_set_aside", detail, clock.now());
     }
-    let folder = store.dir().join("series");
-    let (series, opening) = (options::series(settings), clock.clone());
-    let (series, recovery) =
-        tokio::task::spawn_blocking(move || SeriesStore::open(&folder, series, opening)).await??;
+    let recovery = recovery.series;
     for defect in &recovery.damage {
         warn!("{defect}");
     }
@@ -239,6 +236,7 @@ async fn open(
         "store opened in {} ms",
         begun.elapsed().as_millis()
     );
+    let series = store.series.clone();
     Ok((store, series))
 }
 
