@@ -35,6 +35,7 @@ for (const [size, options] of Object.entries({ wide: { width: 1280, height: 900 
     for (const [name, path] of Object.entries(views)) {
       if (only && views[only] && name !== only) continue;
       if (name === "run") {
+        await page.goto(mock.url + views.form);
         await page.getByTestId("targets").fill("192.0.2.0/29");
         await page.getByTestId("start-discovery").click();
         await page.waitForTimeout(900);
