@@ -76,6 +76,8 @@ impl Services {
 pub struct Options {
     /// Version of the product, shown in `/api/v1/system`.
     pub version: &'static str,
+    /// Seconds from poll to poll of a device registered without an interval.
+    pub default_interval_secs: u32,
     /// How long a token by `POST /auth/login` is good.
     pub token_lifetime: Duration,
     /// How long a cookie session is good at most.
@@ -96,6 +98,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
+            default_interval_secs: 60,
             token_lifetime: Duration::from_mins(15),
             session_lifetime: Duration::from_hours(24 * 7),
             secure_cookie: true,

@@ -49,7 +49,9 @@ pub(crate) async fn create(
         said: model::device::Said::default(),
         identity: model::device::Identity::default(),
         credential_id: body.credential_id,
-        interval_secs: body.interval_secs,
+        interval_secs: body
+            .interval_secs
+            .unwrap_or(services.options.default_interval_secs),
         maintenance: body.maintenance,
         created_at: services.clock.now(),
     };

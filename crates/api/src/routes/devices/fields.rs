@@ -14,9 +14,6 @@ const INTERVAL_SECS: std::ops::RangeInclusive<u32> = 5..=86_400;
 pub(crate) fn default_port() -> u16 {
     161
 }
-pub(crate) fn default_interval_secs() -> u32 {
-    60
-}
 
 /// Checks and tidies what was typed: white space around text goes, empty text is none.
 pub(crate) fn check(device: &mut Device) -> Answer<()> {

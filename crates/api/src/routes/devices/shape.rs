@@ -122,10 +122,10 @@ pub(crate) struct DeviceCreate {
     /// What it is asked with; without it SNMP is not asked.
     #[serde(default)]
     pub(super) credential_id: Option<CredentialId>,
-    /// Seconds from poll to poll.
-    #[serde(default = "fields::default_interval_secs")]
-    #[schema(default = 60, minimum = 5, maximum = 86400)]
-    pub(super) interval_secs: u32,
+    /// Seconds from poll to poll; where it is not given, what the server is set to, 60 by default.
+    #[serde(default)]
+    #[schema(minimum = 5, maximum = 86400)]
+    pub(super) interval_secs: Option<u32>,
     /// An operator works on it.
     #[serde(default)]
     pub(super) maintenance: bool,
