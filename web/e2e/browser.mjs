@@ -29,7 +29,7 @@ export async function signIn(page, url, password) {
 }
 
 /** Waits until `probe` answers something true, and answers it; says what it waited for when it does not. */
-export async function until(what, probe, ms = 10_000) {
+export async function until(what, probe, ms = 20_000) {
   const end = Date.now() + ms;
   for (;;) {
     const got = await probe();

@@ -13,8 +13,8 @@ class Router {
 
   go(to: string, { replace = false } = {}): void {
     if (to === location.pathname + location.search) return;
-    if (replace) history.replaceState(null, "", to);
-    else history.pushState(null, "", to);
+    if (replace) history.replaceState(history.state, "", to);
+    else history.pushState({ steps: this.#steps() + 1 }, "", to);
     const before = this.place.path;
     this.place = read();
     if (this.place.path !== before) {
@@ -27,6 +27,18 @@ class Router {
   /** Changes some of the query; a choice that is typed letter by letter replaces, others are added. */
   set(changes: Record<string, string | null | undefined>, options?: { replace?: boolean }): void {
     this.go(withQuery(this.place, changes), options);
+  }
+
+  /** Goes back within the page; where one came straight to this view, makes the changes instead. */
+  back(changes: Record<string, string | null>): void {
+    if (this.#steps() > 0) history.back();
+    else this.set(changes, { replace: true });
+  }
+
+  /** How many views of the page lie before this one. */
+  #steps(): number {
+    const state: unknown = history.state;
+    return typeof state === "object" && state !== null && "steps" in state && typeof state.steps === "number" ? state.steps : 0;
   }
 
   query(name: string): string | null {

@@ -38,6 +38,8 @@ class Live {
 
   constructor() {
     window.addEventListener("online", () => this.#stream.hurry());
+    // A browser slows the timers of a page that nobody sees.
+    document.addEventListener("visibilitychange", () => this.#stream.hurry());
   }
 
   freshness = $derived(freshness(this.condition, Math.max(clock.now, this.condition.heardAt ?? 0)));
