@@ -57,9 +57,8 @@ pub trait Blocks: Send + Sync + 'static {
     /// Takes a block that cannot be decoded out of the way, kept with the reason for a person.
     fn set_aside(&self, key: &BlockKey, reason: &str) -> Result<(), BlocksError>;
 
-    /// Makes what was written as safe as it can be, and mends what was found damaged. Called after
-    /// a pass of sealing, before the log lets go of what was sealed.
-    fn settle(&self) -> Result<(), BlocksError>;
+    /// Saves what can be saved of what a reader found damaged. Called from time to time.
+    fn mend(&self) -> Result<(), BlocksError>;
 
     /// Removes all blocks of a device.
     fn delete_device(&self, device_id: DeviceId) -> Result<(), BlocksError>;

@@ -46,12 +46,12 @@ pub(crate) fn set_aside(path: &Path) -> io::Result<(PathBuf, u32)> {
         .find(|(_, aside)| !aside.exists())
         .ok_or_else(|| io::Error::other("too many damaged files of this name are kept"))?;
     fs::rename(path, &aside)?;
-    // The journal has what was committed last; SQLite finds it by this name.
-    let journal = fs::rename(beside(path, "-wal"), beside(&aside, "-wal"));
-    if let Err(error) = journal
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
+    // A journal belongs to its file; SQLite finds it by this name.
+    for journal in ["-journal", "-wal"] {
+        match fs::rename(beside(path, journal), beside(&aside, journal)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
     let _ = fs::remove_file(beside(path, "-shm"));
     Ok((aside, number))

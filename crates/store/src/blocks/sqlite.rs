@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
 
-/// Days whose files are kept open, two connections each: a month of charts.
+/// Days whose files are kept open, one connection each: a month of charts.
 const OPEN_DAYS_MAX: usize = 32;
 /// Names of damage kept until they are asked for; more are only logged.
 const DAMAGE_MAX: usize = 1_000;
@@ -62,8 +62,6 @@ struct State {
     days: BTreeSet<Day>,
     /// Those of them that may have half-hours to merge; so that old files stay closed.
     unmerged: BTreeSet<Day>,
-    /// Those that were written since they were settled.
-    written: BTreeSet<Day>,
     /// Those that a reader found damaged.
     suspect: BTreeSet<Day>,
     open: BTreeMap<Day, (Arc<DayFile>, u64)>,
@@ -177,7 +175,7 @@ impl SqliteBlocks {
             match visited {
                 Ok(answer) => answers.push(answer),
                 Err(error) if is_damage(&error) => {
-                    // Mended by `settle`; told then.
+                    // Mended by `mend`; told then.
                     self.state().suspect.insert(day);
                 }
                 Err(error) => return Err(error),
@@ -235,9 +233,7 @@ impl Blocks for SqliteBlocks {
                 }
                 written => written?,
             }
-            let mut state = self.state();
-            state.unmerged.insert(day);
-            state.written.insert(day);
+            self.state().unmerged.insert(day);
         }
         Ok(())
     }
@@ -307,18 +303,14 @@ impl Blocks for SqliteBlocks {
         Ok(())
     }
 
-    fn settle(&self) -> Result<(), BlocksError> {
-        let (suspect, written) = {
-            let mut state = self.state();
-            (state.suspect.clone(), std::mem::take(&mut state.written))
-        };
+    fn mend(&self) -> Result<(), BlocksError> {
+        let suspect = self.state().suspect.clone();
         for day in suspect {
             let error = BlocksError::Unreadable {
                 path: self.folder.join(day.file_name()),
             };
             self.begin_anew(day, &error)?;
         }
-        self.each_day(written, DayFile::settle)?;
         Ok(())
     }
 

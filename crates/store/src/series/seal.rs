@@ -23,8 +23,8 @@ use tracing::warn;
 /// How long after its end a half-hour is sealed, so that polls under way are in it.
 pub const SEAL_DELAY: Duration = Duration::from_mins(1);
 
-/// Devices whose blocks are committed together: some ten megabytes.
-const CHUNK: usize = 256;
+/// Devices whose blocks are committed together: some megabytes, as readers of that day wait.
+const CHUNK: usize = 64;
 
 /// Half-hours looked at in one round of merging: four of 32,768 devices, a megabyte or two of keys.
 const MERGE_ROUND: usize = 1 << 17;
@@ -51,7 +51,7 @@ pub(super) fn maintain(
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     let by = now.minus(SEAL_DELAY);
-    parts.blocks.settle()?;
+    parts.blocks.mend()?;
     let mut done = Maintained::default();
     seal(parts, log, by, &mut done)?;
     merge(parts, by, &mut done)?;
@@ -97,7 +97,6 @@ fn seal(
             }
         }
     }
-    parts.blocks.settle()?;
     let gone = parts.segments.sealed(cut, &starts);
     done.segments += gone.map_err(|error| SeriesError::Log(Arc::new(error)))? as u64;
     Ok(())

@@ -63,7 +63,7 @@ fn conforms<B: Blocks>(steps: Vec<Step>, open: impl Fn() -> B) {
         match step {
             Step::Write { put, remove } => {
                 blocks.write(&put, &remove).unwrap();
-                blocks.settle().unwrap();
+                blocks.mend().unwrap();
                 model.extend(put);
                 model.retain(|key, _| !remove.contains(key));
             }
@@ -148,6 +148,7 @@ fn a_day_is_a_file_named_for_it() {
     let mut names: Vec<String> = fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.ends_with("-journal"))
         .collect();
     names.sort();
     assert_eq!(
@@ -197,7 +198,7 @@ fn a_damaged_page_costs_what_is_on_it() {
             .collect();
         blocks.write(&put, &[]).unwrap();
     }
-    blocks.settle().unwrap();
+    blocks.mend().unwrap();
     drop(blocks);
     let file = folder.path().join("1970-01-01.sqlite");
     let sound = fs::read(&file).unwrap();
@@ -213,10 +214,10 @@ fn a_damaged_page_costs_what_is_on_it() {
         fs::write(&file, bad).unwrap();
         let blocks = SqliteBlocks::open(folder.path()).unwrap();
         count(&blocks);
-        blocks.settle().unwrap();
+        blocks.mend().unwrap();
         let left = count(&blocks);
         assert!(left > all / 2, "page {page}: {left} of {all} are left");
-        blocks.settle().unwrap();
+        blocks.mend().unwrap();
         assert_eq!(count(&blocks), left);
         let key = BlockKey::holding(device(0), Level::HalfHour, at(0));
         blocks.write(&[(key, vec![9])], &[]).unwrap();

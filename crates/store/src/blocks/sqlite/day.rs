@@ -1,5 +1,4 @@
-//! One day's file: its table, and one connection to write and one to read, so that a reader does
-//! not wait for a seal.
+//! One day's file: its table and its connection.
 
 use super::super::{BlockKey, BlocksError, Level, salvage};
 use model::{DeviceId, Timestamp};
@@ -11,14 +10,15 @@ use std::time::Duration;
 /// The form of the tables; `PRAGMA user_version`.
 const VERSION: i64 = 1;
 
-/// How long a connection waits for another: a checkpoint at most.
+/// How long to wait for another process that reads the file.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
-// WAL with synchronous=FULL: a commit is on the disk when it returns. Blocks are some kilobytes, so
-// larger pages keep one in few of them.
+// A rollback journal, not a write-ahead one: that needs room on the disk even to be read, and where
+// it is damaged it ends early without a word. New pages are not journalled, so that sealing, which
+// only adds, writes each block once. Blocks are some kilobytes, so larger pages keep one in few.
 const SETTINGS: &str = "
     PRAGMA page_size = 8192;
-    PRAGMA journal_mode = WAL;
+    PRAGMA journal_mode = TRUNCATE;
     PRAGMA synchronous = FULL;
 ";
 
@@ -39,27 +39,22 @@ const TABLES: &str = "
 
 pub(super) struct DayFile {
     path: PathBuf,
-    writer: Mutex<Connection>,
-    reader: Mutex<Connection>,
+    connection: Mutex<Connection>,
 }
 
 impl DayFile {
     pub(super) fn open(path: &Path) -> Result<Self, BlocksError> {
         let open = || -> rusqlite::Result<Self> {
-            let writer = Connection::open(path)?;
-            writer.busy_timeout(BUSY_WAIT)?;
-            writer.execute_batch(SETTINGS)?;
-            let version: i64 = writer.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY_WAIT)?;
+            connection.execute_batch(SETTINGS)?;
+            let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             if version < VERSION {
-                writer.execute_batch(TABLES)?;
+                connection.execute_batch(TABLES)?;
             }
-            let reader = Connection::open(path)?;
-            reader.busy_timeout(BUSY_WAIT)?;
-            reader.execute_batch("PRAGMA query_only = ON")?;
             Ok(Self {
                 path: path.to_owned(),
-                writer: Mutex::new(writer),
-                reader: Mutex::new(reader),
+                connection: Mutex::new(connection),
             })
         };
         open().map_err(|source| BlocksError::File {
@@ -78,12 +73,10 @@ impl DayFile {
         }
     }
 
-    fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn write<'a>(
@@ -91,9 +84,9 @@ impl DayFile {
         put: impl Iterator<Item = &'a (BlockKey, Vec<u8>)>,
         remove: impl Iterator<Item = &'a BlockKey>,
     ) -> Result<(), BlocksError> {
-        let mut writer = self.writer();
+        let mut connection = self.connection();
         let write = || -> rusqlite::Result<()> {
-            let transaction = writer.transaction()?;
+            let transaction = connection.transaction()?;
             {
                 let mut statement = transaction.prepare_cached(
                     "INSERT INTO block (device, level, start, bytes) VALUES (?1, ?2, ?3, ?4)
@@ -115,9 +108,9 @@ impl DayFile {
     }
 
     pub(super) fn get(&self, key: &BlockKey) -> Result<Option<Vec<u8>>, BlocksError> {
-        let reader = self.reader();
+        let connection = self.connection();
         let get = || -> rusqlite::Result<Option<Vec<u8>>> {
-            let mut statement = reader.prepare_cached(
+            let mut statement = connection.prepare_cached(
                 "SELECT CAST(bytes AS BLOB) FROM block WHERE device = ?1 AND level = ?2 AND start = ?3",
             )?;
             statement
@@ -134,9 +127,9 @@ impl DayFile {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<(BlockKey, Vec<u8>)>, BlocksError> {
-        let reader = self.reader();
+        let connection = self.connection();
         let read = || -> rusqlite::Result<Vec<(BlockKey, Vec<u8>)>> {
-            let mut statement = reader.prepare_cached(
+            let mut statement = connection.prepare_cached(
                 "SELECT level, start, CAST(bytes AS BLOB) FROM block WHERE device = ?1
                  AND ((level = 0 AND start BETWEEN ?2 AND ?4) OR (level = 1 AND start BETWEEN ?3 AND ?4))",
             )?;
@@ -166,9 +159,9 @@ impl DayFile {
         by: Timestamp,
         limit: usize,
     ) -> Result<Vec<BlockKey>, BlocksError> {
-        let reader = self.reader();
+        let connection = self.connection();
         let list = || -> rusqlite::Result<Vec<BlockKey>> {
-            let mut statement = reader.prepare_cached(
+            let mut statement = connection.prepare_cached(
                 "SELECT device, start FROM block WHERE level = ?1 AND start <= ?2
                  ORDER BY start, device LIMIT ?3",
             )?;
@@ -187,9 +180,9 @@ impl DayFile {
     }
 
     pub(super) fn set_aside(&self, key: &BlockKey, reason: &str) -> Result<(), BlocksError> {
-        let mut writer = self.writer();
+        let mut connection = self.connection();
         let mut move_aside = || -> rusqlite::Result<()> {
-            let transaction = writer.transaction()?;
+            let transaction = connection.transaction()?;
             let (device, level, start) = columns(key);
             transaction.execute(
                 "INSERT INTO damaged SELECT device, level, start, bytes, ?4 FROM block
@@ -205,20 +198,12 @@ impl DayFile {
         move_aside().map_err(self.failed("setting a block aside"))
     }
 
-    /// Moves what the journal holds to the pages, where damage is noticed: a damaged journal ends
-    /// early without a word.
-    pub(super) fn settle(&self) -> Result<(), BlocksError> {
-        self.writer()
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(self.failed("settling the day"))
-    }
-
     /// Takes over the blocks of a damaged file that can be read; answers how many. Their own
     /// checksums tell later whether they are sound.
     pub(super) fn save_from(&self, aside: &Path) -> Result<u64, BlocksError> {
-        let mut writer = self.writer();
+        let mut connection = self.connection();
         let mut save = || -> rusqlite::Result<u64> {
-            let transaction = writer.transaction()?;
+            let transaction = connection.transaction()?;
             let select =
                 "SELECT device, level, start, CAST(bytes AS BLOB) FROM block WHERE rowid = ?1";
             let saved = salvage::rows(aside, "block", select, |row| {
@@ -246,9 +231,9 @@ impl DayFile {
     }
 
     pub(super) fn delete_device(&self, device_id: DeviceId) -> Result<(), BlocksError> {
-        let mut writer = self.writer();
+        let mut connection = self.connection();
         let mut delete = || -> rusqlite::Result<()> {
-            let transaction = writer.transaction()?;
+            let transaction = connection.transaction()?;
             for table in ["block", "damaged"] {
                 let statement = format!("DELETE FROM {table} WHERE device = ?1");
                 transaction.execute(&statement, [device_id.as_bytes()])?;

@@ -111,7 +111,11 @@ impl Table {
         // No write-ahead journal: a damaged one ends early without a word, and the columns in it
         // would be given out again.
         connection.execute_batch("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;")?;
-        connection.execute_batch(TABLES)?;
+        // Only where it is new: a start on a full disk writes nothing.
+        let made = "SELECT count(*) FROM sqlite_schema WHERE name = 'floor'";
+        if !connection.query_row(made, [], |row| row.get::<_, bool>(0))? {
+            connection.execute_batch(TABLES)?;
+        }
         let loaded = load(&connection)?;
         Ok((Self(connection), loaded))
     }
