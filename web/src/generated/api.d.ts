@@ -1050,10 +1050,9 @@ export interface components {
             credential_id?: components["schemas"]["CredentialId"] | null;
             /**
              * Format: int32
-             * @description Seconds from poll to poll.
-             * @default 60
+             * @description Seconds from poll to poll; where it is not given, what the server is set to, 60 by default.
              */
-            interval_secs: number;
+            interval_secs?: number | null;
             /** @description An operator works on it. */
             maintenance?: boolean;
         };
