@@ -39,6 +39,10 @@ const TABLE: &[Generated] = &[
         path: "docs/guide/configuration.md",
         from: Source::Foretell(&["config", "reference"]),
     },
+    Generated {
+        path: "docs/guide/foretell.sample.toml",
+        from: Source::Foretell(&["config", "sample"]),
+    },
 ];
 
 /// Writes every file, or with `check` leaves them as they were and fails where one is stale.
