@@ -129,7 +129,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       }
       case "POST /devices": {
         if (!/^[0-9a-f.:]+$/i.test(body.address)) return problem(422, "Fields of the request are wrong", "Fields are wrong.", [{ pointer: "/address", detail: "it is not an address" }]);
-        const made = { vantage: "local", status: "unknown", status_evidence: [], tags: [], maintenance: false, revision: 1, interval_secs: 60, port: 161, created_at: now(), ...body, id: id(), name: body.name ?? body.address };
+        const made = { vantage: "local", status: "unknown", status_evidence: [], tags: [], maintenance: false, revision: 1, interval_secs: 60, port: 161, created_at: now(), ...Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)), id: id(), name: body.name ?? body.address };
         net.devices.push(made);
         tell("devices", "device_changed", { device_id: made.id });
         return send(201, made);

@@ -11,7 +11,7 @@ test("a new device sends what was typed; what is empty is null", () => {
     address: "192.0.2.1",
     port: 161,
     tags: ["core", "edge"],
-    interval_secs: 60,
+    interval_secs: null,
     maintenance: false,
   });
 });

@@ -10,7 +10,8 @@ export interface Form {
   site: string;
   location: string;
   tags: string;
-  interval_secs: number;
+  /** Null: what the server is set to. */
+  interval_secs: number | null;
   credential_id: string;
   maintenance: boolean;
 }
@@ -23,7 +24,7 @@ export function filled(device: Device | undefined): Form {
     site: device?.site ?? "",
     location: device?.location ?? "",
     tags: device?.tags.join(", ") ?? "",
-    interval_secs: device?.interval_secs ?? 60,
+    interval_secs: device?.interval_secs ?? null,
     credential_id: device?.credential_id ?? "",
     maintenance: device?.maintenance ?? false,
   };
@@ -42,7 +43,7 @@ function typed(form: Form) {
     site: form.site.trim() || null,
     location: form.location.trim() || null,
     tags: tagsOf(form.tags),
-    interval_secs: form.interval_secs,
+    interval_secs: form.interval_secs ?? null,
     credential_id: form.credential_id || null,
     maintenance: form.maintenance,
   };
