@@ -27,14 +27,15 @@ pub struct Echoes {
 }
 
 impl Echoes {
-    /// What a poll sends: enough to tell a lost packet from a dead device.
+    /// What a poll sends: enough to tell a lost packet from a dead device. The wait is longer than
+    /// a round trip by satellite, and the whole shorter than 1 s: a poll's samples wait for it.
     pub const POLL: Self = Self {
         count: 3,
         gap: Duration::from_millis(50),
-        timeout: Duration::from_secs(1),
+        timeout: Duration::from_millis(800),
         one_reply_is_enough: false,
     };
-    /// What a device gets that was silent at the poll before.
+    /// What an address gets that was silent before.
     pub const SILENT: Self = Self {
         count: 1,
         ..Self::POLL

@@ -145,6 +145,11 @@ impl History {
         self.snmp.silent_polls
     }
 
+    /// Polls in a row that ICMP was asked and did not answer.
+    pub fn icmp_silent_polls(&self) -> u32 {
+        self.icmp.silent_polls
+    }
+
     /// When anything last answered.
     pub fn answered_at(&self) -> Option<Timestamp> {
         self.answered_at

@@ -54,7 +54,9 @@ pub(super) async fn run(
     let started = Instant::now();
     let started_at = context.clock.now();
     let limit = context.options.deadline(target.interval);
-    let echoes = if memory.history.silent_polls() > 0 {
+    // One that was silent twice, though SNMP answers, is most likely behind a filter.
+    let history = &memory.history;
+    let echoes = if history.silent_polls() > 0 || history.icmp_silent_polls() > 1 {
         Echoes::SILENT
     } else {
         Echoes::POLL
