@@ -1,4 +1,8 @@
 //! Writing what was observed of a device. Only what differs from what is kept is written.
+//!
+//! How a device is, what it says and whom it sees is shown even where the disk is full and it
+//! could not be written: an operator must see that a device is down. It is written with the next
+//! observation that finds room. Interfaces are not, since series are kept under their ids.
 
 use super::Inventory;
 use super::devices::missing;
@@ -16,6 +20,7 @@ use model::{DeviceId, InterfaceId, Status, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::warn;
 
 /// How old the kept "last seen" of a neighbour or link may be where nothing else changed. After a
 /// crash it is behind by no more; writing it at each poll would be most of what is written.
@@ -89,8 +94,12 @@ impl Inventory {
                     .statuses
                     .change(&key, Expect::Any, &status)?,
             ];
-            self.documents.write(changes).await.map_err(by_device)?;
-            Some(Arc::new(status))
+            let written = self.try_write(id, "status", changes).await?;
+            if written {
+                Some(Arc::new(status))
+            } else {
+                kept
+            }
         } else {
             kept
         };
@@ -180,8 +189,12 @@ impl Inventory {
                 device_is_there(&key),
                 self.collections.facts.change(&key, Expect::Any, &lasts)?,
             ];
-            self.documents.write(changes).await.map_err(by_device)?;
-            Arc::new(lasts)
+            let written = self.try_write(id, "facts", changes).await?;
+            if written {
+                Arc::new(lasts)
+            } else {
+                record.kept_facts.clone()
+            }
         };
         self.change().alter(id, |record| {
             record.kept_facts = kept;
@@ -221,7 +234,7 @@ impl Inventory {
                 };
                 *a == b
             });
-        let untouched = same && (fresh || neighbors.is_empty());
+        let untouched = same && (fresh || (neighbors.is_empty() && !record.neighbors_owed));
         let written_at = if untouched {
             record.neighbors_kept_at
         } else {
@@ -236,14 +249,32 @@ impl Inventory {
                     .neighbors
                     .change(&key, Expect::Any, &kept)?,
             ];
-            self.documents.write(changes).await.map_err(by_device)?;
-            Some(now)
+            let written = self.try_write(id, "neighbours", changes).await?;
+            written.then_some(now)
         };
         self.change().alter(id, |record| {
             record.neighbors_kept_at = written_at;
+            record.neighbors_owed = !untouched && written_at.is_none();
             record.neighbors = neighbors.into();
         });
         Ok(())
+    }
+
+    /// Writes; answers whether it could be. An error is one that no waiting mends.
+    async fn try_write(
+        &self,
+        id: DeviceId,
+        what: &str,
+        changes: Vec<Change>,
+    ) -> Result<bool, StoreError> {
+        match self.documents.write(changes).await {
+            Ok(_) => Ok(true),
+            Err(e @ (StoreError::Full { .. } | StoreError::Database { .. })) => {
+                warn!(device.id = %id, error = %e, "{what} seen and not kept");
+                Ok(false)
+            }
+            Err(e) => Err(by_device(e)),
+        }
     }
 
     /// Writes the links as they are now: all of them. One task does this.

@@ -31,6 +31,8 @@ pub struct DeviceRecord {
     pub(super) kept_facts: Arc<Facts>,
     /// When the neighbours were written last.
     pub(super) neighbors_kept_at: Option<Timestamp>,
+    /// The neighbours could not be written.
+    pub(super) neighbors_owed: bool,
 }
 
 impl DeviceRecord {
@@ -48,6 +50,7 @@ impl DeviceRecord {
             kept_status: None,
             kept_facts: Arc::default(),
             neighbors_kept_at: None,
+            neighbors_owed: false,
         }
     }
 }

@@ -8,6 +8,7 @@ use model::facts::{Facts, VlanFacts, VolumeFacts};
 use model::interface::{IfStatus, Interface};
 use model::link::{End, Link, LinkStatus};
 use model::neighbor::{Neighbor, Protocol};
+use model::status::{Check, CheckOutcome, Evidence};
 use model::{DeviceId, InterfaceId, LinkId, Status, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -443,4 +444,75 @@ async fn what_a_device_says_and_what_is_typed_do_not_undo_each_other() {
     assert_eq!(last.device.revision, 71);
     assert_eq!(last.device.body.said.name.as_deref(), Some("r49"));
     assert_eq!(last.device.body.typed.site.as_deref(), Some("site 19"));
+}
+
+#[tokio::test]
+async fn what_is_observed_is_shown_while_the_disk_is_full() {
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
+    options.documents.bytes_max = Some(600_000);
+    let (store, _) = Store::open(options, fixture.clock()).await.unwrap();
+    let device = device(1, fixture.now());
+    let id = device.id;
+    store.inventory.create(device).await.unwrap();
+    let mut len = 400_000;
+    for n in 0.. {
+        let (name, text) = (format!("{n}"), "f".repeat(len));
+        if store.settings.set(&name, Expect::Any, &text).await.is_err() {
+            len /= 2;
+        }
+        if len < 1000 {
+            break;
+        }
+    }
+    let report = StatusReport {
+        status: Status::Down,
+        evidence: vec![evidence(&"why ".repeat(2000), fixture.now())],
+        at: fixture.now(),
+        last_seen_at: None,
+        defects: BTreeMap::new(),
+    };
+    let change = store.inventory.set_state(id, report.clone()).await.unwrap();
+    assert_eq!(change.unwrap().to, Status::Down);
+    assert_eq!(
+        store.inventory.device(id).unwrap().state.status,
+        Status::Down
+    );
+    assert_eq!(
+        store
+            .documents
+            .count(&catalog::STATUSES, None)
+            .await
+            .unwrap(),
+        0
+    );
+    let refused = store
+        .inventory
+        .set_interfaces(id, (1..200).map(|n| interface(id, n)).collect())
+        .await;
+    assert!(
+        matches!(refused, Err(StoreError::Full { .. })),
+        "{refused:?}"
+    );
+    assert!(store.inventory.device(id).unwrap().interfaces.is_empty());
+    drop(store);
+    let store = fixture.open().await;
+    store.inventory.set_state(id, report).await.unwrap();
+    assert_eq!(
+        store
+            .documents
+            .count(&catalog::STATUSES, None)
+            .await
+            .unwrap(),
+        1
+    );
+}
+
+fn evidence(detail: &str, at: Timestamp) -> Evidence {
+    Evidence {
+        check: Check::Snmp,
+        outcome: CheckOutcome::Silent,
+        at,
+        detail: detail.to_owned(),
+    }
 }
