@@ -24,15 +24,41 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts one on 127.0.0.1; none, said aloud, where this machine has no snmpd.
     pub(crate) fn start(name: &str) -> Option<Self> {
-        Self::start_at(name, &["127.0.0.1"])
+        Self::start_at(name, &["127.0.0.1"], "")
+    }
+
+    /// Starts one that says by LLDP that its port `lo` is connected to `lo` of another. The MACs
+    /// are their chassis ids, as 12 hex digits.
+    pub(crate) fn start_beside(
+        name: &str,
+        mac: &str,
+        neighbor: &str,
+        its_mac: &str,
+    ) -> Option<Self> {
+        let remote = "1.0.8802.1.1.2.1.4.1.1";
+        let local = "1.0.8802.1.1.2.1.3";
+        // Index of a remote row: time mark, local port, a number.
+        let lines = [
+            format!("{local}.1.0 integer 4"),
+            format!("{local}.2.0 octet_str 0x{mac}"),
+            format!("{local}.7.1.2.1 integer 5"),
+            format!("{local}.7.1.3.1 octet_str lo"),
+            format!("{remote}.4.0.1.1 integer 4"),
+            format!("{remote}.5.0.1.1 octet_str 0x{its_mac}"),
+            format!("{remote}.6.0.1.1 integer 5"),
+            format!("{remote}.7.0.1.1 octet_str lo"),
+            format!("{remote}.9.0.1.1 octet_str {neighbor}"),
+        ];
+        let lines = format!("override {}\n", lines.join("\noverride "));
+        Self::start_at(name, &["127.0.0.1"], &lines)
     }
 
     /// Starts one that answers at 127.0.0.2, too.
     pub(crate) fn start_on_two(name: &str) -> Option<Self> {
-        Self::start_at(name, &["127.0.0.1", "127.0.0.2"])
+        Self::start_at(name, &["127.0.0.1", "127.0.0.2"], "")
     }
 
-    fn start_at(name: &str, addresses: &[&str]) -> Option<Self> {
+    fn start_at(name: &str, addresses: &[&str], more: &str) -> Option<Self> {
         let Some(program) = snmpd() else {
             println!("SKIPPED {name}: there is no snmpd on this machine (apt-get install snmpd)");
             return None;
@@ -50,7 +76,7 @@ impl Agent {
         let listen = listen.join(",");
         let configuration = format!(
             "agentAddress {listen}\nrocommunity {COMMUNITY}\nsysName {name}\n\
-             sysLocation on loopback\ncreateUser {USER} SHA-256 {AUTH} AES {PRIVACY}\nrouser {USER} priv\n"
+             sysLocation on loopback\ncreateUser {USER} SHA-256 {AUTH} AES {PRIVACY}\nrouser {USER} priv\n{more}"
         );
         let file = folder.path().join("snmpd.conf");
         fs::write(&file, configuration).unwrap();

@@ -51,6 +51,47 @@ fn a_device_is_discovered_polled_kept_and_there_after_a_restart() {
 }
 
 #[test]
+fn neighbours_that_name_each_other_are_one_link() {
+    let (a, b) = ("020000000a0a", "020000000b0b");
+    let Some(one) = Agent::start_beside("ra", a, "rb", b) else {
+        return;
+    };
+    let Some(two) = Agent::start_beside("rb", b, "ra", a) else {
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path());
+    server.sign_in();
+    let credential = add_credential(&server);
+    let request = json!({
+        "targets": [one.address(), two.address()],
+        "methods": ["snmp", "neighbors"],
+        "credential_ids": [credential],
+    });
+    let (status, answer) = server.post("discoveries", &request);
+    assert_eq!(status, 202, "{answer}");
+    let links = || {
+        server.get("links").1["items"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    };
+    until("both ends to tell of the link", || {
+        links().iter().any(|link| link["confidence"] == 1.0)
+    });
+    let links = links();
+    assert_eq!(links.len(), 1, "{links:?}");
+    assert_eq!(links[0]["status"], "up");
+    assert!(links[0]["a"]["interface_id"].is_string() && links[0]["b"]["interface_id"].is_string());
+    let said = links[0]["evidence"].to_string();
+    assert!(said.contains("ra hears rb port lo on lo by LLDP"), "{said}");
+    let (_, neighbors) = server.get("neighbors");
+    for neighbor in neighbors["items"].as_array().unwrap() {
+        assert!(neighbor["remote_device_id"].is_string(), "{neighbor}");
+    }
+}
+
+#[test]
 fn a_discovery_is_cancelled_refused_and_ended_by_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Server::start(data.path());
