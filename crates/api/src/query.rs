@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer};
 use std::fmt::Display;
 use std::str::FromStr;
 
+/// Most parameters of a query; no route has half as many.
+const PARAMETERS_MAX: usize = 32;
 /// Most values of one comma-separated parameter.
 const VALUES_MAX: usize = 100;
 
@@ -28,6 +30,10 @@ fn parse<T: DeserializeOwned>(query: &str) -> Answer<T> {
             format!("The query cannot be read: {error}."),
         )
     })?;
+    if pairs.len() > PARAMETERS_MAX {
+        let detail = format!("A query has at most {PARAMETERS_MAX} parameters.");
+        return Err(Problem::new(Kind::BadQuery, detail));
+    }
     for (at, (name, _)) in pairs.iter().enumerate() {
         if pairs.iter().take(at).any(|(other, _)| other == name) {
             return Err(Problem::field(
@@ -37,10 +43,9 @@ fn parse<T: DeserializeOwned>(query: &str) -> Answer<T> {
             ));
         }
     }
-    // `name=` says the same as leaving the parameter away.
-    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-    let reader =
-        serde::de::value::MapDeserializer::new(pairs.map(|(name, value)| (name, Text(value))));
+    let reader = serde::de::value::MapDeserializer::new(
+        pairs.into_iter().map(|(name, value)| (name, Text(value))),
+    );
     serde_path_to_error::deserialize(reader).map_err(
         |error: serde_path_to_error::Error<serde::de::value::Error>| {
             let name = error.path().to_string();
@@ -205,7 +210,7 @@ mod tests {
 
     #[test]
     fn parameters_are_read() {
-        let asked: Asked = parse("limit=5&status=up,down&q=a%20b%26&device_id=").unwrap();
+        let asked: Asked = parse("limit=5&status=up,down&q=a%20b%26").unwrap();
         assert_eq!(asked.limit, Some(5));
         assert_eq!(asked.status.0, [Status::Up, Status::Down]);
         assert_eq!(asked.q.as_deref(), Some("a b&"));
@@ -221,6 +226,8 @@ mod tests {
             ("status=broken", "?status"),
             ("status=up,broken", "?status"),
             ("device_id=7", "?device_id"),
+            ("device_id=", "?device_id"),
+            ("limit=", "?limit"),
             ("colour=red", "?colour"),
         ] {
             let problem = parse::<Asked>(query).expect_err(query);

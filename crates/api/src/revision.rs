@@ -27,27 +27,41 @@ impl IfMatch {
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
-        let given = parts.headers.get(header::IF_MATCH).ok_or_else(|| {
-            Problem::new(
-                Kind::PreconditionRequired,
-                "Send If-Match with the ETag of what you read.",
-            )
-        })?;
-        parse(given.to_str().unwrap_or_default())
+        let given = parts.headers.get(header::IF_MATCH);
+        parse(given.map_or("", |value| value.to_str().unwrap_or("?")))
     }
 }
 
 fn parse(text: &str) -> Answer<IfMatch> {
     let text = text.trim();
+    if text.is_empty() {
+        return Err(Problem::new(
+            Kind::PreconditionRequired,
+            "Send If-Match with the ETag of what you read.",
+        ));
+    }
     if text == "*" {
         return Ok(IfMatch::Any);
     }
-    text.strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-        .and_then(|text| text.parse().ok())
-        .map(IfMatch::Revision)
-        // Another tag is a tag that does not match.
-        .ok_or_else(|| Problem::new(Kind::Stale, "If-Match is not an ETag of this resource."))
+    // Weak tags never match (RFC 9110 section 13.1.1), and a list of tags names no one revision.
+    let tag = text
+        .strip_prefix("W/")
+        .unwrap_or(text)
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .ok_or_else(|| {
+            Problem::new(
+                Kind::Malformed,
+                "If-Match is an ETag in its quotes, as \"7\".",
+            )
+        })?;
+    match tag.parse() {
+        Ok(revision) if !text.starts_with("W/") => Ok(IfMatch::Revision(revision)),
+        _ => Err(Problem::new(
+            Kind::Stale,
+            "If-Match is not an ETag of this resource.",
+        )),
+    }
 }
 
 /// It was changed meanwhile.
@@ -76,8 +90,17 @@ mod tests {
     fn tags() {
         assert_eq!(parse("*").unwrap(), IfMatch::Any);
         assert_eq!(parse(" \"7\" ").unwrap(), IfMatch::Revision(7));
-        for bad in ["7", "\"x\"", "W/\"7\"", "", "\"7\", \"8\""] {
-            assert!(parse(bad).is_err(), "{bad}");
+        for (bad, status) in [
+            ("", 428),
+            ("7", 400),
+            ("\"7", 400),
+            ("\"x\"", 412),
+            ("W/\"7\"", 412),
+            ("\"7\", \"8\"", 412),
+        ] {
+            let problem = parse(bad).expect_err(bad);
+            let written = serde_json::to_value(problem.body("/", "id")).unwrap();
+            assert_eq!(written["status"], status, "{bad}");
         }
         assert_eq!(IfMatch::Revision(7).check(7).unwrap(), 7);
         assert!(IfMatch::Revision(7).check(8).is_err());

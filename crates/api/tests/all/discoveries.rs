@@ -27,12 +27,9 @@ async fn a_run_is_begun_followed_and_cancelled() {
     let discoveries = &api.services.store.discoveries;
     discoveries.add_results(id, &results).await.unwrap();
     let mut seen = Vec::new();
-    let mut cursor = String::new();
+    let mut query = String::from("limit=2");
     loop {
-        let page = admin
-            .get(&format!("{path}/results?limit=2&cursor={cursor}"))
-            .await
-            .json();
+        let page = admin.get(&format!("{path}/results?{query}")).await.json();
         let items = page["items"].as_array().unwrap();
         seen.extend(
             items
@@ -40,7 +37,7 @@ async fn a_run_is_begun_followed_and_cancelled() {
                 .map(|item| item["address"].as_str().unwrap().to_owned()),
         );
         match page["next_cursor"].as_str() {
-            Some(next) => next.clone_into(&mut cursor),
+            Some(next) => query = format!("limit=2&cursor={next}"),
             None => break,
         }
     }
