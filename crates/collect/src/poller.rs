@@ -6,6 +6,7 @@
 //! leaves as a [`PollReport`] by the bounded channel that the caller gave.
 
 mod dispatch;
+mod evidence;
 mod memory;
 mod poll;
 mod stats;

@@ -1,16 +1,16 @@
 //! One poll of one device: ICMP and SNMP side by side, then the report.
 
+use super::evidence;
 use super::memory::{Memory, details};
 use super::stats::Counts;
 use super::{PollReport, PollerOptions, Shared, Target};
-use crate::icmp::{Echo, Echoes, Pinger, Skipped};
+use crate::icmp::{Echo, Echoes, Pinger};
 use crate::reading::{Instance, Reading};
 use crate::snmp::{Groups, Look, read_within};
-use crate::status::{self, PollSeen, Seen};
-use model::status::{CheckOutcome, Status};
-use model::{Clock, Metric, Timestamp, Value};
+use crate::status::{self, PollSeen};
+use model::status::Status;
+use model::{Clock, Metric, Value};
 use snmp::{Session, SessionError, Transport, oid};
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -70,8 +70,8 @@ pub(super) async fn run(
     let seen = PollSeen {
         started_at,
         ended_at,
-        snmp: asked.seen(limit, &memory, ended_at),
-        icmp: icmp_seen(&echo, ended_at),
+        snmp: evidence::snmp(&asked, memory.incomplete, limit, ended_at),
+        icmp: evidence::icmp(&echo, ended_at),
         echoes: echo.as_ref().ok().map(|e| (e.sent, e.received)),
     };
     memory.history.record(seen);
@@ -138,13 +138,13 @@ pub(super) fn behind(
 
 /// What SNMP brought.
 #[derive(Default)]
-struct Asked {
-    look: Look,
+pub(super) struct Asked {
+    pub(super) look: Look,
     /// SNMP was asked at all.
-    any: bool,
+    pub(super) any: bool,
     /// The deadline cut it short.
-    late: bool,
-    took: Duration,
+    pub(super) late: bool,
+    pub(super) took: Duration,
 }
 
 /// Asks in the order of what matters: what changes, then what seldom changes, then neighbours.
@@ -235,64 +235,12 @@ impl Asked {
                 defects: session.take_defects(),
                 ..Look::default()
             });
-        self.late |= began.elapsed() >= time;
+        self.late |= began.elapsed() >= time && !look.complete.contains(groups);
         // Silence and refusal say nothing about what the device has; it is asked again next time.
         let unanswered = look.error.is_some() && look.complete.is_empty();
         let changed = !unanswered && memory.take_in(&look, Instant::now());
         merge(&mut self.look, look);
         changed
-    }
-
-    /// The outcome in a sentence.
-    fn seen(&self, limit: Duration, memory: &Memory, at: Timestamp) -> Seen {
-        let (outcome, detail) = self.outcome(limit, memory);
-        Seen {
-            outcome,
-            at,
-            detail,
-        }
-    }
-
-    fn outcome(&self, limit: Duration, memory: &Memory) -> (CheckOutcome, String) {
-        use CheckOutcome::{Answered, Partial, Refused, Silent, Skipped};
-        if !self.any {
-            return (
-                Skipped,
-                "No credential is set, so SNMP is not asked.".to_owned(),
-            );
-        }
-        let ms = self.took.as_millis();
-        match &self.look.error {
-            Some(SessionError::Refused { reason, .. }) if self.look.complete.is_empty() => {
-                (Refused, format!("The agent refuses us: {reason}."))
-            }
-            Some(error) if self.look.answered_at.is_none() && !error.is_answer() => {
-                (Silent, format!("SNMP: {error}."))
-            }
-            Some(error) => (
-                Partial,
-                format!("It answered, but not to the end: {error}."),
-            ),
-            None if self.late => {
-                let detail = format!(
-                    "It answers slowly: not everything could be read within {} s ({}).",
-                    limit.as_secs(),
-                    names(memory.incomplete)
-                );
-                (Partial, detail)
-            }
-            None if !memory.incomplete.is_empty() => (
-                Partial,
-                format!(
-                    "It answered in {ms} ms, but some could not be read to the end: {}.",
-                    names(memory.incomplete)
-                ),
-            ),
-            None => (
-                Answered,
-                format!("SNMP answered; everything was read in {ms} ms."),
-            ),
-        }
     }
 }
 
@@ -348,51 +296,4 @@ fn own_readings(echo: Option<Echo>, look: &Look, took: Duration) -> Vec<Reading>
         readings.push(reading(Metric::POLL_DURATION, took.as_secs_f64()));
     }
     readings
-}
-
-fn icmp_seen(echo: &Result<Echo, Skipped>, at: Timestamp) -> Seen {
-    let (outcome, detail) = match echo {
-        Err(skipped) => (CheckOutcome::Skipped, skipped.to_string()),
-        Ok(echo) => {
-            let outcome = if echo.received == 0 {
-                CheckOutcome::Silent
-            } else if echo.received < echo.sent {
-                CheckOutcome::Partial
-            } else {
-                CheckOutcome::Answered
-            };
-            let mut detail = format!("{} of {} echoes came back", echo.received, echo.sent);
-            if let Some(rtt) = echo.rtt {
-                let ms = rtt.as_secs_f64() * 1000.0;
-                // Writing to a String cannot fail.
-                let _ = write!(detail, ", {ms:.1} ms on average");
-            }
-            detail.push('.');
-            (outcome, detail)
-        }
-    };
-    Seen {
-        outcome,
-        at,
-        detail,
-    }
-}
-
-/// Groups in words.
-fn names(groups: Groups) -> String {
-    let name = |group| match group {
-        Groups::SYSTEM => "system",
-        Groups::INTERFACES => "interfaces",
-        Groups::ADDRESSES => "addresses",
-        Groups::PROCESSORS => "processors",
-        Groups::MEMORY => "memory",
-        Groups::STORAGE => "storage",
-        Groups::SENSORS => "sensors",
-        Groups::NEIGHBORS => "neighbours",
-        Groups::VLANS => "VLANs",
-        Groups::INVENTORY => "inventory",
-        _ => "counters of interfaces",
-    };
-    let names: Vec<&str> = groups.each().map(name).collect();
-    names.join(", ")
 }
