@@ -2,7 +2,7 @@
 //!
 //! Begin with [`SeriesStore`]. Its parts: `registry` (which series there are), `log` (what makes an
 //! append durable), `head` (the last half-hour in memory), `seal` (head to blocks, blocks to larger
-//! blocks), `recovery` (what is done at the start), `read`. [`aggregate`] is pure. Sealed blocks
+//! blocks), `recovery` (what is done at the start), `read`, `threads` (who runs what). [`aggregate`] is pure. Sealed blocks
 //! and their octets are in [`crate::blocks`].
 
 pub mod aggregate;
@@ -10,11 +10,13 @@ mod error;
 mod head;
 pub mod log;
 mod options;
+mod parts;
 mod read;
 mod recovery;
 mod registry;
 mod seal;
 mod stats;
+mod threads;
 
 pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, resets};
@@ -27,24 +29,22 @@ pub use read::LATEST_BACK_MAX;
 pub use seal::{Maintained, SEAL_DELAY};
 pub use stats::SeriesStats;
 
-use crate::blocks::{BlockKey, Blocks, SqliteBlocks};
+use crate::blocks::{Blocks, SqliteBlocks};
 use head::Head;
 use log::disk::{Disk, RealDisk};
 use log::segments::Segments;
-use log::writer::{self, Writer};
+use log::writer;
 use model::series::Series;
 use model::{Clock, DeviceId, Labels, Metric, SeriesId, Timestamp, Value};
+use parts::Parts;
 use registry::table::Table;
 use registry::with;
 use stats::{Counters, add};
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
-use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use std::sync::{Arc, PoisonError};
+use threads::Threads;
+use tokio::sync::oneshot;
 
 /// A series as `resolve` answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,57 +91,7 @@ pub struct SeriesStore(Arc<Inner>);
 
 struct Inner {
     parts: Arc<Parts>,
-    /// `None` only while it is being dropped.
-    log: Option<mpsc::Sender<writer::Request>>,
-    registry: Option<mpsc::Sender<registry::Request>>,
-    timer: Mutex<Timer>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// The thread that seals and merges from time to time; dropping `stop` ends it.
-#[derive(Default)]
-struct Timer {
-    stop: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// What the threads and the callers share.
-struct Parts {
-    index: registry::Shared,
-    head: Arc<Head>,
-    blocks: Box<dyn Blocks>,
-    segments: Arc<Segments>,
-    counters: Arc<Counters>,
-    clock: Clock,
-    /// Held by whoever moves or deletes blocks.
-    maintenance: Mutex<()>,
-    /// Half-hours that are too large to be merged.
-    unmerged: Mutex<BTreeSet<BlockKey>>,
-}
-
-impl Parts {
-    fn set_aside(&self, key: &BlockKey, reason: &str) {
-        self.counters.defect("damaged_block", 1);
-        if let Err(error) = self.blocks.set_aside(key, reason) {
-            warn!(device.id = %key.device_id, %error, "a damaged block could not be set aside");
-        }
-    }
-
-    /// Counts what the back end found damaged; it has logged it.
-    fn note_damage(&self) {
-        self.counters
-            .defect("damaged_blocks_found", self.blocks.damage().len() as u64);
-    }
-
-    fn too_large(&self, keys: &BTreeSet<BlockKey>) {
-        let mut unmerged = self.unmerged.lock().unwrap_or_else(PoisonError::into_inner);
-        unmerged.extend(keys);
-    }
-
-    fn is_too_large(&self, key: &BlockKey) -> bool {
-        let unmerged = self.unmerged.lock().unwrap_or_else(PoisonError::into_inner);
-        unmerged.contains(key)
-    }
+    threads: Threads,
 }
 
 impl SeriesStore {
@@ -166,7 +116,7 @@ impl SeriesStore {
             fs::create_dir_all(folder).map_err(recovery::failed("create", folder))?;
         }
         let mut told = SeriesRecovery::default();
-        let counters = Arc::new(Counters::default());
+        let counters = Counters::default();
         let path = dir.join("series.sqlite");
         let (table, loaded) =
             Table::open(&path).map_err(|source| OpenSeriesError::Registry { path, source })?;
@@ -177,70 +127,12 @@ impl SeriesStore {
         for device_id in loaded.unclean {
             blocks.delete_device(device_id)?;
         }
-        let head = Arc::new(Head::default());
-        let segments = Arc::new(Segments::new(&log_folder));
+        let head = Head::default();
+        let segments = Segments::new(&log_folder);
         let next = recovery::replay(&segments, &damaged, &index, &head, &counters, &mut told)?;
-        let parts = Arc::new(Parts {
-            index,
-            head,
-            blocks: Box::new(blocks),
-            segments,
-            counters,
-            clock,
-            maintenance: Mutex::default(),
-            unmerged: Mutex::default(),
-        });
-        Ok((Self::start(parts, table, &options, disk, next), told))
-    }
-
-    fn start(
-        parts: Arc<Parts>,
-        table: Table,
-        options: &SeriesOptions,
-        disk: Arc<dyn Disk>,
-        next: u64,
-    ) -> Self {
-        let (log, requests) = mpsc::channel(APPEND_QUEUE_MAX);
-        let writer = Writer {
-            disk,
-            segments: Arc::clone(&parts.segments),
-            head: Arc::clone(&parts.head),
-            counters: Arc::clone(&parts.counters),
-            sync: options.sync,
-            segment_bytes_max: options.segment_bytes_max,
-            next,
-        };
-        let (registry, asked) = registry::queue();
-        let (index, counters) = (Arc::clone(&parts.index), Arc::clone(&parts.counters));
-        let threads = vec![
-            thread::spawn(move || writer.run(requests)),
-            thread::spawn(move || registry::run(table, &index, &counters, asked)),
-        ];
-        let timer = options.maintain_every.map_or_else(Timer::default, |every| {
-            let (stop, stopped) = sync_channel(0);
-            let (parts, log) = (Arc::clone(&parts), log.clone());
-            Timer {
-                stop: Some(stop),
-                thread: Some(thread::spawn(move || {
-                    let mut failing = false;
-                    while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                        let done = seal::maintain(&parts, &log, parts.clock.now());
-                        if let (Err(error), false) = (&done, failing) {
-                            warn!(error = %error, cause = ?error, "sealing failed and is tried again");
-                        }
-                        failing = done.is_err();
-                        parts.counters.defect("maintenance_failed", u64::from(failing));
-                    }
-                })),
-            }
-        });
-        Self(Arc::new(Inner {
-            parts,
-            log: Some(log),
-            registry: Some(registry),
-            timer: Mutex::new(timer),
-            threads: Mutex::new(threads),
-        }))
+        let parts = Arc::new(Parts::new(index, head, blocks, segments, counters, clock));
+        let threads = Threads::start(&parts, table, &options, disk, next);
+        Ok((Self(Arc::new(Inner { parts, threads })), told))
     }
 
     /// The series of a device with these metrics and labels, in that order; those not yet known are
@@ -269,7 +161,7 @@ impl SeriesStore {
         request: impl FnOnce(oneshot::Sender<Result<T, SeriesError>>) -> registry::Request,
     ) -> Result<T, SeriesError> {
         let (reply, answer) = oneshot::channel();
-        let registry = self.0.registry.as_ref().ok_or(SeriesError::Closed)?;
+        let registry = self.0.threads.registry().ok_or(SeriesError::Closed)?;
         let sent = registry.send(request(reply)).await;
         sent.map_err(|_| SeriesError::Closed)?;
         answer.await.map_err(|_| SeriesError::Closed)?
@@ -290,7 +182,7 @@ impl SeriesStore {
         if batch.values.is_empty() {
             return Ok(());
         }
-        let log = self.0.log.as_ref().ok_or(AppendError::Closed)?;
+        let log = self.0.threads.log().ok_or(AppendError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let sent = log.send(writer::Request::Append { batch, reply }).await;
         sent.map_err(|_| AppendError::Closed)?;
@@ -405,7 +297,7 @@ impl SeriesStore {
     /// [`SeriesOptions::maintain_every`].
     pub async fn maintain(&self) -> Result<Maintained, SeriesError> {
         let parts = Arc::clone(&self.0.parts);
-        let log = self.0.log.clone().ok_or(SeriesError::Closed)?;
+        let log = self.0.threads.log().cloned().ok_or(SeriesError::Closed)?;
         let done = tokio::task::spawn_blocking(move || {
             let now = parts.clock.now();
             seal::maintain(&parts, &log, now)
@@ -419,8 +311,8 @@ impl SeriesStore {
         let (head_rows, head_values) = parts.head.size();
         let (max, free) = self
             .0
-            .log
-            .as_ref()
+            .threads
+            .log()
             .map_or((0, 0), |log| (log.max_capacity(), log.capacity()));
         SeriesStats {
             series: with(&parts.index, registry::index::Index::len) as u64,
@@ -438,39 +330,12 @@ impl SeriesStore {
     pub async fn close(&self) {
         let inner = Arc::clone(&self.0);
         // Joining blocks; what this fails with is a panic of a thread, which was printed.
-        let _ = tokio::task::spawn_blocking(move || inner.stop_timer()).await;
-        if let (Some(log), Some(registry)) = (&self.0.log, &self.0.registry) {
+        let _ = tokio::task::spawn_blocking(move || inner.threads.stop_timer()).await;
+        if let (Some(log), Some(registry)) = (self.0.threads.log(), self.0.threads.registry()) {
             let _ = log.send(writer::Request::Close).await;
             let _ = registry.send(registry::Request::Close).await;
         }
         let inner = Arc::clone(&self.0);
-        let _ = tokio::task::spawn_blocking(move || inner.join()).await;
-    }
-}
-
-impl Inner {
-    fn stop_timer(&self) {
-        let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
-        timer.stop = None;
-        if let Some(thread) = timer.thread.take() {
-            let _ = thread.join();
-        }
-    }
-
-    fn join(&self) {
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        for thread in threads.drain(..) {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Inner {
-    /// The threads end when their queues do, having taken what waits.
-    fn drop(&mut self) {
-        self.stop_timer();
-        self.log = None;
-        self.registry = None;
-        self.join();
+        let _ = tokio::task::spawn_blocking(move || inner.threads.join()).await;
     }
 }

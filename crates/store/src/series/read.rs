@@ -2,7 +2,8 @@
 
 use crate::blocks::Column;
 use crate::blocks::codec::BlockView;
-use crate::series::{AHEAD_MAX, Parts, Points, SeriesError};
+use crate::series::parts::Parts;
+use crate::series::{AHEAD_MAX, Points, SeriesError};
 use model::{DeviceId, Timestamp, Value};
 use std::time::Duration;
 

@@ -9,10 +9,11 @@
 
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{Block, BlockKey, Level};
+use crate::series::SeriesError;
 use crate::series::log::writer::Request;
+use crate::series::parts::Parts;
 use crate::series::registry::with;
 use crate::series::stats::add;
-use crate::series::{Parts, SeriesError};
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};

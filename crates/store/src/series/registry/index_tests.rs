@@ -1,0 +1,105 @@
+//! The index: names, columns, bounds.
+
+use super::*;
+use model::InterfaceId;
+
+fn commit(index: &mut Index, device_id: DeviceId, keys: &[(Metric, Labels)]) -> Vec<Resolved> {
+    let (changes, resolved) = index.plan(device_id, keys).unwrap();
+    for change in changes {
+        index.apply(change);
+    }
+    resolved
+}
+
+#[test]
+fn a_renamed_interface_keeps_its_series() {
+    let (mut index, device_id) = (Index::default(), DeviceId::new());
+    let interface = InterfaceId::new().to_string();
+    let named = |name| {
+        Labels::default()
+            .with("interface_id", &*interface)
+            .with("interface", name)
+    };
+    let key = |name| [(Metric::IF_HC_IN_OCTETS, named(name))];
+    let before = commit(&mut index, device_id, &key("eth0"));
+    assert_eq!(index.lookup(device_id, &key("eth0")), Some(before.clone()));
+    assert_eq!(index.lookup(device_id, &key("lan0")), None);
+    let after = commit(&mut index, device_id, &key("lan0"));
+    assert_eq!(before, after);
+    assert_eq!(index.series(after[0].id).unwrap().key.labels, named("lan0"));
+    // Without an interface_id the name is what tells series apart.
+    let by_name = |name| [(Metric::ICMP_RTT, Labels::default().with("interface", name))];
+    let a = commit(&mut index, device_id, &by_name("a"));
+    assert_ne!(a, commit(&mut index, device_id, &by_name("b")));
+}
+
+#[test]
+fn columns_are_not_given_twice() {
+    let (mut index, device_id) = (Index::default(), DeviceId::new());
+    let keys = [
+        (Metric::ICMP_RTT, Labels::default()),
+        (Metric::ICMP_LOSS, Labels::default()),
+        (Metric::ICMP_RTT, Labels::default()),
+    ];
+    let first = commit(&mut index, device_id, &keys);
+    assert_eq!((first[0], first[1].column), (first[2], Column(1)));
+    index.apply(Change::Delete { device_id });
+    assert_eq!((index.len(), index.series_of(device_id).len()), (0, 0));
+    assert!(!index.has_device(device_id));
+    let second = commit(&mut index, device_id, &keys);
+    assert_eq!(second[0].column, Column(2));
+    assert_ne!(first[0].id, second[0].id);
+}
+
+#[test]
+fn series_are_found_by_metric_and_column() {
+    let (mut index, device_id) = (Index::default(), DeviceId::new());
+    let sensor = |n: u32| Labels::default().with("sensor", n.to_string());
+    let keys = [
+        (Metric::ICMP_RTT, sensor(2)),
+        (Metric::SYS_UP_TIME, sensor(0)),
+        (Metric::ICMP_RTT, sensor(1)),
+        (Metric::POLL_DURATION, sensor(0)),
+    ];
+    let resolved = commit(&mut index, device_id, &keys);
+    for (metric, expected) in [
+        (Metric::ICMP_RTT, vec![resolved[2].id, resolved[0].id]),
+        (Metric::SYS_UP_TIME, vec![resolved[1].id]),
+        (Metric::POLL_DURATION, vec![resolved[3].id]),
+        (Metric::ICMP_LOSS, vec![]),
+    ] {
+        let found = index.series_named(device_id, metric);
+        let found: Vec<SeriesId> = found.iter().map(|series| series.id).collect();
+        assert_eq!(found, expected, "{metric}");
+    }
+    let unknown = |columns: &[u32]| {
+        let columns = columns.iter().map(|column| Column(*column));
+        index
+            .first_unknown(device_id, columns)
+            .map(|column| column.0)
+    };
+    assert_eq!(unknown(&[0, 1, 2, 3]), None);
+    assert_eq!(unknown(&[1, 3]), None);
+    assert_eq!(unknown(&[1, 4, 5]), Some(4));
+    let other = index.first_unknown(DeviceId::new(), [Column(0)].into_iter());
+    assert_eq!(other, Some(Column(0)));
+}
+
+#[test]
+fn a_device_has_a_bound_on_its_series() {
+    let (mut index, device_id) = (Index::default(), DeviceId::new());
+    let key = |n: usize| {
+        (
+            Metric::SENSOR_OTHER,
+            Labels::default().with("sensor", n.to_string()),
+        )
+    };
+    let full: Vec<_> = (0..SERIES_PER_DEVICE_MAX).map(key).collect();
+    let resolved = commit(&mut index, device_id, &full);
+    let one_more = [key(SERIES_PER_DEVICE_MAX)];
+    assert_eq!(
+        index.plan(device_id, &one_more).err(),
+        Some(SERIES_PER_DEVICE_MAX + 1)
+    );
+    assert_eq!(index.lookup(device_id, &full), Some(resolved));
+}

@@ -1,0 +1,117 @@
+//! The threads of the series store: one writes the log, one the registry, one seals and merges from
+//! time to time. Whoever holds [`Threads`] ends them by dropping it.
+
+use crate::series::log::disk::Disk;
+use crate::series::log::writer::{self, Writer};
+use crate::series::parts::Parts;
+use crate::series::registry::{self, table::Table};
+use crate::series::{APPEND_QUEUE_MAX, SeriesOptions, seal};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use tokio::sync::mpsc;
+use tracing::warn;
+
+/// The running threads and the queues to them.
+pub(super) struct Threads {
+    log: Option<mpsc::Sender<writer::Request>>,
+    registry: Option<mpsc::Sender<registry::Request>>,
+    timer: Mutex<Timer>,
+    writers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The thread that seals and merges from time to time; dropping `stop` ends it.
+#[derive(Default)]
+struct Timer {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Threads {
+    /// Starts them; the next segment of the log has the number `next`.
+    pub(super) fn start(
+        parts: &Arc<Parts>,
+        table: Table,
+        options: &SeriesOptions,
+        disk: Arc<dyn Disk>,
+        next: u64,
+    ) -> Self {
+        let (log, requests) = mpsc::channel(APPEND_QUEUE_MAX);
+        let writer = Writer {
+            disk,
+            segments: Arc::clone(&parts.segments),
+            head: Arc::clone(&parts.head),
+            counters: Arc::clone(&parts.counters),
+            sync: options.sync,
+            segment_bytes_max: options.segment_bytes_max,
+            next,
+        };
+        let (registry, asked) = registry::queue();
+        let (index, counters) = (Arc::clone(&parts.index), Arc::clone(&parts.counters));
+        let threads = vec![
+            thread::spawn(move || writer.run(requests)),
+            thread::spawn(move || registry::run(table, &index, &counters, asked)),
+        ];
+        let timer = options.maintain_every.map_or_else(Timer::default, |every| {
+            let (stop, stopped) = sync_channel(0);
+            let (parts, log) = (Arc::clone(parts), log.clone());
+            Timer {
+                stop: Some(stop),
+                thread: Some(thread::spawn(move || {
+                    let mut failing = false;
+                    while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                        let done = seal::maintain(&parts, &log, parts.clock.now());
+                        if let (Err(error), false) = (&done, failing) {
+                            warn!(error = %error, cause = ?error, "sealing failed and is tried again");
+                        }
+                        failing = done.is_err();
+                        parts.counters.defect("maintenance_failed", u64::from(failing));
+                    }
+                })),
+            }
+        });
+        Self {
+            log: Some(log),
+            registry: Some(registry),
+            timer: Mutex::new(timer),
+            writers: Mutex::new(threads),
+        }
+    }
+
+    /// The queue of the log; `None` only while this is being dropped.
+    pub(super) fn log(&self) -> Option<&mpsc::Sender<writer::Request>> {
+        self.log.as_ref()
+    }
+
+    /// The queue of the registry.
+    pub(super) fn registry(&self) -> Option<&mpsc::Sender<registry::Request>> {
+        self.registry.as_ref()
+    }
+
+    /// Ends sealing from time to time, and waits for a pass that is under way.
+    pub(super) fn stop_timer(&self) {
+        let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
+        timer.stop = None;
+        if let Some(thread) = timer.thread.take() {
+            let _ = thread.join();
+        }
+    }
+
+    /// Waits for the writers, which were told to close.
+    pub(super) fn join(&self) {
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in writers.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Threads {
+    /// The threads end when their queues do, having taken what waits.
+    fn drop(&mut self) {
+        self.stop_timer();
+        self.log = None;
+        self.registry = None;
+        self.join();
+    }
+}
