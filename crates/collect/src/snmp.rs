@@ -133,7 +133,8 @@ pub fn interpret(rows: &Rows, wanted: Groups) -> Look {
 
 /// Every column and subtree that an agent may be asked for.
 pub fn roots() -> impl Iterator<Item = &'static [u32]> {
-    mib::ALL.iter().flat_map(|mib| mib.asks).map(|ask| ask.root)
+    let of_all = mib::ALL.iter().flat_map(|mib| mib.asks).map(|ask| ask.root);
+    of_all.chain(vendor_load::roots())
 }
 
 fn scalars(wanted: Groups) -> Vec<Oid> {
@@ -182,6 +183,7 @@ async fn walk(
         .filter(|ask| ask.head && !whole.iter().any(|other| other.root == ask.root))
         .collect();
     let mut complete = wanted;
+    let mut gone = false;
     let bounds = Reach {
         rows: WalkBounds::default().rows,
         until,
@@ -190,22 +192,22 @@ async fn walk(
         rows: HEAD_ROWS,
         ..bounds
     };
-    complete = complete - ask(session, &whole, bounds, rows, look).await;
+    complete = complete - ask(session, &whole, bounds, (rows, look, &mut gone)).await;
     let named: Vec<&Ask> = asks
         .iter()
         .copied()
         .filter(|ask| ask.where_any.is_some_and(|column| rows.has(column)))
         .filter(|ask| !whole.iter().any(|other| other.root == ask.root))
         .collect();
-    complete = complete - ask(session, &named, bounds, rows, look).await;
-    complete = complete - ask(session, &heads, head_bounds, rows, look).await;
+    complete = complete - ask(session, &named, bounds, (rows, look, &mut gone)).await;
+    complete = complete - ask(session, &heads, head_bounds, (rows, look, &mut gone)).await;
     if wanted.contains(Groups::TRAFFIC) && if_mib::lacks_wide_counters(rows) {
         let narrow: Vec<Ask> = if_mib::NARROW
             .iter()
             .map(|&root| Ask::of(Groups::TRAFFIC, root))
             .collect();
         let narrow: Vec<&Ask> = narrow.iter().collect();
-        complete = complete - ask(session, &narrow, bounds, rows, look).await;
+        complete = complete - ask(session, &narrow, bounds, (rows, look, &mut gone)).await;
     }
     complete
 }
@@ -222,8 +224,7 @@ async fn ask(
     session: &mut Session,
     asks: &[&Ask],
     bounds: Reach,
-    rows: &mut Rows,
-    look: &mut Look,
+    (rows, look, gone): (&mut Rows, &mut Look, &mut bool),
 ) -> Groups {
     let mut roots: Vec<&[u32]> = Vec::new();
     for ask in asks {
@@ -231,7 +232,7 @@ async fn ask(
             roots.push(ask.root);
         }
     }
-    if roots.is_empty() || look.error.is_some() {
+    if roots.is_empty() || *gone {
         return asks.iter().fold(Groups::NONE, |cut, ask| cut | ask.groups);
     }
     let oids: Vec<Oid> = roots.iter().map(|root| Oid::from_slice(root)).collect();
@@ -242,6 +243,8 @@ async fn ask(
     };
     let found = session.columns(&oids, walk).await;
     rows.extend(found.rows);
+    // One column that an agent chokes on is no reason to leave the rest; silence at the end is.
+    *gone |= found.ends.iter().filter(|end| is_silence(end)).count() > 1;
     let mut cut = Groups::NONE;
     for (root, end) in roots.iter().zip(&found.ends) {
         let meant = bounds.rows == HEAD_ROWS && *end == WalkEnd::Bound(Bound::Rows);
@@ -259,4 +262,13 @@ async fn ask(
         look.defects.merge(&found.defects);
     }
     cut
+}
+
+fn is_silence(end: &WalkEnd) -> bool {
+    matches!(
+        end,
+        WalkEnd::Failed(
+            SessionError::Silent { .. } | SessionError::Refused { .. } | SessionError::Io { .. }
+        )
+    )
 }

@@ -445,13 +445,13 @@ fn random_rows_are_survived() {
         state ^= state << 17;
         state
     };
-    let roots: Vec<&[u32]> = super::mib::ALL
-        .iter()
-        .flat_map(|mib| mib.asks)
-        .map(|ask| ask.root)
-        .collect();
+    let roots: Vec<&[u32]> = super::roots().collect();
+    let vendors = [9, 11, 171, 1588, 2011, 2636, 12356, 14823, 25506];
     for _ in 0..200 {
+        let vendor = vendors[usize::try_from(random()).unwrap() % vendors.len()];
+        let object_id = Value::Oid(Oid::from_slice(&[1, 3, 6, 1, 4, 1, vendor, 1]));
         let mut rows = Rows::default();
+        rows.extend([(arcs("2.1.1.2.0"), object_id)]);
         for _ in 0..400 {
             let root = roots[usize::try_from(random()).unwrap() % roots.len()];
             let length = usize::try_from(random() % 9).unwrap();
@@ -481,4 +481,28 @@ fn random_rows_are_survived() {
             assert!(reading.value.as_f64().is_finite(), "{reading:?}");
         }
     }
+}
+
+#[test]
+fn loads_that_only_the_vendor_tells() {
+    let look = read(
+        "2.1.1.2.0 oid 4.1.2636.1.1.1.2.1
+         4.1.2636.3.1.13.1.5.9.1.0.0 text Routing Engine 0
+         4.1.2636.3.1.13.1.8.9.1.0.0 gauge 12
+         4.1.2636.3.1.13.1.11.9.1.0.0 gauge 50
+         4.1.2636.3.1.13.1.15.9.1.0.0 int 1024
+         4.1.2636.3.1.13.1.5.4.1.0.0 text Fan 1
+         4.1.2636.3.1.13.1.8.4.1.0.0 gauge 0
+         4.1.2636.3.1.13.1.15.4.1.0.0 int 0",
+    );
+    let [processor] = look.facts.processors.as_slice() else {
+        panic!("{:?}", look.facts.processors);
+    };
+    assert_eq!(processor.name.as_deref(), Some("Routing Engine 0"));
+    assert_eq!(processor.utilization_percent, Some(12.0));
+    let memory = look.facts.memory.first().unwrap();
+    assert_eq!(memory.total_bytes, Some(1 << 30));
+    // Another vendor's agent is not believed under these objects.
+    let other = read("2.1.1.2.0 oid 4.1.9.1.1\n4.1.2636.3.1.13.1.8.9.1.0.0 gauge 12");
+    assert!(other.facts.processors.is_empty());
 }

@@ -184,36 +184,42 @@ pub(super) fn asks(object_id: &[u32]) -> Vec<Ask> {
     let Some(number) = enterprise(object_id) else {
         return Vec::new();
     };
-    let mut asks = Vec::new();
-    for row in PROCESSORS
+    let processors = PROCESSORS
         .iter()
         .filter(|row| row.enterprises.contains(&number))
-    {
-        let columns = [Some(row.load), row.names, row.only_with];
-        asks.extend(
-            columns
-                .into_iter()
-                .flatten()
-                .map(|column| Ask::of(Groups::PROCESSORS, column)),
-        );
+        .flat_map(Processor::columns)
+        .map(|column| Ask::of(Groups::PROCESSORS, column));
+    let memory = MEMORY
+        .iter()
+        .filter(|row| row.enterprises.contains(&number))
+        .flat_map(Memory::columns)
+        .map(|column| Ask::of(Groups::MEMORY, column));
+    processors.chain(memory).collect()
+}
+
+/// All columns of the tables above.
+pub(super) fn roots() -> impl Iterator<Item = &'static [u32]> {
+    let processors = PROCESSORS.iter().flat_map(Processor::columns);
+    processors.chain(MEMORY.iter().flat_map(Memory::columns))
+}
+
+impl Processor {
+    fn columns(&self) -> impl Iterator<Item = &'static [u32]> + use<> {
+        [Some(self.load), self.names, self.only_with]
+            .into_iter()
+            .flatten()
     }
-    for row in MEMORY
-        .iter()
-        .filter(|row| row.enterprises.contains(&number))
-    {
-        let columns = match row.amount {
-            Amount::Used { used, total } => [Some(used), Some(total), row.names],
-            Amount::Share { percent, total, .. } => [Some(percent), Some(total), row.names],
-            Amount::Percent(percent) => [Some(percent), None, row.names],
+}
+
+impl Memory {
+    fn columns(&self) -> impl Iterator<Item = &'static [u32]> + use<> {
+        let columns = match self.amount {
+            Amount::Used { used, total } => [Some(used), Some(total), self.names],
+            Amount::Share { percent, total, .. } => [Some(percent), Some(total), self.names],
+            Amount::Percent(percent) => [Some(percent), None, self.names],
         };
-        asks.extend(
-            columns
-                .into_iter()
-                .flatten()
-                .map(|column| Ask::of(Groups::MEMORY, column)),
-        );
+        columns.into_iter().flatten()
     }
-    asks
 }
 
 fn read(rows: &Rows, draft: &mut Draft) {
