@@ -24,6 +24,10 @@ mod fixture;
 mod inventory;
 #[path = "all/kill.rs"]
 mod kill;
+#[path = "all/observed.rs"]
+mod observed;
+#[path = "all/salvage.rs"]
+mod salvage;
 #[path = "all/scale.rs"]
 mod scale;
 #[path = "all/series.rs"]

@@ -150,3 +150,62 @@ fn checksum((mut a, mut b): (u32, u32), octets: &[u8], big_endian: bool) -> (u32
     }
     (a, b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rusqlite::Connection;
+
+    /// The log of a file in which eight transactions were committed.
+    fn log() -> Vec<u8> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; CREATE TABLE t (b)")
+            .unwrap();
+        for n in 0..7 {
+            connection
+                .execute("INSERT INTO t VALUES (?1)", [vec![n; 6000]])
+                .unwrap();
+        }
+        std::fs::read(dir.path().join("a-wal")).unwrap()
+    }
+
+    #[test]
+    fn damage_is_told_from_the_end() {
+        let log = log();
+        let frames = Log::read(&log).frames.len();
+        assert!(!Log::read(&log).is_damaged());
+        assert_eq!(Log::read(&log).pages(), Log::read(&log).sound_pages());
+        for frame in 0..frames {
+            let at = HEADER_LEN + frame * FRAME_LEN + 1000;
+            let mut damaged = log.clone();
+            damaged[at] ^= 1;
+            let damaged = Log::read(&damaged);
+            assert!(damaged.is_damaged(), "frame {frame}");
+            let cut = &log[..at];
+            assert!(!Log::read(cut).is_damaged(), "cut in frame {frame}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..50),
+            len in any::<prop::sample::Index>(),
+        ) {
+            let mut octets = log();
+            for (at, octet) in changes {
+                let at = at.index(octets.len());
+                octets[at] = octet;
+            }
+            octets.truncate(len.index(octets.len()));
+            let log = Log::read(&octets);
+            prop_assert!(log.pages().len() <= log.frames.len());
+            prop_assert!(log.sound_pages().len() <= log.frames.len());
+            log.is_damaged();
+        }
+    }
+}
