@@ -58,16 +58,24 @@ pub fn router(services: Services) -> axum::Router {
             .persist_authorization(false)
             .validator_url("none"),
     );
-    routes
+    let routes = routes
         .merge(docs)
         .fallback(site::serve)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(method_not_allowed);
+    around(routes, observed).with_state(app)
+}
+
+/// What every request passes through, from the last line up.
+fn around<S: Clone + Send + Sync + 'static>(
+    routes: axum::Router<S>,
+    observed: observe::Observed,
+) -> axum::Router<S> {
+    routes
         .layer(DefaultBodyLimit::max(body::BODY_LEN_MAX))
         .layer(CompressionLayer::new().gzip(true))
         .layer(CatchPanicLayer::custom(of_panic))
         .layer(from_fn(headers::add))
         .layer(from_fn_with_state(observed, observe::observe))
-        .with_state(app)
 }
 
 async fn method_not_allowed() -> Problem {
@@ -92,4 +100,47 @@ fn of_panic(panic: Box<dyn Any + Send>) -> Response {
         "The server's log says more under this request's id.",
     )
     .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::routing::get;
+    use prometheus_client::registry::Registry;
+    use std::time::Duration;
+    use tower::ServiceExt as _;
+
+    async fn panics() -> &'static str {
+        panic!("the pass phrase is hunter2")
+    }
+
+    async fn answer(path: &str) -> serde_json::Value {
+        let observed = observe::Observed {
+            metrics: metrics::HttpMetrics::register(&mut Registry::default()),
+            request_timeout: Duration::from_millis(50),
+        };
+        let routes = axum::Router::new()
+            .route("/panics", get(panics))
+            .route("/hangs", get(std::future::pending::<()>));
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = around(routes, observed).oneshot(request).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request_and_says_nothing() {
+        let problem = answer("/panics").await;
+        assert_eq!(problem["status"], 500);
+        assert!(!problem.to_string().contains("hunter2"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn what_hangs_is_ended() {
+        assert_eq!(answer("/hangs").await["status"], 504);
+    }
 }

@@ -136,6 +136,34 @@ async fn interfaces_say_what_they_carry() {
 }
 
 #[tokio::test]
+async fn interfaces_are_paged_across_devices() {
+    let api = Api::new().await;
+    lab(&api).await;
+    let admin = api.admin().await;
+    let body = json!({"address": "192.0.2.2", "name": "r2"});
+    let device = admin.make("/api/v1/devices", body).await;
+    let device: DeviceId = device["id"].as_str().unwrap().parse().unwrap();
+    let rows = (1..=3).rev().map(|n| interface(device, n)).collect();
+    let inventory = &api.services.store.inventory;
+    inventory.set_interfaces(device, rows).await.unwrap();
+    for sort in ["device", "-device", "name", "index"] {
+        let path = format!("/api/v1/interfaces?sort={sort}");
+        let whole = admin.get(&path).await.json();
+        assert_eq!(whole["items"].as_array().unwrap().len(), 5, "{sort}");
+        let (mut parts, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = admin.get(&format!("{path}&limit=2{cursor}")).await.json();
+            parts.extend(page["items"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(json!(parts), whole["items"], "{sort}");
+    }
+}
+
+#[tokio::test]
 async fn series_are_listed_and_paged() {
     let api = Api::new().await;
     let lab = lab(&api).await;
