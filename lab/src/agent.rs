@@ -50,13 +50,12 @@ impl Agents {
         until("the AgentX socket", READY_WITHIN, || {
             Ok(there(&folder.join("agentx")))
         })?;
-        let lldpd = start_lldpd(namespace, &folder, name)?;
+        let lldpd = start_lldpd(namespace, &folder, name, management)?;
         let agents = Self {
             folder,
             snmpd,
             lldpd,
         };
-        agents.configure_lldpd(management)?;
         until("snmpd", READY_WITHIN, || {
             let mut set = namespace.command("snmpset");
             set.args(["-v2c", "-c", WRITE_COMMUNITY, "-t", "1", "-r", "0"])
@@ -76,27 +75,13 @@ impl Agents {
         signal(&self.snmpd, Signal::SIGCONT)
     }
 
-    fn configure_lldpd(&self, management: Ipv4Addr) -> anyhow::Result<()> {
-        let socket = self.folder.join("lldpd");
-        until("lldpd's socket", READY_WITHIN, || Ok(there(&socket)))?;
-        let pattern = management.to_string();
-        let settings: [&[&str]; 3] = [
-            &["lldp", "tx-interval", "2"],
-            &["lldp", "portidsubtype", "ifname"],
-            &["system", "ip", "management", "pattern", &pattern],
-        ];
-        for setting in settings {
-            until("lldpcli", READY_WITHIN, || {
-                let mut lldpcli = Command::new("lldpcli");
-                lldpcli
-                    .arg("-u")
-                    .arg(&socket)
-                    .arg("configure")
-                    .args(setting);
-                Ok(tell(&mut lldpcli).map(drop))
-            })?;
-        }
-        Ok(())
+    /// What lldpd itself knows of its neighbours, for people.
+    pub fn neighbors_as_lldpd_says(&self) -> String {
+        let mut lldpcli = Command::new("lldpcli");
+        lldpcli.arg("-u").arg(self.folder.join("lldpd"));
+        let told = tell(lldpcli.args(["show", "neighbors", "-f", "keyvalue"]));
+        let log = fs::read_to_string(self.folder.join("lldpd.log")).unwrap_or_default();
+        format!("{}\n{log}", told.unwrap_or_else(|error| error))
     }
 }
 
@@ -136,15 +121,32 @@ fn start_snmpd(namespace: &Namespace, folder: &Path, name: &str) -> anyhow::Resu
     spawn(&mut command, &folder.join("snmpd.log"))
 }
 
-fn start_lldpd(namespace: &Namespace, folder: &Path, name: &str) -> anyhow::Result<Child> {
+fn start_lldpd(
+    namespace: &Namespace,
+    folder: &Path,
+    name: &str,
+    management: Ipv4Addr,
+) -> anyhow::Result<Child> {
+    // In a file that is read before it begins to work: what lldpcli sets while it starts may be
+    // lost.
+    let configuration = folder.join("lldpd.conf");
+    fs::write(
+        &configuration,
+        format!(
+            "configure lldp tx-interval 2\n\
+             configure lldp portidsubtype ifname\n\
+             configure system ip management pattern {management}\n",
+        ),
+    )?;
     // It wants /run/lldpd for itself, to lock and to be confined to.
     let script = r#"hostname "$1" && mount -t tmpfs tmpfs /run && mkdir /run/lldpd &&
-        exec lldpd -d -c -x -X "$2" -u "$3""#;
+        exec lldpd -d -c -x -X "$2" -u "$3" -O "$4""#;
     let mut command = namespace.command("unshare");
     command
         .args(["--uts", "--mount", "sh", "-c", script, "sh", name])
         .arg(folder.join("agentx"))
-        .arg(folder.join("lldpd"));
+        .arg(folder.join("lldpd"))
+        .arg(configuration);
     spawn(&mut command, &folder.join("lldpd.log"))
 }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 const PAGE_LEN: u32 = 500;
 /// Pages of one list that are read at most: the lab has no list so long.
 const PAGES_MAX: usize = 100;
+/// How often a change is tried anew because somebody else was first.
+const PATCHES_MAX: u32 = 5;
 /// How long one request may take.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 /// A discovery of the lab that takes this long has hung.
@@ -58,10 +60,20 @@ impl Client {
         self.request(Method::POST, path, Some(body), None).await
     }
 
-    /// Merge patch of a resource that is at that revision.
-    pub async fn patch(&self, path: &str, revision: u64, body: &Value) -> anyhow::Result<Value> {
-        self.request(Method::PATCH, path, Some(body), Some(revision))
-            .await
+    /// Merge patch of a resource, as it is now. Where it changes in between (a device that is
+    /// polled for the first time tells more of itself), it is read again.
+    pub async fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let mut tries = 0;
+        loop {
+            let revision = self.get(path).await?["revision"].as_u64();
+            let change = self.request(Method::PATCH, path, Some(body), revision);
+            match change.await {
+                Err(error) if error.to_string().contains("412") && tries < PATCHES_MAX => {
+                    tries += 1;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Every item of a list, page by page.

@@ -146,14 +146,15 @@ impl Network {
 
     fn wait_for_neighbors(&self, router: &Router) -> anyhow::Result<()> {
         let what = format!("LLDP neighbours of {}", router.name);
-        until(&what, CONVERGED_WITHIN, || {
+        let waited = until(&what, CONVERGED_WITHIN, || {
             // LLDP-MIB::lldpRemSysName and lldpRemManAddrIfSubtype.
             let rows = |oid: &str| {
                 let mut walk = self.server.command("snmpwalk");
                 walk.args(["-v2c", "-c", COMMUNITY, "-Oqn", "-t", "1", "-r", "1"]);
                 walk.arg(router.management.to_string()).arg(oid);
                 let told = tell(&mut walk).unwrap_or_default();
-                told.lines().filter(|l| l.starts_with(".1.0.8802")).count()
+                let row = |line: &&str| line.starts_with(".1.0.8802") && !line.contains("No Such");
+                told.lines().filter(row).count()
             };
             let names = rows("1.0.8802.1.1.2.1.4.1.1.9");
             let addresses = rows("1.0.8802.1.1.2.1.4.2.1.3");
@@ -161,8 +162,10 @@ impl Network {
                 return Ok(Ok(()));
             }
             Ok(Err(format!("{names} names, {addresses} addresses")))
-        })?;
-        Ok(())
+        });
+        waited
+            .with_context(|| router.agents.neighbors_as_lldpd_says())
+            .map(drop)
     }
 }
 

@@ -54,9 +54,8 @@ impl Stand {
         assert_eq!(devices.len(), ROUTERS, "{discovery}");
         for device in devices.values() {
             let path = format!("devices/{}", device["id"].as_str().unwrap());
-            let revision = device["revision"].as_u64().unwrap();
             let change = json!({"interval_secs": INTERVAL.as_secs()});
-            self.client.patch(&path, revision, &change).await.unwrap();
+            self.client.patch(&path, &change).await.unwrap();
         }
         until_async("every router up", 4 * INTERVAL, async || {
             let devices = self.client.devices().await?;
