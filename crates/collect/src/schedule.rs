@@ -140,10 +140,12 @@ impl Schedule {
             return;
         }
         let wait = wait(interval, silent_polls);
-        // From when it was due and not from now, so that slow polls do not add up. The first poll
-        // is out of phase: half an interval at least lies between it and the second.
+        // From when it was due and not from now, so that slow polls do not add up. A first poll,
+        // or one that was asked for, is out of phase: a fifth of an interval at least lies between
+        // it and the next, so that rates mean something, and a fifth more than an interval at most,
+        // so that silence is seen in time.
         let mut next = if wait == interval {
-            next_in_phase(device_id, interval, was_due.saturating_add(interval / 2))
+            next_in_phase(device_id, interval, was_due.saturating_add(interval / 5))
         } else {
             was_due.saturating_add(wait)
         };

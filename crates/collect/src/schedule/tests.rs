@@ -29,7 +29,7 @@ fn the_first_poll_comes_at_once_and_then_each_interval() {
     let begun = run(&mut schedule, 100, 0, 1_000_000);
     assert_eq!(begun[0], 5_000);
     assert!(
-        (30_000..=90_000).contains(&(begun[1] - begun[0])),
+        (12_000..=72_000).contains(&(begun[1] - begun[0])),
         "{begun:?}"
     );
     for pair in begun[1..].windows(2) {
@@ -81,7 +81,7 @@ fn a_device_in_flight_is_not_due() {
     let again = schedule.take_due(200).unwrap();
     assert_eq!(again.at, 200);
     schedule.finished(id(1), again.at, 0, 300);
-    assert!(schedule.next_due().unwrap() <= 200 + 7_500);
+    assert!(schedule.next_due().unwrap() <= 200 + 6_000);
 }
 
 #[test]
