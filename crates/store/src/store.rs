@@ -101,9 +101,13 @@ impl Store {
         let vault = open_vault(&documents, key_file, &folder).await?;
         let inventory = Inventory::load(documents.clone(), clock.clone()).await?;
         let discoveries = Discoveries::new(documents.clone(), clock.clone());
-        let discoveries_interrupted = discoveries.end_interrupted().await?;
+        let interrupted = discoveries.end_interrupted().await;
+        let discoveries_interrupted = though_full(interrupted, "ending interrupted discoveries")?;
         let accounts = Accounts::new(documents.clone(), vault.clone(), clock.clone());
-        accounts.sessions.forget_ended().await?;
+        though_full(
+            accounts.sessions.forget_ended().await,
+            "forgetting sessions",
+        )?;
         let recovery = Recovery {
             damaged: documents.damaged().await?,
             discoveries_interrupted,
@@ -142,6 +146,17 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         self.series.close().await;
         self.documents.close().await
+    }
+}
+
+/// What can wait until there is room on the disk does not keep the server from starting.
+fn though_full(done: Result<usize, StoreError>, what: &str) -> Result<usize, StoreError> {
+    match done {
+        Err(e @ StoreError::Full { .. }) => {
+            warn!(error = %e, "{what} is put off");
+            Ok(0)
+        }
+        done => done,
     }
 }
 

@@ -34,5 +34,7 @@ mod scale;
 mod series;
 #[path = "all/series_fixture.rs"]
 mod series_fixture;
+#[path = "all/small_disk.rs"]
+mod small_disk;
 #[path = "all/vault.rs"]
 mod vault;
