@@ -36,6 +36,7 @@ pub(super) static MIB: Mib = Mib {
         Ask::head(Groups::SYSTEM, SERIAL_NUM),
         Ask::head(Groups::SYSTEM, MODEL_NAME),
         Ask::head(Groups::SYSTEM, SOFTWARE_REV),
+        Ask::head(Groups::SYSTEM, FIRMWARE_REV),
         Ask::head(Groups::SYSTEM, DESCR),
         Ask::of(Groups::INVENTORY, DESCR),
         Ask::of(Groups::INVENTORY, CONTAINED_IN),
@@ -77,6 +78,9 @@ fn device(rows: &Rows, draft: &mut Draft) {
             .map(|(index, _)| index.to_vec())
             .take(1),
     );
+    if !rows.has(CLASS) {
+        parts.extend(rows.indexes(&[SERIAL_NUM, MODEL_NAME]).into_iter().take(1));
+    }
     let first = |draft: &mut Draft, column: &[u32]| {
         parts
             .iter()
@@ -84,7 +88,7 @@ fn device(rows: &Rows, draft: &mut Draft) {
     };
     let serial = first(draft, SERIAL_NUM);
     let model = first(draft, MODEL_NAME);
-    let revision = first(draft, SOFTWARE_REV);
+    let revision = first(draft, SOFTWARE_REV).or_else(|| first(draft, FIRMWARE_REV));
     let device = &mut draft.facts.device;
     device.serial = device.serial.take().or(serial);
     device.model = device.model.take().or(model);

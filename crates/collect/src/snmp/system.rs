@@ -19,6 +19,8 @@ const SNMP_ENGINE_TIME: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 2, 1, 3];
 
 /// Printer-MIB::prtGeneralSerialNumber (RFC 3805), indexed by hrDeviceIndex.
 const PRT_SERIAL_NUMBER: &[u32] = &[1, 3, 6, 1, 2, 1, 43, 5, 1, 1, 17];
+/// RMON2-MIB::probeSoftwareRev (RFC 4502)
+const PROBE_SOFTWARE_REV: &[u32] = &[1, 3, 6, 1, 2, 1, 16, 19, 2];
 /// UPS-MIB (RFC 1628).
 const UPS_IDENT_MODEL: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 2];
 const UPS_IDENT_SOFTWARE: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 3];
@@ -43,6 +45,7 @@ pub(super) static MIB: Mib = Mib {
         Ask::of(Groups::SYSTEM, platform::FORTINET_VERSION),
         Ask::of(Groups::SYSTEM, platform::PALO_ALTO_VERSION),
         Ask::of(Groups::SYSTEM, PRT_SERIAL_NUMBER),
+        Ask::of(Groups::SYSTEM, PROBE_SOFTWARE_REV),
         Ask::of(Groups::SYSTEM, UPS_IDENT_MODEL),
         Ask::of(Groups::SYSTEM, UPS_IDENT_SOFTWARE),
         Ask::of(Groups::SYSTEM, UPS_IDENT_AGENT_SOFTWARE),
@@ -83,6 +86,7 @@ fn read(rows: &Rows, draft: &mut Draft) {
     let ups_model = scalar(draft, UPS_IDENT_MODEL);
     let ups_version =
         scalar(draft, UPS_IDENT_AGENT_SOFTWARE).or_else(|| scalar(draft, UPS_IDENT_SOFTWARE));
+    let probe_version = scalar(draft, PROBE_SOFTWARE_REV);
     let told = platform::read(rows, &draft.object_id, description.as_deref().unwrap_or(""));
     let vendor = number
         .and_then(vendor::name)
@@ -110,7 +114,7 @@ fn read(rows: &Rows, draft: &mut Draft) {
     device.vendor = vendor;
     device.model = ups_model.or(told.model);
     device.os = told.os;
-    device.os_version = ups_version.or(told.os_version);
+    device.os_version = ups_version.or(told.os_version).or(probe_version);
     device.serial = printer.or(told.serial);
     device.kind = kind;
 }
