@@ -83,6 +83,28 @@ async fn an_endless_agent_is_cut_at_the_bound() {
 }
 
 #[tokio::test]
+async fn an_endless_agent_is_cut_at_the_time() {
+    let agent = agent::start(|question| {
+        let last = question.oids[0].get(6).copied().unwrap_or(0);
+        let next = ber::object(&[&ROOT[..], &[last + 1]].concat(), &ber::integer(1));
+        vec![question.response(&[next])]
+    })
+    .await;
+    let transport = Transport::bind().unwrap();
+    let bounds = WalkBounds {
+        rows: usize::MAX,
+        octets: usize::MAX,
+        time: Duration::from_millis(200),
+    };
+    let walk = session(&transport, &agent)
+        .walk(&Oid::from_slice(&ROOT), bounds)
+        .await;
+    assert_eq!(walk.end, WalkEnd::Bound(Bound::Time));
+    assert_eq!(walk.defects.count(Defect::TooSlow), 1);
+    assert!(!walk.rows.is_empty());
+}
+
+#[tokio::test]
 async fn values_without_end_are_cut_at_the_bound() {
     let walk = walk(|question| {
         let last = question.oids[0].get(6).copied().unwrap_or(0);
