@@ -70,6 +70,10 @@ impl Server {
             .arg(&data)
             .args(["--listen", &SERVER.to_string()])
             .env("FORETELL_ADMIN_PASSWORD", PASSWORD)
+            // The browser is not on loopback here, and there is no TLS in front.
+            .env("FORETELL_HTTP__SECURE_COOKIE", "never")
+            .env_remove("FORETELL_BIN")
+            .env_remove("FORETELL_LAB_BIN")
             .stdout(Stdio::from(File::try_clone(&to)?))
             .stderr(Stdio::from(to))
             .spawn()

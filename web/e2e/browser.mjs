@@ -15,7 +15,8 @@ export async function open(browser, { width = 1280, height = 900, theme = "light
   const errors = [];
   page.on("console", (message) => {
     // A request that is refused is logged by the browser itself, sign-in's 401 among them.
-    if (message.type() === "error" && !/Failed to load resource|WebSocket connection/.test(message.text())) errors.push(message.text());
+    // Over plain HTTP the browser says that it heeds one header of ours on HTTPS only.
+    if (message.type() === "error" && !/Failed to load resource|WebSocket connection|Opener-Policy header has been ignored/.test(message.text())) errors.push(message.text());
   });
   page.on("pageerror", (error) => errors.push(String(error)));
   return { page, errors, close: () => context.close() };
