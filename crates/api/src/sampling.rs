@@ -18,6 +18,13 @@ pub(crate) const SERIES_MAX: usize = 100;
 const STEPS_WANTED: u32 = 300;
 /// Samples read from the store at a time: 16 MB at most are held, whatever the range.
 const SAMPLES_AT_A_TIME: i64 = 500_000;
+/// The shortest time between two samples of a series: what was polled every 5 s may be asked about
+/// after the interval is longer.
+const SPACING_MIN_MS: i64 = 5_000;
+/// What is read on either side of a part, so that pairs across its edges have others next to them.
+const MARGIN_POLLS: u32 = 8;
+/// The least of that, for what was polled less often than now.
+const MARGIN_MIN: Duration = Duration::from_mins(5);
 /// The range where none is asked for.
 const RANGE_DEFAULT: Duration = Duration::from_hours(1);
 /// Longest range: a leap year and a bit.
@@ -47,7 +54,7 @@ pub(crate) enum Aggregation {
     Sum,
     /// The latest.
     Last,
-    /// Increase per second of a counter; breaks at wrap, at restart and at a gap of three polls.
+    /// Increase per second of a counter; breaks at wrap, at restart and at a gap of over three polls.
     Rate,
 }
 
@@ -190,11 +197,10 @@ impl Plan {
 /// Reads the samples, some at a time, and sums them up. Blocks: it may read files.
 pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
     let interval = Duration::from_secs(plan.interval_secs.into());
-    let margin = interval * 3;
+    let margin = (interval * MARGIN_POLLS).max(MARGIN_MIN);
     let step_ms = i64::from(plan.step_secs) * 1_000;
     // A part is whole steps, so that parts put together are what one reading would give.
-    let part_ms =
-        (SAMPLES_AT_A_TIME * i64::from(plan.interval_secs) * 1_000 / step_ms).max(1) * step_ms;
+    let part_ms = (SAMPLES_AT_A_TIME * SPACING_MIN_MS / step_ms).max(1) * step_ms;
     let mut points = Vec::new();
     let mut from = plan.span.from;
     while from < plan.span.to {

@@ -14,14 +14,23 @@
 //! a step shorter than the poll interval still has a rate in each bucket, and a bucket covered in
 //! part is not made smaller by what is missing. A pair is no increase, and covers nothing, where
 //! the counter is lower than before (a wrap or a restart), where the device restarted between the
-//! two ([`Breaks::resets`]), or where they lie further apart than [`Breaks::gap_max`]. To cover the
-//! edges, give the points from `from - gap_max` to `to + gap_max`.
+//! two ([`Breaks::resets`]), or where a gap of over three polls lies between them. What a poll was
+//! is taken from the data, since intervals are changed: the longer of the usual spacings before and
+//! after the pair, each the median of the [`SPACINGS`] next to it. Only a pair that stands alone is
+//! judged by [`Breaks::interval`]. To cover the edges, give some points before `from` and after
+//! `to`.
 
 use model::{Timestamp, Value};
 use std::time::Duration;
 
 /// The most buckets that are answered: a year by the hour, and more than any screen has pixels.
 pub const BUCKETS_MAX: usize = 20_000;
+
+/// Spacings that are looked at on either side of a pair: enough that two lost or hurried polls do
+/// not change the median.
+const SPACINGS: usize = 5;
+/// Polls from one sample to the next that are still an increase: two were lost.
+const GAP_POLLS: i64 = 3;
 
 /// How the samples of a bucket become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,8 +54,9 @@ pub enum Aggregation {
 pub struct Breaks {
     /// When the device restarted, ascending; see [`resets`].
     pub resets: Vec<Timestamp>,
-    /// The longest time between two samples that is still an increase: three polls. `None`: any.
-    pub gap_max: Option<Duration>,
+    /// From poll to poll, for a pair of samples that has no others next to it; the data tell for
+    /// all others. `None`: no gap is one.
+    pub interval: Option<Duration>,
 }
 
 impl Breaks {
@@ -54,15 +64,40 @@ impl Breaks {
     pub fn new(interval: Duration, resets: Vec<Timestamp>) -> Self {
         Self {
             resets,
-            gap_max: Some(interval * 3),
+            interval: Some(interval),
         }
     }
 
-    fn between(&self, earlier: Timestamp, later: Timestamp) -> bool {
+    fn restarted(&self, earlier: Timestamp, later: Timestamp) -> bool {
         let next = self.resets.partition_point(|reset| *reset <= earlier);
-        self.gap_max.is_some_and(|max| later.since(earlier) > max)
-            || self.resets.get(next).is_some_and(|reset| *reset <= later)
+        self.resets.get(next).is_some_and(|reset| *reset <= later)
     }
+
+    /// Whether over three polls lie between `points[at]` and the next.
+    fn gap(&self, points: &[(Timestamp, Value)], at: usize) -> bool {
+        let Some(interval) = self.interval else {
+            return false;
+        };
+        let before = usual(points.get(at.saturating_sub(SPACINGS)..=at));
+        let after = usual(points.get(at + 1..points.len().min(at + 2 + SPACINGS)));
+        let poll = before.max(after).unwrap_or_else(|| millis(interval));
+        usual(points.get(at..at + 2)).is_some_and(|took| took > poll.saturating_mul(GAP_POLLS))
+    }
+}
+
+/// The median of the milliseconds from point to point; none where there is no pair.
+fn usual(points: Option<&[(Timestamp, Value)]>) -> Option<i64> {
+    let points = points?;
+    let mut spacings = [0i64; SPACINGS];
+    let mut count = 0;
+    let pairs = points.iter().zip(points.iter().skip(1));
+    for (place, ((earlier, _), (later, _))) in spacings.iter_mut().zip(pairs) {
+        *place = later.unix_ms().saturating_sub(earlier.unix_ms());
+        count += 1;
+    }
+    let told = spacings.get_mut(..count)?;
+    told.sort_unstable();
+    told.get(count / 2).copied()
 }
 
 /// `sysUpTime` wraps after 2^32 hundredths of a second, 497 days. Source: RFC 3418, RFC 2578.
@@ -91,7 +126,7 @@ pub fn resets(uptime: &[(Timestamp, Value)]) -> Vec<Timestamp> {
 
 /// How many buckets `[from, to)` has. Callers refuse more than [`BUCKETS_MAX`].
 pub fn bucket_count(from: Timestamp, to: Timestamp, step: Duration) -> usize {
-    let step = step_ms(step);
+    let step = millis(step);
     if to <= from {
         return 0;
     }
@@ -112,7 +147,7 @@ pub fn aggregate(
     breaks: &Breaks,
 ) -> Vec<(Timestamp, Option<f64>)> {
     let count = bucket_count(from, to, step).min(BUCKETS_MAX);
-    let step = step_ms(step);
+    let step = millis(step);
     let first = from.unix_ms().div_euclid(step).saturating_mul(step);
     let grid = Grid {
         first,
@@ -130,8 +165,8 @@ pub fn aggregate(
         .collect()
 }
 
-fn step_ms(step: Duration) -> i64 {
-    i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1)
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX).max(1)
 }
 
 /// The buckets, in milliseconds.
@@ -206,11 +241,12 @@ fn rates(
     breaks: &Breaks,
 ) -> Vec<Option<f64>> {
     let mut sums = vec![(0.0f64, 0i64); count];
-    for (&(earlier, before), &(later, after)) in points.iter().zip(points.iter().skip(1)) {
+    let pairs = points.iter().zip(points.iter().skip(1)).enumerate();
+    for (at, (&(earlier, before), &(later, after))) in pairs {
         let Some(increase) = increase(before, after) else {
             continue;
         };
-        if later <= earlier || breaks.between(earlier, later) {
+        if later <= earlier || breaks.restarted(earlier, later) || breaks.gap(points, at) {
             continue;
         }
         let (start, end) = (earlier.unix_ms(), later.unix_ms());
