@@ -42,7 +42,7 @@ use registry::with;
 use stats::{Counters, add};
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use threads::Threads;
 use tokio::sync::oneshot;
 
@@ -281,10 +281,7 @@ impl SeriesStore {
             .await?;
         let parts = Arc::clone(&self.0.parts);
         let deleted = tokio::task::spawn_blocking(move || {
-            let _alone = parts
-                .maintenance
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let _alone = parts.move_blocks();
             parts.head.remove(device_id);
             parts.blocks.delete_device(device_id)
         });
@@ -337,5 +334,48 @@ impl SeriesStore {
         }
         let inner = Arc::clone(&self.0);
         let _ = tokio::task::spawn_blocking(move || inner.threads.join()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Clock, Labels};
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_does_not_fit_a_block_stays_in_the_head_and_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Arc::new(AtomicI64::new(0));
+        let clock = {
+            let now = Arc::clone(&now);
+            Clock::new(move || Timestamp::from_unix_ms(now.load(Ordering::SeqCst)))
+        };
+        let options = SeriesOptions {
+            sync: SyncPolicy::EachBatch,
+            maintain_every: None,
+            ..SeriesOptions::default()
+        };
+        let (store, _) = SeriesStore::open(folder.path(), options, clock).unwrap();
+        let device_id = DeviceId::new();
+        let keys = vec![(Metric::ICMP_RTT, Labels::default())];
+        let column = store.resolve(device_id, keys).await.unwrap()[0].column;
+        let batch = |at| Batch {
+            device_id,
+            at: Timestamp::from_unix_ms(at),
+            values: vec![(column, Value::U64(1))],
+        };
+        store.append(batch(0)).await.unwrap();
+        // More than the bound of the log's thread lets in.
+        let rows = i64::try_from(crate::blocks::codec::ROWS_MAX).unwrap() + 1;
+        for at in 1..rows {
+            store.0.parts.head.add(&batch(at));
+        }
+        now.store(2 * 3_600_000, Ordering::SeqCst);
+        assert_eq!(store.maintain().await.unwrap(), Maintained::default());
+        let stats = store.stats();
+        assert_eq!(stats.head_rows, rows.unsigned_abs());
+        assert_eq!(stats.defects.get("not_encoded"), Some(&1));
+        assert!(store.0.parts.segments.count() >= 1);
     }
 }

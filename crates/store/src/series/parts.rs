@@ -7,7 +7,7 @@ use crate::series::registry;
 use crate::series::stats::Counters;
 use model::Clock;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
 
 /// What the threads and the callers share.
@@ -18,8 +18,10 @@ pub(super) struct Parts {
     pub(super) segments: Arc<Segments>,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
-    /// Held by whoever moves or deletes blocks.
-    pub(super) maintenance: Mutex<()>,
+    /// Held through a pass of sealing and merging.
+    pub(super) passes: Mutex<()>,
+    /// Held by whoever moves or deletes blocks, for some blocks at a time.
+    maintenance: Mutex<()>,
     /// Half-hours that are too large to be merged.
     unmerged: Mutex<BTreeSet<BlockKey>>,
 }
@@ -40,9 +42,17 @@ impl Parts {
             segments: Arc::new(segments),
             counters: Arc::new(counters),
             clock,
+            passes: Mutex::default(),
             maintenance: Mutex::default(),
             unmerged: Mutex::default(),
         }
+    }
+
+    /// Nobody else moves or deletes blocks while this is held.
+    pub(super) fn move_blocks(&self) -> MutexGuard<'_, ()> {
+        self.maintenance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a block out of the way that cannot be decoded, and counts it.

@@ -47,12 +47,12 @@ pub(super) fn maintain(
     log: &mpsc::Sender<Request>,
     now: Timestamp,
 ) -> Result<Maintained, SeriesError> {
-    let _one_at_a_time = parts
-        .maintenance
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
     let by = now.minus(SEAL_DELAY);
-    parts.blocks.mend()?;
+    {
+        let _alone = parts.move_blocks();
+        parts.blocks.mend()?;
+    }
     let mut done = Maintained::default();
     seal(parts, log, by, &mut done)?;
     merge(parts, by, &mut done)?;
@@ -77,14 +77,26 @@ fn seal(
         .ok()
         .and_then(|()| cut.blocking_recv().ok())
         .ok_or(SeriesError::Closed)?;
+    // Half-hours of which something could not be sealed: the head and the log go on holding it.
+    let mut kept = BTreeSet::new();
     for chunk in parts.head.snapshot(&starts).chunks(CHUNK) {
-        let mut put = Vec::new();
+        // For a chunk alone, so that deleting a device need not wait for the whole pass. What is
+        // deleted between two chunks is no longer in the index, and left out.
+        let _alone = parts.move_blocks();
+        let (mut put, mut let_go) = (Vec::new(), Vec::new());
         for (device_id, taken) in chunk {
-            if !with(&parts.index, |index| index.has_device(*device_id)) {
-                continue;
-            }
+            let known = with(&parts.index, |index| index.has_device(*device_id));
             for (start, block) in taken {
-                put.extend(seal_one(parts, *device_id, *start, block)?);
+                match known.then(|| seal_one(parts, *device_id, *start, block)) {
+                    Some(Ok(sealed)) => put.push(sealed),
+                    Some(Err(NotSealed::Encode)) => {
+                        kept.insert(*start);
+                        continue;
+                    }
+                    Some(Err(NotSealed::Series(error))) => return Err(error),
+                    None => {}
+                }
+                let_go.push((*device_id, *start, block));
             }
         }
         parts.blocks.write(&put, &[])?;
@@ -92,15 +104,28 @@ fn seal(
         add(&parts.counters.blocks_sealed, put.len() as u64);
         let octets: usize = put.iter().map(|(_, bytes)| bytes.len()).sum();
         add(&parts.counters.block_bytes_sealed, octets as u64);
-        for (device_id, taken) in chunk {
-            for (start, block) in taken {
-                parts.head.sealed(*device_id, *start, block);
-            }
+        for (device_id, start, block) in let_go {
+            parts.head.sealed(device_id, start, block);
         }
     }
-    let gone = parts.segments.sealed(cut, &starts);
+    let sealed = &starts - &kept;
+    let gone = parts.segments.sealed(cut, &sealed);
     done.segments += gone.map_err(|error| SeriesError::Log(Arc::new(error)))? as u64;
     Ok(())
+}
+
+/// Why a half-hour was not sealed.
+enum NotSealed {
+    /// It does not fit a block; counted and told.
+    Encode,
+    /// The store failed, and the pass with it.
+    Series(SeriesError),
+}
+
+impl From<SeriesError> for NotSealed {
+    fn from(error: SeriesError) -> Self {
+        Self::Series(error)
+    }
 }
 
 /// The block of a half-hour, with what a block of the same key holds already.
@@ -109,19 +134,19 @@ fn seal_one(
     device_id: DeviceId,
     start: i64,
     block: &Block,
-) -> Result<Option<(BlockKey, Vec<u8>)>, SeriesError> {
+) -> Result<(BlockKey, Vec<u8>), NotSealed> {
     let key = BlockKey::holding(device_id, Level::HalfHour, Timestamp::from_unix_ms(start));
     let encoded = match stored(parts, &key)? {
         Some(older) => encode(&older.overlaid_by(block)),
         None => encode(block),
     };
     match encoded {
-        Ok(bytes) => Ok(Some((key, bytes))),
+        Ok(bytes) => Ok((key, bytes)),
         Err(error) => {
-            // The head holds no such block, by its bounds.
+            // The head holds no such block, by its bounds. It was acknowledged, so it is kept.
             parts.counters.defect("not_encoded", 1);
-            warn!(device.id = %device_id, %error, "a half-hour could not be sealed");
-            Ok(None)
+            warn!(device.id = %device_id, %error, "a half-hour could not be sealed and stays in the log");
+            Err(NotSealed::Encode)
         }
     }
 }
@@ -159,6 +184,8 @@ fn merge(parts: &Parts, by: Timestamp, done: &mut Maintained) -> Result<(), Seri
         }
         let groups: Vec<_> = groups.into_iter().collect();
         for chunk in groups.chunks(CHUNK) {
+            // Of a device that is deleted between two chunks nothing is found here.
+            let _alone = parts.move_blocks();
             let (mut put, mut remove) = (Vec::new(), Vec::new());
             for (key, halves) in chunk {
                 if let Some(bytes) = merge_one(parts, key, halves)? {
