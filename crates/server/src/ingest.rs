@@ -14,7 +14,7 @@ use collect::snmp::Groups;
 use model::event::Event;
 use model::facts::NeighborFacts;
 use model::status::{Check, CheckOutcome};
-use model::{DeviceId, Status, Timestamp};
+use model::{DeviceId, InterfaceId, Status, Timestamp};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -123,7 +123,7 @@ impl Worker {
             return;
         };
         let memory = self.devices.entry(device_id).or_default();
-        let interfaces = assign(&record, &report);
+        let mut interfaces = assign(&record, &report);
         if interfaces.reports != memory.interface_reports {
             for line in &interfaces.reports {
                 info!(device.id = %device_id, "interfaces: {line}");
@@ -131,9 +131,19 @@ impl Worker {
             memory.interface_reports.clone_from(&interfaces.reports);
         }
         // Series name interfaces, so these are durable first.
-        self.context
+        let kept = self
+            .context
             .keep_interfaces(device_id, &interfaces, report.answered_at)
             .await;
+        if !kept {
+            let inventory = &self.context.store.inventory;
+            let there = inventory.device(device_id);
+            let known: Vec<_> = there
+                .iter()
+                .flat_map(|record| record.interfaces.iter().map(|interface| interface.id))
+                .collect();
+            only_known(&mut interfaces, &known);
+        }
         let samples = samples::take(&self.context, &mut memory.series, &report, &interfaces);
         let ((), ()) = tokio::join!(samples, self.context.keep_facts(&record, &report));
         self.context.keep_status(&record, &report).await;
@@ -167,15 +177,29 @@ fn assign(record: &DeviceRecord, report: &PollReport) -> Assignment {
     topology::interfaces::assign(&known, rows, complete, report.device_id, report.answered_at)
 }
 
+/// Leaves out the interfaces that could not be kept. A series under an id that is kept nowhere
+/// would split its history, for the next poll gives the interface another. Their readings are
+/// counted as without an interface.
+fn only_known(assignment: &mut Assignment, known: &[InterfaceId]) {
+    assignment.by_index.retain(|_, id| known.contains(id));
+}
+
 impl Context {
-    async fn keep_interfaces(&self, device_id: DeviceId, assignment: &Assignment, at: Timestamp) {
+    /// Keeps the interfaces and tells what changed; says whether they are kept.
+    async fn keep_interfaces(
+        &self,
+        device_id: DeviceId,
+        assignment: &Assignment,
+        at: Timestamp,
+    ) -> bool {
         let kept = self
             .store
             .inventory
             .set_interfaces(device_id, assignment.interfaces.clone())
             .await;
         if let Err(error) = kept {
-            return self.not_kept(device_id, "interfaces", &error);
+            self.not_kept(device_id, "interfaces", &error);
+            return false;
         }
         for change in &assignment.changes {
             if let Change::OperStatus { id, from, to } = change {
@@ -195,6 +219,7 @@ impl Context {
         if !assignment.changes.is_empty() {
             self.hear(device_id, None, at).await;
         }
+        true
     }
 
     async fn keep_facts(&self, record: &DeviceRecord, report: &PollReport) {
@@ -291,5 +316,28 @@ impl Context {
             let error = crate::chain(error);
             warn!(device.id = %device_id, %error, "{what} of a poll not kept");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::facts::InterfaceFacts;
+
+    #[test]
+    fn interfaces_that_are_not_kept_have_no_readings() {
+        let device_id = DeviceId::new();
+        let row = |index, name: &str| InterfaceFacts {
+            index,
+            name: Some(name.to_owned()),
+            ..InterfaceFacts::default()
+        };
+        let at = Timestamp::from_unix_ms(0);
+        let rows = [row(Some(1), "eth0"), row(Some(2), "eth1")];
+        let mut assigned = topology::interfaces::assign(&[], &rows, true, device_id, at);
+        let first = assigned.by_index[&1];
+        only_known(&mut assigned, &[first]);
+        assert_eq!(assigned.by_index.get(&1), Some(&first));
+        assert_eq!(assigned.by_index.get(&2), None);
     }
 }
