@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::series::SeriesStore;
 use store::{Store, StoreError};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -75,6 +75,7 @@ pub async fn run(context: Context, mut commands: Receiver<Command>, mut found: R
     let stop = context.stop.clone();
     let mut desk = Desk {
         runs: Runs::default(),
+        deleting: Arc::new(Semaphore::new(1)),
         context,
     };
     let mut flush = tokio::time::interval(FLUSH_INTERVAL);
@@ -95,6 +96,8 @@ pub async fn run(context: Context, mut commands: Receiver<Command>, mut found: R
 struct Desk {
     context: Context,
     runs: Runs,
+    /// Whose turn it is to delete series.
+    deleting: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -111,9 +114,7 @@ impl Desk {
             Command::DeviceChanged { device_id } => self.device_changed(device_id).await,
             Command::DeviceDeleted { device_id } => {
                 self.context.poller.remove(device_id);
-                if let Err(error) = self.context.series.delete_device(device_id).await {
-                    warn!(device.id = %device_id, error = %crate::chain(&error), "series of a deleted device not deleted");
-                }
+                self.delete_series(device_id);
             }
             Command::CredentialChanged { credential_id } => {
                 let mut opened = Opened::default();
@@ -125,6 +126,21 @@ impl Desk {
             }
             Command::PollNow { device_id } => self.context.poller.poll_now(device_id),
         }
+    }
+
+    /// Deletes the series of a device in a task of its own: blocks are taken out of many files, for
+    /// which nobody else who wishes something should wait. There are as many tasks as deleted
+    /// devices at most, and one of them works at a time.
+    fn delete_series(&self, device_id: DeviceId) {
+        let series = self.context.series.clone();
+        let turn = Arc::clone(&self.deleting);
+        self.context.tasks.spawn(async move {
+            // An error cannot be: it is never closed.
+            let _turn = turn.acquire_owned().await;
+            if let Err(error) = series.delete_device(device_id).await {
+                warn!(device.id = %device_id, error = %crate::chain(&error), "series of a deleted device not deleted");
+            }
+        });
     }
 
     async fn device_changed(&self, device_id: DeviceId) {
