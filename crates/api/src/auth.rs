@@ -11,6 +11,7 @@ pub(crate) mod limit;
 pub(crate) mod origin;
 pub mod password;
 pub mod principal;
+pub(crate) mod remembered;
 pub mod token;
 
 pub use bootstrap::{BootstrapError, GeneratedPassword, bootstrap_admin, load_signer};

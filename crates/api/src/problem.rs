@@ -146,6 +146,10 @@ impl Faults {
 }
 
 impl Problem {
+    /// Its kind.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
     /// A problem of a kind.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (_, status, _) = kind.row();

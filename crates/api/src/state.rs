@@ -3,25 +3,16 @@
 
 use crate::auth::limit::LoginLimits;
 use crate::auth::password::Passwords;
-use crate::auth::principal::Principal;
+use crate::auth::remembered::Remembered;
 use crate::metrics::{HttpMetrics, SignInMetrics, StreamMetrics};
 use crate::problem::{Answer, Problem};
 use crate::services::Services;
 use crate::stream::tickets::Tickets;
 use axum::body::Bytes;
-use model::{Timestamp, UserId};
-use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// How long who asks is believed without looking again: a disabled account acts at most so long.
-const PRINCIPAL_TTL: Duration = Duration::from_secs(5);
-/// Principals that are remembered: clients at work within [`PRINCIPAL_TTL`]; one more costs a look
-/// into the store and a signature check of 50 us.
-const PRINCIPALS_MAX: u64 = 10_000;
-/// People whose password changed within a token's lifetime.
-const CHANGED_PASSWORDS_MAX: u64 = 10_000;
 /// Handlers that read sample files at a time: more only waits for the same disk.
 const READERS_MAX: usize = 8;
 /// Handlers that wait for their turn to read.
@@ -41,10 +32,8 @@ pub(crate) struct State {
     pub(crate) passwords: Arc<Passwords>,
     /// Tries to sign in.
     pub(crate) limits: LoginLimits,
-    /// Who asks, by the hash of what they show.
-    pub(crate) principals: Cache<String, Principal>,
-    /// Since when tokens of somebody who changed the password are good.
-    pub(crate) tokens_good_since: Cache<UserId, Timestamp>,
+    /// Who asked just now.
+    pub(crate) principals: Remembered,
     /// One-time tickets of the stream.
     pub(crate) tickets: Tickets,
     /// The OpenAPI document as it is sent.
@@ -72,14 +61,7 @@ impl State {
             sign_in,
             passwords: Arc::new(Passwords::new()),
             limits: LoginLimits::new(),
-            principals: Cache::builder()
-                .max_capacity(PRINCIPALS_MAX)
-                .time_to_live(PRINCIPAL_TTL)
-                .build(),
-            tokens_good_since: Cache::builder()
-                .max_capacity(CHANGED_PASSWORDS_MAX)
-                .time_to_live(services.options.token_lifetime)
-                .build(),
+            principals: Remembered::new(),
             tickets: Tickets::new(),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),

@@ -47,6 +47,9 @@ pub struct Account {
     pub name: String,
     /// What their password is checked against.
     pub password_hash: PasswordHash,
+    /// When that was last changed; none where it is the first. Tokens of before are good no more.
+    #[serde(default)]
+    pub password_changed_at: Option<Timestamp>,
     /// What they may do, as names of roles or permissions; `api` gives them their meaning.
     pub roles: Vec<String>,
     /// Kept from signing in.
@@ -90,6 +93,7 @@ impl Accounts {
             id: UserId::new(),
             name,
             password_hash,
+            password_changed_at: None,
             roles,
             disabled: false,
             created_at: self.clock.now(),
@@ -154,6 +158,24 @@ impl Accounts {
             revision,
             body: account,
         })
+    }
+
+    /// Gives an account that was read another password and signs it out everywhere.
+    pub async fn set_password(
+        &self,
+        account: Stored<Account>,
+        password_hash: PasswordHash,
+    ) -> Result<(), StoreError> {
+        let renewed = Account {
+            password_hash,
+            password_changed_at: Some(self.clock.now()),
+            ..account.body
+        };
+        let mut changes: Vec<Change> = self.sessions.removals_of(renewed.id).await?;
+        let expect = Expect::Revision(account.revision);
+        changes.push(self.users.change(&account.id, expect, &renewed)?);
+        self.documents.write(changes).await?;
+        Ok(())
     }
 
     /// Deletes an account and signs it out everywhere.

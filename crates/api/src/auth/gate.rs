@@ -1,7 +1,7 @@
 //! The one door from a handler to the services: [`Granted`] names a permission and opens only to
 //! somebody who has it; [`Open`] is for the few routes that nobody signs in for.
 
-use super::principal::{Method, Permission, Principal, Role};
+use super::principal::{Basis, Method, Permission, Principal, Role};
 use super::{cookie, origin};
 use crate::problem::{Answer, Kind, Problem};
 use crate::services::Services;
@@ -150,15 +150,35 @@ where
     }
 }
 
-/// Who asks: a ticket where the route takes one, else a bearer token, else the session cookie.
-async fn authenticate(state: &State, parts: &Parts) -> Answer<Principal> {
-    if let Some(ticket) = ticket(parts) {
-        let now = state.services.clock.now();
-        return state
+/// Somebody may listen to the stream: as [`Granted`], or by a one-time ticket, which opens nothing
+/// else.
+pub(crate) struct Listener(pub(crate) Granted<permit::ReadInventory>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Listener
+where
+    App: FromRef<S>,
+{
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &S) -> Answer<Self> {
+        let Some(ticket) = ticket(parts) else {
+            return Granted::from_request_parts(parts, app).await.map(Self);
+        };
+        let state = App::from_ref(app).0;
+        let principal = state
             .tickets
-            .redeem(ticket, now)
-            .ok_or_else(|| unauthenticated("The ticket is unknown, was used, or has ended."));
+            .redeem(ticket, state.services.clock.now())
+            .ok_or_else(|| unauthenticated("The ticket is unknown, was used, or has ended."))?;
+        look_again(&state, &principal).await?;
+        Ok(Self(Granted {
+            state,
+            principal,
+            permission: PhantomData,
+        }))
     }
+}
+
+/// Who asks: a bearer token, else the session cookie.
+async fn authenticate(state: &State, parts: &Parts) -> Answer<Principal> {
     if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
         let token = given
             .to_str()
@@ -189,46 +209,68 @@ async fn authenticate(state: &State, parts: &Parts) -> Answer<Principal> {
 async fn by_token(state: &State, token: &str) -> Answer<Principal> {
     let now = state.services.clock.now();
     let hash = cookie::hash(token);
-    if let Some(known) = state.principals.get(&hash).filter(|p| p.expires_at > now) {
+    if let Some(known) = state.principals.get(&hash, now) {
         return Ok(known);
     }
+    let before = state.principals.before();
     let claims = state
         .services
         .signer
         .verify(token, now)
         .map_err(|error| unauthenticated(format!("{error}.")))?;
-    let since = state.tokens_good_since.get(&claims.sub);
-    if since.is_some_and(|since| claims.issued_at() < since) {
-        return Err(unauthenticated("The password was changed since."));
-    }
-    let principal = principal_of(state, claims.sub, Method::Token, claims.expires_at()).await?;
-    state.principals.insert(hash, principal.clone());
+    let issued_at = claims.issued_at();
+    let basis = Basis::Token { issued_at };
+    let principal = principal_of(state, claims.sub, basis, claims.expires_at()).await?;
+    state.principals.keep(before, &hash, principal.clone());
     Ok(principal)
 }
 
 async fn by_session(state: &State, token: &str) -> Answer<Principal> {
     let now = state.services.clock.now();
-    let hash = cookie::hash(token);
-    if let Some(known) = state.principals.get(&hash).filter(|p| p.expires_at > now) {
+    let token_hash = cookie::hash(token);
+    if let Some(known) = state.principals.get(&token_hash, now) {
         return Ok(known);
     }
-    let sessions = &state.services.store.accounts.sessions;
-    let session = sessions
-        .get(&hash)
-        .await
-        .map_err(of_store)?
-        .ok_or_else(|| unauthenticated("The session has ended."))?;
-    let principal =
-        principal_of(state, session.user_id, Method::Session, session.expires_at).await?;
-    state.principals.insert(hash, principal.clone());
+    let before = state.principals.before();
+    let (user_id, expires_at) = session(state, &token_hash).await?;
+    let hash = token_hash.clone();
+    let basis = Basis::Session { token_hash };
+    let principal = principal_of(state, user_id, basis, expires_at).await?;
+    state.principals.keep(before, &hash, principal.clone());
     Ok(principal)
+}
+
+/// Looks whether somebody who came in earlier would still be let in to look: not where they signed
+/// out, changed the password, or may no longer.
+pub(crate) async fn look_again(state: &State, principal: &Principal) -> Answer<()> {
+    if principal.expires_at <= state.services.clock.now() {
+        return Err(unauthenticated("The sign-in has ended."));
+    }
+    if let Basis::Session { token_hash } = &principal.basis {
+        session(state, token_hash).await?;
+    }
+    let basis = principal.basis.clone();
+    let now = principal_of(state, principal.user_id, basis, principal.expires_at).await?;
+    if now.role.may(Permission::ReadInventory) {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Forbidden, "The account may not look."))
+}
+
+/// Whose a session is, and when it ends.
+async fn session(state: &State, hash: &str) -> Answer<(model::UserId, model::Timestamp)> {
+    let sessions = &state.services.store.accounts.sessions;
+    let session = sessions.get(hash).await.map_err(of_store)?;
+    session
+        .map(|session| (session.user_id, session.expires_at))
+        .ok_or_else(|| unauthenticated("The session has ended."))
 }
 
 /// Somebody by their id, as their account is now.
 async fn principal_of(
     state: &State,
     user_id: model::UserId,
-    method: Method,
+    basis: Basis,
     expires_at: model::Timestamp,
 ) -> Answer<Principal> {
     let account = state
@@ -241,6 +283,15 @@ async fn principal_of(
         .map(|stored| stored.body)
         .filter(|account| !account.disabled)
         .ok_or_else(|| unauthenticated("The account is gone or disabled."))?;
+    let method = match basis {
+        Basis::Token { issued_at } => {
+            if account.password_changed_at.is_some_and(|at| issued_at < at) {
+                return Err(unauthenticated("The password was changed since."));
+            }
+            Method::Token
+        }
+        Basis::Session { .. } => Method::Session,
+    };
     let role = Role::strongest(&account.roles)
         .ok_or_else(|| Problem::new(Kind::Forbidden, "The account has no role."))?;
     Ok(Principal {
@@ -248,6 +299,7 @@ async fn principal_of(
         username: account.name,
         role,
         method,
+        basis,
         expires_at,
     })
 }

@@ -89,8 +89,25 @@ pub struct Principal {
     pub role: Role,
     /// How they showed who they are.
     pub method: Method,
+    /// What it rests on, to be looked at again where somebody stays for long.
+    pub basis: Basis,
     /// When that ends.
     pub expires_at: Timestamp,
+}
+
+/// What a sign-in rests on; that of a ticket is what the ticket was made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// A token.
+    Token {
+        /// When it was signed.
+        issued_at: Timestamp,
+    },
+    /// A session.
+    Session {
+        /// The hash that it is kept by.
+        token_hash: String,
+    },
 }
 
 /// How somebody showed who they are.

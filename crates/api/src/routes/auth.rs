@@ -18,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use store::accounts::Account;
-use store::documents::Expect;
 
 /// A name and a password.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -177,7 +176,7 @@ pub(crate) async fn close_session(
         let hash = cookie::hash(token);
         let sessions = &granted.services().store.accounts.sessions;
         sessions.delete(&hash).await.map_err(of_store)?;
-        granted.state().principals.invalidate(&hash);
+        granted.state().principals.forget_all();
     }
     let gone = StatusCode::NO_CONTENT.into_response();
     with_cookie(&open, "", Duration::ZERO, gone)
@@ -231,18 +230,9 @@ pub(crate) async fn change_password(
             "it is not the password",
         ));
     }
-    let account = Account {
-        password_hash: state.passwords.hash(new).await?,
-        ..stored.body
-    };
-    let id = account.id;
-    accounts
-        .update(account, Expect::Revision(stored.revision))
-        .await
-        .map_err(of_store)?;
-    state.tokens_good_since.insert(id, services.clock.now());
-    accounts.sessions.delete_of(id).await.map_err(of_store)?;
-    state.principals.invalidate_all();
+    let new = state.passwords.hash(new).await?;
+    accounts.set_password(stored, new).await.map_err(of_store)?;
+    state.principals.forget_all();
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,6 +1,6 @@
 //! The stream's two routes: the WebSocket itself, and tickets for those without a cookie.
 
-use crate::auth::gate::{Granted, permit};
+use crate::auth::gate::{Granted, Listener, permit};
 use crate::observe::RequestId;
 use crate::problem::{Answer, Kind, Problem};
 use crate::stream::connection::{self, CLIENTS_MAX, Connection, Place};
@@ -29,7 +29,7 @@ pub(crate) struct Ticket {
     params(("ticket" = Option<String>, Query, description = "A one-time ticket.")),
     responses((status = 101, description = "The stream is open.")))]
 pub(crate) async fn open(
-    granted: Granted<permit::ReadInventory>,
+    Listener(granted): Listener,
     Extension(request_id): Extension<RequestId>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
@@ -47,6 +47,7 @@ pub(crate) async fn open(
     })?;
     let connection = Connection {
         principal: granted.principal.clone(),
+        state: granted.state().clone(),
         request_id: request_id.0,
         events: services.events.subscribe(),
         clock: services.clock.clone(),

@@ -6,9 +6,11 @@
 
 use super::protocol::{self, ClientMessage, MESSAGE_LEN_MAX, ServerMessage, name_of};
 use super::subscription::{SUBSCRIPTIONS_MAX, Subscriptions};
+use crate::auth::gate::look_again;
 use crate::auth::principal::Principal;
 use crate::metrics::StreamMetrics;
 use crate::problem::{Kind, Problem};
+use crate::state::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -45,6 +47,8 @@ mod code {
 pub(crate) struct Connection {
     /// Who.
     pub(crate) principal: Principal,
+    /// Where the sign-in is looked at again.
+    pub(crate) state: Arc<State>,
     /// The id of the request that opened it.
     pub(crate) request_id: String,
     /// What happens.
@@ -82,6 +86,7 @@ impl Drop for Place {
 pub(crate) async fn serve(socket: WebSocket, connection: Connection, _place: Place) {
     let Connection {
         principal,
+        state,
         request_id,
         events,
         clock,
@@ -108,7 +113,7 @@ pub(crate) async fn serve(socket: WebSocket, connection: Connection, _place: Pla
         &clock,
         &request_id,
     );
-    let beating = beat(&queue, &heard_at, &clock, principal.expires_at);
+    let beating = beat(&queue, &heard_at, &clock, &state, &principal);
     let ending = async {
         tokio::select! {
             farewell = telling => farewell,
@@ -252,16 +257,29 @@ async fn beat(
     queue: &mpsc::Sender<Message>,
     heard_at: &AtomicI64,
     clock: &Clock,
-    signed_in_until: Timestamp,
+    state: &State,
+    principal: &Principal,
 ) -> Farewell {
     let mut ticks = interval(HEARTBEAT);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
+    let mut sign_outs = state.principals.sign_outs();
     loop {
-        ticks.tick().await;
+        // The sign-in is looked at with each heartbeat, and at once where anybody signs out.
+        let signed_out = tokio::select! {
+            _ = ticks.tick() => false,
+            changed = sign_outs.changed() => changed.is_ok(),
+        };
         let now = clock.now();
-        if now >= signed_in_until {
-            return Some(goodbye(code::SIGNED_OUT, "the sign-in has ended"));
+        if let Err(problem) = look_again(state, principal).await {
+            // A store that cannot be read now says nothing about the sign-in.
+            if matches!(problem.kind(), Kind::Unauthenticated | Kind::Forbidden) {
+                return Some(goodbye(code::SIGNED_OUT, "the sign-in has ended"));
+            }
+            tracing::warn!("a stream's sign-in could not be looked at again; it goes on");
+        }
+        if signed_out {
+            continue;
         }
         let heard_at = Timestamp::from_unix_ms(heard_at.load(Ordering::Relaxed));
         if now.since(heard_at) > SILENCE_MAX {

@@ -53,6 +53,7 @@ impl Tickets {
 mod tests {
     use super::*;
     use crate::auth::Role;
+    use crate::auth::principal::Basis;
     use model::UserId;
 
     #[test]
@@ -63,6 +64,7 @@ mod tests {
             username: "admin".to_owned(),
             role: Role::Admin,
             method: Method::Token,
+            basis: Basis::Token { issued_at: now },
             expires_at: now.plus(Duration::from_mins(15)),
         };
         let tickets = Tickets::new();

@@ -241,6 +241,14 @@ async fn a_new_password_signs_out_everywhere() {
         .problem(401, "unauthenticated");
     let me = from_page(Method::GET, "/api/v1/auth/me", Some(&cookie), None, None);
     api.send(me).await.problem(401, "unauthenticated");
+    // Kept with the account, and so good for a restarted server too.
+    let again = foretell_api::router(api.services.clone());
+    let mut me = request(Method::GET, "/api/v1/auth/me", None);
+    let bearer = format!("Bearer {}", admin.token);
+    me.headers_mut()
+        .insert("authorization", bearer.parse().unwrap());
+    let answer = tower::ServiceExt::oneshot(again, me).await.unwrap();
+    assert_eq!(answer.status(), 401);
     let body = sign_in("another password");
     let answer = api
         .send(request(Method::POST, "/api/v1/auth/login", Some(&body)))

@@ -115,7 +115,20 @@ async fn who_is_let_in() {
         Some(401),
         "ended"
     );
-    // A ticket opens nothing but a stream.
+    // A ticket opens nothing but a stream, nor with the headers of one.
+    let ticket = admin
+        .post("/api/v1/stream/tickets", &json!(null))
+        .await
+        .json();
+    let query = format!("?ticket={}", ticket["ticket"].as_str().unwrap());
+    let mut posing = crate::harness::request(
+        axum::http::Method::GET,
+        &format!("/api/v1/devices{query}"),
+        None,
+    );
+    let upgrade = axum::http::HeaderValue::from_static("websocket");
+    posing.headers_mut().insert("upgrade", upgrade);
+    api.send(posing).await.problem(401, "unauthenticated");
     let elsewhere = api.send(crate::harness::request(
         axum::http::Method::GET,
         &format!("/api/v1/devices{query}"),
@@ -357,4 +370,107 @@ async fn a_stop_says_goodbye_and_leaves_no_task() {
     tokio::time::timeout(PATIENCE, api.services.tasks.wait())
         .await
         .unwrap();
+}
+
+/// The code that the stream is closed with.
+async fn closed(socket: &mut Socket) -> u16 {
+    loop {
+        match tokio::time::timeout(PATIENCE, socket.next()).await.unwrap() {
+            Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+            Some(Ok(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Signs in by a session; its cookie.
+async fn session(api: &Api, username: &str) -> String {
+    let body = json!({"username": username, "password": crate::harness::PASSWORD});
+    let (post, path) = (axum::http::Method::POST, "/api/v1/auth/session");
+    let answer = api
+        .send(crate::harness::request(post, path, Some(&body)))
+        .await;
+    let cookie = answer.header("set-cookie").unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+async fn sign_out(api: &Api, cookie: &str) {
+    let path = "/api/v1/auth/session";
+    let mut out = crate::harness::request(axum::http::Method::DELETE, path, None);
+    let headers = out.headers_mut();
+    headers.insert("cookie", cookie.parse().unwrap());
+    headers.insert("host", "localhost".parse().unwrap());
+    headers.insert("origin", "http://localhost".parse().unwrap());
+    assert_eq!(api.send(out).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_sign_in() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let address = serve(&api).await;
+    let origin = format!("http://{address}");
+    let bearer = format!("Bearer {}", admin.token);
+    let by_cookie = async |cookie: &str| {
+        let headers = [("cookie", cookie), ("origin", origin.as_str())];
+        let mut socket = connect(address, "", &headers).await.unwrap();
+        assert_eq!(next(&mut socket).await["type"], "hello");
+        socket
+    };
+    let by_token = async || {
+        let mut socket = connect(address, "", &[("authorization", &bearer)])
+            .await
+            .unwrap();
+        assert_eq!(next(&mut socket).await["type"], "hello");
+        socket
+    };
+
+    // A sign-out ends the streams of that session and no other.
+    let (one, other) = (session(&api, "admin").await, session(&api, "admin").await);
+    let (mut ended, mut staying) = (by_cookie(&one).await, by_cookie(&other).await);
+    let mut token = by_token().await;
+    sign_out(&api, &one).await;
+    assert_eq!(closed(&mut ended).await, 4401);
+    for socket in [&mut staying, &mut token] {
+        let message = json!({"type": "subscribe", "id": "a", "topic": "devices"});
+        subscribe(socket, message).await;
+    }
+    // A new password ends all, and a ticket of before opens none.
+    let ticket = admin
+        .post("/api/v1/stream/tickets", &json!(null))
+        .await
+        .json();
+    api.pass(Duration::from_millis(1));
+    let change =
+        json!({"current_password": crate::harness::PASSWORD, "new_password": "another password"});
+    let answer = admin.post("/api/v1/auth/password", &change).await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(closed(&mut staying).await, 4401);
+    assert_eq!(closed(&mut token).await, 4401);
+    let query = format!("?ticket={}", ticket["ticket"].as_str().unwrap());
+    assert_eq!(connect(address, &query, &[]).await.err(), Some(401));
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_account() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let mut socket = open(&api, &admin).await;
+    let accounts = &api.services.store.accounts;
+    let mut account = accounts.named("admin").await.unwrap().unwrap();
+    let hash = account.body.password_hash.clone();
+    let roles = vec!["viewer".to_owned()];
+    accounts
+        .create("viewer".to_owned(), hash, roles)
+        .await
+        .unwrap();
+    let cookie = session(&api, "viewer").await;
+    account.body.disabled = true;
+    accounts
+        .update(account.body, store::documents::Expect::Any)
+        .await
+        .unwrap();
+    // Somebody's sign-out has all looked at; else the next heartbeat would.
+    sign_out(&api, &cookie).await;
+    assert_eq!(closed(&mut socket).await, 4401);
 }

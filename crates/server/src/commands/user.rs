@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use api::auth::password;
 use model::credential::Secret;
 use std::io::IsTerminal as _;
-use store::{Expect, Store};
+use store::Store;
 
 /// Runs it.
 pub fn run(user: &cli::User) -> anyhow::Result<Exit> {
@@ -46,18 +46,12 @@ pub fn run(user: &cli::User) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         let options = server::options::store(&settings);
         let (store, _) = Store::open(options, clock::real()).await?;
-        let mut account = store
+        let account = store
             .accounts
             .named(name)
             .await?
             .with_context(|| format!("there is no user {name}"))?;
-        account.body.password_hash = hash;
-        let id = account.body.id;
-        store
-            .accounts
-            .update(account.body, Expect::Revision(account.revision))
-            .await?;
-        store.accounts.sessions.delete_of(id).await?;
+        store.accounts.set_password(account, hash).await?;
         store.close().await?;
         anyhow::Ok(())
     })?;
