@@ -15,6 +15,7 @@ use store::series::SeriesStore;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// The registry that `/metrics` shows. Whoever measures something registers it before serving.
 pub type SharedRegistry = Arc<RwLock<Registry>>;
@@ -44,7 +45,8 @@ pub struct Services {
     pub options: Options,
     /// Cancelled when the server stops: streams say goodbye and end.
     pub stop: CancellationToken,
-    /// Every task of an open stream; the server waits for it after `stop`.
+    /// Every task of an open stream and every change under way; the server waits for it after
+    /// `stop`.
     pub tasks: TaskTracker,
 }
 
@@ -64,6 +66,21 @@ impl Services {
                     Duration::from_secs(5),
                 )
             })
+    }
+    /// Does a change to its end, also where the client leaves or the request takes too long: what
+    /// is written is told to the poller.
+    pub(crate) async fn to_the_end<T: Send + 'static, F>(
+        &self,
+        change: impl FnOnce(Self) -> F,
+    ) -> Answer<T>
+    where
+        F: Future<Output = Answer<T>> + Send + 'static,
+    {
+        let change = change(self.clone()).in_current_span();
+        self.tasks
+            .spawn(change)
+            .await
+            .map_err(|error| Problem::internal("a change", &error))?
     }
     /// Tells whoever listens; nobody need.
     pub(crate) fn publish(&self, event: Event) {

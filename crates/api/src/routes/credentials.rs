@@ -151,12 +151,18 @@ pub(crate) async fn update(
     let mut draft = Draft::of(stored.body, secrets);
     draft.apply(patch);
     let (name, kind, secrets) = draft.finish()?;
-    let stored = credentials
-        .update(id, Expect::Revision(revision), name, kind, Some(&secrets))
-        .await
-        .map_err(of_credential)?;
-    services
-        .send(Command::CredentialChanged { credential_id: id })
+    let stored = services
+        .to_the_end(|services| async move {
+            let credentials = &services.store.credentials;
+            let expect = Expect::Revision(revision);
+            let stored = credentials
+                .update(id, expect, name, kind, Some(&secrets))
+                .await
+                .map_err(of_credential)?;
+            let command = Command::CredentialChanged { credential_id: id };
+            services.send(command).await?;
+            Ok(stored)
+        })
         .await?;
     Ok((etag(stored.revision), Json(resource(services, &stored))).into_response())
 }

@@ -57,12 +57,13 @@ pub(crate) async fn create(
     };
     fields::check(&mut device)?;
     let record = services
-        .store
-        .inventory
-        .create(device)
-        .await
-        .map_err(of_device)?;
-    tell(services, record.device.body.id).await?;
+        .to_the_end(|services| async move {
+            let inventory = &services.store.inventory;
+            let record = inventory.create(device).await.map_err(of_device)?;
+            tell(&services, record.device.body.id).await?;
+            Ok(record)
+        })
+        .await?;
     let location = format!("/api/v1/devices/{}", record.device.id);
     Ok((
         StatusCode::CREATED,
@@ -110,12 +111,13 @@ pub(crate) async fn update(
     patch.apply(&mut device);
     fields::check(&mut device)?;
     services
-        .store
-        .inventory
-        .update(device, Expect::Revision(revision))
-        .await
-        .map_err(of_device)?;
-    tell(services, id).await?;
+        .to_the_end(|services| async move {
+            let inventory = &services.store.inventory;
+            let expect = Expect::Revision(revision);
+            inventory.update(device, expect).await.map_err(of_device)?;
+            tell(&services, id).await
+        })
+        .await?;
     let record = find(services, id)?;
     Ok((
         etag(record.device.revision),
@@ -138,14 +140,16 @@ pub(crate) async fn delete(
     let record = find(services, id)?;
     let revision = if_match.check(record.device.revision)?;
     services
-        .store
-        .delete_device(id, Expect::Revision(revision))
-        .await
-        .map_err(of_store)?;
-    services
-        .send(Command::DeviceDeleted { device_id: id })
+        .to_the_end(|services| async move {
+            let expect = Expect::Revision(revision);
+            let deleted = services.store.delete_device(id, expect).await;
+            deleted.map_err(of_store)?;
+            let command = Command::DeviceDeleted { device_id: id };
+            services.send(command).await?;
+            services.publish(Event::DeviceDeleted { device_id: id });
+            Ok(())
+        })
         .await?;
-    services.publish(Event::DeviceDeleted { device_id: id });
     Ok(StatusCode::NO_CONTENT)
 }
 

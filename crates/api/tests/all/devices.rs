@@ -176,3 +176,22 @@ async fn cursors_stay_right_while_devices_come_and_go() {
     let other = format!("/api/v1/devices?limit=2&sort=-name&cursor={cursor}");
     admin.get(&other).await.problem(400, "bad-cursor");
 }
+
+#[tokio::test]
+async fn the_poller_is_told_though_the_client_leaves() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let inventory = &api.services.store.inventory;
+    let body = json!({"address": "192.0.2.7"});
+    {
+        let asking = std::pin::pin!(admin.post("/api/v1/devices", &body));
+        let written = std::pin::pin!(async {
+            while inventory.devices().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        });
+        // The write is seen before the answer, and then nobody waits for that.
+        futures_util::future::select(written, asking).await;
+    }
+    api.asked("DeviceChanged").await;
+}
