@@ -198,6 +198,9 @@ pub struct HttpSettings {
     /// Seconds that a request may take before it is answered with 503.
     #[schemars(range(min = 1, max = 600))]
     pub request_timeout_secs: u32,
+    /// Whether `/metrics` is shown to anybody who reaches the server, as to a scraper that cannot
+    /// sign in.
+    pub open_metrics: bool,
 }
 
 impl Default for HttpSettings {
@@ -208,6 +211,7 @@ impl Default for HttpSettings {
             token_lifetime_secs: 900,
             session_lifetime_secs: 7 * 24 * 3600,
             request_timeout_secs: 30,
+            open_metrics: false,
         }
     }
 }

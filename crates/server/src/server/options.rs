@@ -52,6 +52,20 @@ pub(super) fn api(settings: &Settings) -> api::Options {
         },
         allowed_origins: settings.http.allowed_origins.clone(),
         request_timeout: secs(settings.http.request_timeout_secs),
+        open_metrics: settings.http.open_metrics,
         ..api::Options::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_opened_only_where_the_operator_says_so() {
+        let mut settings = Settings::default();
+        assert!(!api(&settings).open_metrics);
+        settings.http.open_metrics = true;
+        assert!(api(&settings).open_metrics);
     }
 }
