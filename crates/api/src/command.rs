@@ -69,6 +69,13 @@ pub enum DiscoveryRefused {
         /// One sentence for the operator.
         detail: String,
     },
+    /// A field of the request is wrong as a whole.
+    Field {
+        /// Which, as `methods`.
+        field: &'static str,
+        /// One sentence for the operator.
+        detail: String,
+    },
     /// As many runs as are allowed are at work.
     Busy {
         /// One sentence for the operator.

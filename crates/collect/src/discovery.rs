@@ -14,9 +14,7 @@ pub mod target;
 use model::CredentialId;
 use model::discovery::DiscoveryResult;
 
-pub use plan::{
-    ADDRESSES_MAX, CREDENTIALS_MAX, DiscoveryPlan, HOPS_MAX, TARGETS_MAX, TargetError, TargetReason,
-};
+pub use plan::{ADDRESSES_MAX, DiscoveryPlan, TargetError, TargetReason};
 pub use run::{DEVICES_MAX, run};
 
 /// Something that a run has to say.

@@ -4,6 +4,13 @@ use crate::{CredentialId, DeviceId, DiscoveryId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+/// Most targets of a run, and most allowed networks; a network is one.
+pub const TARGETS_MAX: usize = 1_024;
+/// Most credentials of a run: a silent address costs a wait for each.
+pub const CREDENTIALS_MAX: usize = 16;
+/// Most hops that neighbours are followed.
+pub const HOPS_MAX: u8 = 8;
+
 /// What to look for and where.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

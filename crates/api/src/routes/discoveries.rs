@@ -11,18 +11,15 @@ use crate::store_problem::of_store;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use model::discovery::{Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult, Method};
+use model::discovery::{
+    CREDENTIALS_MAX, Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult, HOPS_MAX,
+    Method, TARGETS_MAX,
+};
 use model::{CredentialId, DiscoveryId};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Most targets of a run: each address of a /16 on its own.
-const TARGETS_MAX: usize = 65_536;
-/// Most credentials and allowed networks of a run.
-const NAMED_MAX: usize = 100;
-/// Most hops that neighbours are followed.
-const HOPS_MAX: u8 = 8;
 /// How long the server may take to check a run's targets and to keep it.
 const START_WAIT: Duration = Duration::from_secs(10);
 
@@ -248,8 +245,16 @@ fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
     }
     for (pointer, count, most) in [
         ("/targets", body.targets.len(), TARGETS_MAX),
-        ("/credential_ids", body.credential_ids.len(), NAMED_MAX),
-        ("/allowed_networks", body.allowed_networks.len(), NAMED_MAX),
+        (
+            "/credential_ids",
+            body.credential_ids.len(),
+            CREDENTIALS_MAX,
+        ),
+        (
+            "/allowed_networks",
+            body.allowed_networks.len(),
+            TARGETS_MAX,
+        ),
         ("/methods", body.methods.len(), 3),
     ] {
         if count > most {
@@ -291,6 +296,9 @@ fn of_refusal(refused: DiscoveryRefused) -> Problem {
             field("allowed_networks", index, detail)
         }
         DiscoveryRefused::Credential { index, detail } => field("credential_ids", index, detail),
+        DiscoveryRefused::Field { field, detail } => {
+            Problem::field(Kind::Invalid, format!("/{field}"), detail)
+        }
         DiscoveryRefused::Busy { detail } => Problem::busy(detail, Duration::from_secs(10)),
         DiscoveryRefused::Failed { detail } => Problem::new(Kind::Internal, detail),
     }

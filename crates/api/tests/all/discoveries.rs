@@ -90,3 +90,40 @@ fn result(address: &str) -> DiscoveryResult {
         identity_reason: None,
     }
 }
+
+#[tokio::test]
+async fn too_much_is_refused_where_it_stands() {
+    use model::discovery::{CREDENTIALS_MAX, HOPS_MAX, TARGETS_MAX};
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let many = |n: usize| vec!["192.0.2.1"; n];
+    let credentials: Vec<String> = (0..=CREDENTIALS_MAX)
+        .map(|_| model::CredentialId::new().to_string())
+        .collect();
+    let target = many(1);
+    for (body, pointer) in [
+        (json!({"targets": many(TARGETS_MAX + 1)}), "/targets"),
+        (
+            json!({"targets": target, "allowed_networks": many(TARGETS_MAX + 1)}),
+            "/allowed_networks",
+        ),
+        (
+            json!({"targets": target, "credential_ids": credentials}),
+            "/credential_ids",
+        ),
+        (
+            json!({"targets": target, "max_hops": HOPS_MAX + 1}),
+            "/max_hops",
+        ),
+        (json!({"targets": target, "methods": []}), "/methods"),
+        (json!({"targets": target, "port": 0}), "/port"),
+        // As the server says it, which looks more closely.
+        (json!({"targets": ["too", "large"]}), "/targets"),
+    ] {
+        let answer = admin.post("/api/v1/discoveries", &body).await;
+        answer.problem(422, "invalid");
+        assert_eq!(answer.pointers(), [pointer], "{body}");
+    }
+    let most = json!({"targets": many(TARGETS_MAX)});
+    assert_eq!(admin.post("/api/v1/discoveries", &most).await.status, 202);
+}

@@ -278,6 +278,10 @@ async fn server(
                 index,
                 detail: "`nonsense` is no network".to_owned(),
             }),
+            None if request.targets == ["too", "large"] => Err(DiscoveryRefused::Field {
+                field: "targets",
+                detail: "the targets hold too many addresses".to_owned(),
+            }),
             None => Ok(store
                 .discoveries
                 .create(discovery_id, request)

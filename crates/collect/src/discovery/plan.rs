@@ -2,18 +2,12 @@
 
 use super::target::{Range, Target, TargetTextError, allowed_network};
 use model::CredentialId;
-use model::discovery::{DiscoveryRequest, Method};
+use model::discovery::{CREDENTIALS_MAX, DiscoveryRequest, HOPS_MAX, Method, TARGETS_MAX};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// How deep neighbours are followed at most: more than the diameter of a sane network.
-pub const HOPS_MAX: u8 = 8;
 /// Addresses that a request may state: a whole /16. At the usual pace that is a quarter of an hour.
 pub const ADDRESSES_MAX: u128 = 65_536;
-/// Texts of targets and of allowed networks.
-pub const TARGETS_MAX: usize = 1_024;
-/// Credentials to try on each address. Each costs a silent address 0.4 s.
-pub const CREDENTIALS_MAX: usize = 16;
 
 /// A request that can be run.
 #[derive(Clone)]

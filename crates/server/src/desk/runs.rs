@@ -221,13 +221,10 @@ async fn plan(
 
 fn refused(error: &TargetError) -> DiscoveryRefused {
     let detail = error.reason.to_string();
-    let index = error.index.unwrap_or(0);
-    match error.field {
-        "targets" => DiscoveryRefused::Target { index, detail },
-        "allowed_networks" => DiscoveryRefused::AllowedNetwork { index, detail },
-        "credential_ids" => DiscoveryRefused::Credential { index, detail },
-        _ => DiscoveryRefused::Failed {
-            detail: error.to_string(),
-        },
+    match (error.field, error.index) {
+        ("targets", Some(index)) => DiscoveryRefused::Target { index, detail },
+        ("allowed_networks", Some(index)) => DiscoveryRefused::AllowedNetwork { index, detail },
+        ("credential_ids", Some(index)) => DiscoveryRefused::Credential { index, detail },
+        (field, _) => DiscoveryRefused::Field { field, detail },
     }
 }
