@@ -6,7 +6,7 @@ use model::metric::Kind as MetricKind;
 use model::series::Series;
 use model::{Metric, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::series::aggregate::bucket_count;
 use store::series::{Breaks, SeriesStore, aggregate, resets};
 
@@ -129,6 +129,8 @@ pub(crate) struct Plan {
     aggregation: store::series::Aggregation,
     /// Where restarts are read from.
     uptime: Option<SeriesId>,
+    /// When nobody waits for the answer any more.
+    until: Instant,
 }
 
 impl Plan {
@@ -164,6 +166,7 @@ impl Plan {
             interval_secs,
             aggregation,
             uptime,
+            until: Instant::now() + services.options.request_timeout,
         }
     }
 
@@ -204,6 +207,7 @@ pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
     let mut points = Vec::new();
     let mut from = plan.span.from;
     while from < plan.span.to {
+        in_time(plan.until)?;
         let end = (from.unix_ms().div_euclid(step_ms) * step_ms).saturating_add(part_ms);
         let to = Timestamp::from_unix_ms(end).min(plan.span.to);
         let (early, late) = (from.minus(margin), to.plus(margin));
@@ -231,6 +235,17 @@ pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
         from = to;
     }
     Ok(points)
+}
+
+/// Whether somebody still waits: the turn to read is another's else.
+fn in_time(until: Instant) -> Answer<()> {
+    if Instant::now() < until {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Timeout,
+        "Reading took too long; ask for less.",
+    ))
 }
 
 /// The series of the same device that tells when it restarted.
@@ -276,6 +291,13 @@ mod tests {
             };
             assert_eq!(step_of(span, interval_secs), step_secs, "{range_secs}");
         }
+    }
+
+    #[test]
+    fn nobody_reads_for_those_who_left() {
+        let now = Instant::now();
+        assert!(in_time(now + Duration::from_mins(1)).is_ok());
+        assert_eq!(in_time(now).unwrap_err().kind(), Kind::Timeout);
     }
 
     #[test]
