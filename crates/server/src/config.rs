@@ -195,7 +195,7 @@ pub struct HttpSettings {
     /// Seconds after which a session of the page ends and its user signs in again.
     #[schemars(range(min = 60, max = 2_592_000))]
     pub session_lifetime_secs: u32,
-    /// Seconds that a request may take before it is answered with 503.
+    /// Seconds that a request may take before it is answered with 504.
     #[schemars(range(min = 1, max = 600))]
     pub request_timeout_secs: u32,
     /// Whether `/metrics` is shown to anybody who reaches the server, as to a scraper that cannot
@@ -232,8 +232,8 @@ pub enum SecureCookie {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ShutdownSettings {
-    /// Seconds that an orderly stop may take: polls in flight end, what was read is synced, streams
-    /// are told. After that the server stops as it is; nothing acknowledged is lost either way.
+    /// Seconds that an orderly stop may take: polls in flight are given up, what was read is synced,
+    /// streams are told. After that the server stops as it is; nothing acknowledged is lost either way.
     #[schemars(range(min = 1, max = 300))]
     pub deadline_secs: u32,
 }
