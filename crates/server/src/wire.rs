@@ -45,35 +45,46 @@ pub const EVENTS_MAX: usize = 4_096;
 pub const HEARD_MAX: usize = 1_024;
 
 /// Shown by `/metrics`: one arrow.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Gauge {
     /// The arrow.
     pub name: &'static str,
     /// The most it holds.
     pub capacity: usize,
-    depth: Arc<AtomicU64>,
+    /// How many wait now; asked of the arrow itself, for one that is stuck has no receiver to tell.
+    waiting: Arc<dyn Fn() -> usize + Send + Sync>,
     full: Arc<AtomicU64>,
 }
 
 impl Gauge {
-    fn new(name: &'static str, capacity: usize) -> Self {
+    /// Of several arrows the fullest is shown. It does not keep them from ending.
+    fn new<T: Send + 'static>(
+        name: &'static str,
+        capacity: usize,
+        senders: Vec<mpsc::WeakSender<T>>,
+    ) -> Self {
+        let waiting = move || {
+            let held = senders.iter().filter_map(mpsc::WeakSender::upgrade);
+            held.map(|sender| sender.max_capacity() - sender.capacity())
+                .max()
+                .unwrap_or(0)
+        };
         Self {
             name,
             capacity,
-            depth: Arc::default(),
+            waiting: Arc::new(waiting),
             full: Arc::default(),
         }
     }
-    /// How much it held when it was last looked at.
+    /// How much it holds now.
     pub fn depth(&self) -> u64 {
-        self.depth.load(Ordering::Relaxed)
+        (self.waiting)() as u64
     }
     /// How often it was found full.
     pub fn times_full(&self) -> u64 {
         self.full.load(Ordering::Relaxed)
     }
     fn seen(&self, left: usize) {
-        self.depth.store(left as u64, Ordering::Relaxed);
         // One was just taken, so it was full where only one place is free.
         if left + 1 >= self.capacity {
             self.full.fetch_add(1, Ordering::Relaxed);
@@ -166,40 +177,54 @@ impl Default for Wire {
     }
 }
 
-fn channel<T>(
+fn channel<T: Send + 'static>(
     name: &'static str,
     capacity: usize,
     gauges: &mut Vec<Gauge>,
 ) -> (mpsc::Sender<T>, Receiver<T>) {
     let (sender, inner) = mpsc::channel(capacity);
-    let gauge = Gauge::new(name, capacity);
+    let gauge = Gauge::new(name, capacity, vec![sender.downgrade()]);
     gauges.push(gauge.clone());
     (sender, Receiver { inner, gauge })
 }
 
-/// The arrows from ingest to its workers, one gauge for all of them.
+/// The arrows from ingest to its workers, one gauge for all of them that shows the fullest.
 pub fn workers() -> (
     Vec<mpsc::Sender<PollReport>>,
     Vec<Receiver<PollReport>>,
     Gauge,
 ) {
-    let gauge = Gauge::new("workers", WORKER_REPORTS_MAX);
-    let (senders, receivers) = (0..WORKERS)
-        .map(|_| {
-            let (sender, inner) = mpsc::channel(WORKER_REPORTS_MAX);
-            (
-                sender,
-                Receiver {
-                    inner,
-                    gauge: gauge.clone(),
-                },
-            )
-        })
+    let (senders, inner): (Vec<_>, Vec<_>) = (0..WORKERS)
+        .map(|_| mpsc::channel(WORKER_REPORTS_MAX))
         .unzip();
+    let looked_at = senders.iter().map(mpsc::Sender::downgrade).collect();
+    let gauge = Gauge::new("workers", WORKER_REPORTS_MAX, looked_at);
+    let receiver = |inner| Receiver {
+        inner,
+        gauge: gauge.clone(),
+    };
+    let receivers = inner.into_iter().map(receiver).collect();
     (senders, receivers, gauge)
 }
 
 /// Between one run of discovery and its forwarder; its bound is [`FOUND_MAX`] behind it.
 pub fn run() -> (mpsc::Sender<Found>, mpsc::Receiver<Found>) {
     mpsc::channel(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_arrow_that_nobody_takes_from_is_seen_to_be_full() {
+        let mut gauges = Vec::new();
+        let (sender, receiver) = channel("test", 2, &mut gauges);
+        for word in 0..2 {
+            sender.send(word).await.unwrap();
+        }
+        assert_eq!(gauges[0].depth(), 2);
+        drop((sender, receiver));
+        assert_eq!(gauges[0].depth(), 0);
+    }
 }
