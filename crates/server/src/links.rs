@@ -32,10 +32,11 @@ pub async fn run(
     mut heard: Receiver<Heard>,
 ) {
     let mut pause = PAUSE_MIN;
+    // The latest neighbours of each device count. What could not be kept stays for the next time: no
+    // more than one entry a device.
+    let mut latest = HashMap::new();
     while let Some(first) = heard.recv().await {
         sleep(pause).await;
-        // The latest neighbours of each device count.
-        let mut latest = HashMap::new();
         let mut next = Some(first);
         while let Some(Heard {
             device_id,
@@ -49,8 +50,8 @@ pub async fn run(
             next = heard.try_recv();
         }
         let begun = Instant::now();
-        if let Err(error) = renew(&store, &clock, &events, &latest).await {
-            warn!(error = %crate::chain(&error), "neighbours or links not kept");
+        if let Err(error) = renew(&store, &clock, &events, &mut latest).await {
+            warn!(error = %crate::chain(&error), "links not kept");
         }
         pause = PAUSE_MIN.max(begun.elapsed() * REST_FACTOR);
     }
@@ -60,7 +61,7 @@ async fn renew(
     store: &Store,
     clock: &Clock,
     events: &broadcast::Sender<Arc<Event>>,
-    heard: &HashMap<DeviceId, (Vec<NeighborFacts>, Timestamp)>,
+    heard: &mut HashMap<DeviceId, (Vec<NeighborFacts>, Timestamp)>,
 ) -> Result<(), StoreError> {
     let inventory = &store.inventory;
     let resolved = with_directory(&inventory.devices(), |directory, _| {
@@ -74,8 +75,13 @@ async fn renew(
     for (device_id, neighbors) in resolved {
         match inventory.set_neighbors(device_id, neighbors).await {
             // Deleted meanwhile.
-            Ok(()) | Err(StoreError::NotFound { .. }) => {}
-            Err(error) => return Err(error),
+            Ok(()) | Err(StoreError::NotFound { .. }) => {
+                heard.remove(&device_id);
+            }
+            // The others are kept nonetheless, and this one is tried again with what comes next.
+            Err(error) => {
+                warn!(device.id = %device_id, error = %crate::chain(&error), "neighbours not kept, to be tried again");
+            }
         }
     }
     let previous: Vec<_> = inventory
