@@ -314,6 +314,11 @@ fn poll(poller: &Poller, out: &mut Encoder<'_, '_>) -> fmt::Result {
         out.counter(name, help, value)?;
     }
     out.gauge_f64(
+        "foretell_poll_lag_max_seconds",
+        "The latest that any poll began",
+        stats.lag_max.as_secs_f64(),
+    )?;
+    out.gauge_f64(
         "foretell_poll_lag_latest_seconds",
         "How late the latest poll began",
         stats.lag.as_secs_f64(),
