@@ -124,7 +124,11 @@ impl Dispatch {
         device.target = target;
         match &mut device.place {
             Place::Here(memory) => apply(memory, change),
-            Place::InFlight { then, .. } => {
+            Place::InFlight { abort, then } => {
+                // What still answers is another device: its answers must not be kept under this one.
+                if change == Then::Forget {
+                    abort.abort();
+                }
                 *then = match (*then, change) {
                     (Then::Remove | Then::Forget, _) | (_, Then::Forget) => Then::Forget,
                     (Then::Keep, change) => change,
