@@ -117,6 +117,9 @@ pub struct PollReport {
     pub defects: BTreeMap<String, u64>,
     /// How much later than due it began.
     pub lag: Duration,
+    /// Nothing was asked: it says only that the device has waited so long for its poll that its
+    /// status is not known any more.
+    pub only_behind: bool,
 }
 
 /// The handle. Dropping it ends the polling at once; see [`Poller::join`] for the orderly way.

@@ -111,12 +111,12 @@ struct Memory {
 impl Worker {
     async fn take(&mut self, report: PollReport) {
         let device_id = report.device_id;
-        self.context.counts.lag.observe(report.lag.as_secs_f64());
-        self.context
-            .counts
-            .polls
-            .get_or_create(&outcome(&report))
-            .inc();
+        // One that only says that the poller is behind is no poll.
+        if !report.only_behind {
+            let counts = &self.context.counts;
+            counts.lag.observe(report.lag.as_secs_f64());
+            counts.polls.get_or_create(&outcome(&report)).inc();
+        }
         let Some(record) = self.context.store.inventory.device(device_id) else {
             // Deleted while it was polled.
             self.devices.remove(&device_id);

@@ -103,6 +103,7 @@ pub(super) async fn run(
         defects: asked.look.defects.by_name(),
         facts: asked.look.facts,
         lag,
+        only_behind: false,
     };
     context.report(report).await;
     memory
@@ -133,6 +134,7 @@ pub(super) fn behind(
         readings: Vec::new(),
         defects: std::collections::BTreeMap::new(),
         lag,
+        only_behind: true,
     })
 }
 
