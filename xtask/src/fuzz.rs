@@ -60,7 +60,7 @@ fn build() -> anyhow::Result<PathBuf> {
     let host = host()?;
     let to = target_dir().join("fuzz");
     run_program(
-        cargo(&["build", "--target", &host])
+        cargo(&["build", "--locked", "--target", &host])
             .current_dir(root().join("fuzz"))
             .env("CARGO_TARGET_DIR", &to)
             .env("RUSTFLAGS", FLAGS),

@@ -2,7 +2,6 @@
 
 use crate::programs::{is_root, is_there, run};
 use crate::tally::Outcome;
-use anyhow::bail;
 use std::process::Command;
 
 /// A program that tests run.
@@ -44,21 +43,35 @@ pub(crate) fn ensure() -> anyhow::Result<Outcome> {
     if is_there("python3") && !python_can_make_venvs() {
         packages.push("python3-venv");
     }
-    if packages.is_empty() {
-        return Ok(tell());
+    if !packages.is_empty() {
+        if !(is_root() && is_there("apt-get")) {
+            let why = "not to be installed without root and apt-get";
+            return Ok(without(&packages, why));
+        }
+        eprintln!("    installing {}", packages.join(" "));
+        if let Err(error) = install(&packages) {
+            return Ok(without(&packages, &format!("{error:#}")));
+        }
     }
-    if !(is_root() && is_there("apt-get")) {
-        bail!(
-            "missing, and not to be installed without root and apt-get: {}",
-            packages.join(" ")
-        );
+    for need in missing() {
+        eprintln!("    missing {}: no {}", need.program, need.used_by);
     }
-    eprintln!("    installing {}", packages.join(" "));
+    Ok(Outcome::Passed)
+}
+
+fn install(packages: &[&str]) -> anyhow::Result<()> {
     run(apt().arg("update"))?;
     run(apt()
         .args(["install", "--yes", "--no-install-recommends"])
-        .args(&packages))?;
-    Ok(tell())
+        .args(packages))
+}
+
+/// What is missing, which tests are skipped for it, and why it stays so.
+fn without(packages: &[&str], why: &str) -> Outcome {
+    let mut users: Vec<&str> = missing().map(|need| need.used_by).collect();
+    users.dedup();
+    let (packages, users) = (packages.join(" "), users.join(", "));
+    Outcome::Skipped(format!("missing {packages} (no {users}): {why}"))
 }
 
 /// Which programs that `user` needs are missing; none missing is `None`.
@@ -79,13 +92,6 @@ pub(crate) fn python_can_make_venvs() -> bool {
 
 fn missing() -> impl Iterator<Item = &'static Need> {
     NEEDS.iter().filter(|need| !is_there(need.program))
-}
-
-fn tell() -> Outcome {
-    for need in missing() {
-        eprintln!("    missing {}: no {}", need.program, need.used_by);
-    }
-    Outcome::Passed
 }
 
 fn apt() -> Command {
