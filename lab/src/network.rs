@@ -37,6 +37,8 @@ const HOST: &str = "10.78.0.1/30";
 const HOST_END: &str = "fl-host";
 /// LLDP is sent every 2 s; agents of a busy machine may take a few rounds.
 const CONVERGED_WITHIN: Duration = Duration::from_secs(30);
+/// A killed run leaves its folder; it is found by this.
+const FOLDER_PREFIX: &str = "foretell-lab-";
 /// Another run of the lab on this machine may take this long.
 const LOCK: &str = "/run/foretell-lab.lock";
 
@@ -82,7 +84,8 @@ impl Network {
         let lock = File::create(LOCK)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, errno)| errno)?;
         remove_leftovers()?;
-        let folder = TempDir::with_prefix("foretell-lab-")?;
+        remove_old_folders()?;
+        let folder = TempDir::with_prefix(FOLDER_PREFIX)?;
         // lldpd's unprivileged half must reach its sockets in it.
         set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let server = Namespace::create("server")?;
@@ -177,6 +180,20 @@ impl Router {
             .find(|port| port.other == other)
             .with_context(|| format!("{} has no link to r{other}", self.name))
     }
+}
+
+fn remove_old_folders() -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(std::env::temp_dir())? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(FOLDER_PREFIX)
+        {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Lays the cables; gives each router's ports.

@@ -12,7 +12,7 @@ pub(crate) fn quick(tally: &mut Tally) {
 
 /// All of it. What cannot be done here is skipped aloud.
 pub(crate) fn full(tally: &mut Tally) {
-    tally.step("programs", install::ensure);
+    tally.step("programs", || Ok(install::ensure()));
     // The page first: the server embeds it.
     tally.step("page", web::build);
     check::all(tally);
