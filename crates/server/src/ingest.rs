@@ -229,6 +229,9 @@ impl Context {
         {
             let known = &record.device.body.identity;
             let identity = facts::merge_identity(known, identity, report);
+            if let Some(reason) = facts::replaced(&record.device.body, &identity) {
+                warn!(device.id = %device_id, "another device may answer at its address now: {reason}");
+            }
             match self
                 .store
                 .inventory

@@ -97,6 +97,8 @@ pub struct Sampled {
     pub store: Store,
     /// Where samples are kept.
     pub series: SeriesStore,
+    /// The sockets that devices are asked from.
+    pub transport: snmp::Transport,
 }
 
 impl fmt::Debug for Sampled {
@@ -139,6 +141,8 @@ impl Collector for Sampled {
             poll(&poller, &mut out)?;
         }
         self.series(&mut out)?;
+        self.documents(&mut out)?;
+        datagrams(&self.transport, &mut out)?;
         out.gauge(
             "foretell_devices",
             "Devices registered",
@@ -170,6 +174,45 @@ impl Sampled {
             "foretell_queue_full",
             "How often the bound was hit",
             of(Gauge::times_full),
+        )
+    }
+
+    fn documents(&self, out: &mut Encoder<'_, '_>) -> fmt::Result {
+        let stats = self.store.documents.stats();
+        for (name, help, value) in [
+            (
+                "foretell_document_writes",
+                "Writes of documents that are durable",
+                stats.writes,
+            ),
+            (
+                "foretell_document_writes_refused",
+                "Writes of documents that were refused or failed",
+                stats.writes_refused,
+            ),
+            (
+                "foretell_document_commits",
+                "Transactions those went in",
+                stats.commits,
+            ),
+            ("foretell_document_reads", "Reads of documents", stats.reads),
+            (
+                "foretell_document_write_queue_full",
+                "How often a write waited since the queue was full",
+                stats.write_queue_full,
+            ),
+            (
+                "foretell_document_read_queue_full",
+                "How often a read waited since the queue was full",
+                stats.read_queue_full,
+            ),
+        ] {
+            out.counter(name, help, value)?;
+        }
+        out.gauge(
+            "foretell_documents_damaged",
+            "Documents that are damaged or missing",
+            stats.damaged,
         )
     }
 
@@ -261,6 +304,30 @@ impl Sampled {
             defects,
         )
     }
+}
+
+fn datagrams(transport: &snmp::Transport, out: &mut Encoder<'_, '_>) -> fmt::Result {
+    let stats = transport.stats();
+    for (name, help, value) in [
+        (
+            "foretell_snmp_datagrams",
+            "SNMP datagrams received",
+            stats.datagrams,
+        ),
+        (
+            "foretell_snmp_datagrams_from_strangers",
+            "Of these, from addresses that are not asked",
+            stats.from_strangers,
+        ),
+        (
+            "foretell_snmp_datagrams_overflowed",
+            "Of these, dropped since a request held its fill of answers",
+            stats.overflowed,
+        ),
+    ] {
+        out.counter(name, help, value)?;
+    }
+    Ok(())
 }
 
 fn poll(poller: &Poller, out: &mut Encoder<'_, '_>) -> fmt::Result {

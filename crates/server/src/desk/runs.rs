@@ -16,6 +16,10 @@ use tracing::{info, warn};
 /// Sentences kept of one run, so that a broken network does not fill its document.
 const NOTICES_MAX: usize = 100;
 
+/// Results kept in memory while they cannot be written: as many as a run may find devices. Beyond it
+/// the oldest are told and lost.
+const UNWRITTEN_MAX: usize = 10_000;
+
 /// The runs at work.
 #[derive(Default)]
 pub(super) struct Runs(BTreeMap<DiscoveryId, Run>);
@@ -141,13 +145,15 @@ impl Runs {
 impl Run {
     async fn flush(&mut self, context: &Context) {
         let id = self.discovery.id;
-        let results = std::mem::take(&mut self.results);
-        let kept = async {
-            context.store.discoveries.add_results(id, &results).await?;
-            context.store.discoveries.update(&self.discovery).await
-        };
-        if let Err(error) = kept.await {
-            warn!(discovery.id = %id, error = %crate::chain(&error), "what a discovery found is not kept");
+        let mut results = std::mem::take(&mut self.results);
+        if let Err(error) = context.store.discoveries.add_results(id, &results).await {
+            warn!(discovery.id = %id, error = %crate::chain(&error), "what a discovery found is not kept yet");
+            // Written with the next lot, and told when it is.
+            let lost = results.len().saturating_sub(UNWRITTEN_MAX);
+            self.results = results.split_off(lost);
+        }
+        if let Err(error) = context.store.discoveries.update(&self.discovery).await {
+            warn!(discovery.id = %id, error = %crate::chain(&error), "how far a discovery is is not kept");
         }
         for result in results {
             context.tell(Event::DiscoveryFound {

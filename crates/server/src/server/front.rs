@@ -9,6 +9,9 @@ use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, OnceLock};
 use tower::ServiceExt as _;
 
+/// What the server is at until the API answers.
+const STARTING: &str = "the store is being opened, and what was not yet sealed is read back";
+
 /// All requests come through here: to the API once it is there, else to a word about the start.
 #[derive(Clone, Default)]
 pub(super) struct Front(Arc<OnceLock<Router>>);
@@ -35,15 +38,33 @@ async fn answer(State(front): State<Front>, request: Request) -> Response {
     }
     match request.uri().path() {
         "/livez" => StatusCode::OK.into_response(),
-        _ => starting(),
+        "/readyz" => starting(),
+        path => not_yet(path),
     }
 }
 
+/// The problem that everything else is answered with, as `api` would word it (RFC 9457).
+fn not_yet(path: &str) -> Response {
+    let body = serde_json::json!({
+        "type": "https://foretell.dev/problems/starting",
+        "title": "The server is starting",
+        "status": 503,
+        "detail": STARTING,
+        "instance": path,
+        "request_id": null,
+        "errors": [],
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/problem+json"),
+        (header::RETRY_AFTER, "1"),
+    ];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, body.to_string()).into_response()
+}
+
 fn starting() -> Response {
-    let detail = "the store is being opened, and what was not yet sealed is read back".to_owned();
     let reason = Reason {
         part: "store".to_owned(),
-        detail,
+        detail: STARTING.to_owned(),
     };
     let readiness = Readiness {
         blocking: vec![reason],

@@ -3,7 +3,7 @@
 
 use super::front::Front;
 use super::{Running, options};
-use crate::config::Settings;
+use crate::config::{SecureCookie, Settings};
 use crate::metrics::{self, Ingested, Sampled};
 use crate::readiness::{self, Standing};
 use crate::wire::{Heard, Receiver, Wire};
@@ -88,7 +88,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
 
     let (commands_in, commands_out) = wire.commands;
     let (found_in, found_out) = wire.found;
-    let desk = base.desk(Arc::clone(&poller), transport, pinger, found_in);
+    let desk = base.desk(Arc::clone(&poller), transport.clone(), pinger, found_in);
     desk::begin_polling(&desk).await;
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
 
@@ -97,6 +97,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         poller: Arc::downgrade(&poller),
         store: base.store.clone(),
         series: base.series.clone(),
+        transport,
     };
     metrics::register(&mut registry, sampled);
     wire.notices
@@ -126,6 +127,12 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         stop,
     ));
     print(&format!("listening on http://{address}"))?;
+    if settings.http.secure_cookie == SecureCookie::Auto && !address.ip().is_loopback() {
+        warn!(
+            "browsers sign in over https only, for the server listens beyond loopback: put a TLS \
+             proxy before it, or set http.secure_cookie to \"never\""
+        );
+    }
     Ok(Running {
         store: base.store,
         series: base.series,
