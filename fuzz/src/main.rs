@@ -29,6 +29,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("icmp_reply", icmp::reply),
     ("store_block", store::block),
     ("store_log", store::log),
+    ("store_salvage", store::salvage),
     ("store_vault", store::vault),
     ("api_stream_message", api::stream_message),
     ("api_cursor", api::cursor),

@@ -17,6 +17,16 @@ pub(crate) fn block(data: &[u8]) {
     }
 }
 
+/// A damaged file of documents and the log over it: the first two octets say where the one ends.
+pub(crate) fn salvage(data: &[u8]) {
+    let Some((&[high, low], octets)) = data.split_first_chunk() else {
+        return;
+    };
+    let end = usize::from(u16::from_be_bytes([high, low])).min(octets.len());
+    let (file, log) = octets.split_at(end);
+    let _ = ::store::documents::sqlite::salvage::rows_shown(file, log);
+}
+
 /// A segment of the log: damage is skipped, and what is told covers it from end to end.
 pub(crate) fn log(data: &[u8]) {
     let _ = frame::parse_header(data);

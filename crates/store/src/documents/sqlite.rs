@@ -12,7 +12,7 @@ mod pages;
 mod read;
 mod reader;
 mod row;
-mod salvage;
+pub mod salvage;
 mod verify;
 mod writer;
 

@@ -100,6 +100,19 @@ impl Pages for State<'_> {
     }
 }
 
+/// How many rows of three columns a damaged file shows, given its octets and those of its
+/// write-ahead log, whatever they are: what a salvage looks at before checksums decide. Public so
+/// that it can be fuzzed.
+pub fn rows_shown(file: &[u8], log: &[u8]) -> usize {
+    let file = file.as_chunks().0;
+    let log = Log::read(log);
+    let mut shown = 0;
+    for log in [log.sound_pages(), log.pages()] {
+        rows(&State { file, log }, |_: [Column<'_>; 3]| shown += 1);
+    }
+    shown
+}
+
 /// What was read of a damaged file.
 #[derive(Default)]
 struct Salvaged {
