@@ -4,7 +4,21 @@
 //! It is for scale, for demonstration and for tests of what no laboratory can hold; what real agents
 //! do is tested over real agents. It builds its tables from the standards and shares no code with
 //! `collect`, whose reading of them it is there to try.
+//!
+//! A [`Scenario`] makes a [`Network`], which never changes. A [`Timeline`] has what goes wrong with
+//! it, and tells every counter at every moment, past or future.
 
+mod hash;
 pub mod mib;
+pub mod network;
+mod routes;
+pub mod scenario;
+pub mod timeline;
+mod topology;
+pub mod traffic;
 
 pub use mib::{Mib, Value};
+pub use network::{DeviceNo, Network, NetworkError, PortNo};
+pub use scenario::{Scenario, ScenarioError};
+pub use timeline::{Octets, Timeline};
+pub use topology::graph;

@@ -1,0 +1,283 @@
+//! A network while a topology is drawing it, and how it is finished: ports, addresses, demands.
+
+use super::{
+    Behind, Device, DeviceNo, Edge, EdgeNo, Link, LinkNo, Make, Network, NetworkError, Peer, Port,
+    PortNo, Role, Site,
+};
+use crate::hash::{self, purpose};
+use crate::scenario::{PORTS_MAX, Scenario};
+use crate::traffic::demands;
+use crate::traffic::{Class, Model};
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+/// A network that is being drawn.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) devices: Vec<DraftDevice>,
+    pub(crate) links: Vec<DraftLink>,
+    pub(crate) sites: Vec<String>,
+    pub(crate) edges: Vec<DraftEdge>,
+}
+
+#[derive(Debug)]
+pub(crate) struct DraftDevice {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) site: u16,
+    pub(crate) domain: Option<u16>,
+    edge_mbps: u32,
+    edge_ports: u16,
+    links: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct DraftLink {
+    pub(crate) a: usize,
+    pub(crate) b: usize,
+    pub(crate) mbps: u32,
+    pub(crate) cost: u32,
+}
+
+/// A port with something behind it.
+#[derive(Debug)]
+pub(crate) struct DraftEdge {
+    pub(crate) device: usize,
+    pub(crate) port: u16,
+    pub(crate) behind: Behind,
+    pub(crate) mix: Mix,
+}
+
+/// Whom those behind a port talk to: weights of the world, of servers and of their like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mix {
+    pub(crate) world: f64,
+    pub(crate) servers: f64,
+    pub(crate) peers: f64,
+    pub(crate) class: Class,
+}
+
+impl Draft {
+    pub(crate) fn site(&mut self, name: String) -> u16 {
+        self.sites.push(name);
+        u16::try_from(self.sites.len() - 1).unwrap_or(u16::MAX)
+    }
+
+    pub(crate) fn device(&mut self, name: String, role: Role, site: u16) -> usize {
+        self.devices.push(DraftDevice {
+            name,
+            role,
+            site,
+            domain: None,
+            edge_mbps: 1_000,
+            edge_ports: 0,
+            links: 0,
+        });
+        self.devices.len() - 1
+    }
+
+    pub(crate) fn domain(&mut self, device: usize, domain: u16) {
+        if let Some(device) = self.devices.get_mut(device) {
+            device.domain = Some(domain);
+        }
+    }
+
+    pub(crate) fn link(&mut self, a: usize, b: usize, mbps: u32, cost: u32) {
+        for end in [a, b] {
+            if let Some(device) = self.devices.get_mut(end) {
+                device.links += 1;
+            }
+        }
+        self.links.push(DraftLink { a, b, mbps, cost });
+    }
+
+    /// Gives a device ports for what is at the edge, and plugs something into the first of them.
+    pub(crate) fn edge(
+        &mut self,
+        device: usize,
+        (ports, used, mbps): (u16, u16, u32),
+        behind: Behind,
+        mix: Mix,
+    ) {
+        let Some(drawn) = self.devices.get_mut(device) else {
+            return;
+        };
+        let first = drawn.edge_ports;
+        drawn.edge_ports += ports;
+        drawn.edge_mbps = mbps;
+        for port in first..first + used.min(ports) {
+            self.edges.push(DraftEdge {
+                device,
+                port,
+                behind,
+                mix,
+            });
+        }
+    }
+}
+
+pub(super) fn finish(draft: Draft, scenario: &Scenario) -> Result<Network, NetworkError> {
+    let root = scenario.root();
+    let addresses = addresses(scenario.agents.base, draft.devices.len())?;
+    let mut devices = Vec::with_capacity(draft.devices.len());
+    for (place, (drawn, address)) in draft.devices.iter().zip(addresses).enumerate() {
+        devices.push(device(
+            drawn,
+            address,
+            hash::mix2(root, purpose::MAKE, place as u64),
+        )?);
+    }
+    let links = plug_links(&mut devices, &draft);
+    let edges = plug_edges(&mut devices, &draft);
+    let sites = sites(&draft, scenario, root);
+    let by_name = numbers(devices.iter().map(|device| device.name.clone()));
+    let by_address = numbers(devices.iter().map(|device| device.address));
+    let mut network = Network {
+        name: scenario.name.clone(),
+        shape: scenario.topology,
+        devices,
+        links,
+        edges,
+        sites,
+        demands: Vec::new(),
+        traffic: Model::new(scenario.traffic.growth_per_year, scenario.traffic.noise),
+        root,
+        by_name,
+        by_address,
+    };
+    let mixes: Vec<Mix> = draft.edges.iter().map(|edge| edge.mix).collect();
+    network.demands = demands::draw(&network, &mixes);
+    demands::calibrate(&mut network, scenario.traffic.utilization);
+    Ok(network)
+}
+
+/// Addresses from the first on, without those that end in 0 or 255: there are people who mistrust
+/// them, and programs.
+fn addresses(base: Ipv4Addr, count: usize) -> Result<Vec<Ipv4Addr>, NetworkError> {
+    let addresses: Vec<Ipv4Addr> = (base.to_bits()..=Ipv4Addr::new(127, 255, 255, 254).to_bits())
+        .map(Ipv4Addr::from_bits)
+        .filter(|address| !matches!(address.octets(), [.., 0 | 255]))
+        .take(count)
+        .collect();
+    if addresses.len() < count {
+        return Err(NetworkError::Addresses {
+            devices: count,
+            base,
+        });
+    }
+    Ok(addresses)
+}
+
+fn device(drawn: &DraftDevice, address: Ipv4Addr, chance: u64) -> Result<Device, NetworkError> {
+    let makes = Make::of_role(drawn.role);
+    let make = makes
+        .get(hash::pick(chance, makes.len()))
+        .expect("a role has makes");
+    // Room to grow, as there is on real devices: to the next even number, and two at least.
+    let link_ports = match drawn.role {
+        Role::Server => drawn.links.max(1),
+        _ => drawn.links.next_multiple_of(2).max(2),
+    };
+    let links_max = usize::from(PORTS_MAX) * 16;
+    let Some(link_ports) = u16::try_from(link_ports)
+        .ok()
+        .filter(|&ports| usize::from(ports) <= links_max)
+    else {
+        return Err(NetworkError::Links {
+            device: drawn.name.clone(),
+            links: drawn.links,
+            links_max,
+        });
+    };
+    let port = |speed_mbps, peer| Port { speed_mbps, peer };
+    let mut ports = Vec::with_capacity(usize::from(drawn.edge_ports + link_ports) + 1);
+    ports.extend((0..drawn.edge_ports).map(|_| port(drawn.edge_mbps, Peer::Nothing)));
+    ports.extend((0..link_ports).map(|_| port(10_000, Peer::Nothing)));
+    ports.push(port(0, Peer::Inside));
+    Ok(Device {
+        name: drawn.name.clone(),
+        address,
+        role: drawn.role,
+        site: drawn.site,
+        domain: drawn.domain,
+        make,
+        edge_ports: drawn.edge_ports,
+        link_ports,
+        ports,
+    })
+}
+
+fn plug_links(devices: &mut [Device], draft: &Draft) -> Vec<Link> {
+    let mut next: Vec<u16> = devices.iter().map(|device| device.edge_ports).collect();
+    let mut plug = |place: usize, link: u32, mbps: u32| {
+        let number = next.get_mut(place)?;
+        let port = *number;
+        *number += 1;
+        let plugged = devices.get_mut(place)?.ports.get_mut(usize::from(port))?;
+        *plugged = Port {
+            speed_mbps: mbps,
+            peer: Peer::Link(LinkNo(link)),
+        };
+        Some(PortNo {
+            device: DeviceNo(u32::try_from(place).ok()?),
+            port,
+        })
+    };
+    (0..)
+        .zip(&draft.links)
+        .filter_map(|(number, link)| {
+            Some(Link {
+                a: plug(link.a, number, link.mbps)?,
+                b: plug(link.b, number, link.mbps)?,
+                speed_mbps: link.mbps,
+                cost: link.cost,
+            })
+        })
+        .collect()
+}
+
+fn plug_edges(devices: &mut [Device], draft: &Draft) -> Vec<Edge> {
+    (0..)
+        .zip(&draft.edges)
+        .filter_map(|(number, edge)| {
+            let port = PortNo {
+                device: DeviceNo(u32::try_from(edge.device).ok()?),
+                port: edge.port,
+            };
+            let device = devices.get_mut(edge.device)?;
+            device.ports.get_mut(usize::from(edge.port))?.peer = Peer::Edge(EdgeNo(number));
+            Some(Edge {
+                port,
+                behind: edge.behind,
+            })
+        })
+        .collect()
+}
+
+fn sites(draft: &Draft, scenario: &Scenario, root: u64) -> Vec<Site> {
+    let traffic = &scenario.traffic;
+    (0_u64..)
+        .zip(&draft.sites)
+        .map(|(place, name)| {
+            let spread = hash::unit(hash::mix2(root, purpose::SITE, place));
+            // Whole half hours, as clocks have.
+            let east = if place == 0 {
+                0.0
+            } else {
+                (spread * traffic.spread_hours * 2.0).round() / 2.0
+            };
+            let hours = traffic.utc_offset_hours + east;
+            // Within two days.
+            #[expect(clippy::cast_possible_truncation)]
+            let offset_ms = (hours * 3_600_000.0) as i32;
+            Site {
+                name: format!("{}, {name}", scenario.name),
+                offset_ms,
+            }
+        })
+        .collect()
+}
+
+fn numbers<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, DeviceNo> {
+    keys.zip((0..).map(DeviceNo)).collect()
+}
