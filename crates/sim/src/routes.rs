@@ -5,7 +5,7 @@
 use crate::hash::{self, purpose};
 use crate::network::{Channel, DeviceNo, LinkNo, Network, link_channels};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
 
 /// What is out of order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +49,23 @@ impl Loading {
             (Some(from), Some(to)) => self.flows.get(from..to).unwrap_or(&[]),
             _ => &[],
         }
+    }
+}
+
+impl Loading {
+    /// The same without anything on these channels.
+    pub(crate) fn without(&self, cut: &BTreeSet<Channel>) -> Self {
+        let channels = u32::try_from(self.first.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let mut first = Vec::with_capacity(self.first.len());
+        let mut flows = Vec::with_capacity(self.flows.len());
+        for channel in (0..channels).map(Channel) {
+            first.push(u32::try_from(flows.len()).unwrap_or(u32::MAX));
+            if !cut.contains(&channel) {
+                flows.extend_from_slice(self.flows(channel));
+            }
+        }
+        first.push(u32::try_from(flows.len()).unwrap_or(u32::MAX));
+        Self { first, flows }
     }
 }
 

@@ -290,5 +290,5 @@ impl Scenario {
     }
 }
 
-/// How long a fault lasts where nothing says: until it is removed.
-pub(crate) const REBOOT_TAKES: Duration = Duration::from_secs(90);
+/// How long a reboot takes where nothing is said.
+const REBOOT_TAKES: Duration = Duration::from_secs(90);

@@ -143,6 +143,16 @@ impl Model {
             .density(local.rem_euclid(WEEK_MS) as f64 / WEEK_MS as f64)
     }
 
+    /// How busy the busiest hour of the week is, where 1 is the mean.
+    pub(crate) fn peak(&self, class: Class) -> f64 {
+        self.profile(class).peak()
+    }
+
+    /// How many times the volume of the first week, at that moment.
+    pub(crate) fn growth_at(&self, at: Timestamp) -> f64 {
+        power(self.growth, (at.unix_ms() - ORIGIN_MS).div_euclid(WEEK_MS))
+    }
+
     fn profile(&self, class: Class) -> &Profile {
         let [office, home, steady, night] = &self.profiles;
         match class {

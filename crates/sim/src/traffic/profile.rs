@@ -97,6 +97,11 @@ impl Profile {
         value(hour) * (1.0 - between) + value(hour + 1) * between
     }
 
+    /// The density of the busiest hour.
+    pub(super) fn peak(&self) -> f64 {
+        self.hours.iter().copied().fold(0.0, f64::max)
+    }
+
     /// The left half's share of the volume of a node.
     pub(super) fn left_share(&self, node: u64) -> f64 {
         usize::try_from(node)
