@@ -40,6 +40,14 @@ pub(crate) fn text(text: &str) -> u64 {
     })
 }
 
+/// A smooth wandering from -1 to 1: chance at every multiple of a period, straight lines between.
+pub(crate) fn wave(seed: u64, at_ms: i64, period_ms: i64) -> f64 {
+    let place = at_ms.div_euclid(period_ms);
+    let part = at_ms.rem_euclid(period_ms) as f64 / period_ms as f64;
+    let value = |place: i64| between(mix(seed, place.cast_unsigned()), -1.0, 1.0);
+    value(place) * (1.0 - part) + value(place + 1) * part
+}
+
 /// What numbers are for: each use has its own, so that no two uses move together.
 pub(crate) mod purpose {
     pub(crate) const FLOW: u64 = 1;
@@ -55,6 +63,5 @@ pub(crate) mod purpose {
     pub(crate) const HOST: u64 = 11;
     pub(crate) const ROUTE: u64 = 12;
     pub(crate) const ERRORS: u64 = 13;
-    pub(crate) const USED: u64 = 14;
     pub(crate) const ENGINE: u64 = 15;
 }

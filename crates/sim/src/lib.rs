@@ -6,19 +6,27 @@
 //! `collect`, whose reading of them it is there to try.
 //!
 //! A [`Scenario`] makes a [`Network`], which never changes. A [`Timeline`] has what goes wrong with
-//! it, and tells every counter at every moment, past or future.
+//! it, and tells every counter at every moment, past or future. A [`Simulation`] is both with a clock;
+//! its [`Simulation::mib`] is what a device's agent answers, now or ([`DeviceMib::at`]) at any moment.
 
+mod clock;
+mod hardware;
 mod hash;
 pub mod mib;
 pub mod network;
 mod routes;
 pub mod scenario;
+mod simulation;
+mod tables;
 pub mod timeline;
 mod topology;
 pub mod traffic;
 
+pub use clock::Pace;
 pub use mib::{Mib, Value};
 pub use network::{DeviceNo, Network, NetworkError, PortNo};
 pub use scenario::{Scenario, ScenarioError};
+pub use simulation::{Simulation, SimulationError};
+pub use tables::{DeviceMib, MibAt};
 pub use timeline::{Octets, Timeline};
 pub use topology::graph;

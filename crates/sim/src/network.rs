@@ -4,10 +4,13 @@
 
 mod draft;
 pub mod make;
+mod segment;
 mod target;
 
 pub(crate) use draft::{Draft, Mix};
 pub use make::Make;
+pub(crate) use segment::VLAN_OWN;
+pub use segment::{Segment, SegmentNo, VLANS, Vlan};
 pub use target::{Target, TargetError};
 
 use crate::hash::{self, purpose};
@@ -56,6 +59,8 @@ pub struct Network {
     links: Vec<Link>,
     edges: Vec<Edge>,
     sites: Vec<Site>,
+    segments: Vec<Segment>,
+    routed_by: HashMap<DeviceNo, Vec<SegmentNo>>,
     pub(crate) demands: Vec<Demand>,
     pub(crate) traffic: traffic::Model,
     pub(crate) root: u64,
@@ -139,8 +144,8 @@ pub struct Device {
     pub role: Role,
     /// Where it stands.
     pub site: u16,
-    /// Devices of one domain bridge between each other; none routes only.
-    pub domain: Option<u16>,
+    /// What it is bridged together with.
+    pub segment: SegmentNo,
     /// Its make.
     pub make: &'static Make,
     /// How many of its ports are for hosts.
@@ -148,6 +153,8 @@ pub struct Device {
     /// How many are for links.
     pub link_ports: u16,
     ports: Vec<Port>,
+    /// The last three octets of its first MAC.
+    mac_base: u32,
 }
 
 /// What a port is plugged into.

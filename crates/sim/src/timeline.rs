@@ -280,6 +280,11 @@ impl Timeline {
         (self.next_id, begun)
     }
 
+    /// A number that changes with every fault that is added or removed.
+    pub(crate) fn version(&self) -> u32 {
+        self.next_id
+    }
+
     fn peer(&self, port: PortNo) -> Option<Peer> {
         Some(self.network.device(port.device).port(port.port)?.peer)
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Behind, Device, DeviceNo, Edge, EdgeNo, Link, LinkNo, Make, Network, NetworkError, Peer, Port,
-    PortNo, Role, Site,
+    PortNo, Role, SegmentNo, Site, segment,
 };
 use crate::hash::{self, purpose};
 use crate::scenario::{PORTS_MAX, Scenario};
@@ -25,7 +25,7 @@ pub(crate) struct DraftDevice {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) site: u16,
-    pub(crate) domain: Option<u16>,
+    pub(crate) segment: Option<u16>,
     edge_mbps: u32,
     edge_ports: u16,
     links: usize,
@@ -68,7 +68,7 @@ impl Draft {
             name,
             role,
             site,
-            domain: None,
+            segment: None,
             edge_mbps: 1_000,
             edge_ports: 0,
             links: 0,
@@ -76,9 +76,9 @@ impl Draft {
         self.devices.len() - 1
     }
 
-    pub(crate) fn domain(&mut self, device: usize, domain: u16) {
+    pub(crate) fn segment(&mut self, device: usize, segment: u16) {
         if let Some(device) = self.devices.get_mut(device) {
-            device.domain = Some(domain);
+            device.segment = Some(segment);
         }
     }
 
@@ -129,9 +129,17 @@ pub(super) fn finish(draft: Draft, scenario: &Scenario) -> Result<Network, Netwo
     }
     let links = plug_links(&mut devices, &draft);
     let edges = plug_edges(&mut devices, &draft);
+    let numbers: Vec<Option<u16>> = draft.devices.iter().map(|drawn| drawn.segment).collect();
+    let (segments, of_device) = segment::segments(&numbers, &edges);
+    let mut mac_base = 1;
+    for (device, segment) in devices.iter_mut().zip(of_device) {
+        device.segment = segment;
+        device.mac_base = mac_base;
+        mac_base += u32::try_from(device.ports.len()).unwrap_or(0) + 1;
+    }
     let sites = sites(&draft, scenario, root);
-    let by_name = numbers(devices.iter().map(|device| device.name.clone()));
-    let by_address = numbers(devices.iter().map(|device| device.address));
+    let by_name = by_key(devices.iter().map(|device| device.name.clone()));
+    let by_address = by_key(devices.iter().map(|device| device.address));
     let mut network = Network {
         name: scenario.name.clone(),
         shape: scenario.topology,
@@ -139,12 +147,28 @@ pub(super) fn finish(draft: Draft, scenario: &Scenario) -> Result<Network, Netwo
         links,
         edges,
         sites,
+        segments,
+        routed_by: HashMap::new(),
         demands: Vec::new(),
         traffic: Model::new(scenario.traffic.growth_per_year, scenario.traffic.noise),
         root,
         by_name,
         by_address,
     };
+    for place in 0..network.segments.len() {
+        let gateway = network
+            .segments
+            .get(place)
+            .and_then(|segment| network.gateway_of(segment));
+        if let Some(gateway) = gateway {
+            let number = SegmentNo(u32::try_from(place).unwrap_or(u32::MAX));
+            let routed = network.routed_by.entry(gateway.device).or_default();
+            routed.push(number);
+        }
+        if let Some(segment) = network.segments.get_mut(place) {
+            segment.gateway = gateway;
+        }
+    }
     let mixes: Vec<Mix> = draft.edges.iter().map(|edge| edge.mix).collect();
     network.demands = demands::draw(&network, &mixes);
     demands::calibrate(&mut network, scenario.traffic.utilization);
@@ -199,11 +223,12 @@ fn device(drawn: &DraftDevice, address: Ipv4Addr, chance: u64) -> Result<Device,
         address,
         role: drawn.role,
         site: drawn.site,
-        domain: drawn.domain,
+        segment: SegmentNo(0),
         make,
         edge_ports: drawn.edge_ports,
         link_ports,
         ports,
+        mac_base: 0,
     })
 }
 
@@ -278,6 +303,6 @@ fn sites(draft: &Draft, scenario: &Scenario, root: u64) -> Vec<Site> {
         .collect()
 }
 
-fn numbers<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, DeviceNo> {
+fn by_key<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, DeviceNo> {
     keys.zip((0..).map(DeviceNo)).collect()
 }

@@ -54,7 +54,7 @@ fn cores(count: usize) -> usize {
 
 fn servers(draft: &mut Draft, cores: &[usize], site: u16, count: usize) {
     let switch = draft.device("srv-sw-1".to_owned(), Role::Access, site);
-    draft.domain(switch, 0);
+    draft.segment(switch, 0);
     uplinks(draft, switch, cores, 40_000, COST);
     for n in 1..count.max(2) {
         let server = draft.device(format!("srv-{n}"), Role::Server, site);
@@ -70,7 +70,7 @@ fn draw_building(
     size: usize,
 ) {
     let site = draft.site(format!("building {number}"));
-    let domain = u16::try_from(number).unwrap_or(u16::MAX);
+    let segment = u16::try_from(number).unwrap_or(u16::MAX);
     let heads: Vec<usize> = match size {
         // One switch alone hangs on the core.
         1 => Vec::new(),
@@ -82,7 +82,7 @@ fn draw_building(
         .map(|n| draft.device(format!("b{number}-dist-{n}"), Role::Distribution, site))
         .collect();
     for (place, &head) in heads.iter().enumerate() {
-        draft.domain(head, domain);
+        draft.segment(head, segment);
         // The first head of a building prefers the first core, the second the second.
         let mut order = cores.to_vec();
         order.rotate_left((place + number) % cores.len().max(1));
@@ -94,7 +94,7 @@ fn draw_building(
     let above = if heads.is_empty() { cores } else { &heads };
     for n in 1..=size - heads.len() {
         let access = draft.device(format!("b{number}-acc-{n}"), Role::Access, site);
-        draft.domain(access, domain);
+        draft.segment(access, segment);
         let ports = scenario.ports.unwrap_or(if n % 3 == 0 { 48 } else { 24 });
         draft.edge(access, (ports, ports * 3 / 4, 1_000), Behind::Host, DESKS);
         let mut order = above.to_vec();

@@ -18,7 +18,7 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
             site = draft.site(format!("site {}", n / DEVICES_IN_SITE + 1));
         }
         let node = draft.device(format!("node-{n:0digits$}"), Role::Node, site);
-        draft.domain(node, u16::try_from(n).unwrap_or(u16::MAX));
+        draft.segment(node, u16::try_from(n).unwrap_or(u16::MAX));
         let ports = scenario.ports.unwrap_or(PORTS);
         draft.edge(node, (ports, ports * 7 / 8, 1_000), Behind::Host, DESKS);
     }

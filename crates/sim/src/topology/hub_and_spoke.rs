@@ -36,7 +36,7 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
         let hosts = if left > 0 && count > 6 {
             let switch = draft.device(format!("branch-{number}-sw"), Role::Access, site);
             left -= 1;
-            draft.domain(switch, u16::try_from(number).unwrap_or(u16::MAX));
+            draft.segment(switch, u16::try_from(number).unwrap_or(u16::MAX));
             draft.link(switch, router, 1_000, COST);
             switch
         } else {

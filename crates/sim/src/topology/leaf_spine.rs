@@ -24,6 +24,7 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
             row = draft.site(format!("hall 1, row {}", n / LEAVES_IN_ROW + 1));
         }
         let leaf = draft.device(format!("leaf-{n}"), Role::Leaf, row);
+        draft.segment(leaf, u16::try_from(n).unwrap_or(u16::MAX));
         if n == leaves {
             draft.edge(leaf, (4, 2, 100_000), Behind::World, WORLD);
         } else {
