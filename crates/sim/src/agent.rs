@@ -18,8 +18,10 @@ mod respond;
 mod serve;
 mod socket;
 mod stats;
+mod usm;
+mod v3;
 
-pub use access::Access;
+pub use access::{Access, User, UserError};
 pub use behaviour::{Behaviour, DELAY_MAX};
 pub use engine::{Engine, EngineId, EngineIdError};
 pub use respond::Responder;
@@ -30,6 +32,7 @@ use crate::mib::Mib;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
+use usm::Security;
 
 /// Longest answer unless said otherwise: what fits an Ethernet frame with IPv4 and UDP, as agents of
 /// network devices do. Source: RFC 3417 section 3.2.1 (1472 octets are recommended).
@@ -46,6 +49,7 @@ pub struct Agent {
     shown: Shown,
     access: Arc<Access>,
     engine: Engine,
+    security: Security,
     behaviour: Arc<Behaviour>,
     message_len_max: usize,
 }
@@ -72,6 +76,7 @@ impl Agent {
         Self {
             address,
             shown,
+            security: Security::new(&access),
             access,
             engine: Engine::new(EngineId::of_address(address), 1, now),
             behaviour: Arc::default(),
@@ -82,7 +87,13 @@ impl Agent {
     /// The same with another engine.
     #[must_use]
     pub fn with_engine(self, engine: Engine) -> Self {
-        Self { engine, ..self }
+        // Keys belong to an engine id.
+        let security = Security::new(&self.access);
+        Self {
+            engine,
+            security,
+            ..self
+        }
     }
 
     /// The same with a behaviour that others hold too.
@@ -120,6 +131,14 @@ impl Agent {
         match &self.shown {
             Shown::One(mib) => self.access.admits(community).then_some(&**mib),
             Shown::ByName(named) => by_name(named, community),
+        }
+    }
+
+    /// What is shown in this context; none where there is no such.
+    fn by_context(&self, context: &[u8]) -> Option<&dyn Mib> {
+        match &self.shown {
+            Shown::One(mib) => context.is_empty().then_some(&**mib),
+            Shown::ByName(named) => by_name(named, context),
         }
     }
 }

@@ -7,5 +7,6 @@
 
 pub mod agent;
 pub mod mib;
+pub mod snapshot;
 
 pub use mib::{Mib, Value};

@@ -20,6 +20,13 @@ const GEN_ERR: i32 = 5;
 const NO_ACCESS: i32 = 6;
 const NOT_WRITABLE: i32 = 17;
 
+/// What is said to a user who asks at too low a level. Source: RFC 3416 section 3
+/// (authorizationError).
+pub(super) const NOT_AUTHORIZED: Verdict = Verdict {
+    status: 16,
+    index: 0,
+};
+
 /// The answer that says that answering failed.
 pub(super) const FAILED: Verdict = Verdict {
     status: GEN_ERR,

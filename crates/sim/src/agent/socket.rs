@@ -13,7 +13,8 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::linux::fs::MetadataExt as _;
 
 /// Longest request. Hundreds of names fit; what is longer is cut, and then malformed.
-pub(super) const REQUEST_LEN_MAX: usize = 16 * 1024;
+pub(super) const REQUEST_LEN_MAX: u16 = 16 * 1024;
+const ROOM: usize = REQUEST_LEN_MAX as usize;
 /// Datagrams that one system call takes in.
 const BATCH: usize = 32;
 
@@ -109,7 +110,7 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new() -> Self {
         Self {
-            octets: vec![0; BATCH * REQUEST_LEN_MAX],
+            octets: vec![0; BATCH * ROOM],
             headers: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(libc::in_pktinfo))),
         }
     }
@@ -122,7 +123,7 @@ impl Inbox {
     ) -> io::Result<usize> {
         let mut slices: Vec<[IoSliceMut<'_>; 1]> = self
             .octets
-            .chunks_exact_mut(REQUEST_LEN_MAX)
+            .chunks_exact_mut(ROOM)
             .map(|room| [IoSliceMut::new(room)])
             .collect();
         let received = recvmmsg(

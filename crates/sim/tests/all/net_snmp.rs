@@ -1,11 +1,44 @@
 //! Agents asked by net-snmp's programs.
 
 use super::shelf;
-use foretell_sim::agent::{Access, Agent, ServeOptions, Server, Shown, serve};
+use foretell_sim::agent::{Access, Agent, ServeOptions, Server, Shown, User, serve};
+use snmp::{AuthProtocol, PrivacyProtocol};
 use std::io::Write as _;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
+
+const PHRASE: &str = "a phrase of the test";
+const OTHER: &str = "not the phrase at all";
+
+const AUTHS: &[(&str, AuthProtocol)] = &[
+    ("MD5", AuthProtocol::Md5),
+    ("SHA", AuthProtocol::Sha1),
+    ("SHA-224", AuthProtocol::Sha224),
+    ("SHA-256", AuthProtocol::Sha256),
+    ("SHA-384", AuthProtocol::Sha384),
+    ("SHA-512", AuthProtocol::Sha512),
+];
+const PRIVACIES: &[(&str, Option<PrivacyProtocol>)] = &[
+    ("", None),
+    ("DES", Some(PrivacyProtocol::Des)),
+    ("AES", Some(PrivacyProtocol::Aes128)),
+    ("AES-192", Some(PrivacyProtocol::Aes192)),
+    ("AES-256", Some(PrivacyProtocol::Aes256)),
+];
+
+/// One without any protection, and one for every hash with every cipher.
+static USERS: LazyLock<Vec<User>> = LazyLock::new(|| {
+    let mut users = vec![User::new("plain", None, None).unwrap()];
+    for &(auth_name, auth) in AUTHS {
+        for &(privacy_name, privacy) in PRIVACIES {
+            let name = format!("{auth_name}{privacy_name}");
+            let privacy = privacy.map(|privacy| (privacy, PHRASE));
+            users.push(User::new(name, Some((auth, PHRASE)), privacy).unwrap());
+        }
+    }
+    users
+});
 
 struct Served {
     server: Server,
@@ -15,7 +48,7 @@ fn served(ports: u32) -> Served {
     let agent = Agent::new(
         "127.0.0.1:0".parse().unwrap(),
         Shown::One(Arc::new(shelf::switch(ports))),
-        Arc::new(Access::by_communities(["public"])),
+        Arc::new(Access::by_communities(["public"]).with_users(USERS.clone())),
         Instant::now(),
     );
     Served {
@@ -92,6 +125,93 @@ fn walks() {
     assert_eq!(v1.lines().count(), 5 + 48 * 5 + 1, "{v1}");
     assert_eq!(bulk.lines().count(), 5 + 48 * 7 + 1, "{bulk}");
     assert_eq!(v2c, bulk);
+}
+
+/// How net-snmp is told to ask as a user.
+fn v3<'a>(
+    user: &'a str,
+    auth: Option<(&'a str, &'a str)>,
+    privacy: Option<(&'a str, &'a str)>,
+) -> Vec<&'a str> {
+    let level = match (auth, privacy) {
+        (None, _) => "noAuthNoPriv",
+        (_, None) => "authNoPriv",
+        _ => "authPriv",
+    };
+    let mut arguments = vec!["-v3", "-u", user, "-l", level];
+    if let Some((protocol, phrase)) = auth {
+        arguments.extend(["-a", protocol, "-A", phrase]);
+    }
+    if let Some((protocol, phrase)) = privacy {
+        arguments.extend(["-x", protocol, "-X", phrase]);
+    }
+    arguments
+}
+
+#[test]
+fn every_hash_with_every_cipher() {
+    if !installed() {
+        return;
+    }
+    let served = served(2);
+    let plain = served.ask("snmpwalk", V2C, &[".1.3"]);
+    let walk = |arguments: &[&str]| served.ask("snmpbulkwalk", arguments, &[".1.3"]);
+    assert_eq!(walk(&v3("plain", None, None)), plain);
+    for &(auth, _) in AUTHS {
+        for &(privacy, protocol) in PRIVACIES {
+            let user = format!("{auth}{privacy}");
+            let privacy = protocol.map(|_| (privacy, PHRASE));
+            assert_eq!(
+                walk(&v3(&user, Some((auth, PHRASE)), privacy)),
+                plain,
+                "{user}"
+            );
+        }
+    }
+}
+
+#[test]
+fn who_may_not_ask_is_told_why() {
+    if !installed() {
+        return;
+    }
+    let served = served(1);
+    let (sha256, aes) = (("SHA-256", PHRASE), ("AES", PHRASE));
+    for (arguments, expected) in [
+        (v3("nobody", Some(sha256), Some(aes)), "Unknown user name"),
+        (
+            v3("SHA-256AES", Some(("SHA-256", OTHER)), Some(aes)),
+            "Authentication failure",
+        ),
+        (
+            v3("SHA-256AES", Some(("SHA-512", PHRASE)), Some(aes)),
+            "Authentication failure",
+        ),
+        (
+            v3("SHA-256AES", Some(sha256), Some(("AES", OTHER))),
+            "Decryption error",
+        ),
+        (v3("SHA-256AES", Some(sha256), None), "authorizationError"),
+        (v3("SHA-256AES", None, None), "authorizationError"),
+        (
+            v3("SHA-256", Some(sha256), Some(aes)),
+            "Unsupported security level",
+        ),
+        (
+            v3("plain", Some(sha256), None),
+            "Unsupported security level",
+        ),
+        (
+            [v3("plain", None, None), vec!["-n", "elsewhere"]].concat(),
+            "bad context",
+        ),
+    ] {
+        let printed = served.ask("snmpget", &arguments, &[".1.3.6.1.2.1.1.5.0"]);
+        assert!(
+            printed.to_lowercase().contains(&expected.to_lowercase()),
+            "{arguments:?}: {printed}"
+        );
+    }
 }
 
 #[test]
