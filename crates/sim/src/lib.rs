@@ -9,6 +9,7 @@
 //! it, and tells every counter at every moment, past or future. A [`Simulation`] is both with a clock;
 //! its [`Simulation::mib`] is what a device's agent answers, now or ([`DeviceMib::at`]) at any moment.
 
+pub mod agent;
 mod clock;
 mod hardware;
 mod hash;
@@ -17,6 +18,7 @@ pub mod network;
 mod routes;
 pub mod scenario;
 mod simulation;
+pub mod snapshot;
 mod tables;
 pub mod timeline;
 mod topology;
