@@ -11,24 +11,29 @@
 
 pub mod agent;
 mod clock;
+pub mod control;
 mod hardware;
 mod hash;
 pub mod mib;
 pub mod network;
 mod routes;
 pub mod scenario;
+mod serving;
 mod simulation;
 pub mod snapshot;
 mod tables;
 pub mod timeline;
 mod topology;
 pub mod traffic;
+mod truth;
 
 pub use clock::Pace;
 pub use mib::{Mib, Value};
 pub use network::{DeviceNo, Network, NetworkError, PortNo};
 pub use scenario::{Scenario, ScenarioError};
+pub use serving::Agents;
 pub use simulation::{Simulation, SimulationError};
 pub use tables::{DeviceMib, MibAt};
 pub use timeline::{Octets, Timeline};
 pub use topology::graph;
+pub use truth::Truth;

@@ -10,6 +10,7 @@ use crate::timeline::{AddError, FaultId, FaultView, Timeline};
 use arc_swap::ArcSwap;
 use model::Clock;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// A simulation cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,7 @@ pub struct Simulation {
     pub(crate) numberings: Numberings,
     /// Held while the timeline is changed, so that no two changes lose each other.
     changing: Mutex<()>,
+    changed: Notify,
 }
 
 impl Simulation {
@@ -46,6 +48,7 @@ impl Simulation {
             hardware: hardware::Store::default(),
             numberings: Numberings::default(),
             changing: Mutex::new(()),
+            changed: Notify::new(),
         }))
     }
 
@@ -90,6 +93,12 @@ impl Simulation {
         let mut timeline = Timeline::clone(&self.timeline.load());
         let done = change(&mut timeline);
         self.timeline.store(Arc::new(timeline));
+        self.changed.notify_waiters();
         done
+    }
+
+    /// Waits for the next change of the timeline, counted from this call.
+    pub(crate) fn changed(&self) -> impl Future<Output = ()> + '_ {
+        self.changed.notified()
     }
 }

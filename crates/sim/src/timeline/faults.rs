@@ -5,6 +5,7 @@ use crate::network::{DeviceNo, EdgeNo, LinkNo, Target, TargetError};
 use crate::scenario::{Effect, Fault, FaultDraft, FaultProblem, Moment, Scenario, ScenarioError};
 use model::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// Steps in which a link fills up: small enough not to show, and few enough to remember.
 const FILL_STEPS: u32 = 48;
@@ -188,6 +189,11 @@ impl Timeline {
             target,
             start,
         })
+    }
+
+    /// The devices whose agents some fault befalls, whenever that is.
+    pub(crate) fn devices_with_faults(&self) -> BTreeSet<DeviceNo> {
+        self.spans.iter().filter_map(Span::device).collect()
     }
 
     /// Faults of a device at a moment.
