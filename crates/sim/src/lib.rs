@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod mib;
+pub mod recording;
 pub mod snapshot;
 
 pub use mib::{Mib, Value};
