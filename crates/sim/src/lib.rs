@@ -16,6 +16,7 @@ mod hardware;
 mod hash;
 pub mod mib;
 pub mod network;
+pub mod recording;
 mod routes;
 pub mod scenario;
 mod serving;

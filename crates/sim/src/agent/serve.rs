@@ -186,9 +186,9 @@ struct Group {
 
 impl Group {
     fn only_loopback(&self) -> bool {
-        let Audience { by_address, only } = &self.audience;
-        let v6 = |agent: &Arc<Agent>| agent.address().ip().is_loopback();
-        by_address.keys().all(Ipv4Addr::is_loopback) && only.as_ref().is_none_or(v6)
+        let Audience { by_address, other } = &self.audience;
+        let is_loopback = |agent: &Arc<Agent>| agent.address().ip().is_loopback();
+        by_address.keys().all(Ipv4Addr::is_loopback) && other.as_ref().is_none_or(is_loopback)
     }
 }
 
@@ -196,17 +196,15 @@ impl Group {
 #[derive(Default)]
 struct Audience {
     by_address: HashMap<Ipv4Addr, Arc<Agent>>,
-    // Who is meant where the system does not say to which address a datagram was sent: sockets of
-    // IPv6 have one agent only.
-    only: Option<Arc<Agent>>,
+    // Who answers at every other address: an agent of 0.0.0.0, and the only one of a socket of IPv6,
+    // where the system does not say to which address a datagram was sent.
+    other: Option<Arc<Agent>>,
 }
 
 impl Audience {
     fn whom(&self, to: Option<Ipv4Addr>) -> Option<&Arc<Agent>> {
-        match to {
-            Some(to) => self.by_address.get(&to),
-            None => self.only.as_ref(),
-        }
+        to.and_then(|to| self.by_address.get(&to))
+            .or(self.other.as_ref())
     }
 }
 
@@ -224,15 +222,14 @@ fn groups(agents: &[Arc<Agent>]) -> Result<BTreeMap<SocketAddr, Group>, ServeErr
         let group = groups.entry(key).or_default();
         group.positions.push(position);
         match address.ip() {
-            IpAddr::V4(ip) => {
+            IpAddr::V4(ip) if !ip.is_unspecified() => {
                 let earlier = group.audience.by_address.insert(ip, Arc::clone(agent));
                 if earlier.is_some() {
                     return Err(twice());
                 }
             }
-            IpAddr::V6(_) => {
-                // Any free port is free for another agent too, but the key holds one.
-                if group.audience.only.replace(Arc::clone(agent)).is_some() {
+            _ => {
+                if group.audience.other.replace(Arc::clone(agent)).is_some() {
                     return Err(twice());
                 }
             }
