@@ -105,6 +105,7 @@ pub async fn read_within(
     look.facts = read.facts;
     look.readings = read.readings;
     look.defects.merge(&read.defects);
+    lldp::forget_foreign_loopback(&mut look, session.agent().ip());
     look.complete = look.complete & groups;
     look
 }
