@@ -5,6 +5,8 @@ use model::{Clock, Timestamp};
 /// Real milliseconds for which an agent shows the same counters: devices do not count every packet
 /// at once either, and all answers of one poll agree.
 const TICK_REAL_MS: f64 = 100.0;
+/// Real milliseconds that are waited for at once; longer waits are waited for in parts.
+const WAIT_MS_MAX: f64 = 86_400_000.0;
 
 /// Simulated time, as it follows from real time.
 #[derive(Clone, Debug)]
@@ -19,8 +21,10 @@ pub struct Pace {
 impl Pace {
     /// Simulated time that is `start` now, and goes on with `speed` simulated seconds in a second.
     pub fn new(real: Clock, start: Timestamp, speed: f64) -> Self {
-        // Between a tenth of a second and a quarter of an hour, by the bounds of the speed.
-        #[expect(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "between a tenth of a second and a quarter of an hour, by the bounds of the speed"
+        )]
         let tick_ms = (TICK_REAL_MS * speed.max(1.0)) as i64;
         Self {
             real_start: real.now(),
@@ -34,8 +38,10 @@ impl Pace {
     /// The simulated time.
     pub fn now(&self) -> Timestamp {
         let passed = self.real.now().unix_ms() - self.real_start.unix_ms();
-        // Exact for thousands of years.
-        #[expect(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "exact for thousands of years"
+        )]
         let simulated = (passed as f64 * self.speed) as i64;
         Timestamp::from_unix_ms(self.start.unix_ms().saturating_add(simulated))
     }
@@ -59,9 +65,11 @@ impl Pace {
     /// Real milliseconds until it is `at`; none where it has been.
     pub fn real_ms_until(&self, at: Timestamp) -> Option<u64> {
         let left = at.unix_ms() - self.now().unix_ms();
-        // Longer waits than this are waited for in parts.
-        const WAIT_MS_MAX: f64 = 86_400_000.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "from 0 to a day"
+        )]
         let real = (left.max(0) as f64 / self.speed).ceil().min(WAIT_MS_MAX) as u64;
         (left > 0).then_some(real)
     }

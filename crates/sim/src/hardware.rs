@@ -278,7 +278,7 @@ fn optics(parts: &mut Vec<Part>, device: &Device, n: u16) {
     let port = device.edge_ports + n;
     let name = device.port_name(port);
     let index = 1_000 + 10 * u32::from(n);
-    let part = |index, within, class, name: String, sensor, port| Part {
+    let make = |index, within, class, name: String, sensor, port| Part {
         index,
         within,
         class,
@@ -288,14 +288,14 @@ fn optics(parts: &mut Vec<Part>, device: &Device, n: u16) {
         sensor,
         port,
     };
-    parts.push(part(index, 2, Class::Port, name.clone(), None, Some(port)));
+    parts.push(make(index, 2, Class::Port, name.clone(), None, Some(port)));
     let sent = format!("{name} transmit power");
     let received = format!("{name} receive power");
     for (place, name, sensor) in [
         (1, sent, Sensor::SentLight(port)),
         (2, received, Sensor::ReceivedLight(port)),
     ] {
-        parts.push(part(
+        parts.push(make(
             index + place,
             index,
             Class::Sensor,

@@ -238,7 +238,7 @@ impl Network {
     /// folder.
     pub fn new(scenario: &Scenario) -> Result<Self, NetworkError> {
         let draft = topology::draft(scenario)?;
-        draft::finish(draft, scenario)
+        draft::finish(&draft, scenario)
     }
 
     /// All devices; a [`DeviceNo`] is the place in this list.
@@ -342,7 +342,7 @@ impl Network {
     pub(crate) fn flow(&self, number: u32) -> Flow {
         let demand = at(&self.demands, number / 2);
         Flow {
-            mean: f64::from(if number % 2 == 0 {
+            mean: f64::from(if number.is_multiple_of(2) {
                 demand.there
             } else {
                 demand.back

@@ -171,7 +171,7 @@ fn share(prior: f64, amplitude: f64, seed: u64, node: u64, level: u32) -> u64 {
     let low = (hash & 0xffff_ffff) as f64;
     let high = (hash >> 32) as f64;
     let mut moved = (low + high) / f64::from(u32::MAX) - 1.0;
-    if (8..=10).contains(&level) && hash % BURST_IN == 0 {
+    if (8..=10).contains(&level) && hash.is_multiple_of(BURST_IN) {
         moved = moved.signum() * 3.5;
     }
     let moved = (moved * amplitude * 1.4).clamp(-0.9, 0.9);
@@ -182,8 +182,11 @@ fn share(prior: f64, amplitude: f64, seed: u64, node: u64, level: u32) -> u64 {
         return 1 << 31;
     }
     let share = left / sum * 4_294_967_296.0;
-    // From 0 to 2^32 by what it is.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 2^32 by what it is"
+    )]
     let share = share as u64;
     share.min(1 << 32)
 }
@@ -194,8 +197,10 @@ fn part(volume: u64, share: u64) -> u64 {
 }
 
 fn whole(octets: f64) -> i64 {
-    // Far within i64 for what a century of the fastest link carries; held at its ends beyond.
-    #[expect(clippy::cast_possible_truncation)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "far within i64 for what a century of the fastest link carries; held at its ends beyond"
+    )]
     let octets = octets.floor() as i64;
     octets
 }

@@ -128,7 +128,6 @@ impl<'a> Truth<'a> {
 impl<'a> Node<'a> {
     pub(crate) fn of(network: &'a Network, number: DeviceNo) -> Self {
         let device = network.device(number);
-        let hex = |octets: Vec<u8>| octets.iter().map(|octet| format!("{octet:02x}")).collect();
         Self {
             id: &device.name,
             address: device.address,
@@ -139,7 +138,10 @@ impl<'a> Node<'a> {
             os: device.make.os,
             os_version: device.make.version,
             chassis_id: mac(network.chassis_mac(number)),
-            engine_id: hex(network.engine_id(number)),
+            engine_id: network
+                .engine_id(number)
+                .iter()
+                .fold(String::new(), |hex, octet| hex + &format!("{octet:02x}")),
             interfaces: device.ports().len(),
         }
     }

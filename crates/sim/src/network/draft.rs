@@ -116,7 +116,7 @@ impl Draft {
     }
 }
 
-pub(super) fn finish(draft: Draft, scenario: &Scenario) -> Result<Network, NetworkError> {
+pub(super) fn finish(draft: &Draft, scenario: &Scenario) -> Result<Network, NetworkError> {
     let root = scenario.root();
     let addresses = addresses(scenario.agents.base, draft.devices.len())?;
     let mut devices = Vec::with_capacity(draft.devices.len());
@@ -127,8 +127,8 @@ pub(super) fn finish(draft: Draft, scenario: &Scenario) -> Result<Network, Netwo
             hash::mix2(root, purpose::MAKE, place as u64),
         )?);
     }
-    let links = plug_links(&mut devices, &draft);
-    let edges = plug_edges(&mut devices, &draft);
+    let links = plug_links(&mut devices, draft);
+    let edges = plug_edges(&mut devices, draft);
     let numbers: Vec<Option<u16>> = draft.devices.iter().map(|drawn| drawn.segment).collect();
     let (segments, of_device) = segment::segments(&numbers, &edges);
     let mut mac_base = 1;
@@ -137,7 +137,7 @@ pub(super) fn finish(draft: Draft, scenario: &Scenario) -> Result<Network, Netwo
         device.mac_base = mac_base;
         mac_base += u32::try_from(device.ports.len()).unwrap_or(0) + 1;
     }
-    let sites = sites(&draft, scenario, root);
+    let sites = sites(draft, scenario, root);
     let by_name = by_key(devices.iter().map(|device| device.name.clone()));
     let by_address = by_key(devices.iter().map(|device| device.address));
     let mut network = Network {
@@ -292,8 +292,7 @@ fn sites(draft: &Draft, scenario: &Scenario, root: u64) -> Vec<Site> {
                 (spread * traffic.spread_hours * 2.0).round() / 2.0
             };
             let hours = traffic.utc_offset_hours + east;
-            // Within two days.
-            #[expect(clippy::cast_possible_truncation)]
+            #[expect(clippy::cast_possible_truncation, reason = "within two days")]
             let offset_ms = (hours * 3_600_000.0) as i32;
             Site {
                 name: format!("{}, {name}", scenario.name),

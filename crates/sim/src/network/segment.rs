@@ -250,9 +250,12 @@ impl Network {
 }
 
 fn mac(oui: [u8; 3], number: u32) -> [u8; 6] {
-    let [a, b, c] = oui;
-    let [_, d, e, f] = number.to_be_bytes();
-    [a, b, c, d, e, f]
+    let mut octets = [0; 6];
+    let (vendor, own) = octets.split_at_mut(3);
+    vendor.copy_from_slice(&oui);
+    let [_, number @ ..] = number.to_be_bytes();
+    own.copy_from_slice(&number);
+    octets
 }
 
 impl Role {

@@ -45,7 +45,7 @@ pub(super) static COLUMNS: &[Column] = &[
             ""
         }))
     }),
-    column!(11, |view, row| Some(serial(view, row)?)),
+    column!(11, serial),
     column!(12, |view, row| Some(told(
         view,
         row,
@@ -92,6 +92,9 @@ fn told<'a>(view: &View<'a>, row: usize, word: &'a str) -> Value<'a> {
     text(if is_bought { word } else { "" })
 }
 
+/// Letters and digits that are not mistaken for each other.
+const SIGNS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
 fn serial<'a>(view: &View<'a>, row: usize) -> Option<Value<'a>> {
     let part = view.part(row)?;
     if !matches!(part.class, Class::Chassis | Class::Supply) {
@@ -103,8 +106,6 @@ fn serial<'a>(view: &View<'a>, row: usize) -> Option<Value<'a>> {
         purpose::SERIAL,
         device << 16 | u64::from(part.index),
     );
-    // Letters and digits that are not mistaken for each other; the vendor's initial before them.
-    const SIGNS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let initial = view.device().make.vendor.bytes().next().unwrap_or(b'X');
     let mut serial = vec![initial.to_ascii_uppercase(), b'S'];
     serial.extend((0..9).map(|place| {

@@ -45,8 +45,7 @@ pub(super) static COLUMNS: &[Column] = &[
     column!(Storages, 2 3 1 6, |view, row| {
         let storage = view.hardware().storages.get(row)?;
         let units = f64::from(size(view, storage)) * used(view, storage, row);
-        // A share of an i32.
-        #[expect(clippy::cast_possible_truncation)]
+        #[expect(clippy::cast_possible_truncation, reason = "a share of an i32")]
         let units = units as i32;
         Some(Value::Integer(units))
     }),
@@ -107,8 +106,7 @@ fn load(view: &View<'_>, row: usize) -> i32 {
     let work = hash::between(hash::mix(chance, 1), 2.0, 14.0) * business(view);
     let ms = view.at().unix_ms();
     let swing = 4.0 * hash::wave(chance, ms, 300_000) + 3.0 * hash::wave(!chance, ms, 20_000);
-    // Within 0 to 100.
-    #[expect(clippy::cast_possible_truncation)]
+    #[expect(clippy::cast_possible_truncation, reason = "within 0 to 100")]
     let percent = (idle + work + swing).clamp(1.0, 99.0) as i32;
     percent
 }

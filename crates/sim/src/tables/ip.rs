@@ -34,7 +34,7 @@ pub(super) static COLUMNS: &[Column] = &[
     }),
     column!(Scalar, 2, |_, _| Some(Value::Integer(64))),
     // ipAdEntAddr, ipAdEntIfIndex, ipAdEntNetMask, ipAdEntBcastAddr, ipAdEntReasmMaxSize
-    column!(Addresses, 20 1 1, |view, row| Some(ip(own(view, row)?.address))),
+    column!(Addresses, 20 1 1, |view, row| Some(ip(own(view, row)?.ip))),
     column!(Addresses, 20 1 2, |view, row| Some(index(view, own(view, row)?.port))),
     column!(Addresses, 20 1 3, |view, row| {
         let bits = u32::from(own(view, row)?.prefix_bits);
@@ -87,7 +87,7 @@ fn index<'a>(view: &View<'a>, port: u16) -> Value<'a> {
 fn prefix<'a>(view: &View<'a>, of: Address) -> Value<'a> {
     let bits = u32::from(of.prefix_bits);
     let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-    let network = Ipv4Addr::from_bits(of.address.to_bits() & mask);
+    let network = Ipv4Addr::from_bits(of.ip.to_bits() & mask);
     let mut arcs = vec![1, 3, 6, 1, 2, 1, 4, 32, 1, 5];
     arcs.extend([view.numbering().index(of.port), 1, 4]);
     arcs.extend(network.octets().into_iter().map(u32::from));

@@ -34,8 +34,10 @@ pub(super) static COLUMNS: &[Column] = &[
         } else {
             0.0
         };
-        // Far within i32 by what these measure.
-        #[expect(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "far within i32 by what these measure"
+        )]
         let value = value.round() as i32;
         Some(Value::Integer(value))
     }),
@@ -91,12 +93,12 @@ fn is_there(view: &View<'_>, sensor: Sensor) -> bool {
     }
 }
 
-fn value(view: &View<'_>, part: &Part, sensor: Sensor) -> f64 {
+fn value(view: &View<'_>, measured: &Part, sensor: Sensor) -> f64 {
     let device = u64::from(view.number().0);
     let chance = hash::mix2(
         view.network().root,
         purpose::SENSOR,
-        device << 16 | u64::from(part.index),
+        device << 16 | u64::from(measured.index),
     );
     let ms = view.at().unix_ms();
     let hour = ms.rem_euclid(86_400_000) as f64 / 3_600_000.0;
@@ -117,8 +119,8 @@ fn value(view: &View<'_>, part: &Part, sensor: Sensor) -> f64 {
             (usual + 60.0 * wave(30_000) + 80.0 * hotter).clamp(0.0, 16_000.0)
         }
         Sensor::Supply => {
-            let ports = f64::from(view.device().edge_ports + view.device().link_ports);
-            let usual = 40.0 + 1.1 * ports + hash::between(chance, 0.0, 30.0);
+            let plugs = f64::from(view.device().management_port());
+            let usual = 40.0 + 1.1 * plugs + hash::between(chance, 0.0, 30.0);
             (usual + 2.0 * wave(60_000)) / f64::from(view.device().make.supplies.max(1))
         }
         Sensor::SentLight(_) => hash::between(chance, -2.6, -1.2) + 0.05 * wave(300_000),

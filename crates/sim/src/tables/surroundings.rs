@@ -38,7 +38,7 @@ pub(super) struct Surroundings {
 /// An address of the device.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address {
-    pub(super) address: Ipv4Addr,
+    pub(super) ip: Ipv4Addr,
     pub(super) prefix_bits: u8,
     pub(super) port: u16,
 }
@@ -89,7 +89,7 @@ impl Surroundings {
         let here = network.device(device);
         let addresses = sight.addresses();
         let inet = |address: Ipv4Addr| [1, 4].into_iter().chain(arcs(address));
-        let inet_addresses = of(addresses.iter().map(|a| inet(a.address).collect()));
+        let inet_addresses = of(addresses.iter().map(|a| inet(a.ip).collect()));
         let neighbors = sight.neighbors();
         let index = |neighbor: &Neighbor| numbering.index(neighbor.port);
         let inet_neighbors = of(neighbors
@@ -122,7 +122,7 @@ impl Surroundings {
             addresses: Index::sorted(
                 addresses
                     .into_iter()
-                    .map(|a| (arcs(a.address).collect(), a))
+                    .map(|a| (arcs(a.ip).collect(), a))
                     .collect(),
             ),
             inet_addresses,
@@ -212,7 +212,7 @@ impl Sight<'_> {
     fn addresses(&self) -> Vec<Address> {
         let here = self.network.device(self.device);
         let mut addresses = vec![Address {
-            address: here.address,
+            ip: here.address,
             prefix_bits: 32,
             port: here.management_port(),
         }];
@@ -221,9 +221,8 @@ impl Sight<'_> {
             let Peer::Link(number) = plug.peer else {
                 return None;
             };
-            let address = self.network.link_address(number, self.port(port))?;
             Some(Address {
-                address,
+                ip: self.network.link_address(number, self.port(port))?,
                 prefix_bits: 31,
                 port,
             })
@@ -231,7 +230,7 @@ impl Sight<'_> {
         let own = self.network.routed_by(self.device);
         addresses.extend(own.filter_map(|segment| {
             Some(Address {
-                address: segment.gateway_address(),
+                ip: segment.gateway_address(),
                 prefix_bits: segment.prefix_bits,
                 port: segment.gateway?.port,
             })

@@ -160,7 +160,7 @@ fn lldp_is_told_alike_at_both_ends_and_not_over_a_cut_link() {
                     network.port_name(far),
                 );
                 let told = heard(&mib).contains(&expected);
-                assert_eq!(told, !down.contains(&number), "{:?} {:?}", own, far);
+                assert_eq!(told, !down.contains(&number), "{own:?} {far:?}");
                 let status = mib.get(&[IF_OPER_STATUS, &[index]].concat());
                 let expected = if down.contains(&number) { 2 } else { 1 };
                 assert_eq!(status, Some(Value::Integer(expected)));
@@ -269,18 +269,18 @@ fn a_reboot_sets_the_clock_back_and_renumbering_moves_every_index() {
         target: "core-1".to_owned(),
         ..FaultDraft::default()
     };
-    let names = |at| {
+    let labels = |at| {
         column(
             &simulation.mib(device).at(at),
             &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 1],
         )
     };
-    let before = names(after(0));
+    let before = labels(after(0));
     simulation.add_fault(&fault).unwrap();
     let mib = simulation.mib(device);
-    let later = names(after(100));
-    let then = mib.at(after(100));
-    let ticks = then.get(&[1, 3, 6, 1, 2, 1, 1, 3, 0]);
+    let later = labels(after(100));
+    let rebooted = mib.at(after(100));
+    let ticks = rebooted.get(&[1, 3, 6, 1, 2, 1, 1, 3, 0]);
     assert_eq!(ticks, Some(Value::TimeTicks(1_000)));
     let named: BTreeSet<String> = before.values().map(text_of).collect();
     let still: BTreeSet<String> = later.values().map(text_of).collect();

@@ -63,16 +63,6 @@ impl Timeline {
 
     fn forget(&mut self, from: Timestamp) {
         forget(&mut self.eras, from, |era| era.start);
-        fn each<K, T>(
-            map: &mut HashMap<K, Vec<T>>,
-            from: Timestamp,
-            start: impl Fn(&T) -> Timestamp,
-        ) {
-            map.retain(|_, pieces| {
-                forget(pieces, from, &start);
-                !pieces.is_empty()
-            });
-        }
         each(&mut self.flows, from, |piece| piece.start);
         each(&mut self.channels, from, |piece| piece.start);
         each(&mut self.errors, from, |piece| piece.start);
@@ -163,8 +153,11 @@ impl Timeline {
         for flow in flows {
             let known = now.factors.entry(flow).or_insert(ONE);
             let wanted = (f64::from(*known) / f64::from(ONE) * factor).min(FACTOR_MAX);
-            // Within the range by the line before.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "within the range by the line before"
+            )]
             let wanted = (wanted * f64::from(ONE)).round() as u32;
             *known = wanted;
         }
@@ -347,6 +340,14 @@ impl Timeline {
             });
         }
     }
+}
+
+/// Forgets of every list what begins at `from` or later.
+fn each<K, T>(lists: &mut HashMap<K, Vec<T>>, from: Timestamp, start: impl Fn(&T) -> Timestamp) {
+    lists.retain(|_, pieces| {
+        forget(pieces, from, &start);
+        !pieces.is_empty()
+    });
 }
 
 /// The channels of everything that is down, in a network without links.

@@ -54,8 +54,10 @@ impl SharePiece {
     /// What has been damaged after so many packets.
     pub(super) fn count(&self, packets: i64) -> i64 {
         let since = (packets - self.packets) as f64 * self.ratio;
-        // Far within i64: a share of a count of packets.
-        #[expect(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "far within i64: a share of a count of packets"
+        )]
         let since = since.floor() as i64;
         self.offset + since
     }

@@ -67,18 +67,17 @@ fn draw_building(
     scenario: &Scenario,
     cores: &[usize],
     number: usize,
-    size: usize,
+    count: usize,
 ) {
     let site = draft.site(format!("building {number}"));
     let segment = u16::try_from(number).unwrap_or(u16::MAX);
-    let heads: Vec<usize> = match size {
+    let pair = match count {
         // One switch alone hangs on the core.
-        1 => Vec::new(),
-        2..=5 => vec![1],
-        _ => vec![1, 2],
+        1 => 0,
+        2..=5 => 1,
+        _ => 2,
     };
-    let heads: Vec<usize> = heads
-        .iter()
+    let heads: Vec<usize> = (1..=pair)
         .map(|n| draft.device(format!("b{number}-dist-{n}"), Role::Distribution, site))
         .collect();
     for (place, &head) in heads.iter().enumerate() {
@@ -92,7 +91,7 @@ fn draw_building(
         draft.link(a, b, 40_000, COST);
     }
     let above = if heads.is_empty() { cores } else { &heads };
-    for n in 1..=size - heads.len() {
+    for n in 1..=count - heads.len() {
         let access = draft.device(format!("b{number}-acc-{n}"), Role::Access, site);
         draft.segment(access, segment);
         let ports = scenario.ports.unwrap_or(if n % 3 == 0 { 48 } else { 24 });

@@ -198,14 +198,21 @@ fn check(found: Found) -> Result<Graph, GraphError> {
 /// Within what a link of today can be.
 fn speed_mbps(bps: f64) -> Option<u32> {
     let mbps = (bps / 1e6).round();
-    // Within the range by the line before.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the range by the line before"
+    )]
     (1.0..=1_600_000.0).contains(&mbps).then_some(mbps as u32)
 }
 
 fn cost(cost: f64) -> Option<u32> {
     let cost = cost.round();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the range it is asked for"
+    )]
     (1.0..=1_000_000.0).contains(&cost).then_some(cost as u32)
 }
 

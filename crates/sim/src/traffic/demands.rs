@@ -49,7 +49,7 @@ pub(crate) fn draw(network: &Network, mixes: &[Mix]) -> Vec<Demand> {
     // Servers that answer for themselves are copied every night to one of their like.
     for (place, &server) in (0_u64..).zip(&ends.machines) {
         let chance = hash::mix2(network.root, purpose::DEMAND ^ 0x100, place);
-        let other = ends.pick_other(&ends.machines, server.device, chance);
+        let other = pick_other(&ends.machines, server.device, chance);
         if let Some(b) = other {
             let volume = USUAL * 40.0 * weight(hash::mix(chance, 1));
             demands.push(demand(server, b, Class::Night, volume, volume * 0.03));
@@ -136,28 +136,29 @@ impl Ends {
         } else {
             (&self.servers, 1.0, 0.35)
         };
-        let b = self
-            .pick_other(list, a.device, place)
-            .or_else(|| self.pick_other(&self.world, a.device, place))
+        let b = pick_other(list, a.device, place)
+            .or_else(|| pick_other(&self.world, a.device, place))
             .unwrap_or(End {
                 device: a.device,
                 edge: None,
             });
         demand(a, b, mix.class, volume * up, volume * back)
     }
+}
 
-    /// One of a list that is on another device; a few throws are enough where there is one.
-    fn pick_other(&self, list: &[End], device: DeviceNo, chance: u64) -> Option<End> {
-        (0..8)
-            .filter_map(|throw| list.get(hash::pick(hash::mix(chance, throw), list.len())))
-            .find(|end| end.device != device)
-            .copied()
-    }
+/// One of a list that is on another device; a few throws are enough where there is one.
+fn pick_other(list: &[End], device: DeviceNo, chance: u64) -> Option<End> {
+    (0..8)
+        .filter_map(|throw| list.get(hash::pick(hash::mix(chance, throw), list.len())))
+        .find(|end| end.device != device)
+        .copied()
 }
 
 fn demand(a: End, b: End, class: Class, there: f64, back: f64) -> Demand {
-    // Seven digits of a volume that chance drew.
-    #[expect(clippy::cast_possible_truncation)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "seven digits of a volume that chance drew"
+    )]
     let (there, back) = (there as f32, back as f32);
     Demand {
         a,
@@ -215,8 +216,7 @@ pub(crate) fn calibrate(network: &mut Network, utilization: f64) {
         } else {
             1.0
         };
-        // As above.
-        #[expect(clippy::cast_possible_truncation)]
+        #[expect(clippy::cast_possible_truncation, reason = "as above")]
         let scale = (factor * cut) as f32;
         demand.there *= scale;
         demand.back *= scale;

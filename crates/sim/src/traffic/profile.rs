@@ -90,7 +90,11 @@ impl Profile {
     pub(super) fn density(&self, part: f64) -> f64 {
         // Hours are told at their middle, and joined by straight lines.
         let place = part * HOURS as f64 - 0.5 + HOURS as f64;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive, and less than two weeks of hours"
+        )]
         let hour = place as usize;
         let between = place - hour as f64;
         let value = |hour: usize| self.hours.get(hour % HOURS).copied().unwrap_or(1.0);
