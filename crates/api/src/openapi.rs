@@ -1,14 +1,17 @@
 //! The OpenAPI document: made from the handlers, then given what every operation has in common.
 
 use crate::auth::gate::App;
+use crate::once::{KEY_LEN_MAX, takes_key};
 use crate::problem::ProblemBody;
 use crate::routes;
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response};
 use utoipa_axum::router::OpenApiRouter;
 
 #[derive(utoipa::OpenApi)]
@@ -61,6 +64,9 @@ pub(crate) fn with_routes() -> (axum::Router<App>, OpenApi) {
         ];
         for operation in operations.into_iter().flatten() {
             add_problems(path, operation);
+        }
+        if let Some(operation) = item.post.as_mut().filter(|_| takes_key(path)) {
+            add_key(operation);
         }
     }
     (router, document)
@@ -127,6 +133,57 @@ fn add_problems(path: &str, operation: &mut Operation) {
                 .responses
                 .responses
                 .insert(status.to_owned(), RefOr::T(problem(description)));
+        }
+    }
+}
+
+/// The header by which a POST is done once, and what is answered where it cannot be.
+fn add_key(operation: &mut Operation) {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(KEY_LEN_MAX))
+        .build();
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A name of the client's for this request, as a UUID. Sent again under the same name it \
+             is not done again; the first answer is given for 24 hours.",
+        ))
+        .schema(Some(schema))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(RefOr::T(key));
+    for (status, description) in [
+        ("400", "The request cannot be read."),
+        (
+            "409",
+            "The present state does not allow this, or the request of this key is at work.",
+        ),
+        (
+            "422",
+            "Fields are wrong, or the key stands for another request.",
+        ),
+    ] {
+        let response = RefOr::T(problem(description));
+        operation
+            .responses
+            .responses
+            .insert(status.to_owned(), response);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
+            let header = HeaderBuilder::new()
+                .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
+                .description(Some("`true` where this answer was given before."))
+                .build();
+            response
+                .headers
+                .insert("Idempotency-Replayed".to_owned(), RefOr::T(header));
         }
     }
 }

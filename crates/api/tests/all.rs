@@ -18,6 +18,8 @@ mod devices;
 mod discoveries;
 #[path = "all/measured.rs"]
 mod measured;
+#[path = "all/once.rs"]
+mod once;
 #[path = "all/openapi.rs"]
 mod openapi;
 #[path = "all/problems.rs"]

@@ -392,7 +392,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists discoveries, the latest first. */
+        /** Lists discoveries, the latest first where nothing else is asked for. */
         get: operations["list_discoveries"];
         put?: never;
         /** Begins a discovery. */
@@ -428,7 +428,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists what a discovery found, by address. */
+        /** Lists what a discovery found, by address where nothing else is asked for. */
         get: operations["list_discovery_results"];
         put?: never;
         post?: never;
@@ -2987,7 +2987,10 @@ export interface operations {
     create_credential: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3002,6 +3005,8 @@ export interface operations {
                 headers: {
                     /** @description Its revision. */
                     ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -3037,7 +3042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3064,7 +3069,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3468,7 +3473,10 @@ export interface operations {
     create_device: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3483,6 +3491,8 @@ export interface operations {
                 headers: {
                     /** @description Its revision. */
                     ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -3518,7 +3528,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3545,7 +3555,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3869,6 +3879,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4017,6 +4029,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4091,8 +4105,9 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /**
-                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps or last_change_at;
-                 *     with a leading `-` the other way.
+                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps, last_change_at, in_bps,
+                 *     out_bps, in_utilization, out_utilization or utilization (the larger of both); with a leading
+                 *     `-` the other way. What is carried moves from page to page: see the guide.
                  */
                 sort?: string;
                 /** @description Only of this device. */
@@ -4179,6 +4194,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4252,6 +4269,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4405,7 +4424,10 @@ export interface operations {
     poll_device: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The device. */
                 device_id: components["schemas"]["DeviceId"];
@@ -4417,6 +4439,8 @@ export interface operations {
             /** @description It will be polled as soon as there is room. */
             202: {
                 headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4457,6 +4481,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Any other failure. */
             default: {
                 headers: {
@@ -4475,6 +4517,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4548,6 +4592,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4621,6 +4667,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4762,6 +4810,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4835,6 +4885,11 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /**
+                 * @description started_at, ended_at, phase or devices_found; with a leading `-` the other way. -started_at,
+                 *     the latest first, where it is not given.
+                 */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -4892,7 +4947,10 @@ export interface operations {
     start_discovery: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4905,6 +4963,8 @@ export interface operations {
             /** @description It has begun; follow it at its Location or by the stream. */
             202: {
                 headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -4940,7 +5000,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4967,7 +5027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5128,6 +5188,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description address, name, vendor or hops; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -5249,8 +5311,9 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /**
-                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps or last_change_at;
-                 *     with a leading `-` the other way.
+                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps, last_change_at, in_bps,
+                 *     out_bps, in_utilization, out_utilization or utilization (the larger of both); with a leading
+                 *     `-` the other way. What is carried moves from page to page: see the guide.
                  */
                 sort?: string;
                 /** @description Only of this device. */
@@ -5777,6 +5840,11 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /**
+                 * @description device (by device, then in the order they were registered); with `device_id` or
+                 *     `interface_id` also metric or interface; with a leading `-` the other way.
+                 */
+                sort?: string;
                 /** @description Only of this device. */
                 device_id?: components["schemas"]["DeviceId"];
                 /** @description Only of this interface. */
@@ -6144,20 +6212,36 @@ export interface operations {
     };
     list_notices: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the order in which they are shown), since or code; with a leading `-` the other way. */
+                sort?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The notices. */
+            /** @description A page of notices. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Notice"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Nobody is signed in. */

@@ -8,6 +8,7 @@ mod shape;
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};
 use crate::command::Command;
+use crate::once::NewId;
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::PathId;
 use crate::revision::{IfMatch, etag};
@@ -32,11 +33,13 @@ use store::inventory::DeviceRecord;
         headers(("ETag" = String, description = "Its revision."), ("Location" = String, description = "Where it is.")))))]
 pub(crate) async fn create(
     granted: Granted<permit::WriteInventory>,
+    NewId(id): NewId,
     Body(body): Body<DeviceCreate>,
 ) -> Answer<Response> {
     let services = granted.services();
+    let id = DeviceId::reserved(id);
     let mut device = Device {
-        id: DeviceId::new(),
+        id,
         address: body.address.to_canonical(),
         port: body.port,
         vantage: LOCAL_VANTAGE.to_owned(),
@@ -59,8 +62,11 @@ pub(crate) async fn create(
     let record = services
         .to_the_end(|services| async move {
             let inventory = &services.store.inventory;
-            let record = inventory.create(device).await.map_err(of_device)?;
-            tell(&services, record.device.body.id).await?;
+            let record = match inventory.device(id) {
+                Some(made_before) => made_before,
+                None => inventory.create(device).await.map_err(of_device)?,
+            };
+            tell(&services, id).await?;
             Ok(record)
         })
         .await?;

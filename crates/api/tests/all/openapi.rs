@@ -113,6 +113,8 @@ fn asyncapi_names_every_event_and_message() {
         "error",
         "subscribe",
         "unsubscribe",
+        "resume",
+        "resumed",
     ];
     for name in foretell_api::stream::protocol::EVENT_NAMES
         .iter()
