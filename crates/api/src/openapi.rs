@@ -2,11 +2,12 @@
 
 use crate::auth::gate::App;
 use crate::once::{KEY_LEN_MAX, takes_key};
+use crate::page::CURSOR_LEN_MAX;
 use crate::problem::ProblemBody;
 use crate::routes;
 use utoipa::OpenApi as _;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -64,6 +65,11 @@ pub(crate) fn with_routes() -> (axum::Router<App>, OpenApi) {
         ];
         for operation in operations.into_iter().flatten() {
             add_problems(path, operation);
+            operation
+                .parameters
+                .iter_mut()
+                .flatten()
+                .for_each(add_pattern);
         }
         if let Some(operation) = item.post.as_mut().filter(|_| takes_key(path)) {
             add_key(operation);
@@ -90,6 +96,25 @@ fn add_security(document: &mut OpenApi) {
         SecurityRequirement::new("token", none),
         SecurityRequirement::new("session", none),
     ]);
+}
+
+/// What a parameter of that name looks like wherever it is taken.
+fn add_pattern(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(parameter) = parameter else {
+        return;
+    };
+    let (pattern, len_max) = match parameter.name.as_str() {
+        "sort" => ("^-?[a-z_]+$", None),
+        "cursor" => ("^[A-Za-z0-9_-]+$", Some(CURSOR_LEN_MAX)),
+        "If-Match" => (r#"^(\*|"[0-9]+")$"#, None),
+        _ => return,
+    };
+    let described = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+        .max_length(len_max)
+        .build();
+    parameter.schema = Some(described.into());
 }
 
 /// The problems that an operation may answer, by what it takes.
@@ -122,8 +147,9 @@ fn add_problems(path: &str, operation: &mut Operation) {
         ("428", conditional, "If-Match is missing."),
         (
             "429",
-            path.contains("/auth/") && has_body,
-            "Too many tries.",
+            (path.contains("/auth/") && has_body)
+                || operation.operation_id.as_deref() == Some("start_discovery"),
+            "Too many at a time; Retry-After says when to come again.",
         ),
         ("default", true, "Any other failure."),
     ];

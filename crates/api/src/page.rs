@@ -15,7 +15,7 @@ pub(crate) const LIMIT_DEFAULT: u32 = 100;
 /// Most rows of a page: a page of interfaces stays under 1 MB.
 pub(crate) const LIMIT_MAX: u32 = 1_000;
 /// Longest cursor that is read, in characters; a key is cut to less.
-const CURSOR_LEN_MAX: usize = 4_096;
+pub(crate) const CURSOR_LEN_MAX: usize = 4_096;
 /// Most bytes of a text key that a cursor carries.
 const KEY_LEN_MAX: usize = 256;
 

@@ -225,6 +225,14 @@ impl Problem {
         self.headers.push((name, value));
         self
     }
+    /// With some more headers.
+    pub(crate) fn with_headers(
+        mut self,
+        headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    ) -> Self {
+        self.headers.extend(headers);
+        self
+    }
     /// The problem of a bare status that a layer below made.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let kind = match status {

@@ -172,9 +172,7 @@ impl Plan {
 
     /// Refuses more steps than are answered.
     pub(crate) fn check(&self, points_max: usize, place: Where) -> Answer<()> {
-        if self.step_secs == 0 {
-            return Err(place.refuse("step_secs", "a step has at least a second".to_owned()));
-        }
+        check_step(Some(self.step_secs), place)?;
         let steps = bucket_count(self.span.from, self.span.to, self.step());
         if steps > points_max {
             let least = self
@@ -195,6 +193,18 @@ impl Plan {
     fn step(&self) -> Duration {
         Duration::from_secs(self.step_secs.into())
     }
+}
+
+/// Longest step, in seconds: a leap year.
+pub(crate) const STEP_SECS_MAX: u32 = 366 * 86_400;
+
+/// Refuses a step that is none.
+pub(crate) fn check_step(step_secs: Option<u32>, place: Where) -> Answer<()> {
+    if step_secs.is_none_or(|secs| (1..=STEP_SECS_MAX).contains(&secs)) {
+        return Ok(());
+    }
+    let detail = format!("a step has 1 to {STEP_SECS_MAX} seconds");
+    Err(place.refuse("step_secs", detail))
 }
 
 /// Reads the samples, some at a time, and sums them up. Blocks: it may read files.

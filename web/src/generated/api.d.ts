@@ -2592,7 +2592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2742,7 +2742,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2849,7 +2849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5029,6 +5029,15 @@ export interface operations {
             };
             /** @description Fields are wrong, or the key stands for another request. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many at a time; Retry-After says when to come again. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

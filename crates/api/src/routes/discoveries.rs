@@ -34,6 +34,7 @@ pub(crate) struct DiscoveryCreate {
     targets: Vec<String>,
     /// How to look; all ways where it is not given.
     #[serde(default = "all_methods")]
+    #[schema(min_items = 1, max_items = 3)]
     methods: Vec<Method>,
     /// Tried in this order on each address.
     #[serde(default)]
@@ -326,7 +327,9 @@ fn of_refusal(refused: DiscoveryRefused) -> Problem {
         DiscoveryRefused::Field { field, detail } => {
             Problem::field(Kind::Invalid, format!("/{field}"), detail)
         }
-        DiscoveryRefused::Busy { detail } => Problem::busy(detail, Duration::from_secs(10)),
+        DiscoveryRefused::Busy { detail } => {
+            Problem::new(Kind::TooMany, detail).retry_after(Duration::from_secs(10))
+        }
         DiscoveryRefused::Failed { detail } => Problem::new(Kind::Internal, detail),
     }
 }
