@@ -10,6 +10,8 @@
 #[path = "all/harness.rs"]
 mod harness;
 
+#[path = "all/asyncapi.rs"]
+mod asyncapi;
 #[path = "all/credentials.rs"]
 mod credentials;
 #[path = "all/devices.rs"]

@@ -12,12 +12,12 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
+pub type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// Long enough for a loaded machine; no test waits for it when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn serve(api: &Api) -> SocketAddr {
+pub async fn serve(api: &Api) -> SocketAddr {
     serve_router(api.router.clone()).await
 }
 
@@ -49,7 +49,7 @@ async fn connect(
     }
 }
 
-async fn next(socket: &mut Socket) -> Json {
+pub async fn next(socket: &mut Socket) -> Json {
     loop {
         let message = tokio::time::timeout(PATIENCE, socket.next())
             .await
@@ -64,14 +64,14 @@ async fn next(socket: &mut Socket) -> Json {
     }
 }
 
-async fn say(socket: &mut Socket, message: Json) {
+pub async fn say(socket: &mut Socket, message: Json) {
     socket
         .send(Message::text(message.to_string()))
         .await
         .unwrap();
 }
 
-async fn open(api: &Api, client: &Client<'_>) -> Socket {
+pub async fn open(api: &Api, client: &Client<'_>) -> Socket {
     let address = serve(api).await;
     let bearer = format!("Bearer {}", client.token);
     let mut socket = connect(address, "", &[("authorization", &bearer)])
@@ -89,7 +89,7 @@ async fn open(api: &Api, client: &Client<'_>) -> Socket {
     socket
 }
 
-async fn subscribe(socket: &mut Socket, message: Json) {
+pub async fn subscribe(socket: &mut Socket, message: Json) {
     let id = message["id"].clone();
     say(socket, message).await;
     assert_eq!(next(socket).await, json!({"type": "subscribed", "id": id}));
@@ -363,7 +363,7 @@ async fn the_slow_are_told_what_they_missed() {
 }
 
 /// A stream opened at an address, and its hello.
-async fn reopen(address: SocketAddr, client: &Client<'_>) -> (Socket, Json) {
+pub async fn reopen(address: SocketAddr, client: &Client<'_>) -> (Socket, Json) {
     let bearer = format!("Bearer {}", client.token);
     let headers = [("authorization", bearer.as_str())];
     let mut socket = connect(address, "", &headers).await.unwrap();
