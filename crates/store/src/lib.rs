@@ -16,6 +16,7 @@ mod folder;
 pub mod inventory;
 pub mod series;
 pub mod settings;
+pub mod shapes;
 mod store;
 pub mod vault;
 
