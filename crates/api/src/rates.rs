@@ -73,10 +73,12 @@ impl<'a> RateReader<'a> {
             id.and_then(|id| self.store.latest(id, n).ok())
                 .unwrap_or_default()
         };
-        let uptime = read(series.uptime, 3);
+        let mut breaks = resets(&read(series.uptime, 3));
+        breaks.extend(&device.replaced_at);
         let bps = |id| {
             let points = read(id, 2);
-            per_second(&points, &uptime, gap_max, self.now).map(|octets| octets * 8.0)
+            let octets = per_second(&points, &breaks, gap_max, self.now);
+            octets.map(|octets| octets * 8.0)
         };
         let (in_bps, out_bps) = (bps(octets.received), bps(octets.sent));
         let share = |bps: Option<f64>| {
@@ -114,10 +116,10 @@ impl DeviceSeries {
 }
 
 /// What a counter grew by per second between its last two samples; none where they are no pair, or
-/// are no longer "now".
+/// are no longer "now". `breaks` is when the device restarted or was replaced.
 fn per_second(
     points: &[(Timestamp, Value)],
-    uptime: &[(Timestamp, Value)],
+    breaks: &[Timestamp],
     gap_max: Duration,
     now: Timestamp,
 ) -> Option<f64> {
@@ -125,9 +127,7 @@ fn per_second(
         return None;
     };
     let took = later.since(*earlier);
-    let restarted = resets(uptime)
-        .iter()
-        .any(|reset| earlier < reset && reset <= later);
+    let restarted = breaks.iter().any(|at| earlier < at && at <= later);
     if took.is_zero() || took > gap_max || now.since(*later) > gap_max || restarted {
         return None;
     }
@@ -158,7 +158,7 @@ mod tests {
         };
         let found = per_second(
             &read(samples),
-            &read(uptime),
+            &resets(&read(uptime)),
             Duration::from_secs(30),
             Timestamp::from_unix_ms(now * 1_000),
         );
