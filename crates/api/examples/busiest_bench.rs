@@ -113,6 +113,8 @@ async fn fill(services: &Services, n: u32) {
         interval_secs: 60,
         maintenance: false,
         created_at: services.clock.now(),
+        conflict: None,
+        replaced_at: Vec::new(),
     };
     let inventory = &services.store.inventory;
     inventory.create(device).await.unwrap();

@@ -45,10 +45,11 @@ const WITHOUT_KEY: [&str; 5] = [
     "/api/v1/samples/query",
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
-/// [`NewId`], or doing it twice is as doing it once.
-const DONE_AGAIN: [&str; 4] = [
+/// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
+const DONE_AGAIN: [&str; 5] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
+    "/api/v1/devices/{device_id}/identity/accept",
     "/api/v1/credentials",
     "/api/v1/discoveries",
 ];

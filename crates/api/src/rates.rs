@@ -145,9 +145,10 @@ fn carried(
     };
     let mut points = points.into_iter();
     let mut next = |column: Option<Column>| column.and_then(|_| points.next()).unwrap_or_default();
-    let uptime = next(uptime);
+    let mut breaks = resets(&next(uptime));
+    breaks.extend(&device.replaced_at);
     let mut bps = |counter| {
-        let octets = per_second(&next(counter), &uptime, gap_max, now);
+        let octets = per_second(&next(counter), &breaks, gap_max, now);
         octets.map(|octets| octets * 8.0)
     };
     interfaces
@@ -157,10 +158,10 @@ fn carried(
 }
 
 /// What a counter grew by per second between its last two samples; none where they are no pair, or
-/// are no longer "now".
+/// are no longer "now". `breaks` is when the device restarted or was replaced.
 fn per_second(
     points: &[(Timestamp, Value)],
-    uptime: &[(Timestamp, Value)],
+    breaks: &[Timestamp],
     gap_max: Duration,
     now: Timestamp,
 ) -> Option<f64> {
@@ -168,9 +169,7 @@ fn per_second(
         return None;
     };
     let took = later.since(*earlier);
-    let restarted = resets(uptime)
-        .iter()
-        .any(|reset| earlier < reset && reset <= later);
+    let restarted = breaks.iter().any(|at| earlier < at && at <= later);
     if took.is_zero() || took > gap_max || now.since(*later) > gap_max || restarted {
         return None;
     }
@@ -201,7 +200,7 @@ mod tests {
         };
         let found = per_second(
             &read(samples),
-            &read(uptime),
+            &resets(&read(uptime)),
             Duration::from_secs(30),
             Timestamp::from_unix_ms(now * 1_000),
         );

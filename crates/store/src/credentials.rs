@@ -22,7 +22,7 @@ pub struct Credentials {
 
 /// A credential as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Kept {
+pub(crate) struct Kept {
     credential: Credential,
     sealed: Sealed,
 }

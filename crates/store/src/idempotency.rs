@@ -70,7 +70,7 @@ pub enum Begun {
 
 /// A document of the collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
+pub(crate) struct Kept {
     user_id: UserId,
     /// Keyed digest of the body, in lower-case hex.
     body_digest: String,

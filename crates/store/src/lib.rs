@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod inventory;
 pub mod series;
 pub mod settings;
+pub mod shapes;
 mod store;
 pub mod vault;
 

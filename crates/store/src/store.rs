@@ -177,7 +177,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 /// The data key as it is kept, twice: without it all that is sealed is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct WrappedKey {
+pub(crate) struct WrappedKey {
     wrapped: Sealed,
 }
 

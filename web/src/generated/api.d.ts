@@ -215,6 +215,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/identity/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts that a device was replaced by the one that answers at its address: it takes on that
+         *     identity and goes on with its history. 409 where no other device answers there.
+         */
+        post: operations["accept_device_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device_id}/interfaces": {
         parameters: {
             query?: never;
@@ -854,7 +874,7 @@ export interface components {
          * @description What came of one check.
          * @enum {string}
          */
-        CheckOutcome: "answered" | "partial" | "silent" | "refused" | "skipped";
+        CheckOutcome: "answered" | "partial" | "silent" | "refused" | "other_device" | "skipped";
         /** @description A credential without its secrets. */
         Credential: {
             /** @description The id. */
@@ -1009,6 +1029,7 @@ export interface components {
             /** @description An operator works on it: measured as ever, told nobody. */
             maintenance: boolean;
             last_seen_at?: components["schemas"]["Timestamp"] | null;
+            identity_conflict?: components["schemas"]["IdentityConflict"] | null;
             /** @description When it was registered. */
             created_at: components["schemas"]["Timestamp"];
             /**
@@ -1341,6 +1362,18 @@ export interface components {
             /** @description Links by state. */
             links: components["schemas"]["StateCounts"];
         };
+        /** @description Another device that answers at a device's address. */
+        IdentityConflict: {
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
+            /**
+             * @description What differs, in words for an operator.
+             * @example serial number FCW1 was known, FCW2 is said here
+             */
+            reason: string;
+            /** @description What the other says of itself. */
+            met: components["schemas"]["MetDevice"];
+        };
         /**
          * @description ifAdminStatus and ifOperStatus. Source: IF-MIB (RFC 2863).
          * @enum {string}
@@ -1521,6 +1554,33 @@ export interface components {
             /** @description When that ends. */
             expires_at: components["schemas"]["Timestamp"];
         };
+        /** @description What a device says of itself that is met in the place of another. */
+        MetDevice: {
+            /** @description sysName. */
+            name?: string | null;
+            /** @description sysDescr. */
+            description?: string | null;
+            /** @description Vendor. */
+            vendor?: string | null;
+            /** @description Model. */
+            model?: string | null;
+            /** @description Operating system. */
+            os?: string | null;
+            /** @description Its version. */
+            os_version?: string | null;
+            /** @description router, switch, server, ... */
+            kind?: string | null;
+            /** @description sysLocation. */
+            location?: string | null;
+            /** @description Serial number of the chassis. */
+            serial?: string | null;
+            /** @description snmpEngineID in lower-case hex. */
+            engine_id?: string | null;
+            /** @description lldpLocChassisId. */
+            chassis_id?: string | null;
+            /** @description dot1dBaseBridgeAddress. */
+            base_mac?: string | null;
+        };
         /**
          * @description A way of looking.
          * @enum {string}
@@ -1689,6 +1749,7 @@ export interface components {
                 /** @description An operator works on it: measured as ever, told nobody. */
                 maintenance: boolean;
                 last_seen_at?: components["schemas"]["Timestamp"] | null;
+                identity_conflict?: components["schemas"]["IdentityConflict"] | null;
                 /** @description When it was registered. */
                 created_at: components["schemas"]["Timestamp"];
                 /**
@@ -4079,6 +4140,119 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_device_identity: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
