@@ -12,6 +12,7 @@ mod collect_snmp;
 mod discovery;
 mod icmp;
 mod input;
+mod sim;
 mod snmp_wire;
 mod store;
 
@@ -27,6 +28,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("collect_look", collect_snmp::look),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
+    ("sim_agent", sim::agent),
+    ("sim_recording", sim::recording),
     ("store_block", store::block),
     ("store_log", store::log),
     ("store_salvage", store::salvage),

@@ -191,7 +191,7 @@ fn what_is_lost_depends_on_the_seed_alone() {
 #[test]
 fn a_flood_costs_datagrams_that_are_counted() {
     let behaviour = Arc::<Behaviour>::default();
-    behaviour.set_delay(Duration::from_secs(60));
+    behaviour.set_delay(Duration::from_mins(1));
     let agent = named("127.0.0.1:0".parse().unwrap(), "flooded", &access());
     let agents = [Arc::new(agent.with_behaviour(behaviour))];
     let server = serve(&agents, &ServeOptions::default()).unwrap();
