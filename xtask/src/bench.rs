@@ -16,12 +16,26 @@ struct Bench {
 }
 
 /// To add one, add a row.
-const BENCHES: &[Bench] = &[Bench {
-    name: "series",
-    package: "foretell-store",
-    example: "series_bench",
-    about: "how fast samples are taken and sealed, and how small they become",
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "series",
+        package: "foretell-store",
+        example: "series_bench",
+        about: "how fast samples are taken and sealed, and how small they become",
+    },
+    Bench {
+        name: "busiest",
+        package: "foretell-api",
+        example: "busiest_bench",
+        about: "what a list of interfaces sorted by traffic costs at 480,000",
+    },
+    Bench {
+        name: "agents",
+        package: "foretell-sim",
+        example: "agent_bench",
+        about: "answers of simulated agents a second of their CPU time, and their memory",
+    },
+];
 
 /// Runs one, optimised, and adds its figures to the history; without a name lists them all.
 pub(crate) fn run(name: Option<&str>) -> anyhow::Result<ExitCode> {

@@ -4,10 +4,16 @@
 //! `cargo run --release -p foretell-sim --example agent_bench`
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
 
-use foretell_sim::agent::{Access, Agent, Responder, ServeOptions, Server, Shown, serve};
+use async_snmp::message::{MsgFlags, MsgGlobalData, ScopedPdu, SecurityLevel, V3Message};
+use async_snmp::pdu::GetBulkPdu;
+use async_snmp::v3::auth::authenticate_message;
+use async_snmp::v3::{SaltCounter, UsmSecurityParams};
+use async_snmp::{MasterKeys, MessageSize, Oid, VarBind};
+use foretell_sim::agent::{Access, Agent, Responder, ServeOptions, Server, Shown, User, serve};
 use foretell_sim::snapshot::{Snapshot, SnapshotBuilder};
 use foretell_sim::{Mib, Value};
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
+use nix::sys::socket::{self, ControlMessage, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
+use snmp::{AuthProtocol, PrivacyProtocol};
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd as _;
@@ -16,6 +22,7 @@ use std::time::{Duration, Instant};
 
 /// Devices of the figures for many.
 const DEVICES: u32 = 10_000;
+const PHRASE: &str = "a phrase of the bench";
 /// How long each figure is measured.
 const MEASURED: Duration = Duration::from_secs(3);
 /// Requests that are under way at once.
@@ -23,7 +30,14 @@ const WINDOW: usize = 64;
 
 fn main() {
     let switch: Arc<dyn Mib> = Arc::new(switch(48));
-    let one = [agent(Ipv4Addr::LOCALHOST, 0, &switch)];
+    let user = User::new(
+        "user",
+        Some((AuthProtocol::Sha256, PHRASE)),
+        Some((PrivacyProtocol::Aes128, PHRASE)),
+    );
+    let access = Access::by_communities(["public"]).with_users([user.unwrap()]);
+    let access = Arc::new(access);
+    let one = [agent(Ipv4Addr::LOCALHOST, 0, &switch, &access)];
     let descriptions = vec![vec![1, 3, 6, 1, 2, 1, 2, 2, 1, 2]];
     let octets_in = vec![vec![1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 6]];
     let columns: Vec<_> = (1..=20)
@@ -49,9 +63,22 @@ fn main() {
         figures.insert(format!("{name}_per_agent_cpu_sec"), rate.into());
     }
 
+    let private = private_request(&one[0], &octets_in[0]);
+    let name = "getbulk_25_sha256_aes128";
+    figures.insert(
+        format!("{name}_respond_ns"),
+        respond_ns(&one[0], &private).into(),
+    );
+    let server = serve(&one, &ServeOptions::default()).unwrap();
+    figures.insert(
+        format!("{name}_per_agent_cpu_sec"),
+        rate(&server, 1, &private).into(),
+    );
+    drop(server);
+
     let before = memory();
     let block: Vec<_> = (0..DEVICES)
-        .map(|n| agent(Ipv4Addr::from(0x7f01_0001 + n), 0, &switch))
+        .map(|n| agent(Ipv4Addr::from(0x7f01_0001 + n), 0, &switch, &access))
         .collect();
     let server = serve(&block, &ServeOptions::default()).unwrap();
     let request = request(0xa5, 25, &octets_in);
@@ -67,11 +94,15 @@ fn main() {
     println!("{}", serde_json::Value::Object(figures));
 }
 
-fn agent(address: Ipv4Addr, port: u16, mib: &Arc<dyn Mib>) -> Arc<Agent> {
+fn agent(address: Ipv4Addr, port: u16, mib: &Arc<dyn Mib>, access: &Arc<Access>) -> Arc<Agent> {
     let address = SocketAddr::from((address, port));
-    let access = Arc::new(Access::by_communities(["public"]));
     let shown = Shown::One(Arc::clone(mib));
-    Arc::new(Agent::new(address, shown, access, Instant::now()))
+    Arc::new(Agent::new(
+        address,
+        shown,
+        Arc::clone(access),
+        Instant::now(),
+    ))
 }
 
 /// Nanoseconds that an answer takes without its socket.
@@ -157,7 +188,7 @@ impl Load {
             self.socket.as_raw_fd(),
             &mut self.inbox,
             slices.iter_mut(),
-            MsgFlags::MSG_WAITFORONE,
+            socket::MsgFlags::MSG_WAITFORONE,
             None,
         )
         .expect("an answer was lost")
@@ -180,7 +211,7 @@ impl Load {
             slices.iter(),
             &addresses,
             none,
-            MsgFlags::empty(),
+            socket::MsgFlags::empty(),
         )
         .unwrap();
         assert_eq!(sent.count(), count);
@@ -249,6 +280,44 @@ fn switch(ports: u32) -> Snapshot {
         }
     }
     builder.finish().0
+}
+
+/// A GETBULK of 25 repetitions by SNMPv3, authPriv. The same one may be sent again for 150 s.
+fn private_request(agent: &Agent, name: &[u32]) -> Vec<u8> {
+    let engine_id = agent.engine().id().as_bytes().to_vec();
+    let (boots, time) = (1, 0);
+    let keys = MasterKeys::new(async_snmp::AuthProtocol::Sha256, PHRASE.as_bytes())
+        .unwrap()
+        .with_privacy(async_snmp::PrivProtocol::Aes128, PHRASE.as_bytes())
+        .unwrap();
+    let (auth, privacy) = keys.localize(&engine_id).unwrap();
+    let from = vec![VarBind::null(Oid::from_slice(name))];
+    let pdu = GetBulkPdu::new(async_snmp::Version::V3, 1, 0, 25, from).unwrap();
+    let scoped = ScopedPdu::new(engine_id.clone(), &b""[..], pdu);
+    let (hidden, salt) = privacy
+        .unwrap()
+        .encrypt_aes(
+            &scoped.encode_to_bytes().unwrap(),
+            boots,
+            time,
+            &SaltCounter::new().unwrap(),
+        )
+        .unwrap();
+    let security = UsmSecurityParams::new(engine_id, boots, time, &b"user"[..])
+        .unwrap()
+        .with_auth_placeholder(auth.mac_len())
+        .unwrap()
+        .with_priv_params(salt)
+        .unwrap();
+    let flags = MsgFlags::new(SecurityLevel::AuthPriv, true);
+    let header = MsgGlobalData::new(1, MessageSize::new(65_507).unwrap(), flags).unwrap();
+    let security = security.encode().unwrap();
+    let message =
+        V3Message::new_with_opaque_encrypted_scoped_pdu(header, security, hidden).unwrap();
+    let mut message = message.encode().unwrap().to_vec();
+    let (at, length) = UsmSecurityParams::find_auth_params_offset(&message).unwrap();
+    authenticate_message(&auth, &mut message, at, length).unwrap();
+    message
 }
 
 /// A message of SNMPv2c with the community `public`.

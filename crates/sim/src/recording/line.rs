@@ -106,20 +106,15 @@ fn ip_address(octets: &[u8]) -> Option<[u8; 4]> {
     Some(address.octets())
 }
 
-/// Numbers between dots. A dot may stand in front, and there may be none at all.
+/// Numbers between dots; a dot may stand in front. None where BER could not encode them: there are
+/// two at least, and the first two are bounded (X.690 section 8.19).
 fn arcs(dotted: &[u8], arcs: &mut Vec<u32>) -> Option<()> {
     let dotted = text(dotted)?.trim();
     let dotted = dotted.strip_prefix('.').unwrap_or(dotted);
-    for arc in dotted.split('.').filter(|_| !dotted.is_empty()) {
+    for arc in dotted.split('.') {
         arcs.push(arc.parse().ok()?);
     }
-    // What could not be encoded.
-    let well_rooted = match arcs.as_slice() {
-        [0..=1, second, ..] => *second < 40,
-        [0..=2] | [2, ..] | [] => true,
-        _ => false,
-    };
-    well_rooted.then_some(())
+    matches!(arcs.as_slice(), [0..=1, 0..40, ..] | [2, _, ..]).then_some(())
 }
 
 /// Pairs of digits; the last may lack its second, which is then 0, as pyasn1 has it.
@@ -210,6 +205,8 @@ mod tests {
         check("1.x|4|", &Err(LineError::Name));
         check("1.4294967296|4|", &Err(LineError::Name));
         check("1.40|4|", &Err(LineError::Name));
+        check("1|4|", &Err(LineError::Name));
+        check("|4|", &Err(LineError::Name));
         let tag = |tag: &str| LineError::Tag { tag: tag.into() };
         check("1.3||", &Err(tag("")));
         check("1.3|3|", &Err(tag("3")));

@@ -4,7 +4,7 @@ use foretell_sim::{Mib, Value};
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
-pub(crate) struct Shelf(BTreeMap<Vec<u32>, Value<'static>>);
+pub(crate) struct Shelf(pub(crate) BTreeMap<Vec<u32>, Value<'static>>);
 
 impl Mib for Shelf {
     fn get(&self, oid: &[u32]) -> Option<Value<'_>> {
