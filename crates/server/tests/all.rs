@@ -18,3 +18,5 @@ mod program;
 mod replaced;
 #[path = "all/serve.rs"]
 mod serve;
+#[path = "all/simulate.rs"]
+mod simulate;

@@ -171,40 +171,27 @@ impl Timeline {
 
     /// What the port's counters say at `at`.
     pub fn counters(&self, port: PortNo, at: Timestamp) -> Counters {
-        let Some(channels) = self.network.channels(port) else {
-            return Counters::default();
-        };
         let booted = self.booted(port.device, at);
         if at < booted {
             return Counters::default();
         }
-        let octets = |channel| {
-            let (now, then) = (self.carried(channel, at), self.carried(channel, booted));
-            (now, then)
+        self.totals(port, at).since(&self.totals(port, booted))
+    }
+
+    /// What the port has counted from the origin until `at`, whatever its device did meanwhile.
+    pub(crate) fn totals(&self, port: PortNo, at: Timestamp) -> Totals {
+        let Some(channels) = self.network.channels(port) else {
+            return Totals::default();
         };
-        let size = |channel| self.packet_size(channel);
-        let (in_now, in_then) = octets(channels.into);
-        let (out_now, out_then) = octets(channels.out);
-        let shared = |pieces, channel, octets, at| self.share(pieces, channel, octets, at);
-        Counters {
-            in_octets: difference(in_now, in_then),
-            out_octets: difference(out_now, out_then),
-            in_packets: difference(
-                in_now.div_euclid(size(channels.into)),
-                in_then.div_euclid(size(channels.into)),
-            ),
-            out_packets: difference(
-                out_now.div_euclid(size(channels.out)),
-                out_then.div_euclid(size(channels.out)),
-            ),
-            in_errors: difference(
-                shared(&self.errors, channels.into, in_now, at),
-                shared(&self.errors, channels.into, in_then, booted),
-            ),
-            out_discards: difference(
-                shared(&self.discards, channels.out, out_now, at),
-                shared(&self.discards, channels.out, out_then, booted),
-            ),
+        let (into, out) = (channels.into, channels.out);
+        let (in_octets, out_octets) = (self.carried(into, at), self.carried(out, at));
+        Totals {
+            in_octets,
+            out_octets,
+            in_packets: in_octets.div_euclid(self.packet_size(into)),
+            out_packets: out_octets.div_euclid(self.packet_size(out)),
+            in_errors: self.share(&self.errors, into, in_octets, at),
+            out_discards: self.share(&self.discards, out, out_octets, at),
         }
     }
 
@@ -371,8 +358,30 @@ impl Timeline {
     }
 }
 
-fn difference(now: i64, then: i64) -> u64 {
-    now.saturating_sub(then).max(0).cast_unsigned()
+/// What a port has counted from the origin on. Only differences are shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    in_octets: i64,
+    out_octets: i64,
+    in_packets: i64,
+    out_packets: i64,
+    in_errors: i64,
+    out_discards: i64,
+}
+
+impl Totals {
+    /// What has been counted since then.
+    pub(crate) fn since(&self, then: &Self) -> Counters {
+        let count = |now: i64, then: i64| now.saturating_sub(then).max(0).cast_unsigned();
+        Counters {
+            in_octets: count(self.in_octets, then.in_octets),
+            out_octets: count(self.out_octets, then.out_octets),
+            in_packets: count(self.in_packets, then.in_packets),
+            out_packets: count(self.out_packets, then.out_packets),
+            in_errors: count(self.in_errors, then.in_errors),
+            out_discards: count(self.out_discards, then.out_discards),
+        }
+    }
 }
 
 #[cfg(test)]

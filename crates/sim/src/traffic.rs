@@ -1,8 +1,8 @@
 //! What flows, as a function of time: the octets of one flow since the origin, exactly, at any
 //! moment past or future, without anything remembered between two questions.
 //!
-//! A flow has a volume for each week. A week is halved, each half again, twenty times, down to about
-//! half a second; each volume is divided between its halves in the ratio that the profile of day and
+//! A flow has a volume for each week. A week is halved, each half again, eighteen times, down to about
+//! two seconds; each volume is divided between its halves in the ratio that the profile of day and
 //! week says, moved by chance. So volumes are whole octets and conserved at every scale: an hour is
 //! the sum of its minutes, and a counter never goes back. It is the multifractal wavelet model of
 //! Riedi, Crouse, Ribeiro and Baraniuk (1999) with a prior from the profile in place of one half.
@@ -20,8 +20,8 @@ use model::Timestamp;
 use profile::{Profile, TABLE_LEVELS};
 
 const WEEK_MS: i64 = 604_800_000;
-/// Halvings of a week: its finest parts are 577 ms long, finer than any poll.
-const LEVELS: u32 = 20;
+/// Halvings of a week: its finest parts are 2.3 s long, finer than any poll.
+const LEVELS: u32 = 18;
 /// Where weeks are counted from, a Monday: 2026-01-05T00:00:00Z. Counters before it are negative, so
 /// that only their differences are shown.
 pub(crate) const ORIGIN_MS: i64 = 1_767_571_200_000;
@@ -175,19 +175,27 @@ fn share(prior: f64, amplitude: f64, seed: u64, node: u64, level: u32) -> u64 {
         moved = moved.signum() * 3.5;
     }
     let moved = (moved * amplitude * 1.4).clamp(-0.9, 0.9);
+    if level >= TABLE_LEVELS {
+        // Two halves that are alike but for chance: the sum below is one.
+        return fixed(0.5 + 0.5 * moved);
+    }
     let left = prior * (1.0 + moved);
     let right = (1.0 - prior) * (1.0 - moved);
     let sum = left + right;
     if sum <= 0.0 {
         return 1 << 31;
     }
-    let share = left / sum * 4_294_967_296.0;
+    fixed(left / sum)
+}
+
+/// A share in 2^-32.
+fn fixed(share: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "from 0 to 2^32 by what it is"
     )]
-    let share = share as u64;
+    let share = (share * 4_294_967_296.0) as u64;
     share.min(1 << 32)
 }
 

@@ -26,8 +26,8 @@ pub(crate) struct DraftDevice {
     pub(crate) role: Role,
     pub(crate) site: u16,
     pub(crate) segment: Option<u16>,
-    edge_mbps: u32,
-    edge_ports: u16,
+    /// Megabits in a second of each port for what is at the edge.
+    edge_mbps: Vec<u32>,
     links: usize,
 }
 
@@ -69,8 +69,7 @@ impl Draft {
             role,
             site,
             segment: None,
-            edge_mbps: 1_000,
-            edge_ports: 0,
+            edge_mbps: Vec::new(),
             links: 0,
         });
         self.devices.len() - 1
@@ -102,9 +101,9 @@ impl Draft {
         let Some(drawn) = self.devices.get_mut(device) else {
             return;
         };
-        let first = drawn.edge_ports;
-        drawn.edge_ports += ports;
-        drawn.edge_mbps = mbps;
+        let first = u16::try_from(drawn.edge_mbps.len()).unwrap_or(u16::MAX);
+        let ports = ports.min(PORTS_MAX.saturating_sub(first));
+        drawn.edge_mbps.extend((0..ports).map(|_| mbps));
         for port in first..first + used.min(ports) {
             self.edges.push(DraftEdge {
                 device,
@@ -214,8 +213,10 @@ fn device(drawn: &DraftDevice, address: Ipv4Addr, chance: u64) -> Result<Device,
         });
     };
     let port = |speed_mbps, peer| Port { speed_mbps, peer };
-    let mut ports = Vec::with_capacity(usize::from(drawn.edge_ports + link_ports) + 1);
-    ports.extend((0..drawn.edge_ports).map(|_| port(drawn.edge_mbps, Peer::Nothing)));
+    let edge_ports = u16::try_from(drawn.edge_mbps.len()).unwrap_or(u16::MAX);
+    let mut ports = Vec::with_capacity(usize::from(edge_ports + link_ports) + 1);
+    let edges = drawn.edge_mbps.iter();
+    ports.extend(edges.map(|&mbps| port(mbps, Peer::Nothing)));
     ports.extend((0..link_ports).map(|_| port(10_000, Peer::Nothing)));
     ports.push(port(0, Peer::Inside));
     Ok(Device {
@@ -225,7 +226,7 @@ fn device(drawn: &DraftDevice, address: Ipv4Addr, chance: u64) -> Result<Device,
         site: drawn.site,
         segment: SegmentNo(0),
         make,
-        edge_ports: drawn.edge_ports,
+        edge_ports,
         link_ports,
         ports,
         mac_base: 0,

@@ -6,7 +6,7 @@ use crate::hardware::{Hardware, Part};
 use crate::mib::{Mib, Value};
 use crate::network::{Device, DeviceNo, Network, PortNo};
 use crate::simulation::Simulation;
-use crate::timeline::{Counters, Timeline};
+use crate::timeline::{Counters, Timeline, Totals};
 use model::Timestamp;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -44,6 +44,8 @@ struct Epoch {
     key: (u32, usize),
     numbering: Arc<Numbering>,
     surroundings: OnceLock<Surroundings>,
+    /// What each port had counted when the device booted.
+    at_boot: OnceLock<Box<[Totals]>>,
 }
 
 /// ifIndex of every port.
@@ -174,6 +176,7 @@ impl DeviceMib {
             key,
             numbering: self.simulation.numberings.of(device, times),
             surroundings: OnceLock::new(),
+            at_boot: OnceLock::new(),
         }
     }
 }
@@ -283,12 +286,24 @@ impl<'a> View<'a> {
     /// The counters of a port.
     pub(super) fn counters(&self, port: PortNo) -> Counters {
         let all = self.state.counters.get_or_init(|| {
-            (0..)
-                .zip(self.device().ports())
-                .map(|(port, _)| self.timeline().counters(self.port(port), self.at()))
+            let booted = self.timeline().booted(self.number(), self.at());
+            if self.at() < booted {
+                return Box::default();
+            }
+            let epoch = &self.state.epoch;
+            let at_boot = epoch.at_boot.get_or_init(|| self.totals(booted).collect());
+            let now = self.totals(self.at());
+            now.zip(at_boot)
+                .map(|(now, then)| now.since(then))
                 .collect()
         });
         all.get(usize::from(port.port)).copied().unwrap_or_default()
+    }
+
+    /// What every port has counted until a moment.
+    fn totals(&self, at: Timestamp) -> impl Iterator<Item = Totals> {
+        let ports = (0..).zip(self.device().ports());
+        ports.map(move |(port, _)| self.timeline().totals(self.port(port), at))
     }
 
     /// The part of a row of entPhysicalTable.

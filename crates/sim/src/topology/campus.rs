@@ -24,7 +24,7 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
     }
     if count >= 4 {
         let gateway = draft.device("edge-1".to_owned(), Role::Gateway, center);
-        draft.edge(gateway, (2, 1, 10_000), Behind::World, WORLD);
+        draft.edge(gateway, (2, 1, world_mbps(count)), Behind::World, WORLD);
         uplinks(&mut draft, gateway, &cores, 40_000, COST);
     } else if let Some(&core) = cores.first() {
         draft.edge(core, (1, 1, 10_000), Behind::World, WORLD);
@@ -42,6 +42,16 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
         }
     }
     draft
+}
+
+/// The way out grows with those behind it.
+fn world_mbps(count: usize) -> u32 {
+    match count {
+        0..=19 => 1_000,
+        20..=199 => 10_000,
+        200..=1_999 => 100_000,
+        _ => 400_000,
+    }
 }
 
 fn cores(count: usize) -> usize {

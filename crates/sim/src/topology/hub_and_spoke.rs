@@ -18,9 +18,15 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
     if let [a, b] = *hubs {
         draft.link(a, b, 10_000, COST);
     }
+    // What all branches share grows with them.
+    let speed_mbps = match count {
+        0..=19 => 1_000,
+        20..=199 => 10_000,
+        _ => 100_000,
+    };
     for &hub in &hubs {
-        draft.edge(hub, (4, 3, 1_000), Behind::Server, MACHINES);
-        draft.edge(hub, (1, 1, 1_000), Behind::World, WORLD);
+        draft.edge(hub, (4, 3, speed_mbps), Behind::Server, MACHINES);
+        draft.edge(hub, (1, 1, speed_mbps), Behind::World, WORLD);
     }
     let mut left = count - hubs.len();
     let mut number = 0;
