@@ -14,6 +14,7 @@ mod discovery;
 mod icmp;
 mod input;
 mod sim;
+mod sim_network;
 mod snmp_wire;
 mod store;
 
@@ -31,6 +32,9 @@ const TARGETS: &[(&str, Target)] = &[
     ("icmp_reply", icmp::reply),
     ("sim_agent", sim::agent),
     ("sim_recording", sim::recording),
+    ("sim_scenario", sim_network::scenario),
+    ("sim_graph", sim_network::graph),
+    ("sim_fault", sim_network::fault),
     ("store_block", store::block),
     ("store_log", store::log),
     ("store_document", store::document),

@@ -14,7 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use problem::Problem;
+pub use problem::{Problem, draft};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -154,7 +154,7 @@ async fn add(
     State(Shared { simulation, .. }): State<Shared>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let draft = problem::draft(&body)?;
+    let draft = draft(&body)?;
     // Where traffic goes round, every path is measured again.
     let added = tokio::task::spawn_blocking(move || simulation.add_fault(&draft)).await;
     let added = added.map_err(|error| Problem::internal(&error.to_string()))??;

@@ -29,6 +29,11 @@ pub const FAULTS_MAX: usize = 1_000;
 /// Octets of a scenario file: a thousand faults need a fifth of it.
 pub const SCENARIO_LEN_MAX: usize = 1024 * 1024;
 
+/// Where counters begin, and so the first date that can be simulated.
+pub const ORIGIN: Timestamp = Timestamp::from_unix_ms(crate::traffic::ORIGIN_MS);
+/// The last: with compound growth any later is more than links can carry.
+pub const START_LAST: Timestamp = Timestamp::from_unix_ms(4_102_444_800_000);
+
 /// A sample file with every key and its default.
 pub const SAMPLE: &str = include_str!("scenario/sample.toml");
 
@@ -260,9 +265,16 @@ impl Scenario {
         )?;
         within("traffic.spread_hours", traffic.spread_hours, 0.0, 24.0)?;
         within("time.speed", self.time.speed, 0.001, 10_000.0)?;
-        if matches!(self.time.start, Some(Moment::After(_))) {
-            let detail = "a date is expected, as 2026-03-02T08:00:00Z".to_owned();
-            return refuse("time.start", detail);
+        match self.time.start {
+            Some(Moment::After(_)) => {
+                let detail = "a date is expected, as 2026-03-02T08:00:00Z".to_owned();
+                return refuse("time.start", detail);
+            }
+            Some(Moment::On(at)) if !(ORIGIN..=START_LAST).contains(&at) => {
+                let detail = format!("{at} is not within {ORIGIN} to {START_LAST}");
+                return refuse("time.start", detail);
+            }
+            _ => {}
         }
         if self.faults.len() > FAULTS_MAX {
             return refuse("faults", format!("at most {FAULTS_MAX} are taken"));
@@ -292,3 +304,6 @@ impl Scenario {
 
 /// How long a reboot takes where nothing is said.
 const REBOOT_TAKES: Duration = Duration::from_secs(90);
+
+#[cfg(test)]
+mod tests;

@@ -307,16 +307,18 @@ impl Timeline {
             .get(&channel)
             .and_then(|pieces| last(pieces, at, |piece| piece.start));
         match piece {
-            None => {
-                let flows = self.usual.flows(channel).iter();
-                flows.map(|&flow| self.flow(flow, at)).sum()
-            }
+            None => self.sum(self.usual.flows(channel), at),
             Some(piece) => {
-                let flows = piece.flows.iter();
-                let since = flows.map(|&flow| self.flow(flow, at)).sum::<i64>() - piece.before;
-                piece.offset + since
+                let since = self.sum(&piece.flows, at).saturating_sub(piece.before);
+                piece.offset.saturating_add(since)
             }
         }
+    }
+
+    /// What several flows have carried from the origin until `at`.
+    fn sum(&self, flows: &[u32], at: Timestamp) -> i64 {
+        let octets = flows.iter().map(|&flow| self.flow(flow, at));
+        octets.fold(0, i64::saturating_add)
     }
 
     /// The errors or discards of a channel that has carried so many octets.

@@ -25,6 +25,9 @@ const LEVELS: u32 = 18;
 /// Where weeks are counted from, a Monday: 2026-01-05T00:00:00Z. Counters before it are negative, so
 /// that only their differences are shown.
 pub(crate) const ORIGIN_MS: i64 = 1_767_571_200_000;
+/// Octets beyond which a flow is held: some thousand years of a fast one. Growth is compound, and dates
+/// may be any.
+const OCTETS_MAX: f64 = (1_u64 << 60) as f64;
 const WEEKS_PER_YEAR: f64 = 365.25 / 7.0;
 /// Of a week's volume, the share that chance moves into the week before or after.
 const WEEK_NOISE: f64 = 0.08;
@@ -81,12 +84,12 @@ impl Model {
     /// The octets of a flow from the origin until `at`; negative before the origin. It never falls
     /// with time.
     pub(crate) fn octets(&self, flow: &Flow, at: Timestamp) -> i64 {
-        let local = at.unix_ms() - ORIGIN_MS + i64::from(flow.offset_ms);
+        let local = since_origin(at).saturating_add(i64::from(flow.offset_ms));
         let week = local.div_euclid(WEEK_MS);
         let within = local.rem_euclid(WEEK_MS);
         let before = self.until_week(flow, week);
-        let volume = self.until_week(flow, week + 1) - before;
-        before + self.within_week(flow, week, volume, within)
+        let volume = self.until_week(flow, week + 1).saturating_sub(before);
+        before.saturating_add(self.within_week(flow, week, volume, within))
     }
 
     /// The octets from the origin until a week begins.
@@ -138,7 +141,7 @@ impl Model {
     /// How busy the hour is for this class, where 1 is the mean of the week. For what follows
     /// traffic without being it, as the load of a processor.
     pub(crate) fn business(&self, class: Class, offset_ms: i32, at: Timestamp) -> f64 {
-        let local = at.unix_ms() - ORIGIN_MS + i64::from(offset_ms);
+        let local = since_origin(at).saturating_add(i64::from(offset_ms));
         self.profile(class)
             .density(local.rem_euclid(WEEK_MS) as f64 / WEEK_MS as f64)
     }
@@ -150,7 +153,7 @@ impl Model {
 
     /// How many times the volume of the first week, at that moment.
     pub(crate) fn growth_at(&self, at: Timestamp) -> f64 {
-        power(self.growth, (at.unix_ms() - ORIGIN_MS).div_euclid(WEEK_MS))
+        power(self.growth, since_origin(at).div_euclid(WEEK_MS))
     }
 
     fn profile(&self, class: Class) -> &Profile {
@@ -204,12 +207,17 @@ fn part(volume: u64, share: u64) -> u64 {
     u64::try_from((u128::from(volume) * u128::from(share)) >> 32).unwrap_or(volume)
 }
 
+/// Milliseconds from the origin until a moment.
+fn since_origin(at: Timestamp) -> i64 {
+    at.unix_ms().saturating_sub(ORIGIN_MS)
+}
+
 fn whole(octets: f64) -> i64 {
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "far within i64 for what a century of the fastest link carries; held at its ends beyond"
+        reason = "held within i64 by the clamp"
     )]
-    let octets = octets.floor() as i64;
+    let octets = octets.floor().clamp(-OCTETS_MAX, OCTETS_MAX) as i64;
     octets
 }
 

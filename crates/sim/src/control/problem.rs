@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// A request that cannot be done.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub struct Problem {
     status: StatusCode,
     detail: String,
     /// Pointer to the field, and what is wrong with it.
@@ -93,7 +93,7 @@ impl IntoResponse for Problem {
 }
 
 /// The fault that a request has in its body.
-pub(super) fn draft(body: &[u8]) -> Result<FaultDraft, Problem> {
+pub fn draft(body: &[u8]) -> Result<FaultDraft, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, &detail);
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| bad(format!("the body is no JSON: {error}")))?;

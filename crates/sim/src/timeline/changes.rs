@@ -271,7 +271,7 @@ impl Timeline {
                 let piece = ChannelPiece {
                     start: at,
                     offset: self.carried(channel, at),
-                    before: flows.iter().map(|&flow| self.flow(flow, at)).sum(),
+                    before: self.sum(&flows, at),
                     flows,
                 };
                 (channel, piece)

@@ -22,7 +22,8 @@ pub(super) struct FlowPiece {
 impl FlowPiece {
     /// What the flow has carried, where without faults it would have carried `raw`.
     pub(super) fn octets(&self, raw: i64) -> i64 {
-        let since = i128::from(raw - self.before) * i128::from(self.factor) / i128::from(ONE);
+        let since =
+            (i128::from(raw) - i128::from(self.before)) * i128::from(self.factor) / i128::from(ONE);
         self.offset
             .saturating_add(i64::try_from(since).unwrap_or(i64::MAX))
     }
@@ -53,13 +54,13 @@ pub(super) struct SharePiece {
 impl SharePiece {
     /// What has been damaged after so many packets.
     pub(super) fn count(&self, packets: i64) -> i64 {
-        let since = (packets - self.packets) as f64 * self.ratio;
+        let since = packets.saturating_sub(self.packets) as f64 * self.ratio;
         #[expect(
             clippy::cast_possible_truncation,
             reason = "far within i64: a share of a count of packets"
         )]
         let since = since.floor() as i64;
-        self.offset + since
+        self.offset.saturating_add(since)
     }
 }
 

@@ -158,10 +158,13 @@ fn check(found: Found) -> Result<Graph, GraphError> {
                 format!("there are two nodes `{}`", cut(&node.id)),
             );
         }
-        let wanted = name(node.label.as_deref().unwrap_or(&node.id));
+        let mut wanted = name(node.label.as_deref().unwrap_or(&node.id));
+        if wanted.is_empty() {
+            "node".clone_into(&mut wanted);
+        }
         let mut name = wanted.clone();
         // Two places of one name are told apart by their numbers.
-        if name.is_empty() || !names.insert(name.clone()) {
+        if !names.insert(name.clone()) {
             name = format!("{wanted}-{number}");
             let mut more = number;
             while !names.insert(name.clone()) {
@@ -279,3 +282,6 @@ fn of_graph(graph: &Graph, ports: Option<u16>) -> Draft {
     }
     draft
 }
+
+#[cfg(test)]
+mod tests;
