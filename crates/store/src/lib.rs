@@ -2,7 +2,7 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`accounts`], [`settings`], all made of [`documents`]; and [`series`]. No protocol and no
+//! [`schedules`], [`accounts`], [`settings`], all made of [`documents`]; and [`series`]. No protocol and no
 //! detector is known here.
 
 pub mod accounts;
@@ -14,6 +14,7 @@ pub mod documents;
 mod error;
 mod folder;
 pub mod inventory;
+pub mod schedules;
 pub mod series;
 pub mod settings;
 mod store;

@@ -8,6 +8,7 @@ use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
 use crate::documents::{Collection, Damage, Documents, Expect};
 use crate::folder::Folder;
 use crate::inventory::Inventory;
+use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
 use crate::settings::Settings;
 use crate::vault::{Key, Sealed, Vault, VaultError, key_file};
@@ -66,6 +67,8 @@ pub struct Store {
     pub credentials: Credentials,
     /// Runs of discovery.
     pub discoveries: Discoveries,
+    /// Schedules of discoveries.
+    pub schedules: Schedules,
     /// Who may sign in.
     pub accounts: Accounts,
     /// What is set once for the whole server.
@@ -117,6 +120,7 @@ impl Store {
             inventory,
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
             discoveries,
+            schedules: Schedules::new(documents.clone()),
             accounts,
             settings: Settings::new(documents.clone()),
             series,

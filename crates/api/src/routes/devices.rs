@@ -8,6 +8,7 @@ mod shape;
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};
 use crate::command::Command;
+use crate::maintenance::{self, Wish};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::PathId;
 use crate::revision::{IfMatch, etag};
@@ -35,6 +36,7 @@ pub(crate) async fn create(
     Body(body): Body<DeviceCreate>,
 ) -> Answer<Response> {
     let services = granted.services();
+    let now = services.clock.now();
     let mut device = Device {
         id: DeviceId::new(),
         address: body.address.to_canonical(),
@@ -52,9 +54,15 @@ pub(crate) async fn create(
         interval_secs: body
             .interval_secs
             .unwrap_or(services.options.default_interval_secs),
-        maintenance: body.maintenance,
-        created_at: services.clock.now(),
+        maintenance: None,
+        created_at: now,
     };
+    let wish = Wish {
+        on: Some(body.maintenance),
+        until: Some(body.maintenance_until),
+        reason: Some(body.maintenance_reason),
+    };
+    maintenance::apply(&mut device, wish, now)?;
     fields::check(&mut device)?;
     let record = services
         .to_the_end(|services| async move {
@@ -108,7 +116,7 @@ pub(crate) async fn update(
     let record = find(services, id)?;
     let revision = if_match.check(record.device.revision)?;
     let mut device = record.device.body.clone();
-    patch.apply(&mut device);
+    patch.apply(&mut device, services.clock.now())?;
     fields::check(&mut device)?;
     services
         .to_the_end(|services| async move {
