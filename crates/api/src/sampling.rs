@@ -266,7 +266,7 @@ pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
 }
 
 /// Whether somebody still waits: the turn to read is another's else.
-fn in_time(until: Instant) -> Answer<()> {
+pub(crate) fn in_time(until: Instant) -> Answer<()> {
     if Instant::now() < until {
         return Ok(());
     }

@@ -113,13 +113,18 @@ pub fn of_interface(
             .map_or(first, |row| Some(row.now));
         for row in found.iter().skip(begin).take_while(|row| row.at < part.to) {
             let until = Range { from, to: row.at };
-            pieces.push((until, if_state(now), now));
+            pieces.push((until, if_state(now), listed(now)));
             (from, now) = (row.at, Some(row.now));
         }
         let rest = Range { from, to: part.to };
-        pieces.push((rest, if_state(now), now));
+        pieces.push((rest, if_state(now), listed(now)));
     }
     joined(maintained(pieces.into_iter(), windows), |a, b| a == b)
+}
+
+/// States that are none where the agent did not list the interface.
+fn listed(states: Option<IfStates>) -> Option<IfStates> {
+    states.filter(|states| states.oper.is_some())
 }
 
 /// What an interface's states mean, as for health: shut on purpose where ifAdminStatus is not up,

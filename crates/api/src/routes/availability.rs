@@ -4,14 +4,15 @@ use super::status_history::RANGE_DEFAULT;
 use super::{devices, interfaces};
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, Place, sort_field};
-use crate::past;
+use crate::past::PastReader;
 use crate::problem::Answer;
 use crate::query::{OneOf, PathId, Query};
-use crate::sampling::{Span, Where};
+use crate::sampling::{Span, Where, in_time};
 use axum::Json;
 use model::history::Availability;
 use model::{DeviceId, InterfaceId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 use topology::availability::sum_up;
 
 /// Availability of a device.
@@ -106,8 +107,9 @@ pub(crate) async fn of_device(
     let record = devices::find(&services, id)?;
     let span = span(query.from, query.to, services.clock.now())?;
     let work = move || -> Answer<DeviceAvailability> {
-        let past = past::of_device(&services, &record, span.range())?;
+        let reader = PastReader::new(&services.store.history, span.range())?;
         let device = &record.device.body;
+        let past = reader.device(device, false)?;
         Ok(DeviceAvailability {
             device_id: id,
             name: device.name(),
@@ -133,7 +135,8 @@ pub(crate) async fn of_interface(
     let services = granted.services().clone();
     let span = span(query.from, query.to, services.clock.now())?;
     let work = move || -> Answer<InterfaceAvailability> {
-        let pieces = past::of_interface(&services, &record, &interface, span.range())?;
+        let reader = PastReader::new(&services.store.history, span.range())?;
+        let pieces = reader.interface(&record.device.body, &interface)?;
         Ok(InterfaceAvailability {
             interface_id: id,
             device_id: interface.device_id,
@@ -163,14 +166,17 @@ pub(crate) async fn list(
         (field, descending),
         &filters,
     )?;
+    // All devices are looked at for the worst of them: nobody waits longer than this.
+    let until = Instant::now() + services.options.request_timeout;
     let work = move || -> Answer<Page<DeviceAvailability>> {
-        let records = services.store.inventory.devices();
+        let reader = PastReader::new(&services.store.history, span.range())?;
         let mut rows = Vec::new();
-        for record in records {
+        for record in services.store.inventory.devices() {
             if !devices::list::belongs(&record.device.body, &query.site, &query.tag) {
                 continue;
             }
-            let past = past::of_device(&services, &record, span.range())?;
+            in_time(until)?;
+            let past = reader.device(&record.device.body, false)?;
             let sum = sum_up(span.range(), &past.pieces, false);
             rows.push((place(&record.device.body, &sum, &sort), (record, sum)));
         }

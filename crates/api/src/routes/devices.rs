@@ -115,14 +115,24 @@ pub(crate) async fn update(
     let services = granted.services();
     let record = find(services, id)?;
     let revision = if_match.check(record.device.revision)?;
+    let now = services.clock.now();
     let mut device = record.device.body.clone();
-    patch.apply(&mut device, services.clock.now())?;
+    let work = device.maintenance.clone();
+    patch.apply(&mut device, now)?;
     fields::check(&mut device)?;
     services
         .to_the_end(|services| async move {
-            let inventory = &services.store.inventory;
             let expect = Expect::Revision(revision);
-            inventory.update(device, expect).await.map_err(of_device)?;
+            let updated = services.store.update_device(device, expect, now).await;
+            let updated = updated.map_err(of_device)?;
+            let maintenance = &updated.body.maintenance;
+            if *maintenance != work {
+                services.publish(Event::DeviceMaintenance {
+                    device_id: id,
+                    maintenance: maintenance.clone(),
+                    at: now,
+                });
+            }
             tell(&services, id).await
         })
         .await?;

@@ -127,10 +127,13 @@ pub(crate) async fn set(
                     .filter(|item| outcomes.contains(&item.outcome))
                     .count() as u64
             };
-            use MaintenanceOutcome::{Began, Changed, Ended, Failed, NotFound};
             Ok(MaintenanceAnswer {
-                changed: count(&[Began, Changed, Ended]),
-                failed: count(&[Failed, NotFound]),
+                changed: count(&[
+                    MaintenanceOutcome::Began,
+                    MaintenanceOutcome::Changed,
+                    MaintenanceOutcome::Ended,
+                ]),
+                failed: count(&[MaintenanceOutcome::Failed, MaintenanceOutcome::NotFound]),
                 items,
             })
         })
@@ -221,9 +224,15 @@ async fn set_one(services: &Services, id: DeviceId, wish: &Wish) -> MaintenanceI
         }
         tries += 1;
         let expect = Expect::Revision(record.device.revision);
-        match inventory.update(device, expect).await {
-            Ok(_) => {
+        let now = services.clock.now();
+        match services.store.update_device(device, expect, now).await {
+            Ok(stored) => {
                 services.publish(Event::DeviceChanged { device_id: id });
+                services.publish(Event::DeviceMaintenance {
+                    device_id: id,
+                    maintenance: stored.body.maintenance.clone(),
+                    at: now,
+                });
                 break (outcome, None);
             }
             Err(StoreError::RevisionConflict { .. }) if tries < TRIES_MAX => {

@@ -3,7 +3,7 @@
 use super::{devices, interfaces};
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, sort_field};
-use crate::past;
+use crate::past::PastReader;
 use crate::problem::Answer;
 use crate::query::{PathId, Query};
 use crate::sampling::{Span, Where};
@@ -122,7 +122,8 @@ pub(crate) async fn of_device(
     let now = services.clock.now();
     let (span, paging) = asked(&query, now)?;
     let work = move || -> Answer<Page<DeviceInterval>> {
-        let past = past::of_device(&services, &record, span.range())?;
+        let reader = PastReader::new(&services.store.history, span.range())?;
+        let past = reader.device(&record.device.body, true)?;
         let rows = past.pieces.iter().map(|piece| (place(piece), piece));
         Ok(paging.take(rows).map(|piece| DeviceInterval {
             from: piece.range.from,
@@ -155,7 +156,8 @@ pub(crate) async fn of_interface(
     let now = services.clock.now();
     let (span, paging) = asked(&query, now)?;
     let work = move || -> Answer<Page<InterfaceInterval>> {
-        let pieces = past::of_interface(&services, &record, &interface, span.range())?;
+        let reader = PastReader::new(&services.store.history, span.range())?;
+        let pieces = reader.interface(&record.device.body, &interface)?;
         let rows = pieces.iter().map(|piece| (place(piece), piece));
         Ok(paging.take(rows).map(|piece| {
             let IfStates { oper, admin } = piece.basis.unwrap_or_default();
