@@ -7,7 +7,7 @@ mod credentials;
 mod devices;
 mod discoveries;
 mod discovery_schedules;
-mod health;
+pub(crate) mod health;
 mod interfaces;
 mod links;
 mod maintenance;
