@@ -27,6 +27,7 @@ mod site;
 mod state;
 mod store_problem;
 pub mod stream;
+mod top;
 
 pub use command::{Command, DiscoveryRefused};
 pub use openapi::openapi;

@@ -140,7 +140,8 @@ impl Span {
             to: self.to,
         }
     }
-    fn secs(self) -> u64 {
+    /// Its length.
+    pub(crate) fn secs(self) -> u64 {
         self.to.since(self.from).as_secs()
     }
 }
