@@ -35,6 +35,12 @@ const BENCHES: &[Bench] = &[
         example: "agent_bench",
         about: "answers of simulated agents a second of their CPU time, and their memory",
     },
+    Bench {
+        name: "answers",
+        package: "foretell-api",
+        example: "answers_bench",
+        about: "what answers about 10,000 devices cost",
+    },
 ];
 
 /// Runs one, optimised, and adds its figures to the history; without a name lists them all.

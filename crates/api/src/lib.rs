@@ -9,12 +9,14 @@ pub mod auth;
 mod body;
 mod command;
 mod headers;
+mod maintenance;
 mod merge;
 mod metrics;
 mod observe;
 mod once;
 mod openapi;
 mod page;
+mod past;
 mod problem;
 mod query;
 mod rates;
@@ -26,11 +28,13 @@ mod site;
 mod state;
 mod store_problem;
 pub mod stream;
+mod top;
 
 pub use command::{Command, DiscoveryRefused};
 pub use openapi::openapi;
 pub use page::is_cursor;
 pub use problem::FieldError;
+pub use routes::health::{HEALTH_INTERVAL_SECS, assess};
 pub use services::{Notice, Options, Readiness, Reason, Services, SharedRegistry};
 
 use auth::gate::App;

@@ -8,9 +8,11 @@ use crate::metrics::{HttpMetrics, OnceMetrics, SignInMetrics, StreamMetrics};
 use crate::once;
 use crate::problem::{Answer, Problem};
 use crate::rates::board::Board;
+use crate::routes::top::Top;
 use crate::services::Services;
 use crate::stream::ring::{self, Ring};
 use crate::stream::tickets::Tickets;
+use crate::top;
 use axum::body::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub(crate) struct State {
     pub(crate) tickets: Tickets,
     /// What every interface carried a moment ago.
     pub(crate) board: Arc<Board>,
+    /// Rankings.
+    pub(crate) top: top::Desk<Top>,
     /// The OpenAPI document as it is sent.
     pub(crate) openapi_json: Bytes,
     readers: Arc<Semaphore>,
@@ -86,6 +90,7 @@ impl State {
             ring,
             tickets: Tickets::new(),
             board: Arc::new(Board::register(&services.registry)),
+            top: top::Desk::new(),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             readers_waiting: Semaphore::new(READERS_WAITING_MAX),

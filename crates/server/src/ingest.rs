@@ -6,6 +6,7 @@
 //! written by one task; devices go in parallel, so that their samples share a sync of the log.
 
 mod facts;
+mod past;
 mod samples;
 mod standing;
 
@@ -108,6 +109,7 @@ struct Worker {
 #[derive(Default)]
 struct Memory {
     series: samples::SeriesOfDevice,
+    past: past::Kept,
     /// What was reported of its interfaces last, so that it is logged when it changes.
     interface_reports: Vec<String>,
     /// Another device that was met at this address, where that could not be kept.
@@ -145,6 +147,15 @@ impl Worker {
             }
             memory.interface_reports.clone_from(&interfaces.reports);
         }
+        // Before what is known changes: a change that is lost here is not seen again.
+        past::keep(
+            &self.context,
+            &mut memory.past,
+            &record,
+            &report,
+            &interfaces,
+        )
+        .await;
         // Series name interfaces, so these are durable first.
         let kept = self
             .context
