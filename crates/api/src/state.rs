@@ -6,10 +6,11 @@ use crate::auth::password::Passwords;
 use crate::auth::remembered::Remembered;
 use crate::metrics::{HttpMetrics, SignInMetrics, StreamMetrics};
 use crate::problem::{Answer, Problem};
+use crate::routes::availability::Sum;
 use crate::routes::top::Top;
 use crate::services::Services;
 use crate::stream::tickets::Tickets;
-use crate::top;
+use crate::turns::Turns;
 use axum::body::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,11 @@ use tokio::sync::Semaphore;
 const READERS_MAX: usize = 8;
 /// Handlers that wait for their turn to read.
 const READERS_WAITING_MAX: usize = 256;
+
+/// Rankings that are remembered for a moment.
+const TOPS_MAX: usize = 32;
+/// Lists of availability that are remembered for a moment: 3 MB each at 10,000 devices.
+const AVAILABILITIES_MAX: usize = 4;
 
 /// The state.
 pub(crate) struct State {
@@ -39,7 +45,9 @@ pub(crate) struct State {
     /// One-time tickets of the stream.
     pub(crate) tickets: Tickets,
     /// Rankings.
-    pub(crate) top: top::Desk<Top>,
+    pub(crate) top: Turns<Top>,
+    /// Availability of all devices.
+    pub(crate) availability: Turns<Vec<Sum>>,
     /// The OpenAPI document as it is sent.
     pub(crate) openapi_json: Bytes,
     readers: Arc<Semaphore>,
@@ -67,7 +75,8 @@ impl State {
             limits: LoginLimits::new(),
             principals: Remembered::new(),
             tickets: Tickets::new(),
-            top: top::Desk::new(),
+            top: Turns::new(TOPS_MAX),
+            availability: Turns::new(AVAILABILITIES_MAX),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             readers_waiting: Semaphore::new(READERS_WAITING_MAX),
