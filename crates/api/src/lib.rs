@@ -29,6 +29,7 @@ mod state;
 mod store_problem;
 pub mod stream;
 mod top;
+mod turns;
 
 pub use command::{Command, DiscoveryRefused};
 pub use openapi::openapi;

@@ -1,7 +1,7 @@
 //! The routes, one file a resource. To add one: its file, its lines here, its tests.
 
 mod auth;
-mod availability;
+pub(crate) mod availability;
 pub(crate) mod bandwidth;
 mod credentials;
 pub(crate) mod devices;

@@ -1,7 +1,7 @@
 //! Ranking interfaces or devices by what was measured over a range.
 //!
 //! Every series that takes part is read whole over the range, so the cost is samples: some ten
-//! million a second and core. One ranking works at a time ([`Desk`]), device by device, and gives up
+//! million a second and core. One ranking works at a time ([`crate::turns`]), device by device, and gives up
 //! when nobody waits for it any more; what would read more than [`SAMPLES_MAX`] is refused at once.
 
 use crate::problem::{Answer, Kind, Problem};
@@ -16,10 +16,8 @@ use std::time::{Duration, Instant};
 use store::inventory::DeviceRecord;
 use store::series::{Aggregation, Breaks, SeriesStore, aggregate, resets};
 
-mod desk;
 mod statistic;
 
-pub(crate) use desk::{Desk, Turn};
 use statistic::Numbers;
 
 /// Most samples that one ranking may read: 100,000 series of a sample a minute over a day and a

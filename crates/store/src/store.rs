@@ -7,7 +7,7 @@ use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
 use crate::documents::{Collection, Damage, Documents, Expect, Stored};
 use crate::folder::Folder;
-use crate::history::{History, HistoryOptions, Record};
+use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
 use crate::inventory::Inventory;
 use crate::schedules::Schedules;
@@ -162,11 +162,11 @@ impl Store {
         let record = self.inventory.device(id);
         self.inventory.delete(id, expect).await?;
         let interfaces = record.iter().flat_map(|record| record.interfaces.iter());
-        let forgotten = self
-            .history
-            .forget(id, interfaces.map(|interface| interface.id))
-            .await;
-        forgotten.map_err(StoreError::History)?;
+        let interfaces = interfaces.map(|interface| interface.id);
+        if let Err(error) = self.history.forget(id, interfaces).await {
+            // Nobody asks for it any more, and it goes with its months.
+            warn!(device.id = %id, error = ?error, "history of a deleted device not deleted");
+        }
         let deleted = self.series.delete_device(id).await;
         deleted.map_err(|source| StoreError::Series {
             device_id: id,
@@ -196,7 +196,7 @@ impl Store {
                 window,
             };
             let kept = self.history.append(vec![record]).await;
-            kept.map_err(StoreError::History)?;
+            kept.map_err(of_history)?;
         }
         self.inventory.update(device, expect).await
     }
@@ -206,6 +206,15 @@ impl Store {
         self.history.close().await;
         self.series.close().await;
         self.documents.close().await
+    }
+}
+
+fn of_history(error: HistoryError) -> StoreError {
+    match error {
+        HistoryError::File { ref source, .. } if error.is_full() => StoreError::Full {
+            source: Arc::clone(source),
+        },
+        error => StoreError::History(error),
     }
 }
 

@@ -8,11 +8,15 @@ use crate::past::PastReader;
 use crate::problem::Answer;
 use crate::query::{OneOf, PathId, Query};
 use crate::sampling::{Span, Where, in_time};
+use crate::services::Services;
+use crate::turns::Turn;
 use axum::Json;
 use model::history::Availability;
 use model::{DeviceId, InterfaceId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Instant;
+use store::inventory::DeviceRecord;
 use topology::availability::sum_up;
 
 /// Availability of a device.
@@ -157,49 +161,78 @@ pub(crate) async fn list(
 ) -> Answer<Json<Page<DeviceAvailability>>> {
     let services = granted.services().clone();
     let span = span(query.from, query.to, services.clock.now())?;
-    let (field, descending) = sort_field(query.sort.as_deref(), &SORTS)?;
-    let sort = field.to_owned();
+    let sort = sort_field(query.sort.as_deref(), &SORTS)?;
     let filters = format!("{:?}{:?}{:?}", query.from, query.site, query.tag);
-    let paging = Paging::new(
-        query.limit,
-        query.cursor.as_deref(),
-        (field, descending),
-        &filters,
-    )?;
-    // All devices are looked at for the worst of them: nobody waits longer than this.
-    let until = Instant::now() + services.options.request_timeout;
-    let work = move || -> Answer<Page<DeviceAvailability>> {
-        let reader = PastReader::new(&services.store.history, span.range())?;
-        let mut rows = Vec::new();
-        for record in services.store.inventory.devices() {
-            if !devices::list::belongs(&record.device.body, &query.site, &query.tag) {
-                continue;
-            }
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &filters)?;
+    // The next page, or another order, is of the same sums.
+    let question = format!("{filters}{:?}", query.to);
+    let state = granted.state();
+    let sums = match state.availability.turn(&question).await? {
+        Turn::Answered(sums) => sums,
+        Turn::Yours(turn) => {
+            // All devices are looked at for the worst of them: nobody waits longer than this.
+            let until = Instant::now() + services.options.request_timeout;
+            let work = move || {
+                let _turn = turn;
+                sums(&services, span, &query.site, &query.tag, until)
+            };
+            let sums = state.blocking(work).await??;
+            state.availability.answered(question, sums)
+        }
+    };
+    let rows = sums.iter().map(|sum| (place(sum, sort.0), sum));
+    Ok(Json(paging.take(rows).map(|sum| {
+        let device = &sum.record.device.body;
+        DeviceAvailability {
+            device_id: device.id,
+            name: device.name(),
+            site: device.typed.site.clone(),
+            status: sum.record.state.status,
+            availability: sum.availability,
+        }
+    })))
+}
+
+/// A device and its sum.
+pub(crate) struct Sum {
+    record: Arc<DeviceRecord>,
+    availability: Availability,
+}
+
+fn sums(
+    services: &Services,
+    span: Span,
+    site: &OneOf<String>,
+    tag: &OneOf<String>,
+    until: Instant,
+) -> Answer<Vec<Sum>> {
+    let reader = PastReader::new(&services.store.history, span.range())?;
+    let records = services.store.inventory.devices().into_iter();
+    records
+        .filter(|record| devices::list::belongs(&record.device.body, site, tag))
+        .map(|record| {
             in_time(until)?;
             let past = reader.device(&record.device.body, false)?;
-            let sum = sum_up(span.range(), &past.pieces, false);
-            rows.push((place(&record.device.body, &sum, &sort), (record, sum)));
-        }
-        let page = paging.take(rows.into_iter());
-        Ok(page.map(|(record, availability)| {
-            let device = &record.device.body;
-            DeviceAvailability {
-                device_id: device.id,
-                name: device.name(),
-                site: device.typed.site.clone(),
-                status: record.state.status,
-                availability,
-            }
-        }))
-    };
-    granted.state().blocking(work).await?.map(Json)
+            Ok(Sum {
+                availability: sum_up(span.range(), &past.pieces, false),
+                record,
+            })
+        })
+        .collect()
 }
 
 fn span(from: Option<Timestamp>, to: Option<Timestamp>, now: Timestamp) -> Answer<Span> {
     Span::past(from, to, now, RANGE_DEFAULT, Where::Query)
 }
 
-fn place(device: &model::device::Device, sum: &Availability, sort: &str) -> Place {
+fn place(
+    Sum {
+        record,
+        availability,
+    }: &Sum,
+    sort: &str,
+) -> Place {
+    let (device, sum) = (&record.device.body, availability);
     // A billionth: a tenth of a second in three years.
     #[allow(clippy::cast_possible_truncation)]
     let ratio = |share: Option<f64>| Key::maybe_number(share.map(|share| (share * 1e9) as i64));

@@ -93,11 +93,10 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         reports_in,
         poller_stop.clone(),
     ));
-    base.store
-        .history
-        .begin_run()
-        .await
-        .context("the history of devices")?;
+    // Where the disk is full it is kept as soon as there is room.
+    if let Err(error) = base.store.history.begin_run().await {
+        warn!(error = %crate::chain(&error), "that the server began to measure is not kept yet");
+    }
     let mut gauges = wire.gauges;
     gauges.push(base.start_ingest(reports_out, wire.heard, ingested.clone()));
 

@@ -39,3 +39,11 @@ pub enum HistoryError {
     #[error("the history is closed")]
     Closed,
 }
+
+impl HistoryError {
+    /// Whether the disk is full: what was refused is taken again as soon as there is room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::File { source, .. }
+            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+}

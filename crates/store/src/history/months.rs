@@ -49,6 +49,8 @@ impl Months {
                     months.state().files.insert(month, Arc::new(file));
                 }
                 Err(error) if is_damage(&error) => damage.push(months.begin_anew(month, &error)?),
+                // Only a file that has nothing yet needs room to be opened: the next write tries.
+                Err(error) if error.is_full() => {}
                 Err(error) => return Err(error),
             }
         }

@@ -1,5 +1,5 @@
-//! Whose turn it is to rank: one works, a few wait, and who asks what was just answered gets that
-//! answer.
+//! Whose turn it is to look at everything: one works, a few wait, and who asks what was just answered
+//! gets that answer. For questions that take a core for seconds where the network is large.
 
 use crate::problem::{Answer, Problem};
 use std::collections::VecDeque;
@@ -9,16 +9,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Questions that wait for their turn: each may take as long as a request may.
 const WAITING_MAX: usize = 8;
-/// Answers that are remembered.
-const RECENT_MAX: usize = 32;
 /// How long an answer is as good as new: several pages that show the same ask once.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// The desk; `T` is an answer.
-pub(crate) struct Desk<T> {
+/// The turns; `T` is an answer.
+pub(crate) struct Turns<T> {
     turn: Arc<Semaphore>,
     waiting: Semaphore,
-    // Invariant: at most RECENT_MAX, the oldest first.
+    recent_max: usize,
+    // Invariant: at most `recent_max`, the oldest first.
     recent: Mutex<VecDeque<(String, Instant, Arc<T>)>>,
 }
 
@@ -30,9 +29,11 @@ pub(crate) enum Turn<T> {
     Yours(OwnedSemaphorePermit),
 }
 
-impl<T> Desk<T> {
-    pub(crate) fn new() -> Self {
+impl<T> Turns<T> {
+    /// Remembers so many answers.
+    pub(crate) fn new(recent_max: usize) -> Self {
         Self {
+            recent_max,
             turn: Arc::new(Semaphore::new(1)),
             waiting: Semaphore::new(WAITING_MAX),
             recent: Mutex::default(),
@@ -58,7 +59,7 @@ impl<T> Desk<T> {
         }
         let busy = || {
             Problem::busy(
-                "As many rankings wait as may at a time.",
+                "As many questions of this kind wait as may at a time.",
                 Duration::from_secs(5),
             )
         };
@@ -76,7 +77,7 @@ impl<T> Desk<T> {
         let answer = Arc::new(answer);
         let mut recent = self.recent();
         recent.retain(|(known, at, _)| *known != question && at.elapsed() < FRESH);
-        while recent.len() >= RECENT_MAX {
+        while recent.len() >= self.recent_max.max(1) {
             recent.pop_front();
         }
         recent.push_back((question, Instant::now(), Arc::clone(&answer)));
@@ -90,36 +91,36 @@ mod tests {
 
     #[tokio::test]
     async fn one_works_and_those_who_ask_the_same_get_its_answer() {
-        let desk: Arc<Desk<u32>> = Arc::new(Desk::new());
-        let Ok(Turn::Yours(turn)) = desk.turn("a").await else {
+        let turns: Arc<Turns<u32>> = Arc::new(Turns::new(4));
+        let Ok(Turn::Yours(turn)) = turns.turn("a").await else {
             panic!("the first is at work");
         };
-        let other = Arc::clone(&desk);
+        let other = Arc::clone(&turns);
         let waits = tokio::spawn(async move { other.turn("a").await });
         tokio::task::yield_now().await;
-        desk.answered("a".to_owned(), 7);
+        turns.answered("a".to_owned(), 7);
         drop(turn);
         match waits.await.unwrap() {
             Ok(Turn::Answered(answer)) => assert_eq!(*answer, 7),
             _ => panic!("it was answered meanwhile"),
         }
-        assert!(matches!(desk.turn("b").await, Ok(Turn::Yours(_))));
+        assert!(matches!(turns.turn("b").await, Ok(Turn::Yours(_))));
     }
 
     #[tokio::test]
     async fn no_more_wait_than_may() {
-        let desk: Arc<Desk<u32>> = Arc::new(Desk::new());
-        let turn = desk.turn("a").await;
+        let turns: Arc<Turns<u32>> = Arc::new(Turns::new(4));
+        let turn = turns.turn("a").await;
         let waiting: Vec<_> = (0..WAITING_MAX)
             .map(|n| {
-                let desk = Arc::clone(&desk);
-                tokio::spawn(async move { desk.turn(&n.to_string()).await.is_ok() })
+                let turns = Arc::clone(&turns);
+                tokio::spawn(async move { turns.turn(&n.to_string()).await.is_ok() })
             })
             .collect();
-        while desk.waiting.available_permits() > 0 {
+        while turns.waiting.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert!(desk.turn("more").await.is_err());
+        assert!(turns.turn("more").await.is_err());
         drop(turn);
         for task in waiting {
             assert!(task.await.unwrap());
@@ -128,12 +129,12 @@ mod tests {
 
     #[test]
     fn answers_are_bounded() {
-        let desk = Desk::new();
-        for n in 0..2 * RECENT_MAX {
-            desk.answered(n.to_string(), n);
+        let turns = Turns::new(4);
+        for n in 0..8 {
+            turns.answered(n.to_string(), n);
         }
-        assert_eq!(desk.recent().len(), RECENT_MAX);
-        assert!(desk.known("0").is_none());
-        assert_eq!(desk.known("63").as_deref(), Some(&63));
+        assert_eq!(turns.recent().len(), 4);
+        assert!(turns.known("0").is_none());
+        assert_eq!(turns.known("7").as_deref(), Some(&7));
     }
 }
