@@ -26,6 +26,8 @@ mod once;
 mod openapi;
 #[path = "all/problems.rs"]
 mod problems;
+#[path = "all/resume.rs"]
+mod resume;
 #[path = "all/sign_in.rs"]
 mod sign_in;
 #[path = "all/site.rs"]

@@ -88,8 +88,8 @@ impl Discoveries {
     ) -> Result<Page<Discovery>, StoreError> {
         let query = Query {
             after,
-            limit,
             descending,
+            limit,
             ..Query::default()
         };
         self.runs.page(query).await
@@ -133,8 +133,8 @@ impl Discoveries {
         let query = Query {
             prefix: Some(format!("{id}/")),
             after,
-            limit,
             descending,
+            limit,
             ..Query::default()
         };
         self.results.page(query).await
