@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release -p foretell-api --example busiest_bench`
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing)] // Of JSON only: indexing it gives null where there is nothing.
 
 use axum::body::Body;
 use axum::http::{Method, Request};

@@ -32,6 +32,8 @@ mod past;
 mod problems;
 #[path = "all/schedules.rs"]
 mod schedules;
+#[path = "all/resume.rs"]
+mod resume;
 #[path = "all/sign_in.rs"]
 mod sign_in;
 #[path = "all/site.rs"]

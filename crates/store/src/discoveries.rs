@@ -107,8 +107,8 @@ impl Discoveries {
         let query = Query {
             index: schedule.map(|id| ("schedule_id", id.to_string())),
             after,
-            limit,
             descending,
+            limit,
             ..Query::default()
         };
         self.runs.page(query).await
@@ -159,8 +159,8 @@ impl Discoveries {
         let query = Query {
             prefix: Some(format!("{id}/")),
             after,
-            limit,
             descending,
+            limit,
             ..Query::default()
         };
         self.results.page(query).await

@@ -102,7 +102,7 @@ pub(crate) struct BandwidthQuery {
     #[param(value_type = Option<Timestamp>)]
     to: Option<Timestamp>,
     /// Seconds of a step; some 300 steps where it is not given.
-    #[param(minimum = 1, maximum = 31622400)]
+    #[param(minimum = 1, maximum = 31_622_400)]
     step_secs: Option<u32>,
 }
 

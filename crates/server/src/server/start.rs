@@ -1,7 +1,7 @@
 //! Starting: what is worked with is opened, the parts are started along the wire, and only then is
 //! the address told.
 
-use super::connections::{self, Bounds};
+use super::connections::{self, Bounds, Counts};
 use super::front::Front;
 use super::{Running, options};
 use crate::config::{SecureCookie, Settings};
@@ -44,16 +44,9 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     // First, so that a port that is taken stops us before anything is made or asked.
     let (listener, address) = bind(settings.listen).await?;
     let (intake, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let front = Front::default();
-    let connections = connections::Counts::default();
-    tasks.spawn(connections::serve(
-        listener,
-        front.router(),
-        Bounds::default(),
-        connections.clone(),
-        tasks.clone(),
-        intake.clone(),
-    ));
+    let (front, mut registry) = (Front::default(), Registry::default());
+    let (router, stop) = (front.router(), intake.clone());
+    serve(listener, router, &tasks, stop, &mut registry);
     let clock = clock::real();
     let mut standing = Standing::default();
     let (store, series) = open(settings, &clock, &mut standing).await?;
@@ -80,8 +73,6 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         drain: TaskTracker::new(),
         tasks,
     };
-    let mut registry = Registry::default();
-    connections.register(&mut registry);
     let ingested = Ingested::register(&mut registry);
     let poller_stop = CancellationToken::new();
     let (reports_in, reports_out) = wire.reports;
@@ -213,6 +204,20 @@ impl Base<'_> {
             stop: self.intake.clone(),
         }
     }
+}
+
+fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+    registry: &mut Registry,
+) {
+    let counts = Counts::default();
+    counts.register(registry);
+    let bounds = Bounds::default();
+    let serving = connections::serve(listener, router, bounds, counts, tasks.clone(), stop);
+    tasks.spawn(serving);
 }
 
 async fn open(
