@@ -41,6 +41,12 @@ const BENCHES: &[Bench] = &[
         example: "answers_bench",
         about: "what answers about 10,000 devices cost",
     },
+    Bench {
+        name: "networks",
+        package: "foretell-sim",
+        example: "network_bench",
+        about: "what it costs to make a simulated network of 10,000 devices, to look a poll up in it, to reroute",
+    },
 ];
 
 /// Runs one, optimised, and adds its figures to the history; without a name lists them all.

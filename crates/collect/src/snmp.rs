@@ -106,6 +106,7 @@ pub async fn read_within(
     look.readings = read.readings;
     look.glimpse = read.glimpse;
     look.defects.merge(&read.defects);
+    lldp::forget_foreign_loopback(&mut look, session.agent().ip());
     look.complete = look.complete & groups;
     look
 }

@@ -22,3 +22,5 @@ mod replaced;
 mod schedules;
 #[path = "all/serve.rs"]
 mod serve;
+#[path = "all/simulate.rs"]
+mod simulate;
