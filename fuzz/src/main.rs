@@ -9,6 +9,7 @@
 
 mod api;
 mod collect_snmp;
+mod config;
 mod discovery;
 mod icmp;
 mod input;
@@ -32,10 +33,12 @@ const TARGETS: &[(&str, Target)] = &[
     ("sim_recording", sim::recording),
     ("store_block", store::block),
     ("store_log", store::log),
+    ("store_document", store::document),
     ("store_salvage", store::salvage),
     ("store_vault", store::vault),
     ("api_stream_message", api::stream_message),
     ("api_cursor", api::cursor),
+    ("config_load", config::load),
 ];
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {

@@ -24,6 +24,12 @@ const BENCHES: &[Bench] = &[
         about: "how fast samples are taken and sealed, and how small they become",
     },
     Bench {
+        name: "busiest",
+        package: "foretell-api",
+        example: "busiest_bench",
+        about: "what a list of interfaces sorted by traffic costs at 480,000",
+    },
+    Bench {
         name: "agents",
         package: "foretell-sim",
         example: "agent_bench",

@@ -38,6 +38,11 @@ pub enum Command {
         /// Which.
         credential_id: CredentialId,
     },
+    /// A device was replaced by what answers at its address: read all of it now.
+    IdentityAccepted {
+        /// Which.
+        device_id: DeviceId,
+    },
     /// Poll a device now rather than at its turn.
     PollNow {
         /// Which.

@@ -10,6 +10,8 @@
 #[path = "all/harness.rs"]
 mod harness;
 
+#[path = "all/asyncapi.rs"]
+mod asyncapi;
 #[path = "all/credentials.rs"]
 mod credentials;
 #[path = "all/devices.rs"]
@@ -18,6 +20,8 @@ mod devices;
 mod discoveries;
 #[path = "all/measured.rs"]
 mod measured;
+#[path = "all/once.rs"]
+mod once;
 #[path = "all/openapi.rs"]
 mod openapi;
 #[path = "all/problems.rs"]

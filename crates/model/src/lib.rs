@@ -20,7 +20,10 @@ pub mod series;
 pub mod status;
 pub mod time;
 
-pub use ids::{CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, SeriesId, UserId};
+pub use ids::{
+    CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ReservedId, SeriesId, StreamId,
+    UserId,
+};
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};
 pub use status::Status;

@@ -124,6 +124,7 @@ impl Desk {
                     }
                 }
             }
+            Command::IdentityAccepted { device_id } => self.context.poller.reread(device_id),
             Command::PollNow { device_id } => self.context.poller.poll_now(device_id),
         }
     }

@@ -14,5 +14,7 @@ mod commands;
 mod configuration;
 #[path = "all/program.rs"]
 mod program;
+#[path = "all/replaced.rs"]
+mod replaced;
 #[path = "all/serve.rs"]
 mod serve;

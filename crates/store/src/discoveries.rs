@@ -79,19 +79,25 @@ impl Discoveries {
         self.runs.get(&id.to_string()).await
     }
 
-    /// Runs, the latest first, after the run with the id `after`.
+    /// Runs by their beginning, or the latest first, after the run with the id `after`.
     pub async fn page(
         &self,
         after: Option<String>,
+        descending: bool,
         limit: usize,
     ) -> Result<Page<Discovery>, StoreError> {
         let query = Query {
             after,
             limit,
-            descending: true,
+            descending,
             ..Query::default()
         };
         self.runs.page(query).await
+    }
+
+    /// All runs: at most [`RUNS_KEPT`].
+    pub async fn all(&self) -> Result<Vec<Stored<Discovery>>, StoreError> {
+        self.runs.all(Query::default()).await
     }
 
     /// Keeps what a run found; a later result of the same address and port takes the place of the
@@ -116,20 +122,34 @@ impl Discoveries {
         Ok(())
     }
 
-    /// What a run found, by address, after the result with the id `after`.
+    /// What a run found, by address in either direction, after the result with the id `after`.
     pub async fn results(
         &self,
         id: DiscoveryId,
         after: Option<String>,
+        descending: bool,
         limit: usize,
     ) -> Result<Page<DiscoveryResult>, StoreError> {
         let query = Query {
             prefix: Some(format!("{id}/")),
             after,
             limit,
+            descending,
             ..Query::default()
         };
         self.results.page(query).await
+    }
+
+    /// All that a run found, by address: as many as it had addresses.
+    pub async fn all_results(
+        &self,
+        id: DiscoveryId,
+    ) -> Result<Vec<Stored<DiscoveryResult>>, StoreError> {
+        let query = Query {
+            prefix: Some(format!("{id}/")),
+            ..Query::default()
+        };
+        self.results.all(query).await
     }
 
     /// Deletes a run and what it found.

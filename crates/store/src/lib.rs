@@ -2,7 +2,7 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`accounts`], [`settings`], all made of [`documents`]; and [`series`]. No protocol and no
+//! [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; and [`series`]. No protocol and no
 //! detector is known here.
 
 pub mod accounts;
@@ -13,9 +13,11 @@ pub mod discoveries;
 pub mod documents;
 mod error;
 mod folder;
+pub mod idempotency;
 pub mod inventory;
 pub mod series;
 pub mod settings;
+pub mod shapes;
 mod store;
 pub mod vault;
 

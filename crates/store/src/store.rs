@@ -7,6 +7,7 @@ use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
 use crate::documents::{Collection, Damage, Documents, Expect};
 use crate::folder::Folder;
+use crate::idempotency::IdempotencyKeys;
 use crate::inventory::Inventory;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
 use crate::settings::Settings;
@@ -68,6 +69,8 @@ pub struct Store {
     pub discoveries: Discoveries,
     /// Who may sign in.
     pub accounts: Accounts,
+    /// Requests that are done once, however often they are sent.
+    pub idempotency: IdempotencyKeys,
     /// What is set once for the whole server.
     pub settings: Settings,
     /// What was measured.
@@ -108,6 +111,8 @@ impl Store {
             accounts.sessions.forget_ended().await,
             "forgetting sessions",
         )?;
+        let idempotency =
+            IdempotencyKeys::load(documents.clone(), vault.clone(), clock.clone()).await?;
         let recovery = Recovery {
             damaged: documents.damaged().await?,
             discoveries_interrupted,
@@ -118,6 +123,7 @@ impl Store {
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
             discoveries,
             accounts,
+            idempotency,
             settings: Settings::new(documents.clone()),
             series,
             documents,
@@ -171,7 +177,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 /// The data key as it is kept, twice: without it all that is sealed is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct WrappedKey {
+pub(crate) struct WrappedKey {
     wrapped: Sealed,
 }
 

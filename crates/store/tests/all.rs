@@ -20,6 +20,8 @@ mod damage;
 mod discoveries;
 #[path = "all/fixture.rs"]
 mod fixture;
+#[path = "all/idempotency.rs"]
+mod idempotency;
 #[path = "all/inventory.rs"]
 mod inventory;
 #[path = "all/kill.rs"]

@@ -215,6 +215,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/identity/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts that a device was replaced by the one that answers at its address: it takes on that
+         *     identity and goes on with its history. 409 where no other device answers there.
+         */
+        post: operations["accept_device_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device_id}/interfaces": {
         parameters: {
             query?: never;
@@ -392,7 +412,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists discoveries, the latest first. */
+        /** Lists discoveries, the latest first where nothing else is asked for. */
         get: operations["list_discoveries"];
         put?: never;
         /** Begins a discovery. */
@@ -428,7 +448,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists what a discovery found, by address. */
+        /** Lists what a discovery found, by address where nothing else is asked for. */
         get: operations["list_discovery_results"];
         put?: never;
         post?: never;
@@ -854,7 +874,7 @@ export interface components {
          * @description What came of one check.
          * @enum {string}
          */
-        CheckOutcome: "answered" | "partial" | "silent" | "refused" | "skipped";
+        CheckOutcome: "answered" | "partial" | "silent" | "refused" | "other_device" | "skipped";
         /** @description A credential without its secrets. */
         Credential: {
             /** @description The id. */
@@ -1009,6 +1029,7 @@ export interface components {
             /** @description An operator works on it: measured as ever, told nobody. */
             maintenance: boolean;
             last_seen_at?: components["schemas"]["Timestamp"] | null;
+            identity_conflict?: components["schemas"]["IdentityConflict"] | null;
             /** @description When it was registered. */
             created_at: components["schemas"]["Timestamp"];
             /**
@@ -1341,6 +1362,18 @@ export interface components {
             /** @description Links by state. */
             links: components["schemas"]["StateCounts"];
         };
+        /** @description Another device that answers at a device's address. */
+        IdentityConflict: {
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
+            /**
+             * @description What differs, in words for an operator.
+             * @example serial number FCW1 was known, FCW2 is said here
+             */
+            reason: string;
+            /** @description What the other says of itself. */
+            met: components["schemas"]["MetDevice"];
+        };
         /**
          * @description ifAdminStatus and ifOperStatus. Source: IF-MIB (RFC 2863).
          * @enum {string}
@@ -1521,6 +1554,33 @@ export interface components {
             /** @description When that ends. */
             expires_at: components["schemas"]["Timestamp"];
         };
+        /** @description What a device says of itself that is met in the place of another. */
+        MetDevice: {
+            /** @description sysName. */
+            name?: string | null;
+            /** @description sysDescr. */
+            description?: string | null;
+            /** @description Vendor. */
+            vendor?: string | null;
+            /** @description Model. */
+            model?: string | null;
+            /** @description Operating system. */
+            os?: string | null;
+            /** @description Its version. */
+            os_version?: string | null;
+            /** @description router, switch, server, ... */
+            kind?: string | null;
+            /** @description sysLocation. */
+            location?: string | null;
+            /** @description Serial number of the chassis. */
+            serial?: string | null;
+            /** @description snmpEngineID in lower-case hex. */
+            engine_id?: string | null;
+            /** @description lldpLocChassisId. */
+            chassis_id?: string | null;
+            /** @description dot1dBaseBridgeAddress. */
+            base_mac?: string | null;
+        };
         /**
          * @description A way of looking.
          * @enum {string}
@@ -1689,6 +1749,7 @@ export interface components {
                 /** @description An operator works on it: measured as ever, told nobody. */
                 maintenance: boolean;
                 last_seen_at?: components["schemas"]["Timestamp"] | null;
+                identity_conflict?: components["schemas"]["IdentityConflict"] | null;
                 /** @description When it was registered. */
                 created_at: components["schemas"]["Timestamp"];
                 /**
@@ -2592,7 +2653,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2742,7 +2803,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2849,7 +2910,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2987,7 +3048,10 @@ export interface operations {
     create_credential: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3002,6 +3066,8 @@ export interface operations {
                 headers: {
                     /** @description Its revision. */
                     ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -3037,7 +3103,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3064,7 +3130,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3468,7 +3534,10 @@ export interface operations {
     create_device: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3483,6 +3552,8 @@ export interface operations {
                 headers: {
                     /** @description Its revision. */
                     ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -3518,7 +3589,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3545,7 +3616,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3869,6 +3940,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4017,6 +4090,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4083,6 +4158,119 @@ export interface operations {
             };
         };
     };
+    accept_device_identity: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_device_interfaces: {
         parameters: {
             query?: {
@@ -4091,8 +4279,9 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /**
-                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps or last_change_at;
-                 *     with a leading `-` the other way.
+                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps, last_change_at, in_bps,
+                 *     out_bps, in_utilization, out_utilization or utilization (the larger of both); with a leading
+                 *     `-` the other way. What is carried moves from page to page: see the guide.
                  */
                 sort?: string;
                 /** @description Only of this device. */
@@ -4179,6 +4368,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4252,6 +4443,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4405,7 +4598,10 @@ export interface operations {
     poll_device: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The device. */
                 device_id: components["schemas"]["DeviceId"];
@@ -4417,6 +4613,8 @@ export interface operations {
             /** @description It will be polled as soon as there is room. */
             202: {
                 headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4457,6 +4655,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Any other failure. */
             default: {
                 headers: {
@@ -4475,6 +4691,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4548,6 +4766,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4621,6 +4841,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4762,6 +4984,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4835,6 +5059,11 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /**
+                 * @description started_at, ended_at, phase or devices_found; with a leading `-` the other way. -started_at,
+                 *     the latest first, where it is not given.
+                 */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -4892,7 +5121,10 @@ export interface operations {
     start_discovery: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4905,6 +5137,8 @@ export interface operations {
             /** @description It has begun; follow it at its Location or by the stream. */
             202: {
                 headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -4940,7 +5174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4967,8 +5201,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many at a time; Retry-After says when to come again. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5128,6 +5371,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description address, name, vendor or hops; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -5249,8 +5494,9 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /**
-                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps or last_change_at;
-                 *     with a leading `-` the other way.
+                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps, last_change_at, in_bps,
+                 *     out_bps, in_utilization, out_utilization or utilization (the larger of both); with a leading
+                 *     `-` the other way. What is carried moves from page to page: see the guide.
                  */
                 sort?: string;
                 /** @description Only of this device. */
@@ -5777,6 +6023,11 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /**
+                 * @description device (by device, then in the order they were registered); with `device_id` or
+                 *     `interface_id` also metric or interface; with a leading `-` the other way.
+                 */
+                sort?: string;
                 /** @description Only of this device. */
                 device_id?: components["schemas"]["DeviceId"];
                 /** @description Only of this interface. */
@@ -6144,20 +6395,36 @@ export interface operations {
     };
     list_notices: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the order in which they are shown), since or code; with a leading `-` the other way. */
+                sort?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The notices. */
+            /** @description A page of notices. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Notice"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Nobody is signed in. */

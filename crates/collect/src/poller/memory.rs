@@ -3,7 +3,7 @@
 
 use super::{PollerOptions, Target};
 use crate::reading::{Instance, Reading};
-use crate::snmp::{Groups, Look};
+use crate::snmp::{Glimpse, Groups, Look};
 use crate::status::History;
 use model::facts::InterfaceFacts;
 use model::interface::IfStatus;
@@ -19,7 +19,8 @@ const NEIGHBORS_INTERVAL_MIN: Duration = Duration::from_secs(15);
 /// Time until details that could not be read to their end are asked for again.
 const DETAILS_RETRY: Duration = Duration::from_mins(1);
 
-/// Shortest time between two readings of what seldom changes because interfaces came or went.
+/// Shortest time between two readings of what seldom changes because interfaces came or went, or
+/// another device seems to answer.
 const CHANGE_INTERVAL_MIN: Duration = Duration::from_secs(15);
 
 /// What seldom changes.
@@ -38,6 +39,8 @@ pub(super) struct Memory {
     details_complete: bool,
     neighbors_at: Option<Instant>,
     up_time: Option<(f64, Instant)>,
+    /// Who answered when what seldom changes was last read.
+    glimpse: Glimpse,
     /// Rows of IF-MIB as they were last read to their end.
     interfaces: Vec<InterfaceFacts>,
 }
@@ -76,8 +79,14 @@ impl Memory {
         passed(self.neighbors_at, wait * 9 / 10, now)
     }
 
-    /// Takes in what a look found; says whether the device restarted or its interfaces are other
-    /// ones than before, so that what seldom changes may have changed.
+    /// What seldom changes, and the neighbours, are to be read with the next poll.
+    pub(super) fn reread(&mut self) {
+        self.details_at = None;
+        self.neighbors_at = None;
+    }
+
+    /// Takes in what a look found; says whether the device restarted, another one seems to answer,
+    /// or its interfaces are other ones than before, so that what seldom changes may have changed.
     pub(super) fn take_in(&mut self, look: &Look, now: Instant) -> bool {
         let asked = implied(look.asked);
         let complete = implied(look.complete);
@@ -89,9 +98,14 @@ impl Memory {
         if look.asked.contains(Groups::NEIGHBORS) {
             self.neighbors_at = Some(now);
         }
-        let mut changed = false;
+        // An agent that says now this and now that is not read whole all the time.
+        let rested = passed(self.details_at, CHANGE_INTERVAL_MIN, now);
+        let mut changed = rested && look.glimpse != self.glimpse;
+        if changed || look.asked.contains(Groups::SYSTEM) {
+            self.glimpse.clone_from(&look.glimpse);
+        }
         if let Some(up_time) = up_time_secs(look) {
-            changed = self.up_time.is_some_and(|(before, at)| {
+            changed |= self.up_time.is_some_and(|(before, at)| {
                 let elapsed = now.saturating_duration_since(at).as_secs_f64();
                 restarted(before, up_time, elapsed)
             });
@@ -277,6 +291,28 @@ mod tests {
                 "{up_time} {indexes:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn another_agent_is_noticed_by_what_each_look_tells() {
+        let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
+        let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
+        let told = |groups, name: &str| {
+            let mut look = look(groups, groups, 1e9, &[1]);
+            look.glimpse.name = Some(name.to_owned());
+            look
+        };
+        let mut memory = Memory::default();
+        memory.take_in(&told(all, "one"), now);
+        assert!(!memory.take_in(&told(counters, "one"), after(60)));
+        assert!(memory.take_in(&told(counters, "two"), after(120)));
+        memory.take_in(&told(all, "two"), after(120));
+        // One that says now this and now that is read whole not more often than every 15 s.
+        assert!(!memory.take_in(&told(counters, "one"), after(125)));
+        assert!(memory.take_in(&told(counters, "one"), after(136)));
+        memory.reread();
+        assert!(memory.details_due(&PollerOptions::default(), after(136)));
     }
 
     #[test]
