@@ -14,6 +14,8 @@ mod commands;
 mod configuration;
 #[path = "all/program.rs"]
 mod program;
+#[path = "all/recordings.rs"]
+mod recordings;
 #[path = "all/replaced.rs"]
 mod replaced;
 #[path = "all/serve.rs"]
