@@ -16,6 +16,8 @@ mod configuration;
 mod past;
 #[path = "all/program.rs"]
 mod program;
+#[path = "all/recordings.rs"]
+mod recordings;
 #[path = "all/replaced.rs"]
 mod replaced;
 #[path = "all/schedules.rs"]
