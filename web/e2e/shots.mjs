@@ -17,7 +17,14 @@ const views = {
   devices: "/devices",
   device: `/devices/${device.id}`,
   neighbors: `/devices/${device.id}?tab=neighbors`,
-  hardware: `/devices/${device.id}?tab=hardware&range=24h`,
+  sensors: `/devices/${device.id}?tab=sensors&range=24h`,
+  storage: `/devices/${device.id}?tab=storage&range=24h`,
+  inventory: `/devices/${device.id}?tab=inventory`,
+  vlans: `/devices/${device.id}?tab=vlans`,
+  map: "/map",
+  mapnode: `/map?node=${device.id}`,
+  maplink: `/map?link=${mock.control.net.links[2].id}`,
+  mapfold: "/map?fold=site",
   links: "/links",
   discovery: "/discovery",
   form: "/devices?discover=new",
@@ -40,7 +47,7 @@ for (const [size, options] of Object.entries({ wide: { width: 1280, height: 900 
         await page.getByTestId("start-discovery").click();
         await page.waitForTimeout(900);
       } else await page.goto(mock.url + path);
-      await page.waitForTimeout(name === "device" || name === "devices" ? 2600 : 500);
+      await page.waitForTimeout(name === "device" || name === "devices" || name.startsWith("map") ? 2600 : 500);
       await page.screenshot({ path: `${dir}/${name}-${size}-${theme}.png`, fullPage: size === "wide" && name !== "form" && name !== "run" && name !== "devices" });
     }
     if (errors.length > 0) console.error(size, theme, errors);

@@ -45,6 +45,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(bandwidth::of_interface))
         .routes(routes!(neighbors::list))
         .routes(routes!(links::list))
+        .routes(routes!(links::loads::list))
         .routes(routes!(links::get))
         .routes(routes!(health::get))
         .routes(routes!(series::list))

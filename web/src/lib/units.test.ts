@@ -71,3 +71,13 @@ test("plural", () => {
   expect(units.plural(1, "device")).toBe("1 device");
   expect(units.plural(1204, "device")).toBe("1,204 devices");
 });
+
+test.each([
+  [31.54, "celsius", "31.5 °C"],
+  [-3.2, "dBm", "-3.2 dBm"],
+  [0.42, "ratio", "42 %"],
+  [8.3e9, "octets", "7.73 GiB"],
+  [4200, "rpm", "4200 rpm"],
+  [3, "", "3"],
+  [null, "volts", "–"],
+] as const)("%s %s", (value, unit, expected) => check(units.measured(value, unit), expected));

@@ -76,6 +76,25 @@ export function perSecond(value: Maybe): string {
   return `${figures(rest)}${step === "" ? "" : GAP + step}/s`;
 }
 
+const UNITS: Record<string, string> = {
+  celsius: "°C",
+  volts: "V",
+  amperes: "A",
+  watts: "W",
+  hertz: "Hz",
+  cubic_metres_per_second: "m³/s",
+};
+
+/** A value of any series in the unit that the server names. */
+export function measured(value: Maybe, unit: string): string {
+  if (!known(value)) return ABSENT;
+  if (unit === "ratio") return percent(value);
+  if (unit === "octets") return bytes(value);
+  if (unit === "seconds") return shortTime(value);
+  const text = figures(value);
+  return unit === "" ? text : `${text}${GAP}${UNITS[unit] ?? unit}`;
+}
+
 /** A length of time for people, two steps at most: `3 d 4 h`, `11 min`, `12 s`. */
 export function duration(ms: Maybe): string {
   if (!known(ms)) return ABSENT;

@@ -16,6 +16,7 @@ import type {
   Health,
   Interface,
   Link,
+  LinkLoad,
   Me,
   Neighbor,
   Notice,
@@ -61,6 +62,7 @@ export const session = {
 
 export const devices = {
   page: (query: DevicesQuery, signal?: Signal) => call<Page<Device>>("GET", "/devices", { query, ...(signal && { signal }) }),
+  all: (signal?: Signal) => all<Device>("/devices", {}, signal),
   one: (id: string, signal?: Signal) => call<Device>("GET", `/devices/${enc(id)}`, { ...(signal && { signal }) }),
   create: (body: DeviceCreate) => call<Device>("POST", "/devices", { body }),
   change: (id: string, revision: number, body: DevicePatch) => call<Device>("PATCH", `/devices/${enc(id)}`, { body, revision }),
@@ -83,6 +85,7 @@ export type Aggregation = NonNullable<SamplesRequest["aggregation"]>;
 
 export const series = {
   ofDevice: (device_id: string, signal?: Signal) => all<Series>("/series", { device_id }, signal),
+  ofMetric: (metric: string, signal?: Signal) => all<Series>("/series", { metric }, signal),
   /** The samples of any number of series, asked in as many requests as the server's bound needs. */
   query: async (ids: string[], body: { from: string; to: string; step_secs: number; aggregation: Aggregation }, signal?: Signal): Promise<Samples[]> => {
     const answers: Samples[] = [];
@@ -99,6 +102,7 @@ export const network = {
   health: (signal?: Signal) => call<Health>("GET", "/health", { ...(signal && { signal }) }),
   linksPage: (query: LinksQuery, signal?: Signal) => call<Page<Link>>("GET", "/links", { query, ...(signal && { signal }) }),
   links: (signal?: Signal) => all<Link>("/links", {}, signal),
+  loads: (signal?: Signal) => all<LinkLoad>("/links/loads", {}, signal),
   neighbors: (signal?: Signal) => all<Neighbor>("/neighbors", {}, signal),
   notices: (signal?: Signal) => call<Page<Notice>>("GET", "/system/notices", { ...(signal && { signal }) }),
 };

@@ -20,6 +20,7 @@ export type Health = Schemas["Health"];
 export type IfStatus = Schemas["IfStatus"];
 export type Interface = Schemas["Interface"];
 export type Link = Schemas["Link"];
+export type LinkLoad = Schemas["LinkLoad"];
 export type Me = Schemas["Me"];
 export type Method = Schemas["Method"];
 export type Neighbor = Schemas["Neighbor"];
