@@ -40,8 +40,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
     for (const client of clients) {
       for (const sub of client.subs.values()) {
         if (sub.topic !== topic) continue;
-        if (sub.series_ids) {
-          const samples = (data.samples ?? []).filter((sample) => sub.series_ids.includes(sample.series_id));
+        if (sub.series) {
+          const samples = (data.samples ?? []).filter((sample) => sub.series.has(sample.series_id));
           if (samples.length > 0) client.send({ type: "event", seq: (client.seq += 1), topic, event, at, data: { ...data, samples } });
           continue;
         }
@@ -316,7 +316,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       ws.on("message", (text) => {
         const frame = JSON.parse(text);
         if (frame.type === "subscribe") {
-          client.subs.set(frame.id, frame);
+          client.subs.set(frame.id, { ...frame, series: frame.series_ids ? new Set(frame.series_ids) : null });
           client.send({ type: "subscribed", id: frame.id });
         } else client.subs.delete(frame.id);
       });

@@ -84,3 +84,18 @@ test("places inside a site are around its middle", () => {
   const places = centred(new Map([["a", { x: 100, y: 0, how: "linked" }], ["b", { x: 200, y: 10, how: "linked" }]]));
   expect(places.get("a")).toEqual({ x: -50, y: -5, how: "linked" });
 });
+
+test("a ring is drawn as a ring: no two of its lines cross", () => {
+  const names = ids(14);
+  const ring = names.map((id, i) => [id, names[(i + 1) % 14] ?? id] as [string, string]);
+  const places = arrange({ nodes: nodes(names), links: ring, kept: NONE });
+  const at = (id: string): Place => places.get(id) ?? { x: 0, y: 0, how: "loose" };
+  const side = (a: Place, b: Place, c: Place): number => Math.sign((b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x));
+  for (const [i, [a, b]] of ring.entries()) {
+    for (const [c, d] of ring.slice(i + 2)) {
+      if (a === d) continue;
+      const crossed = side(at(a), at(b), at(c)) !== side(at(a), at(b), at(d)) && side(at(c), at(d), at(a)) !== side(at(c), at(d), at(b));
+      expect(crossed, `${a}-${b} and ${c}-${d}`).toBe(false);
+    }
+  }
+});

@@ -2,13 +2,13 @@
 // time, and what has a place keeps it when other nodes come.
 
 import { forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY, type SimulationNodeDatum } from "d3-force";
+import type { Point } from "./camera";
+import { partsOf, unfolded, type Near } from "./unfold";
 
 /** A place that was computed for a node with links, for one without, or chosen by hand. */
 export type How = "linked" | "loose" | "moved";
 
-export interface Place {
-  x: number;
-  y: number;
+export interface Place extends Point {
   how: How;
 }
 
@@ -30,6 +30,8 @@ export interface LayoutInput {
 export const DEVICE_RADIUS = 24;
 /** Between the rims of two nodes that are linked. */
 const LINK_GAP = 62;
+/** A node that has no place of its own begins this far from another. */
+const BESIDE = 26;
 /** Rows of nodes without links stand this far below the others. */
 const LOOSE_GAP = 90;
 /** Columns are wider than rows: a name is wider than high. */
@@ -87,7 +89,7 @@ export function arrange({ nodes, links, kept }: LayoutInput): Map<string, Place>
   return places;
 }
 
-function simulate(nodes: readonly LayoutNode[], pairs: readonly (readonly [string, string])[], fixed: Places, seed: ReadonlyMap<string, { x: number; y: number }>): [string, { x: number; y: number }][] {
+function simulate(nodes: readonly LayoutNode[], pairs: readonly (readonly [string, string])[], fixed: Places, seed: ReadonlyMap<string, Point>): [string, Point][] {
   const bodies: Body[] = nodes.map(({ id, radius }) => {
     const at = fixed.get(id);
     return at ? { id, radius, x: at.x, y: at.y, fx: at.x, fy: at.y } : { id, radius, ...seed.get(id) };
@@ -109,15 +111,10 @@ function simulate(nodes: readonly LayoutNode[], pairs: readonly (readonly [strin
   return bodies.filter((body) => !fixed.has(body.id)).map((body) => [body.id, { x: Math.round(body.x ?? 0), y: Math.round(body.y ?? 0) }]);
 }
 
-/**
- * Where the simulation begins: beside a neighbour that has a place; else rings around the node with
- * the most links, each part of the tree in its own sector, so that few lines cross.
- */
-function seeds(nodes: readonly LayoutNode[], near: ReadonlyMap<string, readonly string[]>, fixed: Places): Map<string, { x: number; y: number }> {
-  const at = new Map<string, { x: number; y: number }>();
+/** Where the simulation begins: beside a neighbour that has a place, else by `unfolded`. */
+function seeds(nodes: readonly LayoutNode[], near: Near, fixed: Places): Map<string, Point> {
+  const at = new Map<string, Point>();
   const seen = new Set<string>(fixed.keys());
-  const degree = (id: string): number => near.get(id)?.length ?? 0;
-
   // From what has a place outwards.
   let rim = nodes.filter((node) => fixed.has(node.id)).map((node) => node.id);
   while (rim.length > 0) {
@@ -127,70 +124,30 @@ function seeds(nodes: readonly LayoutNode[], near: ReadonlyMap<string, readonly 
       for (const other of near.get(id) ?? []) {
         if (seen.has(other) || !from) continue;
         seen.add(other);
-        const angle = share(other) * 2 * Math.PI;
-        at.set(other, { x: Math.round(from.x + 80 * Math.cos(angle)), y: Math.round(from.y + 80 * Math.sin(angle)) });
+        at.set(other, beside(other, from));
         next.push(other);
       }
     }
     rim = next;
   }
-
   // What hangs together, largest first, side by side.
+  const parts = partsOf(nodes.filter((node) => !seen.has(node.id)).map((node) => node.id), near);
+  const step = nodes.reduce((sum, node) => sum + 2 * node.radius, 0) / Math.max(1, nodes.length) + LINK_GAP;
   let left = 0;
-  const roots = nodes.filter((node) => !seen.has(node.id)).sort((a, b) => degree(b.id) - degree(a.id) || (a.id < b.id ? -1 : 1));
-  for (const { id: root, radius } of roots) {
-    if (seen.has(root)) continue;
-    const tree = treeOf(root, near, seen);
-    const ring = 2 * radius + LINK_GAP;
-    const put = (id: string, depth: number, from: number, to: number): void => {
-      const angle = ((from + to) / 2) * 2 * Math.PI;
-      at.set(id, { x: Math.round(left + depth * ring * Math.cos(angle)), y: Math.round(depth * ring * Math.sin(angle)) });
-    };
-    placeTree(root, tree, put);
-    left += ring * 6;
+  for (const part of parts) {
+    const places = unfolded(part, near, step);
+    const [low, high] = [...places.values()].reduce(([lo, hi], { x }) => [Math.min(lo, x), Math.max(hi, x)], [Infinity, -Infinity]);
+    // Those with the same neighbours lie on each other; the id sets them apart.
+    for (const [id, { x, y }] of places) at.set(id, beside(id, { x: left + x - (part === parts[0] ? 0 : low), y }));
+    left += (part === parts[0] ? high : high - low) + 2 * step;
   }
   return at;
 }
 
-/** The tree of shortest ways from `root`; marks what it reaches as seen. */
-function treeOf(root: string, near: ReadonlyMap<string, readonly string[]>, seen: Set<string>): Map<string, string[]> {
-  const children = new Map<string, string[]>([[root, []]]);
-  seen.add(root);
-  const queue = [root];
-  for (let i = 0; i < queue.length; i += 1) {
-    const id = queue[i] ?? "";
-    for (const other of near.get(id) ?? []) {
-      if (seen.has(other)) continue;
-      seen.add(other);
-      children.get(id)?.push(other);
-      children.set(other, []);
-      queue.push(other);
-    }
-  }
-  return children;
-}
-
-/** Gives each node of a tree its sector: as wide as its share of the leaves. */
-function placeTree(root: string, children: ReadonlyMap<string, readonly string[]>, put: (id: string, depth: number, from: number, to: number) => void): void {
-  const leaves = new Map<string, number>();
-  // Children come after their parents, so backwards every child is counted first.
-  const order = [...children.keys()];
-  for (const id of order.reverse()) {
-    const of = children.get(id) ?? [];
-    leaves.set(id, of.length === 0 ? 1 : of.reduce((sum, child) => sum + (leaves.get(child) ?? 1), 0));
-  }
-  const queue: { id: string; depth: number; from: number; to: number }[] = [{ id: root, depth: 0, from: 0, to: 1 }];
-  for (let i = 0; i < queue.length; i += 1) {
-    const node = queue[i];
-    if (!node) break;
-    put(node.id, node.depth, node.from, node.to);
-    let from = node.from;
-    for (const child of children.get(node.id) ?? []) {
-      const width = ((node.to - node.from) * (leaves.get(child) ?? 1)) / (leaves.get(node.id) ?? 1);
-      queue.push({ id: child, depth: node.depth + 1, from, to: from + width });
-      from += width;
-    }
-  }
+/** A place near another one, in a direction that belongs to the id. */
+function beside(id: string, { x, y }: Point): Point {
+  const angle = share(id) * 2 * Math.PI;
+  return { x: Math.round(x + BESIDE * Math.cos(angle)), y: Math.round(y + BESIDE * Math.sin(angle)) };
 }
 
 /** Nodes without links: in rows below the others, each in the first room that is free. */

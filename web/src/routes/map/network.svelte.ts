@@ -65,12 +65,14 @@ export class Network {
     this.#abort?.abort();
     const mine = (this.#abort = new AbortController());
     try {
-      const [devices, links, loads] = await Promise.all([deviceRoutes.all(mine.signal), network.links(mine.signal), network.loads(mine.signal)]);
+      const [devices, links] = await Promise.all([deviceRoutes.all(mine.signal), network.links(mine.signal)]);
       if (mine !== this.#abort) return;
-      const loadOf = new Map(loads.map((load) => [load.link_id, load]));
+      const known = new Map(this.links?.map(({ link, load }) => [link.id, load]));
       this.devices = devices;
-      this.links = links.map((link) => ({ link, load: loadOf.get(link.id) ?? null }));
+      this.links = links.map((link) => ({ link, load: known.get(link.id) ?? null }));
       this.problem = null;
+      // The picture stands; its colours come.
+      await this.#loadLoads();
       await this.#followSamples(mine.signal);
     } catch (error) {
       if (mine === this.#abort && !isAborted(error)) this.problem = reason(error);

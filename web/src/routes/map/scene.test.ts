@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { MapEdge, MapGraph, MapNode } from "./fold";
-import { scene } from "./scene";
+import { scene, type Marked } from "./scene";
+import { placed } from "./words";
 
 const size = { width: 400, height: 300 };
 const camera = { x: 0, y: 0, scale: 1 };
@@ -23,4 +24,20 @@ test("a line says its load, and two lines stand beside each other", () => {
   const { lines } = scene(graph([edge("a", "b", 0, 2), edge("a", "b", 1, 2, null)]), places, camera, size);
   expect(lines.map((l) => l.text)).toEqual(["42\u202f%", ""]);
   expect(lines.map((l) => l.from.y)).toEqual([146.5, 153.5]);
+});
+
+test("a name that would lie on another is left out, unless it is chosen", () => {
+  const close = new Map([["a", { x: 0, y: 0 }], ["b", { x: 6, y: 0 }]]);
+  const drawn = scene(graph([]), close, camera, size);
+  const nothing = { selected: null, hovered: null, focused: false, found: null };
+  const words = (marked: Marked): string[] => placed(drawn, marked, (text) => text.length * 7).map((word) => word.text);
+  expect(words(nothing)).toEqual(["a"]);
+  expect(words({ ...nothing, selected: "b" })).toEqual(["b"]);
+  expect(words({ ...nothing, selected: "b", hovered: "a" }).sort()).toEqual(["a", "b"]);
+});
+
+test("what a search did not find steps back", () => {
+  const drawn = scene(graph([]), places, camera, size);
+  const marked = { selected: null, hovered: null, focused: false, found: new Set(["b"]) };
+  expect(placed(drawn, marked, () => 10).map((word) => [word.text, word.dim])).toEqual([["b", false], ["a", true]]);
 });

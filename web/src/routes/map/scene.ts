@@ -3,9 +3,8 @@
 
 import { percent } from "../../lib/units";
 import { toScreen, type Camera, type Point, type Size } from "./camera";
-import type { MapEdge, MapGraph, MapNode } from "./fold";
+import { shownOf, type MapEdge, type MapGraph, type MapNode } from "./fold";
 import { bandOf, loadOf, lookOf, widthOf, type BandLook } from "./load";
-import { shownOf } from "./fold";
 import type { DrawnLine, DrawnNode } from "./pick";
 
 export interface SceneNode extends DrawnNode {
@@ -28,10 +27,29 @@ export interface Scene {
   lines: SceneLine[];
 }
 
+/** What stands out of the scene. */
+export interface Marked {
+  /** A node or a line. */
+  selected: string | null;
+  hovered: string | null;
+  /** Whether the keyboard is here: what is selected then shows it. */
+  focused: boolean;
+  /** Nodes that a search found; the rest steps back. Null where there is none. */
+  found: ReadonlySet<string> | null;
+}
+
+/** Whether a node steps back. */
+export function isDim(id: string, { found, selected, hovered }: Marked): boolean {
+  return found !== null && !found.has(id) && id !== selected && id !== hovered;
+}
+
 const DEVICE_PX = 10;
 const SITE_PX = 15;
 /** Symbols shrink with the map, but never below what shows a state. */
-const SHRINK_MIN = 0.4;
+const SHRINK_MIN = 0.22;
+const SITE_SHRINK_MIN = 0.65;
+/** Lines shrink less: their colour has to be seen. */
+const THIN_MIN = 0.4;
 /** Between lines that join the same two nodes. */
 const BESIDE_PX = 7;
 /** Out of sight by more than this, nothing of a node shows. */
@@ -40,7 +58,7 @@ const MARGIN_PX = 90;
 export function radiusOf(node: MapNode, scale: number): number {
   const shrink = Math.min(1, Math.max(SHRINK_MIN, Math.sqrt(scale)));
   if (!node.site) return DEVICE_PX * shrink;
-  return (SITE_PX + 4 * Math.log10(Math.max(1, node.site.devices.length))) * Math.max(0.8, shrink);
+  return (SITE_PX + 4 * Math.log10(Math.max(1, node.site.devices.length))) * Math.max(SITE_SHRINK_MIN, shrink);
 }
 
 export function scene(graph: MapGraph, places: ReadonlyMap<string, Point>, camera: Camera, size: Size): Scene {
@@ -54,14 +72,15 @@ export function scene(graph: MapGraph, places: ReadonlyMap<string, Point>, camer
     if (inSight(point, size)) nodes.push({ id: node.id, node, x: point.x, y: point.y, radius: radiusOf(node, camera.scale) });
   }
   const lines: SceneLine[] = [];
+  const thin = Math.min(1, Math.max(THIN_MIN, Math.sqrt(camera.scale) * 1.4));
   for (const edge of graph.edges) {
-    const line = lineOf(edge, at, size);
+    const line = lineOf(edge, at, size, thin);
     if (line) lines.push(line);
   }
   return { nodes, lines };
 }
 
-function lineOf(edge: MapEdge, at: ReadonlyMap<string, Point>, size: Size): SceneLine | null {
+function lineOf(edge: MapEdge, at: ReadonlyMap<string, Point>, size: Size, thin: number): SceneLine | null {
   const [a, b] = [at.get(edge.a), at.get(edge.b)];
   const shown = shownOf(edge);
   if (!a || !b || !shown || !crosses(a, b, size)) return null;
@@ -76,7 +95,7 @@ function lineOf(edge: MapEdge, at: ReadonlyMap<string, Point>, size: Size): Scen
     from: { x: a.x + nx, y: a.y + ny },
     to: { x: b.x + nx, y: b.y + ny },
     look: lookOf(bandOf(shown)),
-    width: Math.max(...edge.links.map((one) => widthOf(one.link.speed_bps))),
+    width: thin * Math.max(...edge.links.map((one) => widthOf(one.link.speed_bps))),
     text: edge.down > 0 && many ? `${edge.down} of ${edge.links.length} down` : load === null ? "" : percent(Math.round(load * 100) / 100),
     broken: edge.down > 0,
   };
