@@ -35,7 +35,7 @@ macro_rules! id {
                 self.0.as_bytes()
             }
             /// The id from the 16 bytes of a key on disk.
-            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
         }
@@ -70,6 +70,8 @@ id!(/// One set of credentials to ask devices with.
     CredentialId);
 id!(/// One run of discovery.
     DiscoveryId);
+id!(/// One schedule of discoveries.
+    ScheduleId);
 id!(/// One link between two interfaces or devices.
     LinkId);
 id!(/// One person who signs in.

@@ -11,16 +11,20 @@ pub mod discovery;
 pub mod event;
 pub mod facts;
 pub mod health;
+pub mod history;
 pub mod ids;
 pub mod interface;
 pub mod link;
 pub mod metric;
 pub mod neighbor;
+pub mod schedule;
 pub mod series;
 pub mod status;
 pub mod time;
 
-pub use ids::{CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, SeriesId, UserId};
+pub use ids::{
+    CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ScheduleId, SeriesId, UserId,
+};
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};
 pub use status::Status;

@@ -110,6 +110,13 @@ impl Desk {
             } => {
                 self.start(discovery_id, request, reply).await;
             }
+            Command::CheckDiscovery { request, reply } => {
+                let _ = reply.send(runs::check(&self.context, &request).await);
+            }
+            Command::ScheduleChanged { reply, .. } => {
+                let _ = reply.send(());
+            }
+            Command::RunSchedule { reply, .. } => drop(reply),
             Command::CancelDiscovery { discovery_id } => self.runs.cancel(discovery_id),
             Command::DeviceChanged { device_id } => self.device_changed(device_id).await,
             Command::DeviceDeleted { device_id } => {

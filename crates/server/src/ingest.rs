@@ -5,6 +5,7 @@
 //! written by one task; devices go in parallel, so that their samples share a sync of the log.
 
 mod facts;
+mod past;
 mod samples;
 
 use crate::metrics::{Ingested, OutcomeLabels};
@@ -104,6 +105,7 @@ struct Worker {
 #[derive(Default)]
 struct Memory {
     series: samples::SeriesOfDevice,
+    past: past::Kept,
     /// What was reported of its interfaces last, so that it is logged when it changes.
     interface_reports: Vec<String>,
 }
@@ -130,6 +132,15 @@ impl Worker {
             }
             memory.interface_reports.clone_from(&interfaces.reports);
         }
+        // Before what is known changes: a change that is lost here is not seen again.
+        past::keep(
+            &self.context,
+            &mut memory.past,
+            &record,
+            &report,
+            &interfaces,
+        )
+        .await;
         // Series name interfaces, so these are durable first.
         let kept = self
             .context

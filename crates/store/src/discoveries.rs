@@ -4,7 +4,7 @@ use crate::StoreError;
 use crate::catalog;
 use crate::documents::{Change, Collection, Documents, Expect, Page, Query, Stored};
 use model::discovery::{Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult};
-use model::{Clock, DiscoveryId};
+use model::{Clock, DiscoveryId, ScheduleId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -41,6 +41,16 @@ impl Discoveries {
         id: DiscoveryId,
         request: DiscoveryRequest,
     ) -> Result<Stored<Discovery>, StoreError> {
+        self.create_of(id, request, None).await
+    }
+
+    /// The same for a run that a schedule begins.
+    pub async fn create_of(
+        &self,
+        id: DiscoveryId,
+        request: DiscoveryRequest,
+        schedule_id: Option<ScheduleId>,
+    ) -> Result<Stored<Discovery>, StoreError> {
         let run = Discovery {
             id,
             request,
@@ -50,6 +60,8 @@ impl Discoveries {
             addresses_done: 0,
             addresses_answered: 0,
             devices_found: 0,
+            devices_new: 0,
+            schedule_id,
             started_at: self.clock.now(),
             ended_at: None,
         };
@@ -79,13 +91,16 @@ impl Discoveries {
         self.runs.get(&id.to_string()).await
     }
 
-    /// Runs, the latest first, after the run with the id `after`.
+    /// Runs, the latest first, after the run with the id `after`; only those of a schedule where one
+    /// is given.
     pub async fn page(
         &self,
+        schedule: Option<ScheduleId>,
         after: Option<String>,
         limit: usize,
     ) -> Result<Page<Discovery>, StoreError> {
         let query = Query {
+            index: schedule.map(|id| ("schedule_id", id.to_string())),
             after,
             limit,
             descending: true,

@@ -20,6 +20,8 @@ mod damage;
 mod discoveries;
 #[path = "all/fixture.rs"]
 mod fixture;
+#[path = "all/history.rs"]
+mod history;
 #[path = "all/inventory.rs"]
 mod inventory;
 #[path = "all/kill.rs"]

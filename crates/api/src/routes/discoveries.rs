@@ -15,13 +15,13 @@ use model::discovery::{
     CREDENTIALS_MAX, Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult, HOPS_MAX,
     Method, TARGETS_MAX,
 };
-use model::{CredentialId, DiscoveryId};
+use model::{CredentialId, DiscoveryId, ScheduleId};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How long the server may take to check a run's targets and to keep it.
-const START_WAIT: Duration = Duration::from_secs(10);
+pub(super) const START_WAIT: Duration = Duration::from_secs(10);
 
 /// What to look for and where.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -64,7 +64,21 @@ fn yes() -> bool {
     true
 }
 
-/// How the rows are paged: runs the latest first, results by address.
+/// Which runs, and how they are paged: the latest first.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DiscoveryListQuery {
+    /// Rows of a page, 1 to 1000; 100 where it is not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only the runs of this schedule.
+    schedule_id: Option<ScheduleId>,
+}
+
+/// How the results are paged: by address.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -100,31 +114,36 @@ pub(crate) async fn start(
         .await
         .map_err(|_| busy())?
         .map_err(|_| busy())?
-        .map_err(of_refusal)?;
+        .map_err(|refused| of_refusal("", refused))?;
+    Ok(accepted(discovery))
+}
+
+/// A run has begun, and where it is.
+pub(super) fn accepted(discovery: Discovery) -> Response {
     let location = format!("/api/v1/discoveries/{}", discovery.id);
-    Ok((
+    (
         StatusCode::ACCEPTED,
         [(header::LOCATION, location)],
         Json(discovery),
     )
-        .into_response())
+        .into_response()
 }
 
 /// Lists discoveries, the latest first.
 #[utoipa::path(get, path = "/discoveries", tag = "discoveries", operation_id = "list_discoveries",
-    params(DiscoveriesQuery),
+    params(DiscoveryListQuery),
     responses((status = 200, description = "A page of discoveries.", body = Page<Discovery>)))]
 pub(crate) async fn list(
     granted: Granted<permit::ReadDiscoveries>,
-    Query(query): Query<DiscoveriesQuery>,
+    Query(query): Query<DiscoveryListQuery>,
 ) -> Answer<Json<Page<Discovery>>> {
-    let limit = limit(&query)?;
-    let after = after(&query, "")?;
+    let limit = limit(query.limit)?;
+    let after = after(query.cursor.as_deref(), "")?;
     let page = granted
         .services()
         .store
         .discoveries
-        .page(after, limit)
+        .page(query.schedule_id, after, limit)
         .await
         .map_err(of_store)?;
     Ok(Json(Page {
@@ -153,9 +172,9 @@ pub(crate) async fn results(
     PathId(id): PathId<DiscoveryId>,
     Query(query): Query<DiscoveriesQuery>,
 ) -> Answer<Json<Page<DiscoveryResult>>> {
-    let limit = limit(&query)?;
+    let limit = limit(query.limit)?;
     let prefix = format!("{id}/");
-    let after = after(&query, &prefix)?;
+    let after = after(query.cursor.as_deref(), &prefix)?;
     find(granted.services(), id).await?;
     let page = granted
         .services()
@@ -205,8 +224,8 @@ async fn find(services: &Services, id: DiscoveryId) -> Answer<Discovery> {
         .ok_or_else(|| Problem::not_found("discovery", id))
 }
 
-fn limit(query: &DiscoveriesQuery) -> Answer<usize> {
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+fn limit(asked: Option<u32>) -> Answer<usize> {
+    let limit = asked.unwrap_or(LIMIT_DEFAULT);
     if (1..=LIMIT_MAX).contains(&limit) {
         return Ok(limit as usize);
     }
@@ -219,8 +238,8 @@ fn limit(query: &DiscoveriesQuery) -> Answer<usize> {
 
 /// Where the page begins. The store's own keys serve as cursors: they sort, and say nothing that
 /// the list does not.
-fn after(query: &DiscoveriesQuery, prefix: &str) -> Answer<Option<String>> {
-    let Some(cursor) = query.cursor.as_deref() else {
+fn after(cursor: Option<&str>, prefix: &str) -> Answer<Option<String>> {
+    let Some(cursor) = cursor else {
         return Ok(None);
     };
     let plausible = cursor.len() <= 64
@@ -237,9 +256,17 @@ fn after(query: &DiscoveriesQuery, prefix: &str) -> Answer<Option<String>> {
     ))
 }
 
-/// What can be seen without the server: counts and bounds.
 fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
     let mut faults = Faults::default();
+    let request = check_at("", body, &mut faults);
+    faults.into_result()?;
+    Ok(request)
+}
+
+/// What can be seen without the server: counts and bounds. `place` is where the request is in its
+/// body.
+pub(super) fn check_at(place: &str, body: DiscoveryCreate, all: &mut Faults) -> DiscoveryRequest {
+    let mut faults = At { place, all };
     if body.targets.is_empty() {
         faults.add("/targets", "at least one target is needed");
     }
@@ -274,8 +301,7 @@ fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
     if body.max_hops > HOPS_MAX {
         faults.add("/max_hops", format!("at most {HOPS_MAX} hops are followed"));
     }
-    faults.into_result()?;
-    Ok(DiscoveryRequest {
+    DiscoveryRequest {
         targets: body.targets,
         methods: body.methods,
         credential_ids: body.credential_ids,
@@ -283,12 +309,25 @@ fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
         port: body.port,
         max_hops: body.max_hops,
         register: body.register,
-    })
+    }
 }
 
-fn of_refusal(refused: DiscoveryRefused) -> Problem {
+/// Faults of a part of a body.
+struct At<'a> {
+    place: &'a str,
+    all: &'a mut Faults,
+}
+
+impl At<'_> {
+    fn add(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.all.add(format!("{}{pointer}", self.place), detail);
+    }
+}
+
+/// The problem of a refusal, where the request is at `place` of its body.
+pub(super) fn of_refusal(place: &str, refused: DiscoveryRefused) -> Problem {
     let field = |name: &str, index: usize, detail| {
-        Problem::field(Kind::Invalid, format!("/{name}/{index}"), detail)
+        Problem::field(Kind::Invalid, format!("{place}/{name}/{index}"), detail)
     };
     match refused {
         DiscoveryRefused::Target { index, detail } => field("targets", index, detail),
@@ -297,8 +336,9 @@ fn of_refusal(refused: DiscoveryRefused) -> Problem {
         }
         DiscoveryRefused::Credential { index, detail } => field("credential_ids", index, detail),
         DiscoveryRefused::Field { field, detail } => {
-            Problem::field(Kind::Invalid, format!("/{field}"), detail)
+            Problem::field(Kind::Invalid, format!("{place}/{field}"), detail)
         }
+        DiscoveryRefused::Running { detail } => Problem::new(Kind::Conflict, detail),
         DiscoveryRefused::Busy { detail } => Problem::busy(detail, Duration::from_secs(10)),
         DiscoveryRefused::Failed { detail } => Problem::new(Kind::Internal, detail),
     }

@@ -261,13 +261,27 @@ async fn server(
 ) {
     while let Some(command) = commands.recv().await {
         asked.lock().unwrap().push(format!("{command:?}"));
-        let Command::StartDiscovery {
-            discovery_id,
-            request,
-            reply,
-        } = command
-        else {
-            continue;
+        let (discovery_id, request, reply) = match command {
+            Command::StartDiscovery {
+                discovery_id,
+                request,
+                reply,
+            } => (discovery_id, request, reply),
+            Command::CheckDiscovery { request, reply } => {
+                let bad = request.targets.iter().position(|t| t == "nonsense");
+                let _ = reply.send(bad.map_or(Ok(()), |index| {
+                    Err(DiscoveryRefused::Target {
+                        index,
+                        detail: "`nonsense` is no network".to_owned(),
+                    })
+                }));
+                continue;
+            }
+            Command::ScheduleChanged { reply, .. } => {
+                let _ = reply.send(());
+                continue;
+            }
+            _ => continue,
         };
         let bad = request
             .targets

@@ -117,7 +117,7 @@ async fn create(
         identity,
         credential_id,
         interval_secs: context.interval_secs,
-        maintenance: false,
+        maintenance: None,
         created_at: context.clock.now(),
     };
     let record = context.store.inventory.create(device).await?;

@@ -207,6 +207,14 @@ fn index(context: &Context) -> Index {
     index
 }
 
+/// Whether a run that looks for this could begin.
+pub(super) async fn check(
+    context: &Context,
+    request: &DiscoveryRequest,
+) -> Result<(), DiscoveryRefused> {
+    plan(context, request).await.map(drop)
+}
+
 async fn plan(
     context: &Context,
     request: &DiscoveryRequest,

@@ -72,7 +72,7 @@ mod tests {
             },
             credential_id: None,
             interval_secs: 60,
-            maintenance: false,
+            maintenance: None,
             created_at: model::Timestamp::default(),
         }
     }

@@ -226,6 +226,16 @@ async fn open(
         let detail = format!("{} damaged documents are set aside", recovery.damaged.len());
         standing.add("store", "damage_set_aside", detail, clock.now());
     }
+    for defect in &recovery.history {
+        warn!("{defect}");
+    }
+    if !recovery.history.is_empty() {
+        let detail = format!(
+            "{} months of the history were damaged; what could be read was saved",
+            recovery.history.len()
+        );
+        standing.add("store", "damage_set_aside", detail, clock.now());
+    }
     let recovery = recovery.series;
     for defect in &recovery.damage {
         warn!("{defect}");
