@@ -6,6 +6,8 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { WebSocketServer } from "ws";
 import { evidence, id, network, valueAt } from "./network.mjs";
+import { schedules, setMaintenance } from "./operate.mjs";
+import { availability, healthHistory, intervals, top } from "./past.mjs";
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const SORT_KEYS = { status: (d) => ["down", "degraded", "unknown", "up"].indexOf(d.status) };
@@ -17,6 +19,13 @@ const QUERIES = {
   "GET /links": [...PAGING, "sort", "device_id", "status"],
   "GET /links/:id": [...PAGING, "device_id"],
   "GET /series": [...PAGING, "device_id", "interface_id", "metric"],
+  "GET /health/:id": ["from", "to", "step_secs"],
+  "GET /top": ["by", "of", "statistic", "from", "to", "limit", "site", "tag", "points"],
+  "GET /devices/:id/availability": ["from", "to"],
+  "GET /interfaces/:id/availability": ["from", "to"],
+  "GET /devices/:id/status-history": [...PAGING, "from", "to", "sort"],
+  "GET /interfaces/:id/status-history": [...PAGING, "from", "to", "sort"],
+  "GET /discovery-schedules": [...PAGING, "sort", "enabled"],
   "GET /devices/:id/bandwidth": ["from", "to", "step_secs"],
   "GET /interfaces/:id/bandwidth": ["from", "to", "step_secs"],
 };
@@ -34,6 +43,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
 
   for (const one of net.interfaces) rates(one, Date.now());
 
+  const planned = schedules(id, (request) => discover(request));
   const now = () => new Date().toISOString();
   const clients = new Set();
   function tell(topic, event, data, at = now()) {
@@ -156,8 +166,41 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         return send(202);
       case "GET /devices/:id/interfaces":
         return page(net.interfaces.filter((i) => i.device_id === device.id), query, answer);
-      case "GET /interfaces":
-        return page(net.interfaces, query, answer);
+      case "GET /interfaces": {
+        const recent = query.get("sort") === "-last_change_at";
+        return page(recent ? [...net.interfaces].sort((a, b) => (a.last_change_at < b.last_change_at ? 1 : -1)) : net.interfaces, query, answer);
+      }
+      case "GET /devices/:id/availability":
+      case "GET /devices/:id/status-history":
+      case "GET /interfaces/:id/availability":
+      case "GET /interfaces/:id/status-history": {
+        const [from, to] = [Date.parse(query.get("from")), Date.parse(query.get("to"))];
+        const port = interfaceById.get(second);
+        const n = device ? net.devices.indexOf(device) : (port?.index ?? 0);
+        const thing = device ?? { status: port?.oper_status, maintenance: false, shut: port?.admin_status === "down" };
+        if (third === "availability") return send(200, { ...availability(n, thing, from, to, Date.now()), name: device?.name ?? port?.name });
+        const extra = (status) => (device ? { evidence: evidence(status, Date.now(), intervalSecs) } : { oper_status: status === "down" ? "down" : "up", admin_status: "up" });
+        return page(intervals(n, thing, from, to, Date.now(), extra), query, answer);
+      }
+      case "GET /health/:id":
+        return send(200, healthHistory(Date.parse(query.get("from")), Date.parse(query.get("to")), net.devices.length));
+      case "GET /top":
+        return send(200, top(net, query, valueAt, Date.now()));
+      case "POST /maintenance":
+        return setMaintenance(net, body, answer, (d) => {
+          tell("devices", "device_changed", { device_id: d.id });
+          tell("status", "device_maintenance", { device_id: d.id, maintenance: d.maintenance, maintenance_since: d.maintenance_since, maintenance_until: d.maintenance_until, maintenance_reason: d.maintenance_reason, at: now() });
+        });
+      case "GET /discovery-schedules":
+        return page(planned.all, query, answer);
+      case "POST /discovery-schedules":
+        return planned.create(body, answer);
+      case "PATCH /discovery-schedules/:id":
+        return planned.change(second, body, answer);
+      case "DELETE /discovery-schedules/:id":
+        return planned.remove(second, answer);
+      case "POST /discovery-schedules/:id/run":
+        return planned.run(second, answer);
       case "GET /devices/:id/neighbors":
         return page(net.neighbors.filter((n) => n.device_id === device.id), query, answer);
       case "GET /devices/:id/processors":

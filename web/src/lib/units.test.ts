@@ -81,3 +81,14 @@ test.each([
   [3, "", "3"],
   [null, "volts", "–"],
 ] as const)("%s %s", (value, unit, expected) => check(units.measured(value, unit), expected));
+
+test.each([
+  [1, "100 %"],
+  [0.9999999, "99.999 %"],
+  [0.99998, "99.998 %"],
+  [0.999, "99.900 %"],
+  [0.95125, "95.12 %"],
+  [0.5, "50.0 %"],
+  [0, "0.0 %"],
+  [null, "–"],
+] as const)("availability of %s is %s", (ratio, expected) => check(units.availability(ratio), expected));

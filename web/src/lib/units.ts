@@ -60,6 +60,15 @@ export function percent(ratio: Maybe): string {
   return `${Number(value.toFixed(1))}${GAP}%`;
 }
 
+/** A share of time that something was there. Rounded down: what was away for a second was not 100 %. */
+export function availability(ratio: Maybe): string {
+  if (!known(ratio)) return ABSENT;
+  if (ratio >= 1) return `100${GAP}%`;
+  const parts = ratio >= 0.99 ? 1000 : ratio >= 0.9 ? 100 : 10;
+  // A tenth of a billionth mends what binary fractions lose.
+  return `${(Math.floor(ratio * 100 * parts + 1e-7) / parts).toFixed(Math.log10(parts))}${GAP}%`;
+}
+
 /** A short time such as a round trip, from seconds. */
 export function shortTime(seconds: Maybe): string {
   if (!known(seconds)) return ABSENT;

@@ -10,7 +10,7 @@ test.each([
 ])("the address %s is the tab %s", (text, name) => expect(tabOf(text).name).toBe(name));
 
 test.each([
-  ["ArrowRight", "interfaces", "neighbors"],
+  ["ArrowRight", "interfaces", "availability"],
   ["ArrowLeft", "interfaces", "inventory"],
   ["ArrowRight", "inventory", "interfaces"],
   ["Home", "vlans", "interfaces"],

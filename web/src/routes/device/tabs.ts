@@ -11,6 +11,7 @@ export interface Tab {
 
 export const TABS = [
   { name: "interfaces", label: "Interfaces", parts: [] },
+  { name: "availability", label: "Availability", parts: [] },
   { name: "neighbors", label: "Neighbours", parts: [] },
   { name: "sensors", label: "Sensors", parts: ["sensors"] },
   { name: "storage", label: "Storage and memory", parts: ["storage", "memory", "processors"] },
