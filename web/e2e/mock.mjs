@@ -9,6 +9,7 @@ import { launch, open, signIn, until } from "./browser.mjs";
 import { deviceTests } from "./device.mjs";
 import { largeMap, mapTests } from "./map.mjs";
 import { startMock } from "./mock/server.mjs";
+import { operateTests } from "./operate.mjs";
 
 const PASSWORD = "correct horse";
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
@@ -210,6 +211,8 @@ const tests = {
     await page.goto(`${mock.url}/devices/${mock.control.net.devices[0].id}`);
     await page.getByTestId("tab-interfaces").focus();
     await page.keyboard.press("ArrowRight");
+    await page.getByTestId("past-device").waitFor();
+    await page.keyboard.press("ArrowRight");
     await page.getByTestId("neighbor-row").first().waitFor();
     await page.goto(mock.url);
     await page.getByTestId("search").focus();
@@ -311,7 +314,7 @@ async function many(browser) {
 const browser = await launch();
 const mock = await startMock({ dist, devices: 40, intervalSecs: 1 });
 let failed = 0;
-for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...mapTests })) {
+for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...operateTests, ...mapTests })) {
   if (only && !name.includes(only)) continue;
   const { page, errors, close } = await open(browser);
   const began = Date.now();
