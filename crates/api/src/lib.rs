@@ -27,11 +27,13 @@ mod site;
 mod state;
 mod store_problem;
 pub mod stream;
+mod top;
 
 pub use command::{Command, DiscoveryRefused};
 pub use openapi::openapi;
 pub use page::is_cursor;
 pub use problem::FieldError;
+pub use routes::health::{HEALTH_INTERVAL_SECS, assess};
 pub use services::{Notice, Options, Readiness, Reason, Services, SharedRegistry};
 
 use auth::gate::App;

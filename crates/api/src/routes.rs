@@ -2,12 +2,12 @@
 
 mod auth;
 mod availability;
-mod bandwidth;
+pub(crate) mod bandwidth;
 mod credentials;
-mod devices;
+pub(crate) mod devices;
 mod discoveries;
 mod discovery_schedules;
-mod health;
+pub(crate) mod health;
 mod interfaces;
 mod links;
 mod maintenance;
@@ -17,7 +17,7 @@ mod series;
 mod status_history;
 mod stream;
 mod system;
-mod top;
+pub(crate) mod top;
 
 use crate::auth::gate::App;
 pub(crate) use devices::fields::objection;

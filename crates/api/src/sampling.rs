@@ -140,7 +140,8 @@ impl Span {
             to: self.to,
         }
     }
-    fn secs(self) -> u64 {
+    /// Its length.
+    pub(crate) fn secs(self) -> u64 {
         self.to.since(self.from).as_secs()
     }
 }
@@ -287,7 +288,7 @@ fn uptime_of(services: &Services, series: &Series) -> Option<SeriesId> {
 }
 
 /// A round step that cuts a range into some [`STEPS_WANTED`], none shorter than the poll.
-fn step_of(span: Span, interval_secs: u32) -> u32 {
+pub(crate) fn step_of(span: Span, interval_secs: u32) -> u32 {
     let wanted = (span.secs() / u64::from(STEPS_WANTED)).max(interval_secs.into());
     STEPS_SECS
         .into_iter()

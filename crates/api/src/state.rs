@@ -6,8 +6,10 @@ use crate::auth::password::Passwords;
 use crate::auth::remembered::Remembered;
 use crate::metrics::{HttpMetrics, SignInMetrics, StreamMetrics};
 use crate::problem::{Answer, Problem};
+use crate::routes::top::Top;
 use crate::services::Services;
 use crate::stream::tickets::Tickets;
+use crate::top;
 use axum::body::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,8 @@ pub(crate) struct State {
     pub(crate) principals: Remembered,
     /// One-time tickets of the stream.
     pub(crate) tickets: Tickets,
+    /// Rankings.
+    pub(crate) top: top::Desk<Top>,
     /// The OpenAPI document as it is sent.
     pub(crate) openapi_json: Bytes,
     readers: Arc<Semaphore>,
@@ -63,6 +67,7 @@ impl State {
             limits: LoginLimits::new(),
             principals: Remembered::new(),
             tickets: Tickets::new(),
+            top: top::Desk::new(),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             readers_waiting: Semaphore::new(READERS_WAITING_MAX),

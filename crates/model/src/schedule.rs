@@ -6,6 +6,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::fmt;
 use std::str::FromStr;
 
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 1_440 * MINUTE_MS;
+/// The most that runs are spread by.
+const SPREAD_MAX_MS: i64 = 5 * MINUTE_MS;
+
 /// Shortest time between two runs, in seconds.
 pub const EVERY_SECS_MIN: u32 = 300;
 /// Longest time between two runs, in seconds: 31 days.
@@ -32,6 +37,31 @@ pub struct Schedule {
     pub keep_runs: u32,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Schedule {
+    /// The first time after `after` at which it is due. Schedules of the same times are spread by a
+    /// part of their interval, each by the same every time.
+    pub fn next_after(&self, after: Timestamp) -> Timestamp {
+        let (first_ms, every_ms, spread_max_ms) = match self.when {
+            When::EverySecs(secs) => {
+                let every = i64::from(secs.max(1)) * 1_000;
+                (
+                    self.created_at.unix_ms(),
+                    every,
+                    (every / 10).min(SPREAD_MAX_MS),
+                )
+            }
+            When::DailyAt(time) => (i64::from(time.minutes()) * 60_000, DAY_MS, MINUTE_MS),
+        };
+        let own = self.id.as_bytes().iter().rev().take(8);
+        let own = own.fold(0u64, |number, octet| number << 8 | u64::from(*octet));
+        let spread = (own % spread_max_ms.max(1).unsigned_abs()).cast_signed();
+        let first = first_ms.saturating_add(spread);
+        let past = after.unix_ms().saturating_sub(first).div_euclid(every_ms);
+        let next = past.saturating_add(1).saturating_mul(every_ms);
+        Timestamp::from_unix_ms(first.saturating_add(next))
+    }
 }
 
 /// When a schedule runs.
@@ -119,6 +149,61 @@ pub struct ScheduleState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn schedule(when: When) -> Schedule {
+        let request = r#"{"targets": ["192.0.2.0/24"], "methods": ["snmp"]}"#;
+        Schedule {
+            id: ScheduleId::new(),
+            name: "nightly".to_owned(),
+            request: serde_json::from_str(request).unwrap(),
+            when,
+            enabled: true,
+            keep_runs: 10,
+            created_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_due_at_even_times_spread_a_little() {
+        let daily = When::DailyAt("03:30".parse().unwrap());
+        for (when, after, due, spread_secs) in [
+            (
+                When::EverySecs(3_600),
+                "2026-03-01T12:00:00Z",
+                "2026-03-01T13:00:00Z",
+                300,
+            ),
+            (
+                When::EverySecs(3_600),
+                "2026-03-02T07:20:00Z",
+                "2026-03-02T08:00:00Z",
+                300,
+            ),
+            (
+                When::EverySecs(300),
+                "2026-03-01T12:00:01Z",
+                "2026-03-01T12:05:00Z",
+                30,
+            ),
+            (daily, "2026-03-01T12:00:00Z", "2026-03-02T03:30:00Z", 60),
+            (daily, "2026-03-02T03:29:59Z", "2026-03-02T03:30:00Z", 60),
+            (daily, "2026-03-02T03:31:00Z", "2026-03-03T03:30:00Z", 60),
+        ] {
+            let schedule = schedule(when);
+            let due: Timestamp = due.parse().unwrap();
+            let next = schedule.next_after(after.parse().unwrap());
+            assert!(
+                next >= due && next.since(due).as_secs() < spread_secs,
+                "{when:?} {next}"
+            );
+            let every = match when {
+                When::EverySecs(secs) => secs.into(),
+                When::DailyAt(_) => 86_400,
+            };
+            let following = schedule.next_after(next);
+            assert_eq!(following.since(next).as_secs(), every, "{when:?}");
+        }
+    }
 
     #[test]
     fn times_of_day_both_ways() {

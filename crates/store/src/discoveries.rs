@@ -8,8 +8,9 @@ use model::{Clock, DiscoveryId, ScheduleId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Runs that are kept; the oldest that has ended goes when a new one begins. An operator looks
-/// back over days, not over a year of hourly runs.
+/// Runs begun by somebody that are kept; the oldest that has ended goes when a new one begins. An
+/// operator looks back over days, not over a year of hourly runs. Schedules say how many of theirs
+/// are kept.
 pub const RUNS_KEPT: usize = 200;
 /// Changes made in one transaction where there are many, so that others are not kept waiting.
 const CHANGES_PER_WRITE: usize = 500;
@@ -35,7 +36,8 @@ impl Discoveries {
         }
     }
 
-    /// Keeps a new run under a new id, at work from now on, and forgets the oldest beyond [`RUNS_KEPT`].
+    /// Keeps a new run that somebody begins under a new id, at work from now on, and forgets the
+    /// oldest of these beyond [`RUNS_KEPT`].
     pub async fn create(
         &self,
         id: DiscoveryId,
@@ -44,7 +46,7 @@ impl Discoveries {
         self.create_of(id, request, None).await
     }
 
-    /// The same for a run that a schedule begins.
+    /// The same for a run that a schedule begins; see [`Discoveries::forget_of`].
     pub async fn create_of(
         &self,
         id: DiscoveryId,
@@ -67,7 +69,9 @@ impl Discoveries {
         };
         let id = run.id.to_string();
         let revision = self.runs.put(&id, Expect::Absent, &run).await?;
-        self.forget_old().await?;
+        if schedule_id.is_none() {
+            self.forget_old().await?;
+        }
         Ok(Stored {
             id,
             revision,
@@ -153,6 +157,32 @@ impl Discoveries {
         self.delete_results(&id.to_string()).await
     }
 
+    /// Forgets the runs of a schedule but for the latest `keep`.
+    pub async fn forget_of(&self, schedule: ScheduleId, keep: usize) -> Result<(), StoreError> {
+        let mut all = self.of(schedule).await?;
+        all.reverse();
+        self.forget(all.into_iter().skip(keep)).await
+    }
+
+    /// The runs of a schedule that is deleted are from now on as those that somebody began.
+    pub async fn let_go(&self, schedule: ScheduleId) -> Result<(), StoreError> {
+        for mut run in self.of(schedule).await? {
+            run.body.schedule_id = None;
+            self.runs
+                .put(&run.id, Expect::Revision(run.revision), &run.body)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn of(&self, schedule: ScheduleId) -> Result<Vec<Stored<Discovery>>, StoreError> {
+        let query = Query {
+            index: Some(("schedule_id", schedule.to_string())),
+            ..Query::default()
+        };
+        self.runs.all(query).await
+    }
+
     /// Ends the runs that were at work when the server stopped; answers how many there were.
     pub(crate) async fn end_interrupted(&self) -> Result<usize, StoreError> {
         let mut ended = 0;
@@ -172,17 +202,20 @@ impl Discoveries {
     }
 
     async fn forget_old(&self) -> Result<(), StoreError> {
-        let excess = usize::try_from(self.runs.count().await?)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(RUNS_KEPT);
-        if excess == 0 {
+        if self.runs.count().await? <= RUNS_KEPT as u64 {
             return Ok(());
         }
-        let oldest = Query {
-            limit: excess,
-            ..Query::default()
-        };
-        for run in self.runs.page(oldest).await?.items {
+        let mut all = self.runs.all(Query::default()).await?;
+        all.retain(|run| run.body.schedule_id.is_none());
+        let excess = all.len().saturating_sub(RUNS_KEPT);
+        self.forget(all.into_iter().take(excess)).await
+    }
+
+    async fn forget(
+        &self,
+        runs: impl Iterator<Item = Stored<Discovery>>,
+    ) -> Result<(), StoreError> {
+        for run in runs {
             if run.body.phase != DiscoveryPhase::Running {
                 self.runs.delete(&run.id, Expect::Any).await?;
                 self.delete_results(&run.id).await?;

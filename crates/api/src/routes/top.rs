@@ -1,12 +1,19 @@
 //! The busiest and the worst: interfaces or devices by what was measured over a range.
 
+use super::devices::list::belongs;
 use crate::auth::gate::{Granted, permit};
-use crate::problem::Answer;
+use crate::problem::{Answer, Kind, Problem};
 use crate::query::{OneOf, Query};
 use crate::sampling::{Point, Span, Where};
+use crate::top::{self, Question, Ranked, Ranking, Turn};
 use axum::Json;
 use model::{DeviceId, InterfaceId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The range where none is asked for.
+const RANGE_DEFAULT: Duration = Duration::from_hours(1);
 
 /// Rows where the client does not say.
 const LIMIT_DEFAULT: u32 = 10;
@@ -162,25 +169,90 @@ pub(crate) struct TopQuery {
 pub(crate) async fn list(
     granted: Granted<permit::ReadInventory>,
     Query(query): Query<TopQuery>,
-) -> Answer<Json<Top>> {
+) -> Answer<Json<Arc<Top>>> {
     let services = granted.services();
-    let span = Span::past(
-        query.from,
-        query.to,
-        services.clock.now(),
-        std::time::Duration::from_hours(1),
-        Where::Query,
-    )?;
-    let _ = (LIMIT_DEFAULT, LIMIT_MAX);
-    Ok(Json(Top {
-        by: query.by.unwrap_or_default(),
-        of: query.of.unwrap_or_default(),
+    let question = check(&query, services.clock.now())?;
+    // As long as a query may be, at most.
+    let key = format!("{query:?}");
+    let state = granted.state();
+    let turn = match state.top.turn(&key).await? {
+        Turn::Answered(answer) => return Ok(Json(answer)),
+        Turn::Yours(turn) => turn,
+    };
+    let devices: Vec<_> = services
+        .store
+        .inventory
+        .devices()
+        .into_iter()
+        .filter(|record| belongs(&record.device.body, &query.site, &query.tag))
+        .collect();
+    let store = services.series.clone();
+    let until = Instant::now() + services.options.request_timeout;
+    let work = move || {
+        // The turn goes with the work: a client that leaves does not make room for another while its
+        // work goes on.
+        let _turn = turn;
+        top::rank(&store, devices, question, until)
+    };
+    let ranking = state.blocking(work).await??;
+    let answer = answer(question, ranking);
+    Ok(Json(state.top.answered(key, answer)))
+}
+
+fn check(query: &TopQuery, now: Timestamp) -> Answer<Question> {
+    let span = Span::past(query.from, query.to, now, RANGE_DEFAULT, Where::Query)?;
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    let refuse = |name: &str, detail: String| {
+        Err(Problem::field(Kind::BadQuery, format!("?{name}"), detail))
+    };
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return refuse("limit", format!("1 to {LIMIT_MAX} rows are answered"));
+    }
+    let (by, of) = (query.by.unwrap_or_default(), query.of.unwrap_or_default());
+    if of == TopOf::Interfaces && !by.is_of_interfaces() {
+        return refuse("by", "interfaces do not have it; ask of=devices".to_owned());
+    }
+    if of == TopOf::Devices && by == TopBy::Utilization {
+        return refuse("by", "a device has no speed; ask of=interfaces".to_owned());
+    }
+    Ok(Question {
+        by,
+        of,
         statistic: query.statistic.unwrap_or_default(),
-        unit: "bit/s",
-        from: span.from,
-        to: span.to,
-        items: Vec::new(),
-        compared: 0,
-        without_value: 0,
-    }))
+        span,
+        limit: limit as usize,
+        points: query.points == Some(true),
+    })
+}
+
+fn answer(question: Question, ranking: Ranking) -> Top {
+    let item = |row: Ranked| {
+        let device = &row.record.device.body;
+        let interface = row.interface.as_deref();
+        TopItem {
+            device_id: device.id,
+            device_name: device.name(),
+            site: device.typed.site.clone(),
+            interface_id: interface.map(|row| row.id),
+            interface_name: interface.map(|row| row.name.clone()),
+            interface_alias: interface.and_then(|row| row.alias.clone()),
+            speed_bps: interface.and_then(|row| row.speed_bps),
+            value: row.numbers.of(question.statistic),
+            avg: row.numbers.avg,
+            p95: row.numbers.p95,
+            max: row.numbers.max,
+            points: row.points,
+        }
+    };
+    Top {
+        by: question.by,
+        of: question.of,
+        statistic: question.statistic,
+        unit: question.by.unit(),
+        from: question.span.from,
+        to: question.span.to,
+        items: ranking.rows.into_iter().map(item).collect(),
+        compared: ranking.compared,
+        without_value: ranking.without_value,
+    }
 }

@@ -281,6 +281,22 @@ async fn server(
                 let _ = reply.send(());
                 continue;
             }
+            Command::RunSchedule { schedule_id, reply } => {
+                let schedule = store
+                    .schedules
+                    .get(schedule_id)
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .body;
+                let id = model::DiscoveryId::new();
+                let run = store
+                    .discoveries
+                    .create_of(id, schedule.request, Some(schedule_id))
+                    .await;
+                let _ = reply.send(Ok(run.unwrap().body));
+                continue;
+            }
             _ => continue,
         };
         let bad = request

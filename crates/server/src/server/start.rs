@@ -7,7 +7,7 @@ use crate::config::{SecureCookie, Settings};
 use crate::metrics::{self, Ingested, Sampled};
 use crate::readiness::{self, Standing};
 use crate::wire::{Heard, Receiver, Wire};
-use crate::{clock, desk, ingest, links, secrets};
+use crate::{clock, clockwork, desk, ingest, links, secrets};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::{Pinger, PollReport, Poller};
@@ -83,6 +83,11 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         reports_in,
         poller_stop.clone(),
     ));
+    base.store
+        .history
+        .begin_run()
+        .await
+        .context("the history of devices")?;
     let mut gauges = wire.gauges;
     gauges.push(base.start_ingest(reports_out, wire.heard, ingested.clone()));
 
@@ -91,6 +96,14 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let desk = base.desk(Arc::clone(&poller), transport.clone(), pinger, found_in);
     desk::begin_polling(&desk).await;
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
+
+    base.tasks.spawn(clockwork::run(clockwork::Context {
+        store: base.store.clone(),
+        series: base.series.clone(),
+        events: base.events.clone(),
+        clock: base.clock.clone(),
+        stop: base.intake.clone(),
+    }));
 
     let sampled = Sampled {
         gauges,
