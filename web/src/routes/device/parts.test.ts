@@ -29,3 +29,9 @@ test("what a device did not tell is left out, and nothing is made up", () => {
   for (const part of Object.values(PARTS)) for (const column of part.columns) expect(column.text({})).toBeNull();
   for (const part of Object.values(PARTS)) expect(part.none).toMatch(/^This device has told of no /);
 });
+
+test("a sensor that says true or false does not say 1 or 2", () => {
+  const value = PARTS.sensors.columns.find((column) => column.label === "Value");
+  expect([1, 2, 3].map((v) => value?.text({ kind: "state", value: v }))).toEqual(["true", "false", "3"]);
+  expect(value?.text({ kind: "temperature", value: 1, unit: "°C" })).toBe("1 °C");
+});

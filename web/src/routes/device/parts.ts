@@ -153,6 +153,8 @@ export const PARTS: Record<PartName, Part> = {
         right: true,
         text: (row) => {
           const value = number(row, "value");
+          // TruthValue, SNMPv2-TC (RFC 2579).
+          if (row.kind === "state" && (value === 1 || value === 2)) return value === 1 ? "true" : "false";
           return value === null ? null : `${Number(value.toFixed(3))} ${text("unit")(row) ?? ""}`.trim();
         },
       },
