@@ -16,12 +16,20 @@ struct Bench {
 }
 
 /// To add one, add a row.
-const BENCHES: &[Bench] = &[Bench {
-    name: "series",
-    package: "foretell-store",
-    example: "series_bench",
-    about: "how fast samples are taken and sealed, and how small they become",
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "series",
+        package: "foretell-store",
+        example: "series_bench",
+        about: "how fast samples are taken and sealed, and how small they become",
+    },
+    Bench {
+        name: "answers",
+        package: "foretell-api",
+        example: "answers_bench",
+        about: "what answers about 10,000 devices cost",
+    },
+];
 
 /// Runs one, optimised, and adds its figures to the history; without a name lists them all.
 pub(crate) fn run(name: Option<&str>) -> anyhow::Result<ExitCode> {

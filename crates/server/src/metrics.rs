@@ -142,6 +142,7 @@ impl Collector for Sampled {
         }
         self.series(&mut out)?;
         self.documents(&mut out)?;
+        self.history(&mut out)?;
         datagrams(&self.transport, &mut out)?;
         out.gauge(
             "foretell_devices",
@@ -213,6 +214,59 @@ impl Sampled {
             "foretell_documents_damaged",
             "Documents that are damaged or missing",
             stats.damaged,
+        )
+    }
+
+    fn history(&self, out: &mut Encoder<'_, '_>) -> fmt::Result {
+        let stats = self.store.history.stats();
+        for (name, help, value) in [
+            (
+                "foretell_history_changes",
+                "Changes of status that are durable",
+                stats.kept,
+            ),
+            (
+                "foretell_history_commits",
+                "Transactions those went in",
+                stats.commits,
+            ),
+            (
+                "foretell_history_failed",
+                "Changes of status that could not be kept, and are tried again",
+                stats.failed,
+            ),
+            (
+                "foretell_history_over_bound",
+                "Changes of status beyond the bound of a day",
+                stats.over_bound,
+            ),
+            (
+                "foretell_history_out_of_time",
+                "Changes of status for a time far from the present",
+                stats.out_of_time,
+            ),
+            (
+                "foretell_history_damaged",
+                "Changes of status and files of them that are damaged",
+                stats.damaged,
+            ),
+            (
+                "foretell_history_months_deleted",
+                "Months of history that were deleted for their age",
+                stats.months_deleted,
+            ),
+        ] {
+            out.counter(name, help, value)?;
+        }
+        out.gauge(
+            "foretell_history_months",
+            "Months of history that are kept",
+            stats.months,
+        )?;
+        out.gauge(
+            "foretell_history_queue_depth",
+            "Changes of status waiting to be written",
+            stats.queue_depth,
         )
     }
 

@@ -5,6 +5,7 @@
 //! poller --reports--> ingest --events--> api (stream)
 //! api --commands--> desk --runs--> discovery --found--> desk --events--> api
 //! ingest --heard--> links
+//! clockwork --events--> api
 //! all --readiness, notices--> api
 //! ```
 

@@ -12,7 +12,11 @@ mod agent;
 mod commands;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/past.rs"]
+mod past;
 #[path = "all/program.rs"]
 mod program;
+#[path = "all/schedules.rs"]
+mod schedules;
 #[path = "all/serve.rs"]
 mod serve;
