@@ -2740,8 +2740,8 @@ export interface components {
                 /** @description How its values behave. */
                 kind: components["schemas"]["Kind"];
                 /**
-                 * @description Which of the metric's series it is; `device_id` and `vantage` always, `interface_id` and
-                 *     `interface` where it is an interface's.
+                 * @description Which of the metric's series it is; `device_id` and `vantage` unless it is of the whole
+                 *     network, `interface_id` and `interface` where it is an interface's.
                  */
                 labels: components["schemas"]["Labels"];
             }[];
@@ -3025,8 +3025,8 @@ export interface components {
             /** @description How its values behave. */
             kind: components["schemas"]["Kind"];
             /**
-             * @description Which of the metric's series it is; `device_id` and `vantage` always, `interface_id` and
-             *     `interface` where it is an interface's.
+             * @description Which of the metric's series it is; `device_id` and `vantage` unless it is of the whole
+             *     network, `interface_id` and `interface` where it is an interface's.
              */
             labels: components["schemas"]["Labels"];
         };
