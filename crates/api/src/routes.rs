@@ -59,6 +59,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(availability::of_interface))
         .routes(routes!(neighbors::list))
         .routes(routes!(links::list))
+        .routes(routes!(links::loads::list))
         .routes(routes!(links::get))
         .routes(routes!(health::get))
         .routes(routes!(health::history))
