@@ -10,6 +10,8 @@ mod past;
 mod samples;
 mod standing;
 
+pub(crate) use samples::SeriesOfDevice;
+
 use crate::metrics::{Ingested, OutcomeLabels};
 use crate::wire::{self, Heard, Receiver};
 use collect::PollReport;
@@ -108,7 +110,7 @@ struct Worker {
 /// What is remembered of a device from poll to poll.
 #[derive(Default)]
 struct Memory {
-    series: samples::SeriesOfDevice,
+    series: SeriesOfDevice,
     past: past::Kept,
     /// What was reported of its interfaces last, so that it is logged when it changes.
     interface_reports: Vec<String>,

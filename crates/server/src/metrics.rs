@@ -3,6 +3,7 @@
 //! [`Ingested`] is counted as it happens; [`Sampled`] is asked when somebody looks.
 
 use crate::process;
+use crate::threads::Ended;
 use crate::wire::Gauge;
 use collect::Poller;
 use prometheus_client::collector::Collector;
@@ -107,6 +108,8 @@ pub struct Sampled {
     pub series: SeriesStore,
     /// The sockets that devices are asked from.
     pub transport: snmp::Transport,
+    /// What the parts have used of the processors.
+    pub ended: Ended,
 }
 
 impl fmt::Debug for Sampled {
@@ -128,6 +131,11 @@ struct ArrowLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabels {
+    part: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DefectLabels {
     kind: &'static str,
 }
@@ -138,6 +146,14 @@ impl Collector for Sampled {
         if let Some(seconds) = process::cpu_seconds() {
             out.counter_f64("process_cpu_seconds", "CPU time used", seconds)?;
         }
+        out.counters_f64(
+            "foretell_cpu_seconds",
+            "CPU time used, by part",
+            self.ended
+                .cpu_seconds_by_part()
+                .into_iter()
+                .map(|(part, seconds)| (PartLabels { part }, seconds)),
+        )?;
         if let Some(bytes) = process::resident_bytes() {
             out.gauge("process_resident_memory_bytes", "Memory in RAM", bytes)?;
         }
@@ -501,6 +517,19 @@ impl Encoder<'_, '_> {
         values: impl Iterator<Item = (L, u64)>,
     ) -> fmt::Result {
         let kind = ConstCounter::new(0u64).metric_type();
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in values {
+            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+    fn counters_f64<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Iterator<Item = (L, f64)>,
+    ) -> fmt::Result {
+        let kind = ConstCounter::new(0.0f64).metric_type();
         let mut family = self.0.encode_descriptor(name, help, None, kind)?;
         for (labels, value) in values {
             ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
