@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release -p foretell-api --example busiest_bench`
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing)] // Of JSON only: indexing it gives null where there is nothing.
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -111,7 +112,7 @@ async fn fill(services: &Services, n: u32) {
         identity: Identity::default(),
         credential_id: None,
         interval_secs: 60,
-        maintenance: false,
+        maintenance: None,
         created_at: services.clock.now(),
         conflict: None,
         replaced_at: Vec::new(),

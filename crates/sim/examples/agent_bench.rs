@@ -11,11 +11,13 @@ use async_snmp::v3::{SaltCounter, UsmSecurityParams};
 use async_snmp::{MasterKeys, MessageSize, Oid, VarBind};
 use foretell_sim::agent::{Access, Agent, Responder, ServeOptions, Server, Shown, User, serve};
 use foretell_sim::snapshot::{Snapshot, SnapshotBuilder};
-use foretell_sim::{Mib, Value};
+use foretell_sim::{Mib, Value, recording};
 use nix::sys::socket::{self, ControlMessage, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
 use snmp::{AuthProtocol, PrivacyProtocol};
+use std::fmt::Write as _;
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::ops::ControlFlow;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,6 +64,19 @@ fn main() {
         let rate = rate(&server, 1, &request);
         figures.insert(format!("{name}_per_agent_cpu_sec"), rate.into());
     }
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("public.snmprec"), text(&*switch)).unwrap();
+    let recorded = recording::load(folder.path()).unwrap().shown();
+    let nobody = Arc::new(Access::default());
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let recorded = Arc::new(Agent::new(address, recorded, nobody, Instant::now()));
+    let server = serve(&[recorded], &ServeOptions::default()).unwrap();
+    figures.insert(
+        "getbulk_25_of_a_recording_per_agent_cpu_sec".into(),
+        rate(&server, 1, &request(0xa5, 25, &octets_in)).into(),
+    );
+    drop(server);
 
     let private = private_request(&one[0], &octets_in[0]);
     let name = "getbulk_25_sha256_aes128";
@@ -280,6 +295,29 @@ fn switch(ports: u32) -> Snapshot {
         }
     }
     builder.finish().0
+}
+
+/// What a recording of it says.
+fn text(mib: &dyn Mib) -> String {
+    let mut text = String::new();
+    mib.walk(&[], &mut |name, value| {
+        let name: Vec<_> = name.iter().map(u32::to_string).collect();
+        let (tag, value) = match value {
+            Value::Integer(value) => ("2", value.to_string()),
+            Value::OctetString(octets) => {
+                let digits = octets.iter().map(|octet| format!("{octet:02x}"));
+                ("4x", digits.collect())
+            }
+            Value::Counter32(value) => ("65", value.to_string()),
+            Value::Gauge32(value) => ("66", value.to_string()),
+            Value::TimeTicks(value) => ("67", value.to_string()),
+            Value::Counter64(value) => ("70", value.to_string()),
+            other => panic!("the bench has no {other:?}"),
+        };
+        writeln!(text, "{}|{tag}|{value}", name.join(".")).unwrap();
+        ControlFlow::Continue(())
+    });
+    text
 }
 
 /// A GETBULK of 25 repetitions by SNMPv3, authPriv. The same one may be sent again for 150 s.

@@ -45,10 +45,12 @@ struct Known {
 /// What interfaces carried at one moment.
 pub(crate) struct Look {
     at: Timestamp,
-    /// By device, ascending by interface. bit/s received and sent, NaN where it is not known:
-    /// 32 octets an interface.
-    devices: HashMap<DeviceId, Box<[(InterfaceId, [f64; 2])]>>,
+    devices: HashMap<DeviceId, Box<[Row]>>,
 }
+
+/// bit/s received and sent of an interface, NaN where it is not known: 32 octets. Those of a device
+/// ascend by interface.
+type Row = (InterfaceId, [f64; 2]);
 
 impl Board {
     pub(crate) fn register(registry: &SharedRegistry) -> Self {

@@ -49,7 +49,7 @@ pub(crate) struct SamplesQuery {
     to: Option<Timestamp>,
     /// Seconds of a step; where it is not given the range is cut into some 300, none shorter than
     /// the device's poll.
-    #[param(minimum = 1, maximum = 31622400)]
+    #[param(minimum = 1, maximum = 31_622_400)]
     step_secs: Option<u32>,
     /// How the samples of a step become one; rate for counters, avg for gauges and last for states
     /// where it is not given.
@@ -72,7 +72,7 @@ pub(crate) struct SamplesRequest {
     to: Option<Timestamp>,
     /// Seconds of a step, as for one series.
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 31622400)]
+    #[schema(minimum = 1, maximum = 31_622_400)]
     step_secs: Option<u32>,
     /// How the samples of a step become one, as for one series.
     #[serde(default)]

@@ -171,14 +171,14 @@ fn goodbye(code: u16, reason: &'static str) -> CloseFrame {
 
 /// Events to the queue.
 async fn tell(queue: &mpsc::Sender<Message>, seat: &Seat, metrics: &StreamMetrics) -> Farewell {
-    let mut changes = seat.ring.changes();
+    let mut last = seat.ring.changes();
     loop {
-        changes.mark_unchanged();
+        last.mark_unchanged();
         let position = seat.lock().position;
         match seat.ring.after(position) {
             Step::Nothing => {
                 tokio::select! {
-                    changed = changes.changed() => changed.ok()?,
+                    changed = last.changed() => changed.ok()?,
                     () = seat.moved.notified() => {}
                 }
             }

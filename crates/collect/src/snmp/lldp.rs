@@ -79,7 +79,7 @@ fn neighbors(rows: &Rows, draft: &mut Draft) {
     for index in rows.indexes(&[REM_CHASSIS_ID, REM_PORT_ID, REM_SYS_NAME]) {
         match *index {
             [_mark, port, remote] => {
-                found.insert((port, remote), index);
+                found.insert((port, remote), index.to_vec());
             }
             _ => draft.defects.add(Defect::WrongIndex),
         }

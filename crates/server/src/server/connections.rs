@@ -129,14 +129,11 @@ async fn accept(
     places: &Arc<Semaphore>,
     counts: &Counts,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = match places.clone().try_acquire_owned() {
-        Ok(place) => place,
-        Err(_) => {
-            counts.full.inc();
-            // It is never closed.
-            places.clone().acquire_owned().await.ok()?
-        }
-    };
+    if places.available_permits() == 0 {
+        counts.full.inc();
+    }
+    // It is never closed.
+    let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, place)),
         Err(error) => {

@@ -256,3 +256,65 @@ pub(crate) fn names(list: &[u8], names: &mut Names) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(put: impl Fn(&mut Vec<u8>), expected: &[u8]) {
+        let mut out = Vec::new();
+        put(&mut out);
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn numbers_take_the_fewest_octets_that_keep_their_sign() {
+        let integer = |value, expected: &[u8]| {
+            check(|out| put_integer(out, INTEGER, value), expected);
+            assert_eq!(integer_len(value), expected.len() - 2);
+            if let Ok(value) = i32::try_from(value) {
+                assert_eq!(Reader(expected).integer(), Some(value));
+            }
+        };
+        integer(0, &[2, 1, 0]);
+        integer(127, &[2, 1, 0x7f]);
+        integer(128, &[2, 2, 0, 0x80]);
+        integer(-1, &[2, 1, 0xff]);
+        integer(-128, &[2, 1, 0x80]);
+        integer(-129, &[2, 2, 0xff, 0x7f]);
+        integer(i64::from(i32::MIN), &[2, 4, 0x80, 0, 0, 0]);
+        integer(i64::from(u32::MAX), &[2, 5, 0, 0xff, 0xff, 0xff, 0xff]);
+        let counter = |value, expected: &[u8]| {
+            check(|out| put_unsigned64(out, COUNTER64, value), expected);
+        };
+        counter(1 << 62, &[0x46, 8, 0x40, 0, 0, 0, 0, 0, 0, 0]);
+        counter(1 << 63, &[0x46, 9, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn names_of_all_lengths() {
+        let oid = |arcs: &[u32], expected: &[u8]| check(|out| put_oid(out, arcs), expected);
+        oid(&[1, 3, 6, 127, 128], &[6, 5, 0x2b, 6, 0x7f, 0x81, 0]);
+        oid(&[2, u32::MAX], &[6, 5, 0x90, 0x80, 0x80, 0x80, 0x4f]);
+        oid(&[], &[6, 1, 0]);
+        oid(&[1], &[6, 1, 40]);
+    }
+
+    #[test]
+    fn lengths_that_need_room_get_it() {
+        for length in [0, 100, 127, 128, 255, 256, 65_535, 65_536] {
+            let octets = vec![7; length];
+            let mut out = Vec::new();
+            put_varbind(
+                &mut out,
+                &[1, 3],
+                &Value::OctetString(octets.as_slice().into()),
+            );
+            let mut varbind = Reader(&out).sequence().unwrap();
+            assert_eq!(varbind.expect(OBJECT_IDENTIFIER), Some(&[0x2b][..]));
+            assert_eq!(varbind.expect(OCTET_STRING), Some(octets.as_slice()));
+            assert!(varbind.is_empty());
+            assert_eq!(out.len(), whole_len(3 + whole_len(length)), "{length}");
+        }
+    }
+}

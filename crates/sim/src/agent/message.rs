@@ -22,6 +22,8 @@ pub(crate) enum Question {
 }
 
 pub(crate) const RESPONSE: u8 = 0xa2;
+/// Octets of the tag and length before contents of 256 octets or more.
+pub(crate) const HEADER_LEN: usize = 4;
 
 /// A PDU that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,9 +154,13 @@ pub(crate) fn put_answer(out: &mut Vec<u8>, to: &Message<'_>, verdict: Verdict, 
     put_pdu(out, RESPONSE, to.pdu.request_id, verdict, list);
 }
 
-/// Most octets that a message of SNMPv1 or SNMPv2c takes around its VarBindList's contents.
-pub(crate) fn overhead(community: &[u8]) -> usize {
-    // Three numbers of at most six octets; sequences around the list, the PDU and the message.
-    const FIXED: usize = 3 + 3 * 6 + 3 * 4;
-    FIXED + ber::whole_len(community.len())
+/// Octets that an answer of SNMPv1 or SNMPv2c takes around its VarBindList's contents, where it is
+/// no error; a few more than it does where it is short.
+pub(crate) fn overhead(to: &Message<'_>) -> usize {
+    HEADER_LEN + 3 + ber::whole_len(to.community.len()) + pdu_overhead(&to.pdu)
+}
+
+/// Octets that a PDU takes around its VarBindList's contents, as [`overhead`].
+pub(crate) fn pdu_overhead(to: &Pdu<'_>) -> usize {
+    2 * HEADER_LEN + 2 + ber::integer_len(i64::from(to.request_id)) + 3 + 3
 }

@@ -65,7 +65,7 @@ impl Responder {
             self.tally.bad_community += 1;
             return None;
         };
-        let overhead = message::overhead(message.community);
+        let overhead = message::overhead(&message);
         let room = agent.message_len_max.saturating_sub(overhead);
         let verdict = self.answer(&message.pdu, version, mib, room);
         message::put_answer(&mut self.out, &message, verdict, &self.scratch.list);
@@ -139,7 +139,13 @@ impl Responder {
             return self.report(&at, report, pdu.request_id, Some(&believed));
         };
         let verdict = if believed.is_high_enough() {
-            let overhead = v3::overhead(own, message.user, &scope, believed.auth_len());
+            // Salts have eight octets with every cipher.
+            let salt: &[u8] = match believed.level() {
+                Level::AuthPriv => &[0; 8],
+                _ => &[],
+            };
+            let envelope = at.envelope(Some(&believed), salt);
+            let overhead = v3::overhead(&envelope, &scope, &pdu);
             let longest = agent.message_len_max.min(message.max_size);
             let room = longest.saturating_sub(overhead);
             self.answer(&pdu, Version::V3, mib, room)
@@ -226,17 +232,7 @@ impl Responder {
         let (data, salt) = hidden
             .as_ref()
             .map_or((scoped.as_slice(), &[][..]), |(data, salt)| (data, salt));
-        let envelope = v3::Envelope {
-            id: at.message.id,
-            max_size: REQUEST_LEN_MAX,
-            level,
-            engine_id: at.agent.engine.id().as_bytes(),
-            boots,
-            time,
-            user: at.message.user,
-            auth_len: believed.map_or(0, Believed::auth_len),
-            privacy: salt,
-        };
+        let envelope = at.envelope(believed, salt);
         let auth_at = v3::put(out, &envelope, data);
         if let Some(believed) = believed {
             believed.sign(out, &envelope, auth_at)?;
@@ -266,6 +262,24 @@ struct Moment<'a> {
     message: &'a v3::Message<'a>,
     /// snmpEngineBoots and snmpEngineTime.
     clock: (u32, u32),
+}
+
+impl<'a> Moment<'a> {
+    /// What an answer says besides its scoped PDU.
+    fn envelope(&self, believed: Option<&Believed<'_>>, salt: &'a [u8]) -> v3::Envelope<'a> {
+        let (boots, time) = self.clock;
+        v3::Envelope {
+            id: self.message.id,
+            max_size: REQUEST_LEN_MAX,
+            level: believed.map_or(Level::NoAuthNoPriv, Believed::level),
+            engine_id: self.agent.engine.id().as_bytes(),
+            boots,
+            time,
+            user: self.message.user,
+            auth_len: believed.map_or(0, Believed::auth_len),
+            privacy: salt,
+        }
+    }
 }
 
 /// The head of a PDU.

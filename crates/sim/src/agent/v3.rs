@@ -4,6 +4,7 @@
 
 use super::access::Level;
 use super::ber::{self, INTEGER, OCTET_STRING, Reader, SEQUENCE};
+use super::message::{self, HEADER_LEN, Pdu};
 
 const AUTH: u8 = 1;
 const PRIV: u8 = 2;
@@ -143,16 +144,7 @@ pub(super) fn put(out: &mut Vec<u8>, envelope: &Envelope<'_>, data: &[u8]) -> us
         Level::AuthNoPriv => AUTH,
         Level::AuthPriv => AUTH | PRIV,
     };
-    let integer_len = |value| 2 + ber::integer_len(value);
-    let (id, max_size) = (i64::from(envelope.id), i64::from(envelope.max_size));
-    let (boots, time) = (i64::from(envelope.boots), i64::from(envelope.time));
-    let header_len = integer_len(id) + integer_len(max_size) + 3 + 3;
-    let parameters_len = ber::whole_len(envelope.engine_id.len())
-        + integer_len(boots)
-        + integer_len(time)
-        + ber::whole_len(envelope.user.len())
-        + ber::whole_len(envelope.auth_len)
-        + ber::whole_len(envelope.privacy.len());
+    let (header_len, parameters_len) = lengths(envelope);
     let security_len = ber::whole_len(parameters_len);
     let data_len = if is_private {
         ber::whole_len(data.len())
@@ -164,15 +156,15 @@ pub(super) fn put(out: &mut Vec<u8>, envelope: &Envelope<'_>, data: &[u8]) -> us
     ber::put_header(out, SEQUENCE, contents);
     ber::put_integer(out, INTEGER, 3);
     ber::put_header(out, SEQUENCE, header_len);
-    ber::put_integer(out, INTEGER, id);
-    ber::put_integer(out, INTEGER, max_size);
+    ber::put_integer(out, INTEGER, i64::from(envelope.id));
+    ber::put_integer(out, INTEGER, i64::from(envelope.max_size));
     ber::put_octets(out, OCTET_STRING, &[flags]);
     ber::put_integer(out, INTEGER, i64::from(USM));
     ber::put_header(out, OCTET_STRING, security_len);
     ber::put_header(out, SEQUENCE, parameters_len);
     ber::put_octets(out, OCTET_STRING, envelope.engine_id);
-    ber::put_integer(out, INTEGER, boots);
-    ber::put_integer(out, INTEGER, time);
+    ber::put_integer(out, INTEGER, i64::from(envelope.boots));
+    ber::put_integer(out, INTEGER, i64::from(envelope.time));
     ber::put_octets(out, OCTET_STRING, envelope.user);
     ber::put_header(out, OCTET_STRING, envelope.auth_len);
     let auth_at = out.len();
@@ -186,19 +178,40 @@ pub(super) fn put(out: &mut Vec<u8>, envelope: &Envelope<'_>, data: &[u8]) -> us
     auth_at
 }
 
-/// Most octets that a message takes around its VarBindList's contents.
-pub(super) fn overhead(engine_id: &[u8], user: &[u8], scope: &Scope<'_>, auth_len: usize) -> usize {
-    // The version, the header with its four values, boots and time, a salt of eight octets.
-    const FIXED: usize = 3 + (2 + 6 + 6 + 3 + 3) + 2 * 6 + 10;
-    // Headers of at most four octets: the message, the parameters twice, what hides, the scoped
-    // PDU, the PDU, the list; the numbers of the PDU; the padding of DES.
-    const AROUND: usize = 7 * 4 + 3 * 6 + 7;
-    let octets = [
-        engine_id.len(),
-        user.len(),
-        auth_len,
-        scope.engine_id.len(),
-        scope.context.len(),
-    ];
-    FIXED + AROUND + octets.map(ber::whole_len).iter().sum::<usize>()
+/// Octets that an answer takes around its scoped PDU's VarBindList, where it is no error; a few more
+/// than it does where it is short. `envelope.privacy` is as long as it will be.
+pub(super) fn overhead(envelope: &Envelope<'_>, scope: &Scope<'_>, pdu: &Pdu<'_>) -> usize {
+    /// What hides a scoped PDU: a header, and the padding of DES.
+    const HIDDEN: usize = HEADER_LEN + 7;
+    let hidden = if envelope.level == Level::AuthPriv {
+        HIDDEN
+    } else {
+        0
+    };
+    let (header_len, parameters_len) = lengths(envelope);
+    HEADER_LEN
+        + 3
+        + ber::whole_len(header_len)
+        + ber::whole_len(ber::whole_len(parameters_len))
+        + hidden
+        + HEADER_LEN
+        + ber::whole_len(scope.engine_id.len())
+        + ber::whole_len(scope.context.len())
+        + message::pdu_overhead(pdu)
+}
+
+/// Octets of the header's contents and of those of the security parameters.
+fn lengths(envelope: &Envelope<'_>) -> (usize, usize) {
+    let integer_len = |value| 2 + ber::integer_len(value);
+    let header = integer_len(i64::from(envelope.id))
+        + integer_len(i64::from(envelope.max_size))
+        + 3
+        + integer_len(i64::from(USM));
+    let parameters = ber::whole_len(envelope.engine_id.len())
+        + integer_len(i64::from(envelope.boots))
+        + integer_len(i64::from(envelope.time))
+        + ber::whole_len(envelope.user.len())
+        + ber::whole_len(envelope.auth_len)
+        + ber::whole_len(envelope.privacy.len());
+    (header, parameters)
 }
