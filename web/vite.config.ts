@@ -8,10 +8,11 @@ export default defineConfig({
     outDir: "dist",
     emptyOutDir: true,
     target: "es2022",
-    // The page is one program of some tens of kilobytes; splitting it would only add round trips.
+    // The page is one program of some tens of kilobytes; only the map is fetched when it is looked at.
     chunkSizeWarningLimit: 400,
     // Inlined assets would need `data:` in the content security policy.
     assetsInlineLimit: 0,
   },
+  worker: { format: "es" },
   test: { environment: "node", include: ["src/**/*.test.ts"] },
 });

@@ -13,6 +13,7 @@ mod config;
 mod discovery;
 mod icmp;
 mod input;
+mod sim;
 mod snmp_wire;
 mod store;
 
@@ -28,6 +29,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("collect_look", collect_snmp::look),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
+    ("sim_agent", sim::agent),
+    ("sim_recording", sim::recording),
     ("store_block", store::block),
     ("store_log", store::log),
     ("store_document", store::document),

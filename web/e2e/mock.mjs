@@ -3,8 +3,13 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { readdir, readFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
 import { launch, open, signIn, until } from "./browser.mjs";
+import { deviceTests } from "./device.mjs";
+import { largeMap, mapTests } from "./map.mjs";
 import { startMock } from "./mock/server.mjs";
+import { operateTests } from "./operate.mjs";
 
 const PASSWORD = "correct horse";
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
@@ -224,6 +229,8 @@ const tests = {
     await page.goto(`${mock.url}/devices/${mock.control.net.devices[0].id}`);
     await page.getByTestId("tab-interfaces").focus();
     await page.keyboard.press("ArrowRight");
+    await page.getByTestId("past-device").waitFor();
+    await page.keyboard.press("ArrowRight");
     await page.getByTestId("neighbor-row").first().waitFor();
     await page.goto(mock.url);
     await page.getByTestId("search").focus();
@@ -264,7 +271,7 @@ const tests = {
     const { page, errors, close } = await open(browser, { width: 390, height: 844, phone: true });
     await signIn(page, mock.url, PASSWORD);
     const id = mock.control.net.devices[0].id;
-    for (const path of ["/", "/devices", "/links", "/discovery", "/credentials", `/devices/${id}`, `/devices/${id}?tab=neighbors`, `/devices/${id}?tab=hardware`, "/devices?discover=new"]) {
+    for (const path of ["/", "/devices", "/map", "/links", "/discovery", "/credentials", `/devices/${id}`, "/devices?discover=new"]) {
       await page.goto(mock.url + path);
       await page.locator("main h1").waitFor();
       await page.waitForTimeout(300);
@@ -275,6 +282,21 @@ const tests = {
     await close();
   },
 };
+
+/** The bound of what a browser fetches before the first view stands, in octets of gzip. */
+const FIRST_LOAD_MAX = 200_000;
+
+/** What the page's first view is made of; the map's code is not in it. */
+async function firstLoad() {
+  const html = await readFile(`${dist}index.html`);
+  const named = [...String(html).matchAll(/assets\/[\w.-]+/g)].map(([name]) => name);
+  const files = await Promise.all(named.map((name) => readFile(dist + name)));
+  const octets = [html, ...files].reduce((sum, bytes) => sum + gzipSync(bytes).length, 0);
+  assert.ok(octets < FIRST_LOAD_MAX, `${octets} octets`);
+  const all = await readdir(`${dist}assets`);
+  assert.ok(all.some((name) => name.startsWith("MapPage")) && !named.some((name) => name.includes("MapPage")), "the map is apart");
+  return octets;
+}
 
 /** Ten thousand devices, on a server of their own. */
 async function many(browser) {
@@ -310,13 +332,13 @@ async function many(browser) {
 const browser = await launch();
 const mock = await startMock({ dist, devices: 40, intervalSecs: 1 });
 let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
+for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...operateTests, ...mapTests })) {
   if (only && !name.includes(only)) continue;
   const { page, errors, close } = await open(browser);
   const began = Date.now();
   try {
     await signIn(page, mock.url, PASSWORD);
-    await test({ page, mock, browser });
+    await test({ page, mock, browser, password: PASSWORD });
     assert.deepEqual(errors, [], "errors on the console");
     console.log(`ok   ${name} (${Date.now() - began} ms)`);
   } catch (error) {
@@ -326,12 +348,17 @@ for (const [name, test] of Object.entries(tests)) {
   await close();
 }
 await mock.control.stop();
-if (!only || "10,000 devices".includes(only)) {
+for (const [name, measure] of [
+  ["first load in octets of gzip", firstLoad],
+  ["10,000 devices: ms to the first rows", () => many(browser)],
+  ["5,000 devices: ms to the map, folded", () => largeMap(browser, { dist, password: PASSWORD })],
+]) {
+  if (only && !name.includes(only)) continue;
   try {
-    console.log(`ok   10,000 devices: first rows after ${await many(browser)} ms`);
+    console.log(`ok   ${name}: ${await measure()}`);
   } catch (error) {
     failed += 1;
-    console.log(`FAIL 10,000 devices\n     ${error.message}`);
+    console.log(`FAIL ${name}\n     ${error.message}`);
   }
 }
 await browser.close();

@@ -18,6 +18,7 @@
 // | FORETELL_WATCH_SECS | how long samples are watched, half of it on the device, half on the list | 40 |
 // | FORETELL_SAMPLES_MIN | samples that must be seen; the list is watched longer until they are | 20 |
 // | FORETELL_P99_MS | longest delay at the 99th percentile | 1000 |
+// | FORETELL_OVERVIEW_MS | longest time from the navigation to a whole overview, best of five; 0 leaves it unchecked | 0 |
 // | FORETELL_SHOTS | folder for pictures | none |
 //
 // The browser and the server must share a clock for the delays to mean anything. Prints one line of
@@ -126,6 +127,33 @@ try {
   await until("the chart has points", async () => Number(await chart.getAttribute("data-points")) > 0, 120_000);
   await chart.locator("canvas").waitFor();
 
+  step("the map");
+  await page.goto(`${url}/map`);
+  const canvas = page.locator('[data-testid="map"] canvas');
+  await until("the map is drawn", async () => Number(await canvas.getAttribute("data-nodes")) > 0, 30_000);
+  await until("its layout is done", async () => (await page.getByTestId("map-panel").getAttribute("data-busy")) === "false", 30_000);
+  const map = { nodes: Number(await canvas.getAttribute("data-nodes")), lines: Number(await canvas.getAttribute("data-lines")) };
+  await shot("map");
+
+  step("the overview, from the navigation until all of its parts stand");
+  const overview = { ms: Infinity, requests: 0 };
+  for (let i = 0; i < 5; i += 1) {
+    await page.goto(`${url}/`);
+    await page.waitForFunction(() => {
+      const parts = ["sentence", "broken", "count-up", "busiest", "chart-health"].every((id) => document.querySelector(`[data-testid="${id}"]`));
+      const whole = parts && !/Loading/.test(document.querySelector("main").textContent);
+      if (whole && !window.whole) window.whole = performance.now();
+      return window.whole;
+    });
+    const seen = await page.evaluate(() => ({ ms: Math.round(window.whole), requests: performance.getEntriesByType("resource").filter((entry) => entry.name.includes("/api/")).length }));
+    if (seen.ms < overview.ms) Object.assign(overview, seen);
+  }
+  const overviewMax = Number(env.FORETELL_OVERVIEW_MS ?? 0);
+  assert.ok(overviewMax === 0 || overview.ms <= overviewMax, `the overview took ${overview.ms} ms`);
+  await page.goto(`${url}/devices`);
+  await page.getByRole("link", { name, exact: true }).click();
+  await page.getByTestId("device-name").waitFor();
+
   step(`watch ${watchSecs} s of samples`);
   await page.evaluate(() => (window.samples.length = 0));
   await page.waitForTimeout(watchSecs * 500);
@@ -140,7 +168,7 @@ try {
   await shot("devices");
   const delays = [...onDevice, ...onList].sort((a, b) => a - b);
   const at = (share) => delays[Math.min(delays.length - 1, Math.ceil(delays.length * share) - 1)];
-  const said = { p50: at(0.5), p99: at(0.99), count: delays.length, max: delays.at(-1), device: name, devices_found: found, discovery_ms: discoveryMs, on_device: onDevice.length, delays_ms: delays };
+  const said = { p50: at(0.5), p99: at(0.99), count: delays.length, max: delays.at(-1), device: name, devices_found: found, discovery_ms: discoveryMs, map, overview, on_device: onDevice.length, delays_ms: delays };
   await page.goto(`${url}/links`);
   await page.locator("main h1").waitFor();
   await page.waitForTimeout(500);

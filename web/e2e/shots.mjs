@@ -1,11 +1,13 @@
 // Pictures of every view in both themes and both widths, against the mock: node e2e/shots.mjs DIR
+// Those of the guide, docs/guide/map.png and device.png: node e2e/shots.mjs --guide
 
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { launch, open, signIn } from "./browser.mjs";
 import { startMock } from "./mock/server.mjs";
 
-const dir = process.argv[2] ?? fileURLToPath(new URL("../dist-shots/", import.meta.url));
+const guide = process.argv[2] === "--guide";
+const dir = guide ? fileURLToPath(new URL("../../docs/guide/", import.meta.url)) : process.argv[2] ?? fileURLToPath(new URL("../dist-shots/", import.meta.url));
 const only = process.argv[3];
 await mkdir(dir, { recursive: true });
 const mock = await startMock({ dist: fileURLToPath(new URL("../dist/", import.meta.url)), devices: 40, intervalSecs: 2 });
@@ -16,14 +18,37 @@ const views = {
   now: "/",
   devices: "/devices",
   device: `/devices/${device.id}`,
+  availability: `/devices/${device.id}?tab=availability&past=30d`,
   neighbors: `/devices/${device.id}?tab=neighbors`,
-  hardware: `/devices/${device.id}?tab=hardware&range=24h`,
+  sensors: `/devices/${device.id}?tab=sensors&range=24h`,
+  storage: `/devices/${device.id}?tab=storage&range=24h`,
+  inventory: `/devices/${device.id}?tab=inventory`,
+  vlans: `/devices/${device.id}?tab=vlans`,
+  map: "/map",
+  mapnode: `/map?node=${device.id}`,
+  maplink: `/map?link=${mock.control.net.links[2].id}`,
+  mapfold: "/map?fold=site",
   links: "/links",
   discovery: "/discovery",
   form: "/devices?discover=new",
   run: "/devices?discover=RUN",
   credentials: "/credentials",
 };
+/** What the guide shows. */
+if (guide) {
+  const { page, close } = await open(browser, { width: 1280, height: 860 });
+  await signIn(page, mock.url, "correct horse");
+  for (const [name, path] of Object.entries({ map: views.maplink, device: `/devices/${mock.control.net.devices[1].id}?tab=availability&past=7d` })) {
+    await page.goto(mock.url + path);
+    await page.waitForTimeout(3000);
+    await page.screenshot({ path: `${dir}/${name}.png` });
+  }
+  await close();
+  await browser.close();
+  await mock.control.stop();
+  process.exit(0);
+}
+
 for (const [size, options] of Object.entries({ wide: { width: 1280, height: 900 }, phone: { width: 390, height: 844, phone: true } })) {
   for (const theme of ["light", "dark"]) {
     if (only && !`${size}-${theme}`.includes(only) && !Object.keys(views).some((v) => v === only)) continue;
@@ -40,7 +65,7 @@ for (const [size, options] of Object.entries({ wide: { width: 1280, height: 900 
         await page.getByTestId("start-discovery").click();
         await page.waitForTimeout(900);
       } else await page.goto(mock.url + path);
-      await page.waitForTimeout(name === "device" || name === "devices" ? 2600 : 500);
+      await page.waitForTimeout(name === "device" || name === "devices" || name.startsWith("map") ? 2600 : 500);
       await page.screenshot({ path: `${dir}/${name}-${size}-${theme}.png`, fullPage: size === "wide" && name !== "form" && name !== "run" && name !== "devices" });
     }
     if (errors.length > 0) console.error(size, theme, errors);

@@ -1,83 +1,130 @@
-//! Benchmarks by name, and the history of their figures in bench/history.jsonl.
+//! Benchmarks by name: what is measured, what is wanted of it, and the history of it.
+//!
+//! A bench gives figures, each beside the floor, the target and the peer's figure of the issue that
+//! asked for it. Where a floor is missed the task fails. Begin with [`BENCHES`].
 
-use crate::programs::{cargo, output, root};
-use anyhow::{Context as _, bail};
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::process::{Command, ExitCode};
+mod collect;
+mod example;
+mod figure;
+mod history;
+mod proc;
 
-/// A benchmark: an example program of a crate that prints one JSON object of figures, each name
-/// ending in its unit.
+use anyhow::bail;
+use figure::{Bound, Outcome, Peer, Want};
+use std::process::ExitCode;
+
+/// A benchmark.
 struct Bench {
     name: &'static str,
-    package: &'static str,
-    example: &'static str,
     about: &'static str,
+    wants: &'static [Want],
+    /// The parts that may be asked for alone with `--only`.
+    parts: &'static [&'static str],
+    run: fn(only: Option<&str>) -> anyhow::Result<Outcome>,
 }
 
 /// To add one, add a row.
 const BENCHES: &[Bench] = &[
     Bench {
         name: "series",
-        package: "foretell-store",
-        example: "series_bench",
         about: "how fast samples are taken and sealed, and how small they become",
+        wants: SERIES,
+        parts: &[],
+        run: |_| example::run("foretell-store", "series_bench"),
+    },
+    Bench {
+        name: "collect",
+        about: "what polling costs, part by part, and the first view of what was polled",
+        wants: collect::WANTS,
+        parts: collect::PARTS,
+        run: collect::run,
     },
     Bench {
         name: "busiest",
-        package: "foretell-api",
-        example: "busiest_bench",
         about: "what a list of interfaces sorted by traffic costs at 480,000",
+        wants: &[],
+        parts: &[],
+        run: |_| example::run("foretell-api", "busiest_bench"),
+    },
+    Bench {
+        name: "agents",
+        about: "answers of simulated agents a second of their CPU time, and their memory",
+        wants: &[],
+        parts: &[],
+        run: |_| example::run("foretell-sim", "agent_bench"),
+    },
+    Bench {
+        name: "answers",
+        about: "what answers about 10,000 devices cost",
+        wants: &[],
+        parts: &[],
+        run: |_| example::run("foretell-api", "answers_bench"),
+    },
+    Bench {
+        name: "networks",
+        about: "what it costs to make a simulated network of 10,000 devices, to look a poll up in it, to reroute",
+        wants: &[],
+        parts: &[],
+        run: |_| example::run("foretell-sim", "network_bench"),
     },
 ];
 
-/// Runs one, optimised, and adds its figures to the history; without a name lists them all.
-pub(crate) fn run(name: Option<&str>) -> anyhow::Result<ExitCode> {
+const SERIES: &[Want] = &[
+    Want {
+        name: "samples_per_cpu_s",
+        floor: Bound::More,
+        target: None,
+        peer: Peer::Known(700_000.0, "VictoriaMetrics 1.79"),
+    },
+    Want {
+        name: "two_hours_bytes_per_sample",
+        floor: Bound::Less,
+        target: None,
+        peer: Peer::Known(4.5, "VictoriaMetrics 1.79"),
+    },
+];
+
+/// Runs one, optimised, shows its figures and adds them to the history; without a name lists all.
+pub(crate) fn run(name: Option<&str>, only: Option<&str>) -> anyhow::Result<ExitCode> {
     let Some(name) = name else {
-        println!("{}", listed());
+        print!("{}", listed());
         return Ok(ExitCode::SUCCESS);
     };
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
-        bail!("no bench is named `{name}`; {}", listed());
+        bail!("no bench is named `{name}`; there are\n{}", listed());
     };
-    let printed = output(&mut cargo(&[
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        bench.package,
-        "--example",
-        bench.example,
-    ]))?;
-    let figures: serde_json::Value =
-        serde_json::from_str(printed.trim()).context("the bench did not print one JSON object")?;
-    let entry = serde_json::json!({
-        "bench": bench.name,
-        "commit": commit()?,
-        "cores": std::thread::available_parallelism()?.get(),
-        "figures": figures,
-    });
-    println!("{entry}");
-    let folder = root().join("bench");
-    std::fs::create_dir_all(&folder)?;
-    let history = folder.join("history.jsonl");
-    let mut file = OpenOptions::new().create(true).append(true).open(history)?;
-    writeln!(file, "{entry}")?;
+    if let Some(part) = only
+        && !bench.parts.contains(&part)
+    {
+        bail!("{name} has no part `{part}`; there are\n{}", listed());
+    }
+    let load = history::load();
+    let outcome = (bench.run)(only)?;
+    println!("{}", figure::table(bench.wants, &outcome));
+    if let Some(load) = load.filter(|load| *load > LOAD_QUIET) {
+        println!(
+            "load was {load} as it began: others were at work, and figures of time are worse for it"
+        );
+    }
+    history::add(bench.name, &outcome.figures, load)?;
+    let missed = figure::missed(bench.wants, &outcome.figures);
+    if !missed.is_empty() {
+        bail!("below the floor: {}", missed.join(", "));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn listed() -> String {
-    if BENCHES.is_empty() {
-        return "there are no benches yet".to_owned();
-    }
-    let rows = BENCHES
-        .iter()
-        .map(|bench| format!("{}: {}", bench.name, bench.about));
-    format!("there are: {}", rows.collect::<Vec<_>>().join("; "))
-}
+/// More than this wanted to run over the last minute: the machine was not ours alone.
+const LOAD_QUIET: f64 = 0.5;
 
-fn commit() -> anyhow::Result<String> {
-    let mut git = Command::new("git");
-    git.args(["describe", "--always", "--dirty"]);
-    Ok(output(git.current_dir(root()))?.trim().to_owned())
+fn listed() -> String {
+    let row = |bench: &Bench| {
+        let parts = if bench.parts.is_empty() {
+            String::new()
+        } else {
+            format!(" (--only {})", bench.parts.join(" | "))
+        };
+        format!("{}: {}{parts}\n", bench.name, bench.about)
+    };
+    BENCHES.iter().map(row).collect()
 }

@@ -1,8 +1,8 @@
 //! What must hold of the text: formatting, lints, layers, sizes, generated files, licences.
 
-use crate::programs::{cargo, is_there, output, root, run, target_dir};
+use crate::programs::{cargo, output, root, run};
 use crate::tally::{Outcome, Tally};
-use crate::{codegen, compatible, layers, workspace};
+use crate::{codegen, compatible, layers, tools, workspace};
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;
 use std::process::Command;
@@ -97,35 +97,12 @@ fn unsafe_forbidden() -> anyhow::Result<Outcome> {
 
 /// cargo-deny, without its advisories: their database needs the network.
 fn licences() -> anyhow::Result<Outcome> {
-    let deny = cargo_deny()?;
+    let deny = tools::cargo_tool("cargo-deny")?;
     run(Command::new(deny)
         .args(["check", "--hide-inclusion-graph"])
         .args(["bans", "licenses", "sources"])
         .current_dir(root()))?;
     Ok(Outcome::Passed)
-}
-
-/// cargo-deny of the machine, else ours: built once, unoptimised, which takes a quarter of the
-/// time and is quick enough.
-fn cargo_deny() -> anyhow::Result<PathBuf> {
-    if is_there("cargo-deny") {
-        return Ok("cargo-deny".into());
-    }
-    let tools = target_dir().join("tools");
-    let program = tools.join("bin/cargo-deny");
-    if !program.is_file() {
-        eprintln!("    building cargo-deny (once)");
-        run(
-            cargo(&["install", "cargo-deny", "--locked", "--debug", "--quiet"])
-                .arg("--root")
-                .arg(&tools)
-                .env("CARGO_TARGET_DIR", tools.join("build"))
-                .env("CARGO_PROFILE_DEV_DEBUG", "false"),
-        )?;
-        // Half a gigabyte of objects that nothing needs again.
-        std::fs::remove_dir_all(tools.join("build"))?;
-    }
-    Ok(program)
 }
 
 /// Files that git knows.

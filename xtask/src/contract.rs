@@ -4,16 +4,18 @@
 //! It makes up addresses, too, and the server asks them. So all of it runs in a network namespace of
 //! its own, where there is nothing but loopback.
 
-use crate::demo;
+use crate::http;
 use crate::install::python_can_make_venvs;
 use crate::programs::{is_root, is_there, output, root, run as run_program, target_dir};
+use crate::service::{Interrupt, Service, address_in};
 use crate::tally::Outcome;
 use crate::workspace;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Seed of the run that `cargo xtask test` makes; another one looks elsewhere.
 pub(crate) const SEED: u32 = 1;
@@ -179,42 +181,35 @@ impl Drop for Agent {
     }
 }
 
+/// How long the server may take to be ready.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
 /// The server; killed when dropped.
 struct Server {
-    child: Child,
+    _service: Service,
     url: String,
 }
 
 impl Server {
     fn start(folder: &Path) -> anyhow::Result<Self> {
-        let log = fs::File::create(folder.join("server.log"))?;
-        let mut child = Command::new(workspace::foretell())
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder.join("data"))
-            .env("FORETELL_ADMIN_PASSWORD", PASSWORD)
-            .env("FORETELL_POLL__DEFAULT_INTERVAL_SECS", "5")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("could not start {}", workspace::foretell().display()))?;
-        match demo::ready(&mut child) {
-            Ok(address) => Ok(Self {
-                child,
-                url: format!("http://{address}"),
-            }),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                bail!("{error:#}; see {}", folder.join("server.log").display());
-            }
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let (mut service, address) = Service::start(
+            "server",
+            Command::new(workspace::foretell())
+                .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+                .arg(folder.join("data"))
+                .env("FORETELL_ADMIN_PASSWORD", PASSWORD)
+                .env("FORETELL_POLL__DEFAULT_INTERVAL_SECS", "5"),
+            &folder.join("server.log"),
+            address_in,
+        )?;
+        Interrupt::listen()?.or_until("the server is ready", READY_WITHIN, || {
+            service.is_running()?;
+            let answer = http::ask(&address, "GET", "/readyz", None, None)?;
+            Ok((answer.status == 200).then_some(()))
+        })?;
+        Ok(Self {
+            _service: service,
+            url: format!("http://{address}"),
+        })
     }
 }

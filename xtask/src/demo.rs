@@ -1,25 +1,25 @@
-//! A server to look at, with its data in `demo` of cargo's target folder.
-//!
-//! It has no network of its own yet: it watches what its operator adds.
+//! A network to look at: a simulated campus, a server that watches it, and two weeks of history.
+//! Everything is in `demo` of cargo's target folder, and is kept from one demo to the next.
+
+mod pictures;
+mod promise;
+mod stand;
+mod test;
+
+pub(crate) use pictures::take as take_pictures;
+pub(crate) use stand::{Shape, Stand};
+pub(crate) use test::walk;
 
 use crate::programs::target_dir;
-use crate::{web, workspace};
-use anyhow::{Context as _, bail};
+use crate::service::Interrupt;
+use crate::{tally, web, workspace};
 use clap::Args;
-use std::fs::{self, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-/// The usual address; another port where this one is taken.
-const ADDRESS: &str = "127.0.0.1:8080";
-/// How long the server may take to be ready.
-const READY_WITHIN: Duration = Duration::from_secs(30);
-/// How long the server may take to stop.
-const STOPPED_WITHIN: Duration = Duration::from_secs(15);
+/// From look to look whether the demo is to end.
+const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -29,174 +29,96 @@ pub(crate) struct Options {
     /// Do not open a browser.
     #[arg(long)]
     no_open: bool,
-    /// Stop as soon as the server is ready: a test of the demo itself.
+    /// Check what the demo promises, then stop: a test of the demo itself.
     #[arg(long)]
     exit_after_ready: bool,
+    /// Instead: walk through a small one in a browser, unoptimised, as `cargo xtask test` does.
+    #[arg(long, exclusive = true)]
+    pub(crate) walk: bool,
+    /// Devices of the network, where it is made anew.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(2..=1_000))]
+    devices: u16,
+    /// How much history is made, where it is made anew.
+    #[arg(long, value_name = "TIME", default_value = "14d")]
+    history: String,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let began = Instant::now();
+    let interrupt = Interrupt::listen()?;
     eprintln!("==> page");
-    if let crate::tally::Outcome::Skipped(why) = web::build()? {
+    if let tally::Outcome::Skipped(why) = web::build()? {
         eprintln!("SKIPPED page: {why}; the server will show how to build it");
     }
-    eprintln!("==> workspace");
-    workspace::build(false)?;
-    let data = target_dir().join("demo");
-    if options.fresh && data.exists() {
-        fs::remove_dir_all(&data)?;
+    eprintln!("==> foretell");
+    let program = workspace::build_foretell(true)?;
+    let folder = target_dir().join("demo");
+    if options.fresh && folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
     }
-    fs::create_dir_all(&data)?;
-    let password = password(&data.join("admin-password"))?;
-    let mut server = Command::new(workspace::foretell())
-        .arg("serve")
-        .arg("--data-dir")
-        .arg(data.join("data"))
-        .arg("--listen")
-        .arg(free_address())
-        .env("FORETELL_ADMIN_PASSWORD", &password)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("could not start {}", workspace::foretell().display()))?;
-    let address = match ready(&mut server) {
-        Ok(address) => address,
-        Err(error) => {
-            let _ = server.kill();
-            let _ = server.wait();
-            return Err(error);
-        }
+    let shape = Shape {
+        devices: options.devices,
+        history: options.history.clone(),
+        interval_secs: INTERVAL_SECS,
     };
-    println!("\nForetell is at  http://{address}/");
-    println!("Sign in as      admin");
-    println!("with            {password}");
-    println!(
-        "There is no demo network yet: add devices of your own under Discovery. \
-         Data is in {}.",
-        data.display()
-    );
+    let stand = Stand::start(&program, &folder, &shape, &interrupt)?;
+    say(&stand, &program, &folder, began.elapsed())?;
     if options.exit_after_ready {
-        return stop(server);
+        let kept = promise::check(&stand, &interrupt);
+        let stopped = stand.stop();
+        println!("{}", kept?);
+        stopped?;
+        return Ok(ExitCode::SUCCESS);
     }
-    if !options.no_open && std::env::var_os("DISPLAY").is_some() {
-        let mut browser = Command::new("xdg-open");
-        let _ = browser.arg(format!("http://{address}/")).status();
+    if !options.no_open {
+        open(&stand.url());
     }
     println!("Control-C stops it.");
-    let status = server.wait()?;
-    Ok(exit_code(status.code()))
-}
-
-/// The administrator's password: what is set, else one made for this data and kept beside it.
-fn password(path: &Path) -> anyhow::Result<String> {
-    if let Ok(given) = std::env::var("FORETELL_ADMIN_PASSWORD") {
-        return Ok(given);
+    let mut stand = stand;
+    while !interrupt.came() {
+        stand.is_running()?;
+        std::thread::sleep(LOOK);
     }
-    if let Ok(kept) = fs::read_to_string(path) {
-        return Ok(kept.trim().to_owned());
-    }
-    let mut bytes = [0; 16];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let made = format!("{:032x}", u128::from_ne_bytes(bytes));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{made}")?;
-    Ok(made)
+    println!("\nstopping");
+    stand.stop()?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn free_address() -> &'static str {
-    if TcpListener::bind(ADDRESS).is_ok() {
-        ADDRESS
-    } else {
-        "127.0.0.1:0"
-    }
+/// How often the devices are polled: a demo should move.
+const INTERVAL_SECS: u16 = 10;
+
+/// What a person who started it needs to know.
+fn say(stand: &Stand, program: &Path, folder: &Path, took: Duration) -> anyhow::Result<()> {
+    let program = from_here(program);
+    println!("\nForetell is at  {}", stand.url());
+    println!("Sign in as      admin");
+    println!("with            {}", stand.password());
+    println!();
+    println!("Break something, in another terminal:");
+    println!("    {}", stand.fault(&program)?.0);
+    println!(
+        "and mend it by the same with --for 1m, or see {} simulate fault --help.",
+        program.display()
+    );
+    println!();
+    println!(
+        "Data and logs are in {}; --fresh begins anew. Ready after {} s.",
+        from_here(folder).display(),
+        took.as_secs()
+    );
+    Ok(())
 }
 
-/// Passes on what the server prints, finds its address in it, and waits until it is ready.
-pub(crate) fn ready(server: &mut Child) -> anyhow::Result<String> {
-    let stdout = server.stdout.take().context("its output is not piped")?;
-    let mut lines = BufReader::new(stdout).lines();
-    let address = loop {
-        let Some(line) = lines.next().transpose()? else {
-            bail!("the server ended before it named its address");
-        };
-        println!("{line}");
-        if let Some(address) = address_in(&line) {
-            break address;
-        }
-    };
-    // Whatever else it prints is passed on until it ends.
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            println!("{line}");
-        }
-    });
-    let deadline = Instant::now() + READY_WITHIN;
-    while !answers_ready(&address) {
-        if let Some(status) = server.try_wait()? {
-            bail!("the server ended with {status}");
-        }
-        if Instant::now() > deadline {
-            bail!("the server was not ready within {READY_WITHIN:?}");
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(address)
+/// As short as it can be typed from the current folder.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).to_owned()
 }
 
-/// `127.0.0.1:8080` of `... http://127.0.0.1:8080/ ...`.
-fn address_in(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once("http://")?;
-    let address = rest.split(|c: char| c == '/' || c.is_whitespace()).next()?;
-    (!address.is_empty()).then(|| address.to_owned())
-}
-
-fn answers_ready(address: &str) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        write!(
-            stream,
-            "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )?;
-        let mut answer = String::new();
-        stream.take(4096).read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
-}
-
-/// Asks the server to stop, and tells how it ended.
-fn stop(mut server: Child) -> anyhow::Result<ExitCode> {
-    let pid = nix::unistd::Pid::from_raw(server.id().try_into()?);
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
-    let deadline = Instant::now() + STOPPED_WITHIN;
-    while Instant::now() < deadline {
-        if let Some(status) = server.try_wait()? {
-            return Ok(exit_code(status.code()));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    server.kill()?;
-    server.wait()?;
-    bail!("the server did not stop within {STOPPED_WITHIN:?}");
-}
-
-fn exit_code(code: Option<i32>) -> ExitCode {
-    code.and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_is_found_in_what_the_server_prints() {
-        let line = "foretell is listening on http://127.0.0.1:41234/ with data in x";
-        assert_eq!(address_in(line).as_deref(), Some("127.0.0.1:41234"));
-        assert_eq!(address_in("no address"), None);
+/// Opens the page where there is a screen to open it on. Where that fails, the address was told.
+fn open(url: &str) {
+    let screen = ["DISPLAY", "WAYLAND_DISPLAY"];
+    if screen.iter().any(|name| std::env::var_os(name).is_some()) {
+        let _ = Command::new("xdg-open").arg(url).status();
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::programs::{is_root, is_there, run};
 use crate::tally::Outcome;
+use std::path::Path;
 use std::process::Command;
 
 /// A program that tests run.
@@ -36,6 +37,34 @@ const NEEDS: &[Need] = &[
     need("node", None, "page (Node 20.19 or newer, from nodejs.org)"),
     need("npm", None, "page (comes with Node)"),
 ];
+
+/// net-snmp's library, which a bench is held beside. No test needs it.
+const LIBRARY: (&str, &str) = ("net-snmp/library/snmp_api.h", "libsnmp-dev");
+/// Where C compilers look for headers.
+const INCLUDES: [&str; 2] = ["/usr/include", "/usr/local/include"];
+
+/// Installs net-snmp's library where that may be done.
+pub(crate) fn ensure_library() {
+    if lacking_library().is_some() && is_root() && is_there("apt-get") {
+        let (_, package) = LIBRARY;
+        eprintln!("    installing {package}");
+        if let Err(error) = install(&[package]) {
+            eprintln!("    {error:#}");
+        }
+    }
+}
+
+/// What is missing to compile against net-snmp's library; nothing is `None`.
+pub(crate) fn lacking_library() -> Option<String> {
+    let (header, package) = LIBRARY;
+    if !is_there("cc") {
+        return Some("missing a C compiler".to_owned());
+    }
+    let there = INCLUDES
+        .iter()
+        .any(|folder| Path::new(folder).join(header).is_file());
+    (!there).then(|| format!("missing {package}"))
+}
 
 /// Installs what is missing, as root where there is apt-get; says what is missing otherwise.
 /// Tests that lack something are skipped aloud by their own steps.

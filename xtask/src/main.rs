@@ -9,14 +9,18 @@ mod codegen;
 mod compatible;
 mod contract;
 mod corpus;
+mod coverage;
 mod demo;
 mod fuzz;
+mod http;
 mod install;
 mod lab;
 mod layers;
 mod programs;
+mod service;
 mod tally;
 mod test;
+mod tools;
 mod web;
 mod workspace;
 
@@ -39,8 +43,11 @@ enum Task {
         #[arg(long)]
         debug: bool,
     },
-    /// Build, then serve with data in target/demo and print the address and the sign-in.
+    /// Build, simulate a campus, serve with data in target/demo, discover it, make its history, and
+    /// print the address and the sign-in.
     Demo(demo::Options),
+    /// Take the pictures of the guide anew, of a demo in a browser.
+    Pictures,
     /// Everything that must hold before a change lands.
     Test {
         /// Formatting, lints and unit tests only.
@@ -48,11 +55,18 @@ enum Task {
         quick: bool,
     },
     /// Formatting, lints, dependency table, file sizes, generated files, licences and bans.
-    Check,
-    /// Measure one thing and add the figures to bench/history.jsonl.
+    Check {
+        /// Instead: how many lines of the product the tests run. Takes many minutes.
+        #[arg(long)]
+        coverage: bool,
+    },
+    /// Measure one thing, hold it to its floor, and add the figures to bench/history.jsonl.
     Bench {
         /// Which; none lists them.
         name: Option<String>,
+        /// Only this part of it.
+        #[arg(long, value_name = "PART", requires = "name")]
+        only: Option<String>,
     },
     /// The tests over real agents in network namespaces. Needs root.
     Lab {
@@ -109,11 +123,18 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             tally.step("page", web::build);
             tally.step("workspace", || workspace::build(!debug));
         }
+        Task::Demo(options) if options.walk => {
+            tally.step("page", web::build);
+            tally.step("workspace", || workspace::build(false));
+            tally.step("demo in browser", demo::walk);
+        }
         Task::Demo(options) => return demo::run(&options),
+        Task::Pictures => tally.step("pictures", demo::take_pictures),
         Task::Test { quick: true } => test::quick(&mut tally),
         Task::Test { quick: false } => test::full(&mut tally),
-        Task::Check => check::all(&mut tally),
-        Task::Bench { name } => return bench::run(name.as_deref()),
+        Task::Check { coverage: true } => tally.step("coverage", coverage::check),
+        Task::Check { coverage: false } => check::all(&mut tally),
+        Task::Bench { name, only } => return bench::run(name.as_deref(), only.as_deref()),
         Task::Lab { filter } => {
             tally.step("page", web::build);
             tally.step("workspace", workspace::build_all_targets);

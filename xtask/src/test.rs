@@ -2,7 +2,7 @@
 
 use crate::programs::{cargo, count_tests};
 use crate::tally::{Outcome, Tally};
-use crate::{check, contract, corpus, fuzz, install, lab, web};
+use crate::{check, contract, corpus, demo, fuzz, install, lab, web};
 
 /// Formatting, lints and unit tests: minutes.
 pub(crate) fn quick(tally: &mut Tally) {
@@ -22,10 +22,11 @@ pub(crate) fn full(tally: &mut Tally) {
     tally.step("page in browser", web::browser_tests);
     if tally.held("build") {
         tally.step("contract", || contract::run(contract::SEED));
+        tally.step("demo in browser", demo::walk);
         tally.step("lab", || lab::run(None));
         tally.step("corpus", corpus::run);
     } else {
-        for name in ["contract", "lab", "corpus"] {
+        for name in ["contract", "demo in browser", "lab", "corpus"] {
             tally.step(name, || Ok(Outcome::Skipped("the build failed".to_owned())));
         }
     }

@@ -117,7 +117,7 @@ async fn fill(services: &Services, n: u32) {
         identity: Identity::default(),
         credential_id: None,
         interval_secs: 60,
-        maintenance: false,
+        maintenance: None,
         created_at: services.clock.now(),
         conflict: None,
         replaced_at: Vec::new(),

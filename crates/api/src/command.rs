@@ -3,7 +3,7 @@
 //! The channel, its capacity and what happens when it is full are the server's affair.
 
 use model::discovery::{Discovery, DiscoveryRequest};
-use model::{CredentialId, DeviceId, DiscoveryId};
+use model::{CredentialId, DeviceId, DiscoveryId, ScheduleId};
 use tokio::sync::oneshot;
 
 /// One wish of a handler. Sent after what it refers to is durable in the store.
@@ -22,6 +22,27 @@ pub enum Command {
     CancelDiscovery {
         /// Which.
         discovery_id: DiscoveryId,
+    },
+    /// Check what a discovery would look for, without beginning it.
+    CheckDiscovery {
+        /// What would be looked for.
+        request: DiscoveryRequest,
+        /// Nothing, or why it would be refused.
+        reply: oneshot::Sender<Result<(), DiscoveryRefused>>,
+    },
+    /// A schedule of discoveries was made, changed or deleted.
+    ScheduleChanged {
+        /// Which.
+        schedule_id: ScheduleId,
+        /// Answered when its next run is set.
+        reply: oneshot::Sender<()>,
+    },
+    /// Run a schedule now.
+    RunSchedule {
+        /// Which.
+        schedule_id: ScheduleId,
+        /// The run as kept, or why it was refused.
+        reply: oneshot::Sender<Result<Discovery, DiscoveryRefused>>,
     },
     /// A device was made or changed by an operator: poll it as it is now written.
     DeviceChanged {
@@ -78,6 +99,11 @@ pub enum DiscoveryRefused {
     Field {
         /// Which, as `methods`.
         field: &'static str,
+        /// One sentence for the operator.
+        detail: String,
+    },
+    /// The run may not begin beside another that is at work.
+    Running {
         /// One sentence for the operator.
         detail: String,
     },

@@ -1,20 +1,26 @@
 //! The routes, one file a resource. To add one: its file, its lines here, its tests.
 
 mod auth;
-mod bandwidth;
+pub(crate) mod availability;
+pub(crate) mod bandwidth;
 mod credentials;
-mod devices;
+pub(crate) mod devices;
 mod discoveries;
-mod health;
+mod discovery_schedules;
+pub(crate) mod health;
 mod interfaces;
 mod links;
+mod maintenance;
 mod neighbors;
 mod samples;
 mod series;
+mod status_history;
 mod stream;
 mod system;
+pub(crate) mod top;
 
 use crate::auth::gate::App;
+pub(crate) use devices::fields::objection;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -41,13 +47,22 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(devices::parts::system))
         .routes(routes!(devices::parts::defects))
         .routes(routes!(bandwidth::of_device))
+        .routes(routes!(status_history::of_device))
+        .routes(routes!(availability::of_device))
+        .routes(routes!(availability::list))
+        .routes(routes!(maintenance::set))
+        .routes(routes!(top::list))
         .routes(routes!(interfaces::list))
         .routes(routes!(interfaces::get))
         .routes(routes!(bandwidth::of_interface))
+        .routes(routes!(status_history::of_interface))
+        .routes(routes!(availability::of_interface))
         .routes(routes!(neighbors::list))
         .routes(routes!(links::list))
+        .routes(routes!(links::loads::list))
         .routes(routes!(links::get))
         .routes(routes!(health::get))
+        .routes(routes!(health::history))
         .routes(routes!(series::list))
         .routes(routes!(series::get))
         .routes(routes!(samples::get))
@@ -61,6 +76,16 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(discoveries::list, discoveries::start))
         .routes(routes!(discoveries::get, discoveries::cancel))
         .routes(routes!(discoveries::results))
+        .routes(routes!(
+            discovery_schedules::list,
+            discovery_schedules::create
+        ))
+        .routes(routes!(
+            discovery_schedules::get,
+            discovery_schedules::update,
+            discovery_schedules::delete
+        ))
+        .routes(routes!(discovery_schedules::run))
         .routes(routes!(stream::open))
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use store::series::aggregate::bucket_count;
 use store::series::{Breaks, SeriesStore, aggregate, resets};
+use topology::availability::Range;
 
 /// Most steps of one series: three for each pixel of a wide screen.
 pub(crate) const POINTS_MAX: usize = 11_000;
@@ -99,8 +100,28 @@ impl Span {
         now: Timestamp,
         place: Where,
     ) -> Answer<Self> {
+        Self::by_default(from, to, now, RANGE_DEFAULT, place)
+    }
+    /// A range of what is over: it ends now at the latest.
+    pub(crate) fn past(
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+        default: Duration,
+        place: Where,
+    ) -> Answer<Self> {
+        let to = to.unwrap_or(now).min(now);
+        Self::by_default(from, Some(to), now, default, place)
+    }
+    fn by_default(
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+        default: Duration,
+        place: Where,
+    ) -> Answer<Self> {
         let to = to.unwrap_or(now);
-        let from = from.unwrap_or_else(|| to.minus(RANGE_DEFAULT));
+        let from = from.unwrap_or_else(|| to.minus(default));
         if from >= to {
             return Err(place.refuse("from", format!("it must be before the end, {to}")));
         }
@@ -112,7 +133,15 @@ impl Span {
         }
         Ok(Self { from, to })
     }
-    fn secs(self) -> u64 {
+    /// The same for `topology`.
+    pub(crate) fn range(self) -> Range {
+        Range {
+            from: self.from,
+            to: self.to,
+        }
+    }
+    /// Its length.
+    pub(crate) fn secs(self) -> u64 {
         self.to.since(self.from).as_secs()
     }
 }
@@ -250,7 +279,7 @@ pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
 }
 
 /// Whether somebody still waits: the turn to read is another's else.
-fn in_time(until: Instant) -> Answer<()> {
+pub(crate) fn in_time(until: Instant) -> Answer<()> {
     if Instant::now() < until {
         return Ok(());
     }
@@ -271,7 +300,7 @@ fn uptime_of(services: &Services, series: &Series) -> Option<SeriesId> {
 }
 
 /// A round step that cuts a range into some [`STEPS_WANTED`], none shorter than the poll.
-fn step_of(span: Span, interval_secs: u32) -> u32 {
+pub(crate) fn step_of(span: Span, interval_secs: u32) -> u32 {
     let wanted = (span.secs() / u64::from(STEPS_WANTED)).max(interval_secs.into());
     STEPS_SECS
         .into_iter()

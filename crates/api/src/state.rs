@@ -8,9 +8,12 @@ use crate::metrics::{HttpMetrics, OnceMetrics, SignInMetrics, StreamMetrics};
 use crate::once;
 use crate::problem::{Answer, Problem};
 use crate::rates::board::Board;
+use crate::routes::availability::Sum;
+use crate::routes::top::Top;
 use crate::services::Services;
 use crate::stream::ring::{self, Ring};
 use crate::stream::tickets::Tickets;
+use crate::turns::Turns;
 use axum::body::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +23,11 @@ use tokio::sync::Semaphore;
 const READERS_MAX: usize = 8;
 /// Handlers that wait for their turn to read.
 const READERS_WAITING_MAX: usize = 256;
+
+/// Rankings that are remembered for a moment.
+const TOPS_MAX: usize = 32;
+/// Lists of availability that are remembered for a moment: 3 MB each at 10,000 devices.
+const AVAILABILITIES_MAX: usize = 4;
 
 /// The state.
 pub(crate) struct State {
@@ -47,6 +55,10 @@ pub(crate) struct State {
     pub(crate) tickets: Tickets,
     /// What every interface carried a moment ago.
     pub(crate) board: Arc<Board>,
+    /// Rankings.
+    pub(crate) top: Turns<Top>,
+    /// Availability of all devices.
+    pub(crate) availability: Turns<Vec<Sum>>,
     /// The OpenAPI document as it is sent.
     pub(crate) openapi_json: Bytes,
     readers: Arc<Semaphore>,
@@ -86,6 +98,8 @@ impl State {
             ring,
             tickets: Tickets::new(),
             board: Arc::new(Board::register(&services.registry)),
+            top: Turns::new(TOPS_MAX),
+            availability: Turns::new(AVAILABILITIES_MAX),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             readers_waiting: Semaphore::new(READERS_WAITING_MAX),

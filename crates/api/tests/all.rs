@@ -18,14 +18,20 @@ mod credentials;
 mod devices;
 #[path = "all/discoveries.rs"]
 mod discoveries;
+#[path = "all/maintenance.rs"]
+mod maintenance;
 #[path = "all/measured.rs"]
 mod measured;
 #[path = "all/once.rs"]
 mod once;
 #[path = "all/openapi.rs"]
 mod openapi;
+#[path = "all/past.rs"]
+mod past;
 #[path = "all/problems.rs"]
 mod problems;
+#[path = "all/schedules.rs"]
+mod schedules;
 #[path = "all/resume.rs"]
 mod resume;
 #[path = "all/sign_in.rs"]
@@ -36,3 +42,5 @@ mod site;
 mod stream;
 #[path = "all/system.rs"]
 mod system;
+#[path = "all/top.rs"]
+mod top;

@@ -65,7 +65,8 @@ fn passphrase(secret: Option<&Secret>, which: &'static str) -> Result<Passphrase
         .ok_or(CredentialError::PassphraseMissing { which })
 }
 
-fn auth_protocol(protocol: AuthProtocol) -> snmp::AuthProtocol {
+/// The same protocol, as it is spoken.
+pub fn auth_protocol(protocol: AuthProtocol) -> snmp::AuthProtocol {
     match protocol {
         AuthProtocol::Md5 => snmp::AuthProtocol::Md5,
         AuthProtocol::Sha1 => snmp::AuthProtocol::Sha1,
@@ -76,7 +77,8 @@ fn auth_protocol(protocol: AuthProtocol) -> snmp::AuthProtocol {
     }
 }
 
-fn privacy_protocol(protocol: PrivacyProtocol) -> snmp::PrivacyProtocol {
+/// The same protocol, as it is spoken.
+pub fn privacy_protocol(protocol: PrivacyProtocol) -> snmp::PrivacyProtocol {
     match protocol {
         PrivacyProtocol::Des => snmp::PrivacyProtocol::Des,
         PrivacyProtocol::Aes128 => snmp::PrivacyProtocol::Aes128,

@@ -15,7 +15,7 @@ pub mod schedule;
 pub mod snmp;
 pub mod status;
 
-pub use credential::{CredentialError, credentials};
+pub use credential::{CredentialError, auth_protocol, credentials, privacy_protocol};
 pub use discovery::{DiscoveryPlan, Found, TargetError};
 pub use icmp::Pinger;
 pub use poller::{PollReport, Poller, PollerOptions, PollerStats, Target};

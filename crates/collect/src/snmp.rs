@@ -106,6 +106,7 @@ pub async fn read_within(
     look.readings = read.readings;
     look.glimpse = read.glimpse;
     look.defects.merge(&read.defects);
+    lldp::forget_foreign_loopback(&mut look, session.agent().ip());
     look.complete = look.complete & groups;
     look
 }
@@ -139,6 +140,35 @@ pub fn roots() -> impl Iterator<Item = &'static [u32]> {
     of_all.chain(vendor_load::roots())
 }
 
+/// The columns and subtrees that an agent with this sysObjectID is asked for to their end in a look
+/// at some groups, in the order asked.
+pub fn columns(object_id: &[u32], wanted: Groups) -> Vec<&'static [u32]> {
+    let mut roots = Vec::new();
+    for ask in asks(object_id, wanted) {
+        if is_whole(&ask) && !roots.contains(&ask.root) {
+            roots.push(ask.root);
+        }
+    }
+    roots
+}
+
+/// What an agent with this sysObjectID is asked for.
+fn asks(object_id: &[u32], wanted: Groups) -> Vec<Ask> {
+    mib::ALL
+        .iter()
+        .filter(|mib| mib.fits(object_id))
+        .flat_map(|mib| mib.asks)
+        .copied()
+        .chain(vendor_load::asks(object_id))
+        .filter(|ask| ask.groups.intersects(wanted))
+        .collect()
+}
+
+/// Whether a column is walked to its end, whatever else there is.
+fn is_whole(ask: &Ask) -> bool {
+    !ask.head && ask.where_any.is_none()
+}
+
 fn scalars(wanted: Groups) -> Vec<Oid> {
     let mut objects = system::FIRST.to_vec();
     if wanted.contains(Groups::SYSTEM) {
@@ -165,23 +195,11 @@ async fn walk(
         .and_then(::snmp::Value::as_oid)
         .map(|oid| oid.arcs().to_vec())
         .unwrap_or_default();
-    let of_vendor = vendor_load::asks(&object_id);
-    let asks: Vec<&Ask> = mib::ALL
-        .iter()
-        .filter(|mib| mib.fits(&object_id))
-        .flat_map(|mib| mib.asks)
-        .chain(&of_vendor)
-        .filter(|ask| ask.groups.intersects(wanted))
-        .collect();
+    let asks = asks(&object_id, wanted);
     // A head of a column that is walked whole anyway needs no walk of its own.
-    let whole: Vec<&Ask> = asks
-        .iter()
-        .copied()
-        .filter(|ask| !ask.head && ask.where_any.is_none())
-        .collect();
+    let whole: Vec<&Ask> = asks.iter().filter(|ask| is_whole(ask)).collect();
     let heads: Vec<&Ask> = asks
         .iter()
-        .copied()
         .filter(|ask| ask.head && !whole.iter().any(|other| other.root == ask.root))
         .collect();
     let mut complete = wanted;
@@ -197,7 +215,6 @@ async fn walk(
     complete = complete - ask(session, &whole, bounds, (rows, look, &mut gone)).await;
     let named: Vec<&Ask> = asks
         .iter()
-        .copied()
         .filter(|ask| ask.where_any.is_some_and(|column| rows.has(column)))
         .filter(|ask| !whole.iter().any(|other| other.root == ask.root))
         .collect();

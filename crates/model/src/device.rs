@@ -2,7 +2,7 @@
 
 use crate::status::Evidence;
 use crate::{CredentialId, DeviceId, Status, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -31,7 +31,8 @@ pub struct Device {
     /// Seconds from poll to poll, 5 to 86,400.
     pub interval_secs: u32,
     /// An operator works on it: measured as ever, told nobody.
-    pub maintenance: bool,
+    #[serde(default, deserialize_with = "maintenance")]
+    pub maintenance: Option<Maintenance>,
     /// When it was registered.
     pub created_at: Timestamp,
     /// Another device answers at its address.
@@ -100,6 +101,37 @@ impl Device {
             .as_deref()
             .or(self.said.location.as_deref())
     }
+}
+
+/// Work on a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends by itself; none where an operator ends it.
+    pub until: Option<Timestamp>,
+    /// What for, in the operator's words.
+    pub reason: Option<String>,
+}
+
+/// Documents of before had `true` or `false`; when it began is not known of those.
+fn maintenance<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Maintenance>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Flag(bool),
+        Work(Maintenance),
+    }
+    let kept: Option<Kept> = Option::deserialize(reader)?;
+    Ok(match kept {
+        None | Some(Kept::Flag(false)) => None,
+        Some(Kept::Flag(true)) => Some(Maintenance {
+            since: Timestamp::default(),
+            until: None,
+            reason: None,
+        }),
+        Some(Kept::Work(work)) => Some(work),
+    })
 }
 
 /// What an operator typed of a device; it goes before what the device says.

@@ -1,6 +1,6 @@
 //! A run of discovery: what was asked for, how far it is, what it found.
 
-use crate::{CredentialId, DeviceId, DiscoveryId, Timestamp};
+use crate::{CredentialId, DeviceId, DiscoveryId, ScheduleId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -96,6 +96,12 @@ pub struct Discovery {
     pub addresses_answered: u64,
     /// Devices found, each once.
     pub devices_found: u64,
+    /// Those of them that were not known before.
+    #[serde(default)]
+    pub devices_new: u64,
+    /// The schedule that began it; null where somebody did.
+    #[serde(default)]
+    pub schedule_id: Option<ScheduleId>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.

@@ -1,9 +1,10 @@
 //! What happens in the server and is told to whoever listens: the source of the WebSocket stream.
 
+use crate::device::Maintenance;
 use crate::discovery::{Discovery, DiscoveryResult};
 use crate::interface::IfStatus;
 use crate::status::Evidence;
-use crate::{DeviceId, InterfaceId, SeriesId, Status, Timestamp, Value};
+use crate::{DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Timestamp, Value};
 
 /// One thing that happened. Sent after what it tells is durable.
 #[derive(Clone, Debug)]
@@ -31,6 +32,15 @@ pub enum Event {
         /// Why.
         evidence: Vec<Evidence>,
     },
+    /// An operator began, changed or ended work on a device, or it ended by itself.
+    DeviceMaintenance {
+        /// Which.
+        device_id: DeviceId,
+        /// The work as it is; none where it ended.
+        maintenance: Option<Maintenance>,
+        /// When.
+        at: Timestamp,
+    },
     /// An interface's operational status changed.
     InterfaceStatus {
         /// Whose.
@@ -55,10 +65,20 @@ pub enum Event {
     },
     /// A run of discovery moved on.
     DiscoveryProgress(Discovery),
+    /// A run of discovery met a device that was not known, neither registered nor found by the run
+    /// of the same schedule before.
+    DeviceDiscovered {
+        /// Which run.
+        discovery_id: DiscoveryId,
+        /// The schedule that began it; none where somebody did.
+        schedule_id: Option<ScheduleId>,
+        /// Where it answered, and who it is.
+        result: DiscoveryResult,
+    },
     /// A run of discovery found something.
     DiscoveryFound {
         /// Which run.
-        discovery_id: crate::DiscoveryId,
+        discovery_id: DiscoveryId,
         /// What.
         result: DiscoveryResult,
     },

@@ -18,6 +18,19 @@ pub struct StateCounts {
     pub maintenance: u64,
 }
 
+impl StateCounts {
+    /// Each state by its name, and how many are in it.
+    pub fn each(self) -> [(&'static str, u64); 5] {
+        [
+            ("up", self.up),
+            ("degraded", self.degraded),
+            ("down", self.down),
+            ("unknown", self.unknown),
+            ("maintenance", self.maintenance),
+        ]
+    }
+}
+
 /// The health of the network: see `topology::health` for the formula.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

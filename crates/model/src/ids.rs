@@ -39,7 +39,7 @@ macro_rules! id {
                 Self(id.0)
             }
             /// The id from the 16 bytes of a key on disk.
-            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
         }
@@ -76,6 +76,8 @@ id!(/// One set of credentials to ask devices with.
     CredentialId);
 id!(/// One run of discovery.
     DiscoveryId);
+id!(/// One schedule of discoveries.
+    ScheduleId);
 id!(/// One link between two interfaces or devices.
     LinkId);
 id!(/// One life of the stream of events: it ends with the process.

@@ -11,18 +11,20 @@ pub mod discovery;
 pub mod event;
 pub mod facts;
 pub mod health;
+pub mod history;
 pub mod ids;
 pub mod interface;
 pub mod link;
 pub mod metric;
 pub mod neighbor;
+pub mod schedule;
 pub mod series;
 pub mod status;
 pub mod time;
 
 pub use ids::{
-    CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ReservedId, SeriesId, StreamId,
-    UserId,
+    CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ReservedId, ScheduleId, SeriesId,
+    StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

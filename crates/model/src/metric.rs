@@ -75,6 +75,10 @@ metrics! {
     SENSOR_STATE "sensor_state" "" State "A truth value: 1 true, 2 false. Source: ENTITY-SENSOR-MIB truthvalue (RFC 3433).";
     SENSOR_OTHER "sensor_other" "" Gauge "A sensor whose unit the agent does not name. Source: ENTITY-SENSOR-MIB other(1) (RFC 3433).";
     POLL_DURATION "poll_duration" "seconds" Gauge "Time from the first question of a poll to its last answer.";
+    NETWORK_HEALTH "network_health" "ratio" Gauge "Health of the whole network, 0 to 1, assessed each minute; see health.md.";
+    NETWORK_DEVICES "network_devices" "devices" Gauge "Devices in a state (label `state`), counted each minute.";
+    NETWORK_INTERFACES "network_interfaces" "interfaces" Gauge "Interfaces in a state (label `state`), counted each minute.";
+    NETWORK_LINKS "network_links" "links" Gauge "Links in a state (label `state`), counted each minute.";
 }
 
 /// What is measured: a row of the one table.

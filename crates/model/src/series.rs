@@ -4,6 +4,10 @@ use crate::{DeviceId, InterfaceId, Metric, SeriesId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Whose series those of no one device are, as the health of the whole network. No device has this
+/// id, for theirs are UUIDv7.
+pub const NETWORK: DeviceId = DeviceId::from_bytes([0; 16]);
+
 /// What tells the series of one device and metric apart, as `interface="eth0"` or
 /// `sensor="PSU 1 inlet"`. Names are snake_case; sorted by name.
 ///
@@ -19,6 +23,8 @@ impl Labels {
     pub const INTERFACE_ID: &'static str = "interface_id";
     /// The label of an interface's name, for people.
     pub const INTERFACE: &'static str = "interface";
+    /// The label of the state that something is counted in.
+    pub const STATE: &'static str = "state";
     /// The label of the poller that saw it.
     pub const VANTAGE: &'static str = "vantage";
 

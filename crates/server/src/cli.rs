@@ -1,5 +1,9 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
+mod simulate;
+
+pub use simulate::{Fault, Heal, Simulate, SimulateCommand, ToControl};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -27,6 +31,8 @@ pub enum Command {
     Discover(Discover),
     /// Ask one device everything that it says of itself.
     Probe(Probe),
+    /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
+    Simulate(Box<Simulate>),
     /// Change the users of a server that is stopped.
     #[command(subcommand)]
     User(User),
@@ -53,6 +59,23 @@ pub struct Serve {
     /// Log for people or for programs [default: people]
     #[arg(long, value_name = "people|json")]
     pub log_format: Option<String>,
+    /// For demonstrations: make up so much history (as 14d) of the simulated network below, once its
+    /// devices are discovered. Refused where the data folder holds anything else
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Demonstration",
+        requires = "seed_scenario"
+    )]
+    pub seed_history: Option<String>,
+    /// Scenario that `foretell simulate` runs
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Demonstration",
+        requires = "seed_history"
+    )]
+    pub seed_scenario: Option<PathBuf>,
 }
 
 /// Find the devices of a network.

@@ -103,6 +103,10 @@ pub struct StoreSettings {
     /// Longest time that samples wait for a sync they share, in milliseconds.
     #[schemars(range(min = 1, max = 1000))]
     pub sync_interval_ms: u32,
+    /// Days that changes of status and maintenance are kept, from which availability is computed.
+    /// They are deleted by whole months.
+    #[schemars(range(min = 31, max = 3660))]
+    pub history_days: u32,
 }
 
 impl Default for StoreSettings {
@@ -110,6 +114,7 @@ impl Default for StoreSettings {
         Self {
             sync: Sync::Interval,
             sync_interval_ms: 100,
+            history_days: 400,
         }
     }
 }

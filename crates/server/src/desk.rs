@@ -6,6 +6,7 @@
 
 mod register;
 mod runs;
+mod schedules;
 
 use crate::wire::{Receiver, RunWord};
 use api::{Command, DiscoveryRefused};
@@ -16,6 +17,7 @@ use model::discovery::{Discovery, DiscoveryRequest};
 use model::event::Event;
 use model::{Clock, CredentialId, DeviceId};
 use runs::Runs;
+use schedules::Schedules;
 use snmp::{Credentials, Transport};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -75,6 +77,7 @@ pub async fn run(context: Context, mut commands: Receiver<Command>, mut found: R
     let stop = context.stop.clone();
     let mut desk = Desk {
         runs: Runs::default(),
+        schedules: Schedules::load(&context).await,
         deleting: Arc::new(Semaphore::new(1)),
         context,
     };
@@ -86,7 +89,10 @@ pub async fn run(context: Context, mut commands: Receiver<Command>, mut found: R
             biased;
             () = stop.cancelled() => break,
             Some(command) = commands.recv() => desk.act(command).await,
-            _ = flush.tick() => desk.flush().await,
+            _ = flush.tick() => {
+                desk.flush().await;
+                desk.schedules.begin_due(&desk.context, &mut desk.runs).await;
+            }
             Some(word) = found.recv() => desk.hear(word).await,
         }
     }
@@ -96,6 +102,7 @@ pub async fn run(context: Context, mut commands: Receiver<Command>, mut found: R
 struct Desk {
     context: Context,
     runs: Runs,
+    schedules: Schedules,
     /// Whose turn it is to delete series.
     deleting: Arc<Semaphore>,
 }
@@ -109,6 +116,20 @@ impl Desk {
                 reply,
             } => {
                 self.start(discovery_id, request, reply).await;
+            }
+            Command::CheckDiscovery { request, reply } => {
+                let _ = reply.send(runs::check(&self.context, &request).await);
+            }
+            Command::ScheduleChanged { schedule_id, reply } => {
+                self.schedules
+                    .changed(&self.context, &mut self.runs, schedule_id)
+                    .await;
+                let _ = reply.send(());
+            }
+            Command::RunSchedule { schedule_id, reply } => {
+                let (context, runs) = (&self.context, &mut self.runs);
+                let begun = self.schedules.run_now(context, runs, schedule_id).await;
+                let _ = reply.send(begun);
             }
             Command::CancelDiscovery { discovery_id } => self.runs.cancel(discovery_id),
             Command::DeviceChanged { device_id } => self.device_changed(device_id).await,
@@ -161,7 +182,7 @@ impl Desk {
         request: DiscoveryRequest,
         reply: oneshot::Sender<Result<Discovery, DiscoveryRefused>>,
     ) {
-        let begun = self.runs.begin(&self.context, id, request).await;
+        let begun = self.runs.begin(&self.context, id, request, None).await;
         match &begun {
             Ok(run) => {
                 info!(discovery.id = %run.id, targets = ?run.request.targets, "discovery begun");

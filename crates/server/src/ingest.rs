@@ -6,8 +6,11 @@
 //! written by one task; devices go in parallel, so that their samples share a sync of the log.
 
 mod facts;
+mod past;
 mod samples;
 mod standing;
+
+pub(crate) use samples::SeriesOfDevice;
 
 use crate::metrics::{Ingested, OutcomeLabels};
 use crate::wire::{self, Heard, Receiver};
@@ -107,7 +110,8 @@ struct Worker {
 /// What is remembered of a device from poll to poll.
 #[derive(Default)]
 struct Memory {
-    series: samples::SeriesOfDevice,
+    series: SeriesOfDevice,
+    past: past::Kept,
     /// What was reported of its interfaces last, so that it is logged when it changes.
     interface_reports: Vec<String>,
     /// Another device that was met at this address, where that could not be kept.
@@ -145,6 +149,15 @@ impl Worker {
             }
             memory.interface_reports.clone_from(&interfaces.reports);
         }
+        // Before what is known changes: a change that is lost here is not seen again.
+        past::keep(
+            &self.context,
+            &mut memory.past,
+            &record,
+            &report,
+            &interfaces,
+        )
+        .await;
         // Series name interfaces, so these are durable first.
         let kept = self
             .context

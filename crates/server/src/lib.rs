@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod clockwork;
 pub mod commands;
 pub mod config;
 pub mod desk;
@@ -17,8 +18,10 @@ pub mod metrics;
 pub mod process;
 pub mod readiness;
 pub mod secrets;
+pub mod seed;
 pub mod server;
 pub mod shutdown;
+pub mod threads;
 pub mod wire;
 
 /// Words for the operator, apart from results.

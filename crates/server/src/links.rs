@@ -124,7 +124,7 @@ fn with_directory<T>(
             address: device.address,
             identity: &device.identity,
             status: record.state.status,
-            maintenance: device.maintenance,
+            maintenance: device.maintenance.is_some(),
             interfaces: &record.interfaces,
         }
     });

@@ -3,6 +3,7 @@
 //! [`Ingested`] is counted as it happens; [`Sampled`] is asked when somebody looks.
 
 use crate::process;
+use crate::threads::Ended;
 use crate::wire::Gauge;
 use collect::Poller;
 use prometheus_client::collector::Collector;
@@ -107,6 +108,8 @@ pub struct Sampled {
     pub series: SeriesStore,
     /// The sockets that devices are asked from.
     pub transport: snmp::Transport,
+    /// What the parts have used of the processors.
+    pub ended: Ended,
 }
 
 impl fmt::Debug for Sampled {
@@ -128,6 +131,11 @@ struct ArrowLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabels {
+    part: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DefectLabels {
     kind: &'static str,
 }
@@ -138,6 +146,14 @@ impl Collector for Sampled {
         if let Some(seconds) = process::cpu_seconds() {
             out.counter_f64("process_cpu_seconds", "CPU time used", seconds)?;
         }
+        out.counters_f64(
+            "foretell_cpu_seconds",
+            "CPU time used, by part",
+            self.ended
+                .cpu_seconds_by_part()
+                .into_iter()
+                .map(|(part, seconds)| (PartLabels { part }, seconds)),
+        )?;
         if let Some(bytes) = process::resident_bytes() {
             out.gauge("process_resident_memory_bytes", "Memory in RAM", bytes)?;
         }
@@ -150,6 +166,7 @@ impl Collector for Sampled {
         }
         self.series(&mut out)?;
         self.documents(&mut out)?;
+        self.history(&mut out)?;
         datagrams(&self.transport, &mut out)?;
         out.gauge(
             "foretell_devices",
@@ -221,6 +238,59 @@ impl Sampled {
             "foretell_documents_damaged",
             "Documents that are damaged or missing",
             stats.damaged,
+        )
+    }
+
+    fn history(&self, out: &mut Encoder<'_, '_>) -> fmt::Result {
+        let stats = self.store.history.stats();
+        for (name, help, value) in [
+            (
+                "foretell_history_changes",
+                "Changes of status that are durable",
+                stats.kept,
+            ),
+            (
+                "foretell_history_commits",
+                "Transactions those went in",
+                stats.commits,
+            ),
+            (
+                "foretell_history_failed",
+                "Changes of status that could not be kept, and are tried again",
+                stats.failed,
+            ),
+            (
+                "foretell_history_over_bound",
+                "Changes of status beyond the bound of a day",
+                stats.over_bound,
+            ),
+            (
+                "foretell_history_out_of_time",
+                "Changes of status for a time far from the present",
+                stats.out_of_time,
+            ),
+            (
+                "foretell_history_damaged",
+                "Changes of status and files of them that are damaged",
+                stats.damaged,
+            ),
+            (
+                "foretell_history_months_deleted",
+                "Months of history that were deleted for their age",
+                stats.months_deleted,
+            ),
+        ] {
+            out.counter(name, help, value)?;
+        }
+        out.gauge(
+            "foretell_history_months",
+            "Months of history that are kept",
+            stats.months,
+        )?;
+        out.gauge(
+            "foretell_history_queue_depth",
+            "Changes of status waiting to be written",
+            stats.queue_depth,
         )
     }
 
@@ -447,6 +517,19 @@ impl Encoder<'_, '_> {
         values: impl Iterator<Item = (L, u64)>,
     ) -> fmt::Result {
         let kind = ConstCounter::new(0u64).metric_type();
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in values {
+            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+    fn counters_f64<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Iterator<Item = (L, f64)>,
+    ) -> fmt::Result {
+        let kind = ConstCounter::new(0.0f64).metric_type();
         let mut family = self.0.encode_descriptor(name, help, None, kind)?;
         for (labels, value) in values {
             ConstCounter::new(value).encode(family.encode_family(&labels)?)?;

@@ -1,6 +1,7 @@
 //! What this process uses, from `/proc/self`. Absent where there is no such file system.
 
 use std::fs;
+use std::path::Path;
 
 /// CPU time used by the process so far, in seconds, of all its threads.
 pub fn cpu_seconds() -> Option<f64> {
@@ -15,6 +16,30 @@ pub fn cpu_seconds() -> Option<f64> {
 
 /// USER_HZ, which is 100 on every architecture that Linux shows to programs (time(7)).
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// CPU time of the calling thread, in nanoseconds.
+pub fn thread_cpu_nanos() -> Option<u64> {
+    scheduled(Path::new("/proc/thread-self"))
+}
+
+/// The name and the CPU time in nanoseconds of each thread there is.
+pub fn threads_cpu_nanos() -> Vec<(String, u64)> {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else {
+        return Vec::new();
+    };
+    let told = threads.filter_map(|thread| {
+        let path = thread.ok()?.path();
+        let name = fs::read_to_string(path.join("comm")).ok()?;
+        Some((name.trim_end().to_owned(), scheduled(&path)?))
+    });
+    told.collect()
+}
+
+/// Nanoseconds on a processor: the first number of schedstat (kernel, sched-stats).
+fn scheduled(thread: &Path) -> Option<u64> {
+    let told = fs::read_to_string(thread.join("schedstat")).ok()?;
+    told.split_whitespace().next()?.parse().ok()
+}
 
 /// Memory of the process that is in RAM, in octets.
 pub fn resident_bytes() -> Option<u64> {

@@ -46,6 +46,7 @@ impl Standing {
 pub async fn watch(
     readiness: watch::Sender<Readiness>,
     standing: Standing,
+    seeding: watch::Receiver<Option<Reason>>,
     poller: Arc<Poller>,
     ingested: Ingested,
     stop: CancellationToken,
@@ -59,6 +60,7 @@ pub async fn watch(
             () = stop.cancelled() => break,
         }
         let mut degraded = standing.degraded.clone();
+        degraded.extend(seeding.borrow().clone());
         let stats = poller.stats();
         if stats.waiting > 0 && stats.lag > LAG_MAX {
             let detail = format!(

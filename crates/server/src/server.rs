@@ -2,7 +2,9 @@
 //! and stops in the reverse order, so that what was read is kept.
 
 use crate::config::Settings;
+use crate::seed;
 use crate::shutdown::{self, Signals};
+use crate::threads::Places;
 use anyhow::Context as _;
 use collect::Poller;
 use std::sync::Arc;
@@ -19,10 +21,14 @@ pub mod options;
 mod start;
 
 /// Runs until a signal, then stops in order within the deadline.
-pub async fn run(settings: Settings) -> anyhow::Result<()> {
+pub async fn run(
+    settings: Settings,
+    seed: Option<seed::Wanted>,
+    places: Places,
+) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let running = tokio::select! {
-        running = start::start(&settings) => running?,
+        running = start::start(&settings, seed, &places) => running?,
         name = signals.next() => {
             info!("{name} while starting");
             return Ok(());

@@ -5,10 +5,12 @@
 //! poller --reports--> ingest --events--> api (stream)
 //! api --commands--> desk --runs--> discovery --found--> desk --events--> api
 //! ingest --heard--> links
+//! clockwork --events--> api
 //! all --readiness, notices--> api
+//! seed --seeding--> readiness
 //! ```
 
-use api::{Command, Notice, Readiness};
+use api::{Command, Notice, Readiness, Reason};
 use collect::{Found, PollReport};
 use model::DiscoveryId;
 use model::event::Event;
@@ -150,6 +152,8 @@ pub struct Wire {
     pub readiness: watch::Sender<Readiness>,
     /// What the operator should know. A snapshot.
     pub notices: watch::Sender<Arc<Vec<Notice>>>,
+    /// How far the making of history is, where that is at work. A snapshot.
+    pub seeding: watch::Sender<Option<Reason>>,
     /// How full the arrows are.
     pub gauges: Vec<Gauge>,
 }
@@ -166,6 +170,7 @@ impl Wire {
             events: broadcast::channel(EVENTS_MAX).0,
             readiness: watch::Sender::new(Readiness::default()),
             notices: watch::Sender::new(Arc::default()),
+            seeding: watch::Sender::new(None),
             gauges,
         }
     }

@@ -12,9 +12,17 @@ mod agent;
 mod commands;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/past.rs"]
+mod past;
 #[path = "all/program.rs"]
 mod program;
+#[path = "all/recordings.rs"]
+mod recordings;
 #[path = "all/replaced.rs"]
 mod replaced;
+#[path = "all/schedules.rs"]
+mod schedules;
 #[path = "all/serve.rs"]
 mod serve;
+#[path = "all/simulate.rs"]
+mod simulate;

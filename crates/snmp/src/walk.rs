@@ -78,7 +78,8 @@ pub struct Walk {
 /// What a walk of several columns found.
 #[derive(Clone, Debug)]
 pub struct Columns {
-    /// Objects and values of all columns, each column's in increasing order.
+    /// Objects and values of all columns, column by column in the order of their OIDs, each column's
+    /// in increasing order.
     pub rows: Vec<(Oid, Value)>,
     /// How each column ended, in the order asked.
     pub ends: Vec<WalkEnd>,

@@ -44,9 +44,13 @@ collections! {
     /// Credentials by id, with sealed secrets.
     CREDENTIALS "credentials" [unique("name", &["/credential/name"])];
     /// `model::discovery::Discovery` by its id.
-    DISCOVERIES "discoveries" [];
+    DISCOVERIES "discoveries" [index("schedule_id", &["/schedule_id"])];
     /// What a discovery found, by the discovery's id and the address.
     DISCOVERY_RESULTS "discovery_results" [];
+    /// `model::schedule::Schedule` by its id.
+    SCHEDULES "schedules" [unique("name", &["/name"])];
+    /// When a schedule ran and runs next, by the schedule's id.
+    SCHEDULE_STATES "schedule_states" [];
     /// Who may sign in, by id.
     USERS "users" [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

@@ -4,12 +4,13 @@ use crate::StoreError;
 use crate::catalog;
 use crate::documents::{Change, Collection, Documents, Expect, Page, Query, Stored};
 use model::discovery::{Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult};
-use model::{Clock, DiscoveryId};
+use model::{Clock, DiscoveryId, ScheduleId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Runs that are kept; the oldest that has ended goes when a new one begins. An operator looks
-/// back over days, not over a year of hourly runs.
+/// Runs begun by somebody that are kept; the oldest that has ended goes when a new one begins. An
+/// operator looks back over days, not over a year of hourly runs. Schedules say how many of theirs
+/// are kept.
 pub const RUNS_KEPT: usize = 200;
 /// Changes made in one transaction where there are many, so that others are not kept waiting.
 const CHANGES_PER_WRITE: usize = 500;
@@ -35,11 +36,22 @@ impl Discoveries {
         }
     }
 
-    /// Keeps a new run under a new id, at work from now on, and forgets the oldest beyond [`RUNS_KEPT`].
+    /// Keeps a new run that somebody begins under a new id, at work from now on, and forgets the
+    /// oldest of these beyond [`RUNS_KEPT`].
     pub async fn create(
         &self,
         id: DiscoveryId,
         request: DiscoveryRequest,
+    ) -> Result<Stored<Discovery>, StoreError> {
+        self.create_of(id, request, None).await
+    }
+
+    /// The same for a run that a schedule begins; see [`Discoveries::forget_of`].
+    pub async fn create_of(
+        &self,
+        id: DiscoveryId,
+        request: DiscoveryRequest,
+        schedule_id: Option<ScheduleId>,
     ) -> Result<Stored<Discovery>, StoreError> {
         let run = Discovery {
             id,
@@ -50,12 +62,16 @@ impl Discoveries {
             addresses_done: 0,
             addresses_answered: 0,
             devices_found: 0,
+            devices_new: 0,
+            schedule_id,
             started_at: self.clock.now(),
             ended_at: None,
         };
         let id = run.id.to_string();
         let revision = self.runs.put(&id, Expect::Absent, &run).await?;
-        self.forget_old().await?;
+        if schedule_id.is_none() {
+            self.forget_old().await?;
+        }
         Ok(Stored {
             id,
             revision,
@@ -79,14 +95,17 @@ impl Discoveries {
         self.runs.get(&id.to_string()).await
     }
 
-    /// Runs by their beginning, or the latest first, after the run with the id `after`.
+    /// Runs by their beginning, or the latest first, after the run with the id `after`; only those
+    /// of a schedule where one is given.
     pub async fn page(
         &self,
+        schedule: Option<ScheduleId>,
         after: Option<String>,
         descending: bool,
         limit: usize,
     ) -> Result<Page<Discovery>, StoreError> {
         let query = Query {
+            index: schedule.map(|id| ("schedule_id", id.to_string())),
             after,
             descending,
             limit,
@@ -96,8 +115,15 @@ impl Discoveries {
     }
 
     /// All runs: at most [`RUNS_KEPT`].
-    pub async fn all(&self) -> Result<Vec<Stored<Discovery>>, StoreError> {
-        self.runs.all(Query::default()).await
+    pub async fn all(
+        &self,
+        schedule: Option<ScheduleId>,
+    ) -> Result<Vec<Stored<Discovery>>, StoreError> {
+        let query = Query {
+            index: schedule.map(|id| ("schedule_id", id.to_string())),
+            ..Query::default()
+        };
+        self.runs.all(query).await
     }
 
     /// Keeps what a run found; a later result of the same address and port takes the place of the
@@ -158,6 +184,24 @@ impl Discoveries {
         self.delete_results(&id.to_string()).await
     }
 
+    /// Forgets the runs of a schedule but for the latest `keep`.
+    pub async fn forget_of(&self, schedule: ScheduleId, keep: usize) -> Result<(), StoreError> {
+        let mut all = self.all(Some(schedule)).await?;
+        all.reverse();
+        self.forget(all.into_iter().skip(keep)).await
+    }
+
+    /// The runs of a schedule that is deleted are from now on as those that somebody began.
+    pub async fn let_go(&self, schedule: ScheduleId) -> Result<(), StoreError> {
+        for mut run in self.all(Some(schedule)).await? {
+            run.body.schedule_id = None;
+            self.runs
+                .put(&run.id, Expect::Revision(run.revision), &run.body)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Ends the runs that were at work when the server stopped; answers how many there were.
     pub(crate) async fn end_interrupted(&self) -> Result<usize, StoreError> {
         let mut ended = 0;
@@ -177,17 +221,20 @@ impl Discoveries {
     }
 
     async fn forget_old(&self) -> Result<(), StoreError> {
-        let excess = usize::try_from(self.runs.count().await?)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(RUNS_KEPT);
-        if excess == 0 {
+        if self.runs.count().await? <= RUNS_KEPT as u64 {
             return Ok(());
         }
-        let oldest = Query {
-            limit: excess,
-            ..Query::default()
-        };
-        for run in self.runs.page(oldest).await?.items {
+        let mut all = self.runs.all(Query::default()).await?;
+        all.retain(|run| run.body.schedule_id.is_none());
+        let excess = all.len().saturating_sub(RUNS_KEPT);
+        self.forget(all.into_iter().take(excess)).await
+    }
+
+    async fn forget(
+        &self,
+        runs: impl Iterator<Item = Stored<Discovery>>,
+    ) -> Result<(), StoreError> {
+        for run in runs {
             if run.body.phase != DiscoveryPhase::Running {
                 self.runs.delete(&run.id, Expect::Any).await?;
                 self.delete_results(&run.id).await?;

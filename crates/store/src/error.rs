@@ -2,6 +2,7 @@
 //! series' own errors live with them.
 
 use crate::documents::Expect;
+use crate::history::HistoryError;
 use crate::series::{OpenSeriesError, SeriesError};
 use crate::vault::VaultError;
 use model::DeviceId;
@@ -118,6 +119,9 @@ pub enum StoreError {
         #[source]
         source: Arc<SeriesError>,
     },
+    /// The history could not be written.
+    #[error("the history of devices could not be written")]
+    History(#[source] HistoryError),
     /// The vault could not seal or open a secret.
     #[error("the vault refused")]
     Vault(#[from] VaultError),
@@ -191,6 +195,9 @@ pub enum OpenError {
     /// The series could not be opened.
     #[error("the series cannot be opened")]
     Series(#[from] OpenSeriesError),
+    /// The history could not be opened.
+    #[error("the history of devices cannot be opened")]
+    History(#[from] HistoryError),
     /// What is there could not be read or mended at the start.
     #[error("the documents could not be loaded")]
     Documents(#[from] StoreError),

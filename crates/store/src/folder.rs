@@ -71,6 +71,10 @@ impl Folder {
     pub(crate) fn series(&self) -> PathBuf {
         self.path.join("series")
     }
+    /// The folder of the history.
+    pub(crate) fn history(&self) -> PathBuf {
+        self.path.join("history")
+    }
     /// The key file, where none is named.
     pub(crate) fn key_file(&self) -> PathBuf {
         self.path.join("secret.key")

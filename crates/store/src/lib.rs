@@ -2,7 +2,8 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; and [`series`]. No protocol and no
+//! [`schedules`], [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; [`series`];
+//! and [`history`] (how things were). No protocol and no
 //! detector is known here.
 
 pub mod accounts;
@@ -13,8 +14,10 @@ pub mod discoveries;
 pub mod documents;
 mod error;
 mod folder;
+pub mod history;
 pub mod idempotency;
 pub mod inventory;
+pub mod schedules;
 pub mod series;
 pub mod settings;
 pub mod shapes;

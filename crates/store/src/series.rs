@@ -263,6 +263,29 @@ impl SeriesStore {
         read::read(&self.0.parts, device_id, column, from, to)
     }
 
+    /// The samples of several series of one device in `[from, to)`, in the order asked for, each as
+    /// [`SeriesStore::read`] answers it: what is on disk of the device is read once. One that is not
+    /// there has none.
+    pub fn read_many(
+        &self,
+        device_id: DeviceId,
+        ids: &[SeriesId],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Points>, SeriesError> {
+        let places: Vec<Option<Column>> = with(&self.0.parts.index, |index| {
+            let place = |id: &SeriesId| index.place(*id).filter(|(of, _)| *of == device_id);
+            ids.iter().map(|id| Some(place(id)?.1)).collect()
+        });
+        let columns: Vec<Column> = places.iter().flatten().copied().collect();
+        let mut read = read::read_many(&self.0.parts, device_id, &columns, from, to)?.into_iter();
+        let points = |place: &Option<Column>| match place {
+            Some(_) => read.next().unwrap_or_default(),
+            None => Points::new(),
+        };
+        Ok(places.iter().map(points).collect())
+    }
+
     /// The last `n` samples of a series, ascending, of the last [`LATEST_BACK_MAX`]. Reads files:
     /// call it where blocking is allowed.
     pub fn latest(&self, id: SeriesId, n: usize) -> Result<Points, SeriesError> {

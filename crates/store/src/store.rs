@@ -5,15 +5,19 @@ use crate::catalog;
 use crate::credentials::Credentials;
 use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
-use crate::documents::{Collection, Damage, Documents, Expect};
+use crate::documents::{Collection, Damage, Documents, Expect, Stored};
 use crate::folder::Folder;
+use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
 use crate::inventory::Inventory;
+use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
 use crate::settings::Settings;
 use crate::vault::{Key, Sealed, Vault, VaultError, key_file};
 use crate::{OpenError, StoreError};
-use model::{Clock, DeviceId};
+use model::device::Device;
+use model::history::MaintenanceWindow;
+use model::{Clock, DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +34,8 @@ pub struct StoreOptions {
     pub documents: SqliteOptions,
     /// How the series are kept.
     pub series: SeriesOptions,
+    /// How the history is kept.
+    pub history: HistoryOptions,
 }
 
 impl StoreOptions {
@@ -40,6 +46,7 @@ impl StoreOptions {
             key_file: None,
             documents: SqliteOptions::default(),
             series: SeriesOptions::default(),
+            history: HistoryOptions::default(),
         }
     }
 }
@@ -53,6 +60,8 @@ pub struct Recovery {
     pub discoveries_interrupted: usize,
     /// What was brought back of the series.
     pub series: SeriesRecovery,
+    /// What of the history was found damaged and set aside, each named.
+    pub history: Vec<String>,
 }
 
 /// Everything that is kept. Cheap to clone; the data folder stays locked until the last clone is
@@ -67,6 +76,8 @@ pub struct Store {
     pub credentials: Credentials,
     /// Runs of discovery.
     pub discoveries: Discoveries,
+    /// Schedules of discoveries.
+    pub schedules: Schedules,
     /// Who may sign in.
     pub accounts: Accounts,
     /// Requests that are done once, however often they are sent.
@@ -75,6 +86,8 @@ pub struct Store {
     pub settings: Settings,
     /// What was measured.
     pub series: SeriesStore,
+    /// How devices and interfaces were.
+    pub history: History,
     /// Seals secrets.
     pub vault: Vault,
     folder: Arc<Folder>,
@@ -90,16 +103,19 @@ impl Store {
             key_file,
             documents,
             series,
+            history,
         } = options;
-        let series_clock = clock.clone();
+        let (series_clock, history_clock) = (clock.clone(), clock.clone());
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = Arc::new(Folder::open(&dir)?);
             let path = folder.documents();
             let documents = SqliteDocuments::open(&path, catalog::ALL, &documents)?;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;
-            Ok((folder, documents, series))
+            let history = History::open(&folder.history(), history, history_clock)?;
+            Ok((folder, documents, series, history))
         });
-        let (folder, documents, (series, series_recovery)) = opened.await?;
+        let (folder, documents, (series, series_recovery), (history, history_damage)) =
+            opened.await?;
         let documents: Arc<dyn Documents> = Arc::new(documents);
         let vault = open_vault(&documents, key_file, &folder).await?;
         let inventory = Inventory::load(documents.clone(), clock.clone()).await?;
@@ -117,15 +133,18 @@ impl Store {
             damaged: documents.damaged().await?,
             discoveries_interrupted,
             series: series_recovery,
+            history: history_damage,
         };
         let store = Self {
             inventory,
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
             discoveries,
+            schedules: Schedules::new(documents.clone()),
             accounts,
             idempotency,
             settings: Settings::new(documents.clone()),
             series,
+            history,
             documents,
             vault,
             folder,
@@ -140,7 +159,14 @@ impl Store {
 
     /// Deletes a device with all that is known and was measured of it.
     pub async fn delete_device(&self, id: DeviceId, expect: Expect) -> Result<(), StoreError> {
+        let record = self.inventory.device(id);
         self.inventory.delete(id, expect).await?;
+        let interfaces = record.iter().flat_map(|record| record.interfaces.iter());
+        let interfaces = interfaces.map(|interface| interface.id);
+        if let Err(error) = self.history.forget(id, interfaces).await {
+            // Nobody asks for it any more, and it goes with its months.
+            warn!(device.id = %id, error = ?error, "history of a deleted device not deleted");
+        }
         let deleted = self.series.delete_device(id).await;
         deleted.map_err(|source| StoreError::Series {
             device_id: id,
@@ -148,10 +174,47 @@ impl Store {
         })
     }
 
+    /// Writes a device that is there, where it is still at the expected revision. A maintenance that
+    /// ends by it is put into the history first, for a crash between the two must not lose it; that
+    /// it is there and not over does no harm.
+    pub async fn update_device(
+        &self,
+        device: Device,
+        expect: Expect,
+        now: Timestamp,
+    ) -> Result<Arc<Stored<Device>>, StoreError> {
+        let before = self.inventory.device(device.id);
+        let work = before.and_then(|record| record.device.body.maintenance.clone());
+        if let (Some(work), None) = (work, &device.maintenance) {
+            let window = MaintenanceWindow {
+                from: work.since.max(device.created_at),
+                to: work.until.unwrap_or(now).min(now),
+                reason: work.reason,
+            };
+            let record = Record::Maintenance {
+                id: device.id,
+                window,
+            };
+            let kept = self.history.append(vec![record]).await;
+            kept.map_err(of_history)?;
+        }
+        self.inventory.update(device, expect).await
+    }
+
     /// Finishes what was begun and closes the files. What is asked later is refused.
     pub async fn close(&self) -> Result<(), StoreError> {
+        self.history.close().await;
         self.series.close().await;
         self.documents.close().await
+    }
+}
+
+fn of_history(error: HistoryError) -> StoreError {
+    match error {
+        HistoryError::File { ref source, .. } if error.is_full() => StoreError::Full {
+            source: Arc::clone(source),
+        },
+        error => StoreError::History(error),
     }
 }
 

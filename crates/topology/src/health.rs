@@ -6,6 +6,7 @@ use model::health::{Health, StateCounts};
 use model::interface::{IfStatus, Interface};
 use model::link::{Link, LinkStatus};
 use model::{DeviceId, InterfaceId, Status};
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 
 /// How one thing is, for the formula.
@@ -33,10 +34,14 @@ enum State {
 /// An interface that is down, was never seen up and has no link is taken for an unused port:
 /// unknown. The interfaces of a device that does not answer are unknown, for the device counts
 /// already. A link is in maintenance where one of its devices is.
-pub fn assess<'a>(devices: impl IntoIterator<Item = Known<'a>>, links: &[Link]) -> Health {
+pub fn assess<'a, L: Borrow<Link>>(
+    devices: impl IntoIterator<Item = Known<'a>>,
+    links: &[L],
+) -> Health {
     let mut links_of_device: HashMap<DeviceId, u32> = HashMap::new();
     let mut links_of_interface: HashMap<InterfaceId, u32> = HashMap::new();
-    for end in links.iter().flat_map(|link| [&link.a, &link.b]) {
+    let links = links.iter().map(L::borrow);
+    for end in links.clone().flat_map(|link| [&link.a, &link.b]) {
         *links_of_device.entry(end.device_id).or_default() += 1;
         if let Some(id) = end.interface_id {
             *links_of_interface.entry(id).or_default() += 1;

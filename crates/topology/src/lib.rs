@@ -5,6 +5,7 @@
 //! No I/O, no clock: every function takes what it needs and `now`. What a device is asked, and
 //! where the results are kept, is decided elsewhere. Begin with [`identity::resolve`].
 
+pub mod availability;
 pub mod directory;
 pub mod health;
 pub mod identity;

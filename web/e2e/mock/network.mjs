@@ -19,8 +19,14 @@ const MAKES = [
   ["Net-SNMP", null, "Linux", "6.1.0", "server"],
 ];
 
+/** Sites beyond those, where there are so many devices that a map folds. */
+const BRANCHES = Array.from({ length: 44 }, (_, i) => `Branch ${String(i + 1).padStart(2, "0")}`);
+/** Share of its speed that the first port of a device carries all day: what is busy stays busy. */
+const BUSY = { 2: 0.94, 5: 0.84, 8: 0.52 };
+
 /** Traffic of an interface in octets a second at an instant: a day's shape and some noise. */
 function load(one, at) {
+  if (one.steady) return one.steady * (1 + Math.sin(at / 7000) * 0.01);
   const day = 0.52 + 0.34 * Math.sin((at / 3_600_000 - 9 + one.phase) * (Math.PI / 12));
   const noise = Math.sin(at / 7000 + one.phase * 9) * 0.05 + Math.sin(at / 61_000 + one.phase * 3) * 0.06;
   return Math.max(0, (day + noise) * one.top);
@@ -33,7 +39,8 @@ export function network({ devices: n, intervalSecs }) {
   const born = Date.now();
   for (let i = 0; i < n; i += 1) {
     const [vendor, model, os, os_version, kind] = MAKES[i % MAKES.length];
-    const site = SITES[Math.floor(random() * SITES.length)];
+    const sites = n > 300 ? [...SITES, ...BRANCHES] : SITES;
+    const site = sites[Math.floor(random() * sites.length)];
     const roll = random();
     const status = i === 3 ? "down" : i === 9 ? "degraded" : n > 100 && roll < 0.02 ? "down" : n > 100 && roll < 0.03 ? "degraded" : i === 12 ? "unknown" : "up";
     const device = {
@@ -69,10 +76,19 @@ export function network({ devices: n, intervalSecs }) {
       ["sysUpTime", "seconds", "gauge", {}],
       ["icmp_rtt", "seconds", "gauge", {}],
       ["icmp_loss", "ratio", "gauge", {}],
-      ["processor_utilization", "ratio", "gauge", { processor: "0" }],
-      ["processor_utilization", "ratio", "gauge", { processor: "1" }],
+      ["processor_utilization", "ratio", "gauge", { processor: "CPU 0" }],
+      ["processor_utilization", "ratio", "gauge", { processor: "CPU 1" }],
       ["memory_used", "octets", "gauge", { memory: "Physical memory" }],
       ["memory_size", "octets", "gauge", { memory: "Physical memory" }],
+      ...(n > 100
+        ? []
+        : [
+            ["storage_used", "octets", "gauge", { storage: "/" }],
+            ["sensor_temperature", "celsius", "gauge", { sensor: "PSU 1 inlet" }],
+            ["sensor_temperature", "celsius", "gauge", { sensor: "PSU 1 inlet [1002]" }],
+            ["sensor_dbm", "dBm", "gauge", { sensor: "te0/0/0 receive power" }],
+            ["sensor_fan_speed", "rpm", "gauge", { sensor: "Fan tray 1" }],
+          ]),
     ]) {
       addSeries(device, metric, unit, kindOf, labels);
     }
@@ -116,6 +132,7 @@ export function network({ devices: n, intervalSecs }) {
         dead: shut || down,
         top: metric.endsWith("Octets") ? top * (metric.includes("Out") ? 0.6 : 1) : p === 1 ? 0.6 : 0.02,
         phase: random() * 5,
+        steady: metric.endsWith("Octets") && p === 0 && n <= 100 && BUSY[devices.length - 1] ? (BUSY[devices.length - 1] * speed_bps * (metric.includes("Out") ? 0.6 : 1)) / 8 : 0,
       });
     }
   }
@@ -127,21 +144,42 @@ export function network({ devices: n, intervalSecs }) {
   const neighbors = [];
   const links = [];
   const few = devices.slice(0, 14);
+  const portsOf = new Map(devices.map((device) => [device.id, []]));
+  for (const one of interfaces) portsOf.get(one.device_id).push(one);
+  const join = (device, port, other, far, status = "up", confidence = 1) =>
+    links.push({
+      id: id(), a: { device_id: device.id, interface_id: port?.id ?? null }, b: { device_id: other.id, interface_id: far?.id ?? null }, status,
+      confidence, evidence: [{ reported_by: device.id, protocol: "lldp", seen_at: iso(born), detail: `${device.name} hears ${other.name} ${far?.name ?? ""} on ${port?.name ?? "a port"} (LLDP)` }],
+      speed_bps: port && far ? Math.min(port.speed_bps, far.speed_bps) : null, first_seen_at: iso(born - 1e8), last_seen_at: iso(born),
+    });
   few.forEach((device, i) => {
     const other = few[(i + 1) % few.length];
-    const port = interfaces.find((x) => x.device_id === device.id);
-    const far = interfaces.filter((x) => x.device_id === other.id)[1];
+    const port = portsOf.get(device.id)[0];
+    const far = portsOf.get(other.id)[1];
     neighbors.push({
       device_id: device.id, interface_id: port.id, local_interface: port.name, protocol: i % 4 === 1 ? "cdp" : "lldp",
       remote_name: other.name, remote_port: far.name, remote_platform: `${other.vendor} ${other.os} ${other.os_version}`, remote_address: other.address,
       remote_chassis_id: far.mac, remote_device_id: other.id, remote_interface_id: far.id, first_seen_at: iso(born - 1e8), last_seen_at: iso(born),
     });
-    links.push({
-      id: id(), a: { device_id: device.id, interface_id: port.id }, b: { device_id: other.id, interface_id: far.id }, status: i === 3 ? "down" : "up",
-      confidence: i % 3 ? 1 : 0.8, evidence: [{ reported_by: device.id, protocol: "lldp", seen_at: iso(born), detail: `${device.name} hears ${other.name} ${far.name} on ${port.name} (LLDP)` }],
-      speed_bps: 10e9, first_seen_at: iso(born - 1e8), last_seen_at: iso(born),
-    });
+    join(device, port, other, far, i === 3 ? "down" : "up", i % 3 ? 1 : 0.8);
   });
+  if (n <= 100) {
+    // Access devices below the ring, a second line beside the first, one whose ports are not known,
+    // and a few devices that nobody hears.
+    devices.slice(14, -4).forEach((device, i) => join(device, portsOf.get(device.id)[0], few[(i * 5) % 14], portsOf.get(few[(i * 5) % 14].id)[2 + (i % 3)]));
+    if (n > 1) join(few[0], portsOf.get(few[0].id)[3], few[1], portsOf.get(few[1].id)[3]);
+    if (n > 9) join(few[9], null, few[4], null);
+  } else {
+    // Each site is a tree below its first device; the first ones hang on two of the ring.
+    const heads = new Map();
+    for (const device of devices.slice(14)) {
+      const site = heads.get(device.site) ?? [];
+      heads.set(device.site, [...site.slice(0, 40), device]);
+      const [port, far] = portsOf.get(device.id);
+      if (site.length === 0) for (const k of [0, 7]) join(device, port, few[(heads.size + k) % 14], far);
+      else join(device, port, site[Math.floor(random() * site.length)], far);
+    }
+  }
   neighbors.push({
     device_id: few[0].id, interface_id: null, local_interface: "ge0/1/4", protocol: "lldp", remote_name: "phone-204", remote_port: "eth0", remote_platform: null,
     remote_address: null, remote_chassis_id: "02:aa:00:00:00:01", remote_device_id: null, remote_interface_id: null, first_seen_at: iso(born - 1e7), last_seen_at: iso(born),
@@ -186,6 +224,14 @@ export function valueAt(one, at, born) {
       return 0.3 + 0.12 * wave;
     case "memory_used":
       return 4.1e9 + 2e8 * wave;
+    case "storage_used":
+      return 91e9 + 4e9 * wave;
+    case "sensor_temperature":
+      return 31.5 + wave;
+    case "sensor_dbm":
+      return -6.2 + 0.3 * wave;
+    case "sensor_fan_speed":
+      return 4200 + 80 * wave;
     default:
       return 8.3e9;
   }

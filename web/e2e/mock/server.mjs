@@ -6,6 +6,8 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { WebSocketServer } from "ws";
 import { evidence, id, network, valueAt } from "./network.mjs";
+import { schedules, setMaintenance } from "./operate.mjs";
+import { availability, healthHistory, intervals, top } from "./past.mjs";
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const SORT_KEYS = { status: (d) => ["down", "degraded", "unknown", "up"].indexOf(d.status) };
@@ -15,7 +17,15 @@ const QUERIES = {
   "GET /devices": [...PAGING, "sort", "status", "site", "tag", "vendor", "kind", "q"],
   "GET /interfaces": [...PAGING, "sort", "device_id", "oper_status", "q", "absent"],
   "GET /links": [...PAGING, "sort", "device_id", "status"],
+  "GET /links/:id": [...PAGING, "device_id"],
   "GET /series": [...PAGING, "device_id", "interface_id", "metric"],
+  "GET /health/:id": ["from", "to", "step_secs"],
+  "GET /top": ["by", "of", "statistic", "from", "to", "limit", "site", "tag", "points"],
+  "GET /devices/:id/availability": ["from", "to"],
+  "GET /interfaces/:id/availability": ["from", "to"],
+  "GET /devices/:id/status-history": [...PAGING, "from", "to", "sort"],
+  "GET /interfaces/:id/status-history": [...PAGING, "from", "to", "sort"],
+  "GET /discovery-schedules": [...PAGING, "sort", "enabled"],
   "GET /devices/:id/bandwidth": ["from", "to", "step_secs"],
   "GET /interfaces/:id/bandwidth": ["from", "to", "step_secs"],
 };
@@ -28,16 +38,23 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
   const state = { session: null, credentials: [], discoveries: [], results: new Map(), requests: [] };
   const seriesById = new Map(net.series.map((s) => [s.id, s]));
   const byDevice = groupBy(net.series, (s) => s.device.id);
+  const interfaceById = new Map(net.interfaces.map((i) => [i.id, i]));
   const interfacesOf = groupBy(net.interfaces, (i) => i.device_id);
 
   for (const one of net.interfaces) rates(one, Date.now());
 
+  const planned = schedules(id, (request) => discover(request));
   const now = () => new Date().toISOString();
   const clients = new Set();
   function tell(topic, event, data, at = now()) {
     for (const client of clients) {
       for (const sub of client.subs.values()) {
         if (sub.topic !== topic) continue;
+        if (sub.series) {
+          const samples = (data.samples ?? []).filter((sample) => sub.series.has(sample.series_id));
+          if (samples.length > 0) client.send({ type: "event", seq: (client.seq += 1), topic, event, at, data: { ...data, samples } });
+          continue;
+        }
         if (sub.device_ids && data.device_id && !sub.device_ids.includes(data.device_id)) continue;
         client.send({ type: "event", seq: (client.seq += 1), topic, event, at, data });
         break;
@@ -155,8 +172,41 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         return send(202);
       case "GET /devices/:id/interfaces":
         return page(net.interfaces.filter((i) => i.device_id === device.id), query, answer);
-      case "GET /interfaces":
-        return page(net.interfaces, query, answer);
+      case "GET /interfaces": {
+        const recent = query.get("sort") === "-last_change_at";
+        return page(recent ? [...net.interfaces].sort((a, b) => (a.last_change_at < b.last_change_at ? 1 : -1)) : net.interfaces, query, answer);
+      }
+      case "GET /devices/:id/availability":
+      case "GET /devices/:id/status-history":
+      case "GET /interfaces/:id/availability":
+      case "GET /interfaces/:id/status-history": {
+        const [from, to] = [Date.parse(query.get("from")), Date.parse(query.get("to"))];
+        const port = interfaceById.get(second);
+        const n = device ? net.devices.indexOf(device) : (port?.index ?? 0);
+        const thing = device ?? { status: port?.oper_status, maintenance: false, shut: port?.admin_status === "down" };
+        if (third === "availability") return send(200, { ...availability(n, thing, from, to, Date.now()), name: device?.name ?? port?.name });
+        const extra = (status) => (device ? { evidence: evidence(status, Date.now(), intervalSecs) } : { oper_status: status === "down" ? "down" : "up", admin_status: "up" });
+        return page(intervals(n, thing, from, to, Date.now(), extra), query, answer);
+      }
+      case "GET /health/:id":
+        return send(200, healthHistory(Date.parse(query.get("from")), Date.parse(query.get("to")), net.devices.length));
+      case "GET /top":
+        return send(200, top(net, query, valueAt, Date.now()));
+      case "POST /maintenance":
+        return setMaintenance(net, body, answer, (d) => {
+          tell("devices", "device_changed", { device_id: d.id });
+          tell("status", "device_maintenance", { device_id: d.id, maintenance: d.maintenance, maintenance_since: d.maintenance_since, maintenance_until: d.maintenance_until, maintenance_reason: d.maintenance_reason, at: now() });
+        });
+      case "GET /discovery-schedules":
+        return page(planned.all, query, answer);
+      case "POST /discovery-schedules":
+        return planned.create(body, answer);
+      case "PATCH /discovery-schedules/:id":
+        return planned.change(second, body, answer);
+      case "DELETE /discovery-schedules/:id":
+        return planned.remove(second, answer);
+      case "POST /discovery-schedules/:id/run":
+        return planned.run(second, answer);
       case "GET /devices/:id/neighbors":
         return page(net.neighbors.filter((n) => n.device_id === device.id), query, answer);
       case "GET /devices/:id/processors":
@@ -166,19 +216,35 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       case "GET /devices/:id/storage":
         return page([{ name: "/", used_bytes: 91e9, total_bytes: 110e9, used_percent: 82.7 }, { name: "/boot", total_bytes: 5e8 }], query, answer);
       case "GET /devices/:id/sensors":
-        return page([{ name: "PSU 1 inlet", kind: "temperature", value: 31.5, unit: "°C" }], query, answer);
+        return page([
+          { name: "PSU 1 inlet", kind: "temperature", value: 31.5, unit: "°C" },
+          { name: "PSU 1 inlet", kind: "temperature", value: 33.1, unit: "°C" },
+          { name: "te0/0/0 receive power", kind: "dbm", value: -6.21, unit: "dBm", interface: "te0/0/0" },
+          { name: "Fan tray 1", kind: "fanspeed", value: 4200, unit: "rpm" },
+          { name: "Door", kind: "state", value: 1 },
+        ], query, answer);
       case "GET /devices/:id/inventory":
-        return page([{ index: 1, class: "chassis", name: "Chassis", model: device.model, serial: device.serial }], query, answer);
+        return page([
+          { index: 1, contained_in: 0, class: "chassis", name: "Chassis", description: "Modular chassis", model: device.model, serial: device.serial },
+          { index: 20, contained_in: 1, class: "module", name: "FPC 0", model: "MPC-10E", serial: "CAMX0041", hardware_revision: "REV 32", firmware_revision: "1.4" },
+          { index: 21, contained_in: 20, class: "port", name: "te0/0/0", description: "SFP+-10G-LR", model: "SFP+-10G-LR", serial: "AGP0C2" },
+          { index: 30, contained_in: 1, class: "powerSupply", name: "PSU 1", model: "PWR-650-AC", serial: "QCS1821" },
+        ], query, answer);
       case "GET /devices/:id/addresses":
-        return page([{ address: device.address, prefix_len: 24, interface: "te0/0/0" }], query, answer);
+        return page([{ address: device.address, prefix_len: 24, interface: "te0/0/0" }, { address: "2001:db8::1", prefix_len: 64, interface: "te0/0/1" }, { address: "127.0.0.1", prefix_len: 8 }], query, answer);
       case "GET /devices/:id/vlans":
         return page([], query, answer);
       case "GET /neighbors":
         return page(net.neighbors, query, answer);
       case "GET /links":
         return page(net.links.filter((l) => !query.get("status") || l.status === query.get("status")), query, answer);
-      case "GET /series":
-        return page((byDevice.get(query.get("device_id")) ?? []).map(shown), query, answer);
+      case "GET /links/:id":
+        // Of these only the loads are asked for.
+        return page(net.links.map(loadOfLink), query, answer);
+      case "GET /series": {
+        const rows = query.get("device_id") ? (byDevice.get(query.get("device_id")) ?? []) : net.series;
+        return page(rows.filter((one) => !query.get("metric") || one.metric === query.get("metric")).map(shown), query, answer);
+      }
       case "POST /samples/:id": {
         if (body.series_ids.length < 1 || body.series_ids.length > 100) return problem(422, "Fields of the request are wrong", "1 to 100 series are taken", [{ pointer: "/series_ids", detail: "1 to 100 series are taken" }]);
         return send(200, { items: body.series_ids.map((one) => ({ series: shown(seriesById.get(one)), from: body.from, to: body.to, step_secs: body.step_secs, level: "raw", points: points([seriesById.get(one)], body, 1) })) });
@@ -231,6 +297,19 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       default:
         return problem(404, "There is no such thing", `The mock has no ${key}.`);
     }
+  }
+
+  function loadOfLink(link) {
+    const end = ({ interface_id }) => {
+      const one = interfaceById.get(interface_id);
+      if (!one || link.status === "down") return { interface: one?.name ?? null, oper_status: one ? "down" : null, in_bps: null, out_bps: null, in_utilization: null, out_utilization: null };
+      rates(one, Date.now());
+      const { name, oper_status, in_bps, out_bps, in_utilization, out_utilization } = one;
+      return { interface: name, oper_status, in_bps, out_bps, in_utilization, out_utilization };
+    };
+    const [a, b] = [end(link.a), end(link.b)];
+    const known = [a, b].flatMap((e) => [e.in_utilization, e.out_utilization]).filter((u) => u !== null);
+    return { link_id: link.id, a, b, utilization: known.length > 0 ? Math.max(...known) : null };
   }
 
   const shown = ({ source, counter, device, ...open }) => open;
@@ -286,7 +365,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       ws.on("message", (text) => {
         const frame = JSON.parse(text);
         if (frame.type === "subscribe") {
-          client.subs.set(frame.id, frame);
+          client.subs.set(frame.id, { ...frame, series: frame.series_ids ? new Set(frame.series_ids) : null });
           client.send({ type: "subscribed", id: frame.id });
         } else client.subs.delete(frame.id);
       });
@@ -300,7 +379,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
   every(intervalSecs * 1000, () => {
     if (control.mute) return;
     const at = Date.now();
-    const wanted = new Set([...clients].flatMap((c) => [...c.subs.values()].flatMap((s) => (s.topic === "series" ? (s.device_ids ?? []) : []))));
+    const wanted = new Set([...clients].flatMap((c) => [...c.subs.values()].flatMap((s) => (s.topic === "series" ? [...(s.device_ids ?? []), ...(s.series_ids ?? []).map((one) => seriesById.get(one)?.device.id)] : []))));
     for (const device of net.devices) {
       device.last_seen_at = new Date(at).toISOString();
       if (!wanted.has(device.id)) continue;

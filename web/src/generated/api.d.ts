@@ -546,6 +546,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/links/loads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what links carry now. */
+        get: operations["list_link_loads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/links/{link_id}": {
         parameters: {
             query?: never;
@@ -1327,6 +1344,32 @@ export interface components {
             device_id: components["schemas"]["DeviceId"];
             interface_id?: components["schemas"]["InterfaceId"] | null;
         };
+        /** @description What one end of a link carries now; null where it is not known. */
+        EndLoad: {
+            /** @description Name of the interface. */
+            interface?: string | null;
+            oper_status?: components["schemas"]["IfStatus"] | null;
+            /**
+             * Format: double
+             * @description bit/s received between the last two polls.
+             */
+            in_bps?: number | null;
+            /**
+             * Format: double
+             * @description bit/s sent, likewise.
+             */
+            out_bps?: number | null;
+            /**
+             * Format: double
+             * @description `in_bps` as a share of the interface's speed, 0 to 1.
+             */
+            in_utilization?: number | null;
+            /**
+             * Format: double
+             * @description `out_bps` as a share of the interface's speed, 0 to 1.
+             */
+            out_utilization?: number | null;
+        };
         /** @description The latest outcome of one check, in words for an operator. */
         Evidence: {
             /** @description Which check. */
@@ -1534,6 +1577,21 @@ export interface components {
          * @description One link between two interfaces or devices.
          */
         LinkId: string;
+        /** @description What a link carries now. */
+        LinkLoad: {
+            /** @description The link. */
+            link_id: components["schemas"]["LinkId"];
+            /** @description The end `a` of the link. */
+            a: components["schemas"]["EndLoad"];
+            /** @description The end `b` of the link. */
+            b: components["schemas"]["EndLoad"];
+            /**
+             * Format: double
+             * @description The largest share of its speed that either end receives or sends, 0 to 1; null where neither
+             *     end tells.
+             */
+            utilization?: number | null;
+        };
         /**
          * @description How a link is.
          * @enum {string}
@@ -1924,6 +1982,26 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_LinkLoad: {
+            /** @description The rows. */
+            items: {
+                /** @description The link. */
+                link_id: components["schemas"]["LinkId"];
+                /** @description The end `a` of the link. */
+                a: components["schemas"]["EndLoad"];
+                /** @description The end `b` of the link. */
+                b: components["schemas"]["EndLoad"];
+                /**
+                 * Format: double
+                 * @description The largest share of its speed that either end receives or sends, 0 to 1; null where neither
+                 *     end tells.
+                 */
+                utilization?: number | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_Neighbor: {
             /** @description The rows. */
             items: {
@@ -2094,8 +2172,8 @@ export interface components {
                 /** @description How its values behave. */
                 kind: components["schemas"]["Kind"];
                 /**
-                 * @description Which of the metric's series it is; `device_id` and `vantage` always, `interface_id` and
-                 *     `interface` where it is an interface's.
+                 * @description Which of the metric's series it is; `device_id` and `vantage` unless it is of the whole
+                 *     network, `interface_id` and `interface` where it is an interface's.
                  */
                 labels: components["schemas"]["Labels"];
             }[];
@@ -2369,8 +2447,8 @@ export interface components {
             /** @description How its values behave. */
             kind: components["schemas"]["Kind"];
             /**
-             * @description Which of the metric's series it is; `device_id` and `vantage` always, `interface_id` and
-             *     `interface` where it is an interface's.
+             * @description Which of the metric's series it is; `device_id` and `vantage` unless it is of the whole
+             *     network, `interface_id` and `interface` where it is an interface's.
              */
             labels: components["schemas"]["Labels"];
         };
@@ -5740,6 +5818,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Link"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_link_loads: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Only of links with an end at this device. */
+                device_id?: components["schemas"]["DeviceId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of what links carry. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LinkLoad"];
                 };
             };
             /** @description The request cannot be read. */

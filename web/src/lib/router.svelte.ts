@@ -41,6 +41,11 @@ class Router {
     return typeof state === "object" && state !== null && "steps" in state && typeof state.steps === "number" ? state.steps : 0;
   }
 
+  /** For a view whose code came late: its heading takes the focus that was meant for it. */
+  arrived(): void {
+    if (this.#steps() > 0 && document.activeElement === document.body) document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
+  }
+
   query(name: string): string | null {
     return this.place.query.get(name);
   }

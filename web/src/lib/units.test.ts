@@ -71,3 +71,24 @@ test("plural", () => {
   expect(units.plural(1, "device")).toBe("1 device");
   expect(units.plural(1204, "device")).toBe("1,204 devices");
 });
+
+test.each([
+  [31.54, "celsius", "31.5 °C"],
+  [-3.2, "dBm", "-3.2 dBm"],
+  [0.42, "ratio", "42 %"],
+  [8.3e9, "octets", "7.73 GiB"],
+  [4200, "rpm", "4200 rpm"],
+  [3, "", "3"],
+  [null, "volts", "–"],
+] as const)("%s %s", (value, unit, expected) => check(units.measured(value, unit), expected));
+
+test.each([
+  [1, "100 %"],
+  [0.9999999, "99.999 %"],
+  [0.99998, "99.998 %"],
+  [0.999, "99.900 %"],
+  [0.95125, "95.12 %"],
+  [0.5, "50.0 %"],
+  [0, "0.0 %"],
+  [null, "–"],
+] as const)("availability of %s is %s", (ratio, expected) => check(units.availability(ratio), expected));

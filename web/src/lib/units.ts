@@ -60,6 +60,15 @@ export function percent(ratio: Maybe): string {
   return `${Number(value.toFixed(1))}${GAP}%`;
 }
 
+/** A share of time that something was there. Rounded down: what was away for a second was not 100 %. */
+export function availability(ratio: Maybe): string {
+  if (!known(ratio)) return ABSENT;
+  if (ratio >= 1) return `100${GAP}%`;
+  const parts = ratio >= 0.99 ? 1000 : ratio >= 0.9 ? 100 : 10;
+  // A tenth of a billionth mends what binary fractions lose.
+  return `${(Math.floor(ratio * 100 * parts + 1e-7) / parts).toFixed(Math.log10(parts))}${GAP}%`;
+}
+
 /** A short time such as a round trip, from seconds. */
 export function shortTime(seconds: Maybe): string {
   if (!known(seconds)) return ABSENT;
@@ -74,6 +83,25 @@ export function perSecond(value: Maybe): string {
   if (!known(value)) return ABSENT;
   const [rest, step] = scaled(value, 1000, ["", "k", "M", "G"]);
   return `${figures(rest)}${step === "" ? "" : GAP + step}/s`;
+}
+
+const UNITS: Record<string, string> = {
+  celsius: "°C",
+  volts: "V",
+  amperes: "A",
+  watts: "W",
+  hertz: "Hz",
+  cubic_metres_per_second: "m³/s",
+};
+
+/** A value of any series in the unit that the server names. */
+export function measured(value: Maybe, unit: string): string {
+  if (!known(value)) return ABSENT;
+  if (unit === "ratio") return percent(value);
+  if (unit === "octets") return bytes(value);
+  if (unit === "seconds") return shortTime(value);
+  const text = figures(value);
+  return unit === "" ? text : `${text}${GAP}${UNITS[unit] ?? unit}`;
 }
 
 /** A length of time for people, two steps at most: `3 d 4 h`, `11 min`, `12 s`. */

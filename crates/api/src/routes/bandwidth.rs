@@ -272,7 +272,7 @@ fn sum(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 
 /// Whether what an interface carries is not carried by another one of the device too: VLANs,
 /// bundles, bridges and tunnels run over others; the loopback runs nowhere.
-fn is_physical(interface: &Interface) -> bool {
+pub(crate) fn is_physical(interface: &Interface) -> bool {
     const OVER_OTHERS: [&str; 9] = [
         "softwareLoopback",
         "l2vlan",

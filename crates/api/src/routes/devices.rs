@@ -8,6 +8,7 @@ mod shape;
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};
 use crate::command::Command;
+use crate::maintenance::{self, Wish};
 use crate::once::NewId;
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::PathId;
@@ -38,6 +39,7 @@ pub(crate) async fn create(
 ) -> Answer<Response> {
     let services = granted.services();
     let id = DeviceId::reserved(id);
+    let now = services.clock.now();
     let mut device = Device {
         id,
         address: body.address.to_canonical(),
@@ -55,11 +57,17 @@ pub(crate) async fn create(
         interval_secs: body
             .interval_secs
             .unwrap_or(services.options.default_interval_secs),
-        maintenance: body.maintenance,
-        created_at: services.clock.now(),
+        maintenance: None,
+        created_at: now,
         conflict: None,
         replaced_at: Vec::new(),
     };
+    let wish = Wish {
+        on: Some(body.maintenance),
+        until: Some(body.maintenance_until),
+        reason: Some(body.maintenance_reason),
+    };
+    maintenance::apply(&mut device, wish, now)?;
     fields::check(&mut device)?;
     let record = services
         .to_the_end(|services| async move {
@@ -115,14 +123,24 @@ pub(crate) async fn update(
     let services = granted.services();
     let record = find(services, id)?;
     let revision = if_match.check(record.device.revision)?;
+    let now = services.clock.now();
     let mut device = record.device.body.clone();
-    patch.apply(&mut device);
+    let work = device.maintenance.clone();
+    patch.apply(&mut device, now)?;
     fields::check(&mut device)?;
     services
         .to_the_end(|services| async move {
-            let inventory = &services.store.inventory;
             let expect = Expect::Revision(revision);
-            inventory.update(device, expect).await.map_err(of_device)?;
+            let updated = services.store.update_device(device, expect, now).await;
+            let updated = updated.map_err(of_device)?;
+            let maintenance = &updated.body.maintenance;
+            if *maintenance != work {
+                services.publish(Event::DeviceMaintenance {
+                    device_id: id,
+                    maintenance: maintenance.clone(),
+                    at: now,
+                });
+            }
             tell(&services, id).await
         })
         .await?;

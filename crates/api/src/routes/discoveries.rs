@@ -16,13 +16,13 @@ use model::discovery::{
     CREDENTIALS_MAX, Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult, HOPS_MAX,
     Method, TARGETS_MAX,
 };
-use model::{CredentialId, DiscoveryId, Timestamp};
+use model::{CredentialId, DiscoveryId, ScheduleId, Timestamp};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How long the server may take to check a run's targets and to keep it.
-const START_WAIT: Duration = Duration::from_secs(10);
+pub(super) const START_WAIT: Duration = Duration::from_secs(10);
 
 /// What to look for and where.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -66,7 +66,7 @@ fn yes() -> bool {
     true
 }
 
-/// How the runs are paged.
+/// Which runs, and how they are paged.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -79,6 +79,8 @@ pub(crate) struct DiscoveriesQuery {
     /// started_at, ended_at, phase or devices_found; with a leading `-` the other way. -started_at,
     /// the latest first, where it is not given.
     sort: Option<String>,
+    /// Only the runs of this schedule.
+    schedule_id: Option<ScheduleId>,
 }
 
 /// How the results are paged.
@@ -113,13 +115,18 @@ pub(crate) async fn start(
         Some(stored) => stored.body,
         None => begin(services, id, request).await?,
     };
+    Ok(accepted(discovery))
+}
+
+/// A run has begun, and where it is.
+pub(super) fn accepted(discovery: Discovery) -> Response {
     let location = format!("/api/v1/discoveries/{}", discovery.id);
-    Ok((
+    (
         StatusCode::ACCEPTED,
         [(header::LOCATION, location)],
         Json(discovery),
     )
-        .into_response())
+        .into_response()
 }
 
 async fn begin(
@@ -140,7 +147,7 @@ async fn begin(
         .await
         .map_err(|_| busy())?
         .map_err(|_| busy())?
-        .map_err(of_refusal)
+        .map_err(|refused| of_refusal("", refused))
 }
 
 /// Lists discoveries, the latest first where nothing else is asked for.
@@ -159,13 +166,14 @@ pub(crate) async fn list(
     // Their ids ascend by their beginning: the store has them in that order.
     if sort.0 == "started_at" {
         let after = paging.after().map(|(_, id)| id.clone());
-        let page = runs.page(after, paging.descending(), paging.limit()).await;
+        let (descending, limit) = (paging.descending(), paging.limit());
+        let page = runs.page(query.schedule_id, after, descending, limit).await;
         let page = page.map_err(of_store)?;
         let rows = page.items.into_iter();
         let placed = rows.map(|run| ((Key::Absent, run.id), run.body)).collect();
         return Ok(Json(paging.of_store(placed, page.next.is_some())));
     }
-    let rows = runs.all().await.map_err(of_store)?.into_iter();
+    let rows = runs.all(query.schedule_id).await.map_err(of_store)?.into_iter();
     let placed = rows.map(|run| ((run_key(&run.body, sort.0), run.id), run.body));
     Ok(Json(paging.take(placed)))
 }
@@ -265,9 +273,17 @@ async fn find(services: &Services, id: DiscoveryId) -> Answer<Discovery> {
         .ok_or_else(|| Problem::not_found("discovery", id))
 }
 
-/// What can be seen without the server: counts and bounds.
 fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
     let mut faults = Faults::default();
+    let request = check_at("", body, &mut faults);
+    faults.into_result()?;
+    Ok(request)
+}
+
+/// What can be seen without the server: counts and bounds. `place` is where the request is in its
+/// body.
+pub(super) fn check_at(place: &str, body: DiscoveryCreate, all: &mut Faults) -> DiscoveryRequest {
+    let mut faults = At { place, all };
     if body.targets.is_empty() {
         faults.add("/targets", "at least one target is needed");
     }
@@ -302,8 +318,7 @@ fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
     if body.max_hops > HOPS_MAX {
         faults.add("/max_hops", format!("at most {HOPS_MAX} hops are followed"));
     }
-    faults.into_result()?;
-    Ok(DiscoveryRequest {
+    DiscoveryRequest {
         targets: body.targets,
         methods: body.methods,
         credential_ids: body.credential_ids,
@@ -311,12 +326,25 @@ fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
         port: body.port,
         max_hops: body.max_hops,
         register: body.register,
-    })
+    }
 }
 
-fn of_refusal(refused: DiscoveryRefused) -> Problem {
+/// Faults of a part of a body.
+struct At<'a> {
+    place: &'a str,
+    all: &'a mut Faults,
+}
+
+impl At<'_> {
+    fn add(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.all.add(format!("{}{pointer}", self.place), detail);
+    }
+}
+
+/// The problem of a refusal, where the request is at `place` of its body.
+pub(super) fn of_refusal(place: &str, refused: DiscoveryRefused) -> Problem {
     let field = |name: &str, index: usize, detail| {
-        Problem::field(Kind::Invalid, format!("/{name}/{index}"), detail)
+        Problem::field(Kind::Invalid, format!("{place}/{name}/{index}"), detail)
     };
     match refused {
         DiscoveryRefused::Target { index, detail } => field("targets", index, detail),
@@ -325,8 +353,9 @@ fn of_refusal(refused: DiscoveryRefused) -> Problem {
         }
         DiscoveryRefused::Credential { index, detail } => field("credential_ids", index, detail),
         DiscoveryRefused::Field { field, detail } => {
-            Problem::field(Kind::Invalid, format!("/{field}"), detail)
+            Problem::field(Kind::Invalid, format!("{place}/{field}"), detail)
         }
+        DiscoveryRefused::Running { detail } => Problem::new(Kind::Conflict, detail),
         DiscoveryRefused::Busy { detail } => {
             Problem::new(Kind::TooMany, detail).retry_after(Duration::from_secs(10))
         }

@@ -1,4 +1,6 @@
-//! Links of layer 2 between devices that we know.
+//! Links of layer 2 between devices that we know. What they carry is in [`loads`].
+
+pub(super) mod loads;
 
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, sort_field};

@@ -7,7 +7,7 @@ use crate::query::{PathId, Query};
 use crate::services::Services;
 use axum::Json;
 use model::metric::Kind as MetricKind;
-use model::series::Series;
+use model::series::{NETWORK, Series};
 use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId};
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,8 @@ pub(crate) struct SeriesResource {
     unit: &'static str,
     /// How its values behave.
     kind: MetricKind,
-    /// Which of the metric's series it is; `device_id` and `vantage` always, `interface_id` and
-    /// `interface` where it is an interface's.
+    /// Which of the metric's series it is; `device_id` and `vantage` unless it is of the whole
+    /// network, `interface_id` and `interface` where it is an interface's.
     labels: Labels,
 }
 
@@ -36,7 +36,11 @@ impl SeriesResource {
             metric: key.metric,
             unit: key.metric.unit(),
             kind: key.metric.kind(),
-            labels: key.labels.with("device_id", key.device_id.to_string()),
+            labels: if key.device_id == NETWORK {
+                key.labels
+            } else {
+                key.labels.with("device_id", key.device_id.to_string())
+            },
         }
     }
 }
@@ -183,6 +187,7 @@ fn devices(services: &Services, query: &SeriesQuery) -> Vec<DeviceId> {
                 .iter()
                 .map(|record| record.device.body.id)
                 .collect();
+            all.push(NETWORK);
             all.sort();
             all
         }

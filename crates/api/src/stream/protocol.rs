@@ -8,7 +8,9 @@ use model::discovery::{Discovery, DiscoveryResult};
 use model::event::Event;
 use model::interface::IfStatus;
 use model::status::Evidence;
-use model::{DeviceId, DiscoveryId, InterfaceId, SeriesId, Status, StreamId, Timestamp, Value};
+use model::{
+    DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, StreamId, Timestamp, Value,
+};
 use serde::{Deserialize, Serialize};
 
 /// Longest message that is read from a client, in bytes: a subscription to 1,000 series has 40,000.
@@ -322,6 +324,14 @@ pub(crate) enum Data<'a> {
         since: Timestamp,
         evidence: &'a [Evidence],
     },
+    DeviceMaintenance {
+        device_id: DeviceId,
+        maintenance: bool,
+        maintenance_since: Option<Timestamp>,
+        maintenance_until: Option<Timestamp>,
+        maintenance_reason: Option<&'a str>,
+        at: Timestamp,
+    },
     InterfaceStatus {
         device_id: DeviceId,
         interface_id: InterfaceId,
@@ -335,6 +345,11 @@ pub(crate) enum Data<'a> {
         samples: Vec<SampleData>,
     },
     Progress(&'a Discovery),
+    Discovered {
+        discovery_id: DiscoveryId,
+        schedule_id: Option<ScheduleId>,
+        result: &'a DiscoveryResult,
+    },
     Found {
         discovery_id: DiscoveryId,
         result: &'a DiscoveryResult,
@@ -354,20 +369,24 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
         Event::DeviceChanged { .. } => (Topic::Devices, "device_changed"),
         Event::DeviceDeleted { .. } => (Topic::Devices, "device_deleted"),
         Event::DeviceStatus { .. } => (Topic::Status, "device_status"),
+        Event::DeviceMaintenance { .. } => (Topic::Status, "device_maintenance"),
         Event::InterfaceStatus { .. } => (Topic::Status, "interface_status"),
         Event::Samples { .. } => (Topic::Series, "samples"),
         Event::DiscoveryProgress(_) => (Topic::Discovery, "discovery_progress"),
+        Event::DeviceDiscovered { .. } => (Topic::Discovery, "device_discovered"),
         Event::DiscoveryFound { .. } => (Topic::Discovery, "discovery_found"),
     }
 }
 
 /// The names of all events, for the test that holds `asyncapi.yaml` to them.
-pub const EVENT_NAMES: [&str; 7] = [
+pub const EVENT_NAMES: [&str; 9] = [
     "device_changed",
     "device_deleted",
     "device_status",
+    "device_maintenance",
     "interface_status",
     "samples",
+    "device_discovered",
     "discovery_progress",
     "discovery_found",
 ];

@@ -76,6 +76,22 @@ impl Subscriptions {
                     since: *since,
                     evidence,
                 }),
+            Event::DeviceMaintenance {
+                device_id,
+                maintenance,
+                at,
+            } => filters
+                .any(|filter| filter.takes_device(*device_id))
+                .then_some(Data::DeviceMaintenance {
+                    device_id: *device_id,
+                    maintenance: maintenance.is_some(),
+                    maintenance_since: maintenance.as_ref().map(|work| work.since),
+                    maintenance_until: maintenance.as_ref().and_then(|work| work.until),
+                    maintenance_reason: maintenance
+                        .as_ref()
+                        .and_then(|work| work.reason.as_deref()),
+                    at: *at,
+                }),
             Event::InterfaceStatus {
                 device_id,
                 interface_id,
@@ -118,6 +134,17 @@ impl Subscriptions {
             Event::DiscoveryProgress(run) => filters
                 .any(|filter| filter.discovery.is_none_or(|id| id == run.id))
                 .then_some(Data::Progress(run)),
+            Event::DeviceDiscovered {
+                discovery_id,
+                schedule_id,
+                result,
+            } => filters
+                .any(|filter| filter.discovery.is_none_or(|id| id == *discovery_id))
+                .then_some(Data::Discovered {
+                    discovery_id: *discovery_id,
+                    schedule_id: *schedule_id,
+                    result,
+                }),
             Event::DiscoveryFound {
                 discovery_id,
                 result,

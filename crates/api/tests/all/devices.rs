@@ -22,8 +22,9 @@ async fn a_device_from_birth_to_death() {
         "vendor": null, "model": null, "os": null, "os_version": null, "serial": null,
         "kind": null, "location": null, "site": null, "tags": ["core", "x"],
         "status": "unknown", "status_since": "2026-03-01T12:00:00.000Z", "status_evidence": [],
-        "credential_id": null, "interval_secs": 60, "maintenance": false, "last_seen_at": null,
-        "identity_conflict": null,
+        "credential_id": null, "interval_secs": 60, "maintenance": false,
+        "maintenance_since": null, "maintenance_until": null, "maintenance_reason": null,
+        "last_seen_at": null, "identity_conflict": null,
         "created_at": "2026-03-01T12:00:00.000Z", "revision": 1,
     });
     assert_eq!(device, expected);

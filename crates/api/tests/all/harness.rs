@@ -261,13 +261,43 @@ async fn server(
 ) {
     while let Some(command) = commands.recv().await {
         asked.lock().unwrap().push(format!("{command:?}"));
-        let Command::StartDiscovery {
-            discovery_id,
-            request,
-            reply,
-        } = command
-        else {
-            continue;
+        let (discovery_id, request, reply) = match command {
+            Command::StartDiscovery {
+                discovery_id,
+                request,
+                reply,
+            } => (discovery_id, request, reply),
+            Command::CheckDiscovery { request, reply } => {
+                let bad = request.targets.iter().position(|t| t == "nonsense");
+                let _ = reply.send(bad.map_or(Ok(()), |index| {
+                    Err(DiscoveryRefused::Target {
+                        index,
+                        detail: "`nonsense` is no network".to_owned(),
+                    })
+                }));
+                continue;
+            }
+            Command::ScheduleChanged { reply, .. } => {
+                let _ = reply.send(());
+                continue;
+            }
+            Command::RunSchedule { schedule_id, reply } => {
+                let schedule = store
+                    .schedules
+                    .get(schedule_id)
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .body;
+                let id = model::DiscoveryId::new();
+                let run = store
+                    .discoveries
+                    .create_of(id, schedule.request, Some(schedule_id))
+                    .await;
+                let _ = reply.send(Ok(run.unwrap().body));
+                continue;
+            }
+            _ => continue,
         };
         let bad = request
             .targets

@@ -2,7 +2,8 @@
 
 use crate::harness::{Api, NOW};
 use model::interface::{IfStatus, Interface};
-use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId, Timestamp, Value};
+use model::link::{End, Link, LinkStatus};
+use model::{DeviceId, InterfaceId, Labels, LinkId, Metric, SeriesId, Timestamp, Value};
 use serde_json::json;
 use store::series::Batch;
 
@@ -437,6 +438,81 @@ async fn bandwidth_speaks_bits() {
     assert_eq!(all["interfaces"][0]["name"], "eth1");
     assert_eq!(all["interfaces"].as_array().unwrap().len(), 2);
     assert_eq!(all["in_bps"][0], json!([NOW - 60_000, 8_000.0]));
+}
+
+#[tokio::test]
+async fn links_say_what_they_carry_as_both_ends_tell_it() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let other = admin
+        .make("/api/v1/devices", json!({"address": "192.0.2.2"}))
+        .await;
+    let far = interface(other["id"].as_str().unwrap().parse().unwrap(), 2);
+    let inventory = &api.services.store.inventory;
+    let other_end = End {
+        device_id: far.device_id,
+        interface_id: Some(far.id),
+    };
+    inventory
+        .set_interfaces(far.device_id, vec![far])
+        .await
+        .unwrap();
+    let at = Timestamp::from_unix_ms(NOW);
+    let link = Link {
+        id: LinkId::new(),
+        a: End {
+            device_id: lab.device,
+            interface_id: Some(lab.first),
+        },
+        b: other_end.clone(),
+        status: LinkStatus::Up,
+        confidence: 1.0,
+        evidence: vec![],
+        speed_bps: Some(16_000),
+        first_seen_at: at,
+        last_seen_at: at,
+    };
+    let unknown = Link {
+        id: LinkId::new(),
+        a: End {
+            device_id: lab.device,
+            interface_id: None,
+        },
+        ..link.clone()
+    };
+    let links = vec![link.clone(), unknown.clone()];
+    inventory.set_links(links).await.unwrap();
+    let nothing = json!({
+        "interface": null, "oper_status": null,
+        "in_bps": null, "out_bps": null, "in_utilization": null, "out_utilization": null,
+    });
+    let far_end = json!({
+        "interface": "eth2", "oper_status": "lowerLayerDown",
+        "in_bps": null, "out_bps": null, "in_utilization": null, "out_utilization": null,
+    });
+    let expected = json!([
+        {
+            "link_id": link.id.to_string(),
+            "a": {
+                "interface": "eth1", "oper_status": "up",
+                "in_bps": 8000.0, "out_bps": 4000.0, "in_utilization": 0.5, "out_utilization": 0.25,
+            },
+            "b": far_end,
+            "utilization": 0.5,
+        },
+        {"link_id": unknown.id.to_string(), "a": nothing, "b": far_end, "utilization": null},
+    ]);
+    let page = admin.get("/api/v1/links/loads").await.json();
+    assert_eq!(page["items"], expected);
+    let first = admin.get("/api/v1/links/loads?limit=1").await.json();
+    let next = format!(
+        "/api/v1/links/loads?limit=1&cursor={}",
+        first["next_cursor"].as_str().unwrap()
+    );
+    assert_eq!(admin.get(&next).await.json()["items"][0], expected[1]);
+    let none = format!("/api/v1/links/loads?device_id={}", DeviceId::new());
+    assert_eq!(admin.get(&none).await.json()["items"], json!([]));
 }
 
 #[tokio::test]

@@ -19,8 +19,8 @@ const NEIGHBORS_INTERVAL_MIN: Duration = Duration::from_secs(15);
 /// Time until details that could not be read to their end are asked for again.
 const DETAILS_RETRY: Duration = Duration::from_mins(1);
 
-/// Shortest time between two readings of what seldom changes because interfaces came or went, or
-/// another device seems to answer.
+/// Shortest time between two readings of what seldom changes because interfaces came or went or
+/// changed their state, or another device seems to answer.
 const CHANGE_INTERVAL_MIN: Duration = Duration::from_secs(15);
 
 /// What seldom changes.
@@ -41,6 +41,8 @@ pub(super) struct Memory {
     up_time: Option<(f64, Instant)>,
     /// Who answered when what seldom changes was last read.
     glimpse: Glimpse,
+    /// When IF-MIB was last read to its end.
+    interfaces_at: Option<Instant>,
     /// Rows of IF-MIB as they were last read to their end.
     interfaces: Vec<InterfaceFacts>,
 }
@@ -85,9 +87,11 @@ impl Memory {
         self.neighbors_at = None;
     }
 
-    /// Takes in what a look found; says whether the device restarted, another one seems to answer,
-    /// or its interfaces are other ones than before, so that what seldom changes may have changed.
-    pub(super) fn take_in(&mut self, look: &Look, now: Instant) -> bool {
+    /// Takes in what a look found; says what else may have changed, and is to be read anew: all that
+    /// seldom changes where the device restarted, another one seems to answer, or its interfaces are
+    /// other ones than before; IF-MIB where the state of an interface changed, since it may have
+    /// been shut on purpose.
+    pub(super) fn take_in(&mut self, look: &Look, now: Instant) -> Groups {
         let asked = implied(look.asked);
         let complete = implied(look.complete);
         self.incomplete = (self.incomplete - asked) | (asked - complete);
@@ -100,26 +104,56 @@ impl Memory {
         }
         // An agent that says now this and now that is not read whole all the time.
         let rested = passed(self.details_at, CHANGE_INTERVAL_MIN, now);
-        let mut changed = rested && look.glimpse != self.glimpse;
-        if changed || look.asked.contains(Groups::SYSTEM) {
+        let another = rested && look.glimpse != self.glimpse;
+        if another || look.asked.contains(Groups::SYSTEM) {
             self.glimpse.clone_from(&look.glimpse);
         }
+        let mut again = if another { details() } else { Groups::NONE };
         if let Some(up_time) = up_time_secs(look) {
-            changed |= self.up_time.is_some_and(|(before, at)| {
+            let restarted = self.up_time.is_some_and(|(before, at)| {
                 let elapsed = now.saturating_duration_since(at).as_secs_f64();
                 restarted(before, up_time, elapsed)
             });
+            if restarted {
+                again = details();
+            }
             self.up_time = Some((up_time, now));
         }
         if look.complete.contains(Groups::INTERFACES) {
+            self.interfaces_at = Some(now);
             self.interfaces.clone_from(&look.facts.interfaces);
         } else if complete.contains(Groups::TRAFFIC) {
             let known = self.interfaces.iter().filter_map(|row| row.index);
             let other = known.collect::<BTreeSet<u32>>() != indexes(look);
             // An agent whose interfaces come and go all the time is not read whole all the time.
-            changed |= other && passed(self.details_at, CHANGE_INTERVAL_MIN, now);
+            if other && passed(self.details_at, CHANGE_INTERVAL_MIN, now) {
+                again = details();
+            } else if self.states_differ(look)
+                && passed(self.interfaces_at, CHANGE_INTERVAL_MIN, now)
+            {
+                again = again | Groups::INTERFACES;
+            }
         }
-        changed
+        again
+    }
+
+    /// Whether any interface has another ifOperStatus than when IF-MIB was last read to its end.
+    fn states_differ(&self, look: &Look) -> bool {
+        let known: HashMap<u32, Option<IfStatus>> = self
+            .interfaces
+            .iter()
+            .filter_map(|row| Some((row.index?, row.oper_status)))
+            .collect();
+        look.readings.iter().any(|reading| {
+            let (Instance::Interface { index }, Value::U64(now)) =
+                (&reading.instance, reading.value)
+            else {
+                return false;
+            };
+            let before = known.get(index).copied().flatten();
+            reading.metric == Metric::IF_OPER_STATUS
+                && before.is_some_and(|before| before.number() != now)
+        })
     }
 
     /// The rows of IF-MIB after a look at the counters alone: what seldom changes as it was last
@@ -209,6 +243,7 @@ fn up_time_secs(look: &Look) -> Option<f64> {
 mod tests {
     use super::*;
 
+    /// Counters say that an interface of a number above 8 is down; rows that all are up.
     fn look(asked: Groups, complete: Groups, up_time: f64, indexes: &[u32]) -> Look {
         let mut look = Look {
             asked,
@@ -224,7 +259,7 @@ mod tests {
             look.readings.push(Reading {
                 metric: Metric::IF_OPER_STATUS,
                 instance: Instance::Interface { index },
-                value: Value::U64(2),
+                value: Value::U64(if index > 8 { 2 } else { 1 }),
             });
         }
         if asked.contains(Groups::INTERFACES) {
@@ -248,7 +283,8 @@ mod tests {
         for (complete, due_after_secs) in [(all, 300), (all - Groups::VLANS, 60)] {
             let mut memory = Memory::default();
             assert!(memory.details_due(&options, now));
-            assert!(!memory.take_in(&look(all, complete, 5.0, &[1, 2]), now));
+            let again = memory.take_in(&look(all, complete, 5.0, &[1, 2]), now);
+            assert_eq!(again, Groups::NONE);
             assert!(!memory.details_due(&options, after(due_after_secs - 1)));
             assert!(memory.details_due(&options, after(due_after_secs)));
         }
@@ -273,23 +309,20 @@ mod tests {
         let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
         let now = Instant::now();
         let later = now + Duration::from_secs(20);
-        for (up_time, indexes, complete, changed) in [
-            (120.0, [1, 2].as_slice(), counters, false),
-            (14.0, &[1, 2], counters, true),
-            (3.0, &[1, 2], counters, true),
-            (120.0, &[1, 3], counters, true),
-            (120.0, &[1], counters, true),
+        for (up_time, indexes, complete, again) in [
+            (120.0, [1, 2].as_slice(), counters, Groups::NONE),
+            (14.0, &[1, 2], counters, details()),
+            (3.0, &[1, 2], counters, details()),
+            (120.0, &[1, 3], counters, details()),
+            (120.0, &[1], counters, details()),
             // A table that was cut short says nothing about what is gone.
-            (120.0, &[1], counters - Groups::TRAFFIC, false),
+            (120.0, &[1], counters - Groups::TRAFFIC, Groups::NONE),
         ] {
             let mut memory = Memory::default();
             memory.take_in(&look(all, all, 100.0, &[1, 2]), now);
             let second = look(counters, complete, up_time, indexes);
-            assert_eq!(
-                memory.take_in(&second, later),
-                changed,
-                "{up_time} {indexes:?}"
-            );
+            let told = memory.take_in(&second, later);
+            assert_eq!(told, again, "{up_time} {indexes:?}");
         }
     }
 
@@ -305,14 +338,28 @@ mod tests {
         };
         let mut memory = Memory::default();
         memory.take_in(&told(all, "one"), now);
-        assert!(!memory.take_in(&told(counters, "one"), after(60)));
-        assert!(memory.take_in(&told(counters, "two"), after(120)));
+        let take = |memory: &mut Memory, look: &Look, secs| !memory.take_in(look, after(secs)).is_empty();
+        assert!(!take(&mut memory, &told(counters, "one"), 60));
+        assert!(take(&mut memory, &told(counters, "two"), 120));
         memory.take_in(&told(all, "two"), after(120));
         // One that says now this and now that is read whole not more often than every 15 s.
-        assert!(!memory.take_in(&told(counters, "one"), after(125)));
-        assert!(memory.take_in(&told(counters, "one"), after(136)));
+        assert!(!take(&mut memory, &told(counters, "one"), 125));
+        assert!(take(&mut memory, &told(counters, "one"), 136));
         memory.reread();
         assert!(memory.details_due(&PollerOptions::default(), after(136)));
+    }
+
+    #[tokio::test]
+    async fn where_a_state_changed_it_is_asked_whether_the_port_was_shut() {
+        let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
+        let now = Instant::now();
+        let mut memory = Memory::default();
+        memory.take_in(&look(all, all, 100.0, &[1, 9]), now);
+        let counted = |secs: f64| look(counters, counters, 100.0 + secs, &[1, 9]);
+        let soon = memory.take_in(&counted(5.0), now + Duration::from_secs(5));
+        assert_eq!(soon, Groups::NONE, "the tables were just read");
+        let later = memory.take_in(&counted(20.0), now + Duration::from_secs(20));
+        assert_eq!(later, Groups::INTERFACES);
     }
 
     #[test]
@@ -333,10 +380,10 @@ mod tests {
     async fn rows_have_their_names_and_the_present_state() {
         let mut memory = Memory::default();
         let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
-        memory.take_in(&look(all, all, 100.0, &[1, 2]), Instant::now());
-        let rows = memory.interfaces(&look(counters, counters, 105.0, &[2, 3]));
+        memory.take_in(&look(all, all, 100.0, &[1, 9]), Instant::now());
+        let rows = memory.interfaces(&look(counters, counters, 105.0, &[9, 3]));
         assert_eq!(rows.len(), 1, "one is gone, one is not known yet");
-        assert_eq!(rows[0].name.as_deref(), Some("eth2"));
+        assert_eq!(rows[0].name.as_deref(), Some("eth9"));
         assert_eq!(rows[0].oper_status, Some(IfStatus::Down));
     }
 

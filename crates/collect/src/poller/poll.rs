@@ -178,12 +178,12 @@ async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: 
     } else {
         Groups::COUNTERS
     };
-    let changed = asked
+    let again = asked
         .stage(first, &mut session, memory, &context.clock, deadline)
         .await;
-    if changed && !details_due {
+    if !again.is_empty() && !details_due {
         asked
-            .stage(details(), &mut session, memory, &context.clock, deadline)
+            .stage(again, &mut session, memory, &context.clock, deadline)
             .await;
     }
     if neighbors_due {
@@ -214,7 +214,7 @@ async fn knock(session: &mut Session) -> Result<(), SessionError> {
 }
 
 impl Asked {
-    /// Reads some groups; says whether the device is another than it was.
+    /// Reads some groups; says what is to be read anew for it.
     async fn stage(
         &mut self,
         groups: Groups,
@@ -222,11 +222,11 @@ impl Asked {
         memory: &mut Memory,
         clock: &Clock,
         deadline: Instant,
-    ) -> bool {
+    ) -> Groups {
         // A device that fell silent on the way is not asked for more.
         if self.late || self.look.error.is_some() {
             self.look.asked |= groups;
-            return false;
+            return Groups::NONE;
         }
         // The look ends itself in time and keeps what it read; only where it does not it is cut off
         // and lost.
@@ -244,9 +244,13 @@ impl Asked {
         self.late |= began.elapsed() >= time && !look.complete.contains(groups);
         // Silence and refusal say nothing about what the device has; it is asked again next time.
         let unanswered = look.error.is_some() && look.complete.is_empty();
-        let changed = !unanswered && memory.take_in(&look, Instant::now());
+        let again = if unanswered {
+            Groups::NONE
+        } else {
+            memory.take_in(&look, Instant::now())
+        };
         merge(&mut self.look, look);
-        changed
+        again
     }
 }
 

@@ -79,7 +79,8 @@ fn device(rows: &Rows, draft: &mut Draft) {
             .take(1),
     );
     if !rows.has(CLASS) {
-        parts.extend(rows.indexes(&[SERIAL_NUM, MODEL_NAME]).into_iter().take(1));
+        let named = rows.indexes(&[SERIAL_NUM, MODEL_NAME]);
+        parts.extend(named.first().map(|index| index.to_vec()));
     }
     let first = |draft: &mut Draft, column: &[u32]| {
         parts

@@ -50,7 +50,7 @@ fn read(rows: &Rows, draft: &mut Draft) {
     processors(rows, draft);
     let mut memory = Vec::new();
     for index in rows.indexes(&[STORAGE_SIZE, STORAGE_USED]) {
-        let Some(volume) = volume(rows, draft, index) else {
+        let Some(volume) = volume(rows, draft, index.to_vec()) else {
             continue;
         };
         match volume.kind {

@@ -2,12 +2,12 @@
 
 use super::draft::Draft;
 use super::mib::{Ask, Mib};
-use super::{Groups, Rows, bridge, decode};
+use super::{Groups, Look, Rows, bridge, decode};
 use ::snmp::{Defect, Value};
 use model::facts::NeighborFacts;
 use model::neighbor::Protocol;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 macro_rules! objects {
     ($($name:ident = $($arc:literal)+;)*) => {
@@ -79,7 +79,7 @@ fn neighbors(rows: &Rows, draft: &mut Draft) {
     for index in rows.indexes(&[REM_CHASSIS_ID, REM_PORT_ID, REM_SYS_NAME]) {
         match *index {
             [_mark, port, remote] => {
-                found.insert((port, remote), index);
+                found.insert((port, remote), index.to_vec());
             }
             _ => draft.defects.add(Defect::WrongIndex),
         }
@@ -181,7 +181,9 @@ fn management_addresses(rows: &Rows, draft: &mut Draft) -> BTreeMap<(u32, u32), 
         let Some(found) = decode::lldp_management_index(index) else {
             continue;
         };
-        if found.address.is_unspecified() || found.address.is_loopback() {
+        // Other loopback addresses mean something where agents are asked on loopback themselves: see
+        // [`forget_foreign_loopback`].
+        if found.address.is_unspecified() || is_localhost(found.address) {
             draft.defects.add(Defect::AbsurdValue);
             continue;
         }
@@ -193,4 +195,52 @@ fn management_addresses(rows: &Rows, draft: &mut Draft) -> BTreeMap<(u32, u32), 
         }
     }
     addresses
+}
+
+/// What an agent says that knows no address of its neighbour.
+fn is_localhost(address: IpAddr) -> bool {
+    address == Ipv4Addr::LOCALHOST || address == Ipv6Addr::LOCALHOST
+}
+
+/// A loopback address is the neighbour's own, and no way to it, unless the one who told of it was
+/// asked on loopback: as agents that are simulated are.
+pub(super) fn forget_foreign_loopback(look: &mut Look, asked_at: IpAddr) {
+    if asked_at.to_canonical().is_loopback() {
+        return;
+    }
+    for neighbor in &mut look.facts.neighbors {
+        if neighbor
+            .remote_address
+            .is_some_and(|address| address.to_canonical().is_loopback())
+        {
+            neighbor.remote_address = None;
+            look.defects.add(Defect::AbsurdValue);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_no_way_to_a_neighbour_unless_all_are_on_it() {
+        let check = |asked_at: &str, told: &str, expected: Option<&str>| {
+            let mut look = Look::default();
+            look.facts.neighbors.push(NeighborFacts {
+                remote_address: Some(told.parse().unwrap()),
+                ..NeighborFacts::default()
+            });
+            forget_foreign_loopback(&mut look, asked_at.parse().unwrap());
+            let expected = expected.map(|address| address.parse::<IpAddr>().unwrap());
+            let [neighbor] = look.facts.neighbors.as_slice() else {
+                panic!("{:?}", look.facts.neighbors);
+            };
+            assert_eq!(neighbor.remote_address, expected, "{asked_at} {told}");
+        };
+        check("192.0.2.1", "127.20.0.9", None);
+        check("192.0.2.1", "192.0.2.9", Some("192.0.2.9"));
+        check("127.20.0.1", "127.20.0.9", Some("127.20.0.9"));
+        check("::ffff:127.20.0.1", "127.20.0.9", Some("127.20.0.9"));
+    }
 }

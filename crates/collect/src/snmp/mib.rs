@@ -20,6 +20,7 @@ pub(super) struct Mib {
 }
 
 /// A column or subtree, and the groups that need it.
+#[derive(Clone, Copy)]
 pub(super) struct Ask {
     pub(super) groups: Groups,
     pub(super) root: &'static [u32],

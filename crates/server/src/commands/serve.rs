@@ -2,8 +2,12 @@
 
 use crate::cli;
 use crate::config::load;
-use crate::exit::Exit;
-use crate::{logging, server};
+use crate::exit::{Exit, UsageError};
+use crate::threads::Threads;
+use crate::{logging, seed, server};
+use anyhow::Context as _;
+use sim::Scenario;
+use sim::scenario::Span;
 use std::time::Duration;
 
 /// What blocking work may take after the server ended, before it is abandoned.
@@ -17,15 +21,48 @@ pub fn run(serve: &cli::Serve) -> anyhow::Result<Exit> {
         log_format: serve.log_format.clone(),
     };
     let loaded = load::load(serve.config.as_deref(), &load::environment(), &flags)?;
+    let seed = wanted(serve)?;
     logging::start(&loaded.settings.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let ended = runtime.block_on(server::run(loaded.settings));
-    runtime.shutdown_timeout(THREADS_END_WITHIN);
+    let threads = Threads::start()?;
+    let ended = threads.run(server::run(loaded.settings, seed, threads.places()));
+    threads.end(THREADS_END_WITHIN);
     ended?;
     Ok(Exit::Done)
+}
+
+/// The history that is asked for, checked before anything is opened.
+fn wanted(serve: &cli::Serve) -> anyhow::Result<Option<seed::Wanted>> {
+    let (Some(span), Some(file)) = (&serve.seed_history, &serve.seed_scenario) else {
+        return Ok(None);
+    };
+    let Span(span) = span
+        .parse()
+        .map_err(|error| usage(format!("--seed-history: {error}")))?;
+    if !(seed::SPAN_MIN..=seed::SPAN_MAX).contains(&span) {
+        let (min, max) = (Span(seed::SPAN_MIN), Span(seed::SPAN_MAX));
+        let words = format!(
+            "--seed-history: {} is not within {min} to {max}",
+            Span(span)
+        );
+        return Err(usage(words));
+    }
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("--seed-scenario: cannot read {}", file.display()))?;
+    let scenario = Scenario::parse(&text)
+        .map_err(|error| usage(format!("--seed-scenario: {}: {error}", file.display())))?;
+    if scenario.time != sim::scenario::Time::default() {
+        return Err(usage(
+            "--seed-scenario: [time] is set in it; only a network that lives in the present, at \
+             the usual speed, has a past that its devices go on from"
+                .to_owned(),
+        ));
+    }
+    Ok(Some(seed::Wanted { span, scenario }))
+}
+
+fn usage(words: String) -> anyhow::Error {
+    UsageError(words).into()
 }

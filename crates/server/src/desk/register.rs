@@ -19,6 +19,8 @@ pub(super) struct Placed {
     pub(super) reason: Option<String>,
     /// A name for the device within this run, whether it is kept or not.
     pub(super) counted_as: Option<DeviceId>,
+    /// It was not known before.
+    pub(super) new: bool,
 }
 
 /// Finds the device that answered, or registers it. `index` knows the inventory and what this run
@@ -38,6 +40,7 @@ pub(super) async fn place(
             device_id: None,
             reason: None,
             counted_as: None,
+            new: false,
         };
     }
     let (said, mut identity) =
@@ -52,6 +55,7 @@ pub(super) async fn place(
             device_id: device_id_kept,
             reason,
             counted_as: Some(device_id),
+            new: false,
         };
     }
     if let Resolution::Conflict { with, reason } = &resolution {
@@ -64,6 +68,7 @@ pub(super) async fn place(
             device_id: None,
             reason,
             counted_as: Some(counted_as),
+            new: true,
         };
     }
     match create(context, address, said, identity.clone(), credential).await {
@@ -73,6 +78,7 @@ pub(super) async fn place(
                 device_id: Some(device_id),
                 reason,
                 counted_as: Some(device_id),
+                new: true,
             }
         }
         Err(StoreError::Duplicate { .. }) => held(context, address, &identity, resolution.reason()),
@@ -83,6 +89,7 @@ pub(super) async fn place(
                 device_id: None,
                 reason,
                 counted_as: None,
+                new: false,
             }
         }
     }
@@ -108,6 +115,7 @@ fn held(context: &Context, address: SocketAddr, identity: &Identity, reason: &st
                         device_id: Some(device_id),
                         reason: Some(reason),
                         counted_as: Some(device_id),
+                        new: false,
                     };
                 }
                 Resolution::New { reason } | Resolution::Conflict { reason, .. } => {
@@ -120,6 +128,7 @@ fn held(context: &Context, address: SocketAddr, identity: &Identity, reason: &st
         device_id: None,
         reason: Some(reason),
         counted_as: Some(DeviceId::new()),
+        new: false,
     }
 }
 
@@ -151,7 +160,7 @@ async fn create(
         identity,
         credential_id,
         interval_secs: context.interval_secs,
-        maintenance: false,
+        maintenance: None,
         created_at: context.clock.now(),
         conflict: None,
         replaced_at: Vec::new(),

@@ -4,11 +4,12 @@ use super::{Context, register};
 use crate::wire::{self, RunWord};
 use api::DiscoveryRefused;
 use collect::{DiscoveryPlan, Found, TargetError};
-use model::discovery::{Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult};
+use model::discovery::{Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult, SnmpAnswer};
 use model::event::Event;
-use model::{DeviceId, DiscoveryId};
+use model::{DeviceId, DiscoveryId, ScheduleId};
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
+use store::documents::PAGE_LEN_MAX;
 use tokio_util::sync::CancellationToken;
 use topology::identity::Index;
 use tracing::{info, warn};
@@ -24,6 +25,14 @@ const UNWRITTEN_MAX: usize = 10_000;
 #[derive(Default)]
 pub(super) struct Runs(BTreeMap<DiscoveryId, Run>);
 
+/// The schedule that begins a run.
+#[derive(Clone, Copy)]
+pub(super) struct Of {
+    pub(super) schedule_id: ScheduleId,
+    /// Its last run.
+    pub(super) before: Option<DiscoveryId>,
+}
+
 struct Run {
     discovery: Discovery,
     cancel: CancellationToken,
@@ -32,6 +41,11 @@ struct Run {
     devices: HashSet<DeviceId>,
     /// Found and not yet written.
     results: Vec<DiscoveryResult>,
+    /// Those of them that were not known before.
+    new: HashSet<SocketAddr>,
+    /// Where the run of the same schedule before found devices: they are not new again where nothing
+    /// is registered.
+    met_before: HashSet<SocketAddr>,
     /// Whether the run changed since it was written.
     moved: bool,
 }
@@ -43,6 +57,7 @@ impl Runs {
         context: &Context,
         id: DiscoveryId,
         request: DiscoveryRequest,
+        schedule: Option<Of>,
     ) -> Result<Discovery, DiscoveryRefused> {
         if self.0.len() >= context.runs_max {
             let detail = format!(
@@ -52,7 +67,17 @@ impl Runs {
             return Err(DiscoveryRefused::Busy { detail });
         }
         let plan = plan(context, &request).await?;
-        let kept = context.store.discoveries.create(id, request).await;
+        let before = schedule.and_then(|of| of.before);
+        let met_before = match before.filter(|_| !request.register) {
+            Some(before) => met(context, before).await,
+            None => HashSet::new(),
+        };
+        let schedule_id = schedule.map(|of| of.schedule_id);
+        let discoveries = &context.store.discoveries;
+        let kept = match schedule_id {
+            Some(_) => discoveries.create_of(id, request, schedule_id).await,
+            None => discoveries.create(id, request).await,
+        };
         let discovery = kept
             .map_err(|error| DiscoveryRefused::Failed {
                 detail: crate::chain(&error),
@@ -64,11 +89,27 @@ impl Runs {
             index: index(context),
             devices: HashSet::new(),
             results: Vec::new(),
+            new: HashSet::new(),
+            met_before,
             moved: false,
         };
         spawn(context, discovery.id, plan, run.cancel.clone());
         self.0.insert(discovery.id, run);
         Ok(discovery)
+    }
+
+    /// Whether a run is at work.
+    pub(super) fn at_work(&self, id: DiscoveryId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// The schedule is gone; its run goes on as one that somebody began.
+    pub(super) fn let_go(&mut self, schedule: ScheduleId) {
+        let of = |run: &&mut Run| run.discovery.schedule_id == Some(schedule);
+        for run in self.0.values_mut().filter(of) {
+            run.discovery.schedule_id = None;
+            run.moved = true;
+        }
     }
 
     /// Stops a run; its last word follows.
@@ -113,6 +154,11 @@ impl Runs {
                 result.identity_reason = placed.reason;
                 run.devices.extend(placed.counted_as);
                 run.discovery.devices_found = run.devices.len() as u64;
+                let at = SocketAddr::new(result.address, result.port);
+                if placed.new && !run.met_before.contains(&at) {
+                    run.discovery.devices_new += 1;
+                    run.new.insert(at);
+                }
                 run.results.push(*result);
             }
             Found::Finished { cancelled } => {
@@ -156,6 +202,14 @@ impl Run {
             warn!(discovery.id = %id, error = %crate::chain(&error), "how far a discovery is is not kept");
         }
         for result in results {
+            let at = SocketAddr::new(result.address, result.port);
+            if self.new.remove(&at) {
+                context.tell(Event::DeviceDiscovered {
+                    discovery_id: id,
+                    schedule_id: self.discovery.schedule_id,
+                    result: result.clone(),
+                });
+            }
             context.tell(Event::DiscoveryFound {
                 discovery_id: id,
                 result,
@@ -163,6 +217,29 @@ impl Run {
         }
         context.tell(Event::DiscoveryProgress(self.discovery.clone()));
         self.moved = false;
+    }
+}
+
+/// Where a run found devices.
+async fn met(context: &Context, run: DiscoveryId) -> HashSet<SocketAddr> {
+    let mut met = HashSet::new();
+    let mut after = None;
+    loop {
+        let page = context.store.discoveries.results(run, after, false, PAGE_LEN_MAX);
+        // A run that is gone found nothing: its devices are new.
+        let Ok(page) = page.await else {
+            return met;
+        };
+        let results = page.items.iter().map(|stored| &stored.body);
+        let devices = results.filter(|result| {
+            matches!(result.snmp, SnmpAnswer::Identified { .. })
+                || (result.snmp == SnmpAnswer::NotAsked && result.icmp_answered == Some(true))
+        });
+        met.extend(devices.map(|result| SocketAddr::new(result.address, result.port)));
+        after = page.next;
+        if after.is_none() {
+            return met;
+        }
     }
 }
 
@@ -205,6 +282,14 @@ fn index(context: &Context) -> Index {
         );
     }
     index
+}
+
+/// Whether a run that looks for this could begin.
+pub(super) async fn check(
+    context: &Context,
+    request: &DiscoveryRequest,
+) -> Result<(), DiscoveryRefused> {
+    plan(context, request).await.map(drop)
 }
 
 async fn plan(

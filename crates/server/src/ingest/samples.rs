@@ -9,7 +9,7 @@ use model::interface::Interface;
 use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::series::{AppendError, Batch, Column, Resolved, SeriesError};
+use store::series::{AppendError, Batch, Column, Resolved, SeriesError, SeriesStore};
 use topology::interfaces::Assignment;
 use tracing::warn;
 
@@ -23,7 +23,7 @@ const KEYS_PER_RESOLVE: usize = 512;
 
 /// The series of a device by what they are of.
 #[derive(Default)]
-pub(super) struct SeriesOfDevice {
+pub(crate) struct SeriesOfDevice {
     resolved: HashMap<Key, Resolved>,
     /// The name that the series of each interface were registered under.
     names: HashMap<InterfaceId, String>,
@@ -54,7 +54,15 @@ pub(super) async fn take(
     if report.readings.is_empty() {
         return;
     }
-    let values = keyed(context, report, interfaces);
+    let keys = keys(&report.readings, interfaces);
+    let without = keys.iter().filter(|key| key.is_none()).count() as u64;
+    context.counts.without_interface.inc_by(without);
+    let with_key = |(key, reading): (Option<Key>, &Reading)| Some((key?, reading.value));
+    let values: Vec<(Key, Value)> = keys
+        .into_iter()
+        .zip(&report.readings)
+        .filter_map(with_key)
+        .collect();
     let count = values.len() as u64;
     for attempt in 1..=TRIES {
         match keep(context, series, report, interfaces, &values).await {
@@ -103,8 +111,9 @@ async fn keep(
     interfaces: &Assignment,
     values: &[(Key, Value)],
 ) -> Result<Vec<(SeriesId, Value)>, NotKept> {
+    let keys = values.iter().map(|(key, _)| key);
     series
-        .resolve(context, report.device_id, interfaces, values)
+        .resolve(&context.series, report.device_id, interfaces, keys)
         .await?;
     let known = |(key, value): &(Key, Value)| Some((*series.resolved.get(key)?, *value));
     let values: Vec<(Resolved, Value)> = values.iter().filter_map(known).collect();
@@ -127,48 +136,51 @@ async fn keep(
         .collect())
 }
 
-/// Each reading with what it is of, in a form that outlives ifIndex.
-fn keyed(context: &Context, report: &PollReport, interfaces: &Assignment) -> Vec<(Key, Value)> {
-    let mut without = 0;
-    let keyed = report.readings.iter().filter_map(|reading: &Reading| {
+/// What each reading is of, in a form that outlives ifIndex; none for an interface that is not known.
+fn keys(readings: &[Reading], interfaces: &Assignment) -> Vec<Option<Key>> {
+    let key = |reading: &Reading| {
         let of = match &reading.instance {
             Instance::Device => Of::Device,
             Instance::Part { label, name } => Of::Part(label, Arc::clone(name)),
-            Instance::Interface { index } => {
-                let Some(id) = interfaces.by_index.get(index) else {
-                    without += 1;
-                    return None;
-                };
-                Of::Interface(*id)
-            }
+            Instance::Interface { index } => Of::Interface(*interfaces.by_index.get(index)?),
         };
-        Some((
-            Key {
-                metric: reading.metric,
-                of,
-            },
-            reading.value,
-        ))
-    });
-    let keyed = keyed.collect();
-    context.counts.without_interface.inc_by(without);
-    keyed
+        Some(Key {
+            metric: reading.metric,
+            of,
+        })
+    };
+    readings.iter().map(key).collect()
 }
 
 impl SeriesOfDevice {
+    /// The columns that readings are appended under, in their order; those not yet known are
+    /// registered. None for a reading of an interface that is not known, or beyond the bound on a
+    /// device's series.
+    pub(crate) async fn columns(
+        &mut self,
+        store: &SeriesStore,
+        device_id: DeviceId,
+        interfaces: &Assignment,
+        readings: &[Reading],
+    ) -> Result<Vec<Option<Column>>, SeriesError> {
+        let keys = keys(readings, interfaces);
+        self.resolve(store, device_id, interfaces, keys.iter().flatten())
+            .await?;
+        let column = |key: &Option<Key>| Some(self.resolved.get(key.as_ref()?)?.column);
+        Ok(keys.iter().map(column).collect())
+    }
+
     /// Registers what is not yet known, and what belongs to an interface with another name now.
     async fn resolve(
         &mut self,
-        context: &Context,
+        store: &SeriesStore,
         device_id: DeviceId,
         interfaces: &Assignment,
-        values: &[(Key, Value)],
+        keys: impl Iterator<Item = &Key>,
     ) -> Result<(), SeriesError> {
         let by_id: HashMap<InterfaceId, &Interface> =
             interfaces.interfaces.iter().map(|i| (i.id, i)).collect();
-        let mut missing: Vec<&Key> = values
-            .iter()
-            .map(|(key, _)| key)
+        let mut missing: Vec<&Key> = keys
             .filter(|key| !self.resolved.contains_key(*key) || self.renamed(key, &by_id))
             .collect();
         if missing.is_empty() || self.full {
@@ -181,7 +193,7 @@ impl SeriesOfDevice {
                 .iter()
                 .map(|key| (key.metric, labels(&key.of, &by_id)))
                 .collect();
-            let resolved = match context.series.resolve(device_id, asked).await {
+            let resolved = match store.resolve(device_id, asked).await {
                 Ok(resolved) => resolved,
                 Err(error @ SeriesError::TooManySeries { .. }) => {
                     warn!(device.id = %device_id, "{error}; the rest is not measured");

@@ -12,7 +12,12 @@ pub fn store(settings: &Settings) -> StoreOptions {
     let key = &settings.secret_key_file;
     options.key_file = (!key.as_os_str().is_empty()).then(|| key.clone());
     options.series = series(settings);
+    options.history.retention = days(settings.store.history_days);
     options
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_hours(24 * u64::from(days))
 }
 
 /// How samples are kept.

@@ -7,8 +7,9 @@ use super::{Running, options};
 use crate::config::{SecureCookie, Settings};
 use crate::metrics::{self, Ingested, Sampled};
 use crate::readiness::{self, Standing};
+use crate::threads::Places;
 use crate::wire::{Heard, Receiver, Wire};
-use crate::{clock, desk, ingest, links, secrets};
+use crate::{clock, clockwork, desk, ingest, links, secrets, seed};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::{Pinger, PollReport, Poller};
@@ -40,7 +41,11 @@ struct Base<'a> {
 }
 
 /// Starts the server.
-pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
+pub(super) async fn start(
+    settings: &Settings,
+    seed: Option<seed::Wanted>,
+    places: &Places,
+) -> anyhow::Result<Running> {
     // First, so that a port that is taken stops us before anything is made or asked.
     let (listener, address) = bind(settings.listen).await?;
     let (intake, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -50,6 +55,11 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let clock = clock::real();
     let mut standing = Standing::default();
     let (store, series) = open(settings, &clock, &mut standing).await?;
+    let seeding = match seed {
+        Some(wanted) => seed::prepare(&store, wanted, &clock).await?,
+        None => None,
+    };
+    tell_made_history(&store, &mut standing).await?;
     if let Some(password) = first_administrator(settings, &store).await? {
         print(&format!(
             "user admin, password {} (shown this once)",
@@ -59,10 +69,26 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let signer = api::auth::load_signer(&store)
         .await
         .context("the signing key")?;
-    let transport = Transport::bind().context("cannot ask devices from here")?;
-    let pinger = open_pinger(settings, &clock, &mut standing);
+    let (transport, pinger) = {
+        let _there = places.poll.enter();
+        let transport = Transport::bind().context("cannot ask devices from here")?;
+        (transport, open_pinger(settings, &clock, &mut standing))
+    };
 
     let wire = Wire::new();
+    let mut degraded = standing.degraded.clone();
+    if let Some(seeding) = seeding {
+        degraded.push(seed::Seeding::waiting());
+        tasks.spawn_on(
+            seeding.run(seed::Context {
+                store: store.clone(),
+                clock: clock.clone(),
+                told: wire.seeding.clone(),
+                stop: intake.clone(),
+            }),
+            &places.ingest,
+        );
+    }
     let base = Base {
         settings,
         clock,
@@ -84,6 +110,10 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         reports_in,
         poller_stop.clone(),
     ));
+    // Where the disk is full it is kept as soon as there is room.
+    if let Err(error) = base.store.history.begin_run().await {
+        warn!(error = %crate::chain(&error), "that the server began to measure is not kept yet");
+    }
     let mut gauges = wire.gauges;
     gauges.push(base.start_ingest(reports_out, wire.heard, ingested.clone()));
 
@@ -93,12 +123,21 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     desk::begin_polling(&desk).await;
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
 
+    base.tasks.spawn(clockwork::run(clockwork::Context {
+        store: base.store.clone(),
+        series: base.series.clone(),
+        events: base.events.clone(),
+        clock: base.clock.clone(),
+        stop: base.intake.clone(),
+    }));
+
     let sampled = Sampled {
         gauges,
         poller: Arc::downgrade(&poller),
         store: base.store.clone(),
         series: base.series.clone(),
         transport,
+        ended: places.ended.clone(),
     };
     metrics::register(&mut registry, sampled);
     wire.notices
@@ -117,12 +156,18 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         stop: base.intake.clone(),
         tasks: base.tasks.clone(),
     };
+    // What is known already is told from the first answer on.
+    wire.readiness.send_replace(api::Readiness {
+        blocking: Vec::new(),
+        degraded,
+    });
     front.open(api::router(services));
     let watched = Arc::clone(&poller);
     let stop = base.intake.clone();
     base.tasks.spawn(readiness::watch(
         wire.readiness,
         standing,
+        wire.seeding.subscribe(),
         watched,
         ingested,
         stop,
@@ -226,6 +271,16 @@ async fn open(
         let detail = format!("{} damaged documents are set aside", recovery.damaged.len());
         standing.add("store", "damage_set_aside", detail, clock.now());
     }
+    for defect in &recovery.history {
+        warn!("{defect}");
+    }
+    if !recovery.history.is_empty() {
+        let detail = format!(
+            "{} months of the history were damaged; what could be read was saved",
+            recovery.history.len()
+        );
+        standing.add("store", "damage_set_aside", detail, clock.now());
+    }
     let recovery = recovery.series;
     for defect in &recovery.damage {
         warn!("{defect}");
@@ -245,6 +300,22 @@ async fn open(
     );
     let series = store.series.clone();
     Ok((store, series))
+}
+
+/// Says for good that a store's history is made up.
+async fn tell_made_history(store: &Store, standing: &mut Standing) -> anyhow::Result<()> {
+    if let Some(mark) = seed::mark_of(store).await? {
+        standing.notices.push(api::Notice {
+            code: "history_seeded".to_owned(),
+            message: format!(
+                "a demonstration: the devices are simulated (network `{}`), and what is shown of \
+                 the time before they were first polled was made up by --seed-history",
+                mark.name
+            ),
+            since: mark.from,
+        });
+    }
+    Ok(())
 }
 
 /// The pinger; where it cannot work, the operator is told.

@@ -12,6 +12,8 @@ pub(crate) const COMMUNITY: &str = "of-the-test";
 pub(crate) const USER: &str = "ops";
 /// Pass phrases of the user.
 pub(crate) const AUTH: &str = "authenticate-me";
+/// Its configuration.
+const FILE: &str = "snmpd.conf";
 /// The other pass phrase.
 pub(crate) const PRIVACY: &str = "nobody-listens";
 
@@ -19,7 +21,7 @@ pub(crate) const PRIVACY: &str = "nobody-listens";
 pub(crate) struct Agent {
     child: Child,
     pub(crate) port: u16,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Agent {
@@ -99,24 +101,26 @@ impl Agent {
             "agentAddress {listen}\nrocommunity {COMMUNITY}\nsysName {name}\n\
              sysLocation on loopback\ncreateUser {USER} SHA-256 {AUTH} AES {PRIVACY}\nrouser {USER} priv\n{more}"
         );
-        let file = folder.path().join("snmpd.conf");
-        fs::write(&file, configuration).unwrap();
-        let child = Command::new(program)
-            .args(["-f", "-Lo", "-C", "-I", "-systemstats", "-c"])
-            .arg(&file)
-            .env("SNMP_PERSISTENT_DIR", folder.path().join("state"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        fs::write(folder.path().join(FILE), configuration).unwrap();
         let agent = Self {
-            child,
+            child: spawn(&program, folder.path()),
             port,
-            _folder: folder,
+            folder,
         };
         agent.wait();
         Some(agent)
+    }
+
+    /// Stops it: its port is free, and nothing answers there.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(&snmpd().unwrap(), self.folder.path());
+        self.wait();
     }
 
     /// Where it is.
@@ -134,9 +138,20 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
+}
+
+fn spawn(program: &Path, folder: &Path) -> Child {
+    Command::new(program)
+        .args(["-f", "-Lo", "-C", "-I", "-systemstats", "-c"])
+        .arg(folder.join(FILE))
+        .env("SNMP_PERSISTENT_DIR", folder.join("state"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn snmpd() -> Option<PathBuf> {

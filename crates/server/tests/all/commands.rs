@@ -181,3 +181,44 @@ fn a_device_met_by_two_addresses_is_one_and_the_reason_is_told() {
         "{met:?}"
     );
 }
+
+#[test]
+fn made_up_history_is_asked_for_with_care() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = file("good.toml", "topology = \"ring\"\ndevices = 3\n");
+    let odd = file("odd.toml", "devises = 3\n");
+    let fast = file("fast.toml", "[time]\nspeed = 60.0\n");
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let seed = |history, scenario, words| {
+        let arguments = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data-dir",
+            data,
+            "--seed-history",
+            history,
+            "--seed-scenario",
+            scenario,
+        ];
+        check(&arguments, &[], 2, "", words);
+    };
+    check(
+        &["serve", "--seed-history", "14d"],
+        &[],
+        2,
+        "",
+        "--seed-scenario",
+    );
+    seed("14", &good, "--seed-history");
+    seed("5m", &good, "not within 1h to 92d");
+    seed("14d", &odd, "devises");
+    seed("14d", &fast, "[time]");
+    assert!(!folder.path().join("data").exists(), "nothing was made");
+}

@@ -46,12 +46,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a folder, on any free port, and waits for its address.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_with(data: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
             .env("FORETELL_ADMIN_PASSWORD", PASSWORD)
             .env("FORETELL_LOG", "warn")
             .env("FORETELL_POLL__DEFAULT_INTERVAL_SECS", "5")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -105,8 +111,16 @@ impl Server {
         answer(request.bearer_auth(&self.token))
     }
 
+    /// Changes whatever is there.
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.patch(format!("{}/api/v1/{path}", self.url));
+        let request = request.header("If-Match", "*");
+        answer(request.bearer_auth(&self.token).json(body))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> u16 {
         let request = self.http.delete(format!("{}/api/v1/{path}", self.url));
+        let request = request.header("If-Match", "*");
         answer(request.bearer_auth(&self.token)).0
     }
 
@@ -131,6 +145,14 @@ impl Server {
             status.is_some()
         });
         (status.unwrap(), begun.elapsed())
+    }
+}
+
+impl Server {
+    /// Ends it as a crash does.
+    pub(crate) fn crash(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

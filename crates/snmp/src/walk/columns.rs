@@ -21,13 +21,13 @@ struct Column {
     root: Oid,
     cursor: Oid,
     rows: usize,
+    found: Vec<(Oid, Value)>,
     end: Option<WalkEnd>,
 }
 
 struct Walker<'a> {
     session: &'a mut Session,
     columns: Vec<Column>,
-    found: Vec<(Oid, Value)>,
     octets: usize,
     bounds: WalkBounds,
     // Questions in a row that brought nothing.
@@ -48,10 +48,10 @@ pub(super) async fn walk(session: &mut Session, roots: &[Oid], bounds: WalkBound
                 root: root.clone(),
                 cursor: root.clone(),
                 rows: 0,
+                found: Vec::new(),
                 end: None,
             })
             .collect(),
-        found: Vec::new(),
         octets: 0,
         bounds,
         failures: 0,
@@ -62,16 +62,15 @@ pub(super) async fn walk(session: &mut Session, roots: &[Oid], bounds: WalkBound
     while walker.step(deadline).await {}
     let Walker {
         session,
-        columns,
-        found,
+        mut columns,
         ..
     } = walker;
     let mut defects = session.take_defects();
     // What was noted before this walk stays the session's.
     restore(session, &earlier);
     let ends = columns
-        .into_iter()
-        .map(|column| column.end.unwrap_or(WalkEnd::Complete))
+        .iter_mut()
+        .map(|column| column.end.take().unwrap_or(WalkEnd::Complete))
         .collect::<Vec<_>>();
     for end in &ends {
         match end {
@@ -80,8 +79,12 @@ pub(super) async fn walk(session: &mut Session, roots: &[Oid], bounds: WalkBound
             _ => {}
         }
     }
+    columns.sort_by(|a, b| a.root.cmp(&b.root));
     Columns {
-        rows: found,
+        rows: columns
+            .into_iter()
+            .flat_map(|column| column.found)
+            .collect(),
         ends,
         defects,
     }
@@ -207,13 +210,13 @@ impl Walker<'_> {
             .saturating_add(value.weight())
             .saturating_add(oid.len() * size_of::<u32>());
         column.rows += 1;
-        column.cursor = oid.clone();
+        column.cursor.clone_from(&oid);
         if self.octets > self.bounds.octets {
             self.end_all(&WalkEnd::Bound(Bound::Octets));
             return true;
         }
         if !value.is_absent() {
-            self.found.push((oid, value));
+            column.found.push((oid, value));
         }
         true
     }

@@ -192,19 +192,43 @@ impl<'a> BlockView<'a> {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<(Timestamp, Value)>, DecodeError> {
-        let mut cells = Cells::default();
-        self.each(|column, tag, payload| {
-            if column == wanted {
-                column::decode(tag, payload, self.times.len(), &mut cells)?;
-            }
-            Ok(())
-        })?;
+        let mut points = Vec::new();
+        self.points_of(&[wanted], from, to, |_, more| points = more)?;
+        Ok(points)
+    }
+
+    /// The values of several columns in `[from, to)`, the octets gone over once. Hands each column
+    /// that is there to `take` by its place in `wanted`, which ascends.
+    pub fn points_of(
+        &self,
+        wanted: &[Column],
+        from: Timestamp,
+        to: Timestamp,
+        mut take: impl FnMut(usize, Vec<(Timestamp, Value)>),
+    ) -> Result<(), DecodeError> {
         let first = self.times.partition_point(|at| *at < from.unix_ms());
-        let rows = self.times.iter().enumerate().skip(first);
-        Ok(rows
-            .take_while(|(_, at)| **at < to.unix_ms())
-            .filter_map(|(row, at)| Some((Timestamp::from_unix_ms(*at), cells.get(row)?)))
-            .collect())
+        let points = |cells: &Cells| {
+            let rows = self.times.iter().enumerate().skip(first);
+            rows.take_while(|(_, at)| **at < to.unix_ms())
+                .filter_map(|(row, at)| Some((Timestamp::from_unix_ms(*at), cells.get(row)?)))
+                .collect()
+        };
+        // A column may be given twice, one after the other.
+        let mut open: Option<(usize, Cells)> = None;
+        self.each(|column, tag, payload| {
+            let Ok(place) = wanted.binary_search(&column) else {
+                return Ok(());
+            };
+            if let Some((before, cells)) = open.take_if(|(before, _)| *before != place) {
+                take(before, points(&cells));
+            }
+            let (_, cells) = open.get_or_insert_with(|| (place, Cells::default()));
+            column::decode(tag, payload, self.times.len(), cells)
+        })?;
+        if let Some((place, cells)) = open {
+            take(place, points(&cells));
+        }
+        Ok(())
     }
 
     /// Goes over the columns without decoding them.

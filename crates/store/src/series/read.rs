@@ -22,9 +22,25 @@ pub(super) fn read(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Points, SeriesError> {
+    let mut all = read_many(parts, device_id, &[column], from, to)?;
+    Ok(all.pop().unwrap_or_default())
+}
+
+/// The samples of several columns of a device in `[from, to)`; each block is read once.
+pub(super) fn read_many(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Points>, SeriesError> {
+    let mut ascending = columns.to_vec();
+    ascending.sort_unstable();
+    ascending.dedup();
     // The head first: what leaves it afterwards was in blocks before.
-    let head = parts.head.points(device_id, column, from, to);
-    let mut points = Points::new();
+    let head = |column: &Column| parts.head.points(device_id, *column, from, to);
+    let head: Vec<Points> = ascending.iter().map(head).collect();
+    let mut found = vec![Points::new(); ascending.len()];
     if let Some(oldest) = parts.blocks.oldest()? {
         let newest = parts
             .clock
@@ -35,33 +51,50 @@ pub(super) fn read(
         while start < end {
             let step = Timestamp::from_unix_ms(start.unix_ms().saturating_add(STEP_MS));
             let next = step.min(end);
-            points.extend(sealed(parts, device_id, column, start, next)?);
+            sealed(parts, device_id, &ascending, (start, next), &mut found)?;
             start = next;
         }
     }
-    points.extend(head);
-    newest_of_each_time(&mut points);
-    Ok(points)
+    for (points, head) in found.iter_mut().zip(head) {
+        points.extend(head);
+        newest_of_each_time(points);
+    }
+    // A column that is asked for twice is answered twice.
+    let once = columns.len() == ascending.len();
+    let answer = |column: &Column| {
+        let place = ascending.binary_search(column).ok()?;
+        let points = found.get_mut(place)?;
+        Some(if once {
+            std::mem::take(points)
+        } else {
+            points.clone()
+        })
+    };
+    let all = columns.iter().map(answer);
+    Ok(all.map(Option::unwrap_or_default).collect())
 }
 
 /// The samples that blocks hold; a block that is damaged is set aside and the others are read.
 fn sealed(
     parts: &Parts,
     device_id: DeviceId,
-    column: Column,
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<Points, SeriesError> {
-    let mut points = Points::new();
+    columns: &[Column],
+    (from, to): (Timestamp, Timestamp),
+    found: &mut [Points],
+) -> Result<(), SeriesError> {
     for (key, bytes) in parts.blocks.read(device_id, from, to)? {
-        let read = BlockView::parse(&bytes).and_then(|view| view.points(column, from, to));
-        match read {
-            Ok(found) => points.extend(found),
-            Err(error) => parts.set_aside(&key, &error.to_string()),
+        let read = BlockView::parse(&bytes).and_then(|view| {
+            view.points_of(columns, from, to, |place, points| {
+                if let Some(all) = found.get_mut(place) {
+                    all.extend(points);
+                }
+            })
+        });
+        if let Err(error) = read {
+            parts.set_aside(&key, &error.to_string());
         }
     }
-    newest_of_each_time(&mut points);
-    Ok(points)
+    Ok(())
 }
 
 /// Sorts by time; of several samples for one time the last given holds.

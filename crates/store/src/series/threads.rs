@@ -27,6 +27,12 @@ struct Timer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// A thread that shows in `top -H` and in the measurements by its name.
+fn named(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let started = thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.expect("the system has a thread for us as we start")
+}
+
 impl Threads {
     /// Starts them; the next segment of the log has the number `next`.
     pub(super) fn start(
@@ -49,15 +55,17 @@ impl Threads {
         let (registry, asked) = registry::queue();
         let (index, counters) = (Arc::clone(&parts.index), Arc::clone(&parts.counters));
         let threads = vec![
-            thread::spawn(move || writer.run(requests)),
-            thread::spawn(move || registry::run(table, &index, &counters, asked)),
+            named("store-log", move || writer.run(requests)),
+            named("store-registry", move || {
+                registry::run(table, &index, &counters, asked);
+            }),
         ];
         let timer = options.maintain_every.map_or_else(Timer::default, |every| {
             let (stop, stopped) = sync_channel(0);
             let (parts, log) = (Arc::clone(parts), log.clone());
             Timer {
                 stop: Some(stop),
-                thread: Some(thread::spawn(move || {
+                thread: Some(named("store-seal", move || {
                     let mut failing = false;
                     while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                         let done = seal::maintain(&parts, &log, parts.clock.now());

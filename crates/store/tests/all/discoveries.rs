@@ -103,7 +103,7 @@ async fn a_run_does_not_outlive_the_server() {
     assert_eq!(ended.ended_at, Some(fixture.now()));
     let kept = store.discoveries.get(done).await.unwrap().unwrap().body;
     assert_eq!(kept.phase, DiscoveryPhase::Done);
-    let latest = store.discoveries.page(None, true, 1).await.unwrap();
+    let latest = store.discoveries.page(None, None, true, 1).await.unwrap();
     assert_eq!(latest.items[0].body.id, done, "the latest first");
 }
 

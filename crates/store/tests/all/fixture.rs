@@ -60,7 +60,7 @@ pub(crate) fn device(n: u8, now: Timestamp) -> Device {
         identity: Identity::default(),
         credential_id: None,
         interval_secs: 60,
-        maintenance: false,
+        maintenance: None,
         created_at: now,
         conflict: None,
         replaced_at: Vec::new(),

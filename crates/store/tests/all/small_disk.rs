@@ -3,8 +3,12 @@
 //! cargo test -p foretell-store --test all -- --ignored small_disk'`.
 
 use crate::fixture::{Fixture, device};
+use foretell_store::history::Record;
 use foretell_store::{Expect, Store, StoreError, StoreOptions};
+use model::Status;
+use model::history::DeviceFound;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[tokio::test]
 #[ignore = "needs a small file system"]
@@ -37,9 +41,21 @@ async fn a_disk_without_room_can_be_read_and_opened() {
     for name in &kept {
         assert!(store.settings.get::<String>(name).await.unwrap().is_some());
     }
+    let found = |minute| Record::Device {
+        id,
+        found: DeviceFound {
+            at: fixture.now().plus(Duration::from_mins(minute)),
+            status: Status::Down,
+            interfaces_read: false,
+            evidence: Vec::new(),
+        },
+    };
+    let refused = store.history.append((0..60).map(found).collect()).await;
+    assert!(refused.is_err(), "{refused:?}");
     store.close().await.unwrap();
     drop(store);
     let (store, recovery) = open().await.unwrap();
+    assert!(store.history.begin_run().await.is_err());
     assert_eq!(recovery.damaged, vec![]);
     for name in &kept {
         assert!(store.settings.get::<String>(name).await.unwrap().is_some());
@@ -54,6 +70,12 @@ async fn a_disk_without_room_can_be_read_and_opened() {
         "{refused:?}"
     );
     std::fs::remove_file(ballast).unwrap();
+    // The run that could not be told is kept with what comes next.
+    let kept = store.history.append(vec![found(0)]).await.unwrap();
+    assert_eq!(kept, [true]);
+    let (begin, end) = (fixture.now(), fixture.now().plus(Duration::from_mins(1)));
+    assert_eq!(store.history.runs(begin, end).unwrap().len(), 1);
+    assert_eq!(store.history.device(id, begin, end, true).unwrap().len(), 1);
     store
         .settings
         .set("more", Expect::Any, &"f".repeat(20))

@@ -4,18 +4,28 @@
 import type { operations } from "../../generated/api";
 import { call, type Query } from "./call";
 import type {
+  Availability,
   Bandwidth,
   Credential,
   CredentialCreate,
   Device,
   DeviceCreate,
+  DeviceInterval,
   DevicePatch,
   Discovery,
   DiscoveryCreate,
   DiscoveryResult,
+  DiscoverySchedule,
+  DiscoveryScheduleCreate,
+  DiscoverySchedulePatch,
   Health,
+  HealthHistory,
   Interface,
+  InterfaceInterval,
   Link,
+  LinkLoad,
+  MaintenanceAnswer,
+  MaintenanceRequest,
   Me,
   Neighbor,
   Notice,
@@ -23,6 +33,7 @@ import type {
   Samples,
   SamplesRequest,
   Series,
+  Top,
 } from "./shapes";
 
 type Signal = AbortSignal | undefined;
@@ -30,6 +41,7 @@ type Signal = AbortSignal | undefined;
 /** What the server takes: it refuses a parameter that it does not know. */
 export type DevicesQuery = Optional<operations["list_devices"]["parameters"]["query"]>;
 export type InterfacesQuery = Optional<operations["list_interfaces"]["parameters"]["query"]>;
+export type TopQuery = Optional<operations["list_top"]["parameters"]["query"]>;
 export type LinksQuery = Optional<operations["list_links"]["parameters"]["query"]>;
 type Optional<T> = { [Name in keyof NonNullable<T>]?: NonNullable<T>[Name] | null | undefined };
 
@@ -48,6 +60,16 @@ async function all<T>(path: string, query: Query, signal?: AbortSignal): Promise
   return items;
 }
 
+/** A range of time as the server takes it. */
+export interface Span {
+  from: number;
+  to: number;
+}
+const times = ({ from, to }: Span): Query => ({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
+
+/** Intervals of one range that are fetched, the latest first; more could not be told apart. */
+const INTERVALS_MAX = 1000;
+
 /** Series that the server reads in one request. */
 const SERIES_MAX = 100;
 
@@ -61,6 +83,7 @@ export const session = {
 
 export const devices = {
   page: (query: DevicesQuery, signal?: Signal) => call<Page<Device>>("GET", "/devices", { query, ...(signal && { signal }) }),
+  all: (signal?: Signal) => all<Device>("/devices", {}, signal),
   one: (id: string, signal?: Signal) => call<Device>("GET", `/devices/${enc(id)}`, { ...(signal && { signal }) }),
   create: (body: DeviceCreate) => call<Device>("POST", "/devices", { body }),
   change: (id: string, revision: number, body: DevicePatch) => call<Device>("PATCH", `/devices/${enc(id)}`, { body, revision }),
@@ -71,11 +94,18 @@ export const devices = {
   interfaces: (id: string, signal?: Signal) => all<Interface>(`/devices/${enc(id)}/interfaces`, {}, signal),
   neighbors: (id: string, signal?: Signal) => all<Neighbor>(`/devices/${enc(id)}/neighbors`, {}, signal),
   part: <T>(id: string, part: string, signal?: Signal) => all<T>(`/devices/${enc(id)}/${part}`, {}, signal),
+  availability: (id: string, span: Span, signal?: Signal) => call<Availability>("GET", `/devices/${enc(id)}/availability`, { query: times(span), ...(signal && { signal }) }),
+  past: (id: string, span: Span, signal?: Signal) =>
+    call<Page<DeviceInterval>>("GET", `/devices/${enc(id)}/status-history`, { query: { ...times(span), limit: INTERVALS_MAX }, ...(signal && { signal }) }),
+  setMaintenance: (body: MaintenanceRequest) => call<MaintenanceAnswer>("POST", "/maintenance", { body }),
   bandwidth: (id: string, query: Query, signal?: Signal) =>
     call<Bandwidth>("GET", `/devices/${enc(id)}/bandwidth`, { query, ...(signal && { signal }) }),
 };
 
 export const interfaces = {
+  availability: (id: string, span: Span, signal?: Signal) => call<Availability>("GET", `/interfaces/${enc(id)}/availability`, { query: times(span), ...(signal && { signal }) }),
+  past: (id: string, span: Span, signal?: Signal) =>
+    call<Page<InterfaceInterval>>("GET", `/interfaces/${enc(id)}/status-history`, { query: { ...times(span), limit: INTERVALS_MAX }, ...(signal && { signal }) }),
   page: (query: InterfacesQuery, signal?: Signal) => call<Page<Interface>>("GET", "/interfaces", { query, ...(signal && { signal }) }),
   bandwidth: (id: string, query: Query, signal?: Signal) =>
     call<Bandwidth>("GET", `/interfaces/${enc(id)}/bandwidth`, { query, ...(signal && { signal }) }),
@@ -85,6 +115,7 @@ export type Aggregation = NonNullable<SamplesRequest["aggregation"]>;
 
 export const series = {
   ofDevice: (device_id: string, signal?: Signal) => all<Series>("/series", { device_id }, signal),
+  ofMetric: (metric: string, signal?: Signal) => all<Series>("/series", { metric }, signal),
   /** The samples of any number of series, asked in as many requests as the server's bound needs. */
   query: async (ids: string[], body: { from: string; to: string; step_secs: number; aggregation: Aggregation }, signal?: Signal): Promise<Samples[]> => {
     const answers: Samples[] = [];
@@ -99,8 +130,11 @@ export const series = {
 
 export const network = {
   health: (signal?: Signal) => call<Health>("GET", "/health", { ...(signal && { signal }) }),
+  healthHistory: (span: Span, signal?: Signal) => call<HealthHistory>("GET", "/health/history", { query: times(span), ...(signal && { signal }) }),
+  top: (query: TopQuery, signal?: Signal) => call<Top>("GET", "/top", { query, ...(signal && { signal }) }),
   linksPage: (query: LinksQuery, signal?: Signal) => call<Page<Link>>("GET", "/links", { query, ...(signal && { signal }) }),
   links: (signal?: Signal) => all<Link>("/links", {}, signal),
+  loads: (signal?: Signal) => all<LinkLoad>("/links/loads", {}, signal),
   neighbors: (signal?: Signal) => all<Neighbor>("/neighbors", {}, signal),
   notices: (signal?: Signal) => call<Page<Notice>>("GET", "/system/notices", { ...(signal && { signal }) }),
 };
@@ -111,6 +145,14 @@ export const discoveries = {
   start: (body: DiscoveryCreate) => call<Discovery>("POST", "/discoveries", { body }),
   cancel: (id: string) => call<void>("DELETE", `/discoveries/${enc(id)}`),
   results: (id: string) => all<DiscoveryResult>(`/discoveries/${enc(id)}/results`, {}),
+};
+
+export const schedules = {
+  all: (signal?: Signal) => all<DiscoverySchedule>("/discovery-schedules", {}, signal),
+  create: (body: DiscoveryScheduleCreate) => call<DiscoverySchedule>("POST", "/discovery-schedules", { body }),
+  change: (id: string, revision: number, body: DiscoverySchedulePatch) => call<DiscoverySchedule>("PATCH", `/discovery-schedules/${enc(id)}`, { body, revision }),
+  remove: (id: string, revision: number) => call<void>("DELETE", `/discovery-schedules/${enc(id)}`, { revision }),
+  run: (id: string) => call<Discovery>("POST", `/discovery-schedules/${enc(id)}/run`),
 };
 
 export const credentials = {

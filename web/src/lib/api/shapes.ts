@@ -4,6 +4,8 @@ import type { components } from "../../generated/api";
 
 type Schemas = components["schemas"];
 
+/** How much of a range a device or an interface was there. */
+export type Availability = Schemas["Availability"];
 export type AuthProtocol = Schemas["AuthProtocol"];
 /** What a device or an interface carried over a range, bit/s. */
 export type Bandwidth = Schemas["BandwidthHistory"] & { now: Schemas["BandwidthNow"] };
@@ -12,19 +14,29 @@ export type CredentialCreate = Schemas["CredentialCreate"];
 export type Device = Schemas["Device"];
 export type IdentityConflict = Schemas["IdentityConflict"];
 export type DeviceCreate = Schemas["DeviceCreate"];
+export type DeviceInterval = Schemas["DeviceInterval"];
 export type DevicePatch = Schemas["DevicePatch"];
 export type Discovery = Schemas["Discovery"];
 export type DiscoveryCreate = Schemas["DiscoveryCreate"];
 export type DiscoveryResult = Schemas["DiscoveryResult"];
+export type DiscoverySchedule = Schemas["DiscoverySchedule"];
+export type DiscoveryScheduleCreate = Schemas["DiscoveryScheduleCreate"];
+export type DiscoverySchedulePatch = Schemas["DiscoverySchedulePatch"];
 export type Evidence = Schemas["Evidence"];
 export type Health = Schemas["Health"];
+export type HealthHistory = Schemas["HealthHistory"];
 export type IfStatus = Schemas["IfStatus"];
 export type Interface = Schemas["Interface"];
+export type InterfaceInterval = Schemas["InterfaceInterval"];
 export type Link = Schemas["Link"];
+export type LinkLoad = Schemas["LinkLoad"];
+export type MaintenanceAnswer = Schemas["MaintenanceAnswer"];
+export type MaintenanceRequest = Schemas["MaintenanceRequest"];
 export type Me = Schemas["Me"];
 export type Method = Schemas["Method"];
 export type Neighbor = Schemas["Neighbor"];
 export type Notice = Schemas["Notice"];
+export type PastStatus = Schemas["PastStatus"];
 export type PrivacyProtocol = Schemas["PrivacyProtocol"];
 export type Problem = Pick<Schemas["Problem"], "type" | "title" | "status"> & Partial<Schemas["Problem"]>;
 export type Samples = Schemas["Samples"];
@@ -33,6 +45,8 @@ export type Series = Schemas["Series"];
 export type SnmpAnswer = Schemas["SnmpAnswer"];
 export type StateCounts = Schemas["StateCounts"];
 export type Status = Schemas["Status"];
+export type Top = Schemas["Top"];
+export type TopItem = Schemas["TopItem"];
 
 /** A page of any list. */
 export interface Page<T> {

@@ -5,12 +5,32 @@ import type { Point } from "../rates";
 /** A steady line lies below the top, where it reads as a level and not as an edge. */
 const HEADROOM = 1.25;
 
-/** Path data of a line from 0 to the highest value; a null lifts the pen. */
-export function sparkPath(points: readonly Point[], from: number, to: number, width: number, height: number): string {
-  const top = Math.max(...points.map((p) => p[1] ?? 0), 0) * HEADROOM;
+/** The values at the bottom and at the top of a line. */
+export interface Scale {
+  min: number;
+  max: number;
+}
+
+/** For amounts: from zero, so that a small one looks small. */
+export function fromZero(points: readonly Point[]): Scale {
+  return { min: 0, max: Math.max(...points.map((p) => p[1] ?? 0), 0) * HEADROOM };
+}
+
+/** For readings such as a temperature, of which zero is no foot: from the lowest to the highest. */
+export function ofRange(points: readonly Point[]): Scale {
+  const values = points.flatMap((p) => p[1] ?? []);
+  if (values.length === 0) return { min: 0, max: 0 };
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  // A reading that trembles by a thousandth is steady.
+  const rim = Math.max((high - low) * 0.15, Math.abs(high) * 0.02);
+  return { min: low - rim, max: high + rim };
+}
+
+/** Path data of a line; a null lifts the pen. */
+export function sparkPath(points: readonly Point[], from: number, to: number, width: number, height: number, { min, max }: Scale = fromZero(points)): string {
   const x = (at: number): string => (((at - from) / (to - from)) * width).toFixed(1);
   // A network that carries nothing is a line along the bottom, not along the middle.
-  const y = (value: number): string => (height - 1.5 - (top === 0 ? 0 : (value / top) * (height - 3))).toFixed(1);
+  const y = (value: number): string => (height - 1.5 - (max === min ? 0 : ((value - min) / (max - min)) * (height - 3))).toFixed(1);
   let path = "";
   let down = false;
   for (const [at, value] of points) {

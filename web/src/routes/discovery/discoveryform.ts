@@ -38,8 +38,8 @@ export function requestOf(form: Form): DiscoveryCreate {
   };
 }
 
-/** The form of an earlier run, to do it again. */
-export function formOf({ request }: Discovery): Form {
+/** The form of a request that was made before. */
+export function formOf(request: Discovery["request"]): Form {
   return {
     targets: request.targets.join("\n"),
     allowed: (request.allowed_networks ?? []).join("\n"),
@@ -49,6 +49,18 @@ export function formOf({ request }: Discovery): Form {
     maxHops: request.max_hops ?? EMPTY.maxHops,
     register: request.register ?? EMPTY.register,
   };
+}
+
+/** What the server says against a field; it names a target by its place, the reader needs the target. */
+export function faultOf(errors: readonly { pointer: string; detail: string }[], pointer: string, text = ""): string | undefined {
+  const lines = errors
+    .filter((e) => e.pointer === pointer || e.pointer.startsWith(`${pointer}/`))
+    .map((e) => {
+      const at = e.pointer.slice(pointer.length + 1).split("/")[0];
+      const target = at === undefined || at === "" ? undefined : listed(text)[Number(at)];
+      return target === undefined || e.detail.includes(target) ? e.detail : `${target}: ${e.detail}`;
+    });
+  return lines.length > 0 ? lines.join(" ") : undefined;
 }
 
 export const PHASES: Record<Discovery["phase"], State> = {

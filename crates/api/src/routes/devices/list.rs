@@ -88,16 +88,17 @@ pub(crate) async fn list(
 fn passes(record: &DeviceRecord, query: &DevicesQuery, needle: Option<&str>) -> bool {
     let device = &record.device.body;
     query.status.takes(&record.state.status)
-        && query.site.takes_text(device.typed.site.as_deref())
+        && belongs(device, &query.site, &query.tag)
         && query.vendor.takes_text(device.said.vendor.as_deref())
         && query.kind.takes_text(device.said.kind.as_deref())
-        && (query.tag.0.is_empty()
-            || device
-                .typed
-                .tags
-                .iter()
-                .any(|tag| query.tag.takes_text(Some(tag))))
         && needle.is_none_or(|needle| mentions(device, needle))
+}
+
+/// Whether a device is of one of these sites and has any of these tags; all do where none is named.
+pub(crate) fn belongs(device: &Device, site: &OneOf<String>, tag: &OneOf<String>) -> bool {
+    let typed = &device.typed;
+    let tagged = || typed.tags.iter().any(|own| tag.takes_text(Some(own)));
+    site.takes_text(typed.site.as_deref()) && (tag.0.is_empty() || tagged())
 }
 
 fn mentions(device: &Device, needle: &str) -> bool {

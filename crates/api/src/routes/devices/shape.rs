@@ -1,7 +1,9 @@
 //! Devices as JSON: read, made, patched.
 
 use super::fields;
+use crate::maintenance::{self, Wish};
 use crate::merge::{self, Change};
+use crate::problem::Answer;
 use model::device::{Device, IdentityConflict};
 use model::status::Evidence;
 use model::{CredentialId, DeviceId, Status, Timestamp};
@@ -53,8 +55,15 @@ pub(crate) struct DeviceResource {
     credential_id: Option<CredentialId>,
     /// Seconds from poll to poll.
     interval_secs: u32,
-    /// An operator works on it: measured as ever, told nobody.
+    /// An operator works on it: measured as ever, told nobody, and left out of health and
+    /// availability.
     maintenance: bool,
+    /// Since when an operator works on it.
+    maintenance_since: Option<Timestamp>,
+    /// When that ends by itself; null where an operator ends it.
+    maintenance_until: Option<Timestamp>,
+    /// What for, in the operator's words.
+    maintenance_reason: Option<String>,
     /// When anything last answered.
     last_seen_at: Option<Timestamp>,
     /// Another device that answers at its address; null where none does. Nothing of it is taken in
@@ -72,6 +81,7 @@ impl DeviceResource {
         let device = &record.device.body;
         let said = device.said.clone();
         let state = record.state.clone();
+        let work = device.maintenance.clone();
         Self {
             id: device.id,
             name: device.name(),
@@ -92,7 +102,10 @@ impl DeviceResource {
             status_evidence: state.status_evidence,
             credential_id: device.credential_id,
             interval_secs: device.interval_secs,
-            maintenance: device.maintenance,
+            maintenance: work.is_some(),
+            maintenance_since: work.as_ref().map(|work| work.since),
+            maintenance_until: work.as_ref().and_then(|work| work.until),
+            maintenance_reason: work.and_then(|work| work.reason),
             last_seen_at: state.last_seen_at,
             identity_conflict: device.conflict.as_deref().map(ConflictResource::of),
             created_at: device.created_at,
@@ -206,6 +219,12 @@ pub(crate) struct DeviceCreate {
     /// An operator works on it.
     #[serde(default)]
     pub(super) maintenance: bool,
+    /// When that is to end by itself.
+    #[serde(default)]
+    pub(super) maintenance_until: Option<Timestamp>,
+    /// What for.
+    #[serde(default)]
+    pub(super) maintenance_reason: Option<String>,
 }
 
 /// A merge patch (RFC 7396) of what an operator types of a device.
@@ -244,15 +263,32 @@ pub(crate) struct DevicePatch {
     #[serde(default, deserialize_with = "merge::not_null")]
     #[schema(nullable = false, minimum = 5, maximum = 86400)]
     interval_secs: Option<u32>,
-    /// An operator works on it.
+    /// An operator works on it; false ends that, and takes the end and the reason away.
     #[serde(default, deserialize_with = "merge::not_null")]
     #[schema(nullable = false)]
     maintenance: Option<bool>,
+    /// When that is to end by itself, in the future; null: not by itself.
+    #[serde(default, deserialize_with = "merge::nullable")]
+    #[schema(value_type = Option<Timestamp>)]
+    maintenance_until: Change<Timestamp>,
+    /// What for; null takes it away.
+    #[serde(default, deserialize_with = "merge::nullable")]
+    #[schema(value_type = Option<String>)]
+    maintenance_reason: Change<String>,
 }
 
 impl DevicePatch {
-    /// Puts what is given in the place of what is there.
-    pub(super) fn apply(self, device: &mut Device) {
+    /// Puts what is given in the place of what is there, at `now`.
+    pub(super) fn apply(self, device: &mut Device, now: Timestamp) -> Answer<()> {
+        maintenance::apply(
+            device,
+            Wish {
+                on: self.maintenance,
+                until: self.maintenance_until,
+                reason: self.maintenance_reason,
+            },
+            now,
+        )?;
         let address = self.address.map(|address| address.to_canonical());
         device.move_to(
             address.unwrap_or(device.address),
@@ -276,8 +312,6 @@ impl DevicePatch {
         if let Some(interval_secs) = self.interval_secs {
             device.interval_secs = interval_secs;
         }
-        if let Some(maintenance) = self.maintenance {
-            device.maintenance = maintenance;
-        }
+        Ok(())
     }
 }

@@ -25,7 +25,7 @@ fn device() -> Device {
         identity: Identity::default(),
         credential_id: None,
         interval_secs: 60,
-        maintenance: false,
+        maintenance: None,
         created_at: at(0),
         conflict: None,
         replaced_at: Vec::new(),

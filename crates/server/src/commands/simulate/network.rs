@@ -1,0 +1,302 @@
+//! A simulated network, until it is told to stop.
+
+use crate::cli;
+use crate::exit::{Exit, UsageError};
+use crate::shutdown::{self, Signals};
+use crate::{clock, complain, secrets};
+use anyhow::Context as _;
+use model::credential::{AuthProtocol, CredentialKind, CredentialSecrets, PrivacyProtocol, Secret};
+use serde::Serialize;
+use sim::agent::{Access, ServeOptions, User};
+use sim::scenario::{Scenario, Shape};
+use sim::{Agents, Simulation, Truth};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Time for the control to finish what it is answering.
+const STOP_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Runs it.
+pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
+    let scenario = scenario(simulate)?;
+    let (access, credential) = access(simulate, &scenario)?;
+    let simulation = Simulation::new(&scenario, clock::real())
+        .map_err(|error| UsageError(crate::chain(&error)))?;
+    if let Some(file) = &simulate.truth {
+        write_truth(&simulation, file)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen().context("cannot listen for signals")?;
+        let options = ServeOptions {
+            threads: NonZeroUsize::new(usize::from(simulate.threads)).unwrap_or(NonZeroUsize::MIN),
+            seed: scenario.seed,
+        };
+        let agents = Agents::serve(
+            &simulation,
+            &Arc::new(access),
+            scenario.agents.port,
+            &options,
+        )?;
+        let listener = TcpListener::bind(simulate.control)
+            .await
+            .with_context(|| format!("the control cannot listen on {}", simulate.control))?;
+        let words = Words::of(&simulation, &scenario, &agents, &listener, credential)?;
+        words.print(simulate.json)?;
+        let cancel = CancellationToken::new();
+        let control = tokio::spawn(sim::control::serve(
+            listener,
+            Arc::clone(&simulation),
+            agents.port(),
+            cancel.clone(),
+        ));
+        tokio::select! {
+            _ = signals.next() => {}
+            () = agents.follow(&simulation, &cancel) => {}
+        }
+        cancel.cancel();
+        tokio::select! {
+            _ = signals.next() => shutdown::at_once(),
+            ended = tokio::time::timeout(STOP_TIME_MAX, control) => {
+                // Whoever still asks is cut off with the runtime.
+                if let Ok(ended) = ended {
+                    ended?.context("the control failed")?;
+                }
+            }
+        }
+        let stats = agents.stats();
+        complain(&format!(
+            "{} requests, {} answers",
+            stats.datagrams_in, stats.datagrams_out
+        ));
+        Ok(Exit::Done)
+    })
+}
+
+/// The scenario: flags before the file, that before the defaults.
+fn scenario(simulate: &cli::Simulate) -> Result<Scenario, UsageError> {
+    let mut scenario = match &simulate.scenario {
+        None => Scenario::default(),
+        Some(file) => {
+            let told = |what: String| UsageError(format!("{}: {what}", file.display()));
+            let text = std::fs::read_to_string(file).map_err(|error| told(error.to_string()))?;
+            let mut scenario = Scenario::parse(&text).map_err(|error| told(error.to_string()))?;
+            // A graph is beside the scenario that names it.
+            let folder = file.parent().unwrap_or(Path::new("."));
+            scenario.graph = scenario.graph.map(|graph| folder.join(graph));
+            scenario
+        }
+    };
+    macro_rules! take {
+        ($($flag:ident => $($key:ident).+;)*) => {
+            $(if let Some(value) = simulate.$flag { scenario.$($key).+ = value; })*
+        };
+    }
+    take! {
+        topology => topology;
+        devices => devices;
+        seed => seed;
+        base => agents.base;
+        port => agents.port;
+        speed => time.speed;
+    }
+    scenario.ports = simulate.ports.or(scenario.ports);
+    if let Some(graph) = &simulate.graph {
+        scenario.graph = Some(graph.clone());
+        scenario.topology = Shape::Graph;
+    } else if simulate.topology.is_some_and(|shape| shape != Shape::Graph) {
+        scenario.graph = None;
+    }
+    scenario
+        .check()
+        .map_err(|error| UsageError(error.to_string()))?;
+    Ok(scenario)
+}
+
+/// Who may ask the agents, and what to ask them with, in words without secrets.
+fn access(
+    simulate: &cli::Simulate,
+    scenario: &Scenario,
+) -> Result<(Access, Credential), UsageError> {
+    let ask = &simulate.ask;
+    let is_given = ask.community_env.is_some() || ask.community_file.is_some();
+    if ask.v3_user.is_none() && ask.community.is_none() && !is_given {
+        let community = scenario.agents.community.clone();
+        let access = Access::by_communities([community.clone()]);
+        return Ok((access, Credential::of_community(Some(community))));
+    }
+    let (kind, secrets) = secrets::credential(ask)?;
+    let CredentialKind::SnmpV3 {
+        user,
+        auth,
+        privacy,
+        ..
+    } = kind
+    else {
+        let community = secrets.community.map(|secret| secret.reveal().to_owned());
+        let access = Access::by_communities(community.clone());
+        let shown = community.filter(|_| !is_given);
+        return Ok((access, Credential::of_community(shown)));
+    };
+    let known = user_of(&user, auth, privacy, &secrets)?;
+    let community = scenario.agents.community.clone();
+    let access = Access::by_communities([community.clone()]).with_users([known]);
+    let credential = Credential {
+        community: Some(community),
+        v3_user: Some(user),
+    };
+    Ok((access, credential))
+}
+
+fn user_of(
+    name: &str,
+    auth: Option<AuthProtocol>,
+    privacy: Option<PrivacyProtocol>,
+    secrets: &CredentialSecrets,
+) -> Result<User, UsageError> {
+    let phrase = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.reveal().to_owned());
+    let (auth_phrase, privacy_phrase) = (phrase(&secrets.auth), phrase(&secrets.privacy));
+    let auth = auth.map(collect::auth_protocol).zip(auth_phrase.as_deref());
+    let privacy = privacy
+        .map(collect::privacy_protocol)
+        .zip(privacy_phrase.as_deref());
+    User::new(name, auth, privacy).map_err(|error| UsageError(error.to_string()))
+}
+
+fn write_truth(simulation: &Simulation, file: &Path) -> anyhow::Result<()> {
+    let mut writer = std::io::BufWriter::new(std::fs::File::create(file)?);
+    serde_json::to_writer_pretty(&mut writer, &Truth::of(simulation.network()))?;
+    writer.write_all(b"\n")?;
+    writer.flush()?;
+    Ok(())
+}
+
+/// What to ask agents with; nothing where that is a secret.
+#[derive(Debug, Serialize)]
+struct Credential {
+    community: Option<String>,
+    v3_user: Option<String>,
+}
+
+impl Credential {
+    fn of_community(community: Option<String>) -> Self {
+        Self {
+            community,
+            v3_user: None,
+        }
+    }
+}
+
+/// What is told when it runs.
+#[derive(Debug, Serialize)]
+struct Words {
+    name: String,
+    topology: &'static str,
+    seed: u64,
+    devices: usize,
+    links: usize,
+    hosts: usize,
+    first_address: Ipv4Addr,
+    last_address: Ipv4Addr,
+    /// Holds all of them, and little more.
+    network: String,
+    port: u16,
+    seed_device: String,
+    #[serde(flatten)]
+    credential: Credential,
+    control: String,
+    starts_at: String,
+    speed: f64,
+}
+
+impl Words {
+    fn of(
+        simulation: &Simulation,
+        scenario: &Scenario,
+        agents: &Agents,
+        listener: &TcpListener,
+        credential: Credential,
+    ) -> anyhow::Result<Self> {
+        let network = simulation.network();
+        let first = network.devices().first().context("a network has devices")?;
+        let last = network.devices().last().context("a network has devices")?;
+        let control: SocketAddr = listener.local_addr()?;
+        Ok(Self {
+            name: network.name.clone(),
+            topology: network.shape.word(),
+            seed: scenario.seed,
+            devices: network.devices().len(),
+            links: network.links().len(),
+            hosts: network.edges().len(),
+            first_address: first.address,
+            last_address: last.address,
+            network: cover(first.address, last.address),
+            port: agents.port(),
+            seed_device: first.name.clone(),
+            credential,
+            control: format!("http://{control}"),
+            starts_at: simulation.pace().start().to_string(),
+            speed: simulation.pace().speed(),
+        })
+    }
+
+    fn print(&self, json: bool) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if json {
+            writeln!(out, "{}", serde_json::to_string(self)?)?;
+        } else {
+            self.print_people(&mut out)?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    fn print_people(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        let credential = match (&self.credential.v3_user, &self.credential.community) {
+            (Some(user), Some(community)) => format!("community {community}, v3 user {user}"),
+            (None, Some(community)) => format!("community {community}"),
+            _ => "the community given".to_owned(),
+        };
+        writeln!(
+            out,
+            "{} \"{}\", seed {}: {} devices, {} links, {} hosts",
+            self.topology, self.name, self.seed, self.devices, self.links, self.hosts
+        )?;
+        writeln!(
+            out,
+            "agents   {} to {}, UDP port {}, {credential}",
+            self.first_address, self.last_address, self.port
+        )?;
+        writeln!(out, "control  {}", self.control)?;
+        writeln!(out, "time     {}, speed {}", self.starts_at, self.speed)?;
+        let community = self.credential.community.as_deref();
+        let ask = community.map_or_else(String::new, |name| format!(" --community {name}"));
+        let target = if self.links == 0 {
+            self.network.clone()
+        } else {
+            format!("{} --allow {}", self.first_address, self.network)
+        };
+        writeln!(
+            out,
+            "try      foretell discover {target} --port {} --no-icmp{ask}",
+            self.port
+        )
+    }
+}
+
+/// The smallest network that holds both addresses.
+fn cover(first: Ipv4Addr, last: Ipv4Addr) -> String {
+    let bits = (first.to_bits() ^ last.to_bits()).leading_zeros();
+    let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+    format!("{}/{bits}", Ipv4Addr::from_bits(first.to_bits() & mask))
+}

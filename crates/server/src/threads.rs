@@ -1,0 +1,160 @@
+//! The threads of the server: a runtime for each part, so that one that is busy does not hold up the
+//! others, and what each costs can be told from outside (`top -H`) and in `/metrics`.
+//!
+//! | part | what runs there |
+//! | --- | --- |
+//! | `poll` | sockets to devices, sessions, the poller |
+//! | `ingest` | reports to series, facts, status, links |
+//! | `front` | HTTP, the stream, the desk, runs of discovery |
+//!
+//! The store has threads of its own, whose names begin with `store` or `documents`.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::process;
+
+/// The runtimes. They end with [`Threads::end`].
+pub struct Threads {
+    front: Runtime,
+    poll: Runtime,
+    ingest: Runtime,
+    ended: Ended,
+}
+
+/// Where the parts run.
+#[derive(Clone)]
+pub struct Places {
+    /// Devices are asked here.
+    pub poll: Handle,
+    /// What they answered is kept here.
+    pub ingest: Handle,
+    /// CPU time of threads that have ended, by part.
+    pub ended: Ended,
+}
+
+/// CPU time in nanoseconds of threads that are no more, by part: blocking work is done by threads
+/// that come and go.
+#[derive(Clone, Default)]
+pub struct Ended {
+    front: Arc<AtomicU64>,
+    poll: Arc<AtomicU64>,
+    ingest: Arc<AtomicU64>,
+}
+
+/// Names of threads, which are those of the parts. At most 15 octets: prctl(2).
+const FRONT: &str = "front";
+const POLL: &str = "poll";
+const INGEST: &str = "ingest";
+const STORE: &str = "store";
+const OTHER: &str = "other";
+
+/// Whose a thread is, by how its name begins.
+const NAMED: [(&str, &str); 5] = [
+    (FRONT, FRONT),
+    (POLL, POLL),
+    (INGEST, INGEST),
+    (STORE, STORE),
+    ("documents", STORE),
+];
+
+impl Threads {
+    /// Starts them.
+    pub fn start() -> io::Result<Self> {
+        let ended = Ended::default();
+        Ok(Self {
+            front: runtime(FRONT, &ended.front)?,
+            poll: runtime(POLL, &ended.poll)?,
+            ingest: runtime(INGEST, &ended.ingest)?,
+            ended,
+        })
+    }
+
+    /// Where the parts run.
+    pub fn places(&self) -> Places {
+        Places {
+            poll: self.poll.handle().clone(),
+            ingest: self.ingest.handle().clone(),
+            ended: self.ended.clone(),
+        }
+    }
+
+    /// Runs the server to its end.
+    pub fn run<T>(&self, server: impl Future<Output = T>) -> T {
+        self.front.block_on(server)
+    }
+
+    /// Ends them; blocking work that takes longer than this is abandoned.
+    pub fn end(self, within: Duration) {
+        self.poll.shutdown_timeout(within);
+        self.ingest.shutdown_timeout(within);
+        self.front.shutdown_timeout(within);
+    }
+}
+
+fn runtime(name: &'static str, ended: &Arc<AtomicU64>) -> io::Result<Runtime> {
+    let ended = Arc::clone(ended);
+    Builder::new_multi_thread()
+        .enable_all()
+        .thread_name(name)
+        .on_thread_stop(move || {
+            let nanos = process::thread_cpu_nanos().unwrap_or(0);
+            ended.fetch_add(nanos, Ordering::Relaxed);
+        })
+        .build()
+}
+
+impl Ended {
+    /// CPU time in seconds of each part, so far.
+    pub fn cpu_seconds_by_part(&self) -> Vec<(&'static str, f64)> {
+        let gone = |nanos: &AtomicU64| nanos.load(Ordering::Relaxed);
+        let mut parts = [
+            (FRONT, gone(&self.front)),
+            (POLL, gone(&self.poll)),
+            (INGEST, gone(&self.ingest)),
+            (STORE, 0),
+            (OTHER, 0),
+        ];
+        for (thread, nanos) in process::threads_cpu_nanos() {
+            let whose = part_of(&thread);
+            for (_, sum) in parts.iter_mut().filter(|(part, _)| *part == whose) {
+                *sum += nanos;
+            }
+        }
+        let seconds = parts.map(|(part, nanos)| (part, nanos as f64 / 1e9));
+        seconds.to_vec()
+    }
+}
+
+fn part_of(thread: &str) -> &'static str {
+    NAMED
+        .iter()
+        .find(|(begin, _)| thread.starts_with(begin))
+        .map_or(OTHER, |(_, part)| part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_part_costs_is_told_also_after_its_threads_ended() {
+        let threads = Threads::start().unwrap();
+        let places = threads.places();
+        let ended = places.ended.clone();
+        let busy = places.poll.spawn_blocking(|| {
+            let until = std::time::Instant::now() + Duration::from_millis(30);
+            while std::time::Instant::now() < until {
+                std::hint::spin_loop();
+            }
+        });
+        threads.run(busy).unwrap();
+        threads.end(Duration::from_secs(5));
+        let parts = ended.cpu_seconds_by_part();
+        let poll = parts.iter().find(|(part, _)| *part == POLL).unwrap().1;
+        assert!(poll > 0.001, "{parts:?}");
+    }
+}

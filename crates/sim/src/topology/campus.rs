@@ -1,0 +1,123 @@
+//! A campus: two cores, a way out, a switch of servers, and buildings, each with a distribution pair
+//! and its access switches. An access switch has two uplinks, of which one waits.
+
+use super::{COST, COST_SPARE, DESKS, WORLD};
+use crate::network::{Behind, Draft, Role};
+use crate::scenario::Scenario;
+
+/// Access switches of a building, about.
+const ACCESS_IN_BUILDING: usize = 8;
+/// Of how many devices one is a server.
+const SERVER_IN: usize = 10;
+
+pub(super) fn draw(scenario: &Scenario) -> Draft {
+    let count = scenario.devices;
+    let mut draft = Draft::default();
+    let center = draft.site("data centre".to_owned());
+    let cores: Vec<usize> = (1..=cores(count))
+        .map(|n| draft.device(format!("core-{n}"), Role::Core, center))
+        .collect();
+    for pair in cores.windows(2) {
+        if let [a, b] = *pair {
+            draft.link(a, b, 100_000, COST);
+        }
+    }
+    if count >= 4 {
+        let gateway = draft.device("edge-1".to_owned(), Role::Gateway, center);
+        draft.edge(gateway, (2, 1, world_mbps(count)), Behind::World, WORLD);
+        uplinks(&mut draft, gateway, &cores, 40_000, COST);
+    } else if let Some(&core) = cores.first() {
+        draft.edge(core, (1, 1, 10_000), Behind::World, WORLD);
+    }
+    if count >= 10 {
+        servers(&mut draft, &cores, center, count / SERVER_IN);
+    }
+    let rest = count.saturating_sub(draft.devices.len());
+    let buildings = rest.div_ceil(ACCESS_IN_BUILDING + 2).max(1);
+    for building in 0..buildings {
+        // Evenly: the first buildings are larger by one.
+        let size = rest / buildings + usize::from(building < rest % buildings);
+        if size > 0 {
+            draw_building(&mut draft, scenario, &cores, building + 1, size);
+        }
+    }
+    draft
+}
+
+/// The way out grows with those behind it.
+fn world_mbps(count: usize) -> u32 {
+    match count {
+        0..=19 => 1_000,
+        20..=199 => 10_000,
+        200..=1_999 => 100_000,
+        _ => 400_000,
+    }
+}
+
+fn cores(count: usize) -> usize {
+    match count {
+        0..=6 => 1,
+        7..=1_999 => 2,
+        _ => 4,
+    }
+}
+
+fn servers(draft: &mut Draft, cores: &[usize], site: u16, count: usize) {
+    let switch = draft.device("srv-sw-1".to_owned(), Role::Access, site);
+    draft.segment(switch, 0);
+    uplinks(draft, switch, cores, 40_000, COST);
+    for n in 1..count.max(2) {
+        let server = draft.device(format!("srv-{n}"), Role::Server, site);
+        draft.link(server, switch, 10_000, COST);
+    }
+}
+
+fn draw_building(
+    draft: &mut Draft,
+    scenario: &Scenario,
+    cores: &[usize],
+    number: usize,
+    count: usize,
+) {
+    let site = draft.site(format!("building {number}"));
+    let segment = u16::try_from(number).unwrap_or(u16::MAX);
+    let pair = match count {
+        // One switch alone hangs on the core.
+        1 => 0,
+        2..=5 => 1,
+        _ => 2,
+    };
+    let heads: Vec<usize> = (1..=pair)
+        .map(|n| draft.device(format!("b{number}-dist-{n}"), Role::Distribution, site))
+        .collect();
+    for (place, &head) in heads.iter().enumerate() {
+        draft.segment(head, segment);
+        // The first head of a building prefers the first core, the second the second.
+        let mut order = cores.to_vec();
+        order.rotate_left((place + number) % cores.len().max(1));
+        uplinks(draft, head, &order, 40_000, COST);
+    }
+    if let [a, b] = *heads {
+        draft.link(a, b, 40_000, COST);
+    }
+    let above = if heads.is_empty() { cores } else { &heads };
+    for n in 1..=count - heads.len() {
+        let access = draft.device(format!("b{number}-acc-{n}"), Role::Access, site);
+        draft.segment(access, segment);
+        let ports = scenario.ports.unwrap_or(if n % 3 == 0 { 48 } else { 24 });
+        draft.edge(access, (ports, ports * 3 / 4, 1_000), Behind::Host, DESKS);
+        let mut order = above.to_vec();
+        order.rotate_left(n % above.len().max(1));
+        for (place, &head) in order.iter().take(2).enumerate() {
+            let cost = if place == 0 { COST } else { COST_SPARE };
+            draft.link(access, head, 10_000, cost);
+        }
+    }
+}
+
+/// A link to each of the first two.
+fn uplinks(draft: &mut Draft, from: usize, to: &[usize], mbps: u32, cost: u32) {
+    for &above in to.iter().take(2) {
+        draft.link(from, above, mbps, cost);
+    }
+}

@@ -1,0 +1,216 @@
+//! The files of all months: opened, set aside where they are damaged, deleted where they are old.
+
+use super::HistoryError;
+use super::file::{MonthFile, Rows, is_damage};
+use super::month::Month;
+use super::row::Row;
+use crate::blocks::salvage;
+use model::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fs, ops};
+use tracing::warn;
+
+/// The months.
+pub(super) struct Months {
+    folder: PathBuf,
+    state: Mutex<State>,
+    damaged: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// Open files: as many as months are kept, a few dozen at most.
+    files: BTreeMap<Month, Arc<MonthFile>>,
+    /// Those that a reader found damaged.
+    suspect: BTreeSet<Month>,
+}
+
+impl Months {
+    pub(super) fn open(folder: &Path) -> Result<(Self, Vec<String>), HistoryError> {
+        fs::create_dir_all(folder).map_err(failed("making", folder))?;
+        let months = Self {
+            folder: folder.to_owned(),
+            state: Mutex::default(),
+            damaged: AtomicU64::new(0),
+        };
+        let mut damage = Vec::new();
+        for entry in fs::read_dir(folder).map_err(failed("reading", folder))? {
+            let name = entry.map_err(failed("reading", folder))?.file_name();
+            let Some(month) = name.to_str().and_then(Month::named) else {
+                continue;
+            };
+            match MonthFile::open(&months.path(month)) {
+                Ok(file) => {
+                    months.state().files.insert(month, Arc::new(file));
+                }
+                Err(error) if is_damage(&error) => damage.push(months.begin_anew(month, &error)?),
+                // Only a file that has nothing yet needs room to be opened: the next write tries.
+                Err(error) if error.is_full() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((months, damage))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, month: Month) -> PathBuf {
+        self.folder.join(month.file_name())
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.state().files.len()
+    }
+
+    /// Rows and files that were found damaged.
+    pub(super) fn damaged(&self) -> u64 {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// The months of a range that have a file, ascending.
+    pub(super) fn of(&self, range: impl ops::RangeBounds<Month>) -> Vec<Month> {
+        self.state().files.range(range).map(|(m, _)| *m).collect()
+    }
+
+    /// Reads of a month; nothing where it has no file. What does not prove itself is counted, and a
+    /// file that is damaged is mended by the next write.
+    pub(super) fn read(
+        &self,
+        month: Month,
+        read: impl FnOnce(&MonthFile) -> Result<Rows, HistoryError>,
+    ) -> Result<Vec<Row>, HistoryError> {
+        let Some(file) = self.state().files.get(&month).cloned() else {
+            return Ok(Vec::new());
+        };
+        match read(&file) {
+            Ok(Rows { rows, damaged }) => {
+                self.damaged.fetch_add(damaged, Ordering::Relaxed);
+                Ok(rows)
+            }
+            Err(error) if is_damage(&error) => {
+                self.state().suspect.insert(month);
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes rows of a month, whose file is made where there is none.
+    pub(super) fn write(&self, month: Month, rows: &[Row]) -> Result<(), HistoryError> {
+        match self.file(month)?.write(rows) {
+            Err(error) if is_damage(&error) => {
+                self.begin_anew(month, &error)?;
+                self.file(month)?.write(rows)
+            }
+            written => written,
+        }
+    }
+
+    /// Does something to each file.
+    pub(super) fn each(
+        &self,
+        mut work: impl FnMut(&MonthFile) -> Result<(), HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let files: Vec<_> = self.state().files.values().cloned().collect();
+        files.iter().try_for_each(|file| work(file))
+    }
+
+    /// Saves what can be saved of what readers found damaged.
+    pub(super) fn mend(&self) -> Result<(), HistoryError> {
+        let suspect: Vec<Month> = self.state().suspect.iter().copied().collect();
+        for month in suspect {
+            let source = rusqlite::Error::InvalidQuery;
+            let error = HistoryError::File {
+                operation: "reading changes",
+                path: self.path(month),
+                source: Arc::new(source),
+            };
+            self.begin_anew(month, &error)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the months of which all is older; answers how many.
+    pub(super) fn delete_before(
+        &self,
+        now: Timestamp,
+        retention: Duration,
+    ) -> Result<u64, HistoryError> {
+        let oldest = now.minus(retention);
+        let old: Vec<Month> = self
+            .of(..)
+            .into_iter()
+            .filter(|month| month.end() <= oldest)
+            .collect();
+        for month in &old {
+            self.state().files.remove(month);
+            let path = self.path(*month);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed("deleting", &path)(error));
+                }
+                _ => {}
+            }
+            // The journal is empty between writes, and belongs to its file.
+            let _ = fs::remove_file(path.with_extension("sqlite-journal"));
+        }
+        Ok(old.len() as u64)
+    }
+
+    fn file(&self, month: Month) -> Result<Arc<MonthFile>, HistoryError> {
+        if let Some(file) = self.state().files.get(&month) {
+            return Ok(Arc::clone(file));
+        }
+        let file = match MonthFile::open(&self.path(month)) {
+            Err(error) if is_damage(&error) => {
+                self.begin_anew(month, &error)?;
+                MonthFile::open(&self.path(month))?
+            }
+            opened => opened?,
+        };
+        let file = Arc::new(file);
+        self.state().files.insert(month, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Renames a file that cannot be used any more, and begins the month anew with the rows that can
+    /// still be read; answers it in words.
+    fn begin_anew(&self, month: Month, error: &HistoryError) -> Result<String, HistoryError> {
+        let path = self.path(month);
+        {
+            let mut state = self.state();
+            state.files.remove(&month);
+            state.suspect.remove(&month);
+        }
+        self.damaged.fetch_add(1, Ordering::Relaxed);
+        let (aside, _) =
+            salvage::set_aside(&path).map_err(failed("setting aside", &self.folder))?;
+        let file = MonthFile::open(&path)?;
+        let saved = file.save_from(&aside)?;
+        self.state().files.insert(month, Arc::new(file));
+        warn!(file = %path.display(), aside = %aside.display(), %error, saved,
+            "a month of the history is damaged; what could be read was saved");
+        Ok(format!(
+            "{}: damaged, {saved} changes saved, kept as {}",
+            path.display(),
+            aside.display()
+        ))
+    }
+}
+
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HistoryError {
+    let path = path.to_owned();
+    move |source| HistoryError::Folder {
+        operation,
+        path,
+        source: Arc::new(source),
+    }
+}

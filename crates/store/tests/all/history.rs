@@ -1,0 +1,386 @@
+//! The history of devices and interfaces: kept, bounded, deleted by the month, read back after a
+//! crash, and what is damaged of it.
+
+use crate::fixture::{Fixture, device};
+use foretell_store::Store;
+use foretell_store::documents::Expect;
+use foretell_store::history::{CHANGES_PER_DAY_MAX, Record, same_month};
+use model::device::Maintenance;
+use model::history::{DeviceFound, IfStates, InterfaceFound, MaintenanceWindow, Run};
+use model::interface::IfStatus;
+use model::status::{Check, CheckOutcome, Evidence};
+use model::{DeviceId, InterfaceId, Status, Timestamp};
+use std::fs;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn found(at: Timestamp, status: Status) -> DeviceFound {
+    DeviceFound {
+        at,
+        status,
+        interfaces_read: status == Status::Up,
+        evidence: vec![Evidence {
+            check: Check::Snmp,
+            outcome: CheckOutcome::Answered,
+            at,
+            detail: format!("It was {status:?}."),
+        }],
+    }
+}
+
+fn of_device(id: DeviceId, at: Timestamp, status: Status) -> Record {
+    Record::Device {
+        id,
+        found: found(at, status),
+    }
+}
+
+fn states(oper: IfStatus) -> IfStates {
+    IfStates {
+        oper: Some(oper),
+        admin: Some(IfStatus::Up),
+    }
+}
+
+fn of_interface(id: InterfaceId, at: Timestamp, before: IfStatus, now: IfStatus) -> Record {
+    Record::Interface {
+        id,
+        found: InterfaceFound {
+            at,
+            before: Some(states(before)),
+            now: states(now),
+        },
+    }
+}
+
+async fn keep(store: &Store, records: Vec<Record>) {
+    let kept = store.history.append(records).await.unwrap();
+    assert!(kept.iter().all(|kept| *kept), "{kept:?}");
+}
+
+fn all(store: &Store, id: DeviceId, now: Timestamp) -> Vec<DeviceFound> {
+    let later = now.plus(DAY);
+    store
+        .history
+        .device(id, Timestamp::default(), later, true)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_was_found_is_there_after_a_restart() {
+    let place = Fixture::new();
+    let (id, port) = (DeviceId::new(), InterfaceId::new());
+    let begin = place.now();
+    let store = place.open().await;
+    store.history.begin_run().await.unwrap();
+    keep(&store, vec![of_device(id, begin, Status::Up)]).await;
+    place.pass(Duration::from_mins(10));
+    let down = place.now();
+    keep(
+        &store,
+        vec![
+            of_device(id, down, Status::Down),
+            of_interface(port, down, IfStatus::Up, IfStatus::Down),
+        ],
+    )
+    .await;
+    place.pass(Duration::from_mins(5));
+    store.close().await.unwrap();
+    let stopped = place.now();
+    drop(store);
+
+    place.pass(Duration::from_mins(30));
+    let store = place.open().await;
+    store.history.begin_run().await.unwrap();
+    let begun = place.now();
+    place.pass(Duration::from_mins(1));
+    let now = place.now();
+    assert_eq!(
+        all(&store, id, now),
+        [found(begin, Status::Up), found(down, Status::Down)]
+    );
+    // The run at work goes on to this moment, also between two signs of life.
+    let runs = store.history.runs(begin, now).unwrap();
+    let run = |from, until| Run { from, until };
+    assert_eq!(runs, [run(begin, stopped), run(begun, now)]);
+    // Of a range in which nothing changed there is what was found before it.
+    let quiet = store.history.device(id, stopped, now, false).unwrap();
+    assert_eq!(quiet.len(), 1);
+    assert_eq!((quiet[0].at, quiet[0].status), (down, Status::Down));
+    assert_eq!(quiet[0].evidence, []);
+    for (from, to, first) in [
+        (begin, down, Some(states(IfStatus::Up))),
+        (stopped, now, Some(states(IfStatus::Down))),
+    ] {
+        let past = store.history.interface(port, from, to).unwrap();
+        assert_eq!((past.first, past.found.len()), (first, 0));
+    }
+    let past = store.history.interface(port, begin, now).unwrap();
+    assert_eq!(past.first, Some(states(IfStatus::Up)));
+    assert_eq!(past.found[0].now, states(IfStatus::Down));
+    let other = store.history.interface(InterfaceId::new(), begin, now);
+    assert!(other.unwrap().never_changed);
+}
+
+#[tokio::test]
+async fn after_a_crash_a_run_ends_at_its_last_sign_of_life() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    let begin = place.now();
+    store.history.begin_run().await.unwrap();
+    place.pass(Duration::from_secs(30));
+    store.history.alive().await.unwrap();
+    place.pass(Duration::from_secs(10));
+    // A change is a sign of life, too.
+    let id = DeviceId::new();
+    keep(&store, vec![of_device(id, place.now(), Status::Up)]).await;
+    let last = place.now();
+    place.pass(Duration::from_secs(20));
+    // As a crash leaves it: nothing is closed.
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(place.dir.path().join("history")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let options = foretell_store::history::HistoryOptions::default();
+    let (history, damage) =
+        foretell_store::history::History::open(copy.path(), options, place.clock()).unwrap();
+    assert_eq!(damage, Vec::<String>::new());
+    let run = Run {
+        from: begin,
+        until: last,
+    };
+    assert_eq!(history.runs(begin, place.now()).unwrap(), [run]);
+}
+
+#[tokio::test]
+async fn a_run_is_cut_by_the_month_and_old_months_go() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    let id = DeviceId::new();
+    let begin = place.now();
+    store.history.begin_run().await.unwrap();
+    keep(&store, vec![of_device(id, begin, Status::Up)]).await;
+    let mut told = begin;
+    for _ in 0..420 {
+        place.pass(DAY);
+        store.history.alive().await.unwrap();
+        // As ingest does it: once in each month.
+        if !same_month(told, place.now()) {
+            told = place.now();
+            keep(&store, vec![of_device(id, told, Status::Up)]).await;
+        }
+    }
+    let now = place.now();
+    let runs = store.history.runs(begin, now).unwrap();
+    assert!(runs[0].from > begin, "the oldest month is gone: {runs:?}");
+    assert!(
+        now.since(runs[0].from) >= DAY * 400,
+        "and no more: {runs:?}"
+    );
+    assert_eq!(runs.last().unwrap().until, now);
+    for pair in runs.windows(2) {
+        assert_eq!(pair[0].until, pair[1].from, "they go on without a break");
+    }
+    assert!(all(&store, id, now).len() >= 13);
+    let stats = store.history.stats();
+    assert_eq!((stats.months_deleted, stats.months), (1, 14));
+    // The file is gone as well.
+    let files = fs::read_dir(place.dir.path().join("history")).unwrap();
+    let names: Vec<_> = files.map(|f| f.unwrap().file_name()).collect();
+    let months = names
+        .iter()
+        .filter(|n| n.to_string_lossy().ends_with(".sqlite"));
+    assert_eq!(months.count(), 14, "{names:?}");
+}
+
+#[tokio::test]
+async fn what_changes_all_the_time_is_bounded_and_told_unknown() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    store.history.begin_run().await.unwrap();
+    let (id, other) = (DeviceId::new(), DeviceId::new());
+    let changes = (0..CHANGES_PER_DAY_MAX + 50).map(|n| {
+        place.pass(Duration::from_secs(5));
+        let status = [Status::Up, Status::Down][n as usize % 2];
+        of_device(id, place.now(), status)
+    });
+    let kept = store.history.append(changes.collect()).await.unwrap();
+    let kept = kept.iter().filter(|kept| **kept).count();
+    assert_eq!(kept, CHANGES_PER_DAY_MAX as usize);
+    let last = all(&store, id, place.now()).pop().unwrap();
+    assert_eq!(last.status, Status::Unknown);
+    assert!(last.evidence[0].detail.contains("so often"), "{last:?}");
+    assert_eq!(store.history.stats().over_bound, 50);
+    // Others are not held back, and neither is the next day.
+    keep(&store, vec![of_device(other, place.now(), Status::Up)]).await;
+    place.pass(DAY);
+    keep(&store, vec![of_device(id, place.now(), Status::Up)]).await;
+    // What a clock that jumped says is refused.
+    let ahead = place.now().plus(DAY);
+    let kept = store.history.append(vec![of_device(id, ahead, Status::Up)]);
+    assert_eq!(kept.await.unwrap(), [false]);
+}
+
+#[tokio::test]
+async fn maintenance_that_ends_is_kept_before_it_is_forgotten() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    let begin = place.now();
+    let mut router = device(1, begin);
+    let id = router.id;
+    router.maintenance = Some(Maintenance {
+        since: begin,
+        until: None,
+        reason: Some("fan".to_owned()),
+    });
+    store.inventory.create(router.clone()).await.unwrap();
+    place.pass(Duration::from_mins(10));
+    let now = place.now();
+    router.maintenance = None;
+    // Somebody else changed it first: the window is kept nonetheless, and goes on.
+    let stale = Expect::Revision(7);
+    let refused = store.update_device(router.clone(), stale, now).await;
+    assert!(refused.is_err());
+    place.pass(Duration::from_mins(5));
+    let now = place.now();
+    store
+        .update_device(router, Expect::Revision(1), now)
+        .await
+        .unwrap();
+    let window = MaintenanceWindow {
+        from: begin,
+        to: now,
+        reason: Some("fan".to_owned()),
+    };
+    let read = |from, to| store.history.maintenance(id, from, to).unwrap();
+    assert_eq!(read(begin, now), [window]);
+    assert_eq!(read(now, now.plus(DAY)), []);
+    assert_eq!(read(begin.minus(DAY), begin), []);
+    store.delete_device(id, Expect::Any).await.unwrap();
+    assert_eq!(read(begin, now), []);
+}
+
+#[tokio::test]
+async fn a_deleted_device_leaves_nothing() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    let router = device(1, place.now());
+    let (id, port) = (router.id, InterfaceId::new());
+    store.inventory.create(router).await.unwrap();
+    let interface = model::interface::Interface {
+        id: port,
+        device_id: id,
+        index: 1,
+        name: "eth0".to_owned(),
+        description: None,
+        alias: None,
+        kind: None,
+        speed_bps: None,
+        mac: None,
+        mtu: None,
+        admin_status: None,
+        oper_status: None,
+        last_change_at: None,
+        present: true,
+    };
+    store
+        .inventory
+        .set_interfaces(id, vec![interface])
+        .await
+        .unwrap();
+    let now = place.now();
+    keep(
+        &store,
+        vec![
+            of_device(id, now, Status::Up),
+            of_interface(port, now, IfStatus::Up, IfStatus::Down),
+        ],
+    )
+    .await;
+    store.delete_device(id, Expect::Any).await.unwrap();
+    assert_eq!(all(&store, id, now), []);
+    let past = store.history.interface(port, now, now.plus(DAY)).unwrap();
+    assert!(past.never_changed && past.found.is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_month_is_set_aside_and_the_rest_is_read() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    let ids: Vec<DeviceId> = (0..200).map(|_| DeviceId::new()).collect();
+    for _ in 0..3 {
+        place.pass(DAY * 40);
+        let now = place.now();
+        let found = ids.iter().map(|id| of_device(*id, now, Status::Up));
+        keep(&store, found.collect()).await;
+    }
+    store.close().await.unwrap();
+    drop(store);
+    let folder = place.dir.path().join("history");
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "sqlite"))
+        .collect();
+    files.sort();
+    let [whole, page, row] = files.try_into().unwrap();
+    // One file is no database any more, one has a page of nonsense, one a row that was altered.
+    let mut bytes = fs::read(&whole).unwrap();
+    bytes[..100].fill(0x55);
+    fs::write(&whole, &bytes).unwrap();
+    let mut bytes = fs::read(&page).unwrap();
+    bytes[10 * 4096..11 * 4096].fill(0x55);
+    fs::write(&page, &bytes).unwrap();
+    let altered = "UPDATE change SET value = 3 WHERE rowid = 7";
+    let connection = rusqlite::Connection::open(&row).unwrap();
+    assert_eq!(connection.execute(altered, []).unwrap(), 1);
+    drop(connection);
+
+    let (store, recovery) = place.try_open().await.unwrap();
+    assert_eq!(recovery.history.len(), 1, "{:?}", recovery.history);
+    assert!(recovery.history[0].contains("2027-02"), "{recovery:?}");
+    let now = place.now();
+    let rows = || -> usize { ids.iter().map(|id| all(&store, *id, now).len()).sum() };
+    let seen = rows();
+    assert!((199..399).contains(&seen), "{seen}");
+    store.history.alive().await.unwrap();
+    let saved = rows();
+    assert!((300..399).contains(&saved), "{saved} after mending");
+    assert!(store.history.stats().damaged >= 3);
+    keep(&store, vec![of_device(ids[0], now, Status::Up)]).await;
+    let names = fs::read_dir(&folder).unwrap();
+    let aside = names.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().ends_with(".damaged")
+    });
+    assert_eq!(aside.count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_keep_at_once_share_their_syncs() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    let now = place.now();
+    let tasks: Vec<_> = (0..1_000)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                keep(&store, vec![of_device(DeviceId::new(), now, Status::Down)]).await;
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let stats = store.history.stats();
+    assert_eq!(stats.kept, 1_000);
+    assert!(stats.commits <= 200, "{stats:?}");
+    store.history.close().await;
+    let refused = store
+        .history
+        .append(vec![of_device(DeviceId::new(), now, Status::Up)]);
+    assert!(refused.await.is_err());
+    assert!(store.history.runs(now, now.plus(DAY)).unwrap().is_empty());
+}

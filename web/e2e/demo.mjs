@@ -1,0 +1,108 @@
+// A walk through the demo in a real browser: sign in, the overview, the map, a device and its history,
+// and a fault that is injected by command and is shown within two intervals.
+//
+//   FORETELL_URL=http://127.0.0.1:8080 FORETELL_PASSWORD=... FORETELL_FAULT='foretell simulate fault ...' \
+//   FORETELL_INTERVAL_SECS=10 FORETELL_HISTORY_SECS=1209600 node e2e/demo.mjs
+//
+// | variable | meaning | default |
+// | --- | --- | --- |
+// | FORETELL_URL, FORETELL_PASSWORD | the demo | needed |
+// | FORETELL_FAULT | the command that cuts a link; run as it stands | needed |
+// | FORETELL_FAULT_DEVICE | name of a device at an end of that link | needed |
+// | FORETELL_INTERVAL_SECS | how often devices are polled | 10 |
+// | FORETELL_HISTORY_SECS | how much history there is | 1209600 |
+// | FORETELL_SHOTS | folder for pictures | none |
+//
+// Prints one line of JSON, {"fault_shown_ms":ms,...}, on standard output and its steps on standard error;
+// exits 1 where anything fails.
+
+import assert from "node:assert/strict";
+import { exec } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { promisify } from "node:util";
+import { launch, open, signIn, until } from "./browser.mjs";
+
+const env = process.env;
+for (const name of ["FORETELL_URL", "FORETELL_PASSWORD", "FORETELL_FAULT", "FORETELL_FAULT_DEVICE"]) {
+  if (!env[name]) {
+    console.error(`${name} is needed`);
+    process.exit(2);
+  }
+}
+const url = env.FORETELL_URL.replace(/\/$/, "");
+const intervalMs = Number(env.FORETELL_INTERVAL_SECS ?? 10) * 1000;
+const historyMs = Number(env.FORETELL_HISTORY_SECS ?? 1_209_600) * 1000;
+/** Over a history that is all there, how much of the chart must be drawn. */
+const DRAWN_MIN = 0.9;
+const step = (text) => console.error(`${new Date().toISOString()} ${text}`);
+
+const browser = await launch();
+const { page, errors } = await open(browser);
+let shots = 0;
+async function shot(name) {
+  if (!env.FORETELL_SHOTS) return;
+  await mkdir(env.FORETELL_SHOTS, { recursive: true });
+  await page.screenshot({ path: `${env.FORETELL_SHOTS}/${(shots += 1)}-${name}.png` });
+}
+
+try {
+  step("sign in");
+  await signIn(page, url, env.FORETELL_PASSWORD);
+  await until("live", async () => (await page.getByTestId("freshness").getAttribute("data-state")) === "live", 15_000);
+  await until("the devices are up", async () => /\d/.test((await page.getByTestId("figures").textContent()) ?? ""));
+  await shot("overview");
+
+  if ((await page.locator('nav a[href="/map"]').count()) > 0) {
+    step("the map");
+    await page.goto(`${url}/map`);
+    await page.getByTestId("map").waitFor();
+    await until("the map has every device", async () => (await page.getByTestId("map-device").count()) > 1);
+    await shot("map");
+  } else {
+    step("SKIPPED the map: this page has none");
+  }
+
+  step(`device ${env.FORETELL_FAULT_DEVICE}`);
+  await page.goto(`${url}/devices`);
+  await page.getByTestId("device-row").first().waitFor();
+  await page.getByRole("link", { name: env.FORETELL_FAULT_DEVICE, exact: true }).first().click();
+  await page.getByTestId("device-name").waitFor();
+  const device = new URL(page.url()).pathname;
+
+  step("its history");
+  const now = Date.now();
+  await page.goto(`${url}${device}?range=${now - historyMs}..${now}`);
+  const chart = page.getByTestId("chart-traffic");
+  await until("the chart has points", async () => Number(await chart.getAttribute("data-points")) > 0, 60_000);
+  await chart.locator("canvas").waitFor();
+  const points = Number(await chart.getAttribute("data-points"));
+  await page.waitForTimeout(500);
+  await shot("device");
+
+  step("a fault, by command");
+  await page.goto(`${url}${device}`);
+  await page.getByTestId("iface-row").first().waitFor();
+  const states = () => page.getByTestId("iface-state").allTextContents();
+  const down = (all) => all.filter((text) => /down/i.test(text)).length;
+  await until("states are shown", async () => (await states()).length > 0);
+  const before = down(await states());
+  const began = Date.now();
+  await promisify(exec)(env.FORETELL_FAULT);
+  await until("a port more is down", async () => down(await states()) > before, 2 * intervalMs + 5000);
+  const shownMs = Date.now() - began;
+  await shot("fault");
+  assert.ok(shownMs <= 2 * intervalMs, `the fault was shown after ${shownMs} ms, two intervals are ${2 * intervalMs} ms`);
+
+  step("the overview tells it");
+  await page.goto(url);
+  await until("the link is among what is broken", async () => (await page.getByTestId("broken-link").count()) > 0, 2 * intervalMs + 10_000);
+  await shot("broken");
+  assert.deepEqual(errors, [], "errors on the console");
+  console.log(JSON.stringify({ fault_shown_ms: shownMs, history_points: points }));
+} catch (error) {
+  await shot("failed").catch(() => undefined);
+  console.error(`failed: ${error.message}\nconsole: ${JSON.stringify(errors)}\naddress: ${page.url()}`);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,161 @@
+//! What polling costs: one poll beside net-snmp's library, thousands of devices for five minutes, the
+//! simulator itself, and the page that shows it all. The CPU time of each part is told by itself:
+//! that of the simulator, which is its own process, and within the server that of asking (`poll`), of
+//! taking in (`ingest`), of the log and the blocks (`store`) and of HTTP (`front`), which run on
+//! threads of their own.
+
+mod fleet;
+mod overview;
+mod poll;
+mod simulator;
+
+use super::figure::{Bound, Outcome, Peer, Want};
+use crate::programs::target_dir;
+use crate::service::{Interrupt, Service};
+use crate::workspace;
+use anyhow::Context as _;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Ports of a device of the fleet.
+const PORTS: u32 = 48;
+/// SNMP community of the simulated devices.
+const COMMUNITY: &str = "public";
+
+pub(super) const PARTS: &[&str] = &["poll", "simulator", "fleet", "overview"];
+
+pub(super) const WANTS: &[Want] = &[
+    Want {
+        name: "poll_cpu_ratio",
+        floor: Bound::Most(1.5),
+        target: Some(1.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "poll_cpu_us",
+        floor: Bound::Less,
+        target: None,
+        peer: Peer::Measured("net_snmp_poll_cpu_us"),
+    },
+    Want {
+        name: "poll_requests",
+        floor: Bound::Less,
+        target: None,
+        peer: Peer::Measured("net_snmp_poll_requests"),
+    },
+    Want {
+        name: "simulator_getbulk_per_cpu_s",
+        floor: Bound::Least(50_000.0),
+        target: Some(100_000.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "fleet_devices",
+        floor: Bound::Least(2_000.0),
+        target: Some(5_000.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "fleet_overruns",
+        floor: Bound::Most(0.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "fleet_samples_lost",
+        floor: Bound::Most(0.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "overview_cpu_ms",
+        floor: Bound::Most(50.0),
+        target: Some(10.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "overview_interactive_ms",
+        floor: Bound::Most(1_000.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "demo_cold_s",
+        floor: Bound::Most(720.0),
+        target: Some(360.0),
+        peer: Peer::None,
+    },
+];
+
+/// Runs all parts or one of them.
+pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
+    let interrupt = Interrupt::listen()?;
+    let program = workspace::build_foretell(true)?;
+    let mut outcome = Outcome::default();
+    let bench = Bench {
+        program,
+        interrupt,
+        folder: target_dir().join("bench"),
+    };
+    std::fs::create_dir_all(&bench.folder)?;
+    type Part = fn(&Bench, &mut Outcome) -> anyhow::Result<()>;
+    let parts: [(&str, Part); 4] = [
+        ("poll", poll::run),
+        ("simulator", simulator::run),
+        ("fleet", fleet::run),
+        ("overview", overview::run),
+    ];
+    for (name, part) in parts {
+        if only.is_none_or(|only| only == name) {
+            eprintln!("==> {name}");
+            part(&bench, &mut outcome).with_context(|| name.to_owned())?;
+        }
+    }
+    Ok(outcome)
+}
+
+/// What the parts work with.
+struct Bench {
+    program: PathBuf,
+    interrupt: Interrupt,
+    folder: PathBuf,
+}
+
+impl Bench {
+    /// Starts a fleet of unconnected devices of [`PORTS`] ports. What the simulator tells of itself.
+    fn fleet(&self, devices: u32) -> anyhow::Result<(Service, Value)> {
+        simulate(&self.program, &self.folder.join("simulator.log"), devices)
+    }
+}
+
+fn simulate(program: &Path, log: &Path, devices: u32) -> anyhow::Result<(Service, Value)> {
+    Service::start(
+        "simulator",
+        Command::new(program)
+            .args(["simulate", "--json", "--topology", "fleet", "--port", "0"])
+            .args(["--control", "127.0.0.1:0", "--seed", "1"])
+            .args(["--devices", &devices.to_string()])
+            .args(["--ports", &PORTS.to_string()]),
+        log,
+        |line| serde_json::from_str(line).ok(),
+    )
+}
+
+/// Where the first device of what the simulator tells is asked.
+fn agent(told: &Value) -> anyhow::Result<String> {
+    Ok(format!("{}:{}", text(told, "first_address")?, told["port"]))
+}
+
+/// Text of a field of what the simulator tells.
+fn text<'a>(told: &'a Value, field: &str) -> anyhow::Result<&'a str> {
+    told[field]
+        .as_str()
+        .with_context(|| format!("no {field} in {told}"))
+}
+
+/// The middle of some numbers.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
