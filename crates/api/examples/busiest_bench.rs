@@ -8,6 +8,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request};
 use foretell_api::{Options, Readiness, Services, auth, router};
+use futures_util::StreamExt as _;
 use model::credential::Secret;
 use model::device::{Device, Identity, LOCAL_VANTAGE, Said, Typed};
 use model::interface::{IfStatus, Interface};
@@ -27,6 +28,8 @@ use tower::ServiceExt as _;
 const DEVICES: u32 = 10_000;
 const INTERFACES: u32 = 48;
 const POLLS: u64 = 3;
+/// Devices that are made at a time.
+const AT_ONCE: usize = 256;
 /// Twenty minutes into a half-hour, so that the polls are in the head as they mostly are.
 const NOW: i64 = 1_772_366_400_000 + 20 * 60_000;
 const PASSWORD: &str = "correct horse battery";
@@ -48,9 +51,11 @@ async fn run() {
         Clock::new(move || Timestamp::from_unix_ms(now.load(Ordering::Relaxed)))
     };
     let services = services(folder.path(), clock).await;
-    for n in 0..DEVICES {
-        fill(&services, n).await;
-    }
+    // Together, for each waits for a sync that it shares with the others.
+    let devices = futures_util::stream::iter(0..DEVICES);
+    devices
+        .for_each_concurrent(AT_ONCE, |n| fill(&services, n))
+        .await;
     let router = router(services.clone());
     let token = token(&router).await;
     let before = resident_bytes();

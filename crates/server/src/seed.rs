@@ -217,7 +217,7 @@ impl Seeding {
 
 /// Whether the latest discovery is still at work. Where that cannot be read, the devices tell.
 async fn is_discovering(context: &Context) -> bool {
-    let latest = context.store.discoveries.page(None, 1).await;
+    let latest = context.store.discoveries.page(None, None, true, 1).await;
     let latest = latest.ok().and_then(|page| page.items.into_iter().next());
     latest.is_some_and(|run| run.body.phase == DiscoveryPhase::Running)
 }

@@ -175,9 +175,15 @@ async fn a_client_that_left_finds_its_answer() {
     let admin = api.admin().await;
     let (list, body, status) = &makers()[0];
     let path = format!("/api/v1/{list}");
+    let inventory = &api.services.store.inventory;
+    let made = async {
+        while inventory.device_count() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
     tokio::select! {
         biased;
-        _ = api.asked("DeviceChanged") => {}
+        () = made => {}
         _ = post(&admin, &path, "a", body) => {}
     }
     let answer = loop {

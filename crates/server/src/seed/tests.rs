@@ -57,7 +57,9 @@ async fn register(store: &Store, past: &Past) {
             identity: Identity::default(),
             credential_id: None,
             interval_secs: 60,
-            maintenance: false,
+            maintenance: None,
+            conflict: None,
+            replaced_at: Vec::new(),
             created_at: NOW,
         };
         let id = device.id;
@@ -157,7 +159,7 @@ async fn history_goes_on_into_the_first_poll_without_a_step() {
                 first_poll,
                 Duration::from_mins(5),
                 Aggregation::Rate,
-                &Breaks::new(Duration::from_mins(1), Vec::new()),
+                &Breaks::new(Duration::from_mins(1), Vec::new(), &[]),
             );
             let rates: Vec<f64> = rates
                 .into_iter()
