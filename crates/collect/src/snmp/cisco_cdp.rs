@@ -41,10 +41,10 @@ fn read(rows: &Rows, draft: &mut Draft) {
             protocol: Some(Protocol::Cdp),
             local_interface: draft.interface_names.get(&interface).cloned(),
             local_index: Some(interface),
-            remote_name: draft.text(rows, DEVICE_ID, &index),
-            remote_port: draft.text(rows, DEVICE_PORT, &index),
-            remote_platform: draft.text(rows, PLATFORM, &index),
-            remote_address: address(rows, draft, &index),
+            remote_name: draft.text(rows, DEVICE_ID, index),
+            remote_port: draft.text(rows, DEVICE_PORT, index),
+            remote_platform: draft.text(rows, PLATFORM, index),
+            remote_address: address(rows, draft, index),
             remote_chassis_id: None,
         };
         draft.facts.neighbors.push(neighbor);

@@ -33,27 +33,27 @@ pub(super) static MIB: Mib = Mib {
 fn read(rows: &Rows, draft: &mut Draft) {
     let before = draft.facts.memory.len();
     for index in rows.indexes(&[ENHANCED_USED, ENHANCED_HC_USED]) {
-        let used = wide(rows, draft, ENHANCED_HC_USED, ENHANCED_USED, &index);
-        let free = wide(rows, draft, ENHANCED_HC_FREE, ENHANCED_FREE, &index);
+        let used = wide(rows, draft, ENHANCED_HC_USED, ENHANCED_USED, index);
+        let free = wide(rows, draft, ENHANCED_HC_FREE, ENHANCED_FREE, index);
         let pool = draft
-            .text(rows, ENHANCED_NAME, &index)
-            .unwrap_or_else(|| format!("Memory {}", dotted(&index)));
+            .text(rows, ENHANCED_NAME, index)
+            .unwrap_or_else(|| format!("Memory {}", dotted(index)));
         let part = index
             .first()
             .and_then(|&part| draft.text(rows, entity::NAME, &[part]));
         let name = part.map_or(pool.clone(), |part| format!("{part} - {pool}"));
-        add(draft, &name, &index, used, free);
+        add(draft, &name, index, used, free);
     }
     if draft.facts.memory.len() > before {
         return;
     }
     for index in rows.indexes(&[POOL_USED]) {
-        let used = draft.number(rows, POOL_USED, &index);
-        let free = draft.number(rows, POOL_FREE, &index);
+        let used = draft.number(rows, POOL_USED, index);
+        let free = draft.number(rows, POOL_FREE, index);
         let name = draft
-            .text(rows, POOL_NAME, &index)
-            .unwrap_or_else(|| format!("Memory {}", dotted(&index)));
-        add(draft, &name, &index, used, free);
+            .text(rows, POOL_NAME, index)
+            .unwrap_or_else(|| format!("Memory {}", dotted(index)));
+        add(draft, &name, index, used, free);
     }
 }
 

@@ -28,22 +28,22 @@ pub(super) static MIB: Mib = Mib {
 fn read(rows: &Rows, draft: &mut Draft) {
     for index in rows.indexes(&[TOTAL_5MIN, TOTAL_5MIN_REV]) {
         let load = draft
-            .number(rows, TOTAL_5MIN_REV, &index)
-            .or_else(|| draft.number(rows, TOTAL_5MIN, &index));
+            .number(rows, TOTAL_5MIN_REV, index)
+            .or_else(|| draft.number(rows, TOTAL_5MIN, index));
         let part = draft
-            .number(rows, PHYSICAL_INDEX, &index)
+            .number(rows, PHYSICAL_INDEX, index)
             .and_then(|part| u32::try_from(part).ok());
         let name = part
             .and_then(|part| draft.text(rows, entity::NAME, &[part]))
-            .unwrap_or_else(|| format!("Processor {}", dotted(&index)));
+            .unwrap_or_else(|| format!("Processor {}", dotted(index)));
         if let Some(load) = load {
-            draft.processor(&name, &index, load as f64);
+            draft.processor(&name, index, load as f64);
         }
-        let cores = [CORE_5MIN, &index].concat();
+        let cores = [CORE_5MIN, index].concat();
         for (core, load) in rows.column(&cores) {
             if let Some(load) = load.as_u64() {
                 let name = format!("{name}: core {}", dotted(core));
-                draft.processor(&name, &[&index, core].concat(), load as f64);
+                draft.processor(&name, &[index, core].concat(), load as f64);
             }
         }
     }

@@ -29,7 +29,7 @@ fn read(rows: &Rows, draft: &mut Draft) {
     }
     for index in rows.indexes(&[VLAN_STATE, VLAN_NAME]) {
         // 1002 to 1005 are there for FDDI and Token Ring on every switch.
-        let kind = draft.number(rows, VLAN_TYPE, &index);
+        let kind = draft.number(rows, VLAN_TYPE, index);
         if kind.is_some_and(|kind| kind != ETHERNET) {
             continue;
         }
@@ -43,7 +43,7 @@ fn read(rows: &Rows, draft: &mut Draft) {
             draft.defects.add(Defect::WrongIndex);
             continue;
         };
-        let name = draft.text(rows, VLAN_NAME, &index);
+        let name = draft.text(rows, VLAN_NAME, index);
         draft.facts.vlans.push(VlanFacts { id: Some(id), name });
     }
 }

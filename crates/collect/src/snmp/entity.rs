@@ -127,20 +127,20 @@ fn inventory(rows: &Rows, draft: &mut Draft) {
         let part = PartFacts {
             index: Some(number),
             contained_in: draft
-                .number(rows, CONTAINED_IN, &index)
+                .number(rows, CONTAINED_IN, index)
                 .and_then(|part| u32::try_from(part).ok())
                 .filter(|&part| part > 0),
             class: draft
-                .number(rows, CLASS, &index)
+                .number(rows, CLASS, index)
                 .and_then(class)
                 .map(str::to_owned),
-            name: draft.text(rows, NAME, &index),
-            description: draft.text(rows, DESCR, &index),
-            model: draft.text(rows, MODEL_NAME, &index),
-            serial: draft.text(rows, SERIAL_NUM, &index),
-            hardware_revision: draft.text(rows, HARDWARE_REV, &index),
-            firmware_revision: draft.text(rows, FIRMWARE_REV, &index),
-            software_revision: draft.text(rows, SOFTWARE_REV, &index),
+            name: draft.text(rows, NAME, index),
+            description: draft.text(rows, DESCR, index),
+            model: draft.text(rows, MODEL_NAME, index),
+            serial: draft.text(rows, SERIAL_NUM, index),
+            hardware_revision: draft.text(rows, HARDWARE_REV, index),
+            firmware_revision: draft.text(rows, FIRMWARE_REV, index),
+            software_revision: draft.text(rows, SOFTWARE_REV, index),
         };
         draft.facts.inventory.push(part);
     }

@@ -121,12 +121,12 @@ fn read(rows: &Rows, draft: &mut Draft) {
 
 fn names(rows: &Rows, draft: &mut Draft) {
     for index in rows.indexes(&[DESCR, NAME]) {
-        let Some(number) = if_index(draft, &index) else {
+        let Some(number) = if_index(draft, index) else {
             continue;
         };
         let name = draft
-            .text(rows, NAME, &index)
-            .or_else(|| draft.text(rows, DESCR, &index));
+            .text(rows, NAME, index)
+            .or_else(|| draft.text(rows, DESCR, index));
         if let Some(name) = name {
             draft.interface_names.insert(number, name);
         }
@@ -135,15 +135,15 @@ fn names(rows: &Rows, draft: &mut Draft) {
 
 fn readings(rows: &Rows, draft: &mut Draft) {
     for index in rows.indexes(&[OPER_STATUS, HC_IN_OCTETS, IN_OCTETS]) {
-        let Some(number) = if_index(draft, &index) else {
+        let Some(number) = if_index(draft, index) else {
             continue;
         };
         let instance = Instance::Interface { index: number };
-        if let Some(status) = status(rows, draft, OPER_STATUS, &index) {
+        if let Some(status) = status(rows, draft, OPER_STATUS, index) {
             draft.count(Metric::IF_OPER_STATUS, &instance, status.number());
         }
         for &(metric, wide, narrow) in COUNTERS {
-            if let Some(value) = counter(rows, draft, wide, narrow, &index) {
+            if let Some(value) = counter(rows, draft, wide, narrow, index) {
                 draft.count(metric, &instance, value);
             }
         }
@@ -161,31 +161,31 @@ fn facts(rows: &Rows, draft: &mut Draft) {
         IN_OCTETS,
     ];
     for index in rows.indexes(&known) {
-        let Some(number) = if_index(draft, &index) else {
+        let Some(number) = if_index(draft, index) else {
             continue;
         };
         let row = InterfaceFacts {
             index: Some(number),
             name: draft.interface_names.get(&number).cloned(),
-            description: draft.text(rows, DESCR, &index),
-            alias: draft.text(rows, ALIAS, &index),
+            description: draft.text(rows, DESCR, index),
+            alias: draft.text(rows, ALIAS, index),
             kind: draft
-                .number(rows, TYPE, &index)
+                .number(rows, TYPE, index)
                 .and_then(if_type::name)
                 .map(str::to_owned),
-            speed_bps: speed(rows, draft, &index),
+            speed_bps: speed(rows, draft, index),
             mtu: draft
-                .number(rows, MTU, &index)
+                .number(rows, MTU, index)
                 .and_then(|octets| u32::try_from(octets).ok()),
             mac: draft
-                .octets(rows, PHYS_ADDRESS, &index)
+                .octets(rows, PHYS_ADDRESS, index)
                 .and_then(decode::mac),
-            admin_status: status(rows, draft, ADMIN_STATUS, &index),
-            oper_status: status(rows, draft, OPER_STATUS, &index),
-            in_octets: counter(rows, draft, Some(HC_IN_OCTETS), IN_OCTETS, &index),
-            out_octets: counter(rows, draft, Some(HC_OUT_OCTETS), OUT_OCTETS, &index),
-            in_errors: counter(rows, draft, None, IN_ERRORS, &index),
-            out_errors: counter(rows, draft, None, OUT_ERRORS, &index),
+            admin_status: status(rows, draft, ADMIN_STATUS, index),
+            oper_status: status(rows, draft, OPER_STATUS, index),
+            in_octets: counter(rows, draft, Some(HC_IN_OCTETS), IN_OCTETS, index),
+            out_octets: counter(rows, draft, Some(HC_OUT_OCTETS), OUT_OCTETS, index),
+            in_errors: counter(rows, draft, None, IN_ERRORS, index),
+            out_errors: counter(rows, draft, None, OUT_ERRORS, index),
         };
         draft.facts.interfaces.push(row);
     }

@@ -78,15 +78,15 @@ fn newer(rows: &Rows, draft: &mut Draft, found: &mut BTreeMap<IpAddr, Found>) {
 
 fn older(rows: &Rows, draft: &mut Draft, found: &mut BTreeMap<IpAddr, Found>) {
     for index in rows.indexes(&[ADDR_IF_INDEX, ADDR_MASK]) {
-        let Some(address) = decode::ipv4_index(&index) else {
+        let Some(address) = decode::ipv4_index(index) else {
             draft.defects.add(Defect::WrongIndex);
             continue;
         };
         let interface = draft
-            .number(rows, ADDR_IF_INDEX, &index)
+            .number(rows, ADDR_IF_INDEX, index)
             .and_then(|index| u32::try_from(index).ok());
         let prefix_len = rows
-            .cell(ADDR_MASK, &index)
+            .cell(ADDR_MASK, index)
             .and_then(mask)
             .and_then(decode::prefix_len);
         let row = found.entry(address.into()).or_default();

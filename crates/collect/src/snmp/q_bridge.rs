@@ -33,7 +33,7 @@ fn read(rows: &Rows, draft: &mut Draft) {
         if let [vlan] = *index
             && let Some(id) = vlan_id(draft, vlan)
         {
-            vlans.insert(id, draft.text(rows, STATIC_NAME, &index));
+            vlans.insert(id, draft.text(rows, STATIC_NAME, index));
         }
     }
     // The time mark is no part of what a VLAN is.

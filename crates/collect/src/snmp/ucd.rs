@@ -82,15 +82,15 @@ fn memory(rows: &Rows, draft: &mut Draft) {
 fn disks(rows: &Rows, draft: &mut Draft) {
     for index in rows.indexes(&[DISK_TOTAL]) {
         let path = draft
-            .text(rows, DISK_PATH, &index)
-            .unwrap_or_else(|| format!("Disk {}", super::draft::dotted(&index)));
-        let total = draft.unsigned32(rows, DISK_TOTAL, &index);
-        let used = draft.unsigned32(rows, DISK_USED, &index);
+            .text(rows, DISK_PATH, index)
+            .unwrap_or_else(|| format!("Disk {}", super::draft::dotted(index)));
+        let total = draft.unsigned32(rows, DISK_TOTAL, index);
+        let used = draft.unsigned32(rows, DISK_USED, index);
         if let (Some(total), Some(used)) = (total, used)
             && total > 0
         {
             let octets = |kilobytes: u64| kilobytes.saturating_mul(1024);
-            draft.storage(&path, &index, octets(used), octets(total));
+            draft.storage(&path, index, octets(used), octets(total));
         }
     }
 }

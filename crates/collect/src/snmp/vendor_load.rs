@@ -261,11 +261,11 @@ fn memory(row: &Memory, rows: &Rows, draft: &mut Draft) {
     match row.amount {
         Amount::Used { used, total } => {
             for index in rows.indexes(&[total]) {
-                let used = draft.number(rows, used, &index);
-                let total = draft.number(rows, total, &index).filter(|&total| total > 0);
+                let used = draft.number(rows, used, index);
+                let total = draft.number(rows, total, index).filter(|&total| total > 0);
                 if let (Some(used), Some(total)) = (used, total) {
-                    let name = name(row.names, row.name, rows, draft, &index);
-                    draft.memory(&name, &index, used, total);
+                    let name = name(row.names, row.name, rows, draft, index);
+                    draft.memory(&name, index, used, total);
                 }
             }
         }
@@ -275,12 +275,12 @@ fn memory(row: &Memory, rows: &Rows, draft: &mut Draft) {
             unit_len,
         } => {
             for index in rows.indexes(&[total]) {
-                let percent = draft.number(rows, percent, &index);
-                let total = draft.number(rows, total, &index).filter(|&total| total > 0);
+                let percent = draft.number(rows, percent, index);
+                let total = draft.number(rows, total, index).filter(|&total| total > 0);
                 if let (Some(percent @ 0..=100), Some(total)) = (percent, total) {
                     let total = total.saturating_mul(unit_len);
-                    let name = name(row.names, row.name, rows, draft, &index);
-                    draft.memory(&name, &index, total / 100 * percent, total);
+                    let name = name(row.names, row.name, rows, draft, index);
+                    draft.memory(&name, index, total / 100 * percent, total);
                 }
             }
         }
