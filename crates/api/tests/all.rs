@@ -30,10 +30,10 @@ mod openapi;
 mod past;
 #[path = "all/problems.rs"]
 mod problems;
-#[path = "all/schedules.rs"]
-mod schedules;
 #[path = "all/resume.rs"]
 mod resume;
+#[path = "all/schedules.rs"]
+mod schedules;
 #[path = "all/sign_in.rs"]
 mod sign_in;
 #[path = "all/site.rs"]

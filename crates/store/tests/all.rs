@@ -20,10 +20,10 @@ mod damage;
 mod discoveries;
 #[path = "all/fixture.rs"]
 mod fixture;
-#[path = "all/idempotency.rs"]
-mod idempotency;
 #[path = "all/history.rs"]
 mod history;
+#[path = "all/idempotency.rs"]
+mod idempotency;
 #[path = "all/inventory.rs"]
 mod inventory;
 #[path = "all/kill.rs"]

@@ -88,6 +88,9 @@ pub(super) const WANTS: &[Want] = &[
     },
 ];
 
+/// One part: measures, and adds its figures.
+type Part = fn(&Bench, &mut Outcome) -> anyhow::Result<()>;
+
 /// Runs all parts or one of them.
 pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
     let interrupt = Interrupt::listen()?;
@@ -99,7 +102,6 @@ pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
         folder: target_dir().join("bench"),
     };
     std::fs::create_dir_all(&bench.folder)?;
-    type Part = fn(&Bench, &mut Outcome) -> anyhow::Result<()>;
     let parts: [(&str, Part); 4] = [
         ("poll", poll::run),
         ("simulator", simulator::run),

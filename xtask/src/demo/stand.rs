@@ -16,7 +16,7 @@ use std::time::Duration;
 /// The usual address; another port where this one is taken.
 const ADDRESS: &str = "127.0.0.1:8080";
 /// How long the server may take to be ready.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How long discovery may take.
 const DISCOVERED_WITHIN: Duration = Duration::from_mins(3);
 /// How long the history may take to be made.

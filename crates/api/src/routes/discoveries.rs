@@ -173,7 +173,11 @@ pub(crate) async fn list(
         let placed = rows.map(|run| ((Key::Absent, run.id), run.body)).collect();
         return Ok(Json(paging.of_store(placed, page.next.is_some())));
     }
-    let rows = runs.all(query.schedule_id).await.map_err(of_store)?.into_iter();
+    let rows = runs
+        .all(query.schedule_id)
+        .await
+        .map_err(of_store)?
+        .into_iter();
     let placed = rows.map(|run| ((run_key(&run.body, sort.0), run.id), run.body));
     Ok(Json(paging.take(placed)))
 }

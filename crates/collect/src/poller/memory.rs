@@ -338,7 +338,8 @@ mod tests {
         };
         let mut memory = Memory::default();
         memory.take_in(&told(all, "one"), now);
-        let take = |memory: &mut Memory, look: &Look, secs| !memory.take_in(look, after(secs)).is_empty();
+        let take =
+            |memory: &mut Memory, look: &Look, secs| !memory.take_in(look, after(secs)).is_empty();
         assert!(!take(&mut memory, &told(counters, "one"), 60));
         assert!(take(&mut memory, &told(counters, "two"), 120));
         memory.take_in(&told(all, "two"), after(120));

@@ -100,7 +100,11 @@ fn every_device_is_found_from_one_address() {
     let folder = tempfile::tempdir().unwrap();
     let truth = folder.path().join("truth.json");
     let truth = truth.to_str().unwrap();
-    for (shape, devices) in [("campus", "50"), ("leaf-spine", "20"), ("hub-and-spoke", "30")] {
+    for (shape, devices) in [
+        ("campus", "50"),
+        ("leaf-spine", "20"),
+        ("hub-and-spoke", "30"),
+    ] {
         let base = ["--topology", shape, "--devices", devices, "--truth", truth];
         let simulation = Simulation::start(&[&base[..], &["--base", "127.21.0.1"]].concat(), &[]);
         let truth: Value = serde_json::from_slice(&std::fs::read(truth).unwrap()).unwrap();
@@ -116,11 +120,23 @@ fn every_device_is_found_from_one_address() {
 #[test]
 fn a_device_is_probed_with_nothing_left_to_say() {
     let simulation = Simulation::start(&["--devices", "20", "--base", "127.22.0.1"], &[]);
-    let (code, facts) = probe(&simulation.agent("127.22.0.1"), &["--community", "public"], &[]);
+    let (code, facts) = probe(
+        &simulation.agent("127.22.0.1"),
+        &["--community", "public"],
+        &[],
+    );
     assert_eq!(code, 0);
     let device = &facts["device"];
     assert_eq!(device["name"], "core-1");
-    for known in ["vendor", "model", "os", "os_version", "serial", "engine_id", "chassis_id"] {
+    for known in [
+        "vendor",
+        "model",
+        "os",
+        "os_version",
+        "serial",
+        "engine_id",
+        "chassis_id",
+    ] {
         assert!(device[known].is_string(), "{known}: {device}");
     }
     for list in [
@@ -136,14 +152,26 @@ fn a_device_is_probed_with_nothing_left_to_say() {
         let rows = facts[list].as_array();
         assert!(rows.is_some_and(|rows| !rows.is_empty()), "{list}: {facts}");
     }
-    assert!(facts["defects"].as_object().is_none_or(serde_json::Map::is_empty), "{facts}");
+    assert!(
+        facts["defects"]
+            .as_object()
+            .is_none_or(serde_json::Map::is_empty),
+        "{facts}"
+    );
 }
 
 #[test]
 fn faults_come_and_go_by_command() {
     let simulation = Simulation::start(&["--devices", "20", "--base", "127.23.0.1"], &[]);
     let core = simulation.agent("127.23.0.1");
-    let quick = ["--community", "public", "--timeout-ms", "200", "--retries", "0"];
+    let quick = [
+        "--community",
+        "public",
+        "--timeout-ms",
+        "200",
+        "--retries",
+        "0",
+    ];
     let up = |facts: &Value| {
         let interfaces = facts["interfaces"].as_array().unwrap().iter();
         let ups = interfaces.filter(|interface| interface["oper_status"] == "up");
@@ -161,13 +189,19 @@ fn faults_come_and_go_by_command() {
 
     assert_eq!(simulation.command(&["fault", "silent", "core-1"]).0, 0);
     // Agents are told of a fault a moment after the command.
-    crate::program::until("the agent to fall silent", || probe(&core, &quick, &[]).0 == 3);
+    crate::program::until("the agent to fall silent", || {
+        probe(&core, &quick, &[]).0 == 3
+    });
     assert_eq!(simulation.command(&["heal", "2"]).0, 0);
     crate::program::until("the agent to answer", || probe(&core, &quick, &[]).0 == 0);
 
     let (code, told) = simulation.command(&["faults"]);
     assert_eq!(code, 0);
-    assert_eq!(told.lines().filter(|line| line.contains(" over ")).count(), 2, "{told}");
+    assert_eq!(
+        told.lines().filter(|line| line.contains(" over ")).count(),
+        2,
+        "{told}"
+    );
     assert_eq!(simulation.command(&["heal", "7"]).0, 2);
     assert_eq!(simulation.command(&["fault", "silent", "core-9"]).0, 2);
     assert_eq!(simulation.command(&["fault", "nonsense", "core-1"]).0, 2);
@@ -177,16 +211,30 @@ fn faults_come_and_go_by_command() {
 fn a_user_of_v3_may_ask_and_a_wrong_pass_phrase_is_told() {
     let (auth, other) = ("a phrase of the test", "another phrase of it");
     let user = |variable: &'static str| {
-        ["--v3-user", "monitor", "--v3-auth", "sha256", "--v3-auth-pass-env", variable]
+        [
+            "--v3-user",
+            "monitor",
+            "--v3-auth",
+            "sha256",
+            "--v3-auth-pass-env",
+            variable,
+        ]
     };
     let simulation = Simulation::start(
-        &[&["--devices", "4", "--base", "127.24.0.1"][..], &user("AUTH")].concat(),
+        &[
+            &["--devices", "4", "--base", "127.24.0.1"][..],
+            &user("AUTH"),
+        ]
+        .concat(),
         &[("AUTH", auth)],
     );
     assert_eq!(simulation.text("v3_user"), "monitor");
     let core = simulation.agent("127.24.0.1");
     let (code, facts) = probe(&core, &user("AUTH"), &[("AUTH", auth)]);
-    assert_eq!((code, &facts["device"]["name"]), (0, &Value::from("core-1")));
+    assert_eq!(
+        (code, &facts["device"]["name"]),
+        (0, &Value::from("core-1"))
+    );
     let (code, _) = probe(&core, &user("AUTH"), &[("AUTH", other)]);
     assert_eq!(code, 4);
 }
@@ -231,9 +279,18 @@ fn a_wrong_scenario_is_told_by_line_and_key() {
         assert_eq!(output.status.code(), Some(2), "{told}");
         assert!(told.contains(words), "`{words}` is not in {told}");
     };
-    check("seed = 1\ndevcies = 5\n", "wrong.toml: line 2: there is no key `devcies`; did you mean `devices`?");
-    check("[[faults]]\nkind = \"reboot\"\ntarget = \"core-7\"\n", "`faults[0].target`: there is no device `core-7`");
-    check("topology = \"graph\"\ngraph = \"none.json\"\n", "none.json cannot be read");
+    check(
+        "seed = 1\ndevcies = 5\n",
+        "wrong.toml: line 2: there is no key `devcies`; did you mean `devices`?",
+    );
+    check(
+        "[[faults]]\nkind = \"reboot\"\ntarget = \"core-7\"\n",
+        "`faults[0].target`: there is no device `core-7`",
+    );
+    check(
+        "topology = \"graph\"\ngraph = \"none.json\"\n",
+        "none.json cannot be read",
+    );
     let output = foretell(&["simulate", "--print-scenario"], &[]);
     let sample = String::from_utf8(output.stdout).unwrap();
     assert!(sample.contains("utilization"), "{sample}");

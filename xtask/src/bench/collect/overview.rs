@@ -69,17 +69,17 @@ pub(super) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
 /// is left out.
 fn cost_ms(api: &Api, paths: &[&str]) -> anyhow::Result<f64> {
     let front = || proc::part_seconds(&api.metrics()?, "front");
-    let begun = front()?;
-    let began = Instant::now();
+    let before = front()?;
+    let started = Instant::now();
     for _ in 0..VISITS {
         for path in paths {
             api.get(path)?;
         }
     }
-    let took = began.elapsed();
-    let busy = front()? - begun;
-    let begun = front()?;
+    let took = started.elapsed();
+    let busy = front()? - before;
+    let before = front()?;
     std::thread::sleep(took.max(Duration::from_secs(1)));
-    let idle = front()? - begun;
+    let idle = front()? - before;
     Ok((busy - idle).max(0.0) * 1_000.0 / f64::from(VISITS))
 }
