@@ -41,6 +41,8 @@ pub enum Command {
     RunSchedule {
         /// Which.
         schedule_id: ScheduleId,
+        /// The id that the run is to have.
+        discovery_id: DiscoveryId,
         /// The run as kept, or why it was refused.
         reply: oneshot::Sender<Result<Discovery, DiscoveryRefused>>,
     },

@@ -46,12 +46,15 @@ const WITHOUT_KEY: [&str; 5] = [
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 5] = [
+const DONE_AGAIN: [&str; 8] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
     "/api/v1/credentials",
     "/api/v1/discoveries",
+    "/api/v1/discovery-schedules",
+    "/api/v1/discovery-schedules/{schedule_id}/run",
+    "/api/v1/maintenance",
 ];
 /// Headers that are kept with an answer.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];

@@ -126,9 +126,16 @@ impl Desk {
                     .await;
                 let _ = reply.send(());
             }
-            Command::RunSchedule { schedule_id, reply } => {
+            Command::RunSchedule {
+                schedule_id,
+                discovery_id,
+                reply,
+            } => {
                 let (context, runs) = (&self.context, &mut self.runs);
-                let begun = self.schedules.run_now(context, runs, schedule_id).await;
+                let begun = self
+                    .schedules
+                    .run_now(context, runs, schedule_id, discovery_id)
+                    .await;
                 let _ = reply.send(begun);
             }
             Command::CancelDiscovery { discovery_id } => self.runs.cancel(discovery_id),
