@@ -9,9 +9,11 @@
 
 mod api;
 mod collect_snmp;
+mod config;
 mod discovery;
 mod icmp;
 mod input;
+mod sim;
 mod snmp_wire;
 mod store;
 
@@ -27,12 +29,16 @@ const TARGETS: &[(&str, Target)] = &[
     ("collect_look", collect_snmp::look),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
+    ("sim_agent", sim::agent),
+    ("sim_recording", sim::recording),
     ("store_block", store::block),
     ("store_log", store::log),
+    ("store_document", store::document),
     ("store_salvage", store::salvage),
     ("store_vault", store::vault),
     ("api_stream_message", api::stream_message),
     ("api_cursor", api::cursor),
+    ("config_load", config::load),
 ];
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {

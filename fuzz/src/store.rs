@@ -1,7 +1,12 @@
 //! `store`: what is read back from disk, which may have been damaged or tampered with there.
 
+use crate::input::Input;
 use ::store::blocks::codec;
+use ::store::catalog;
+use ::store::documents::sqlite::row;
+use ::store::documents::{CollectionSpec, Document};
 use ::store::series::log::frame;
+use ::store::shapes::rewritten;
 use ::store::vault::{Key, Sealed, Vault};
 use std::sync::LazyLock;
 
@@ -14,6 +19,51 @@ pub(crate) fn block(data: &[u8]) {
     if let Ok(block) = codec::decode(&sealed) {
         let encoded = codec::encode(&block).expect("what was decoded is no larger than may be");
         assert_eq!(codec::decode(&encoded), Ok(block));
+    }
+}
+
+/// A row of the documents: the first octet says of which collection, then come the lengths of its
+/// id and its revision. A body that belongs there is written and read to the same again.
+pub(crate) fn document(data: &[u8]) {
+    let mut input = Input(data);
+    let at = usize::from(input.u8()) % catalog::ALL.len();
+    let collection: &CollectionSpec = catalog::ALL[at];
+    let id_len = usize::from(input.u8());
+    let (revision, crc) = (input.i64(), input.i64());
+    let (id, body) = (input.take(id_len), input.0);
+    let lossy = String::from_utf8_lossy(id).into_owned();
+    let Ok(number) = u64::try_from(revision) else {
+        assert_eq!(
+            row::proven(collection, id, Some(revision), body, Some(crc)),
+            None
+        );
+        return;
+    };
+    let sum = row::checksum(collection.name, &lossy, number, body).into();
+    if crc != sum {
+        assert_eq!(
+            row::proven(collection, id, Some(revision), body, Some(crc)),
+            None
+        );
+    }
+    // Chance would hardly ever find the checksum, so that nothing behind it would be tried.
+    let document = row::proven(collection, id, Some(revision), body, Some(sum));
+    let document = document.expect("its checksum holds");
+    let _ = row::key_of(collection, &document.body);
+    if let Ok(written) = rewritten(collection, document.clone()) {
+        let keys = row::key_of(collection, &written);
+        let again = Document {
+            body: written.clone(),
+            ..document
+        };
+        let again = rewritten(collection, again).expect("what was written can be read");
+        assert!(
+            again == written,
+            "{} became {}",
+            String::from_utf8_lossy(&written),
+            String::from_utf8_lossy(&again)
+        );
+        assert_eq!(row::key_of(collection, &again), keys);
     }
 }
 

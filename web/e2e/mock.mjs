@@ -104,6 +104,24 @@ const tests = {
     assert.match(page.url(), /if=/);
   },
 
+  async "another device at its address is told, and accepted in its place"({ page, mock }) {
+    const { control } = mock;
+    const device = control.net.devices[8];
+    const met = { name: "newcomer", vendor: "Acme", model: "X100", serial: "B2" };
+    const conflict = { since: new Date().toISOString(), reason: "serial number A1 was known, B2 is said here", met };
+    Object.assign(device, { identity_conflict: conflict, revision: device.revision + 1 });
+    await page.goto(`${mock.url}/devices/${device.id}`);
+    const banner = page.getByTestId("identity-conflict");
+    assert.match(await banner.textContent(), /newcomer, Acme X100, serial number B2.*A1 was known/);
+    await page.getByTestId("identity-moved").click();
+    await page.getByTestId("device-form").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByTestId("identity-replaced").click();
+    await page.getByTestId("confirm").click();
+    await until("the banner goes", async () => (await banner.count()) === 0);
+    assert.equal(await page.getByTestId("device-name").textContent(), "newcomer");
+  },
+
   async "disconnected is said, and it catches up by itself"({ page, mock }) {
     const { control } = mock;
     const pill = page.getByTestId("freshness");

@@ -29,6 +29,18 @@ const BENCHES: &[Bench] = &[
         example: "answers_bench",
         about: "what answers about 10,000 devices cost",
     },
+    Bench {
+        name: "busiest",
+        package: "foretell-api",
+        example: "busiest_bench",
+        about: "what a list of interfaces sorted by traffic costs at 480,000",
+    },
+    Bench {
+        name: "agents",
+        package: "foretell-sim",
+        example: "agent_bench",
+        about: "answers of simulated agents a second of their CPU time, and their memory",
+    },
 ];
 
 /// Runs one, optimised, and adds its figures to the history; without a name lists them all.

@@ -2,7 +2,7 @@
 
 use crate::programs::{cargo, is_there, output, root, run, target_dir};
 use crate::tally::{Outcome, Tally};
-use crate::{codegen, layers, workspace};
+use crate::{codegen, compatible, layers, workspace};
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,6 +18,7 @@ pub(crate) fn all(tally: &mut Tally) {
     quick(tally);
     tally.step("build", workspace::build_all_targets);
     tally.step("generated files", || codegen::run(true));
+    tally.step("released API kept", compatible::check);
     tally.step("licences and bans", licences);
 }
 

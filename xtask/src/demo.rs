@@ -115,7 +115,7 @@ fn free_address() -> &'static str {
 }
 
 /// Passes on what the server prints, finds its address in it, and waits until it is ready.
-fn ready(server: &mut Child) -> anyhow::Result<String> {
+pub(crate) fn ready(server: &mut Child) -> anyhow::Result<String> {
     let stdout = server.stdout.take().context("its output is not piped")?;
     let mut lines = BufReader::new(stdout).lines();
     let address = loop {

@@ -27,11 +27,12 @@ const NEEDS: &[Need] = &[
     need("snmpget", Some("snmp"), "lab"),
     need("lldpd", Some("lldpd"), "lab"),
     need("ip", Some("iproute2"), "lab"),
+    need("unshare", Some("util-linux"), "contract"),
     need("ping", Some("iputils-ping"), "lab"),
     need("setpriv", Some("util-linux"), "lab"),
     need("chromium", Some("chromium"), "browser tests"),
     need("g++", Some("g++"), "fuzz"),
-    need("python3", Some("python3"), "corpus"),
+    need("python3", Some("python3"), "corpus, contract"),
     need("node", None, "page (Node 20.19 or newer, from nodejs.org)"),
     need("npm", None, "page (comes with Node)"),
 ];

@@ -6,6 +6,8 @@
 mod bench;
 mod check;
 mod codegen;
+mod compatible;
+mod contract;
 mod corpus;
 mod demo;
 mod fuzz;
@@ -70,11 +72,23 @@ enum Task {
     },
     /// Score probes of the recorded devices in ../shared/corpus.
     Corpus,
+    /// Requests made up from the OpenAPI document against the running server (Schemathesis).
+    Contract {
+        /// Another one looks elsewhere.
+        #[arg(long, default_value_t = contract::SEED)]
+        seed: u32,
+        /// The part that runs in the namespace.
+        #[arg(long, hide = true)]
+        inside: bool,
+    },
     /// Rewrite the generated files.
     Codegen {
         /// Change nothing; fail where a file is stale.
         #[arg(long)]
         check: bool,
+        /// Make the API's present documents the released ones, which later changes may not break.
+        #[arg(long, conflicts_with = "check")]
+        accept_breaking: bool,
     },
 }
 
@@ -114,9 +128,25 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             tally.step("workspace", workspace::build_all_targets);
             tally.step("corpus", corpus::run);
         }
-        Task::Codegen { check: stale_only } => {
+        Task::Contract { seed, inside: true } => {
+            contract::inside(seed)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Task::Contract { seed, .. } => {
+            tally.step("workspace", workspace::build_all_targets);
+            tally.step("contract", || contract::run(seed));
+        }
+        Task::Codegen {
+            check: stale_only,
+            accept_breaking,
+        } => {
             tally.step("workspace", workspace::build_all_targets);
             tally.step("codegen", || codegen::run(stale_only));
+            if accept_breaking {
+                tally.step("released", || {
+                    compatible::accept().map(|()| tally::Outcome::Passed)
+                });
+            }
         }
     }
     Ok(tally.finish())

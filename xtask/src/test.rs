@@ -2,7 +2,7 @@
 
 use crate::programs::{cargo, count_tests};
 use crate::tally::{Outcome, Tally};
-use crate::{check, corpus, fuzz, install, lab, web};
+use crate::{check, contract, corpus, fuzz, install, lab, web};
 
 /// Formatting, lints and unit tests: minutes.
 pub(crate) fn quick(tally: &mut Tally) {
@@ -21,10 +21,11 @@ pub(crate) fn full(tally: &mut Tally) {
     tally.step("cargo test", || cargo_test(&[]));
     tally.step("page in browser", web::browser_tests);
     if tally.held("build") {
+        tally.step("contract", || contract::run(contract::SEED));
         tally.step("lab", || lab::run(None));
         tally.step("corpus", corpus::run);
     } else {
-        for name in ["lab", "corpus"] {
+        for name in ["contract", "lab", "corpus"] {
             tally.step(name, || Ok(Outcome::Skipped("the build failed".to_owned())));
         }
     }

@@ -165,6 +165,8 @@ async fn network(store: &Store) -> Vec<DeviceId> {
             interval_secs: 60,
             maintenance: None,
             created_at: Timestamp::from_unix_ms(NOW_MS),
+            conflict: None,
+            replaced_at: Vec::new(),
         };
         store.inventory.create(device).await.unwrap();
         let interfaces = (1..=INTERFACES).map(|index| interface(id, index)).collect();

@@ -41,6 +41,8 @@ pub enum Command {
     RunSchedule {
         /// Which.
         schedule_id: ScheduleId,
+        /// The id that the run is to have.
+        discovery_id: DiscoveryId,
         /// The run as kept, or why it was refused.
         reply: oneshot::Sender<Result<Discovery, DiscoveryRefused>>,
     },
@@ -58,6 +60,11 @@ pub enum Command {
     CredentialChanged {
         /// Which.
         credential_id: CredentialId,
+    },
+    /// A device was replaced by what answers at its address: read all of it now.
+    IdentityAccepted {
+        /// Which.
+        device_id: DeviceId,
     },
     /// Poll a device now rather than at its turn.
     PollNow {

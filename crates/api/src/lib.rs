@@ -2,8 +2,8 @@
 //!
 //! Nothing here talks to a device: what must be asked of the network goes to the server as a
 //! [`Command`]. Begin with [`services`] (what there is to work with), then `routes` (one file a
-//! resource). A request passes `observe`, then `headers`, then its handler, which reaches the
-//! services through `auth::gate`.
+//! resource). A request passes `observe`, then `headers`, then `once` where it has an idempotency
+//! key, then its handler, which reaches the services through `auth::gate`.
 
 pub mod auth;
 mod body;
@@ -13,6 +13,7 @@ mod maintenance;
 mod merge;
 mod metrics;
 mod observe;
+mod once;
 mod openapi;
 mod page;
 mod past;
@@ -66,7 +67,8 @@ pub fn router(services: Services) -> axum::Router {
     let routes = routes
         .merge(docs)
         .fallback(site::serve)
-        .method_not_allowed_fallback(method_not_allowed);
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), once::once));
     around(routes, observed).with_state(app)
 }
 

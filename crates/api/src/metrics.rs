@@ -1,13 +1,15 @@
 //! What the API measures of itself. `/metrics` shows the whole registry, the server's part too.
 
 use axum::http::{Method, StatusCode};
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::time::Duration;
+use store::idempotency::IdempotencyKeys;
 
 /// Upper bounds of the latency histogram, in seconds: from a list in memory to a slow disk.
 const LATENCY_BUCKETS_SECS: [f64; 10] =
@@ -73,10 +75,17 @@ pub(crate) struct StreamMetrics {
     pub(crate) clients: Gauge,
     /// Events put into clients' queues.
     pub(crate) events: Counter,
-    /// Events that a client missed because its queue was full.
+    /// Events that a client missed because it fell behind the ring.
     pub(crate) dropped: Counter,
     /// Connections refused because there were as many as are allowed.
     pub(crate) refused: Counter,
+    /// Clients that came back, by what became of it.
+    resumes: Family<ResumeLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResumeLabels {
+    outcome: &'static str,
 }
 
 impl StreamMetrics {
@@ -95,7 +104,7 @@ impl StreamMetrics {
         );
         registry.register(
             "foretell_stream_events_dropped",
-            "Events that clients missed because their queue was full",
+            "Events that clients missed because they fell behind the ring",
             metrics.dropped.clone(),
         );
         registry.register(
@@ -103,7 +112,17 @@ impl StreamMetrics {
             "Connections refused because as many as allowed were open",
             metrics.refused.clone(),
         );
+        registry.register(
+            "foretell_stream_resumes",
+            "Clients that came back for what they missed, by what became of it",
+            metrics.resumes.clone(),
+        );
         metrics
+    }
+    /// Counts a client that came back: `resumed`, `too_old` or `restarted`.
+    pub(crate) fn count_resume(&self, outcome: &'static str) {
+        let labels = ResumeLabels { outcome };
+        self.resumes.get_or_create(&labels).inc();
     }
 }
 
@@ -145,6 +164,58 @@ impl SignInMetrics {
             registry.register(format!("foretell_sign_ins_{name}"), help, counter.clone());
         }
         metrics
+    }
+}
+
+/// Requests with an idempotency key.
+#[derive(Clone, Default)]
+pub(crate) struct OnceMetrics {
+    outcomes: Family<OnceLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OnceLabels {
+    outcome: &'static str,
+}
+
+impl OnceMetrics {
+    /// Registers them.
+    pub(crate) fn register(registry: &mut Registry, keys: IdempotencyKeys) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "foretell_idempotent_requests",
+            "Requests with an idempotency key, by what became of them",
+            metrics.outcomes.clone(),
+        );
+        registry.register_collector(Box::new(KnownKeys(keys)));
+        metrics
+    }
+    /// Counts a request: `done`, `refused`, `failed`, `replayed`, `in_flight`, `reused`, ...
+    pub(crate) fn count(&self, outcome: &'static str) {
+        self.outcomes.get_or_create(&OnceLabels { outcome }).inc();
+    }
+}
+
+/// The keys that are known, asked when somebody looks.
+#[derive(Debug)]
+struct KnownKeys(IdempotencyKeys);
+
+impl Collector for KnownKeys {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let known = ConstGauge::new(i64::try_from(self.0.count()).unwrap_or(i64::MAX));
+        known.encode(encoder.encode_descriptor(
+            "foretell_idempotency_keys",
+            "Idempotency keys that are known",
+            None,
+            known.metric_type(),
+        )?)?;
+        let forgotten = ConstCounter::new(self.0.forgotten_early());
+        forgotten.encode(encoder.encode_descriptor(
+            "foretell_idempotency_keys_forgotten",
+            "Idempotency keys forgotten before their end, for their user sent too many later ones",
+            None,
+            forgotten.metric_type(),
+        )?)
     }
 }
 

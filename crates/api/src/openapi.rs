@@ -1,14 +1,18 @@
 //! The OpenAPI document: made from the handlers, then given what every operation has in common.
 
 use crate::auth::gate::App;
+use crate::once::{KEY_LEN_MAX, takes_key};
+use crate::page::CURSOR_LEN_MAX;
 use crate::problem::ProblemBody;
 use crate::routes;
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response};
 use utoipa_axum::router::OpenApiRouter;
 
 #[derive(utoipa::OpenApi)]
@@ -61,6 +65,14 @@ pub(crate) fn with_routes() -> (axum::Router<App>, OpenApi) {
         ];
         for operation in operations.into_iter().flatten() {
             add_problems(path, operation);
+            operation
+                .parameters
+                .iter_mut()
+                .flatten()
+                .for_each(add_pattern);
+        }
+        if let Some(operation) = item.post.as_mut().filter(|_| takes_key(path)) {
+            add_key(operation);
         }
     }
     (router, document)
@@ -84,6 +96,25 @@ fn add_security(document: &mut OpenApi) {
         SecurityRequirement::new("token", none),
         SecurityRequirement::new("session", none),
     ]);
+}
+
+/// What a parameter of that name looks like wherever it is taken.
+fn add_pattern(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(parameter) = parameter else {
+        return;
+    };
+    let (pattern, len_max) = match parameter.name.as_str() {
+        "sort" => ("^-?[a-z_]+$", None),
+        "cursor" => ("^[A-Za-z0-9_-]+$", Some(CURSOR_LEN_MAX)),
+        "If-Match" => (r#"^(\*|"[0-9]+")$"#, None),
+        _ => return,
+    };
+    let described = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+        .max_length(len_max)
+        .build();
+    parameter.schema = Some(described.into());
 }
 
 /// The problems that an operation may answer, by what it takes.
@@ -116,8 +147,9 @@ fn add_problems(path: &str, operation: &mut Operation) {
         ("428", conditional, "If-Match is missing."),
         (
             "429",
-            path.contains("/auth/") && has_body,
-            "Too many tries.",
+            (path.contains("/auth/") && has_body)
+                || operation.operation_id.as_deref() == Some("start_discovery"),
+            "Too many at a time; Retry-After says when to come again.",
         ),
         ("default", true, "Any other failure."),
     ];
@@ -127,6 +159,57 @@ fn add_problems(path: &str, operation: &mut Operation) {
                 .responses
                 .responses
                 .insert(status.to_owned(), RefOr::T(problem(description)));
+        }
+    }
+}
+
+/// The header by which a POST is done once, and what is answered where it cannot be.
+fn add_key(operation: &mut Operation) {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(KEY_LEN_MAX))
+        .build();
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A name of the client's for this request, as a UUID. Sent again under the same name it \
+             is not done again; the first answer is given for 24 hours.",
+        ))
+        .schema(Some(schema))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(RefOr::T(key));
+    for (status, description) in [
+        ("400", "The request cannot be read."),
+        (
+            "409",
+            "The present state does not allow this, or the request of this key is at work.",
+        ),
+        (
+            "422",
+            "Fields are wrong, or the key stands for another request.",
+        ),
+    ] {
+        let response = RefOr::T(problem(description));
+        operation
+            .responses
+            .responses
+            .insert(status.to_owned(), response);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
+            let header = HeaderBuilder::new()
+                .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
+                .description(Some("`true` where this answer was given before."))
+                .build();
+            response
+                .headers
+                .insert("Idempotency-Replayed".to_owned(), RefOr::T(header));
         }
     }
 }

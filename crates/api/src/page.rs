@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// Rows of a page where the client does not say.
@@ -14,7 +15,7 @@ pub(crate) const LIMIT_DEFAULT: u32 = 100;
 /// Most rows of a page: a page of interfaces stays under 1 MB.
 pub(crate) const LIMIT_MAX: u32 = 1_000;
 /// Longest cursor that is read, in characters; a key is cut to less.
-const CURSOR_LEN_MAX: usize = 4_096;
+pub(crate) const CURSOR_LEN_MAX: usize = 4_096;
 /// Most bytes of a text key that a cursor carries.
 const KEY_LEN_MAX: usize = 256;
 
@@ -27,7 +28,7 @@ pub(crate) struct Page<T> {
     pub(crate) next_cursor: Option<String>,
 }
 
-/// What a row is sorted by. Rows without a value come last in ascending order.
+/// What a row is sorted by. Rows without a value come last, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Key {
@@ -52,6 +53,12 @@ impl Key {
     /// Text that may be missing.
     pub(crate) fn maybe_text(text: Option<&str>) -> Self {
         text.map_or(Self::Absent, Self::text)
+    }
+    /// A measured number that may be missing, told apart to `parts` of one.
+    #[allow(clippy::cast_possible_truncation)] // Beyond 2^63 it is cut to the largest.
+    pub(crate) fn measured(value: Option<f64>, parts: f64) -> Self {
+        let value = value.filter(|value| value.is_finite());
+        value.map_or(Self::Absent, |value| Self::Number((value * parts) as i64))
     }
     /// A number that may be missing.
     pub(crate) fn maybe_number(number: Option<impl TryInto<i64>>) -> Self {
@@ -139,11 +146,34 @@ impl Paging {
         self.after.as_ref()
     }
 
-    /// The page of rows that come in ascending order: no more are looked at than are needed.
+    /// The page of rows that come in the order that was asked for: no more are looked at than are
+    /// needed.
     pub(crate) fn take_sorted<T>(&self, rows: impl Iterator<Item = (Place, T)>) -> Page<T> {
-        let behind =
-            rows.filter(|(place, _)| self.after.as_ref().is_none_or(|after| place > after));
+        let behind = rows.filter(|(place, _)| {
+            let after = self.after.as_ref();
+            after.is_none_or(|after| order(place, after, self.descending).is_gt())
+        });
         self.take(behind.take(self.limit + 1))
+    }
+
+    /// The page of rows that a store took in the order that was asked for, from [`Paging::after`]
+    /// on and no more than [`Paging::limit`]; `more` says whether there are others behind them.
+    pub(crate) fn of_store<T>(&self, rows: Vec<(Place, T)>, more: bool) -> Page<T> {
+        let last = rows.last().filter(|_| more);
+        Page {
+            next_cursor: last.map(|(place, _)| write_cursor(&self.list, place)),
+            items: rows.into_iter().map(|(_, row)| row).collect(),
+        }
+    }
+
+    /// Most rows of the page.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Whether the order is from the highest down.
+    pub(crate) fn descending(&self) -> bool {
+        self.descending
     }
 
     /// The page: the first rows behind the cursor.
@@ -154,14 +184,14 @@ impl Paging {
             if self
                 .after
                 .as_ref()
-                .is_some_and(|after| self.order(&place, after).is_le())
+                .is_some_and(|after| order(&place, after, self.descending).is_le())
             {
                 continue;
             }
             if kept.len() > self.limit
                 && kept
                     .peek()
-                    .is_some_and(|top| self.order(&place, &top.place).is_ge())
+                    .is_some_and(|top| order(&place, &top.place, self.descending).is_ge())
             {
                 continue;
             }
@@ -186,9 +216,14 @@ impl Paging {
             next_cursor,
         }
     }
+}
 
-    fn order(&self, a: &Place, b: &Place) -> std::cmp::Ordering {
-        if self.descending { b.cmp(a) } else { a.cmp(b) }
+fn order(a: &Place, b: &Place, descending: bool) -> Ordering {
+    let absent = |place: &Place| place.0 == Key::Absent;
+    match absent(a).cmp(&absent(b)) {
+        Ordering::Equal if descending => b.cmp(a),
+        Ordering::Equal => a.cmp(b),
+        apart => apart,
     }
 }
 
@@ -208,17 +243,12 @@ struct Kept<T> {
     descending: bool,
 }
 impl<T> Ord for Kept<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let order = self.place.cmp(&other.place);
-        if self.descending {
-            order.reverse()
-        } else {
-            order
-        }
+    fn cmp(&self, other: &Self) -> Ordering {
+        order(&self.place, &other.place, self.descending)
     }
 }
 impl<T> PartialOrd for Kept<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -295,6 +325,28 @@ mod tests {
         );
         assert_eq!(pages(&rows, false, 5).len(), 1);
         assert_eq!(pages(&[], false, 5), [Vec::<String>::new()]);
+    }
+
+    #[test]
+    fn rows_without_a_value_come_last_in_either_direction() {
+        for (descending, expected) in [(false, [1, 2, 0]), (true, [2, 1, 0])] {
+            let (mut found, mut cursor) = (Vec::new(), None);
+            loop {
+                let paging =
+                    Paging::new(Some(1), cursor.as_deref(), ("bps", descending), "").unwrap();
+                let rows = [0i64, 1, 2].map(|n| {
+                    let value = (n > 0).then_some(n);
+                    ((Key::maybe_number(value), n.to_string()), n)
+                });
+                let page = paging.take(rows.into_iter());
+                found.extend(page.items);
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

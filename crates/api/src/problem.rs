@@ -53,6 +53,12 @@ kinds! {
     NotFound NOT_FOUND "not-found" "There is no such thing";
     /// The path does not take this method.
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed" "The path does not take this method";
+    /// The request of that idempotency key is being done.
+    KeyInFlight CONFLICT "idempotency-key-in-flight" "The request of this key is being done";
+    /// The request of that idempotency key was broken off, and cannot be done again safely.
+    KeyUnsettled CONFLICT "idempotency-key-unsettled" "What became of the request is not known";
+    /// The idempotency key stands for another request.
+    KeyReused UNPROCESSABLE_ENTITY "idempotency-key-reused" "The key stands for another request";
     /// The state of things does not allow it.
     Conflict CONFLICT "conflict" "The present state does not allow this";
     /// If-Match does not name the present revision.
@@ -217,6 +223,14 @@ impl Problem {
     /// With one more header.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+    /// With some more headers.
+    pub(crate) fn with_headers(
+        mut self,
+        headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    ) -> Self {
+        self.headers.extend(headers);
         self
     }
     /// The problem of a bare status that a layer below made.

@@ -1,15 +1,16 @@
 //! How fast an interface is carrying traffic now: from its last two counter samples, with the
-//! breaks of rates. History is `samples`' affair.
+//! breaks of rates. History is `samples`' affair; [`board`] has the rates of all at one moment.
+
+pub(crate) mod board;
 
 use model::device::Device;
 use model::interface::Interface;
-use model::series::Series;
-use model::{DeviceId, InterfaceId, Metric, SeriesId, Timestamp, Value};
-use std::collections::HashMap;
+use model::{DeviceId, InterfaceId, Metric, Timestamp, Value};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use store::inventory::DeviceRecord;
-use store::series::{SeriesStore, resets};
+use store::series::{Column, SeriesStore, resets};
 
 /// Polls without a sample after which a rate is no longer "now", and a pair no longer neighbours.
 const GAP_POLLS: u32 = 3;
@@ -27,25 +28,27 @@ pub(crate) struct Rates {
     pub(crate) out_utilization: Option<f64>,
 }
 
-/// Reads the rates of devices' interfaces. Keeps each device's series for the time of one answer.
+/// Reads the rates of devices' interfaces. Keeps each device's columns for the time of one answer.
 pub(crate) struct RateReader<'a> {
     store: &'a SeriesStore,
     now: Timestamp,
-    devices: HashMap<DeviceId, DeviceSeries>,
+    devices: HashMap<DeviceId, DeviceColumns>,
 }
 
-/// The series of one device that rates need.
-#[derive(Default)]
-struct DeviceSeries {
-    uptime: Option<SeriesId>,
-    octets: HashMap<InterfaceId, Octets>,
+/// The columns of one device that rates need.
+// Invariant: `octets` ascends by interface.
+struct DeviceColumns {
+    uptime: Option<Column>,
+    octets: Vec<(InterfaceId, Octets)>,
 }
 
-#[derive(Default, Clone, Copy)]
-struct Octets {
-    received: Option<SeriesId>,
-    sent: Option<SeriesId>,
-}
+/// The counters of an interface: received, sent.
+type Octets = [Option<Column>; 2];
+/// bit/s received and sent.
+type Carried = [Option<f64>; 2];
+
+/// Samples that are read of each series: a pair for a rate, and one more of sysUpTime.
+const SAMPLES: usize = 3;
 
 impl<'a> RateReader<'a> {
     /// A reader for one answer. Reading may touch files: use it where blocking is allowed.
@@ -59,65 +62,106 @@ impl<'a> RateReader<'a> {
 
     /// What an interface of a device carries now.
     pub(crate) fn of(&mut self, device: &Device, interface: &Interface) -> Rates {
-        let series = self
+        let columns = self
             .devices
             .entry(device.id)
-            .or_insert_with(|| DeviceSeries::of(&self.store.series_of(device.id)));
-        let octets = series
-            .octets
-            .get(&interface.id)
-            .copied()
-            .unwrap_or_default();
-        let gap_max = Duration::from_secs(device.interval_secs.into()) * GAP_POLLS;
-        let read = |id: Option<SeriesId>, n| {
-            id.and_then(|id| self.store.latest(id, n).ok())
-                .unwrap_or_default()
+            .or_insert_with(|| DeviceColumns::of(self.store, device.id));
+        let Some(octets) = columns.of_interface(interface.id) else {
+            return Rates::default();
         };
-        let uptime = read(series.uptime, 3);
-        let bps = |id| {
-            let points = read(id, 2);
-            per_second(&points, &uptime, gap_max, self.now).map(|octets| octets * 8.0)
-        };
-        let (in_bps, out_bps) = (bps(octets.received), bps(octets.sent));
+        let carried = carried(self.store, device, columns.uptime, &[octets], self.now);
+        Rates::new(carried.first().copied().unwrap_or_default(), interface)
+    }
+}
+
+impl Rates {
+    fn new([in_bps, out_bps]: Carried, interface: &Interface) -> Self {
         let share = |bps: Option<f64>| {
             let speed = interface.speed_bps.filter(|speed| *speed > 0)?;
             Some(bps? / speed as f64)
         };
-        Rates {
+        Self {
             in_bps,
             out_bps,
             in_utilization: share(in_bps),
             out_utilization: share(out_bps),
         }
     }
-}
 
-impl DeviceSeries {
-    fn of(all: &[Series]) -> Self {
-        let mut found = Self::default();
-        for series in all {
-            let key = &series.key;
-            if key.metric == Metric::SYS_UP_TIME {
-                found.uptime = Some(series.id);
-            }
-            let Some(interface) = key.labels.interface_id() else {
-                continue;
-            };
-            if key.metric == Metric::IF_HC_IN_OCTETS {
-                found.octets.entry(interface).or_default().received = Some(series.id);
-            } else if key.metric == Metric::IF_HC_OUT_OCTETS {
-                found.octets.entry(interface).or_default().sent = Some(series.id);
-            }
+    /// The larger of both utilizations.
+    pub(crate) fn utilization(&self) -> Option<f64> {
+        match (self.in_utilization, self.out_utilization) {
+            (Some(received), Some(sent)) => Some(received.max(sent)),
+            (known, None) | (None, known) => known,
         }
-        found
     }
 }
 
+impl DeviceColumns {
+    fn of(store: &SeriesStore, device: DeviceId) -> Self {
+        let mut octets: BTreeMap<InterfaceId, Octets> = BTreeMap::new();
+        let [received, sent] = [Metric::IF_HC_IN_OCTETS, Metric::IF_HC_OUT_OCTETS]
+            .map(|metric| store.columns_named(device, metric));
+        for (interface, column) in received {
+            let of = interface.map(|id| octets.entry(id).or_default());
+            if let Some([received, _]) = of {
+                *received = Some(column);
+            }
+        }
+        for (interface, column) in sent {
+            let of = interface.map(|id| octets.entry(id).or_default());
+            if let Some([_, sent]) = of {
+                *sent = Some(column);
+            }
+        }
+        let uptime = store.columns_named(device, Metric::SYS_UP_TIME);
+        Self {
+            uptime: uptime.first().map(|(_, column)| *column),
+            octets: octets.into_iter().collect(),
+        }
+    }
+
+    fn of_interface(&self, id: InterfaceId) -> Option<Octets> {
+        let found = self.octets.binary_search_by_key(&id, |(id, _)| *id).ok();
+        found.and_then(|place| self.octets.get(place).map(|(_, octets)| *octets))
+    }
+}
+
+/// What some interfaces of a device carry, in their order; nothing where that cannot be read.
+fn carried(
+    store: &SeriesStore,
+    device: &Device,
+    uptime: Option<Column>,
+    interfaces: &[Octets],
+    now: Timestamp,
+) -> Vec<Carried> {
+    let gap_max = Duration::from_secs(device.interval_secs.into()) * GAP_POLLS;
+    // A pair lies within a gap, and its later half within a gap of now.
+    let since = now.minus(gap_max * 2);
+    let counters = interfaces.iter().flatten().copied();
+    let columns: Vec<Column> = [uptime].into_iter().chain(counters).flatten().collect();
+    let Ok(points) = store.latest_together(device.id, &columns, SAMPLES, since) else {
+        return Vec::new();
+    };
+    let mut points = points.into_iter();
+    let mut next = |column: Option<Column>| column.and_then(|_| points.next()).unwrap_or_default();
+    let mut breaks = resets(&next(uptime));
+    breaks.extend(&device.replaced_at);
+    let mut bps = |counter| {
+        let octets = per_second(&next(counter), &breaks, gap_max, now);
+        octets.map(|octets| octets * 8.0)
+    };
+    interfaces
+        .iter()
+        .map(|octets| octets.map(&mut bps))
+        .collect()
+}
+
 /// What a counter grew by per second between its last two samples; none where they are no pair, or
-/// are no longer "now".
+/// are no longer "now". `breaks` is when the device restarted or was replaced.
 fn per_second(
     points: &[(Timestamp, Value)],
-    uptime: &[(Timestamp, Value)],
+    breaks: &[Timestamp],
     gap_max: Duration,
     now: Timestamp,
 ) -> Option<f64> {
@@ -125,9 +169,7 @@ fn per_second(
         return None;
     };
     let took = later.since(*earlier);
-    let restarted = resets(uptime)
-        .iter()
-        .any(|reset| earlier < reset && reset <= later);
+    let restarted = breaks.iter().any(|at| earlier < at && at <= later);
     if took.is_zero() || took > gap_max || now.since(*later) > gap_max || restarted {
         return None;
     }
@@ -158,7 +200,7 @@ mod tests {
         };
         let found = per_second(
             &read(samples),
-            &read(uptime),
+            &resets(&read(uptime)),
             Duration::from_secs(30),
             Timestamp::from_unix_ms(now * 1_000),
         );

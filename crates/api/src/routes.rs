@@ -34,6 +34,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(devices::list::list, devices::create))
         .routes(routes!(devices::get, devices::update, devices::delete))
         .routes(routes!(devices::poll))
+        .routes(routes!(devices::accept_identity))
         .routes(routes!(interfaces::list_of_device))
         .routes(routes!(neighbors::list_of_device))
         .routes(routes!(devices::parts::addresses))

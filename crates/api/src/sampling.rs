@@ -147,7 +147,7 @@ impl Span {
 }
 
 /// What is to be read of one series.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Over which range.
     pub(crate) span: Span,
@@ -158,6 +158,8 @@ pub(crate) struct Plan {
     aggregation: store::series::Aggregation,
     /// Where restarts are read from.
     uptime: Option<SeriesId>,
+    /// When another machine took the device's place.
+    replaced_at: Vec<Timestamp>,
     /// When nobody waits for the answer any more.
     until: Instant,
 }
@@ -172,11 +174,10 @@ impl Plan {
     ) -> Self {
         use store::series::Aggregation as Way;
         let key = &series.key;
-        let interval_secs = services
-            .store
-            .inventory
-            .device(key.device_id)
-            .map_or(60, |record| record.device.body.interval_secs.max(1));
+        let record = services.store.inventory.device(key.device_id);
+        let device = record.as_ref().map(|record| &record.device.body);
+        let interval_secs = device.map_or(60, |device| device.interval_secs.max(1));
+        let replaced_at = device.map(|device| device.replaced_at.clone());
         let aggregation = match (aggregation, key.metric.kind()) {
             (Some(Aggregation::Min), _) => Way::Min,
             (Some(Aggregation::Max), _) => Way::Max,
@@ -195,15 +196,14 @@ impl Plan {
             interval_secs,
             aggregation,
             uptime,
+            replaced_at: replaced_at.unwrap_or_default(),
             until: Instant::now() + services.options.request_timeout,
         }
     }
 
     /// Refuses more steps than are answered.
     pub(crate) fn check(&self, points_max: usize, place: Where) -> Answer<()> {
-        if self.step_secs == 0 {
-            return Err(place.refuse("step_secs", "a step has at least a second".to_owned()));
-        }
+        check_step(Some(self.step_secs), place)?;
         let steps = bucket_count(self.span.from, self.span.to, self.step());
         if steps > points_max {
             let least = self
@@ -226,6 +226,18 @@ impl Plan {
     }
 }
 
+/// Longest step, in seconds: a leap year.
+pub(crate) const STEP_SECS_MAX: u32 = 366 * 86_400;
+
+/// Refuses a step that is none.
+pub(crate) fn check_step(step_secs: Option<u32>, place: Where) -> Answer<()> {
+    if step_secs.is_none_or(|secs| (1..=STEP_SECS_MAX).contains(&secs)) {
+        return Ok(());
+    }
+    let detail = format!("a step has 1 to {STEP_SECS_MAX} seconds");
+    Err(place.refuse("step_secs", detail))
+}
+
 /// Reads the samples, some at a time, and sums them up. Blocks: it may read files.
 pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
     let interval = Duration::from_secs(plan.interval_secs.into());
@@ -246,8 +258,8 @@ pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
                 .map_err(|error| Problem::internal("reading samples", &error))
         };
         let breaks = match plan.uptime {
-            Some(uptime) => Breaks::new(interval, resets(&read(uptime)?)),
-            None => Breaks::new(interval, Vec::new()),
+            Some(uptime) => Breaks::new(interval, resets(&read(uptime)?), &plan.replaced_at),
+            None => Breaks::new(interval, Vec::new(), &plan.replaced_at),
         };
         let part = aggregate(
             &read(plan.id)?,

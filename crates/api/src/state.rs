@@ -4,11 +4,14 @@
 use crate::auth::limit::LoginLimits;
 use crate::auth::password::Passwords;
 use crate::auth::remembered::Remembered;
-use crate::metrics::{HttpMetrics, SignInMetrics, StreamMetrics};
+use crate::metrics::{HttpMetrics, OnceMetrics, SignInMetrics, StreamMetrics};
+use crate::once;
 use crate::problem::{Answer, Problem};
+use crate::rates::board::Board;
 use crate::routes::availability::Sum;
 use crate::routes::top::Top;
 use crate::services::Services;
+use crate::stream::ring::{self, Ring};
 use crate::stream::tickets::Tickets;
 use crate::turns::Turns;
 use axum::body::Bytes;
@@ -36,18 +39,26 @@ pub(crate) struct State {
     pub(crate) stream: StreamMetrics,
     /// Signing in.
     pub(crate) sign_in: SignInMetrics,
+    /// Requests with an idempotency key.
+    pub(crate) once: OnceMetrics,
+    /// Room for those at work.
+    pub(crate) once_places: Arc<Semaphore>,
     /// Hashing and checking.
     pub(crate) passwords: Arc<Passwords>,
     /// Tries to sign in.
     pub(crate) limits: LoginLimits,
     /// Who asked just now.
     pub(crate) principals: Remembered,
+    /// The latest events of the stream.
+    pub(crate) ring: Arc<Ring>,
     /// One-time tickets of the stream.
     pub(crate) tickets: Tickets,
     /// Rankings.
     pub(crate) top: Turns<Top>,
     /// Availability of all devices.
     pub(crate) availability: Turns<Vec<Sum>>,
+    /// What every interface carried a moment ago.
+    pub(crate) board: Arc<Board>,
     /// The OpenAPI document as it is sent.
     pub(crate) openapi_json: Bytes,
     readers: Arc<Semaphore>,
@@ -56,7 +67,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(services: Services, openapi_json: Bytes) -> Self {
-        let (http, stream, sign_in) = {
+        let (http, stream, sign_in, once) = {
             let mut registry = services
                 .registry
                 .write()
@@ -65,18 +76,30 @@ impl State {
                 HttpMetrics::register(&mut registry),
                 StreamMetrics::register(&mut registry),
                 SignInMetrics::register(&mut registry),
+                OnceMetrics::register(&mut registry, services.store.idempotency.clone()),
             )
         };
+        let ring = Arc::new(Ring::new());
+        services.tasks.spawn(ring::fill(
+            ring.clone(),
+            services.events.subscribe(),
+            services.clock.clone(),
+            services.stop.clone(),
+        ));
         Self {
             http,
             stream,
             sign_in,
+            once,
+            once_places: Arc::new(Semaphore::new(once::AT_WORK_MAX)),
             passwords: Arc::new(Passwords::new()),
             limits: LoginLimits::new(),
             principals: Remembered::new(),
+            ring,
             tickets: Tickets::new(),
             top: Turns::new(TOPS_MAX),
             availability: Turns::new(AVAILABILITIES_MAX),
+            board: Arc::new(Board::register(&services.registry)),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             readers_waiting: Semaphore::new(READERS_WAITING_MAX),

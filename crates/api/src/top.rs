@@ -258,7 +258,7 @@ fn read(
         Some(uptime) if question.by.way() == Aggregation::Rate => resets(&uptime),
         _ => Vec::new(),
     };
-    let breaks = Breaks::new(interval, restarts);
+    let breaks = Breaks::new(interval, restarts, &device.replaced_at);
     let step = Duration::from_secs(step_of(question.span, device.interval_secs).into());
     let steps = |points: Vec<(Timestamp, Value)>| {
         let steps = aggregate(&points, from, to, step, question.by.way(), &breaks);

@@ -10,6 +10,8 @@
 #[path = "all/harness.rs"]
 mod harness;
 
+#[path = "all/asyncapi.rs"]
+mod asyncapi;
 #[path = "all/credentials.rs"]
 mod credentials;
 #[path = "all/devices.rs"]
@@ -20,6 +22,8 @@ mod discoveries;
 mod maintenance;
 #[path = "all/measured.rs"]
 mod measured;
+#[path = "all/once.rs"]
+mod once;
 #[path = "all/openapi.rs"]
 mod openapi;
 #[path = "all/past.rs"]

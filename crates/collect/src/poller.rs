@@ -13,7 +13,7 @@ mod stats;
 
 use crate::icmp::Pinger;
 use crate::reading::Reading;
-use crate::snmp::Groups;
+use crate::snmp::{Glimpse, Groups};
 use model::device::{Identity, Said};
 use model::facts::Facts;
 use model::status::{Evidence, Status};
@@ -88,6 +88,8 @@ impl Default for PollerOptions {
 pub struct PollReport {
     /// Of which device.
     pub device_id: DeviceId,
+    /// Where it was asked.
+    pub address: SocketAddr,
     /// When it was to begin.
     pub due_at: Timestamp,
     /// When it began.
@@ -111,6 +113,8 @@ pub struct PollReport {
     pub said: Option<Said>,
     /// What tells it from other devices, where that was asked.
     pub identity: Option<Identity>,
+    /// Who answered SNMP, as far as each poll tells. Whether that is the device is not decided here.
+    pub glimpse: Glimpse,
     /// What was measured.
     pub readings: Vec<Reading>,
     /// Defects in its answers in this poll, by name.
@@ -146,6 +150,7 @@ type Orders = BTreeMap<DeviceId, Order>;
 struct Order {
     change: Option<Change>,
     poll_now: bool,
+    reread: bool,
 }
 
 enum Change {
@@ -201,6 +206,14 @@ impl Poller {
     /// Asks a device at once; while a poll of it is in flight, again right after that.
     pub fn poll_now(&self, device_id: DeviceId) {
         self.order(device_id, |order| order.poll_now = true);
+    }
+
+    /// Asks a device at once, and for everything, as it was when it was added.
+    pub fn reread(&self, device_id: DeviceId) {
+        self.order(device_id, |order| {
+            order.reread = true;
+            order.poll_now = true;
+        });
     }
 
     /// How the poller does.

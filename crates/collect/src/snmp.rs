@@ -38,7 +38,7 @@ mod vendor;
 mod vendor_load;
 
 pub use groups::Groups;
-pub use look::Look;
+pub use look::{Glimpse, Look};
 pub use rows::Rows;
 
 use ::snmp::{Bound, Oid, Session, SessionError, WalkBounds, WalkEnd};
@@ -104,13 +104,14 @@ pub async fn read_within(
     let read = interpret(&rows, wanted);
     look.facts = read.facts;
     look.readings = read.readings;
+    look.glimpse = read.glimpse;
     look.defects.merge(&read.defects);
     look.complete = look.complete & groups;
     look
 }
 
-/// What rows of an agent mean: the pure half of [`read`]. The look it gives has facts, readings and
-/// defects alone.
+/// What rows of an agent mean: the pure half of [`read`]. The look it gives has facts, readings,
+/// the glimpse and defects alone.
 pub fn interpret(rows: &Rows, wanted: Groups) -> Look {
     let mut draft = Draft {
         wanted,
@@ -125,6 +126,7 @@ pub fn interpret(rows: &Rows, wanted: Groups) -> Look {
     Look {
         facts: draft.facts,
         readings: draft.readings,
+        glimpse: draft.glimpse,
         defects: draft.defects,
         asked: wanted,
         ..Look::default()

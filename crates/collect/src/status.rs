@@ -42,7 +42,7 @@ impl Seen {
     pub fn answered(&self) -> bool {
         match self.outcome {
             CheckOutcome::Answered | CheckOutcome::Partial | CheckOutcome::Refused => true,
-            CheckOutcome::Silent | CheckOutcome::Skipped => false,
+            CheckOutcome::Silent | CheckOutcome::OtherDevice | CheckOutcome::Skipped => false,
         }
     }
 }
@@ -89,7 +89,9 @@ impl Memory {
     fn record(&mut self, seen: &Seen) {
         match seen.outcome {
             CheckOutcome::Skipped => *self = Self::default(),
-            CheckOutcome::Silent => self.silent_polls = self.silent_polls.saturating_add(1),
+            CheckOutcome::Silent | CheckOutcome::OtherDevice => {
+                self.silent_polls = self.silent_polls.saturating_add(1);
+            }
             _ => {
                 *self = Self {
                     answered_at: Some(seen.at),
@@ -172,9 +174,14 @@ impl History {
         let Some(quiet_since) = self.answered_at.or(self.asked_since) else {
             return false;
         };
-        let enough = (interval * DOWN_AFTER_INTERVALS).saturating_sub(interval / 10);
-        self.silent_polls >= DOWN_AFTER_INTERVALS && now.since(quiet_since) >= enough
+        self.silent_polls >= DOWN_AFTER_INTERVALS && is_long_quiet(quiet_since, interval, now)
     }
+}
+
+/// Whether a device that was quiet since then, polled every `interval`, is down.
+pub fn is_long_quiet(quiet_since: Timestamp, interval: Duration, now: Timestamp) -> bool {
+    let enough = (interval * DOWN_AFTER_INTERVALS).saturating_sub(interval / 10);
+    now.since(quiet_since) >= enough
 }
 
 /// How a device is, polled every `interval`.
@@ -218,7 +225,7 @@ pub fn decide(history: &History, interval: Duration, now: Timestamp) -> Verdict 
 
 /// The status by the latest outcome of each check, loss aside.
 fn from_checks(history: &History, last: &PollSeen, interval: Duration, now: Timestamp) -> Status {
-    use CheckOutcome::{Answered, Partial, Refused, Silent, Skipped};
+    use CheckOutcome::{Answered, OtherDevice, Partial, Refused, Silent, Skipped};
     match (last.snmp.outcome, last.icmp.outcome) {
         // Lost echoes alone are chance until they add up: see `lossy`.
         (Answered, _) | (Skipped, Answered | Partial) => Status::Up,
@@ -226,7 +233,8 @@ fn from_checks(history: &History, last: &PollSeen, interval: Duration, now: Time
             Status::Degraded
         }
         (Skipped, Skipped) => Status::Unknown,
-        (Silent, Silent | Skipped) | (Skipped, Silent) => {
+        // Whoever answers in its place, the device itself is silent.
+        (OtherDevice, _) | (Silent | Skipped, OtherDevice | Silent) | (Silent, Skipped) => {
             if history.dead(interval, now) {
                 Status::Down
             } else if history.answered_at.is_some() {

@@ -4,7 +4,7 @@ use crate::status::Evidence;
 use crate::{CredentialId, DeviceId, Status, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The poller that is this server itself.
 pub const LOCAL_VANTAGE: &str = "local";
@@ -35,9 +35,57 @@ pub struct Device {
     pub maintenance: Option<Maintenance>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// Another device answers at its address.
+    #[serde(default)]
+    pub conflict: Option<Box<IdentityConflict>>,
+    /// When another machine took its place with an operator's consent, ascending, at most
+    /// [`REPLACED_MAX`]: counters of before and after are those of two machines.
+    #[serde(default)]
+    pub replaced_at: Vec<Timestamp>,
+}
+
+/// Replacements of a device that are kept; the oldest goes. Nobody changes a device more often in
+/// the time that samples are kept.
+pub const REPLACED_MAX: usize = 64;
+
+/// Another device answers at a device's address: nothing of it is taken in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IdentityConflict {
+    /// When it first did so.
+    pub since: Timestamp,
+    /// What differs, in words for an operator.
+    pub reason: String,
+    /// What it says of itself.
+    pub said: Said,
+    /// What tells it from others.
+    pub met: Identity,
 }
 
 impl Device {
+    /// Where it is asked.
+    pub fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
+    /// Gives it another place to be asked at. Who answers there is to be seen.
+    pub fn move_to(&mut self, address: IpAddr, port: u16) {
+        if (address, port) != (self.address, self.port) {
+            self.conflict = None;
+        }
+        (self.address, self.port) = (address, port);
+    }
+    /// Makes it the one that was met at its address, at `now`; says whether there was one.
+    pub fn accept_met(&mut self, now: Timestamp) -> bool {
+        let Some(conflict) = self.conflict.take() else {
+            return false;
+        };
+        self.said = conflict.said;
+        self.identity = conflict.met;
+        if self.replaced_at.len() >= REPLACED_MAX {
+            self.replaced_at.remove(0);
+        }
+        self.replaced_at.push(now);
+        true
+    }
     /// What people call it: the name that was typed, else sysName, else its address.
     pub fn name(&self) -> String {
         self.typed

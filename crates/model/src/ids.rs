@@ -34,6 +34,10 @@ macro_rules! id {
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
+            /// The id that was set aside for what is made now.
+            pub fn reserved(id: ReservedId) -> Self {
+                Self(id.0)
+            }
             /// The id from the 16 bytes of a key on disk.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
@@ -60,6 +64,8 @@ macro_rules! id {
     };
 }
 
+id!(/// An id that is set aside before it is known of what kind it will be.
+    ReservedId);
 id!(/// One device, whatever addresses it has.
     DeviceId);
 id!(/// One interface of a device; kept when the agent renumbers its ifIndex.
@@ -74,5 +80,7 @@ id!(/// One schedule of discoveries.
     ScheduleId);
 id!(/// One link between two interfaces or devices.
     LinkId);
+id!(/// One life of the stream of events: it ends with the process.
+    StreamId);
 id!(/// One person who signs in.
     UserId);

@@ -23,7 +23,8 @@ pub mod status;
 pub mod time;
 
 pub use ids::{
-    CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ScheduleId, SeriesId, UserId,
+    CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ReservedId, ScheduleId, SeriesId,
+    StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

@@ -45,6 +45,8 @@ pub enum CheckOutcome {
     Silent,
     /// The device answered that it refuses us (credentials, access).
     Refused,
+    /// Another device answers at the device's address.
+    OtherDevice,
     /// The check could not be made here, as where ICMP is not permitted.
     Skipped,
 }

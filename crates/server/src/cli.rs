@@ -1,6 +1,7 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A monitor that foretells: discovers devices, measures them, keeps what it read, and shows it.
@@ -27,6 +28,8 @@ pub enum Command {
     Discover(Discover),
     /// Ask one device everything that it says of itself.
     Probe(Probe),
+    /// Answer as devices that are not there, for tests and demonstrations.
+    Simulate(Simulate),
     /// Change the users of a server that is stopped.
     #[command(subcommand)]
     User(User),
@@ -108,6 +111,25 @@ pub struct Probe {
     /// How often to ask again
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=10))]
     pub retries: u8,
+}
+
+/// Answer as devices that are not there.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Recordings are .snmprec files in the format of snmpsim: one line an object, OID|TAG|VALUE.\n\nExamples:\n  foretell simulate --recordings devices --listen 127.0.0.1:1161\n      then, for devices/switch.snmprec: foretell probe 127.0.0.1:1161 --community switch\n  foretell simulate --recordings devices --listen 127.0.1.1:1161 --each-address\n      then: foretell discover 127.0.1.0/24 --port 1161 --no-icmp --community public"
+)]
+pub struct Simulate {
+    /// Folder of recordings to play
+    #[arg(long, value_name = "DIR")]
+    pub recordings: PathBuf,
+    /// Address and UDP port to answer at; port 0 takes any
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:1161")]
+    pub listen: SocketAddr,
+    /// Give each recording an address of its own, from the one to listen on upwards (IPv4), and the
+    /// community `public`; else all are at one address, and the community or the SNMPv3 context is a
+    /// recording's name
+    #[arg(long)]
+    pub each_address: bool,
 }
 
 /// What to ask devices with. Secrets come from the environment or a file.

@@ -126,9 +126,16 @@ impl Desk {
                     .await;
                 let _ = reply.send(());
             }
-            Command::RunSchedule { schedule_id, reply } => {
+            Command::RunSchedule {
+                schedule_id,
+                discovery_id,
+                reply,
+            } => {
                 let (context, runs) = (&self.context, &mut self.runs);
-                let begun = self.schedules.run_now(context, runs, schedule_id).await;
+                let begun = self
+                    .schedules
+                    .run_now(context, runs, schedule_id, discovery_id)
+                    .await;
                 let _ = reply.send(begun);
             }
             Command::CancelDiscovery { discovery_id } => self.runs.cancel(discovery_id),
@@ -145,6 +152,7 @@ impl Desk {
                     }
                 }
             }
+            Command::IdentityAccepted { device_id } => self.context.poller.reread(device_id),
             Command::PollNow { device_id } => self.context.poller.poll_now(device_id),
         }
     }

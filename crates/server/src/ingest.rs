@@ -1,5 +1,6 @@
 //! From a poll's report to what is kept and told: interfaces get their identity, readings their
-//! series, samples are synced, and only then is anybody told.
+//! series, samples are synced, and only then is anybody told. Before all that it is asked who
+//! answered ([`standing`]): of another device nothing is taken in.
 //!
 //! Reports of one device go to one worker in their order, so that what is observed of a device is
 //! written by one task; devices go in parallel, so that their samples share a sync of the log.
@@ -7,17 +8,20 @@
 mod facts;
 mod past;
 mod samples;
+mod standing;
 
 use crate::metrics::{Ingested, OutcomeLabels};
 use crate::wire::{self, Heard, Receiver};
 use collect::PollReport;
 use collect::snmp::Groups;
+use model::device::IdentityConflict;
 use model::event::Event;
 use model::facts::NeighborFacts;
 use model::status::{Check, CheckOutcome};
 use model::{DeviceId, InterfaceId, Status, Timestamp};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use store::Store;
 use store::inventory::{DeviceRecord, StatusReport};
@@ -108,6 +112,8 @@ struct Memory {
     past: past::Kept,
     /// What was reported of its interfaces last, so that it is logged when it changes.
     interface_reports: Vec<String>,
+    /// Another device that was met at this address, where that could not be kept.
+    conflict_owed: Option<(SocketAddr, IdentityConflict)>,
 }
 
 impl Worker {
@@ -124,7 +130,18 @@ impl Worker {
             self.devices.remove(&device_id);
             return;
         };
+        // It was given another address while it was polled.
+        if record.device.body.socket() != report.address {
+            return;
+        }
         let memory = self.devices.entry(device_id).or_default();
+        if let Some(conflict) = self.context.keep_conflict(&record, &report, memory).await {
+            let status = standing::absence(&record, &report, &conflict);
+            let (context, past) = (&self.context, &mut memory.past);
+            past::keep(context, past, device_id, &status, None).await;
+            self.context.keep_status(device_id, status).await;
+            return;
+        }
         let mut interfaces = assign(&record, &report);
         if interfaces.reports != memory.interface_reports {
             for line in &interfaces.reports {
@@ -133,14 +150,16 @@ impl Worker {
             memory.interface_reports.clone_from(&interfaces.reports);
         }
         // Before what is known changes: a change that is lost here is not seen again.
-        past::keep(
-            &self.context,
-            &mut memory.past,
-            &record,
-            &report,
-            &interfaces,
-        )
-        .await;
+        let status = status(&record, &report);
+        let read = past::Interfaces {
+            before: &record.interfaces,
+            now: &interfaces,
+            read: report
+                .complete
+                .intersects(Groups::TRAFFIC | Groups::INTERFACES),
+        };
+        let (context, past) = (&self.context, &mut memory.past);
+        past::keep(context, past, device_id, &status, Some(read)).await;
         // Series name interfaces, so these are durable first.
         let kept = self
             .context
@@ -157,7 +176,23 @@ impl Worker {
         }
         let samples = samples::take(&self.context, &mut memory.series, &report, &interfaces);
         let ((), ()) = tokio::join!(samples, self.context.keep_facts(&record, &report));
-        self.context.keep_status(&record, &report).await;
+        self.context.keep_status(device_id, status).await;
+    }
+}
+
+/// How the device is, as the poll found it.
+fn status(record: &DeviceRecord, report: &PollReport) -> StatusReport {
+    let mut defects = record.state.defects.clone();
+    for (name, count) in &report.defects {
+        let known = defects.entry(name.clone()).or_default();
+        *known = known.saturating_add(*count);
+    }
+    StatusReport {
+        status: report.status,
+        evidence: report.evidence.clone(),
+        at: report.answered_at,
+        last_seen_at: report.last_seen_at,
+        defects,
     }
 }
 
@@ -172,6 +207,7 @@ fn outcome(report: &PollReport) -> OutcomeLabels {
         Some(CheckOutcome::Partial) => "partial",
         Some(CheckOutcome::Silent) => "silent",
         Some(CheckOutcome::Refused) => "refused",
+        Some(CheckOutcome::OtherDevice) => "other_device",
         Some(CheckOutcome::Skipped) | None => "skipped",
     };
     OutcomeLabels { outcome }
@@ -239,10 +275,7 @@ impl Context {
             && report.complete.contains(Groups::SYSTEM)
         {
             let known = &record.device.body.identity;
-            let identity = facts::merge_identity(known, identity, report);
-            if let Some(reason) = facts::replaced(&record.device.body, &identity) {
-                warn!(device.id = %device_id, "another device may answer at its address now: {reason}");
-            }
+            let identity = facts::merge_identity(known, identity, report.complete);
             match self
                 .store
                 .inventory
@@ -266,26 +299,13 @@ impl Context {
         }
     }
 
-    async fn keep_status(&self, record: &DeviceRecord, report: &PollReport) {
-        let device_id = report.device_id;
-        let mut defects = record.state.defects.clone();
-        for (name, count) in &report.defects {
-            let known = defects.entry(name.clone()).or_default();
-            *known = known.saturating_add(*count);
-        }
-        let status = StatusReport {
-            status: report.status,
-            evidence: report.evidence.clone(),
-            at: report.answered_at,
-            last_seen_at: report.last_seen_at,
-            defects,
-        };
-        match self.store.inventory.set_state(device_id, status).await {
+    async fn keep_status(&self, device_id: DeviceId, report: StatusReport) {
+        let (at, evidence) = (report.at, report.evidence.clone());
+        match self.store.inventory.set_state(device_id, report).await {
             Ok(None) => {}
             Ok(Some(change)) => {
                 if change.to != Status::Up && change.from != Status::Unknown {
-                    let why: Vec<&str> =
-                        report.evidence.iter().map(|e| e.detail.as_str()).collect();
+                    let why: Vec<&str> = evidence.iter().map(|e| e.detail.as_str()).collect();
                     info!(device.id = %device_id, "{:?}: {}", change.to, why.join("; "));
                 }
                 self.tell(Event::DeviceStatus {
@@ -293,9 +313,9 @@ impl Context {
                     from: change.from,
                     to: change.to,
                     since: change.since,
-                    evidence: report.evidence.clone(),
+                    evidence,
                 });
-                self.hear(device_id, None, report.answered_at).await;
+                self.hear(device_id, None, at).await;
             }
             Err(error) => self.not_kept(device_id, "status", &error),
         }

@@ -41,6 +41,8 @@ pub struct Ingested {
     pub samples_refused: Counter,
     /// Readings of interfaces that are not known yet.
     pub without_interface: Counter,
+    /// How often another device began to answer at a device's address.
+    pub identity_conflicts: Counter,
 }
 
 impl Ingested {
@@ -52,6 +54,7 @@ impl Ingested {
             samples_kept: Counter::default(),
             samples_refused: Counter::default(),
             without_interface: Counter::default(),
+            identity_conflicts: Counter::default(),
         };
         registry.register(
             "foretell_polls",
@@ -79,6 +82,11 @@ impl Ingested {
                 "foretell_readings_without_interface",
                 "Readings of interfaces that are not known yet",
                 &metrics.without_interface,
+            ),
+            (
+                "foretell_identity_conflicts",
+                "How often another device began to answer at a device's address",
+                &metrics.identity_conflicts,
             ),
         ] {
             registry.register(name, help, counter.clone());

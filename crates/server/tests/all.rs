@@ -16,6 +16,8 @@ mod configuration;
 mod past;
 #[path = "all/program.rs"]
 mod program;
+#[path = "all/replaced.rs"]
+mod replaced;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/serve.rs"]

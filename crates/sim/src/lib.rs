@@ -5,6 +5,9 @@
 //! do is tested over real agents. It builds its tables from the standards and shares no code with
 //! `collect`, whose reading of them it is there to try.
 
+pub mod agent;
 pub mod mib;
+pub mod recording;
+pub mod snapshot;
 
 pub use mib::{Mib, Value};

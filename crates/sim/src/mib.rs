@@ -28,6 +28,24 @@ pub enum Value<'a> {
     Null,
 }
 
+impl Value<'_> {
+    /// The same, borrowing nothing.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Integer(value) => Value::Integer(value),
+            Self::OctetString(octets) => Value::OctetString(Cow::Owned(octets.into_owned())),
+            Self::ObjectIdentifier(arcs) => Value::ObjectIdentifier(Cow::Owned(arcs.into_owned())),
+            Self::IpAddress(octets) => Value::IpAddress(octets),
+            Self::Counter32(value) => Value::Counter32(value),
+            Self::Gauge32(value) => Value::Gauge32(value),
+            Self::TimeTicks(value) => Value::TimeTicks(value),
+            Self::Opaque(octets) => Value::Opaque(Cow::Owned(octets.into_owned())),
+            Self::Counter64(value) => Value::Counter64(value),
+            Self::Null => Value::Null,
+        }
+    }
+}
+
 /// What one agent answers from: its object instances in lexicographic order. Asked from several
 /// threads at once, and often: neither call should allocate for what is fixed.
 pub trait Mib: Send + Sync {

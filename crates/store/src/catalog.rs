@@ -57,6 +57,8 @@ collections! {
     SESSIONS "sessions" [index("user_id", &["/user_id"])];
     /// Keys that tokens are signed with, sealed, by key id.
     SIGNING_KEYS "signing_keys" [];
+    /// Idempotency keys of requests and what those were answered, by a digest of user, route and key.
+    IDEMPOTENCY_KEYS "idempotency_keys" [];
     /// What is set once for the whole server, by name.
     SETTINGS "settings" [];
     /// The vault's own: the data key, wrapped.

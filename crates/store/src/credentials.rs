@@ -22,7 +22,7 @@ pub struct Credentials {
 
 /// A credential as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Kept {
+pub(crate) struct Kept {
     credential: Credential,
     sealed: Sealed,
 }
@@ -48,15 +48,16 @@ impl Credentials {
         Ok(self.kept.get(&id.to_string()).await?.map(open_part))
     }
 
-    /// Keeps a new credential. [`StoreError::Duplicate`] where the name is taken.
+    /// Keeps a new credential under a new id. [`StoreError::Duplicate`] where the name is taken.
     pub async fn create(
         &self,
+        id: CredentialId,
         name: String,
         kind: CredentialKind,
         secrets: &CredentialSecrets,
     ) -> Result<Stored<Credential>, StoreError> {
         let credential = Credential {
-            id: CredentialId::new(),
+            id,
             name,
             kind,
             created_at: self.clock.now(),

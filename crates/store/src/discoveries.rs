@@ -95,22 +95,36 @@ impl Discoveries {
         self.runs.get(&id.to_string()).await
     }
 
-    /// Runs, the latest first, after the run with the id `after`; only those of a schedule where one
-    /// is given.
+    /// Runs by their beginning, or the latest first, after the run with the id `after`; only those of a
+    /// schedule where one is given.
     pub async fn page(
         &self,
         schedule: Option<ScheduleId>,
         after: Option<String>,
+        descending: bool,
         limit: usize,
     ) -> Result<Page<Discovery>, StoreError> {
         let query = Query {
             index: schedule.map(|id| ("schedule_id", id.to_string())),
             after,
             limit,
-            descending: true,
+            descending,
             ..Query::default()
         };
         self.runs.page(query).await
+    }
+
+    /// All runs: at most [`RUNS_KEPT`], and those that schedules keep; only those of a schedule where
+    /// one is given.
+    pub async fn all(
+        &self,
+        schedule: Option<ScheduleId>,
+    ) -> Result<Vec<Stored<Discovery>>, StoreError> {
+        let query = Query {
+            index: schedule.map(|id| ("schedule_id", id.to_string())),
+            ..Query::default()
+        };
+        self.runs.all(query).await
     }
 
     /// Keeps what a run found; a later result of the same address and port takes the place of the
@@ -135,20 +149,34 @@ impl Discoveries {
         Ok(())
     }
 
-    /// What a run found, by address, after the result with the id `after`.
+    /// What a run found, by address in either direction, after the result with the id `after`.
     pub async fn results(
         &self,
         id: DiscoveryId,
         after: Option<String>,
+        descending: bool,
         limit: usize,
     ) -> Result<Page<DiscoveryResult>, StoreError> {
         let query = Query {
             prefix: Some(format!("{id}/")),
             after,
             limit,
+            descending,
             ..Query::default()
         };
         self.results.page(query).await
+    }
+
+    /// All that a run found, by address: as many as it had addresses.
+    pub async fn all_results(
+        &self,
+        id: DiscoveryId,
+    ) -> Result<Vec<Stored<DiscoveryResult>>, StoreError> {
+        let query = Query {
+            prefix: Some(format!("{id}/")),
+            ..Query::default()
+        };
+        self.results.all(query).await
     }
 
     /// Deletes a run and what it found.
@@ -159,28 +187,20 @@ impl Discoveries {
 
     /// Forgets the runs of a schedule but for the latest `keep`.
     pub async fn forget_of(&self, schedule: ScheduleId, keep: usize) -> Result<(), StoreError> {
-        let mut all = self.of(schedule).await?;
+        let mut all = self.all(Some(schedule)).await?;
         all.reverse();
         self.forget(all.into_iter().skip(keep)).await
     }
 
     /// The runs of a schedule that is deleted are from now on as those that somebody began.
     pub async fn let_go(&self, schedule: ScheduleId) -> Result<(), StoreError> {
-        for mut run in self.of(schedule).await? {
+        for mut run in self.all(Some(schedule)).await? {
             run.body.schedule_id = None;
             self.runs
                 .put(&run.id, Expect::Revision(run.revision), &run.body)
                 .await?;
         }
         Ok(())
-    }
-
-    async fn of(&self, schedule: ScheduleId) -> Result<Vec<Stored<Discovery>>, StoreError> {
-        let query = Query {
-            index: Some(("schedule_id", schedule.to_string())),
-            ..Query::default()
-        };
-        self.runs.all(query).await
     }
 
     /// Ends the runs that were at work when the server stopped; answers how many there were.

@@ -9,6 +9,7 @@ mod schema;
 pub mod sqlite;
 
 pub use collection::{Collection, Page, Stored};
+pub(crate) use collection::{typed, written};
 pub use schema::{CollectionSpec, Index};
 
 use crate::StoreError;

@@ -24,7 +24,7 @@ use model::facts::Facts;
 use model::interface::Interface;
 use model::link::Link;
 use model::{Clock, CredentialId, DeviceId, InterfaceId};
-use record::{KeptNeighbors, KeptStatus};
+pub(crate) use record::{KeptNeighbors, KeptStatus};
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 use view::View;

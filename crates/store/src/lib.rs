@@ -2,8 +2,8 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`schedules`], [`accounts`], [`settings`], all made of [`documents`]; [`series`]; and
-//! [`history`] (how things were). No protocol and no
+//! [`schedules`], [`accounts`], [`idempotency`], [`settings`], all made of [`documents`];
+//! [`series`]; and [`history`] (how things were). No protocol and no
 //! detector is known here.
 
 pub mod accounts;
@@ -15,10 +15,12 @@ pub mod documents;
 mod error;
 mod folder;
 pub mod history;
+pub mod idempotency;
 pub mod inventory;
 pub mod schedules;
 pub mod series;
 pub mod settings;
+pub mod shapes;
 mod store;
 pub mod vault;
 

@@ -8,6 +8,7 @@ use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
 use crate::documents::{Collection, Damage, Documents, Expect, Stored};
 use crate::folder::Folder;
 use crate::history::{History, HistoryError, HistoryOptions, Record};
+use crate::idempotency::IdempotencyKeys;
 use crate::inventory::Inventory;
 use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
@@ -79,6 +80,8 @@ pub struct Store {
     pub schedules: Schedules,
     /// Who may sign in.
     pub accounts: Accounts,
+    /// Requests that are done once, however often they are sent.
+    pub idempotency: IdempotencyKeys,
     /// What is set once for the whole server.
     pub settings: Settings,
     /// What was measured.
@@ -124,6 +127,8 @@ impl Store {
             accounts.sessions.forget_ended().await,
             "forgetting sessions",
         )?;
+        let idempotency =
+            IdempotencyKeys::load(documents.clone(), vault.clone(), clock.clone()).await?;
         let recovery = Recovery {
             damaged: documents.damaged().await?,
             discoveries_interrupted,
@@ -136,6 +141,7 @@ impl Store {
             discoveries,
             schedules: Schedules::new(documents.clone()),
             accounts,
+            idempotency,
             settings: Settings::new(documents.clone()),
             series,
             history,
@@ -234,7 +240,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 /// The data key as it is kept, twice: without it all that is sealed is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct WrappedKey {
+pub(crate) struct WrappedKey {
     wrapped: Sealed,
 }
 

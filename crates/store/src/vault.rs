@@ -9,7 +9,9 @@ pub mod key_file;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +21,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 pub const KEY_LEN: usize = 32;
 /// Octets of an XChaCha20 nonce: long enough to be chosen at random for ever.
 const NONCE_LEN: usize = 24;
+/// Octets of a digest.
+pub const DIGEST_LEN: usize = 32;
+/// What the keys of digests are made for, apart from all else that the data key does.
+const DIGEST_CONTEXT: &[u8] = b"digest";
 /// First octet of what is sealed: which way it was sealed.
 const VERSION: u8 = 1;
 /// What the wrapped data key is bound to.
@@ -186,6 +192,26 @@ impl Vault {
             id: id.to_owned(),
         })
     }
+
+    /// A digest of octets that nobody without the key can make or try guesses against: two are
+    /// equal where purpose and parts are. HMAC-SHA-256 (RFC 2104) under a key of that purpose.
+    pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; DIGEST_LEN] {
+        let key = Zeroizing::new(hmac(
+            &self.data_key.0,
+            &[DIGEST_CONTEXT, purpose.as_bytes()],
+        ));
+        hmac(&*key, parts)
+    }
+}
+
+/// Each part with its length before it, so that no two lists of parts read the same.
+fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; DIGEST_LEN] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    for part in parts {
+        mac.update(&(part.len() as u64).to_le_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
 
 fn seal(key: &Key, collection: &str, id: &str, plain: &[u8]) -> Result<Sealed, VaultError> {
@@ -280,6 +306,19 @@ mod tests {
         let one = vault.seal("credentials", "a", b"public").unwrap();
         let two = vault.seal("credentials", "a", b"public").unwrap();
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn digests_tell_purposes_parts_and_keys_apart() {
+        let vault = Vault::new(Key([7; KEY_LEN]));
+        let one = vault.digest("a", &[b"bc", b"d"]);
+        assert_eq!(one, vault.digest("a", &[b"bc", b"d"]));
+        assert_ne!(one, vault.digest("b", &[b"bc", b"d"]));
+        assert_ne!(one, vault.digest("a", &[b"b", b"cd"]));
+        assert_ne!(
+            one,
+            Vault::new(Key([8; KEY_LEN])).digest("a", &[b"bc", b"d"])
+        );
     }
 
     #[test]

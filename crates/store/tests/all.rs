@@ -22,6 +22,8 @@ mod discoveries;
 mod fixture;
 #[path = "all/history.rs"]
 mod history;
+#[path = "all/idempotency.rs"]
+mod idempotency;
 #[path = "all/inventory.rs"]
 mod inventory;
 #[path = "all/kill.rs"]

@@ -5,9 +5,12 @@
 //! and none that both state disagrees. Where some agree and others disagree, the two are kept
 //! apart and the disagreement is reported: merging two devices mixes their histories for good,
 //! keeping one twice is mended by a click. Addresses are no identity: they are only used for a
-//! device of which nothing else is known yet.
+//! device of which nothing else is known yet, and to know a device whose agent was installed anew
+//! (see [`standing`]).
 //!
 //! Interfaces have rules of their own, in [`crate::interfaces`].
+
+pub mod standing;
 
 use crate::usable;
 use model::DeviceId;
@@ -113,8 +116,10 @@ impl Index {
                 continue;
             };
             let (slot, reason) = match verdict {
-                Ok(reason) => (&mut same, reason),
-                Err(reason) => (&mut conflict, reason),
+                Verdict::Same(reason) | Verdict::Renewed(reason) => (&mut same, reason),
+                Verdict::Differs { agrees, unlike } => {
+                    (&mut conflict, format!("{agrees}, but {unlike}"))
+                }
             };
             if slot.as_ref().is_none_or(|(best, ..)| rank < *best) {
                 *slot = Some((rank, *device_id, reason));
@@ -139,9 +144,24 @@ impl Index {
 /// An identity with what does not identify left out, in a form to compare.
 struct Comparable {
     /// Engine id, serial, chassis id, base MAC, in that order.
-    strong: [(&'static str, Option<String>); 4],
+    strong: [(&'static str, Option<String>); NAME_WITH_MACS],
     name: Option<String>,
     macs: BTreeSet<String>,
+}
+
+/// Whether one device is another that is known, and why.
+enum Verdict {
+    /// It is.
+    Same(String),
+    /// It is, and something changed of it that may change.
+    Renewed(String),
+    /// They agree in part at most.
+    Differs {
+        /// What agrees.
+        agrees: String,
+        /// What does not.
+        unlike: String,
+    },
 }
 
 /// What agrees and what differs, strongest first, each with its rank and in words.
@@ -149,6 +169,25 @@ struct Comparable {
 struct Comparison {
     agrees: Vec<(usize, String)>,
     differs: Vec<(usize, String)>,
+}
+
+/// Ranks of what one device at one address may change together, while its sysName and interface
+/// MACs stay. An agent that is installed anew makes itself an engine id. The chassis id of LLDP and
+/// the MAC of a bridge in software follow ports that come and go. A serial number never changes.
+const RENEWABLE: &[&[usize]] = &[&[ENGINE_ID], &[CHASSIS_ID, BASE_MAC]];
+const ENGINE_ID: usize = 0;
+const CHASSIS_ID: usize = 2;
+const BASE_MAC: usize = 3;
+/// Rank of sysName with interface MACs.
+const NAME_WITH_MACS: usize = 4;
+
+impl Comparison {
+    /// Whether sysName and MACs agree, and all that differs is what may change.
+    fn is_renewed(&self) -> bool {
+        let machine_agrees = self.agrees.iter().any(|(rank, _)| *rank == NAME_WITH_MACS);
+        let may_change = |ranks: &&[usize]| self.differs.iter().all(|(r, _)| ranks.contains(r));
+        machine_agrees && RENEWABLE.iter().any(may_change)
+    }
 }
 
 impl Comparable {
@@ -183,27 +222,34 @@ impl Comparable {
         let strong = self.strong.iter().enumerate();
         let strong = strong.filter_map(|(rank, (_, value))| Some((rank, value.clone()?)));
         strong
-            .chain(self.name.clone().map(|name| (self.strong.len(), name)))
+            .chain(self.name.clone().map(|name| (NAME_WITH_MACS, name)))
             .collect()
     }
 
-    /// Whether we are the known device (`Ok`) or partly (`Err`), how strong what agrees is, and why;
-    /// none where nothing agrees.
-    fn verdict(&self, known: &Self, same_address: bool) -> Option<(usize, Result<String, String>)> {
+    /// Whether we are the known device, with how strong what agrees is; none where nothing agrees.
+    fn verdict(&self, known: &Self, same_address: bool) -> Option<(usize, Verdict)> {
         let comparison = self.compare(known);
         Some(
             match (comparison.agrees.first(), comparison.differs.first()) {
-                (Some((rank, what)), None) => (*rank, Ok(format!("{what} agrees"))),
-                (Some((rank, what)), Some((_, unlike))) => {
-                    (*rank, Err(format!("{what} agrees, but {unlike} differs")))
+                (Some((rank, what)), None) => (*rank, Verdict::Same(format!("{what} agrees"))),
+                (Some((rank, what)), Some((_, unlike)))
+                    if same_address && comparison.is_renewed() =>
+                {
+                    let reason = format!("{what} agrees at its address; {unlike}");
+                    (*rank, Verdict::Renewed(reason))
                 }
-                (None, Some((rank, unlike))) if same_address => (
-                    *rank,
-                    Err(format!("registered at this address, but {unlike} differs")),
-                ),
+                (Some((rank, what)), Some((_, unlike))) => {
+                    let (agrees, unlike) = (format!("{what} agrees"), unlike.clone());
+                    (*rank, Verdict::Differs { agrees, unlike })
+                }
+                (None, Some((rank, unlike))) if same_address => {
+                    let agrees = "registered at this address".to_owned();
+                    let unlike = unlike.clone();
+                    (*rank, Verdict::Differs { agrees, unlike })
+                }
                 (None, None) if same_address => {
                     let reason = "registered at this address, and nothing it states disagrees";
-                    (usize::MAX, Ok(reason.to_owned()))
+                    (usize::MAX, Verdict::Same(reason.to_owned()))
                 }
                 (None, _) => return None,
             },
@@ -218,13 +264,12 @@ impl Comparable {
                 if mine == theirs {
                     comparison.agrees.push((rank, format!("{what} {mine}")));
                 } else {
-                    let text = format!("{what} ({theirs} was known, {mine} is said here)");
+                    let text = format!("{what} {theirs} was known, {mine} is said here");
                     comparison.differs.push((rank, text));
                 }
             }
         }
-        let rank = self.strong.len();
-        let names_differ = matches!((&self.name, &other.name), (Some(a), Some(b)) if a != b);
+        let rank = NAME_WITH_MACS;
         let shared = self.macs.intersection(&other.macs).count();
         let fewer = self.macs.len().min(other.macs.len());
         if let (Some(mine), Some(theirs)) = (&self.name, &other.name)
@@ -237,10 +282,15 @@ impl Comparable {
                 .push((rank, format!("sysName {mine} with {shared} interface MACs")));
         }
         // A cloned machine keeps engine id and serial; its name and its MACs give it away.
-        if names_differ && fewer > 0 && shared == 0 {
-            comparison
-                .differs
-                .push((rank, "sysName and every interface MAC".to_owned()));
+        if let (Some(mine), Some(theirs)) = (&self.name, &other.name)
+            && mine != theirs
+            && fewer > 0
+            && shared == 0
+        {
+            let text = format!(
+                "sysName {theirs} was known, {mine} is said here, with every interface MAC another"
+            );
+            comparison.differs.push((rank, text));
         }
         comparison
     }

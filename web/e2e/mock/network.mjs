@@ -58,6 +58,7 @@ export function network({ devices: n, intervalSecs }) {
       interval_secs: intervalSecs,
       maintenance: i === 6,
       last_seen_at: iso(born),
+      identity_conflict: null,
       created_at: iso(born - 9e8),
       revision: 1,
     };

@@ -145,6 +145,12 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         net.devices.splice(net.devices.indexOf(device), 1);
         tell("devices", "device_deleted", { device_id: device.id });
         return send(204);
+      case "POST /devices/:id/identity":
+        if (!device.identity_conflict) return problem(409, "The present state does not allow this", "No other device answers there.");
+        if (request.headers["if-match"] !== `"${device.revision}"`) return problem(412, "It was changed meanwhile", "It was changed meanwhile.");
+        Object.assign(device, { name: device.identity_conflict.met.name, identity_conflict: null, revision: device.revision + 1 });
+        tell("devices", "device_changed", { device_id: device.id });
+        return send(200, device);
       case "POST /devices/:id/poll":
         return send(202);
       case "GET /devices/:id/interfaces":

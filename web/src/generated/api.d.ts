@@ -90,23 +90,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/availability": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the availability of devices, the worst first. */
-        get: operations["list_availability"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/credentials": {
         parameters: {
             query?: never;
@@ -198,23 +181,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/devices/{device_id}/availability": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Reads the availability of a device. */
-        get: operations["get_device_availability"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/devices/{device_id}/bandwidth": {
         parameters: {
             query?: never;
@@ -243,6 +209,26 @@ export interface paths {
         get: operations["list_device_defects"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/identity/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts that a device was replaced by the one that answers at its address: it takes on that
+         *     identity and goes on with its history. 409 where no other device answers there.
+         */
+        post: operations["accept_device_identity"];
         delete?: never;
         options?: never;
         head?: never;
@@ -368,23 +354,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/devices/{device_id}/status-history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists how a device was. */
-        get: operations["list_device_status_history"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/devices/{device_id}/storage": {
         parameters: {
             query?: never;
@@ -443,7 +412,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists discoveries, the latest first. */
+        /** Lists discoveries, the latest first where nothing else is asked for. */
         get: operations["list_discoveries"];
         put?: never;
         /** Begins a discovery. */
@@ -479,64 +448,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists what a discovery found, by address. */
+        /** Lists what a discovery found, by address where nothing else is asked for. */
         get: operations["list_discovery_results"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/discovery-schedules": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists schedules of discoveries. */
-        get: operations["list_discovery_schedules"];
-        put?: never;
-        /** Makes a schedule; it runs by itself from now on. */
-        post: operations["create_discovery_schedule"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/discovery-schedules/{schedule_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Reads a schedule. */
-        get: operations["get_discovery_schedule"];
-        put?: never;
-        post?: never;
-        /** Deletes a schedule; its runs stay. */
-        delete: operations["delete_discovery_schedule"];
-        options?: never;
-        head?: never;
-        /** Changes a schedule; a run that is at work goes on as it was begun. */
-        patch: operations["update_discovery_schedule"];
-        trace?: never;
-    };
-    "/api/v1/discovery-schedules/{schedule_id}/run": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Runs a schedule now, besides its own times; refused while a run of it is at work. */
-        post: operations["run_discovery_schedule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -555,23 +470,6 @@ export interface paths {
          *     are well, each weighted by what hangs on it.
          */
         get: operations["get_health"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/health/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Reads the health of the network over a range. */
-        get: operations["get_health_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -614,26 +512,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/interfaces/{interface_id}/availability": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Reads the availability of an interface. Time in which it was shut on purpose, and in which its
-         *     device did not answer, takes no part.
-         */
-        get: operations["get_interface_availability"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/interfaces/{interface_id}/bandwidth": {
         parameters: {
             query?: never;
@@ -643,23 +521,6 @@ export interface paths {
         };
         /** Reads the bandwidth of an interface. */
         get: operations["get_interface_bandwidth"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/interfaces/{interface_id}/status-history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists how an interface was. */
-        get: operations["list_interface_status_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -696,23 +557,6 @@ export interface paths {
         get: operations["get_link"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/maintenance": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begins or ends the maintenance of many devices; answers what was done for each. */
-        post: operations["set_maintenance"];
         delete?: never;
         options?: never;
         head?: never;
@@ -875,23 +719,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/top": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the busiest or the worst interfaces or devices over a range. */
-        get: operations["list_top"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/livez": {
         parameters: {
             query?: never;
@@ -993,82 +820,6 @@ export interface components {
          * @enum {string}
          */
         AuthProtocol: "md5" | "sha1" | "sha224" | "sha256" | "sha384" | "sha512";
-        /**
-         * @description How much of a range of time something was there. The formula is on
-         *     `topology::availability::sum_up`, and for users in `docs/guide/availability.md`.
-         */
-        Availability: {
-            /** @description Where the range begins. */
-            from: components["schemas"]["Timestamp"];
-            /** @description Where it ends; now at the latest. */
-            to: components["schemas"]["Timestamp"];
-            /**
-             * Format: double
-             * @description `up_secs / measured_secs`, 0 to 1; null where nothing was measured.
-             */
-            up_ratio?: number | null;
-            /**
-             * Format: double
-             * @description `(up_secs + degraded_secs) / measured_secs`: the share in which it was not down.
-             */
-            available_ratio?: number | null;
-            /**
-             * Format: double
-             * @description `up_secs + degraded_secs + down_secs`.
-             */
-            measured_secs: number;
-            /**
-             * Format: double
-             * @description Seconds in which it was up.
-             */
-            up_secs: number;
-            /**
-             * Format: double
-             * @description Seconds in which it was degraded.
-             */
-            degraded_secs: number;
-            /**
-             * Format: double
-             * @description Seconds in which it was down.
-             */
-            down_secs: number;
-            /**
-             * Format: double
-             * @description Seconds that were not measured; left out of the ratios.
-             */
-            unknown_secs: number;
-            /**
-             * Format: double
-             * @description Seconds in which an operator worked on it, whatever it was then; left out of the ratios.
-             */
-            maintenance_secs: number;
-            /**
-             * Format: double
-             * @description Seconds in which the interface was shut on purpose (ifAdminStatus is not up); left out of
-             *     the ratios. Null for a device.
-             */
-            shut_secs?: number | null;
-            /**
-             * Format: int64
-             * @description Outages: times down with nothing better seen between.
-             */
-            outages: number;
-            /**
-             * Format: double
-             * @description The longest of them, in seconds; null where there was none.
-             */
-            longest_outage_secs?: number | null;
-            /**
-             * Format: double
-             * @description `down_secs / outages`; null where there was none.
-             */
-            mean_time_to_repair_secs?: number | null;
-            /**
-             * Format: double
-             * @description `(up_secs + degraded_secs) / outages`; null where there was none.
-             */
-            mean_time_between_failures_secs?: number | null;
-        };
         /** @description What was carried over a range. */
         BandwidthHistory: {
             /** @description Where the range begins. */
@@ -1123,7 +874,7 @@ export interface components {
          * @description What came of one check.
          * @enum {string}
          */
-        CheckOutcome: "answered" | "partial" | "silent" | "refused" | "skipped";
+        CheckOutcome: "answered" | "partial" | "silent" | "refused" | "other_device" | "skipped";
         /** @description A credential without its secrets. */
         Credential: {
             /** @description The id. */
@@ -1275,16 +1026,10 @@ export interface components {
              * @description Seconds from poll to poll.
              */
             interval_secs: number;
-            /**
-             * @description An operator works on it: measured as ever, told nobody, and left out of health and
-             *     availability.
-             */
+            /** @description An operator works on it: measured as ever, told nobody. */
             maintenance: boolean;
-            maintenance_since?: components["schemas"]["Timestamp"] | null;
-            maintenance_until?: components["schemas"]["Timestamp"] | null;
-            /** @description What for, in the operator's words. */
-            maintenance_reason?: string | null;
             last_seen_at?: components["schemas"]["Timestamp"] | null;
+            identity_conflict?: components["schemas"]["IdentityConflict"] | null;
             /** @description When it was registered. */
             created_at: components["schemas"]["Timestamp"];
             /**
@@ -1292,17 +1037,6 @@ export interface components {
              * @description Counts its changes; the ETag.
              */
             revision: number;
-        };
-        /** @description Availability of a device. */
-        DeviceAvailability: components["schemas"]["Availability"] & {
-            /** @description The device. */
-            device_id: components["schemas"]["DeviceId"];
-            /** @description What people call it. */
-            name: string;
-            /** @description The site it belongs to. */
-            site?: string | null;
-            /** @description How it is now. */
-            status: components["schemas"]["Status"];
         };
         /** @description Bandwidth of a device: the sum over its physical interfaces. */
         DeviceBandwidth: components["schemas"]["BandwidthHistory"] & {
@@ -1342,9 +1076,6 @@ export interface components {
             interval_secs?: number | null;
             /** @description An operator works on it. */
             maintenance?: boolean;
-            maintenance_until?: components["schemas"]["Timestamp"] | null;
-            /** @description What for. */
-            maintenance_reason?: string | null;
         };
         /** @description The device as a whole. */
         DeviceFacts: {
@@ -1430,26 +1161,6 @@ export interface components {
          * @description One device, whatever addresses it has.
          */
         DeviceId: string;
-        /** @description A time in which a device was one way. */
-        DeviceInterval: {
-            /** @description From when; held at the beginning of the range. */
-            from: components["schemas"]["Timestamp"];
-            /** @description Until when; held at the end of the range. */
-            to: components["schemas"]["Timestamp"];
-            /**
-             * Format: double
-             * @description Its length in seconds.
-             */
-            secs: number;
-            /** @description How it was. */
-            status: components["schemas"]["PastStatus"];
-            /** @description Whether an operator worked on it. */
-            maintenance: boolean;
-            /** @description Whether this is how it is now. */
-            ongoing: boolean;
-            /** @description Why we say so: the outcome of each check when this was first seen. */
-            evidence: components["schemas"]["Evidence"][];
-        };
         /** @description A merge patch (RFC 7396) of what an operator types of a device. */
         DevicePatch: {
             /** @description The address it is asked at. */
@@ -1473,11 +1184,8 @@ export interface components {
              * @description Seconds from poll to poll.
              */
             interval_secs?: number;
-            /** @description An operator works on it; false ends that, and takes the end and the reason away. */
+            /** @description An operator works on it. */
             maintenance?: boolean;
-            maintenance_until?: components["schemas"]["Timestamp"] | null;
-            /** @description What for; null takes it away. */
-            maintenance_reason?: string | null;
         };
         /** @description A run of discovery. */
         Discovery: {
@@ -1509,12 +1217,6 @@ export interface components {
              * @description Devices found, each once.
              */
             devices_found: number;
-            /**
-             * Format: int64
-             * @description Those of them that were not known before.
-             */
-            devices_new?: number;
-            schedule_id?: components["schemas"]["ScheduleId"] | null;
             /** @description When it began. */
             started_at: components["schemas"]["Timestamp"];
             ended_at?: components["schemas"]["Timestamp"] | null;
@@ -1619,87 +1321,6 @@ export interface components {
             /** @description Why it is that device and no other: which identity agreed or conflicted. */
             identity_reason?: string | null;
         };
-        /** @description A schedule of discoveries. */
-        DiscoverySchedule: {
-            /** @description The id. */
-            id: components["schemas"]["ScheduleId"];
-            /** @description What people call it. */
-            name: string;
-            /** @description What each run looks for. */
-            request: components["schemas"]["DiscoveryRequest"];
-            /**
-             * Format: int32
-             * @description Seconds from run to run; null where it runs at a time of day.
-             */
-            every_secs?: number | null;
-            daily_at?: components["schemas"]["TimeOfDay"] | null;
-            /** @description Whether it runs. */
-            enabled: boolean;
-            /**
-             * Format: int32
-             * @description How many of its runs are kept.
-             */
-            keep_runs: number;
-            last_run_at?: components["schemas"]["Timestamp"] | null;
-            next_run_at?: components["schemas"]["Timestamp"] | null;
-            last_discovery_id?: components["schemas"]["DiscoveryId"] | null;
-            /** @description Why the last run could not be begun, in one sentence; null where it was. */
-            last_problem?: string | null;
-            /** @description When it was made. */
-            created_at: components["schemas"]["Timestamp"];
-            /**
-             * Format: int64
-             * @description Counts its changes by operators; the ETag.
-             */
-            revision: number;
-        };
-        /** @description What a schedule is made from. It runs either every so many seconds or at a time of day. */
-        DiscoveryScheduleCreate: {
-            /** @description What people call it; no other schedule has the same. */
-            name: string;
-            /** @description What each run looks for. */
-            request: components["schemas"]["DiscoveryCreate"];
-            /**
-             * Format: int32
-             * @description Seconds from run to run.
-             */
-            every_secs?: number | null;
-            daily_at?: components["schemas"]["TimeOfDay"] | null;
-            /**
-             * @description Whether it runs.
-             * @default true
-             */
-            enabled: boolean;
-            /**
-             * Format: int32
-             * @description How many of its runs are kept.
-             * @default 10
-             */
-            keep_runs: number;
-        };
-        /**
-         * @description A merge patch (RFC 7396) of a schedule. The request is replaced as a whole. To go over from one
-         *     way of running to the other, give the new one; the old one goes.
-         */
-        DiscoverySchedulePatch: {
-            /** @description What people call it. */
-            name?: string;
-            /** @description What each run looks for. */
-            request?: components["schemas"]["DiscoveryCreate"];
-            /**
-             * Format: int32
-             * @description Seconds from run to run.
-             */
-            every_secs?: number | null;
-            daily_at?: components["schemas"]["TimeOfDay"] | null;
-            /** @description Whether it runs. */
-            enabled?: boolean;
-            /**
-             * Format: int32
-             * @description How many of its runs are kept.
-             */
-            keep_runs?: number;
-        };
         /** @description One end of a link. */
         End: {
             /** @description The device. */
@@ -1741,36 +1362,17 @@ export interface components {
             /** @description Links by state. */
             links: components["schemas"]["StateCounts"];
         };
-        /** @description The health over a range; it is assessed each minute. */
-        HealthHistory: {
-            /** @description Where the range begins. */
-            from: components["schemas"]["Timestamp"];
-            /** @description Where it ends; not part of it. */
-            to: components["schemas"]["Timestamp"];
+        /** @description Another device that answers at a device's address. */
+        IdentityConflict: {
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
             /**
-             * Format: int32
-             * @description Seconds of a step.
+             * @description What differs, in words for an operator.
+             * @example serial number FCW1 was known, FCW2 is said here
              */
-            step_secs: number;
-            /**
-             * @description `[unix_ms, score]`: the mean of each step; null where it was not assessed, as while the
-             *     server was stopped.
-             */
-            score: [
-                number,
-                number | null
-            ][];
-            /** @description The least of each step. */
-            score_min: [
-                number,
-                number | null
-            ][];
-            /** @description Devices. */
-            devices: components["schemas"]["StatePoints"];
-            /** @description Interfaces. */
-            interfaces: components["schemas"]["StatePoints"];
-            /** @description Links. */
-            links: components["schemas"]["StatePoints"];
+            reason: string;
+            /** @description What the other says of itself. */
+            met: components["schemas"]["MetDevice"];
         };
         /**
          * @description ifAdminStatus and ifOperStatus. Source: IF-MIB (RFC 2863).
@@ -1828,15 +1430,6 @@ export interface components {
             out_utilization?: number | null;
             last_change_at?: components["schemas"]["Timestamp"] | null;
         };
-        /** @description Availability of an interface. */
-        InterfaceAvailability: components["schemas"]["Availability"] & {
-            /** @description The interface. */
-            interface_id: components["schemas"]["InterfaceId"];
-            /** @description Whose it is. */
-            device_id: components["schemas"]["DeviceId"];
-            /** @description Its name. */
-            name: string;
-        };
         /** @description Bandwidth of an interface. */
         InterfaceBandwidth: components["schemas"]["BandwidthHistory"] & {
             /** @description The interface. */
@@ -1863,26 +1456,6 @@ export interface components {
          * @description One interface of a device; kept when the agent renumbers its ifIndex.
          */
         InterfaceId: string;
-        /** @description A time in which an interface was one way. */
-        InterfaceInterval: {
-            /** @description From when; held at the beginning of the range. */
-            from: components["schemas"]["Timestamp"];
-            /** @description Until when; held at the end of the range. */
-            to: components["schemas"]["Timestamp"];
-            /**
-             * Format: double
-             * @description Its length in seconds.
-             */
-            secs: number;
-            /** @description How it was. */
-            status: components["schemas"]["PastStatus"];
-            /** @description Whether an operator worked on its device. */
-            maintenance: boolean;
-            /** @description Whether this is how it is now. */
-            ongoing: boolean;
-            oper_status?: components["schemas"]["IfStatus"] | null;
-            admin_status?: components["schemas"]["IfStatus"] | null;
-        };
         /** @description The public key, as `/.well-known/jwks.json` shows it (RFC 7517, RFC 8037). */
         Jwk: {
             /** @description `OKP`. */
@@ -1966,57 +1539,6 @@ export interface components {
          * @enum {string}
          */
         LinkStatus: "up" | "down" | "unknown";
-        /** @description What was done of a bulk request. */
-        MaintenanceAnswer: {
-            /** @description What was done for each, by id. */
-            items: components["schemas"]["MaintenanceItem"][];
-            /**
-             * Format: int64
-             * @description Devices that were changed.
-             */
-            changed: number;
-            /**
-             * Format: int64
-             * @description Devices that could not be.
-             */
-            failed: number;
-        };
-        /** @description What was done for one device. */
-        MaintenanceItem: {
-            /** @description The device. */
-            device_id: components["schemas"]["DeviceId"];
-            /** @description What people call it; null where there is no such device. */
-            name?: string | null;
-            /** @description What was done. */
-            outcome: components["schemas"]["MaintenanceOutcome"];
-            /** @description Why it could not be done, in one sentence. */
-            problem?: string | null;
-        };
-        /**
-         * @description What was done for one device.
-         * @enum {string}
-         */
-        MaintenanceOutcome: "began" | "changed" | "ended" | "unchanged" | "not_found" | "failed";
-        /**
-         * @description Which devices, and what is wished of them. Devices are named by ids, by site or by tag, in one
-         *     of these ways.
-         */
-        MaintenanceRequest: {
-            /** @description These devices. */
-            device_ids?: components["schemas"]["DeviceId"][] | null;
-            /** @description All devices of this site. */
-            site?: string | null;
-            /** @description All devices with this tag. */
-            tag?: string | null;
-            /**
-             * @description Whether maintenance begins (or goes on, with the end and reason given here) or ends.
-             * @default true
-             */
-            maintenance: boolean;
-            until?: components["schemas"]["Timestamp"] | null;
-            /** @description What for. */
-            reason?: string | null;
-        };
         /** @description Who is signed in. */
         Me: {
             /** @description The person. */
@@ -2031,6 +1553,33 @@ export interface components {
             method: components["schemas"]["SignInMethod"];
             /** @description When that ends. */
             expires_at: components["schemas"]["Timestamp"];
+        };
+        /** @description What a device says of itself that is met in the place of another. */
+        MetDevice: {
+            /** @description sysName. */
+            name?: string | null;
+            /** @description sysDescr. */
+            description?: string | null;
+            /** @description Vendor. */
+            vendor?: string | null;
+            /** @description Model. */
+            model?: string | null;
+            /** @description Operating system. */
+            os?: string | null;
+            /** @description Its version. */
+            os_version?: string | null;
+            /** @description router, switch, server, ... */
+            kind?: string | null;
+            /** @description sysLocation. */
+            location?: string | null;
+            /** @description Serial number of the chassis. */
+            serial?: string | null;
+            /** @description snmpEngineID in lower-case hex. */
+            engine_id?: string | null;
+            /** @description lldpLocChassisId. */
+            chassis_id?: string | null;
+            /** @description dot1dBaseBridgeAddress. */
+            base_mac?: string | null;
         };
         /**
          * @description A way of looking.
@@ -2197,16 +1746,10 @@ export interface components {
                  * @description Seconds from poll to poll.
                  */
                 interval_secs: number;
-                /**
-                 * @description An operator works on it: measured as ever, told nobody, and left out of health and
-                 *     availability.
-                 */
+                /** @description An operator works on it: measured as ever, told nobody. */
                 maintenance: boolean;
-                maintenance_since?: components["schemas"]["Timestamp"] | null;
-                maintenance_until?: components["schemas"]["Timestamp"] | null;
-                /** @description What for, in the operator's words. */
-                maintenance_reason?: string | null;
                 last_seen_at?: components["schemas"]["Timestamp"] | null;
+                identity_conflict?: components["schemas"]["IdentityConflict"] | null;
                 /** @description When it was registered. */
                 created_at: components["schemas"]["Timestamp"];
                 /**
@@ -2214,47 +1757,6 @@ export interface components {
                  * @description Counts its changes; the ETag.
                  */
                 revision: number;
-            }[];
-            /** @description Give it as `cursor` for the next page; null on the last. */
-            next_cursor?: string | null;
-        };
-        /** @description A page of a list. */
-        Page_DeviceAvailability: {
-            /** @description The rows. */
-            items: (components["schemas"]["Availability"] & {
-                /** @description The device. */
-                device_id: components["schemas"]["DeviceId"];
-                /** @description What people call it. */
-                name: string;
-                /** @description The site it belongs to. */
-                site?: string | null;
-                /** @description How it is now. */
-                status: components["schemas"]["Status"];
-            })[];
-            /** @description Give it as `cursor` for the next page; null on the last. */
-            next_cursor?: string | null;
-        };
-        /** @description A page of a list. */
-        Page_DeviceInterval: {
-            /** @description The rows. */
-            items: {
-                /** @description From when; held at the beginning of the range. */
-                from: components["schemas"]["Timestamp"];
-                /** @description Until when; held at the end of the range. */
-                to: components["schemas"]["Timestamp"];
-                /**
-                 * Format: double
-                 * @description Its length in seconds.
-                 */
-                secs: number;
-                /** @description How it was. */
-                status: components["schemas"]["PastStatus"];
-                /** @description Whether an operator worked on it. */
-                maintenance: boolean;
-                /** @description Whether this is how it is now. */
-                ongoing: boolean;
-                /** @description Why we say so: the outcome of each check when this was first seen. */
-                evidence: components["schemas"]["Evidence"][];
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -2291,12 +1793,6 @@ export interface components {
                  * @description Devices found, each once.
                  */
                 devices_found: number;
-                /**
-                 * Format: int64
-                 * @description Those of them that were not known before.
-                 */
-                devices_new?: number;
-                schedule_id?: components["schemas"]["ScheduleId"] | null;
                 /** @description When it began. */
                 started_at: components["schemas"]["Timestamp"];
                 ended_at?: components["schemas"]["Timestamp"] | null;
@@ -2335,45 +1831,6 @@ export interface components {
                 device_id?: components["schemas"]["DeviceId"] | null;
                 /** @description Why it is that device and no other: which identity agreed or conflicted. */
                 identity_reason?: string | null;
-            }[];
-            /** @description Give it as `cursor` for the next page; null on the last. */
-            next_cursor?: string | null;
-        };
-        /** @description A page of a list. */
-        Page_DiscoverySchedule: {
-            /** @description The rows. */
-            items: {
-                /** @description The id. */
-                id: components["schemas"]["ScheduleId"];
-                /** @description What people call it. */
-                name: string;
-                /** @description What each run looks for. */
-                request: components["schemas"]["DiscoveryRequest"];
-                /**
-                 * Format: int32
-                 * @description Seconds from run to run; null where it runs at a time of day.
-                 */
-                every_secs?: number | null;
-                daily_at?: components["schemas"]["TimeOfDay"] | null;
-                /** @description Whether it runs. */
-                enabled: boolean;
-                /**
-                 * Format: int32
-                 * @description How many of its runs are kept.
-                 */
-                keep_runs: number;
-                last_run_at?: components["schemas"]["Timestamp"] | null;
-                next_run_at?: components["schemas"]["Timestamp"] | null;
-                last_discovery_id?: components["schemas"]["DiscoveryId"] | null;
-                /** @description Why the last run could not be begun, in one sentence; null where it was. */
-                last_problem?: string | null;
-                /** @description When it was made. */
-                created_at: components["schemas"]["Timestamp"];
-                /**
-                 * Format: int64
-                 * @description Counts its changes by operators; the ETag.
-                 */
-                revision: number;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -2430,31 +1887,6 @@ export interface components {
                  */
                 out_utilization?: number | null;
                 last_change_at?: components["schemas"]["Timestamp"] | null;
-            }[];
-            /** @description Give it as `cursor` for the next page; null on the last. */
-            next_cursor?: string | null;
-        };
-        /** @description A page of a list. */
-        Page_InterfaceInterval: {
-            /** @description The rows. */
-            items: {
-                /** @description From when; held at the beginning of the range. */
-                from: components["schemas"]["Timestamp"];
-                /** @description Until when; held at the end of the range. */
-                to: components["schemas"]["Timestamp"];
-                /**
-                 * Format: double
-                 * @description Its length in seconds.
-                 */
-                secs: number;
-                /** @description How it was. */
-                status: components["schemas"]["PastStatus"];
-                /** @description Whether an operator worked on its device. */
-                maintenance: boolean;
-                /** @description Whether this is how it is now. */
-                ongoing: boolean;
-                oper_status?: components["schemas"]["IfStatus"] | null;
-                admin_status?: components["schemas"]["IfStatus"] | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -2789,11 +2221,6 @@ export interface components {
             new_password: string;
         };
         /**
-         * @description How something was.
-         * @enum {string}
-         */
-        PastStatus: "up" | "degraded" | "down" | "unknown" | "shut";
-        /**
          * @description One thing that may be permitted.
          * @enum {string}
          */
@@ -2902,11 +2329,6 @@ export interface components {
             step_secs?: number | null;
             aggregation?: components["schemas"]["Aggregation"] | null;
         };
-        /**
-         * Format: uuid
-         * @description One schedule of discoveries.
-         */
-        ScheduleId: string;
         /** @description A sensor. */
         SensorFacts: {
             /**
@@ -3020,34 +2442,6 @@ export interface components {
              */
             maintenance: number;
         };
-        /** @description How many of a kind were in each state at the end of each step; null where it was not assessed. */
-        StatePoints: {
-            /** @description `[unix_ms, how many]` that were well. */
-            up: [
-                number,
-                number | null
-            ][];
-            /** @description Likewise, in part. */
-            degraded: [
-                number,
-                number | null
-            ][];
-            /** @description Likewise, not at all. */
-            down: [
-                number,
-                number | null
-            ][];
-            /** @description Likewise, not known. */
-            unknown: [
-                number,
-                number | null
-            ][];
-            /** @description Likewise, in maintenance or shut on purpose. */
-            maintenance: [
-                number,
-                number | null
-            ][];
-        };
         /**
          * @description How a device is.
          * @enum {string}
@@ -3078,11 +2472,6 @@ export interface components {
             expires_at: components["schemas"]["Timestamp"];
         };
         /**
-         * @description A time of day, UTC, to the minute; written as `03:30`.
-         * @example 03:30
-         */
-        TimeOfDay: string;
-        /**
          * Format: date-time
          * @description An instant: milliseconds since 1970-01-01T00:00:00Z, written as RFC 3339 in JSON.
          */
@@ -3096,95 +2485,6 @@ export interface components {
             /** @description When it ends. */
             expires_at: components["schemas"]["Timestamp"];
         };
-        /** @description The first rows. */
-        Top: {
-            /** @description By what they are compared. */
-            by: components["schemas"]["TopBy"];
-            /** @description What is compared. */
-            of: components["schemas"]["TopOf"];
-            /** @description Which number decides. */
-            statistic: components["schemas"]["TopStatistic"];
-            /** @description Unit of the numbers: bit/s, ratio, packets/s or seconds. */
-            unit: string;
-            /** @description Where the range begins. */
-            from: components["schemas"]["Timestamp"];
-            /** @description Where it ends; not part of it. */
-            to: components["schemas"]["Timestamp"];
-            /** @description The rows, the greatest first. */
-            items: components["schemas"]["TopItem"][];
-            /**
-             * Format: int64
-             * @description How many were compared.
-             */
-            compared: number;
-            /**
-             * Format: int64
-             * @description How many had no value in the range, and so take no part.
-             */
-            without_value: number;
-        };
-        /**
-         * @description By what rows are compared.
-         * @enum {string}
-         */
-        TopBy: "in_bps" | "out_bps" | "bps" | "utilization" | "errors" | "discards" | "processor_utilization" | "icmp_rtt" | "icmp_loss";
-        /** @description One row. */
-        TopItem: {
-            /** @description The device. */
-            device_id: components["schemas"]["DeviceId"];
-            /** @description What people call it. */
-            device_name: string;
-            /** @description The site it belongs to. */
-            site?: string | null;
-            interface_id?: components["schemas"]["InterfaceId"] | null;
-            /** @description Its name. */
-            interface_name?: string | null;
-            /** @description ifAlias: what an operator typed on the device. */
-            interface_alias?: string | null;
-            /**
-             * Format: int64
-             * @description Nominal speed of the interface in bit/s.
-             */
-            speed_bps?: number | null;
-            /**
-             * Format: double
-             * @description The number that decides.
-             */
-            value: number;
-            /**
-             * Format: double
-             * @description The mean over the range.
-             */
-            avg: number;
-            /**
-             * Format: double
-             * @description The 95th percentile of the steps.
-             */
-            p95: number;
-            /**
-             * Format: double
-             * @description The greatest of the steps.
-             */
-            max: number;
-            /**
-             * @description `[unix_ms, value]` in some 60 steps, where `points=true` was asked for; null where it is not
-             *     known.
-             */
-            points?: [
-                number,
-                number | null
-            ][] | null;
-        };
-        /**
-         * @description What is compared.
-         * @enum {string}
-         */
-        TopOf: "interfaces" | "devices";
-        /**
-         * @description Which number of the range decides.
-         * @enum {string}
-         */
-        TopStatistic: "avg" | "p95" | "max";
         /**
          * Format: uuid
          * @description One person who signs in.
@@ -3353,7 +2653,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3503,7 +2803,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3610,7 +2910,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many tries. */
+            /** @description Too many at a time; Retry-After says when to come again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3645,83 +2945,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_availability: {
-        parameters: {
-            query?: {
-                /** @description Where the range begins; 30 days before its end where it is not given. */
-                from?: components["schemas"]["Timestamp"];
-                /** @description Where it ends; now where it is not given, and at the latest. */
-                to?: components["schemas"]["Timestamp"];
-                /** @description Only of these sites, with commas between. */
-                site?: string;
-                /** @description Only with any of these tags, with commas between. */
-                tag?: string;
-                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
-                limit?: number;
-                /**
-                 * @description `next_cursor` of the page before. Give `from` and `to` with it, so that all pages are of one
-                 *     range.
-                 */
-                cursor?: string;
-                /**
-                 * @description up_ratio (the worst first, the default), available_ratio, down_secs, outages or name; with a
-                 *     leading `-` the other way.
-                 */
-                sort?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page of devices with their availability. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_DeviceAvailability"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
             };
             /** @description Nobody is signed in. */
             401: {
@@ -3825,7 +3048,10 @@ export interface operations {
     create_credential: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3840,6 +3066,8 @@ export interface operations {
                 headers: {
                     /** @description Its revision. */
                     ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -3875,7 +3103,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3902,7 +3130,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4306,7 +3534,10 @@ export interface operations {
     create_device: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4321,6 +3552,8 @@ export interface operations {
                 headers: {
                     /** @description Its revision. */
                     ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -4356,7 +3589,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4383,7 +3616,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4707,6 +3940,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4724,79 +3959,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_AddressFacts"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_device_availability: {
-        parameters: {
-            query?: {
-                /** @description Where the range begins; 30 days before its end where it is not given. */
-                from?: components["schemas"]["Timestamp"];
-                /** @description Where it ends; now where it is not given, and at the latest. */
-                to?: components["schemas"]["Timestamp"];
-            };
-            header?: never;
-            path: {
-                /** @description The device. */
-                device_id: components["schemas"]["DeviceId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Its availability. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeviceAvailability"];
                 };
             };
             /** @description The request cannot be read. */
@@ -4928,6 +4090,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -4994,6 +4158,119 @@ export interface operations {
             };
         };
     };
+    accept_device_identity: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_device_interfaces: {
         parameters: {
             query?: {
@@ -5002,8 +4279,9 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /**
-                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps or last_change_at;
-                 *     with a leading `-` the other way.
+                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps, last_change_at, in_bps,
+                 *     out_bps, in_utilization, out_utilization or utilization (the larger of both); with a leading
+                 *     `-` the other way. What is carried moves from page to page: see the guide.
                  */
                 sort?: string;
                 /** @description Only of this device. */
@@ -5090,6 +4368,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -5163,6 +4443,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -5316,7 +4598,10 @@ export interface operations {
     poll_device: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The device. */
                 device_id: components["schemas"]["DeviceId"];
@@ -5328,6 +4613,8 @@ export interface operations {
             /** @description It will be polled as soon as there is room. */
             202: {
                 headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5368,6 +4655,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Any other failure. */
             default: {
                 headers: {
@@ -5386,6 +4691,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -5459,6 +4766,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -5525,85 +4834,6 @@ export interface operations {
             };
         };
     };
-    list_device_status_history: {
-        parameters: {
-            query?: {
-                /** @description Where the range begins; 30 days before its end where it is not given. */
-                from?: components["schemas"]["Timestamp"];
-                /** @description Where it ends; now where it is not given, and at the latest. */
-                to?: components["schemas"]["Timestamp"];
-                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
-                limit?: number;
-                /** @description `next_cursor` of the page before. It belongs to its range: give `from` and `to` with it. */
-                cursor?: string;
-                /** @description -from (the latest first) or from; -from where it is not given. */
-                sort?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The device. */
-                device_id: components["schemas"]["DeviceId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page of intervals without a gap between. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_DeviceInterval"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list_device_storage: {
         parameters: {
             query?: {
@@ -5611,6 +4841,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -5752,6 +4984,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -5825,8 +5059,11 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
-                /** @description Only the runs of this schedule. */
-                schedule_id?: components["schemas"]["ScheduleId"];
+                /**
+                 * @description started_at, ended_at, phase or devices_found; with a leading `-` the other way. -started_at,
+                 *     the latest first, where it is not given.
+                 */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -5884,7 +5121,10 @@ export interface operations {
     start_discovery: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5897,6 +5137,8 @@ export interface operations {
             /** @description It has begun; follow it at its Location or by the stream. */
             202: {
                 headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
                     /** @description Where it is. */
                     Location?: string;
                     [name: string]: unknown;
@@ -5932,7 +5174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The present state does not allow this. */
+            /** @description The present state does not allow this, or the request of this key is at work. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5959,8 +5201,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong. */
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many at a time; Retry-After says when to come again. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6120,6 +5371,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description address, name, vendor or hops; with a leading `-` the other way. */
+                sort?: string;
             };
             header?: never;
             path: {
@@ -6137,538 +5390,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_DiscoveryResult"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_discovery_schedules: {
-        parameters: {
-            query?: {
-                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
-                limit?: number;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string;
-                /** @description name, next_run_at, last_run_at or created_at; with a leading `-` the other way. */
-                sort?: string;
-                /** @description Only those that run, or only those that do not. */
-                enabled?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page of schedules. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_DiscoverySchedule"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_discovery_schedule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["DiscoveryScheduleCreate"];
-            };
-        };
-        responses: {
-            /** @description The schedule as made. */
-            201: {
-                headers: {
-                    /** @description Its revision. */
-                    ETag?: string;
-                    /** @description Where it is. */
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DiscoverySchedule"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The present state does not allow this. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The media type is not taken. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Fields are wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_discovery_schedule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The schedule. */
-                schedule_id: components["schemas"]["ScheduleId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The schedule. */
-            200: {
-                headers: {
-                    /** @description Its revision. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DiscoverySchedule"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_discovery_schedule: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description The ETag that was read. */
-                "If-Match": string;
-            };
-            path: {
-                /** @description The schedule. */
-                schedule_id: components["schemas"]["ScheduleId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is gone. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The present state does not allow this. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It was changed meanwhile. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match is missing. */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    update_discovery_schedule: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description The ETag that was read. */
-                "If-Match": string;
-            };
-            path: {
-                /** @description The schedule. */
-                schedule_id: components["schemas"]["ScheduleId"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/merge-patch+json": components["schemas"]["DiscoverySchedulePatch"];
-            };
-        };
-        responses: {
-            /** @description The schedule as changed. */
-            200: {
-                headers: {
-                    /** @description Its revision. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DiscoverySchedule"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The present state does not allow this. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It was changed meanwhile. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The media type is not taken. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Fields are wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match is missing. */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    run_discovery_schedule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The schedule. */
-                schedule_id: components["schemas"]["ScheduleId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It has begun; follow it at its Location or by the stream. */
-            202: {
-                headers: {
-                    /** @description Where it is. */
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Discovery"];
                 };
             };
             /** @description The request cannot be read. */
@@ -6765,69 +5486,6 @@ export interface operations {
             };
         };
     };
-    get_health_history: {
-        parameters: {
-            query?: {
-                /** @description Where the range begins; a day before its end where it is not given. */
-                from?: components["schemas"]["Timestamp"];
-                /** @description Where it ends; now where it is not given. */
-                to?: components["schemas"]["Timestamp"];
-                /** @description Seconds of a step; some 300 steps where it is not given, none shorter than a minute. */
-                step_secs?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The health in steps. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HealthHistory"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list_interfaces: {
         parameters: {
             query?: {
@@ -6836,8 +5494,9 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /**
-                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps or last_change_at;
-                 *     with a leading `-` the other way.
+                 * @description device (by device, then ifIndex), name, index, oper_status, speed_bps, last_change_at, in_bps,
+                 *     out_bps, in_utilization, out_utilization or utilization (the larger of both); with a leading
+                 *     `-` the other way. What is carried moves from page to page: see the guide.
                  */
                 sort?: string;
                 /** @description Only of this device. */
@@ -6973,79 +5632,6 @@ export interface operations {
             };
         };
     };
-    get_interface_availability: {
-        parameters: {
-            query?: {
-                /** @description Where the range begins; 30 days before its end where it is not given. */
-                from?: components["schemas"]["Timestamp"];
-                /** @description Where it ends; now where it is not given, and at the latest. */
-                to?: components["schemas"]["Timestamp"];
-            };
-            header?: never;
-            path: {
-                /** @description The interface. */
-                interface_id: components["schemas"]["InterfaceId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Its availability. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InterfaceAvailability"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     get_interface_bandwidth: {
         parameters: {
             query?: {
@@ -7072,85 +5658,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InterfaceBandwidth"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_interface_status_history: {
-        parameters: {
-            query?: {
-                /** @description Where the range begins; 30 days before its end where it is not given. */
-                from?: components["schemas"]["Timestamp"];
-                /** @description Where it ends; now where it is not given, and at the latest. */
-                to?: components["schemas"]["Timestamp"];
-                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
-                limit?: number;
-                /** @description `next_cursor` of the page before. It belongs to its range: give `from` and `to` with it. */
-                cursor?: string;
-                /** @description -from (the latest first) or from; -from where it is not given. */
-                sort?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The interface. */
-                interface_id: components["schemas"]["InterfaceId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page of intervals without a gap between. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_InterfaceInterval"];
                 };
             };
             /** @description The request cannot be read. */
@@ -7323,102 +5830,6 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    set_maintenance: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MaintenanceRequest"];
-            };
-        };
-        responses: {
-            /** @description What was done for each. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MaintenanceAnswer"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The present state does not allow this. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The media type is not taken. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Fields are wrong. */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7612,6 +6023,11 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /**
+                 * @description device (by device, then in the order they were registered); with `device_id` or
+                 *     `interface_id` also metric or interface; with a leading `-` the other way.
+                 */
+                sort?: string;
                 /** @description Only of this device. */
                 device_id?: components["schemas"]["DeviceId"];
                 /** @description Only of this interface. */
@@ -7979,86 +6395,27 @@ export interface operations {
     };
     list_notices: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the order in which they are shown), since or code; with a leading `-` the other way. */
+                sort?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The notices. */
+            /** @description A page of notices. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Notice"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_top: {
-        parameters: {
-            query?: {
-                /** @description By what; in_bps where it is not given. */
-                by?: "in_bps" | "out_bps" | "bps" | "utilization" | "errors" | "discards" | "processor_utilization" | "icmp_rtt" | "icmp_loss";
-                /** @description What; interfaces where it is not given. */
-                of?: "interfaces" | "devices";
-                /** @description Which number of the range decides; avg where it is not given. */
-                statistic?: "avg" | "p95" | "max";
-                /** @description Where the range begins; an hour before its end where it is not given. */
-                from?: components["schemas"]["Timestamp"];
-                /** @description Where it ends; now where it is not given. */
-                to?: components["schemas"]["Timestamp"];
-                /** @description Rows, 1 to 100; 10 where it is not given. */
-                limit?: number;
-                /** @description Only of devices of these sites, with commas between. */
-                site?: string;
-                /** @description Only of devices with any of these tags, with commas between. */
-                tag?: string;
-                /** @description Whether each row has some 60 points for a small chart. */
-                points?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The first rows. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Top"];
                 };
             };
             /** @description The request cannot be read. */

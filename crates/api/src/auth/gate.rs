@@ -28,6 +28,19 @@ impl App {
             request_timeout: self.0.services.options.request_timeout,
         }
     }
+    /// The same.
+    pub(crate) fn once(&self) -> crate::once::Once {
+        crate::once::Once {
+            keys: self.0.services.store.idempotency.clone(),
+            tasks: self.0.services.tasks.clone(),
+            metrics: self.0.once.clone(),
+            places: self.0.once_places.clone(),
+        }
+    }
+    /// Who asks, whatever they may do.
+    pub(crate) async fn principal(&self, parts: &Parts) -> Answer<Principal> {
+        authenticate(&self.0, parts).await
+    }
 }
 
 /// A permission as a type.

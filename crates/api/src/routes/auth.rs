@@ -2,6 +2,7 @@
 
 use crate::auth::cookie;
 use crate::auth::gate::{Granted, Open, permit};
+use crate::auth::limit::Standing;
 use crate::auth::origin;
 use crate::auth::password;
 use crate::auth::principal::{Method, Permission, Role};
@@ -99,7 +100,7 @@ pub(crate) async fn login(
     Peer(peer): Peer,
     Body(body): Body<SignIn>,
 ) -> Answer<Response> {
-    let account = sign_in(&open, peer, body).await?;
+    let (account, standing) = sign_in(&open, peer, body).await?;
     let services = open.services();
     let role = role_of(&account)?;
     let (text, expires_at) = services
@@ -117,7 +118,8 @@ pub(crate) async fn login(
         kind: "Bearer",
         expires_at,
     };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(token)).into_response())
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    Ok((headers, standing.headers(), Json(token)).into_response())
 }
 
 /// Signs in for a session of this browser: the answer sets the cookie `foretell_session`.
@@ -138,7 +140,7 @@ pub(crate) async fn open_session(
     if headers.contains_key(header::ORIGIN) {
         origin::check(&headers, &uri, &services.options.allowed_origins)?;
     }
-    let account = sign_in(&open, peer, body).await?;
+    let (account, standing) = sign_in(&open, peer, body).await?;
     let role = role_of(&account)?;
     let token =
         cookie::new_token().map_err(|error| Problem::internal("making a session", &error))?;
@@ -161,7 +163,8 @@ pub(crate) async fn open_session(
         Method::Session,
         session.expires_at,
     );
-    with_cookie(&open, &token, lifetime, Json(me).into_response())
+    let answer = (standing.headers(), Json(me)).into_response();
+    with_cookie(&open, &token, lifetime, answer)
 }
 
 /// Signs this browser out. Without a session nothing happens.
@@ -237,10 +240,11 @@ pub(crate) async fn change_password(
 }
 
 /// The account of a name and a password. An unknown name takes as long as a wrong password.
-async fn sign_in(open: &Open, peer: IpAddr, body: SignIn) -> Answer<Account> {
+async fn sign_in(open: &Open, peer: IpAddr, body: SignIn) -> Answer<(Account, Standing)> {
     let state = open.state();
     let password = Secret::new(body.password);
-    limit(state, peer, &body.username)?;
+    let standing = limit(state, peer, &body.username)?;
+    let wrong = || wrong().with_headers(standing.headers());
     if password.reveal().len() > password::PASSWORD_LEN_MAX {
         state.sign_in.refused.inc();
         return Err(wrong());
@@ -268,7 +272,7 @@ async fn sign_in(open: &Open, peer: IpAddr, body: SignIn) -> Answer<Account> {
         Some(account) if right => {
             state.sign_in.accepted.inc();
             tracing::info!(user = %account.name, %peer, "signed in");
-            Ok(account)
+            Ok((account, standing))
         }
         _ => {
             state.sign_in.refused.inc();
@@ -279,14 +283,15 @@ async fn sign_in(open: &Open, peer: IpAddr, body: SignIn) -> Answer<Account> {
     }
 }
 
-fn limit(state: &crate::state::State, peer: IpAddr, name: &str) -> Answer<()> {
-    state.limits.check(peer, name).map_err(|again| {
+fn limit(state: &crate::state::State, peer: IpAddr, name: &str) -> Answer<Standing> {
+    state.limits.check(peer, name).map_err(|standing| {
         state.sign_in.limited.inc();
         Problem::new(
             Kind::TooMany,
             "Too many tries to sign in; wait before the next.",
         )
-        .retry_after(again)
+        .retry_after(standing.again())
+        .with_headers(standing.headers())
     })
 }
 

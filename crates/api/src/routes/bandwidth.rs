@@ -102,7 +102,7 @@ pub(crate) struct BandwidthQuery {
     #[param(value_type = Option<Timestamp>)]
     to: Option<Timestamp>,
     /// Seconds of a step; some 300 steps where it is not given.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 31622400)]
     step_secs: Option<u32>,
 }
 
@@ -207,6 +207,7 @@ impl Wanted {
         interfaces: &[InterfaceId],
     ) -> Answer<Self> {
         let span = Span::new(query.from, query.to, services.clock.now(), Where::Query)?;
+        sampling::check_step(query.step_secs, Where::Query)?;
         let all: Vec<Series> = services.series.series_of(device);
         let plans = |metric: Metric| -> Vec<Plan> {
             all.iter()

@@ -6,6 +6,7 @@ mod shape;
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};
 use crate::command::Command;
+use crate::once::NewId;
 use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::{OneOf, PathId, Query};
@@ -85,9 +86,11 @@ pub(crate) async fn list(
         headers(("ETag" = String, description = "Its revision."), ("Location" = String, description = "Where it is.")))))]
 pub(crate) async fn create(
     granted: Granted<permit::WriteCredentials>,
+    NewId(id): NewId,
     Body(body): Body<CredentialCreate>,
 ) -> Answer<Response> {
     let services = granted.services();
+    let id = CredentialId::reserved(id);
     let draft = Draft {
         name: body.name,
         kind: body.kind,
@@ -101,11 +104,15 @@ pub(crate) async fn create(
     };
     let (name, kind, secrets) = draft.finish()?;
     let stored = services
-        .store
-        .credentials
-        .create(name, kind, &secrets)
-        .await
-        .map_err(of_credential)?;
+        .to_the_end(move |services| async move {
+            let credentials = &services.store.credentials;
+            if let Some(made_before) = credentials.get(id).await.map_err(of_store)? {
+                return Ok(made_before);
+            }
+            let made = credentials.create(id, name, kind, &secrets).await;
+            made.map_err(of_credential)
+        })
+        .await?;
     let location = format!("/api/v1/credentials/{}", stored.id);
     Ok((
         StatusCode::CREATED,

@@ -9,6 +9,7 @@ use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};
 use crate::command::Command;
 use crate::maintenance::{self, Wish};
+use crate::once::NewId;
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::PathId;
 use crate::revision::{IfMatch, etag};
@@ -33,12 +34,14 @@ use store::inventory::DeviceRecord;
         headers(("ETag" = String, description = "Its revision."), ("Location" = String, description = "Where it is.")))))]
 pub(crate) async fn create(
     granted: Granted<permit::WriteInventory>,
+    NewId(id): NewId,
     Body(body): Body<DeviceCreate>,
 ) -> Answer<Response> {
     let services = granted.services();
     let now = services.clock.now();
+    let id = DeviceId::reserved(id);
     let mut device = Device {
-        id: DeviceId::new(),
+        id,
         address: body.address.to_canonical(),
         port: body.port,
         vantage: LOCAL_VANTAGE.to_owned(),
@@ -56,6 +59,8 @@ pub(crate) async fn create(
             .unwrap_or(services.options.default_interval_secs),
         maintenance: None,
         created_at: now,
+        conflict: None,
+        replaced_at: Vec::new(),
     };
     let wish = Wish {
         on: Some(body.maintenance),
@@ -67,8 +72,11 @@ pub(crate) async fn create(
     let record = services
         .to_the_end(|services| async move {
             let inventory = &services.store.inventory;
-            let record = inventory.create(device).await.map_err(of_device)?;
-            tell(&services, record.device.body.id).await?;
+            let record = match inventory.device(id) {
+                Some(made_before) => made_before,
+                None => inventory.create(device).await.map_err(of_device)?,
+            };
+            tell(&services, id).await?;
             Ok(record)
         })
         .await?;
@@ -185,6 +193,48 @@ pub(crate) async fn poll(
         .send(Command::PollNow { device_id: id })
         .await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Accepts that a device was replaced by the one that answers at its address: it takes on that
+/// identity and goes on with its history. 409 where no other device answers there.
+#[utoipa::path(post, path = "/devices/{device_id}/identity/accept", tag = "devices", operation_id = "accept_device_identity",
+    params(("device_id" = DeviceId, Path, description = "The device."),
+        ("If-Match" = String, Header, description = "The ETag that was read.")),
+    responses((status = 200, description = "The device as changed.", body = DeviceResource,
+        headers(("ETag" = String, description = "Its revision.")))))]
+pub(crate) async fn accept_identity(
+    granted: Granted<permit::WriteInventory>,
+    PathId(id): PathId<DeviceId>,
+    if_match: IfMatch,
+) -> Answer<Response> {
+    let services = granted.services();
+    let record = find(services, id)?;
+    let revision = if_match.check(record.device.revision)?;
+    let mut device = record.device.body.clone();
+    if !device.accept_met(services.clock.now()) {
+        return Err(Problem::new(
+            Kind::Conflict,
+            format!("No other device answers at {}.", device.socket()),
+        ));
+    }
+    services
+        .to_the_end(|services| async move {
+            let inventory = &services.store.inventory;
+            let expect = Expect::Revision(revision);
+            inventory.update(device, expect).await.map_err(of_device)?;
+            tracing::info!(device.id = %id, "accepted as replaced by what answers at its address");
+            let command = Command::IdentityAccepted { device_id: id };
+            services.send(command).await?;
+            services.publish(Event::DeviceChanged { device_id: id });
+            Ok(())
+        })
+        .await?;
+    let record = find(services, id)?;
+    Ok((
+        etag(record.device.revision),
+        Json(DeviceResource::of(&record)),
+    )
+        .into_response())
 }
 
 /// The device, or that there is none.

@@ -3,7 +3,8 @@
 use crate::auth::gate::{Granted, permit};
 use crate::body::Body;
 use crate::command::{Command, DiscoveryRefused};
-use crate::page::{LIMIT_DEFAULT, LIMIT_MAX, Page};
+use crate::once::NewId;
+use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Faults, Kind, Problem};
 use crate::query::{PathId, Query};
 use crate::services::Services;
@@ -15,7 +16,7 @@ use model::discovery::{
     CREDENTIALS_MAX, Discovery, DiscoveryPhase, DiscoveryRequest, DiscoveryResult, HOPS_MAX,
     Method, TARGETS_MAX,
 };
-use model::{CredentialId, DiscoveryId, ScheduleId};
+use model::{CredentialId, DiscoveryId, ScheduleId, Timestamp};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -33,6 +34,7 @@ pub(crate) struct DiscoveryCreate {
     targets: Vec<String>,
     /// How to look; all ways where it is not given.
     #[serde(default = "all_methods")]
+    #[schema(min_items = 1, max_items = 3)]
     methods: Vec<Method>,
     /// Tried in this order on each address.
     #[serde(default)]
@@ -64,21 +66,7 @@ fn yes() -> bool {
     true
 }
 
-/// Which runs, and how they are paged: the latest first.
-#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields, default)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct DiscoveryListQuery {
-    /// Rows of a page, 1 to 1000; 100 where it is not given.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// Only the runs of this schedule.
-    schedule_id: Option<ScheduleId>,
-}
-
-/// How the results are paged: by address.
+/// Which runs, and how they are paged.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -88,6 +76,25 @@ pub(crate) struct DiscoveriesQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// started_at, ended_at, phase or devices_found; with a leading `-` the other way. -started_at,
+    /// the latest first, where it is not given.
+    sort: Option<String>,
+    /// Only the runs of this schedule.
+    schedule_id: Option<ScheduleId>,
+}
+
+/// How the results are paged.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ResultsQuery {
+    /// Rows of a page, 1 to 1000; 100 where it is not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// address, name, vendor or hops; with a leading `-` the other way.
+    sort: Option<String>,
 }
 
 /// Begins a discovery.
@@ -97,24 +104,17 @@ pub(crate) struct DiscoveriesQuery {
         headers(("Location" = String, description = "Where it is.")))))]
 pub(crate) async fn start(
     granted: Granted<permit::RunDiscoveries>,
+    NewId(id): NewId,
     Body(body): Body<DiscoveryCreate>,
 ) -> Answer<Response> {
     let services = granted.services();
+    let id = DiscoveryId::reserved(id);
     let request = check(body)?;
-    let (reply, answer) = oneshot::channel();
-    services
-        .send(Command::StartDiscovery {
-            discovery_id: DiscoveryId::new(),
-            request,
-            reply,
-        })
-        .await?;
-    let busy = || Problem::busy("The server does not begin discoveries now.", START_WAIT);
-    let discovery = tokio::time::timeout(START_WAIT, answer)
-        .await
-        .map_err(|_| busy())?
-        .map_err(|_| busy())?
-        .map_err(|refused| of_refusal("", refused))?;
+    let begun_before = services.store.discoveries.get(id).await.map_err(of_store)?;
+    let discovery = match begun_before {
+        Some(stored) => stored.body,
+        None => begin(services, id, request).await?,
+    };
     Ok(accepted(discovery))
 }
 
@@ -129,27 +129,69 @@ pub(super) fn accepted(discovery: Discovery) -> Response {
         .into_response()
 }
 
-/// Lists discoveries, the latest first.
+async fn begin(
+    services: &Services,
+    discovery_id: DiscoveryId,
+    request: DiscoveryRequest,
+) -> Answer<Discovery> {
+    let (reply, answer) = oneshot::channel();
+    services
+        .send(Command::StartDiscovery {
+            discovery_id,
+            request,
+            reply,
+        })
+        .await?;
+    let busy = || Problem::busy("The server does not begin discoveries now.", START_WAIT);
+    tokio::time::timeout(START_WAIT, answer)
+        .await
+        .map_err(|_| busy())?
+        .map_err(|_| busy())?
+        .map_err(|refused| of_refusal("", refused))
+}
+
+/// Lists discoveries, the latest first where nothing else is asked for.
 #[utoipa::path(get, path = "/discoveries", tag = "discoveries", operation_id = "list_discoveries",
-    params(DiscoveryListQuery),
+    params(DiscoveriesQuery),
     responses((status = 200, description = "A page of discoveries.", body = Page<Discovery>)))]
 pub(crate) async fn list(
     granted: Granted<permit::ReadDiscoveries>,
-    Query(query): Query<DiscoveryListQuery>,
+    Query(query): Query<DiscoveriesQuery>,
 ) -> Answer<Json<Page<Discovery>>> {
-    let limit = limit(query.limit)?;
-    let after = after(query.cursor.as_deref(), "")?;
-    let page = granted
-        .services()
-        .store
-        .discoveries
-        .page(query.schedule_id, after, limit)
-        .await
-        .map_err(of_store)?;
-    Ok(Json(Page {
-        items: page.items.into_iter().map(|stored| stored.body).collect(),
-        next_cursor: page.next,
-    }))
+    let sort = query.sort.as_deref().unwrap_or("-started_at");
+    let fields = ["started_at", "ended_at", "phase", "devices_found"];
+    let sort = sort_field(Some(sort), &fields)?;
+    let schedule = query.schedule_id;
+    let filters = format!("{schedule:?}");
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &filters)?;
+    let runs = &granted.services().store.discoveries;
+    // Their ids ascend by their beginning: the store has them in that order.
+    if sort.0 == "started_at" {
+        let after = paging.after().map(|(_, id)| id.clone());
+        let (descending, limit) = (paging.descending(), paging.limit());
+        let page = runs.page(schedule, after, descending, limit).await;
+        let page = page.map_err(of_store)?;
+        let rows = page.items.into_iter();
+        let placed = rows.map(|run| ((Key::Absent, run.id), run.body)).collect();
+        return Ok(Json(paging.of_store(placed, page.next.is_some())));
+    }
+    let rows = runs.all(schedule).await.map_err(of_store)?.into_iter();
+    let placed = rows.map(|run| ((run_key(&run.body, sort.0), run.id), run.body));
+    Ok(Json(paging.take(placed)))
+}
+
+fn run_key(run: &Discovery, field: &str) -> Key {
+    match field {
+        "ended_at" => Key::maybe_number(run.ended_at.map(Timestamp::unix_ms)),
+        "devices_found" => Key::maybe_number(Some(run.devices_found)),
+        // Those at work first.
+        _ => Key::Number(match run.phase {
+            DiscoveryPhase::Running => 0,
+            DiscoveryPhase::Done => 1,
+            DiscoveryPhase::Cancelled => 2,
+            DiscoveryPhase::Failed => 3,
+        }),
+    }
 }
 
 /// Reads a discovery.
@@ -163,32 +205,41 @@ pub(crate) async fn get(
     find(granted.services(), id).await.map(Json)
 }
 
-/// Lists what a discovery found, by address.
+/// Lists what a discovery found, by address where nothing else is asked for.
 #[utoipa::path(get, path = "/discoveries/{discovery_id}/results", tag = "discoveries", operation_id = "list_discovery_results",
-    params(("discovery_id" = DiscoveryId, Path, description = "The discovery."), DiscoveriesQuery),
+    params(("discovery_id" = DiscoveryId, Path, description = "The discovery."), ResultsQuery),
     responses((status = 200, description = "A page of results.", body = Page<DiscoveryResult>)))]
 pub(crate) async fn results(
     granted: Granted<permit::ReadDiscoveries>,
     PathId(id): PathId<DiscoveryId>,
-    Query(query): Query<DiscoveriesQuery>,
+    Query(query): Query<ResultsQuery>,
 ) -> Answer<Json<Page<DiscoveryResult>>> {
-    let limit = limit(query.limit)?;
-    let prefix = format!("{id}/");
-    let after = after(query.cursor.as_deref(), &prefix)?;
-    find(granted.services(), id).await?;
-    let page = granted
-        .services()
-        .store
-        .discoveries
-        .results(id, after, limit)
-        .await
-        .map_err(of_store)?;
-    Ok(Json(Page {
-        items: page.items.into_iter().map(|stored| stored.body).collect(),
-        next_cursor: page
-            .next
-            .and_then(|next| next.strip_prefix(&prefix).map(str::to_owned)),
-    }))
+    let fields = ["address", "name", "vendor", "hops"];
+    let sort = sort_field(query.sort.as_deref(), &fields)?;
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &id.to_string())?;
+    let services = granted.services();
+    find(services, id).await?;
+    let runs = &services.store.discoveries;
+    // The store has them by address.
+    if sort.0 == "address" {
+        let after = paging.after().map(|(_, id)| id.clone());
+        let (descending, limit) = (paging.descending(), paging.limit());
+        let page = runs.results(id, after, descending, limit).await;
+        let page = page.map_err(of_store)?;
+        let rows = page.items.into_iter();
+        let placed = rows.map(|row| ((Key::Absent, row.id), row.body)).collect();
+        return Ok(Json(paging.of_store(placed, page.next.is_some())));
+    }
+    let rows = runs.all_results(id).await.map_err(of_store)?.into_iter();
+    let placed = rows.map(|row| {
+        let key = match sort.0 {
+            "name" => Key::maybe_text(row.body.name.as_deref()),
+            "vendor" => Key::maybe_text(row.body.vendor.as_deref()),
+            _ => Key::Number(row.body.hops.into()),
+        };
+        ((key, row.id), row.body)
+    });
+    Ok(Json(paging.take(placed)))
 }
 
 /// Cancels a discovery; what it found stays.
@@ -222,38 +273,6 @@ async fn find(services: &Services, id: DiscoveryId) -> Answer<Discovery> {
         .map_err(of_store)?
         .map(|stored| stored.body)
         .ok_or_else(|| Problem::not_found("discovery", id))
-}
-
-fn limit(asked: Option<u32>) -> Answer<usize> {
-    let limit = asked.unwrap_or(LIMIT_DEFAULT);
-    if (1..=LIMIT_MAX).contains(&limit) {
-        return Ok(limit as usize);
-    }
-    Err(Problem::field(
-        Kind::BadQuery,
-        "?limit",
-        format!("a page has 1 to {LIMIT_MAX} rows"),
-    ))
-}
-
-/// Where the page begins. The store's own keys serve as cursors: they sort, and say nothing that
-/// the list does not.
-fn after(cursor: Option<&str>, prefix: &str) -> Answer<Option<String>> {
-    let Some(cursor) = cursor else {
-        return Ok(None);
-    };
-    let plausible = cursor.len() <= 64
-        && cursor
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    if plausible {
-        return Ok(Some(format!("{prefix}{cursor}")));
-    }
-    Err(Problem::field(
-        Kind::BadCursor,
-        "?cursor",
-        "it is not one of ours",
-    ))
 }
 
 fn check(body: DiscoveryCreate) -> Answer<DiscoveryRequest> {
@@ -339,7 +358,9 @@ pub(super) fn of_refusal(place: &str, refused: DiscoveryRefused) -> Problem {
             Problem::field(Kind::Invalid, format!("{place}/{field}"), detail)
         }
         DiscoveryRefused::Running { detail } => Problem::new(Kind::Conflict, detail),
-        DiscoveryRefused::Busy { detail } => Problem::busy(detail, Duration::from_secs(10)),
+        DiscoveryRefused::Busy { detail } => {
+            Problem::new(Kind::TooMany, detail).retry_after(Duration::from_secs(10))
+        }
         DiscoveryRefused::Failed { detail } => Problem::new(Kind::Internal, detail),
     }
 }

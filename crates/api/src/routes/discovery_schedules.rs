@@ -6,6 +6,7 @@ use super::discoveries::{self, START_WAIT};
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};
 use crate::command::{Command, DiscoveryRefused};
+use crate::once::NewId;
 use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::{PathId, Query};
@@ -15,9 +16,9 @@ use crate::store_problem::of_store;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use model::ScheduleId;
 use model::discovery::{Discovery, DiscoveryRequest};
 use model::schedule::Schedule;
+use model::{DiscoveryId, ScheduleId};
 use serde::Deserialize;
 use shape::{ScheduleCreate, SchedulePatch, ScheduleResource};
 use store::StoreError;
@@ -84,17 +85,23 @@ pub(crate) async fn list(
         headers(("ETag" = String, description = "Its revision."), ("Location" = String, description = "Where it is.")))))]
 pub(crate) async fn create(
     granted: Granted<permit::RunDiscoveries>,
+    NewId(id): NewId,
     Body(body): Body<ScheduleCreate>,
 ) -> Answer<Response> {
     let services = granted.services();
-    let schedule = body.finish(services.clock.now())?;
-    check(services, &schedule.request).await?;
+    let id = ScheduleId::reserved(id);
+    let schedule = body.finish(id, services.clock.now())?;
     let schedules = &services.store.schedules;
+    if schedules.get(id).await.map_err(of_store)?.is_some() {
+        // An attempt before this one made it, and was broken off before its answer.
+        tell(services, id).await?;
+        return made(services, id).await;
+    }
+    check(services, &schedule.request).await?;
     if schedules.count().await.map_err(of_store)? >= SCHEDULES_MAX {
         let detail = format!("At most {SCHEDULES_MAX} schedules are kept; delete one first.");
         return Err(Problem::new(Kind::Conflict, detail));
     }
-    let id = schedule.id;
     services
         .to_the_end(|services| async move {
             let kept = services
@@ -106,13 +113,17 @@ pub(crate) async fn create(
             tell(&services, id).await
         })
         .await?;
-    let row = read(services, id).await?;
+    made(services, id).await
+}
+
+async fn made(services: &Services, id: ScheduleId) -> Answer<Response> {
+    let (row, revision) = read(services, id).await?;
     let location = format!("/api/v1/discovery-schedules/{id}");
     Ok((
         StatusCode::CREATED,
-        etag(row.1),
+        etag(revision),
         [(header::LOCATION, location)],
-        Json(row.0),
+        Json(row),
     )
         .into_response())
 }
@@ -195,14 +206,21 @@ pub(crate) async fn delete(
         headers(("Location" = String, description = "Where it is.")))))]
 pub(crate) async fn run(
     granted: Granted<permit::RunDiscoveries>,
+    NewId(run): NewId,
     PathId(id): PathId<ScheduleId>,
 ) -> Answer<Response> {
     let services = granted.services();
+    let run = DiscoveryId::reserved(run);
+    let begun_before = services.store.discoveries.get(run).await;
+    if let Some(begun) = begun_before.map_err(of_store)? {
+        return Ok(discoveries::accepted(begun.body));
+    }
     find(services, id).await?;
     let (reply, answer) = oneshot::channel();
     services
         .send(Command::RunSchedule {
             schedule_id: id,
+            discovery_id: run,
             reply,
         })
         .await?;

@@ -3,7 +3,9 @@
 use crate::auth::gate::{Granted, permit};
 use crate::problem::Answer;
 use crate::query::Query;
-use crate::sampling::{self, Aggregation, POINTS_MAX, Plan, Point, Span, Where, step_of};
+use crate::sampling::{
+    self, Aggregation, POINTS_MAX, Plan, Point, Span, Where, check_step, step_of,
+};
 use crate::services::Services;
 use axum::Json;
 use model::health::{Health, StateCounts};
@@ -117,6 +119,7 @@ pub(crate) async fn history(
     let services = granted.services();
     let now = services.clock.now();
     let span = Span::past(query.from, query.to, now, RANGE_DEFAULT, Where::Query)?;
+    check_step(query.step_secs, Where::Query)?;
     let plans = Plans {
         services,
         span,
@@ -173,7 +176,7 @@ impl Plans<'_> {
     }
 
     fn states(&self, metric: Metric) -> Answer<StatePlans> {
-        let mut plans = [None; 5];
+        let mut plans = [const { None }; 5];
         for (plan, (state, _)) in plans.iter_mut().zip(StateCounts::default().each()) {
             *plan = self.one(metric, Some(state), Aggregation::Last)?;
         }

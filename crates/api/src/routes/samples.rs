@@ -49,7 +49,7 @@ pub(crate) struct SamplesQuery {
     to: Option<Timestamp>,
     /// Seconds of a step; where it is not given the range is cut into some 300, none shorter than
     /// the device's poll.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 31622400)]
     step_secs: Option<u32>,
     /// How the samples of a step become one; rate for counters, avg for gauges and last for states
     /// where it is not given.
@@ -72,7 +72,7 @@ pub(crate) struct SamplesRequest {
     to: Option<Timestamp>,
     /// Seconds of a step, as for one series.
     #[serde(default)]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 31622400)]
     step_secs: Option<u32>,
     /// How the samples of a step become one, as for one series.
     #[serde(default)]
@@ -94,11 +94,14 @@ pub(crate) async fn get(
     let plan = Plan::new(services, &series, span, query.step_secs, query.aggregation);
     plan.check(POINTS_MAX, Where::Query)?;
     let store = services.series.clone();
-    let points = granted
+    let samples = granted
         .state()
-        .blocking(move || sampling::read(&store, &plan))
+        .blocking(move || -> Answer<Samples> {
+            let points = sampling::read(&store, &plan)?;
+            Ok(answer(SeriesResource::of(series), &plan, points))
+        })
         .await??;
-    Ok(Json(answer(SeriesResource::of(series), plan, points)))
+    Ok(Json(samples))
 }
 
 /// Reads the samples of several series over one range.
@@ -115,7 +118,7 @@ pub(crate) async fn query(
     let work = move || -> Answer<Vec<Samples>> {
         plans
             .into_iter()
-            .map(|(series, plan)| Ok(answer(series, plan, sampling::read(&store, &plan)?)))
+            .map(|(series, plan)| Ok(answer(series, &plan, sampling::read(&store, &plan)?)))
             .collect()
     };
     let items = granted.state().blocking(work).await??;
@@ -149,7 +152,7 @@ fn plans(services: &Services, body: &SamplesRequest) -> Answer<Vec<(SeriesResour
     Ok(plans)
 }
 
-fn answer(series: SeriesResource, plan: Plan, points: Vec<Point>) -> Samples {
+fn answer(series: SeriesResource, plan: &Plan, points: Vec<Point>) -> Samples {
     Samples {
         series,
         from: plan.span.from,

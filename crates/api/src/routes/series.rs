@@ -1,7 +1,7 @@
 //! Series: what is measured, and under which id it is asked for.
 
 use crate::auth::gate::{Granted, permit};
-use crate::page::{Key, Page, Paging, Place};
+use crate::page::{Key, Page, Paging, Place, sort_field};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::{PathId, Query};
 use crate::services::Services;
@@ -45,7 +45,7 @@ impl SeriesResource {
     }
 }
 
-/// Which series, and how they are paged; in the order of their devices, then of their ids.
+/// Which series, and how they are paged.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -55,6 +55,9 @@ pub(crate) struct SeriesQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// device (by device, then in the order they were registered); with `device_id` or
+    /// `interface_id` also metric or interface; with a leading `-` the other way.
+    sort: Option<String>,
     /// Only of this device.
     device_id: Option<DeviceId>,
     /// Only of this interface.
@@ -74,17 +77,23 @@ pub(crate) async fn list(
 ) -> Answer<Json<Page<SeriesResource>>> {
     let metrics = metrics(query.metric.as_deref())?;
     let filters = format!("{:?}{:?}{metrics:?}", query.device_id, query.interface_id);
+    let (field, descending) = sort(&query)?;
+    let field = field.to_owned();
     let paging = Paging::new(
         query.limit,
         query.cursor.as_deref(),
-        ("device", false),
+        (&field, descending),
         &filters,
     )?;
     let services = granted.services();
     let mut devices = devices(services, &query);
+    if descending {
+        devices.reverse();
+    }
     // 10,000 devices have millions of series: only those of the page are looked at.
-    if let Some((Key::Text(device), _)) = paging.after() {
-        devices.retain(|id| id.to_string() >= *device);
+    let by_device = field == DEVICE;
+    if let Some((Key::Text(device), _)) = paging.after().filter(|_| by_device) {
+        devices.retain(|id| (id.to_string() >= *device) != descending || id.to_string() == *device);
     }
     let store = services.series.clone();
     let interface = query.interface_id;
@@ -99,12 +108,36 @@ pub(crate) async fn list(
                 let mut series = store.series_of(device);
                 series.retain(&wanted);
                 series.sort_by_key(|series| series.id);
+                if descending {
+                    series.reverse();
+                }
                 series
             })
-            .map(|series| (place(&series), SeriesResource::of(series)));
-        paging.take_sorted(rows)
+            .map(|series| (place(&series, &field), SeriesResource::of(series)));
+        if by_device {
+            paging.take_sorted(rows)
+        } else {
+            paging.take(rows)
+        }
     };
     granted.state().blocking(work).await.map(Json)
+}
+
+const DEVICE: &str = "device";
+
+/// What is sorted by. All series of a network are never looked at for one page, so that other orders
+/// than their own go with one device.
+fn sort(query: &SeriesQuery) -> Answer<(&str, bool)> {
+    let (field, descending) = sort_field(query.sort.as_deref(), &[DEVICE, "metric", "interface"])?;
+    let one = query.device_id.is_some() || query.interface_id.is_some();
+    if field == DEVICE || one {
+        return Ok((field, descending));
+    }
+    Err(Problem::field(
+        Kind::BadQuery,
+        "?sort",
+        format!("`{field}` goes with device_id or interface_id: a network has millions of series"),
+    ))
 }
 
 /// Reads a series.
@@ -126,11 +159,16 @@ pub(super) fn find(services: &Services, id: SeriesId) -> Answer<Series> {
         .ok_or_else(|| Problem::not_found("series", id))
 }
 
-fn place(series: &Series) -> Place {
-    (
-        Key::Text(series.key.device_id.to_string()),
-        series.id.to_string(),
-    )
+fn place(series: &Series, field: &str) -> Place {
+    let key = match field {
+        "metric" => Key::text(series.key.metric.name()),
+        "interface" => {
+            let name = series.key.labels.0.get(Labels::INTERFACE);
+            Key::maybe_text(name.map(String::as_str))
+        }
+        _ => Key::Text(series.key.device_id.to_string()),
+    };
+    (key, series.id.to_string())
 }
 
 /// The devices to look at, by id.

@@ -49,7 +49,6 @@ pub(crate) async fn open(
         principal: granted.principal.clone(),
         state: granted.state().clone(),
         request_id: request_id.0,
-        events: services.events.subscribe(),
         clock: services.clock.clone(),
         metrics,
         stop: services.stop.clone(),

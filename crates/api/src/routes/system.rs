@@ -2,14 +2,15 @@
 
 use crate::auth::gate::{Granted, Open, Scraper, permit};
 use crate::auth::token::Jwk;
-use crate::page::Page;
+use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Problem};
+use crate::query::Query;
 use crate::services::{Notice, Readiness, Reason};
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// This server.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -43,6 +44,20 @@ pub(crate) struct JwkSet {
     keys: Vec<Jwk>,
 }
 
+/// How the notices are paged.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NoticesQuery {
+    /// Rows of a page, 1 to 1000; 100 where it is not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// place (the order in which they are shown), since or code; with a leading `-` the other way.
+    sort: Option<String>,
+}
+
 /// Reads about this server.
 #[utoipa::path(get, path = "/system", tag = "system", operation_id = "get_system",
     responses((status = 200, description = "This server.", body = System)))]
@@ -58,12 +73,24 @@ pub(crate) async fn get(granted: Granted<permit::ReadSystem>) -> Json<System> {
 
 /// Lists what an operator should know about this server, as that ICMP is not permitted.
 #[utoipa::path(get, path = "/system/notices", tag = "system", operation_id = "list_notices",
-    responses((status = 200, description = "The notices.", body = Page<Notice>)))]
-pub(crate) async fn notices(granted: Granted<permit::ReadSystem>) -> Json<Page<Notice>> {
-    Json(Page {
-        items: granted.services().notices.borrow().to_vec(),
-        next_cursor: None,
-    })
+    params(NoticesQuery),
+    responses((status = 200, description = "A page of notices.", body = Page<Notice>)))]
+pub(crate) async fn notices(
+    granted: Granted<permit::ReadSystem>,
+    Query(query): Query<NoticesQuery>,
+) -> Answer<Json<Page<Notice>>> {
+    let sort = sort_field(query.sort.as_deref(), &["place", "since", "code"])?;
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, "")?;
+    let notices = granted.services().notices.borrow().clone();
+    let rows = (0i64..).zip(notices.iter()).map(|(at, notice)| {
+        let key = match sort.0 {
+            "since" => Key::Number(notice.since.unix_ms()),
+            "code" => Key::text(&notice.code),
+            _ => Key::Number(at),
+        };
+        ((key, format!("{at:010}")), notice)
+    });
+    Ok(Json(paging.take(rows).map(Notice::clone)))
 }
 
 /// Says that the process lives.

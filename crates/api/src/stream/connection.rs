@@ -1,10 +1,13 @@
 //! One client of the stream: three loops in one task, tied by one bounded queue.
 //!
-//! `tell` takes events from the server's ring and puts what the client wants into its queue, never
-//! waiting: what does not fit is counted and told as `lagged`. `write` empties the queue to the
-//! socket. `listen` reads what the client says. The first that ends ends the others.
+//! `tell` takes events from the ring and puts what the client wants into its queue; where that is
+//! full it waits, and what leaves the ring meanwhile is counted and told as `lagged`. `write` empties
+//! the queue to the socket. `listen` reads what the client says. The first that ends ends the others.
 
-use super::protocol::{self, ClientMessage, MESSAGE_LEN_MAX, ServerMessage, name_of};
+use super::protocol::{
+    self, ClientMessage, MESSAGE_LEN_MAX, NotResumed, Resume, ServerMessage, name_of,
+};
+use super::ring::{Ring, Step, Told};
 use super::subscription::{SUBSCRIPTIONS_MAX, Subscriptions};
 use crate::auth::gate::look_again;
 use crate::auth::principal::Principal;
@@ -14,18 +17,18 @@ use crate::state::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use model::event::Event;
 use model::{Clock, Timestamp};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Messages that wait for a client: 10 s of the samples of 100 devices polled at 5 s, with room for
-/// a burst of discovery. A message has some kilobytes, so that a stuck client holds a few MB.
-pub(crate) const QUEUE_LEN_MAX: usize = 256;
+/// Messages that are written out and wait for a client's socket. Those of a large device's samples
+/// have 30 kB, so that a stuck client holds 1 MB; all else that it has not read waits in the ring,
+/// which all clients share.
+pub(crate) const QUEUE_LEN_MAX: usize = 32;
 /// Seconds between heartbeats.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A client that says nothing for so long, not even a pong, is gone.
@@ -51,8 +54,6 @@ pub(crate) struct Connection {
     pub(crate) state: Arc<State>,
     /// The id of the request that opened it.
     pub(crate) request_id: String,
-    /// What happens.
-    pub(crate) events: broadcast::Receiver<Arc<Event>>,
     /// The present time.
     pub(crate) clock: Clock,
     /// What is measured.
@@ -82,38 +83,71 @@ impl Drop for Place {
     }
 }
 
+/// What a client wants and how far it was told. Its loops run in one task and share it.
+struct Seat {
+    kept: Mutex<Seated>,
+    /// Its position was set back.
+    moved: Notify,
+    ring: Arc<Ring>,
+}
+
+struct Seated {
+    subscriptions: Subscriptions,
+    /// The number up to which all that it wants was put into its queue.
+    position: u64,
+    /// It has asked for something, and may no longer resume.
+    begun: bool,
+}
+
+impl Seat {
+    fn new(ring: Arc<Ring>) -> Self {
+        let seated = Seated {
+            subscriptions: Subscriptions::default(),
+            position: ring.last(),
+            begun: false,
+        };
+        Self {
+            kept: Mutex::new(seated),
+            moved: Notify::new(),
+            ring,
+        }
+    }
+    fn lock(&self) -> MutexGuard<'_, Seated> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Serves one client to its end.
 pub(crate) async fn serve(socket: WebSocket, connection: Connection, _place: Place) {
     let Connection {
         principal,
         state,
         request_id,
-        events,
         clock,
         metrics,
         stop,
     } = connection;
     let (sink, stream) = socket.split();
     let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
-    let subscriptions = Mutex::new(Subscriptions::default());
+    let seat = Seat::new(state.ring.clone());
     let heard_at = AtomicI64::new(clock.now().unix_ms());
     let hello = ServerMessage::Hello {
-        seq: 0,
+        stream: seat.ring.id,
+        seq: seat.lock().position,
         heartbeat_secs: HEARTBEAT.as_secs(),
     };
     // The queue is empty: there is room.
     let _ = queue.try_send(Message::text(protocol::write(&hello)));
 
-    let telling = tell(events, &queue, &subscriptions, &clock, &metrics);
-    let listening = listen(
-        stream,
-        &queue,
-        &subscriptions,
-        &heard_at,
-        &clock,
-        &request_id,
-    );
-    let beating = beat(&queue, &heard_at, &clock, &state, &principal);
+    let telling = tell(&queue, &seat, &metrics);
+    let listener = Listener {
+        queue: &queue,
+        seat: &seat,
+        metrics: &metrics,
+        request_id: &request_id,
+    };
+    let listening = listener.listen(stream, &heard_at, &clock);
+    let beating = beat(&queue, &seat, &heard_at, &clock, &state, &principal);
     let ending = async {
         tokio::select! {
             farewell = telling => farewell,
@@ -136,125 +170,192 @@ fn goodbye(code: u16, reason: &'static str) -> CloseFrame {
 }
 
 /// Events to the queue.
-async fn tell(
-    mut events: broadcast::Receiver<Arc<Event>>,
-    queue: &mpsc::Sender<Message>,
-    subscriptions: &Mutex<Subscriptions>,
-    clock: &Clock,
-    metrics: &StreamMetrics,
-) -> Farewell {
-    let (mut seq, mut dropped) = (0u64, 0u64);
+async fn tell(queue: &mpsc::Sender<Message>, seat: &Seat, metrics: &StreamMetrics) -> Farewell {
+    let mut changes = seat.ring.changes();
     loop {
-        let received = tokio::select! {
-            received = events.recv() => received,
-            // As soon as there is room again the client is told what it missed.
-            Ok(room) = queue.reserve(), if dropped > 0 => {
-                let lagged = protocol::write(&ServerMessage::Lagged { dropped });
-                room.send(Message::text(lagged));
-                dropped = 0;
-                continue;
+        changes.mark_unchanged();
+        let position = seat.lock().position;
+        match seat.ring.after(position) {
+            Step::Nothing => {
+                tokio::select! {
+                    changed = changes.changed() => changed.ok()?,
+                    () = seat.moved.notified() => {}
+                }
             }
-        };
-        let event = match received {
-            Ok(event) => event,
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                // How many of them this client wanted is not known; too many is said.
-                dropped = dropped.saturating_add(missed);
-                seq = seq.saturating_add(missed);
-                metrics.dropped.inc_by(missed);
-                continue;
+            Step::Lost { dropped, to } => {
+                let room = queue.reserve().await.ok()?;
+                let mut seated = seat.lock();
+                // Unless it resumed while there was no room.
+                if seated.position == position {
+                    seated.position = to;
+                    // Who has asked for nothing has missed nothing.
+                    if !seated.subscriptions.is_empty() {
+                        metrics.dropped.inc_by(dropped);
+                        let lagged = ServerMessage::Lagged { dropped, seq: to };
+                        room.send(Message::text(protocol::write(&lagged)));
+                    }
+                }
             }
-            Err(broadcast::error::RecvError::Closed) => {
-                return Some(goodbye(code::GOING_AWAY, "the server stops"));
+            Step::Events(events) => {
+                if !tell_all(events, queue, seat, metrics).await? {
+                    // Nobody waited: others have a turn before the next look.
+                    tokio::task::yield_now().await;
+                }
             }
-        };
-        let text = {
-            let subscriptions = subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(data) = subscriptions.select(&event) else {
-                continue;
-            };
-            seq = seq.saturating_add(1);
-            let (topic, name) = name_of(&event);
-            protocol::write(&ServerMessage::Event {
-                seq,
-                topic,
-                event: name,
-                at: clock.now(),
-                data,
-            })
-        };
-        if dropped == 0 && queue.try_send(Message::text(text)).is_ok() {
-            metrics.events.inc();
-        } else {
-            dropped = dropped.saturating_add(1);
-            metrics.dropped.inc();
         }
     }
 }
 
-/// What the client says.
-async fn listen(
-    mut stream: SplitStream<WebSocket>,
+/// Some events in their order; whether any was wanted. None where the queue is gone.
+async fn tell_all(
+    events: Vec<Told>,
     queue: &mpsc::Sender<Message>,
-    subscriptions: &Mutex<Subscriptions>,
-    heard_at: &AtomicI64,
-    clock: &Clock,
-    request_id: &str,
-) -> Farewell {
-    while let Some(Ok(message)) = stream.next().await {
-        heard_at.store(clock.now().unix_ms(), Ordering::Relaxed);
-        let reply = match message {
-            Message::Text(text) => answer(&text, subscriptions, request_id),
-            Message::Binary(_) => {
-                let problem = Problem::new(Kind::MediaType, "Messages are JSON in text frames.");
-                protocol::refusal(None, &problem, request_id)
-            }
-            Message::Ping(_) | Message::Pong(_) => continue,
-            Message::Close(_) => return None,
+    seat: &Seat,
+    metrics: &StreamMetrics,
+) -> Option<bool> {
+    let (mut room, mut any) = (None, false);
+    for Told { seq, at, event } in events {
+        let place = match room.take() {
+            Some(place) => place,
+            None => queue.reserve().await.ok()?,
         };
-        // A client that asks and does not read waits for itself.
-        if queue.send(Message::text(reply)).await.is_err() {
-            return None;
+        let mut seated = seat.lock();
+        if seated.position + 1 != seq {
+            // It resumed while there was no room.
+            break;
         }
+        seated.position = seq;
+        let Some(data) = seated.subscriptions.select(&event) else {
+            room = Some(place);
+            continue;
+        };
+        let (topic, name) = name_of(&event);
+        let message = ServerMessage::Event {
+            seq,
+            topic,
+            event: name,
+            at,
+            data,
+        };
+        place.send(Message::text(protocol::write(&message)));
+        metrics.events.inc();
+        any = true;
     }
-    None
+    Some(any)
 }
 
-/// Acts on a message; what is answered.
-fn answer(text: &str, subscriptions: &Mutex<Subscriptions>, request_id: &str) -> String {
-    let message = match protocol::parse(text) {
-        Ok(message) => message,
-        Err(bad) => {
-            let problem = Problem::of_faults(Kind::Invalid, bad.errors);
-            return protocol::refusal(bad.id.as_deref(), &problem, request_id);
-        }
-    };
-    let mut subscriptions = subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
-    match message {
-        ClientMessage::Subscribe(wanted) => {
-            let id = wanted.id.clone();
-            if subscriptions.add(wanted) {
-                return protocol::write(&ServerMessage::Subscribed { id: &id });
+/// What the client says is acted on and answered here.
+struct Listener<'a> {
+    queue: &'a mpsc::Sender<Message>,
+    seat: &'a Seat,
+    metrics: &'a StreamMetrics,
+    request_id: &'a str,
+}
+
+impl Listener<'_> {
+    async fn listen(
+        &self,
+        mut stream: SplitStream<WebSocket>,
+        heard_at: &AtomicI64,
+        clock: &Clock,
+    ) -> Farewell {
+        while let Some(Ok(message)) = stream.next().await {
+            heard_at.store(clock.now().unix_ms(), Ordering::Relaxed);
+            if let Message::Ping(_) | Message::Pong(_) = message {
+                continue;
             }
-            let problem = Problem::new(
-                Kind::TooMany,
-                format!("A connection has at most {SUBSCRIPTIONS_MAX} subscriptions."),
-            );
-            protocol::refusal(Some(&id), &problem, request_id)
+            // The room first, so that the answer stands before what follows from it. A client that
+            // asks and does not read waits for itself.
+            let room = self.queue.reserve().await.ok()?;
+            let reply = match message {
+                Message::Text(text) => self.answer(&text),
+                Message::Close(_) => return None,
+                _ => self.refuse(None, Kind::MediaType, "Messages are JSON in text frames."),
+            };
+            room.send(Message::text(reply));
+            self.seat.moved.notify_one();
         }
-        ClientMessage::Unsubscribe { id } => {
-            if subscriptions.remove(&id) {
-                return protocol::write(&ServerMessage::Unsubscribed { id: &id });
+        None
+    }
+
+    /// Acts on a message; what is answered.
+    fn answer(&self, text: &str) -> String {
+        let message = match protocol::parse(text) {
+            Ok(message) => message,
+            Err(bad) => {
+                let problem = Problem::of_faults(Kind::Invalid, bad.errors);
+                return protocol::refusal(bad.id.as_deref(), &problem, self.request_id);
             }
-            let problem = Problem::new(Kind::NotFound, "There is no subscription of that name.");
-            protocol::refusal(Some(&id), &problem, request_id)
+        };
+        let mut seated = self.seat.lock();
+        match message {
+            ClientMessage::Subscribe(wanted) => {
+                seated.begun = true;
+                let id = wanted.id.clone();
+                if seated.subscriptions.add(wanted) {
+                    return protocol::write(&ServerMessage::Subscribed { id: &id });
+                }
+                let detail = format!("A connection has at most {SUBSCRIPTIONS_MAX} subscriptions.");
+                self.refuse(Some(&id), Kind::TooMany, &detail)
+            }
+            ClientMessage::Unsubscribe { id } => {
+                if seated.subscriptions.remove(&id) {
+                    return protocol::write(&ServerMessage::Unsubscribed { id: &id });
+                }
+                let detail = "There is no subscription of that name.";
+                self.refuse(Some(&id), Kind::NotFound, detail)
+            }
+            ClientMessage::Resume(_) if seated.begun => self.refuse(
+                None,
+                Kind::Conflict,
+                "Resume comes first: this connection has subscriptions already.",
+            ),
+            ClientMessage::Resume(resume) => self.resume(&mut seated, resume),
         }
+    }
+
+    /// Takes a client back to where it was. Its subscriptions are in force either way.
+    fn resume(&self, seated: &mut Seated, resume: Resume) -> String {
+        let ring = &self.seat.ring;
+        let (reason, missed) = if resume.stream != ring.id {
+            (Some(NotResumed::Restarted), None)
+        } else if resume.seq > ring.last() {
+            let detail = "the stream has not come so far".to_owned();
+            let problem = Problem::field(Kind::Invalid, "/seq", detail);
+            return protocol::refusal(None, &problem, self.request_id);
+        } else if let Step::Lost { dropped, .. } = ring.after(resume.seq) {
+            (Some(NotResumed::TooOld), Some(dropped))
+        } else {
+            seated.position = resume.seq;
+            (None, None)
+        };
+        self.metrics.count_resume(match reason {
+            None => "resumed",
+            Some(NotResumed::Restarted) => "restarted",
+            Some(NotResumed::TooOld) => "too_old",
+        });
+        seated.begun = true;
+        for wanted in resume.subscriptions {
+            seated.subscriptions.add(wanted);
+        }
+        protocol::write(&ServerMessage::Resumed {
+            resumed: reason.is_none(),
+            reason,
+            missed,
+            stream: ring.id,
+            seq: seated.position,
+        })
+    }
+
+    fn refuse(&self, id: Option<&str>, kind: Kind, detail: &str) -> String {
+        protocol::refusal(id, &Problem::new(kind, detail), self.request_id)
     }
 }
 
 /// Heartbeats, and the end of those who are silent or signed out.
 async fn beat(
     queue: &mpsc::Sender<Message>,
+    seat: &Seat,
     heard_at: &AtomicI64,
     clock: &Clock,
     state: &State,
@@ -285,7 +386,8 @@ async fn beat(
         if now.since(heard_at) > SILENCE_MAX {
             return Some(goodbye(code::POLICY, "nothing was heard for 45 seconds"));
         }
-        let beat = protocol::write(&ServerMessage::Heartbeat { at: now });
+        let seq = seat.lock().position;
+        let beat = protocol::write(&ServerMessage::Heartbeat { at: now, seq });
         // A full queue tells the client enough; browsers answer the ping by themselves.
         let _ = queue.try_send(Message::text(beat));
         let _ = queue.try_send(Message::Ping(Vec::new().into()));

@@ -35,6 +35,11 @@ impl Subscriptions {
         true
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes one away; whether there was one.
     pub(crate) fn remove(&mut self, id: &str) -> bool {
         self.0.remove(id).is_some()

@@ -1,6 +1,8 @@
 //! Devices: made, read, changed by revision, listed in pages, deleted.
 
 use crate::harness::{Api, Client};
+use axum::http::Method;
+use model::device::{Identity, IdentityConflict, Said};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -22,7 +24,7 @@ async fn a_device_from_birth_to_death() {
         "status": "unknown", "status_since": "2026-03-01T12:00:00.000Z", "status_evidence": [],
         "credential_id": null, "interval_secs": 60, "maintenance": false,
         "maintenance_since": null, "maintenance_until": null, "maintenance_reason": null,
-        "last_seen_at": null,
+        "last_seen_at": null, "identity_conflict": null,
         "created_at": "2026-03-01T12:00:00.000Z", "revision": 1,
     });
     assert_eq!(device, expected);
@@ -80,6 +82,77 @@ async fn a_device_from_birth_to_death() {
         names,
         ["DeviceChanged", "DeviceChanged", "PollNow", "DeviceDeleted"]
     );
+}
+
+#[tokio::test]
+async fn another_device_at_the_address_is_accepted_or_given_way() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let make = async |address: &str| {
+        let body = json!({"address": address});
+        let device = admin.make("/api/v1/devices", body).await;
+        format!("/api/v1/devices/{}", device["id"].as_str().unwrap())
+    };
+    let accept = async |path: &str, etag: Option<&str>| {
+        let path = format!("{path}/identity/accept");
+        admin.call(Method::POST, &path, etag, None).await
+    };
+    let meet = async |path: &str| {
+        let id = path.rsplit('/').next().unwrap().parse().unwrap();
+        let conflict = IdentityConflict {
+            since: api.services.clock.now(),
+            reason: "serial number A1 was known, B2 is said here".to_owned(),
+            said: Said {
+                name: Some("newcomer".to_owned()),
+                ..Said::default()
+            },
+            met: Identity {
+                serial: Some("B2".to_owned()),
+                ..Identity::default()
+            },
+        };
+        let conflict = Some(Box::new(conflict));
+        let inventory = &api.services.store.inventory;
+        let changed = inventory.amend(id, |device| {
+            device.conflict.clone_from(&conflict);
+            true
+        });
+        assert!(changed.await.unwrap());
+    };
+
+    let replaced = make("192.0.2.1").await;
+    accept(&replaced, None)
+        .await
+        .problem(428, "precondition-required");
+    accept(&replaced, Some("\"1\""))
+        .await
+        .problem(409, "conflict");
+    meet(&replaced).await;
+    let device = admin.get(&replaced).await.json();
+    let conflict = &device["identity_conflict"];
+    assert_eq!(conflict["met"]["name"], "newcomer", "{device}");
+    assert_eq!(conflict["met"]["serial"], "B2", "{device}");
+    assert_eq!(conflict["since"], "2026-03-01T12:00:00.000Z", "{device}");
+    // What was met since then is not what the operator saw.
+    accept(&replaced, Some("\"1\"")).await.problem(412, "stale");
+    let answer = accept(&replaced, Some("\"2\"")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("etag")),
+        (200, Some("\"3\""))
+    );
+    let device = answer.json();
+    assert_eq!(device["identity_conflict"], Value::Null);
+    assert_eq!(device["name"], "newcomer", "it is that one now: {device}");
+    api.asked("IdentityAccepted").await;
+
+    let moved = make("192.0.2.2").await;
+    meet(&moved).await;
+    let patch = json!({"interval_secs": 5});
+    let device = admin.patch(&moved, Some("*"), &patch).await.json();
+    assert!(device["identity_conflict"].is_object(), "{device}");
+    let patch = json!({"address": "192.0.2.3"});
+    let device = admin.patch(&moved, Some("*"), &patch).await.json();
+    assert_eq!(device["identity_conflict"], Value::Null, "{device}");
 }
 
 async fn names(admin: &Client<'_>, query: &str) -> Vec<String> {

@@ -75,6 +75,99 @@ async fn runs_are_listed_the_latest_first() {
     assert_eq!(targets, ["192.0.2.3", "192.0.2.2", "192.0.2.1"]);
 }
 
+/// All rows of a list, page by page.
+async fn rows(admin: &crate::harness::Client<'_>, path: &str, limit: usize) -> Vec<Value> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = admin.get(&format!("{path}&limit={limit}{cursor}")).await;
+        let page = page.json();
+        all.extend(page["items"].as_array().unwrap().iter().cloned());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn runs_and_results_are_sorted_as_asked() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let discoveries = &api.services.store.discoveries;
+    let mut last = String::new();
+    for n in 1..=4u32 {
+        let body = json!({"targets": [format!("192.0.2.{n}")]});
+        let run = admin.post("/api/v1/discoveries", &body).await.json();
+        let id = run["id"].as_str().unwrap().parse().unwrap();
+        let mut run = discoveries.get(id).await.unwrap().unwrap().body;
+        run.devices_found = [7, 0, 9, 7][n as usize - 1];
+        if n > 2 {
+            run.phase = DiscoveryPhase::Done;
+            run.ended_at = Some(api.services.clock.now());
+        }
+        discoveries.update(&run).await.unwrap();
+        last = id.to_string();
+        api.pass(std::time::Duration::from_secs(1));
+    }
+    for (sort, expected) in [
+        ("started_at", "1 2 3 4"),
+        ("-started_at", "4 3 2 1"),
+        ("devices_found", "2 1 4 3"),
+        ("-devices_found", "3 4 1 2"),
+        ("ended_at", "3 4 1 2"),
+        ("-ended_at", "4 3 2 1"),
+        ("phase", "1 2 3 4"),
+    ] {
+        for limit in [1, 2, 3, 100] {
+            let rows = rows(&admin, &format!("/api/v1/discoveries?sort={sort}"), limit).await;
+            let found: Vec<&str> = rows
+                .iter()
+                .map(|run| run["request"]["targets"][0].as_str().unwrap())
+                .map(|target| target.rsplit('.').next().unwrap())
+                .collect();
+            assert_eq!(found.join(" "), expected, "{sort} by {limit}");
+        }
+    }
+    let answer = admin.get("/api/v1/discoveries?sort=colour").await;
+    answer.problem(400, "bad-query");
+    assert_eq!(answer.pointers(), ["?sort"]);
+    // A cursor belongs to its order.
+    let page = admin.get("/api/v1/discoveries?limit=1").await.json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let other = format!("/api/v1/discoveries?limit=1&sort=phase&cursor={cursor}");
+    admin.get(&other).await.problem(400, "bad-cursor");
+
+    let named = |n: u8, name: Option<&str>, hops| DiscoveryResult {
+        name: name.map(str::to_owned),
+        hops,
+        ..result(&format!("192.0.2.{n}"))
+    };
+    let found = [
+        named(1, Some("b"), 2),
+        named(2, None, 0),
+        named(10, Some("A"), 1),
+    ];
+    let id = last.parse().unwrap();
+    discoveries.add_results(id, &found).await.unwrap();
+    for (sort, expected) in [
+        ("address", "1 2 10"),
+        ("-address", "10 2 1"),
+        ("name", "10 1 2"),
+        ("-name", "1 10 2"),
+        ("hops", "2 10 1"),
+    ] {
+        for limit in [1, 2, 100] {
+            let path = format!("/api/v1/discoveries/{last}/results?sort={sort}");
+            let rows = rows(&admin, &path, limit).await;
+            let found: Vec<&str> = rows
+                .iter()
+                .map(|row| row["address"].as_str().unwrap().rsplit('.').next().unwrap())
+                .collect();
+            assert_eq!(found.join(" "), expected, "{sort} by {limit}");
+        }
+    }
+}
+
 fn result(address: &str) -> DiscoveryResult {
     DiscoveryResult {
         address: address.parse().unwrap(),

@@ -281,7 +281,11 @@ async fn server(
                 let _ = reply.send(());
                 continue;
             }
-            Command::RunSchedule { schedule_id, reply } => {
+            Command::RunSchedule {
+                schedule_id,
+                discovery_id,
+                reply,
+            } => {
                 let schedule = store
                     .schedules
                     .get(schedule_id)
@@ -289,10 +293,9 @@ async fn server(
                     .unwrap()
                     .unwrap()
                     .body;
-                let id = model::DiscoveryId::new();
                 let run = store
                     .discoveries
-                    .create_of(id, schedule.request, Some(schedule_id))
+                    .create_of(discovery_id, schedule.request, Some(schedule_id))
                     .await;
                 let _ = reply.send(Ok(run.unwrap().body));
                 continue;

@@ -163,6 +163,129 @@ async fn interfaces_are_paged_across_devices() {
     }
 }
 
+/// Interfaces of some devices with what they carry: octets a second in and out, none where they were
+/// not measured twice.
+#[tokio::test]
+async fn interfaces_are_sorted_by_what_they_carry() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let traffic: [&[Option<(u64, u64)>]; 2] = [
+        &[Some((100, 900)), None, Some((500, 0))],
+        &[Some((0, 0)), Some((700, 100))],
+    ];
+    let mut devices = Vec::new();
+    for (n, interfaces) in traffic.iter().enumerate() {
+        let body = json!({"address": format!("192.0.2.{n}"), "interval_secs": 10});
+        let device = admin.make("/api/v1/devices", body).await;
+        let device: DeviceId = device["id"].as_str().unwrap().parse().unwrap();
+        let mut rows: Vec<Interface> = (1..=3).map(|n| interface(device, n)).collect();
+        rows.truncate(interfaces.len());
+        for row in &mut rows {
+            row.name = format!("{n}/{}", row.index);
+            // A tenth of the speed, so that the same traffic is more of it.
+            row.speed_bps = Some(if n == 1 { 160_000 } else { 16_000 });
+        }
+        let inventory = &api.services.store.inventory;
+        inventory
+            .set_interfaces(device, rows.clone())
+            .await
+            .unwrap();
+        carry(&api, device, &rows, interfaces).await;
+        devices.push(device);
+    }
+    for (sort, expected) in [
+        ("in_bps", "1/1 0/1 0/3 1/2 0/2"),
+        ("-in_bps", "1/2 0/3 0/1 1/1 0/2"),
+        ("-out_bps", "0/1 1/2 1/1 0/3 0/2"),
+        ("-in_utilization", "0/3 0/1 1/2 1/1 0/2"),
+        ("-utilization", "0/1 0/3 1/2 1/1 0/2"),
+        ("utilization", "1/1 1/2 0/3 0/1 0/2"),
+    ] {
+        for limit in [1, 2, 100] {
+            let (mut found, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let path = format!("/api/v1/interfaces?sort={sort}&limit={limit}{cursor}");
+                let page = admin.get(&path).await.json();
+                let names = page["items"].as_array().unwrap().iter().map(|i| &i["name"]);
+                found.extend(names.map(|name| name.as_str().unwrap().to_owned()));
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            let order: Vec<_> = expected.split(' ').collect();
+            let same = |a: &[String]| a.iter().map(String::as_str).eq(order.iter().copied());
+            // Those that carry the same stand by their ids.
+            assert!(
+                same(&found) || sort == "-out_bps",
+                "{sort} by {limit}: {found:?}"
+            );
+            assert_eq!(found.len(), 5, "{sort} by {limit}");
+        }
+    }
+    let path = format!("/api/v1/devices/{}/interfaces?sort=-in_bps", devices[0]);
+    let page = admin.get(&path).await.json();
+    assert_eq!(page["items"][0]["name"], "0/3");
+    assert_eq!(page["items"][0]["in_bps"], 4000.0);
+    assert_eq!(page["items"][0]["in_utilization"], 0.25);
+    assert_eq!(page["items"][2]["in_bps"], json!(null));
+
+    // One look serves for ten seconds; then what is carried is looked at again.
+    let looks = async || {
+        let metrics = admin.get("/metrics").await;
+        let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("foretell_rate_looks_total"));
+        line.unwrap()
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    assert_eq!(looks().await, 1);
+    api.pass(std::time::Duration::from_secs(31));
+    let page = admin.get("/api/v1/interfaces?sort=-in_bps").await.json();
+    assert_eq!(looks().await, 2);
+    assert_eq!(page["items"][0]["in_bps"], json!(null), "no longer now");
+}
+
+/// Two polls of a device, ten seconds apart, the last just now.
+async fn carry(api: &Api, device: DeviceId, rows: &[Interface], traffic: &[Option<(u64, u64)>]) {
+    let series = &api.services.series;
+    let of_device = Labels::default().with(Labels::VANTAGE, "local");
+    let mut keys = vec![(Metric::SYS_UP_TIME, of_device.clone())];
+    for row in rows {
+        let labels = of_device
+            .clone()
+            .with(Labels::INTERFACE_ID, row.id.to_string())
+            .with(Labels::INTERFACE, row.name.clone());
+        keys.push((Metric::IF_HC_IN_OCTETS, labels.clone()));
+        keys.push((Metric::IF_HC_OUT_OCTETS, labels));
+    }
+    let resolved = series.resolve(device, keys).await.unwrap();
+    for poll in 0..2u64 {
+        let mut values = vec![(resolved[0].column, Value::F64(1_000.0 + 10.0 * poll as f64))];
+        for (n, octets) in traffic.iter().enumerate() {
+            if let Some((received, sent)) = octets {
+                let of = |column: usize, per_second: u64| {
+                    (resolved[column].column, Value::U64(per_second * 10 * poll))
+                };
+                values.extend([of(1 + 2 * n, *received), of(2 + 2 * n, *sent)]);
+            }
+        }
+        let ago = i64::try_from(1 - poll).unwrap() * 10_000;
+        let at = Timestamp::from_unix_ms(NOW - ago);
+        let batch = Batch {
+            device_id: device,
+            at,
+            values,
+        };
+        series.append(batch).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn series_are_listed_and_paged() {
     let api = Api::new().await;
@@ -188,6 +311,31 @@ async fn series_are_listed_and_paged() {
         let page = admin.get(&format!("/api/v1/series?{query}")).await.json();
         assert_eq!(page["items"].as_array().unwrap().len(), count, "{query}");
     }
+    let of_device = format!("/api/v1/series?device_id={}", lab.device);
+    for (sort, expected) in [
+        ("metric", "ifHCInOctets ifHCOutOctets sysUpTime"),
+        ("-metric", "sysUpTime ifHCOutOctets ifHCInOctets"),
+        ("interface", "ifHCInOctets ifHCOutOctets sysUpTime"),
+        ("device", "ifHCInOctets ifHCOutOctets sysUpTime"),
+        ("-device", "sysUpTime ifHCOutOctets ifHCInOctets"),
+    ] {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = admin
+                .get(&format!("{of_device}&sort={sort}&limit=1{cursor}"))
+                .await;
+            let page = page.json();
+            found.push(page["items"][0]["metric"].as_str().unwrap().to_owned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(found.join(" "), expected, "{sort}");
+    }
+    let answer = admin.get("/api/v1/series?sort=metric").await;
+    answer.problem(400, "bad-query");
+    assert_eq!(answer.pointers(), ["?sort"]);
     let first = admin.get("/api/v1/series?limit=2").await.json();
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = admin

@@ -99,25 +99,3 @@ async fn every_other_route_needs_a_sign_in() {
         api.send(forged).await.problem(401, "unauthenticated");
     }
 }
-
-#[test]
-fn asyncapi_names_every_event_and_message() {
-    let text = include_str!("../../asyncapi.yaml");
-    let messages = [
-        "hello",
-        "subscribed",
-        "unsubscribed",
-        "event",
-        "heartbeat",
-        "lagged",
-        "error",
-        "subscribe",
-        "unsubscribe",
-    ];
-    for name in foretell_api::stream::protocol::EVENT_NAMES
-        .iter()
-        .chain(&messages)
-    {
-        assert!(text.contains(&format!("const: {name}\n")), "{name}");
-    }
-}

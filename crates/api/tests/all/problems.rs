@@ -124,6 +124,7 @@ async fn queries() {
     let admin = api.admin().await;
     for (path, kind, pointer) in [
         ("/devices?limit=0", "bad-query", "?limit"),
+        ("/series?sort=metric", "bad-query", "?sort"),
         ("/devices?limit=1001", "bad-query", "?limit"),
         ("/devices?limit=ten", "bad-query", "?limit"),
         ("/devices?limit=1&limit=2", "bad-query", "?limit"),

@@ -119,11 +119,21 @@ async fn tries_are_limited() {
             break;
         }
         answer.problem(401, "bad-password");
+        assert!(
+            answer
+                .header("ratelimit")
+                .unwrap()
+                .starts_with("\"name\";r=")
+        );
     }
     let answer = limited.expect("one of 25 tries is too many");
     answer.problem(429, "too-many");
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=5).contains(&wait), "{wait}");
+    let standing = format!("\"name\";r=0;t={wait}");
+    assert_eq!(answer.header("ratelimit"), Some(standing.as_str()));
+    let policy = answer.header("ratelimit-policy").unwrap();
+    assert!(policy.starts_with("\"name\";q=20;w=100"), "{policy}");
     // The right password has to wait too, or the limit would tell it.
     let body = sign_in(PASSWORD);
     let answer = api

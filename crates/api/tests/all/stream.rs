@@ -12,18 +12,19 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
+pub type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// Long enough for a loaded machine; no test waits for it when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn serve(api: &Api) -> SocketAddr {
+pub async fn serve(api: &Api) -> SocketAddr {
+    serve_router(api.router.clone()).await
+}
+
+async fn serve_router(router: axum::Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = api
-        .router
-        .clone()
-        .into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
     address
 }
@@ -48,7 +49,7 @@ async fn connect(
     }
 }
 
-async fn next(socket: &mut Socket) -> Json {
+pub async fn next(socket: &mut Socket) -> Json {
     loop {
         let message = tokio::time::timeout(PATIENCE, socket.next())
             .await
@@ -63,27 +64,32 @@ async fn next(socket: &mut Socket) -> Json {
     }
 }
 
-async fn say(socket: &mut Socket, message: Json) {
+pub async fn say(socket: &mut Socket, message: Json) {
     socket
         .send(Message::text(message.to_string()))
         .await
         .unwrap();
 }
 
-async fn open(api: &Api, client: &Client<'_>) -> Socket {
+pub async fn open(api: &Api, client: &Client<'_>) -> Socket {
     let address = serve(api).await;
     let bearer = format!("Bearer {}", client.token);
     let mut socket = connect(address, "", &[("authorization", &bearer)])
         .await
         .unwrap();
+    let hello = next(&mut socket).await;
     assert_eq!(
-        next(&mut socket).await,
-        json!({"type": "hello", "seq": 0, "heartbeat_secs": 15})
+        (&hello["type"], &hello["heartbeat_secs"]),
+        (&json!("hello"), &json!(15))
+    );
+    assert!(
+        hello["stream"].is_string() && hello["seq"].is_u64(),
+        "{hello}"
     );
     socket
 }
 
-async fn subscribe(socket: &mut Socket, message: Json) {
+pub async fn subscribe(socket: &mut Socket, message: Json) {
     let id = message["id"].clone();
     say(socket, message).await;
     assert_eq!(next(socket).await, json!({"type": "subscribed", "id": id}));
@@ -245,7 +251,8 @@ async fn what_is_subscribed_to_is_told() {
         ]
     );
     let seqs: Vec<u64> = told.iter().map(|e| e["seq"].as_u64().unwrap()).collect();
-    assert_eq!(seqs, [1, 2, 3, 4]);
+    // What is not told to this client has its number too.
+    assert_eq!(seqs, [1, 3, 4, 6]);
     assert_eq!(told[1]["data"]["to"], "down");
     assert_eq!(
         told[2]["data"]["samples"],
@@ -353,6 +360,203 @@ async fn the_slow_are_told_what_they_missed() {
         "{metrics}"
     );
     assert!(metrics.contains("foretell_stream_clients 1\n"), "{metrics}");
+}
+
+/// A stream opened at an address, and its hello.
+pub async fn reopen(address: SocketAddr, client: &Client<'_>) -> (Socket, Json) {
+    let bearer = format!("Bearer {}", client.token);
+    let headers = [("authorization", bearer.as_str())];
+    let mut socket = connect(address, "", &headers).await.unwrap();
+    let hello = next(&mut socket).await;
+    (socket, hello)
+}
+
+fn changed(api: &Api, count: usize) -> Vec<String> {
+    let ids: Vec<DeviceId> = (0..count).map(|_| DeviceId::new()).collect();
+    for device_id in &ids {
+        api.publish(Event::DeviceChanged {
+            device_id: *device_id,
+        });
+    }
+    ids.iter().map(ToString::to_string).collect()
+}
+
+async fn told(socket: &mut Socket, count: usize) -> (Vec<String>, u64) {
+    let (mut ids, mut last) = (Vec::new(), 0);
+    for _ in 0..count {
+        let event = next(socket).await;
+        assert_eq!(event["type"], "event", "{event}");
+        let seq = event["seq"].as_u64().unwrap();
+        assert!(seq > last, "{seq} after {last}");
+        last = seq;
+        ids.push(event["data"]["device_id"].as_str().unwrap().to_owned());
+    }
+    (ids, last)
+}
+
+fn resume(stream: &Json, seq: u64) -> Json {
+    json!({"type": "resume", "stream": stream, "seq": seq,
+        "subscriptions": [{"id": "a", "topic": "devices"}]})
+}
+
+#[tokio::test]
+async fn who_comes_back_is_told_what_it_missed_once_and_in_order() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let address = serve(&api).await;
+    let (mut socket, hello) = reopen(address, &admin).await;
+    subscribe(
+        &mut socket,
+        json!({"type": "subscribe", "id": "a", "topic": "devices"}),
+    )
+    .await;
+    let before = changed(&api, 3);
+    let (seen, seq) = told(&mut socket, 3).await;
+    assert_eq!(seen, before);
+    drop(socket);
+    // Missed, among others that nobody asked for.
+    let mut missed = changed(&api, 40);
+    api.publish(Event::Samples {
+        device_id: DeviceId::new(),
+        at: api.services.clock.now(),
+        samples: vec![(SeriesId::new(), Value::U64(1))],
+    });
+    missed.extend(changed(&api, 60));
+
+    let (mut socket, again) = reopen(address, &admin).await;
+    assert_eq!(again["stream"], hello["stream"]);
+    say(&mut socket, resume(&hello["stream"], seq)).await;
+    let live = changed(&api, 5);
+    let answer = next(&mut socket).await;
+    assert_eq!(
+        answer,
+        json!({"type": "resumed", "resumed": true, "stream": hello["stream"], "seq": seq})
+    );
+    missed.extend(live);
+    let (seen, last) = told(&mut socket, missed.len()).await;
+    assert_eq!(seen, missed);
+    // It goes on, and resumes no second time.
+    let after = changed(&api, 1);
+    assert_eq!(told(&mut socket, 1).await, (after, last + 1));
+    say(&mut socket, resume(&hello["stream"], seq)).await;
+    assert_eq!(next(&mut socket).await["problem"]["status"], 409);
+    // Nothing was missed by who comes back at once.
+    let (mut socket, _) = reopen(address, &admin).await;
+    say(&mut socket, resume(&hello["stream"], last + 1)).await;
+    assert_eq!(next(&mut socket).await["resumed"], true);
+    let after = changed(&api, 1);
+    assert_eq!(told(&mut socket, 1).await, (after, last + 2));
+}
+
+#[tokio::test]
+async fn who_comes_back_too_late_or_to_another_server_is_told_so() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let address = serve(&api).await;
+    let (socket, hello) = reopen(address, &admin).await;
+    drop(socket);
+    // The ring of events goes round before anybody has a turn.
+    changed(&api, RING + 500);
+    let (mut socket, now) = loop {
+        let (socket, now) = reopen(address, &admin).await;
+        if now["seq"].as_u64() == Some(RING as u64 + 500) {
+            break (socket, now);
+        }
+    };
+    say(&mut socket, resume(&hello["stream"], 0)).await;
+    let answer = next(&mut socket).await;
+    assert_eq!(answer["resumed"], false);
+    assert_eq!(answer["reason"], "too_old", "{answer}");
+    assert!(answer["missed"].as_u64().unwrap() >= 500, "{answer}");
+    assert_eq!(answer["seq"], now["seq"]);
+    let after = changed(&api, 1);
+    assert_eq!(
+        told(&mut socket, 1).await.0,
+        after,
+        "its subscriptions are in force"
+    );
+
+    // Over the same store, as after a restart.
+    let restarted = foretell_api::router(api.services.clone());
+    let address = serve_router(restarted).await;
+    let (mut socket, other) = reopen(address, &admin).await;
+    assert_ne!(other["stream"], hello["stream"]);
+    say(&mut socket, resume(&hello["stream"], 0)).await;
+    let answer = next(&mut socket).await;
+    assert_eq!(
+        (&answer["resumed"], &answer["reason"]),
+        (&json!(false), &json!("restarted"))
+    );
+    assert_eq!(answer["stream"], other["stream"]);
+    let after = changed(&api, 1);
+    assert_eq!(told(&mut socket, 1).await.0, after);
+
+    let (mut socket, other) = reopen(address, &admin).await;
+    say(&mut socket, resume(&other["stream"], 1 << 40)).await;
+    let answer = next(&mut socket).await;
+    assert_eq!(
+        answer["problem"]["errors"][0]["pointer"], "/seq",
+        "{answer}"
+    );
+    say(
+        &mut socket,
+        resume(&other["stream"], other["seq"].as_u64().unwrap()),
+    )
+    .await;
+    assert_eq!(next(&mut socket).await["resumed"], true, "it may try again");
+    let metrics = String::from_utf8(admin.get("/metrics").await.body.to_vec()).unwrap();
+    for line in [
+        "foretell_stream_resumes_total{outcome=\"too_old\"} 1\n",
+        "foretell_stream_resumes_total{outcome=\"restarted\"} 1\n",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+/// It does not read while more happens than the ring holds: it is told all up to where its socket
+/// and its queue were full, then how many it lost, then the rest, and nothing twice.
+#[tokio::test]
+async fn who_does_not_read_is_told_how_many_it_lost() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let address = serve(&api).await;
+    let narrow = tokio::net::TcpSocket::new_v4().unwrap();
+    narrow.set_recv_buffer_size(8 << 10).unwrap();
+    let narrow = MaybeTlsStream::Plain(narrow.connect(address).await.unwrap());
+    let url = format!("ws://{address}/api/v1/stream");
+    let mut request = url.into_client_request().unwrap();
+    let bearer = format!("Bearer {}", admin.token).parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    let opened = tokio_tungstenite::client_async(request, narrow).await;
+    let mut socket = opened.unwrap().0;
+    assert_eq!(next(&mut socket).await["type"], "hello");
+    subscribe(
+        &mut socket,
+        json!({"type": "subscribe", "id": "a", "topic": "devices"}),
+    )
+    .await;
+    let sent = 40_000u64;
+    for _ in 0..sent / 40 {
+        changed(&api, 40);
+        tokio::task::yield_now().await;
+    }
+    let (mut told, mut dropped, mut position) = (0u64, 0u64, 0u64);
+    while position < sent {
+        let message = next(&mut socket).await;
+        match message["type"].as_str() {
+            Some("heartbeat") => continue,
+            Some("lagged") => dropped += message["dropped"].as_u64().unwrap(),
+            _ => told += 1,
+        }
+        let seq = message["seq"].as_u64().unwrap();
+        assert!(seq > position, "{message} after {position}");
+        position = seq;
+    }
+    assert_eq!(told + dropped, sent);
+    assert!(
+        dropped > 0 && told > 16_000,
+        "{told} told, {dropped} dropped"
+    );
 }
 
 #[tokio::test]

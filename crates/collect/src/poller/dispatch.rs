@@ -72,6 +72,8 @@ enum Place {
         abort: AbortHandle,
         /// What to do with the memory that comes back.
         then: Then,
+        /// All of the device is to be read again after this poll.
+        reread: bool,
     },
 }
 
@@ -101,6 +103,9 @@ impl Dispatch {
                 Some(Change::Remove) => self.remove(device_id),
                 None => {}
             }
+            if order.reread {
+                self.reread(device_id);
+            }
             if order.poll_now {
                 self.schedule.hasten(device_id, now);
             }
@@ -124,7 +129,7 @@ impl Dispatch {
         device.target = target;
         match &mut device.place {
             Place::Here(memory) => apply(memory, change),
-            Place::InFlight { abort, then } => {
+            Place::InFlight { abort, then, .. } => {
                 // What still answers is another device: its answers must not be kept under this one.
                 if change == Then::Forget {
                     abort.abort();
@@ -141,11 +146,19 @@ impl Dispatch {
         }
     }
 
+    fn reread(&mut self, device_id: DeviceId) {
+        match self.devices.get_mut(&device_id).map(|d| &mut d.place) {
+            Some(Place::Here(memory)) => memory.reread(),
+            Some(Place::InFlight { reread, .. }) => *reread = true,
+            None => {}
+        }
+    }
+
     fn remove(&mut self, device_id: DeviceId) {
         match self.devices.get_mut(&device_id).map(|d| &mut d.place) {
             // It leaves when its poll has ended, so that one that is added again under the same id
             // cannot be polled twice at once.
-            Some(Place::InFlight { abort, then }) => {
+            Some(Place::InFlight { abort, then, .. }) => {
                 abort.abort();
                 *then = Then::Remove;
             }
@@ -194,6 +207,7 @@ impl Dispatch {
         device.place = Place::InFlight {
             abort,
             then: Then::Keep,
+            reread: false,
         };
     }
 
@@ -215,7 +229,7 @@ impl Dispatch {
         let Some(device) = self.devices.get_mut(&due.device_id) else {
             return;
         };
-        let Place::InFlight { then, .. } = device.place else {
+        let Place::InFlight { then, reread, .. } = device.place else {
             return;
         };
         if then == Then::Remove {
@@ -225,6 +239,9 @@ impl Dispatch {
         }
         let mut memory = memory;
         apply(&mut memory, then);
+        if reread {
+            memory.reread();
+        }
         let silent_polls = memory.history.silent_polls();
         device.place = Place::Here(memory);
         self.schedule

@@ -3,7 +3,7 @@
 
 use super::{PollerOptions, Target};
 use crate::reading::{Instance, Reading};
-use crate::snmp::{Groups, Look};
+use crate::snmp::{Glimpse, Groups, Look};
 use crate::status::History;
 use model::facts::InterfaceFacts;
 use model::interface::IfStatus;
@@ -20,7 +20,7 @@ const NEIGHBORS_INTERVAL_MIN: Duration = Duration::from_secs(15);
 const DETAILS_RETRY: Duration = Duration::from_mins(1);
 
 /// Shortest time between two readings of what seldom changes because interfaces came or went or
-/// changed their state.
+/// changed their state, or another device seems to answer.
 const CHANGE_INTERVAL_MIN: Duration = Duration::from_secs(15);
 
 /// What seldom changes.
@@ -41,6 +41,8 @@ pub(super) struct Memory {
     up_time: Option<(f64, Instant)>,
     /// When IF-MIB was last read to its end.
     interfaces_at: Option<Instant>,
+    /// Who answered when what seldom changes was last read.
+    glimpse: Glimpse,
     /// Rows of IF-MIB as they were last read to their end.
     interfaces: Vec<InterfaceFacts>,
 }
@@ -79,9 +81,16 @@ impl Memory {
         passed(self.neighbors_at, wait * 9 / 10, now)
     }
 
+    /// What seldom changes, and the neighbours, are to be read with the next poll.
+    pub(super) fn reread(&mut self) {
+        self.details_at = None;
+        self.neighbors_at = None;
+    }
+
     /// Takes in what a look found; says what else may have changed, and is to be read anew: all that
-    /// seldom changes where the device restarted or its interfaces are other ones than before, IF-MIB
-    /// where the state of an interface changed, since it may have been shut on purpose.
+    /// seldom changes where the device restarted, another one seems to answer, or its interfaces are
+    /// other ones than before; IF-MIB where the state of an interface changed, since it may have been
+    /// shut on purpose.
     pub(super) fn take_in(&mut self, look: &Look, now: Instant) -> Groups {
         let asked = implied(look.asked);
         let complete = implied(look.complete);
@@ -94,6 +103,15 @@ impl Memory {
             self.neighbors_at = Some(now);
         }
         let mut again = Groups::NONE;
+        // An agent that says now this and now that is not read whole all the time.
+        let rested = passed(self.details_at, CHANGE_INTERVAL_MIN, now);
+        let other = rested && look.glimpse != self.glimpse;
+        if other {
+            again = details();
+        }
+        if other || look.asked.contains(Groups::SYSTEM) {
+            self.glimpse.clone_from(&look.glimpse);
+        }
         if let Some(up_time) = up_time_secs(look) {
             let restarted = self.up_time.is_some_and(|(before, at)| {
                 let elapsed = now.saturating_duration_since(at).as_secs_f64();
@@ -322,6 +340,29 @@ mod tests {
         assert_eq!(soon, Groups::NONE, "the tables were just read");
         let later = memory.take_in(&counted(20.0), now + Duration::from_secs(20));
         assert_eq!(later, Groups::INTERFACES);
+    }
+
+    #[tokio::test]
+    async fn another_agent_is_noticed_by_what_each_look_tells() {
+        let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
+        let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
+        let told = |groups, name: &str| {
+            let mut look = look(groups, groups, 1e9, &[1]);
+            look.glimpse.name = Some(name.to_owned());
+            look
+        };
+        let mut memory = Memory::default();
+        memory.take_in(&told(all, "one"), now);
+        let mut again = |groups, name, secs| memory.take_in(&told(groups, name), after(secs));
+        assert_eq!(again(counters, "one", 60), Groups::NONE);
+        assert_eq!(again(counters, "two", 120), details());
+        again(all, "two", 120);
+        // One that says now this and now that is read whole not more often than every 15 s.
+        assert_eq!(again(counters, "one", 125), Groups::NONE);
+        assert_eq!(again(counters, "one", 136), details());
+        memory.reread();
+        assert!(memory.details_due(&PollerOptions::default(), after(136)));
     }
 
     #[test]

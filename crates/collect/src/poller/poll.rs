@@ -6,7 +6,7 @@ use super::stats::Counts;
 use super::{PollReport, PollerOptions, Shared, Target};
 use crate::icmp::{Echo, Echoes, Pinger};
 use crate::reading::{Instance, Reading};
-use crate::snmp::{Groups, Look, read_within};
+use crate::snmp::{Glimpse, Groups, Look, read_within};
 use crate::status::{self, PollSeen};
 use model::status::Status;
 use model::{Clock, Metric, Value};
@@ -90,6 +90,7 @@ pub(super) async fn run(
     let system = asked.look.complete.contains(Groups::SYSTEM);
     let report = PollReport {
         device_id: target.device_id,
+        address: target.address,
         due_at: started_at.minus(lag),
         started_at,
         answered_at: asked.look.answered_at.unwrap_or(ended_at),
@@ -98,6 +99,7 @@ pub(super) async fn run(
         evidence: verdict.evidence,
         said: system.then(|| asked.look.said()),
         identity: system.then(|| asked.look.identity()),
+        glimpse: asked.look.glimpse,
         complete: asked.look.complete,
         readings,
         defects: asked.look.defects.by_name(),
@@ -121,6 +123,7 @@ pub(super) fn behind(
     let stale = verdict.status == Status::Unknown && memory.history.answered_at().is_some();
     stale.then(|| PollReport {
         device_id: target.device_id,
+        address: target.address,
         due_at: now.minus(lag),
         started_at: now,
         answered_at: now,
@@ -131,6 +134,7 @@ pub(super) fn behind(
         complete: Groups::NONE,
         said: None,
         identity: None,
+        glimpse: Glimpse::default(),
         readings: Vec::new(),
         defects: std::collections::BTreeMap::new(),
         lag,
@@ -275,6 +279,7 @@ fn merge(look: &mut Look, later: Look) {
     take(&mut look.facts.inventory, facts.inventory);
     if look.readings.is_empty() {
         look.readings = later.readings;
+        look.glimpse = later.glimpse;
     }
     look.asked |= later.asked;
     look.complete |= later.complete;

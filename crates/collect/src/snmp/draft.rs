@@ -1,6 +1,6 @@
 //! A look while it is being written.
 
-use super::{Groups, Rows, decode};
+use super::{Glimpse, Groups, Rows, decode};
 use crate::reading::{Instance, Reading};
 use ::snmp::{Defect, Defects};
 use model::facts::Facts;
@@ -16,6 +16,7 @@ const VOLUME_LEN_MAX: u64 = 1 << 60;
 pub(super) struct Draft {
     pub(super) wanted: Groups,
     pub(super) object_id: Vec<u32>,
+    pub(super) glimpse: Glimpse,
     pub(super) facts: Facts,
     pub(super) readings: Vec<Reading>,
     pub(super) defects: Defects,

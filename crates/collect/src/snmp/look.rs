@@ -7,6 +7,28 @@ use model::device::{Identity, Said};
 use model::facts::Facts;
 use snmp::{Defects, SessionError};
 
+/// Who answered, as the first question of every look tells: little, but at every poll.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Glimpse {
+    /// snmpEngineID in lower-case hex.
+    pub engine_id: Option<String>,
+    /// sysName.
+    pub name: Option<String>,
+    /// sysObjectID, dotted.
+    pub object_id: Option<String>,
+}
+
+impl Glimpse {
+    /// What it tells of who answered.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            engine_id: self.engine_id.clone(),
+            sys_name: self.name.clone(),
+            ..Identity::default()
+        }
+    }
+}
+
 /// What one look at a device brought.
 #[derive(Clone, Debug, Default)]
 pub struct Look {
@@ -14,6 +36,8 @@ pub struct Look {
     pub facts: Facts,
     /// What was measured.
     pub readings: Vec<Reading>,
+    /// Who answered, whatever was asked for.
+    pub glimpse: Glimpse,
     /// The groups that were asked for.
     pub asked: Groups,
     /// Of these, the ones that were read to their end. A group that the device does not have is

@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, dotted};
 use super::mib::{Ask, Mib, enterprise};
-use super::{Groups, Rows, decode, kind, platform, vendor};
+use super::{Glimpse, Groups, Rows, decode, kind, platform, vendor};
 use crate::reading::Instance;
 use ::snmp::Value;
 use model::Metric;
@@ -26,17 +26,17 @@ const UPS_IDENT_MODEL: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 2];
 const UPS_IDENT_SOFTWARE: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 3];
 const UPS_IDENT_AGENT_SOFTWARE: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 4];
 
-/// The scalars that every look asks for first: they show that the agent answers, and what it is.
-pub(super) const FIRST: &[&[u32]] = &[SYS_UP_TIME, SYS_OBJECT_ID, SNMP_ENGINE_TIME];
-/// The scalars of a look at the system group.
-pub(super) const SCALARS: &[&[u32]] = &[
-    SYS_DESCR,
-    SYS_CONTACT,
-    SYS_NAME,
-    SYS_LOCATION,
-    SYS_SERVICES,
+/// The scalars that every look asks for first: they show that the agent answers, what it is, and
+/// whether it is the one that answered before.
+pub(super) const FIRST: &[&[u32]] = &[
+    SYS_UP_TIME,
+    SYS_OBJECT_ID,
+    SNMP_ENGINE_TIME,
     SNMP_ENGINE_ID,
+    SYS_NAME,
 ];
+/// The scalars of a look at the system group.
+pub(super) const SCALARS: &[&[u32]] = &[SYS_DESCR, SYS_CONTACT, SYS_LOCATION, SYS_SERVICES];
 
 pub(super) static MIB: Mib = Mib {
     asks: &[
@@ -66,19 +66,24 @@ fn read(rows: &Rows, draft: &mut Draft) {
     if let Some(object_id) = rows.scalar(SYS_OBJECT_ID).and_then(Value::as_oid) {
         draft.object_id = object_id.arcs().to_vec();
     }
+    let scalar = |draft: &mut Draft, object| draft.text(rows, object, &[0]);
+    let name = scalar(draft, SYS_NAME);
+    let engine_id = draft
+        .octets(rows, SNMP_ENGINE_ID, &[0])
+        .and_then(decode::hex);
+    draft.glimpse = Glimpse {
+        engine_id: engine_id.clone(),
+        name: name.clone(),
+        object_id: (!draft.object_id.is_empty()).then(|| dotted(&draft.object_id)),
+    };
     if !draft.wants(Groups::SYSTEM) {
         return;
     }
     let engine_time = draft.number(rows, SNMP_ENGINE_TIME, &[0]);
-    let scalar = |draft: &mut Draft, object| draft.text(rows, object, &[0]);
     let description = scalar(draft, SYS_DESCR);
-    let name = scalar(draft, SYS_NAME);
     let contact = scalar(draft, SYS_CONTACT);
     let location = scalar(draft, SYS_LOCATION);
     let services = draft.number(rows, SYS_SERVICES, &[0]);
-    let engine_id = draft
-        .octets(rows, SNMP_ENGINE_ID, &[0])
-        .and_then(decode::hex);
     let number = enterprise(&draft.object_id);
     let printer = rows
         .column(PRT_SERIAL_NUMBER)

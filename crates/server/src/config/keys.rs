@@ -4,6 +4,7 @@
 use super::Settings;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// One key.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +51,12 @@ impl Key {
 }
 
 /// Every key: those without a section first, then by section, each in alphabetical order.
-pub fn all() -> Vec<Key> {
+pub fn all() -> &'static [Key] {
+    static ALL: LazyLock<Vec<Key>> = LazyLock::new(read);
+    &ALL
+}
+
+fn read() -> Vec<Key> {
     let schema = SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)
         .into_generator()

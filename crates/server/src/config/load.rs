@@ -104,29 +104,41 @@ pub fn load(
     environment: &Environment,
     flags: &Flags,
 ) -> Result<Loaded, ConfigError> {
+    let Some(path) = file else {
+        return parse(None, environment, flags);
+    };
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(Some((path, &text)), environment, flags)
+}
+
+/// Reads the settings, given the text of the file; its path is only told.
+pub fn parse(
+    file: Option<(&Path, &str)>,
+    environment: &Environment,
+    flags: &Flags,
+) -> Result<Loaded, ConfigError> {
     let keys = keys::all();
     let mut figment = Figment::from(providers::Serialized::defaults(Settings::default()));
-    if let Some(path) = file {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+    if let Some((path, text)) = file {
         let table: toml::Table =
             text.parse()
                 .map_err(|error: toml::de::Error| ConfigError::Syntax {
                     path: path.to_owned(),
                     detail: error.to_string(),
                 })?;
-        reject_unknown(path, &table, &keys)?;
+        reject_unknown(path, &table, keys)?;
         figment = figment.merge(FromFile {
             path: path.to_owned(),
             table,
         });
     }
-    let (variables, warnings) = from_environment(environment, &keys);
+    let (variables, warnings) = from_environment(environment, keys);
     figment = figment.merge(variables).merge(from_flags(flags));
     let settings: Settings = figment.extract().map_err(|error| value_error(&error))?;
-    check_bounds(&settings, &keys, &figment)?;
+    check_bounds(&settings, keys, &figment)?;
     Ok(Loaded { settings, warnings })
 }
 

@@ -41,8 +41,8 @@ pub fn page() -> String {
             "| `{}` | {}{} | {} | `{}` |",
             key.path,
             key.help,
-            bounds(&key),
-            shown(&key),
+            bounds(key),
+            shown(key),
             key.variable()
         );
     }
@@ -67,7 +67,7 @@ pub fn sample() -> String {
             }
             section = Some(name);
         }
-        for line in wrap(&format!("{}{}", key.help, bounds(&key)), 96) {
+        for line in wrap(&format!("{}{}", key.help, bounds(key)), 96) {
             let _ = writeln!(sample, "# {line}");
         }
         let _ = writeln!(sample, "# {leaf} = {}", as_toml(&key.default));

@@ -8,7 +8,7 @@ use model::event::Event;
 use model::{CredentialId, DeviceId};
 use std::net::SocketAddr;
 use store::StoreError;
-use topology::identity::{Index, Resolution};
+use topology::identity::{self, Index, Resolution};
 use tracing::{info, warn};
 
 /// What became of an address.
@@ -81,20 +81,7 @@ pub(super) async fn place(
                 new: true,
             }
         }
-        // Another identity than was kept answers at a registered address: replaced, or renumbered.
-        Err(StoreError::Duplicate { .. }) => {
-            let there = context.store.inventory.devices_at(result.address);
-            let there = there
-                .iter()
-                .find(|record| record.device.body.port == result.port);
-            let device_id = there.map(|record| record.device.body.id);
-            Placed {
-                device_id,
-                reason,
-                counted_as: device_id,
-                new: false,
-            }
-        }
+        Err(StoreError::Duplicate { .. }) => held(context, address, &identity, resolution.reason()),
         Err(error) => {
             warn!(%address, error = %crate::chain(&error), "a found device was not registered");
             let reason = Some(format!("not registered: {error}"));
@@ -106,6 +93,55 @@ pub(super) async fn place(
             }
         }
     }
+}
+
+/// What becomes of a device that answers at an address where one is registered. Another one is not
+/// put into the index: met at an address that is free, it is registered there.
+fn held(context: &Context, address: SocketAddr, identity: &Identity, reason: &str) -> Placed {
+    let there = context.store.inventory.devices_at(address.ip());
+    let holder = there
+        .iter()
+        .map(|record| &record.device.body)
+        .find(|device| device.socket() == address);
+    let reason = match holder {
+        // Given up in this moment; the next run finds it free.
+        None => reason.to_owned(),
+        Some(holder) => {
+            let known = [(holder.id, &holder.identity, address)];
+            match identity::resolve(&known, identity, address) {
+                // Registered while this run was at work.
+                Resolution::Same { device_id, reason } => {
+                    return Placed {
+                        device_id: Some(device_id),
+                        reason: Some(reason),
+                        counted_as: Some(device_id),
+                        new: false,
+                    };
+                }
+                Resolution::New { reason } | Resolution::Conflict { reason, .. } => {
+                    not_here(holder, &reason)
+                }
+            }
+        }
+    };
+    Placed {
+        device_id: None,
+        reason: Some(reason),
+        counted_as: Some(DeviceId::new()),
+        // It is told where it was met, with the device that it stands in for.
+        new: false,
+    }
+}
+
+/// Why a device is not registered at an address that another has, and the ways out.
+fn not_here(holder: &Device, reason: &str) -> String {
+    format!(
+        "{reason}. {} ({}) is registered at {}: accept there that it was replaced, or give it its \
+         new address or delete it and discover again",
+        holder.name(),
+        holder.id,
+        holder.socket(),
+    )
 }
 
 async fn create(
@@ -127,6 +163,8 @@ async fn create(
         interval_secs: context.interval_secs,
         maintenance: None,
         created_at: context.clock.now(),
+        conflict: None,
+        replaced_at: Vec::new(),
     };
     let record = context.store.inventory.create(device).await?;
     let device = &record.device.body;

@@ -225,7 +225,10 @@ async fn met(context: &Context, run: DiscoveryId) -> HashSet<SocketAddr> {
     let mut met = HashSet::new();
     let mut after = None;
     loop {
-        let page = context.store.discoveries.results(run, after, PAGE_LEN_MAX);
+        let page = context
+            .store
+            .discoveries
+            .results(run, after, false, PAGE_LEN_MAX);
         // A run that is gone found nothing: its devices are new.
         let Ok(page) = page.await else {
             return met;

@@ -129,7 +129,7 @@ impl Schedules {
                 keep(context, entry).await;
                 continue;
             }
-            match begin(context, runs, entry, now).await {
+            match begin(context, runs, entry, DiscoveryId::new(), now).await {
                 Ok(_) => {}
                 Err(DiscoveryRefused::Busy { detail }) => {
                     entry.not_before = now.plus(RETRY);
@@ -154,6 +154,7 @@ impl Schedules {
         context: &Context,
         runs: &mut Runs,
         id: ScheduleId,
+        run_id: DiscoveryId,
     ) -> Result<Discovery, DiscoveryRefused> {
         let entry = self
             .0
@@ -166,7 +167,7 @@ impl Schedules {
                 detail: format!("Its run {run} is still at work; wait or cancel it."),
             });
         }
-        let begun = begin(context, runs, entry, context.clock.now()).await?;
+        let begun = begin(context, runs, entry, run_id, context.clock.now()).await?;
         keep(context, entry).await;
         Ok(begun)
     }
@@ -177,6 +178,7 @@ async fn begin(
     context: &Context,
     runs: &mut Runs,
     entry: &mut Entry,
+    run_id: DiscoveryId,
     now: Timestamp,
 ) -> Result<Discovery, DiscoveryRefused> {
     let (id, request) = (entry.schedule.id, entry.schedule.request.clone());
@@ -184,9 +186,7 @@ async fn begin(
         schedule_id: id,
         before: entry.state.last_discovery_id,
     };
-    let run = runs
-        .begin(context, DiscoveryId::new(), request, Some(of))
-        .await?;
+    let run = runs.begin(context, run_id, request, Some(of)).await?;
     info!(schedule.id = %id, discovery.id = %run.id, "scheduled discovery begun");
     entry.state.last_run_at = Some(now);
     entry.state.last_discovery_id = Some(run.id);

@@ -1,12 +1,9 @@
 //! What a poll read takes the place of what is known, group by group; what it did not read to its
 //! end leaves it as it is.
 
-use collect::PollReport;
 use collect::snmp::Groups;
-use model::device::{Device, Identity};
+use model::device::Identity;
 use model::facts::Facts;
-use std::net::SocketAddr;
-use topology::identity::{self, Resolution};
 
 /// The facts after a poll that read these groups to their end.
 pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups) -> Facts {
@@ -25,77 +22,55 @@ pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups) -> Facts {
     facts
 }
 
-/// The identity after a poll: MACs and addresses stay where they were not read to their end.
-pub(super) fn merge_identity(known: &Identity, read: &Identity, report: &PollReport) -> Identity {
+/// The identity after a poll: MACs and addresses stay where they were not read to their end, and
+/// what was not said this time is not forgotten, since it may tell another device one day.
+pub(super) fn merge_identity(known: &Identity, read: &Identity, complete: Groups) -> Identity {
     let mut identity = read.clone();
-    if !report.complete.contains(Groups::INTERFACES) {
+    macro_rules! keep {
+        ($($field:ident)*) => {
+            $(if identity.$field.is_none() {
+                identity.$field.clone_from(&known.$field);
+            })*
+        };
+    }
+    keep!(engine_id serial chassis_id base_mac);
+    if !complete.contains(Groups::INTERFACES) {
         identity.interface_macs.clone_from(&known.interface_macs);
     }
-    if !report.complete.contains(Groups::ADDRESSES) {
+    if !complete.contains(Groups::ADDRESSES) {
         identity.addresses.clone_from(&known.addresses);
     }
     identity
 }
 
-/// Why what answers at a device's address may be another device than the one that is known there:
-/// exchanged hardware, an address given to something else. None where nothing speaks for it.
-pub(super) fn replaced(device: &Device, met: &Identity) -> Option<String> {
-    let at = SocketAddr::new(device.address, device.port);
-    if device.identity == *met {
-        return None;
-    }
-    match identity::resolve(&[(device.id, &device.identity, at)], met, at) {
-        Resolution::Same { .. } => None,
-        Resolution::New { reason } | Resolution::Conflict { reason, .. } => Some(reason),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::DeviceId;
-    use model::device::{Said, Typed};
     use model::facts::{SensorFacts, VlanFacts};
 
-    fn device(engine_id: Option<&str>, serial: Option<&str>) -> Device {
-        Device {
-            id: DeviceId::new(),
-            address: [192, 0, 2, 1].into(),
-            port: 161,
-            vantage: model::device::LOCAL_VANTAGE.to_owned(),
-            typed: Typed::default(),
-            said: Said::default(),
-            identity: Identity {
-                engine_id: engine_id.map(str::to_owned),
-                serial: serial.map(str::to_owned),
-                ..Identity::default()
-            },
-            credential_id: None,
-            interval_secs: 60,
-            maintenance: None,
-            created_at: model::Timestamp::default(),
-        }
-    }
-
     #[test]
-    fn another_device_at_the_address_is_noticed() {
-        let one = Some("80001f8880aeabef28c75a046b00000000");
-        let two = Some("80001f88805f00ba1188d1046b00000000");
-        for (known, met, is_replaced) in [
-            ((one, None), (one, None), false),
-            ((None, None), (one, None), false),
-            ((one, Some("FTX1")), (two, Some("FTX2")), true),
-            ((one, Some("FTX1")), (one, Some("FTX2")), true),
-            ((one, None), (two, None), true),
-        ] {
-            let met = device(met.0, met.1).identity;
-            let reason = replaced(&device(known.0, known.1), &met);
-            assert_eq!(
-                reason.is_some(),
-                is_replaced,
-                "{known:?} {met:?} {reason:?}"
-            );
-        }
+    fn what_was_not_said_is_not_forgotten() {
+        let some = |text: &str| Some(text.to_owned());
+        let known = Identity {
+            engine_id: some("80001f8880aa000001"),
+            serial: some("AAAA1"),
+            sys_name: some("r1"),
+            interface_macs: ["02:00:00:00:00:01".to_owned()].into(),
+            ..Identity::default()
+        };
+        let read = Identity {
+            serial: some("AAAA2"),
+            ..Identity::default()
+        };
+        let merged = merge_identity(&known, &read, Groups::SYSTEM);
+        assert_eq!(merged.engine_id, known.engine_id);
+        assert_eq!(
+            (merged.serial, merged.sys_name),
+            (read.serial.clone(), None)
+        );
+        assert_eq!(merged.interface_macs, known.interface_macs);
+        let merged = merge_identity(&known, &read, Groups::ALL);
+        assert!(merged.interface_macs.is_empty());
     }
 
     #[test]

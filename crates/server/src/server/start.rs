@@ -1,6 +1,7 @@
 //! Starting: what is worked with is opened, the parts are started along the wire, and only then is
 //! the address told.
 
+use super::connections::{self, Bounds};
 use super::front::Front;
 use super::{Running, options};
 use crate::config::{SecureCookie, Settings};
@@ -44,7 +45,15 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let (listener, address) = bind(settings.listen).await?;
     let (intake, tasks) = (CancellationToken::new(), TaskTracker::new());
     let front = Front::default();
-    serve(listener, front.router(), &tasks, intake.clone());
+    let connections = connections::Counts::default();
+    tasks.spawn(connections::serve(
+        listener,
+        front.router(),
+        Bounds::default(),
+        connections.clone(),
+        tasks.clone(),
+        intake.clone(),
+    ));
     let clock = clock::real();
     let mut standing = Standing::default();
     let (store, series) = open(settings, &clock, &mut standing).await?;
@@ -72,6 +81,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         tasks,
     };
     let mut registry = Registry::default();
+    connections.register(&mut registry);
     let ingested = Ingested::register(&mut registry);
     let poller_stop = CancellationToken::new();
     let (reports_in, reports_out) = wire.reports;
@@ -203,21 +213,6 @@ impl Base<'_> {
             stop: self.intake.clone(),
         }
     }
-}
-
-fn serve(
-    listener: TcpListener,
-    router: axum::Router,
-    tasks: &TaskTracker,
-    stop: CancellationToken,
-) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tasks.spawn(async move {
-        let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(error) = served.await {
-            warn!(%error, "HTTP ended");
-        }
-    });
 }
 
 async fn open(

@@ -1,5 +1,6 @@
 //! A real agent on loopback: net-snmp's snmpd on an unprivileged port.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
@@ -60,13 +61,33 @@ impl Agent {
         Self::start_at(name, &["127.0.0.1", "127.0.0.2"], "")
     }
 
+    /// Starts one at a port of 127.0.0.1, any free one for 0, with an engine id made of its name: it
+    /// is the same agent whenever it is started.
+    pub(crate) fn start_on(name: &str, port: u16) -> Option<Self> {
+        // Source: RFC 3411, SnmpEngineID with text (4) of enterprise 8072.
+        let mut engine_id = "80001f8804".to_owned();
+        for octet in name.bytes() {
+            write!(engine_id, "{octet:02x}").unwrap();
+        }
+        Self::start_with(
+            name,
+            &["127.0.0.1"],
+            port,
+            &format!("exactEngineID 0x{engine_id}\n"),
+        )
+    }
+
     fn start_at(name: &str, addresses: &[&str], more: &str) -> Option<Self> {
+        Self::start_with(name, addresses, 0, more)
+    }
+
+    fn start_with(name: &str, addresses: &[&str], port: u16, more: &str) -> Option<Self> {
         let Some(program) = snmpd() else {
             println!("SKIPPED {name}: there is no snmpd on this machine (apt-get install snmpd)");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let port = UdpSocket::bind("127.0.0.1:0")
+        let port = UdpSocket::bind(("127.0.0.1", port))
             .unwrap()
             .local_addr()
             .unwrap()

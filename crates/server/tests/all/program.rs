@@ -111,6 +111,13 @@ impl Server {
         answer(request.bearer_auth(&self.token).json(body))
     }
 
+    /// Posts nothing, to what is at a revision.
+    pub(crate) fn post_at(&self, path: &str, revision: u64) -> (u16, Value) {
+        let request = self.http.post(format!("{}/api/v1/{path}", self.url));
+        let request = request.header("If-Match", format!("\"{revision}\""));
+        answer(request.bearer_auth(&self.token))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> u16 {
         let request = self.http.delete(format!("{}/api/v1/{path}", self.url));
         let request = request.header("If-Match", "*");

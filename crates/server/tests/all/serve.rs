@@ -220,7 +220,7 @@ pub(crate) fn discover(server: &Server, address: &str, credential: &str) -> Stri
     result["device_id"].as_str().unwrap().to_owned()
 }
 
-fn wait_for_samples(server: &Server, device: &str) -> usize {
+pub(crate) fn wait_for_samples(server: &Server, device: &str) -> usize {
     until("interfaces", || {
         let (_, interfaces) = server.get(&format!("devices/{device}/interfaces"));
         let names = |i: &Value| i["name"] == "lo" && i["oper_status"] == "up";
@@ -238,7 +238,7 @@ fn wait_for_samples(server: &Server, device: &str) -> usize {
 }
 
 /// Samples of sysUpTime: one a poll.
-fn count_samples(server: &Server, device: &str) -> usize {
+pub(crate) fn count_samples(server: &Server, device: &str) -> usize {
     let (_, series) = server.get(&format!("series?device_id={device}&metric=sysUpTime"));
     let Some(id) = series["items"][0]["id"].as_str() else {
         return 0;

@@ -21,7 +21,7 @@ pub struct SigningKey {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Kept {
+pub(crate) struct Kept {
     sealed: Sealed,
     created_at: Timestamp,
 }

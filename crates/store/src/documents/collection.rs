@@ -63,7 +63,9 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     /// One document; none where it is not there.
     pub async fn get(&self, id: &str) -> Result<Option<Stored<T>>, StoreError> {
         let document = self.documents.get(self.spec, id).await?;
-        document.map(|document| self.typed(document)).transpose()
+        document
+            .map(|document| typed(self.spec, document))
+            .transpose()
     }
 
     /// One document, or [`StoreError::NotFound`].
@@ -80,7 +82,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
         let raw = self.documents.page(self.spec, query).await?;
         let mut items = Vec::with_capacity(raw.items.len());
         for document in raw.items {
-            match self.typed(document) {
+            match typed(self.spec, document) {
                 Ok(stored) => items.push(stored),
                 Err(e) => warn!(collection = self.spec.name, error = ?e, "{e}; left out"),
             }
@@ -126,16 +128,11 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
 
     /// The change that writes one document, to make together with others.
     pub fn change(&self, id: &str, expect: Expect, body: &T) -> Result<Change, StoreError> {
-        let body = serde_json::to_vec(body).map_err(|source| StoreError::Shape {
-            collection: self.spec.name,
-            id: id.to_owned(),
-            source: Arc::new(source),
-        })?;
         Ok(Change::Put {
             collection: self.spec,
             id: id.to_owned(),
             expect,
-            body,
+            body: written(self.spec, id, body)?,
         })
     }
 
@@ -147,19 +144,36 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
             expect,
         }
     }
+}
 
-    fn typed(&self, document: Document) -> Result<Stored<T>, StoreError> {
-        match serde_json::from_slice(&document.body) {
-            Ok(body) => Ok(Stored {
-                id: document.id,
-                revision: document.revision,
-                body,
-            }),
-            Err(source) => Err(StoreError::Shape {
-                collection: self.spec.name,
-                id: document.id,
-                source: Arc::new(source),
-            }),
-        }
+/// A document as a `T`; [`StoreError::Shape`] where it is none.
+pub(crate) fn typed<T: DeserializeOwned>(
+    spec: &CollectionSpec,
+    document: Document,
+) -> Result<Stored<T>, StoreError> {
+    match serde_json::from_slice(&document.body) {
+        Ok(body) => Ok(Stored {
+            id: document.id,
+            revision: document.revision,
+            body,
+        }),
+        Err(source) => Err(StoreError::Shape {
+            collection: spec.name,
+            id: document.id,
+            source: Arc::new(source),
+        }),
     }
+}
+
+/// The JSON that is kept of a `T`.
+pub(crate) fn written<T: Serialize>(
+    spec: &CollectionSpec,
+    id: &str,
+    body: &T,
+) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(body).map_err(|source| StoreError::Shape {
+        collection: spec.name,
+        id: id.to_owned(),
+        source: Arc::new(source),
+    })
 }

@@ -11,7 +11,7 @@ mod log;
 mod pages;
 mod read;
 mod reader;
-mod row;
+pub mod row;
 pub mod salvage;
 mod verify;
 mod writer;

@@ -9,9 +9,9 @@ use model::DeviceId;
 use model::device::{Device, Identity, Said};
 use std::sync::Arc;
 
-/// How often a change of what a device says is tried again where an operator changed the device
+/// How often a change of what was seen of a device is tried again where an operator changed the device
 /// at the same moment. Each try takes up what is kept then, so two are rarely needed.
-const OBSERVE_TRIES_MAX: u32 = 32;
+const AMEND_TRIES_MAX: u32 = 32;
 
 impl Inventory {
     /// Keeps a new device. [`StoreError::Duplicate`] where a device is asked at that address and
@@ -63,20 +63,37 @@ impl Inventory {
         said: &Said,
         identity: &Identity,
     ) -> Result<bool, StoreError> {
+        self.amend(id, |device| {
+            if device.said == *said && device.identity == *identity {
+                return false;
+            }
+            device.said = said.clone();
+            device.identity = identity.clone();
+            true
+        })
+        .await
+    }
+
+    /// Changes a device at whatever revision it is. `change` says whether it changed anything;
+    /// where an operator changed the device at the same moment it is asked again, with that.
+    /// Answers whether anything was written.
+    pub async fn amend(
+        &self,
+        id: DeviceId,
+        change: impl Fn(&mut Device) -> bool,
+    ) -> Result<bool, StoreError> {
         let mut tries = 0;
         let mut latest = self.device(id).ok_or_else(|| missing(id))?.device.clone();
         loop {
             let mut device = latest.body.clone();
-            if device.said == *said && device.identity == *identity {
+            if !change(&mut device) {
                 return Ok(false);
             }
-            device.said = said.clone();
-            device.identity = identity.clone();
             let expect = Expect::Revision(latest.revision);
             tries += 1;
             match self.update(device, expect).await {
                 Ok(_) => return Ok(true),
-                Err(StoreError::RevisionConflict { .. }) if tries < OBSERVE_TRIES_MAX => {
+                Err(StoreError::RevisionConflict { .. }) if tries < AMEND_TRIES_MAX => {
                     // From the documents: memory may be a moment behind.
                     let device = self.collections.devices.require(&id.to_string()).await?;
                     latest = Arc::new(device);

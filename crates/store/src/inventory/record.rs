@@ -57,7 +57,7 @@ impl DeviceRecord {
 
 /// The latest known status of a device, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KeptStatus {
+pub(crate) struct KeptStatus {
     pub(super) status: Status,
     pub(super) since: Timestamp,
     pub(super) last_seen_at: Option<Timestamp>,
@@ -66,7 +66,7 @@ pub(super) struct KeptStatus {
 
 /// The neighbours of a device, as they are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct KeptNeighbors {
+pub(crate) struct KeptNeighbors {
     pub(super) written_at: Timestamp,
     pub(super) neighbors: Vec<Neighbor>,
 }

@@ -13,8 +13,8 @@
 //! divided by the seconds of it that are covered by such pairs; `None` where nothing is covered. So
 //! a step shorter than the poll interval still has a rate in each bucket, and a bucket covered in
 //! part is not made smaller by what is missing. A pair is no increase, and covers nothing, where
-//! the counter is lower than before (a wrap or a restart), where the device restarted between the
-//! two ([`Breaks::resets`]), or where a gap of over three polls lies between them. What a poll was
+//! the counter is lower than before (a wrap or a restart), where the device restarted or was
+//! replaced between the two ([`Breaks::resets`]), or where a gap of over three polls lies between them. What a poll was
 //! is taken from the data, since intervals are changed: the longer of the usual spacings before and
 //! after the pair, each the median of the [`SPACINGS`] next to it. Only a pair that stands alone is
 //! judged by [`Breaks::interval`]. To cover the edges, give some points before `from` and after
@@ -52,7 +52,7 @@ pub enum Aggregation {
 /// Where two samples next to each other do not make an increase.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Breaks {
-    /// When the device restarted, ascending; see [`resets`].
+    /// When the device restarted, see [`resets`], or was replaced by another; ascending.
     pub resets: Vec<Timestamp>,
     /// From poll to poll, for a pair of samples that has no others next to it; the data tell for
     /// all others. `None`: no gap is one.
@@ -60,8 +60,12 @@ pub struct Breaks {
 }
 
 impl Breaks {
-    /// The breaks of a device polled every `interval`, restarted at `resets` (ascending).
-    pub fn new(interval: Duration, resets: Vec<Timestamp>) -> Self {
+    /// The breaks of a device polled every `interval`, restarted at `resets` and replaced by
+    /// another machine at `replaced`: the counters of that go on from wherever they are, whatever
+    /// its sysUpTime.
+    pub fn new(interval: Duration, mut resets: Vec<Timestamp>, replaced: &[Timestamp]) -> Self {
+        resets.extend(replaced);
+        resets.sort_unstable();
         Self {
             resets,
             interval: Some(interval),

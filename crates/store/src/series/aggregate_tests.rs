@@ -43,6 +43,7 @@ fn check(samples: &str, resets: &[i64], asked: &str, expected: &str) {
     let breaks = Breaks::new(
         Duration::from_mins(1),
         resets.iter().map(|s| at(*s)).collect(),
+        &[],
     );
     let answer = aggregate(
         &points(samples),
@@ -140,7 +141,7 @@ fn history_survives_a_changed_interval() {
                 samples.push((at(now), Value::U64(now as u64)));
             }
         }
-        let breaks = Breaks::new(Duration::from_secs(interval), vec![]);
+        let breaks = Breaks::new(Duration::from_secs(interval), vec![], &[]);
         let second = Duration::from_secs(1);
         let answer = aggregate(&samples, at(0), at(now), second, Aggregation::Rate, &breaks);
         let broken = |(start, rate): &(Timestamp, Option<f64>)| {
@@ -187,6 +188,19 @@ fn restarts_are_read_from_uptime() {
 }
 
 #[test]
+fn another_machine_in_its_place_is_no_increase() {
+    let samples = points("0:100 10:200 20:5000 30:5100");
+    let breaks = |replaced: &[Timestamp]| Breaks::new(Duration::from_secs(10), vec![], replaced);
+    let rates = |breaks: &Breaks| -> Vec<Option<f64>> {
+        let step = Duration::from_secs(10);
+        let told = aggregate(&samples, at(0), at(30), step, Aggregation::Rate, breaks);
+        told.into_iter().map(|(_, value)| value).collect()
+    };
+    assert_eq!(rates(&breaks(&[])), [Some(10.0), Some(480.0), Some(10.0)]);
+    assert_eq!(rates(&breaks(&[at(15)])), [Some(10.0), None, Some(10.0)]);
+}
+
+#[test]
 fn absurd_ranges_are_bounded() {
     let far = Timestamp::from_unix_ms(i64::MAX);
     let near = Timestamp::from_unix_ms(i64::MIN);
@@ -211,7 +225,7 @@ proptest! {
             total += by;
             samples.push((at(secs), Value::U64(total)));
         }
-        let breaks = Breaks::new(Duration::from_mins(1), vec![]);
+        let breaks = Breaks::new(Duration::from_mins(1), vec![], &[]);
         let step = Duration::from_secs(step);
         let answer = aggregate(&samples, at(offset), at(secs), step, Aggregation::Rate, &breaks);
         prop_assert_eq!(answer.len(), bucket_count(at(offset), at(secs), step));

@@ -90,6 +90,27 @@ impl Head {
             .collect()
     }
 
+    /// The same of several series of a device at one look, in the order of `columns`.
+    pub(crate) fn points_together(
+        &self,
+        device_id: DeviceId,
+        columns: &[Column],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<Vec<(Timestamp, Value)>> {
+        let mut all = vec![Vec::new(); columns.len()];
+        let Some(windows) = self.device(device_id).filter(|_| from < to) else {
+            return all;
+        };
+        let windows = lock(&windows);
+        for (_, block) in windows.range(window(from)..to.unix_ms()) {
+            for (points, column) in all.iter_mut().zip(columns) {
+                points.extend(block.points(*column, from, to));
+            }
+        }
+        all
+    }
+
     /// The half-hours that have ended by a time, over all devices.
     pub(crate) fn ended(&self, by: Timestamp) -> BTreeSet<i64> {
         let ended = by.unix_ms().saturating_sub(Level::HalfHour.span_ms());

@@ -3,7 +3,7 @@
 use crate::blocks::Column;
 use crate::blocks::codec::BlockView;
 use crate::series::parts::Parts;
-use crate::series::{AHEAD_MAX, Points, SeriesError};
+use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
 use model::{DeviceId, Timestamp, Value};
 use std::time::Duration;
 
@@ -129,4 +129,51 @@ pub(super) fn latest(
         }
         back = (back * 8).min(LATEST_BACK_MAX);
     }
+}
+
+/// The last `n` samples since a time of each of several series of a device, in the order of
+/// `columns`. Files are read, once for all, only where the head has fewer and may have been sealed.
+pub(super) fn latest_together(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    n: usize,
+    since: Timestamp,
+) -> Result<Vec<Points>, SeriesError> {
+    let now = parts.clock.now();
+    let to = now.plus(AHEAD_MAX).plus(Duration::from_millis(1));
+    let mut all = parts.head.points_together(device_id, columns, since, to);
+    let short = all.iter().any(|points| points.len() < n);
+    let sealed = head::window_end(since).plus(SEAL_DELAY) <= now;
+    if short && sealed {
+        let blocks = parts.blocks.read(device_id, since, to)?;
+        let mut below = vec![Points::new(); columns.len()];
+        for (key, bytes) in blocks {
+            let view = match BlockView::parse(&bytes) {
+                Ok(view) => view,
+                Err(error) => {
+                    parts.set_aside(&key, &error.to_string());
+                    continue;
+                }
+            };
+            for (points, column) in below.iter_mut().zip(columns) {
+                match view.points(*column, since, to) {
+                    Ok(found) => points.extend(found),
+                    Err(error) => {
+                        parts.set_aside(&key, &error.to_string());
+                        break;
+                    }
+                }
+            }
+        }
+        for (points, mut sealed) in all.iter_mut().zip(below) {
+            sealed.append(points);
+            newest_of_each_time(&mut sealed);
+            *points = sealed;
+        }
+    }
+    for points in &mut all {
+        points.drain(..points.len().saturating_sub(n));
+    }
+    Ok(all)
 }

@@ -44,7 +44,11 @@ async fn addresses(store: &Store, id: DiscoveryId, limit: usize) -> Vec<String> 
     let mut all = Vec::new();
     let mut after = None;
     loop {
-        let page = store.discoveries.results(id, after, limit).await.unwrap();
+        let page = store
+            .discoveries
+            .results(id, after, false, limit)
+            .await
+            .unwrap();
         assert!(page.items.len() <= limit);
         all.extend(page.items.iter().map(|r| r.body.address.to_string()));
         match page.next {
@@ -99,7 +103,7 @@ async fn a_run_does_not_outlive_the_server() {
     assert_eq!(ended.ended_at, Some(fixture.now()));
     let kept = store.discoveries.get(done).await.unwrap().unwrap().body;
     assert_eq!(kept.phase, DiscoveryPhase::Done);
-    let latest = store.discoveries.page(None, None, 1).await.unwrap();
+    let latest = store.discoveries.page(None, None, true, 1).await.unwrap();
     assert_eq!(latest.items[0].body.id, done, "the latest first");
 }
 

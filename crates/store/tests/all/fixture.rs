@@ -62,5 +62,7 @@ pub(crate) fn device(n: u8, now: Timestamp) -> Device {
         interval_secs: 60,
         maintenance: None,
         created_at: now,
+        conflict: None,
+        replaced_at: Vec::new(),
     }
 }

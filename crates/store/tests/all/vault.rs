@@ -19,6 +19,7 @@ async fn kept(store: &Store, name: &str, community: &str) -> CredentialId {
     let kept = store
         .credentials
         .create(
+            CredentialId::new(),
             name.to_owned(),
             CredentialKind::SnmpV2c,
             &secrets(community),

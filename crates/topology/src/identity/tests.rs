@@ -3,7 +3,7 @@
 use super::*;
 
 /// `engine=.. serial=.. chassis=.. mac=.. name=.. macs=a,b at=ADDR`
-fn identity(text: &str) -> (Identity, SocketAddr) {
+pub(super) fn identity(text: &str) -> (Identity, SocketAddr) {
     let mut identity = Identity::default();
     let mut at = "192.0.2.1:161".parse().unwrap();
     for (key, value) in text.split_whitespace().map(|p| p.split_once('=').unwrap()) {
@@ -181,4 +181,17 @@ fn the_address_counts_only_where_nothing_else_is_known() {
     check(&[E1], "name=r9", "same 0", "registered at this address");
     check(&[E1], E2, "conflict 0", "registered at this address, but");
     check(&["at=192.0.2.1:1161"], E1, "new", "");
+}
+
+#[test]
+fn an_agent_installed_anew_is_known_at_its_address_alone() {
+    let known = format!("{E1} name=r1 macs=01,02");
+    let met = format!("{E2} name=r1 macs=01,02");
+    check(&[&known], &met, "same 0", "was known");
+    check(
+        &[&known],
+        &format!("{met} at=192.0.2.9:161"),
+        "conflict 0",
+        "engine id",
+    );
 }

@@ -65,6 +65,8 @@ export const devices = {
   create: (body: DeviceCreate) => call<Device>("POST", "/devices", { body }),
   change: (id: string, revision: number, body: DevicePatch) => call<Device>("PATCH", `/devices/${enc(id)}`, { body, revision }),
   remove: (id: string, revision: number) => call<void>("DELETE", `/devices/${enc(id)}`, { revision }),
+  /** It was replaced: what answers at its address takes its place. */
+  acceptIdentity: (id: string, revision: number) => call<Device>("POST", `/devices/${enc(id)}/identity/accept`, { revision }),
   pollNow: (id: string) => call<void>("POST", `/devices/${enc(id)}/poll`),
   interfaces: (id: string, signal?: Signal) => all<Interface>(`/devices/${enc(id)}/interfaces`, {}, signal),
   neighbors: (id: string, signal?: Signal) => all<Neighbor>(`/devices/${enc(id)}/neighbors`, {}, signal),

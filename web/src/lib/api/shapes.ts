@@ -10,6 +10,7 @@ export type Bandwidth = Schemas["BandwidthHistory"] & { now: Schemas["BandwidthN
 export type Credential = Schemas["Credential"];
 export type CredentialCreate = Schemas["CredentialCreate"];
 export type Device = Schemas["Device"];
+export type IdentityConflict = Schemas["IdentityConflict"];
 export type DeviceCreate = Schemas["DeviceCreate"];
 export type DevicePatch = Schemas["DevicePatch"];
 export type Discovery = Schemas["Discovery"];

@@ -104,6 +104,80 @@ test("catches up after a reconnection and after lagged, not at first", async () 
   expect(fetched).toBe(2);
 });
 
+test("comes back to where it was, and fetches again only what cannot be told", () => {
+  const s = scene();
+  let fetched = 0;
+  const heard: unknown[] = [];
+  s.stream.onCatchUp(() => {
+    fetched += 1;
+  });
+  s.stream.subscribe("status", { device_ids: ["d1"] }, (e) => heard.push(e.data));
+  const gone = s.stream.subscribe("devices", {}, () => undefined);
+  s.stream.start();
+  const back = (seq: number, stream = "one") => {
+    s.hangUp();
+    s.pass(500);
+    s.say({ ...hello, stream, seq });
+  };
+  s.say({ ...hello, stream: "one", seq: 40 });
+  s.say({ type: "event", seq: 43, topic: "status", event: "device_status", at: "", data: 43 });
+  s.say({ type: "heartbeat", at: "", seq: 50 });
+  gone();
+  s.hangUp();
+  s.stream.subscribe("discovery", {}, () => undefined);
+  s.pass(500);
+  s.say({ ...hello, stream: "one", seq: 60 });
+  expect(s.last().sent).toEqual([
+    { type: "resume", stream: "one", seq: 50, subscriptions: [{ id: "1", topic: "status", device_ids: ["d1"] }] },
+    { type: "subscribe", id: "3", topic: "discovery" },
+  ]);
+  s.say({ type: "resumed", resumed: true, stream: "one", seq: 50 });
+  s.say({ type: "event", seq: 51, topic: "status", event: "device_status", at: "", data: 51 });
+  expect(heard).toEqual([43, 51]);
+  expect(fetched).toBe(0);
+
+  back(70);
+  expect(s.last().sent[0]).toMatchObject({ type: "resume", seq: 51 });
+  s.say({ type: "resumed", resumed: false, reason: "too_old", missed: 9, stream: "one", seq: 70 });
+  expect(fetched).toBe(1);
+});
+
+test("another server, a refusal or too much to say is a fresh start", async () => {
+  const s = scene();
+  let fetched = 0;
+  s.stream.onCatchUp(() => {
+    fetched += 1;
+  });
+  const settled = () => new Promise((done) => setTimeout(done));
+  s.stream.subscribe("status", {}, () => undefined);
+  s.stream.start();
+  s.say({ ...hello, stream: "one", seq: 1 });
+  s.hangUp();
+  s.pass(500);
+  s.say({ ...hello, stream: "two", seq: 5 });
+  expect(s.last().sent).toEqual([{ type: "subscribe", id: "1", topic: "status" }]);
+  expect(fetched).toBe(1);
+  await settled();
+
+  s.hangUp();
+  s.pass(500);
+  s.say({ ...hello, stream: "two", seq: 6 });
+  expect(s.last().sent[0]).toMatchObject({ type: "resume", stream: "two", seq: 5 });
+  s.say({ type: "error", problem: { status: 422 } });
+  expect(s.last().sent[1]).toEqual({ type: "subscribe", id: "1", topic: "status" });
+  expect(fetched).toBe(2);
+  await settled();
+
+  s.hangUp();
+  s.pass(500);
+  s.say({ ...hello, stream: "two", seq: 7 });
+  s.stream.subscribe("series", { series_ids: Array.from({ length: 2000 }, () => "x".repeat(36)) }, () => undefined);
+  s.hangUp();
+  s.pass(500);
+  s.say({ ...hello, stream: "two", seq: 8 });
+  expect(s.last().sent.map((m) => m.type)).toEqual(["subscribe", "subscribe"]);
+});
+
 test("waits longer after each failure, up to a bound, and starts over after a success", () => {
   const s = scene();
   s.stream.start();

@@ -1,5 +1,6 @@
-// The one WebSocket of the page: subscriptions that outlive connections, heartbeats, reconnection,
-// and the call to catch up after anything was missed. No Svelte and no clock of its own in here.
+// The one WebSocket of the page: subscriptions that outlive connections, heartbeats, reconnection
+// that gets what was missed meanwhile, and the call to catch up where it cannot be got. No Svelte and
+// no clock of its own in here.
 
 /** What the stream needs of a socket; the browser's WebSocket is one. */
 export interface Socket {
@@ -46,6 +47,8 @@ export interface Condition {
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 10_000;
+/** Longest message that the server reads, in octets. */
+const MESSAGE_LEN_MAX = 64 << 10;
 /** Heartbeats that may fail to come before the connection is taken for dead. */
 const HEARTBEATS_MISSED = 2.5;
 
@@ -54,6 +57,14 @@ interface Subscription {
   topic: Topic;
   filter: Filter;
   told: (event: StreamEvent) => void;
+  /** The server was asked for it, on this connection or one before. */
+  asked: boolean;
+}
+
+/** How far the page was told: a life of the server's stream, and the number of an event. */
+interface Place {
+  stream: string;
+  seq: number;
 }
 
 export class Stream {
@@ -66,6 +77,9 @@ export class Stream {
   #cancelRetry: (() => void) | null = null;
   #cancelWatch: (() => void) | null = null;
   #wasOpen = false;
+  #place: Place | null = null;
+  /** Asked to resume and not yet answered. */
+  #resuming = false;
   #stopped = true;
   #changed: (condition: Condition) => void;
   #condition: Condition = { phase: "closed", heardAt: null, catchingUp: false, heartbeatSecs: 15 };
@@ -84,6 +98,7 @@ export class Stream {
   stop(): void {
     this.#stopped = true;
     this.#wasOpen = false;
+    this.#place = null;
     this.#cancelRetry?.();
     this.#drop();
     this.#set({ phase: "closed", heardAt: null, catchingUp: false });
@@ -92,7 +107,7 @@ export class Stream {
   /** Tells `told` of every event of a topic until the returned function is called. */
   subscribe(topic: Topic, filter: Filter, told: (event: StreamEvent) => void): () => void {
     const id = String(this.#next++);
-    const subscription = { id, topic, filter, told };
+    const subscription = { id, topic, filter, told, asked: false };
     this.#subscriptions.set(id, subscription);
     if (this.#condition.phase === "open") this.#ask(subscription);
     return () => {
@@ -141,17 +156,58 @@ export class Stream {
         this.#retryMs = RETRY_MIN_MS;
         const heartbeatSecs = typeof frame.heartbeat_secs === "number" ? frame.heartbeat_secs : 15;
         this.#set({ phase: "open", heartbeatSecs });
+        const before = this.#place;
+        const here = placeOf(frame);
+        if (before && here && before.stream === here.stream && this.#resume(before)) break;
+        this.#place = here;
         for (const subscription of this.#subscriptions.values()) this.#ask(subscription);
         if (again) void this.#catchUp();
         break;
       }
+      case "resumed":
+        this.#resuming = false;
+        this.#place = placeOf(frame);
+        if (frame.resumed !== true) void this.#catchUp();
+        break;
+      case "error":
+        // Refused as a whole: as if it had never been here.
+        if (!this.#resuming) break;
+        this.#resuming = false;
+        this.#place = null;
+        for (const subscription of this.#subscriptions.values()) this.#ask(subscription);
+        void this.#catchUp();
+        break;
       case "event":
+        this.#moveTo(frame.seq);
         this.#tell(frame as unknown as StreamEvent);
         break;
+      case "heartbeat":
+        this.#moveTo(frame.seq);
+        break;
       case "lagged":
+        this.#moveTo(frame.seq);
         void this.#catchUp();
         break;
     }
+  }
+
+  /**
+   * Asks for what was missed since a place, with what was subscribed to; what is new is asked for on
+   * top. False where that is more than one message holds.
+   */
+  #resume({ stream, seq }: Place): boolean {
+    const all = [...this.#subscriptions.values()];
+    const subscriptions = all.filter((one) => one.asked).map(({ id, topic, filter }) => ({ id, topic, ...filter }));
+    const message = { type: "resume", stream, seq, subscriptions };
+    if (JSON.stringify(message).length > MESSAGE_LEN_MAX) return false;
+    this.#resuming = true;
+    this.#send(message);
+    for (const one of all) if (!one.asked) this.#ask(one);
+    return true;
+  }
+
+  #moveTo(seq: unknown): void {
+    if (this.#place && !this.#resuming && typeof seq === "number") this.#place = { ...this.#place, seq };
   }
 
   #tell(event: StreamEvent): void {
@@ -179,6 +235,7 @@ export class Stream {
   #drop(): void {
     this.#cancelWatch?.();
     this.#cancelWatch = null;
+    this.#resuming = false;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
@@ -191,7 +248,9 @@ export class Stream {
     this.#cancelWatch = this.#world.after(ms, () => this.#lost());
   }
 
-  #ask({ id, topic, filter }: Subscription): void {
+  #ask(subscription: Subscription): void {
+    const { id, topic, filter } = subscription;
+    subscription.asked = true;
     this.#send({ type: "subscribe", id, topic, ...filter });
   }
 
@@ -213,6 +272,10 @@ function parse(data: unknown): Record<string, unknown> | null {
   } catch {
     return null;
   }
+}
+
+function placeOf({ stream, seq }: Record<string, unknown>): Place | null {
+  return typeof stream === "string" && typeof seq === "number" ? { stream, seq } : null;
 }
 
 /** A heartbeat may be this late before the page says that it is behind. */

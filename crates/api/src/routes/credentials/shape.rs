@@ -52,6 +52,7 @@ pub(crate) struct CredentialResource {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CredentialCreate {
     /// The operator's name for it; unique.
+    #[schema(min_length = 1)]
     pub(super) name: String,
     /// Which protocol it is for.
     pub(super) kind: KindName,

@@ -2,10 +2,10 @@
 //! inventory, its system group, and the defects of its answers.
 
 use crate::auth::gate::{Granted, permit};
-use crate::page::{Key, Page, Paging};
+use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::Answer;
 use crate::query::{PathId, Query};
-use crate::routes::devices;
+use crate::routes::devices::{self, fields};
 use axum::Json;
 use model::DeviceId;
 use model::facts::{
@@ -13,8 +13,9 @@ use model::facts::{
     VolumeFacts,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// How the rows are paged; they keep the device's own order.
+/// How the rows are paged.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -24,6 +25,8 @@ pub(crate) struct PartsQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// place (the device's own order), or the name of a field; with a leading `-` the other way.
+    sort: Option<String>,
 }
 
 /// A kind of defect in a device's answers, and how often it was met since the server started.
@@ -36,7 +39,7 @@ pub(crate) struct Defect {
 }
 
 macro_rules! parts {
-    ($($name:ident $path:literal $id:literal $row:ty, $what:literal, $rows:expr;)*) => {
+    ($($name:ident $path:literal $id:literal $row:ty, $what:literal, $rows:expr, $fields:expr;)*) => {
         $(
             #[doc = concat!("Lists the ", $what, " of a device.")]
             #[utoipa::path(get, path = $path, tag = "devices", operation_id = $id,
@@ -50,20 +53,27 @@ macro_rules! parts {
             ) -> Answer<Json<Page<$row>>> {
                 let record = devices::find(granted.services(), id)?;
                 let rows: fn(&Facts) -> &Vec<$row> = $rows;
-                page(&query, rows(&record.facts))
+                page(&query, &$fields, rows(&record.facts))
             }
         )*
     };
 }
 
 parts! {
-    addresses "/devices/{device_id}/addresses" "list_device_addresses" AddressFacts, "addresses", |facts| &facts.addresses;
-    vlans "/devices/{device_id}/vlans" "list_device_vlans" VlanFacts, "VLANs", |facts| &facts.vlans;
-    processors "/devices/{device_id}/processors" "list_device_processors" ProcessorFacts, "processors", |facts| &facts.processors;
-    memory "/devices/{device_id}/memory" "list_device_memory" VolumeFacts, "kinds of memory", |facts| &facts.memory;
-    storage "/devices/{device_id}/storage" "list_device_storage" VolumeFacts, "volumes", |facts| &facts.storage;
-    sensors "/devices/{device_id}/sensors" "list_device_sensors" SensorFacts, "sensors", |facts| &facts.sensors;
-    inventory "/devices/{device_id}/inventory" "list_device_inventory" PartFacts, "parts", |facts| &facts.inventory;
+    addresses "/devices/{device_id}/addresses" "list_device_addresses" AddressFacts, "addresses", |facts| &facts.addresses,
+        ["address", "prefix_len", "interface"];
+    vlans "/devices/{device_id}/vlans" "list_device_vlans" VlanFacts, "VLANs", |facts| &facts.vlans,
+        ["id", "name"];
+    processors "/devices/{device_id}/processors" "list_device_processors" ProcessorFacts, "processors", |facts| &facts.processors,
+        ["name", "utilization_percent"];
+    memory "/devices/{device_id}/memory" "list_device_memory" VolumeFacts, "kinds of memory", |facts| &facts.memory,
+        ["name", "used_bytes", "total_bytes", "used_percent"];
+    storage "/devices/{device_id}/storage" "list_device_storage" VolumeFacts, "volumes", |facts| &facts.storage,
+        ["name", "used_bytes", "total_bytes", "used_percent"];
+    sensors "/devices/{device_id}/sensors" "list_device_sensors" SensorFacts, "sensors", |facts| &facts.sensors,
+        ["name", "kind", "value", "unit", "interface"];
+    inventory "/devices/{device_id}/inventory" "list_device_inventory" PartFacts, "parts", |facts| &facts.inventory,
+        ["index", "contained_in", "class", "name", "model", "serial"];
 }
 
 /// Reads what a device says of itself as a whole.
@@ -97,13 +107,93 @@ pub(crate) async fn defects(
             count: *count,
         })
         .collect();
-    page(&query, &rows)
+    page(&query, &["defect", "count"], &rows)
 }
 
-fn page<T: Clone>(query: &PartsQuery, rows: &[T]) -> Answer<Json<Page<T>>> {
-    let paging = Paging::new(query.limit, query.cursor.as_deref(), ("place", false), "")?;
-    let rows = (0i64..)
-        .zip(rows)
-        .map(|(at, row)| ((Key::Number(at), String::new()), row.clone()));
-    Ok(Json(paging.take(rows)))
+fn page<T: Clone + Serialize>(
+    query: &PartsQuery,
+    fields: &[&str],
+    rows: &[T],
+) -> Answer<Json<Page<T>>> {
+    let mut sorts = vec![PLACE];
+    sorts.extend(fields);
+    let sort = sort_field(query.sort.as_deref(), &sorts)?;
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, "")?;
+    let rows = (0i64..).zip(rows).map(|(at, row)| {
+        let key = match sort.0 {
+            PLACE => Key::Number(at),
+            field => key(row, field),
+        };
+        ((key, format!("{at:010}")), row)
+    });
+    Ok(Json(paging.take(rows).map(T::clone)))
+}
+
+const PLACE: &str = "place";
+
+/// What a field of a row is sorted by, as it is written in the answer.
+fn key(row: &impl Serialize, field: &str) -> Key {
+    // To a thousandth: percentages and what sensors say.
+    const PARTS: f64 = 1_000.0;
+    let row = serde_json::to_value(row).unwrap_or_default();
+    let Some(value) = row.get(field) else {
+        return Key::Absent;
+    };
+    match value {
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) if value.is_i64() || value.is_u64() => {
+                Key::Number(whole.saturating_mul(1_000))
+            }
+            _ => Key::measured(number.as_f64(), PARTS),
+        },
+        Value::String(text) => match text.parse() {
+            Ok(address) => Key::Text(fields::address_key(address)),
+            Err(_) => Key::text(text),
+        },
+        _ => Key::Absent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::facts::SensorFacts;
+
+    #[test]
+    fn rows_are_sorted_by_what_a_field_says() {
+        let sensor = |name: &str, value: Option<f64>| SensorFacts {
+            name: Some(name.to_owned()),
+            value,
+            ..SensorFacts::default()
+        };
+        let rows = [
+            sensor("b", Some(2.5)),
+            sensor("A", None),
+            sensor("c", Some(-1.0)),
+            sensor("d", Some(10.0)),
+        ];
+        for (sort, expected) in [
+            ("place", "b A c d"),
+            ("-place", "d c A b"),
+            ("name", "A b c d"),
+            ("value", "c b d A"),
+            ("-value", "d b c A"),
+        ] {
+            let (mut found, mut cursor) = (Vec::new(), None);
+            loop {
+                let query = PartsQuery {
+                    limit: Some(3),
+                    cursor,
+                    sort: Some(sort.to_owned()),
+                };
+                let Json(page) = page(&query, &["name", "value"], &rows).unwrap();
+                found.extend(page.items.into_iter().filter_map(|row| row.name));
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found.join(" "), expected, "{sort}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::fields;
 use crate::maintenance::{self, Wish};
 use crate::merge::{self, Change};
 use crate::problem::Answer;
-use model::device::Device;
+use model::device::{Device, IdentityConflict};
 use model::status::Evidence;
 use model::{CredentialId, DeviceId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,10 @@ pub(crate) struct DeviceResource {
     maintenance_reason: Option<String>,
     /// When anything last answered.
     last_seen_at: Option<Timestamp>,
+    /// Another device that answers at its address; null where none does. Nothing of it is taken in
+    /// until the known device answers again, or an operator accepts the other in its place, or
+    /// gives the known one its new address.
+    identity_conflict: Option<ConflictResource>,
     /// When it was registered.
     created_at: Timestamp,
     /// Counts its changes; the ETag.
@@ -103,8 +107,81 @@ impl DeviceResource {
             maintenance_until: work.as_ref().and_then(|work| work.until),
             maintenance_reason: work.and_then(|work| work.reason),
             last_seen_at: state.last_seen_at,
+            identity_conflict: device.conflict.as_deref().map(ConflictResource::of),
             created_at: device.created_at,
             revision: record.device.revision,
+        }
+    }
+}
+
+/// Another device that answers at a device's address.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = IdentityConflict)]
+pub(crate) struct ConflictResource {
+    /// Since when.
+    since: Timestamp,
+    /// What differs, in words for an operator.
+    #[schema(example = "serial number FCW1 was known, FCW2 is said here")]
+    reason: String,
+    /// What the other says of itself.
+    met: MetResource,
+}
+
+/// What a device says of itself that is met in the place of another.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = MetDevice)]
+pub(crate) struct MetResource {
+    /// sysName.
+    name: Option<String>,
+    /// sysDescr.
+    description: Option<String>,
+    /// Vendor.
+    vendor: Option<String>,
+    /// Model.
+    model: Option<String>,
+    /// Operating system.
+    os: Option<String>,
+    /// Its version.
+    os_version: Option<String>,
+    /// router, switch, server, ...
+    kind: Option<String>,
+    /// sysLocation.
+    location: Option<String>,
+    /// Serial number of the chassis.
+    serial: Option<String>,
+    /// snmpEngineID in lower-case hex.
+    engine_id: Option<String>,
+    /// lldpLocChassisId.
+    chassis_id: Option<String>,
+    /// dot1dBaseBridgeAddress.
+    base_mac: Option<String>,
+}
+
+impl ConflictResource {
+    fn of(conflict: &IdentityConflict) -> Self {
+        let IdentityConflict {
+            since,
+            reason,
+            said,
+            met,
+        } = conflict.clone();
+        Self {
+            since,
+            reason,
+            met: MetResource {
+                name: said.name,
+                description: said.description,
+                vendor: said.vendor,
+                model: said.model,
+                os: said.os,
+                os_version: said.os_version,
+                kind: said.kind,
+                location: said.location,
+                serial: met.serial,
+                engine_id: met.engine_id,
+                chassis_id: met.chassis_id,
+                base_mac: met.base_mac,
+            },
         }
     }
 }
@@ -212,12 +289,11 @@ impl DevicePatch {
             },
             now,
         )?;
-        if let Some(address) = self.address {
-            device.address = address.to_canonical();
-        }
-        if let Some(port) = self.port {
-            device.port = port;
-        }
+        let address = self.address.map(|address| address.to_canonical());
+        device.move_to(
+            address.unwrap_or(device.address),
+            self.port.unwrap_or(device.port),
+        );
         if let Some(name) = self.name {
             device.typed.name = name;
         }

@@ -137,7 +137,7 @@ pub(crate) struct SchedulePatch {
 
 impl ScheduleCreate {
     /// The schedule, checked as far as can be seen without the server.
-    pub(super) fn finish(self, now: Timestamp) -> Answer<Schedule> {
+    pub(super) fn finish(self, id: ScheduleId, now: Timestamp) -> Answer<Schedule> {
         let mut faults = Faults::default();
         let when = when(self.every_secs, self.daily_at, &mut faults);
         let name = name(&self.name, &mut faults);
@@ -145,7 +145,7 @@ impl ScheduleCreate {
         let request = discoveries::check_at("/request", self.request, &mut faults);
         faults.into_result()?;
         Ok(Schedule {
-            id: ScheduleId::new(),
+            id,
             name,
             request,
             when,

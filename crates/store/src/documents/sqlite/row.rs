@@ -23,7 +23,7 @@ pub(super) const CHECKSUM: &str = "its checksum does not hold";
 
 /// CRC-32C of collection, id, revision and body: a row that was put in another's place is noticed
 /// as one with a flipped bit is.
-pub(super) fn checksum(collection: &str, id: &str, revision: u64, body: &[u8]) -> u32 {
+pub fn checksum(collection: &str, id: &str, revision: u64, body: &[u8]) -> u32 {
     let mut crc = crc32c::crc32c(collection.as_bytes());
     crc = crc32c::crc32c_append(crc, &[0]);
     crc = crc32c::crc32c_append(crc, id.as_bytes());
@@ -35,22 +35,33 @@ pub(super) fn checksum(collection: &str, id: &str, revision: u64, body: &[u8]) -
 /// Reads [`COLUMNS`] of a row. A column of another type than it should be is damage
 /// like any other.
 pub(super) fn found(collection: &CollectionSpec, row: &Row<'_>) -> rusqlite::Result<Found> {
-    let id = String::from_utf8_lossy(text(row, 0)?).into_owned();
-    let (revision, crc) = (row.get::<_, i64>(1).ok(), row.get::<_, i64>(3).ok());
-    let body = text(row, 2)?;
-    let sound = revision
-        .and_then(|revision| u64::try_from(revision).ok())
-        .filter(|revision| crc == Some(checksum(collection.name, &id, *revision, body).into()));
-    Ok(match sound {
-        Some(revision) => Found::Sound(Document {
-            id,
-            revision,
-            body: body.to_vec(),
-        }),
+    let (id, body) = (text(row, 0)?, text(row, 2)?);
+    let (revision, crc) = (row.get(1).ok(), row.get(3).ok());
+    Ok(match proven(collection, id, revision, body, crc) {
+        Some(document) => Found::Sound(document),
         None => Found::Damaged {
             number: row.get(4)?,
-            id,
+            id: String::from_utf8_lossy(id).into_owned(),
         },
+    })
+}
+
+/// The document that the columns of a row make, whatever they are; none where its checksum does
+/// not hold. Public so that it can be fuzzed.
+pub fn proven(
+    collection: &CollectionSpec,
+    id: &[u8],
+    revision: Option<i64>,
+    body: &[u8],
+    crc: Option<i64>,
+) -> Option<Document> {
+    let id = String::from_utf8_lossy(id).into_owned();
+    let revision = u64::try_from(revision?).ok()?;
+    let sound = crc == Some(checksum(collection.name, &id, revision, body).into());
+    sound.then(|| Document {
+        id,
+        revision,
+        body: body.to_vec(),
     })
 }
 
@@ -64,7 +75,7 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a 
 }
 
 /// The keys of a document in the indexes of its collection. A body that is not JSON has none.
-pub(super) fn key_of(spec: &CollectionSpec, body: &[u8]) -> Vec<(&'static str, String)> {
+pub fn key_of(spec: &CollectionSpec, body: &[u8]) -> Vec<(&'static str, String)> {
     if spec.indexes.is_empty() {
         return Vec::new();
     }

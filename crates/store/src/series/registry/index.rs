@@ -3,7 +3,7 @@
 use super::table::Change;
 use crate::series::{Column, Resolved, SERIES_PER_DEVICE_MAX};
 use model::series::Series;
-use model::{DeviceId, Labels, Metric, SeriesId, SeriesKey};
+use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId, SeriesKey};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -67,6 +67,10 @@ impl Entry {
         (self.metric, &*self.labels).cmp(&(metric, labels))
     }
 
+    fn interface_id(&self) -> Option<InterfaceId> {
+        join(&self.labels, None)?.interface_id()
+    }
+
     fn series(&self, device_id: DeviceId) -> Series {
         let labels = join(&self.labels, self.interface.as_deref());
         Series {
@@ -89,6 +93,16 @@ impl Device {
     fn place(&self, column: Column) -> Result<usize, usize> {
         self.by_column
             .binary_search_by_key(&column, |entry| entry.column)
+    }
+
+    /// The entries of a metric, in the order of their labels.
+    fn named(&self, metric: Metric) -> impl Iterator<Item = &Entry> {
+        let entry = |column: &u32| self.entry(Column(*column));
+        let from = self
+            .by_key
+            .partition_point(|column| entry(column).is_some_and(|entry| entry.metric < metric));
+        let entries = self.by_key.iter().skip(from).filter_map(entry);
+        entries.take_while(move |entry| entry.metric == metric)
     }
 
     fn find(&self, metric: Metric, labels: &str) -> Result<&Entry, usize> {
@@ -289,18 +303,28 @@ impl Index {
 
     /// The series of a device that measure something, in the order of their labels.
     pub(crate) fn series_named(&self, device_id: DeviceId, metric: Metric) -> Vec<Series> {
-        let Some(device) = self.devices.get(&device_id) else {
-            return Vec::new();
-        };
-        let entry = |column: &u32| device.entry(Column(*column));
-        let from = device
-            .by_key
-            .partition_point(|column| entry(column).is_some_and(|entry| entry.metric < metric));
-        let entries = device.by_key.iter().skip(from).filter_map(entry);
+        let device = self.devices.get(&device_id);
+        let entries = device.into_iter().flat_map(|device| device.named(metric));
+        entries.map(|entry| entry.series(device_id)).collect()
+    }
+
+    /// The columns of the series of a device that measure something, with their interfaces.
+    pub(crate) fn columns_named(
+        &self,
+        device_id: DeviceId,
+        metric: Metric,
+    ) -> Vec<(Option<InterfaceId>, Column)> {
+        let device = self.devices.get(&device_id);
+        let entries = device.into_iter().flat_map(|device| device.named(metric));
         entries
-            .take_while(|entry| entry.metric == metric)
-            .map(|entry| entry.series(device_id))
+            .map(|entry| (entry.interface_id(), entry.column))
             .collect()
+    }
+
+    /// How many series a device has.
+    pub(crate) fn count_of(&self, device_id: DeviceId) -> usize {
+        let device = self.devices.get(&device_id);
+        device.map_or(0, |device| device.by_column.len())
     }
 
     /// Whether a device has any series.

@@ -1,0 +1,223 @@
+//! One line of a recording: `OID|TAG|VALUE`, as snmpsim reads it.
+
+use crate::mib::Value;
+use std::borrow::Cow;
+use std::net::Ipv4Addr;
+
+/// Why a line is not an object instance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// Not three parts.
+    #[error("not of the form OID|TAG|VALUE")]
+    Form,
+    /// The first part.
+    #[error("the name is not an object identifier")]
+    Name,
+    /// A number of no type, or a suffix of no meaning.
+    #[error("there is no tag `{tag}`")]
+    Tag {
+        /// As it was.
+        tag: String,
+    },
+    /// A module of snmpsim would make the value up.
+    #[error("variation modules are not played: `{tag}`")]
+    Variation {
+        /// As it was.
+        tag: String,
+    },
+    /// The third part does not fit the second.
+    #[error("the value is not one of tag {tag}")]
+    Value {
+        /// As it was.
+        tag: String,
+    },
+}
+
+/// Reads a line into `name` and a value; none where there is nothing on it, or a comment.
+pub(super) fn read<'a>(
+    line: &'a [u8],
+    name: &mut Vec<u32>,
+) -> Result<Option<Value<'a>>, LineError> {
+    let line = line.trim_ascii();
+    if line.is_empty() || line.starts_with(b"#") {
+        return Ok(None);
+    }
+    let mut parts = line.splitn(3, |&octet| octet == b'|');
+    let (Some(oid), Some(tag), Some(value)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(LineError::Form);
+    };
+    name.clear();
+    arcs(oid, name).ok_or(LineError::Name)?;
+    let as_it_was = || String::from_utf8_lossy(tag).into_owned();
+    if tag.contains(&b':') {
+        return Err(LineError::Variation { tag: as_it_was() });
+    }
+    let (number, octets) = match tag.split_last() {
+        Some((b'x', number)) => (number, hexadecimal(value).map(Cow::Owned)),
+        Some((b'e', number)) => (number, escaped(value).map(Cow::Owned)),
+        _ => (tag, Some(Cow::Borrowed(value))),
+    };
+    let kind: u8 = text(number)
+        .and_then(|number| number.parse().ok())
+        .filter(|kind| matches!(kind, 2 | 4 | 5 | 6 | 64..=68 | 70))
+        .ok_or_else(|| LineError::Tag { tag: as_it_was() })?;
+    let value = octets.and_then(|octets| typed(kind, octets));
+    match value {
+        Some(value) => Ok(Some(value)),
+        None => Err(LineError::Value { tag: as_it_was() }),
+    }
+}
+
+/// A value by the number of its BER tag.
+fn typed(kind: u8, octets: Cow<'_, [u8]>) -> Option<Value<'_>> {
+    Some(match kind {
+        2 => Value::Integer(number(&octets)?),
+        4 => Value::OctetString(octets),
+        5 => Value::Null,
+        6 => {
+            let mut oid = Vec::new();
+            arcs(&octets, &mut oid)?;
+            Value::ObjectIdentifier(oid.into())
+        }
+        64 => Value::IpAddress(ip_address(&octets)?),
+        65 => Value::Counter32(number(&octets)?),
+        66 => Value::Gauge32(number(&octets)?),
+        67 => Value::TimeTicks(number(&octets)?),
+        68 => Value::Opaque(octets),
+        70 => Value::Counter64(number(&octets)?),
+        _ => return None,
+    })
+}
+
+fn text(octets: &[u8]) -> Option<&str> {
+    std::str::from_utf8(octets).ok()
+}
+
+fn number<T: std::str::FromStr>(octets: &[u8]) -> Option<T> {
+    text(octets)?.trim().parse().ok()
+}
+
+/// Four octets, or what is written with dots.
+fn ip_address(octets: &[u8]) -> Option<[u8; 4]> {
+    if let Ok(address) = octets.try_into() {
+        return Some(address);
+    }
+    let address: Ipv4Addr = text(octets)?.trim().parse().ok()?;
+    Some(address.octets())
+}
+
+/// Numbers between dots; a dot may stand in front. None where BER could not encode them: there are
+/// two at least, and the first two are bounded (X.690 section 8.19).
+fn arcs(dotted: &[u8], arcs: &mut Vec<u32>) -> Option<()> {
+    let dotted = text(dotted)?.trim();
+    let dotted = dotted.strip_prefix('.').unwrap_or(dotted);
+    for arc in dotted.split('.') {
+        arcs.push(arc.parse().ok()?);
+    }
+    matches!(arcs.as_slice(), [0..=1, 0..40, ..] | [2, _, ..]).then_some(())
+}
+
+/// Pairs of digits; the last may lack its second, which is then 0, as pyasn1 has it.
+fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
+    digits
+        .chunks(2)
+        .map(|pair| {
+            let digit = |digit: &u8| char::from(*digit).to_digit(16);
+            let high = digit(pair.first()?)?;
+            let low = pair.get(1).map_or(Some(0), digit)?;
+            u8::try_from(high * 16 + low).ok()
+        })
+        .collect()
+}
+
+/// What stands in a string of Python, with its backslashes.
+fn escaped(text: &[u8]) -> Option<Vec<u8>> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(&octet) = rest.next() {
+        if octet != b'\\' {
+            octets.push(octet);
+            continue;
+        }
+        octets.push(match rest.next()? {
+            b'a' => 0x07,
+            b'b' => 0x08,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'v' => 0x0b,
+            b'f' => 0x0c,
+            b'r' => b'\r',
+            &quoted @ (b'\\' | b'\'' | b'"') => quoted,
+            b'x' => {
+                let pair = [*rest.next()?, *rest.next()?];
+                *hexadecimal(&pair)?.first()?
+            }
+            _ => return None,
+        });
+    }
+    Some(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Read<'a> = Result<Option<(&'a [u32], Value<'a>)>, LineError>;
+
+    fn check(line: &str, expected: &Read<'_>) {
+        let mut name = Vec::new();
+        let read = read(line.as_bytes(), &mut name);
+        let read = read.map(|value| value.map(|value| (name.as_slice(), value)));
+        assert_eq!(&read, expected, "{line}");
+    }
+
+    fn check_value(tag_and_value: &str, expected: Value<'_>) {
+        let line = format!("1.3|{tag_and_value}");
+        check(&line, &Ok(Some((&[1, 3], expected))));
+    }
+
+    #[test]
+    fn values_of_every_type() {
+        check_value("2|-5", Value::Integer(-5));
+        check_value("4|a|b # c", Value::OctetString(b"a|b # c"[..].into()));
+        check_value("4|", Value::OctetString(b""[..].into()));
+        check_value("4x|00Ff7", Value::OctetString([0, 0xff, 0x70][..].into()));
+        check_value(
+            r"4e|\x00\n\\\'9",
+            Value::OctetString(b"\x00\n\\'9"[..].into()),
+        );
+        check_value("5|", Value::Null);
+        check_value("6|.1.3.6", Value::ObjectIdentifier([1, 3, 6][..].into()));
+        check_value("64|192.0.2.1", Value::IpAddress([192, 0, 2, 1]));
+        check_value("64x|c0000201", Value::IpAddress([192, 0, 2, 1]));
+        check_value("65|4294967295", Value::Counter32(u32::MAX));
+        check_value("66|7", Value::Gauge32(7));
+        check_value("67|100", Value::TimeTicks(100));
+        check_value("68x|9f78", Value::Opaque([0x9f, 0x78][..].into()));
+        check_value("70|18446744073709551615", Value::Counter64(u64::MAX));
+    }
+
+    #[test]
+    fn lines_without_an_instance() {
+        check("", &Ok(None));
+        check("  # a comment", &Ok(None));
+        check("1.3|4", &Err(LineError::Form));
+        check("1.x|4|", &Err(LineError::Name));
+        check("1.4294967296|4|", &Err(LineError::Name));
+        check("1.40|4|", &Err(LineError::Name));
+        check("1|4|", &Err(LineError::Name));
+        check("|4|", &Err(LineError::Name));
+        let tag = |tag: &str| LineError::Tag { tag: tag.into() };
+        check("1.3||", &Err(tag("")));
+        check("1.3|3|", &Err(tag("3")));
+        check("1.3|4z|", &Err(tag("4z")));
+        let value = |tag: &str| LineError::Value { tag: tag.into() };
+        check("1.3|2|many", &Err(value("2")));
+        check("1.3|65|4294967296", &Err(value("65")));
+        check("1.3|4x|0g", &Err(value("4x")));
+        check(r"1.3|4e|\q", &Err(value("4e")));
+        check("1.3|64|192.0.2", &Err(value("64")));
+        let tag = "2:numeric".to_owned();
+        check("1.3|2:numeric|min=1", &Err(LineError::Variation { tag }));
+    }
+}

@@ -1,0 +1,220 @@
+//! Schemathesis against the running server: requests made up from the OpenAPI document, right and
+//! wrong ones, with and without a sign-in. No failure of ours, and nothing outside the document.
+//!
+//! It makes up addresses, too, and the server asks them. So all of it runs in a network namespace of
+//! its own, where there is nothing but loopback.
+
+use crate::demo;
+use crate::install::python_can_make_venvs;
+use crate::programs::{is_root, is_there, output, root, run as run_program, target_dir};
+use crate::tally::Outcome;
+use crate::workspace;
+use anyhow::{Context as _, bail};
+use std::fs;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Seed of the run that `cargo xtask test` makes; another one looks elsewhere.
+pub(crate) const SEED: u32 = 1;
+/// Seconds of the part with a sign-in, and of the one without.
+const SIGNED_IN_SECS: u32 = 80;
+const SIGNED_OUT_SECS: u32 = 20;
+/// What is installed in the venv.
+const PACKAGES: &str = "schemathesis==4.32.5";
+const PASSWORD: &str = "correct horse battery staple";
+const COMMUNITY: &str = "of-the-test";
+
+/// Runs it in a namespace.
+pub(crate) fn run(seed: u32) -> anyhow::Result<Outcome> {
+    for program in ["unshare", "ip"] {
+        if !is_there(program) {
+            return Ok(Outcome::Skipped(format!("missing {program}")));
+        }
+    }
+    if !python_can_make_venvs() {
+        return Ok(Outcome::Skipped("python3 cannot make a venv".to_owned()));
+    }
+    if let Err(error) = schemathesis() {
+        return Ok(Outcome::Skipped(format!(
+            "{PACKAGES} cannot be installed: {error:#}"
+        )));
+    }
+    let mut unshare = Command::new("unshare");
+    unshare.arg("--net");
+    if !is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    let made = unshare.arg("true").stderr(Stdio::null()).status();
+    if !made.is_ok_and(|status| status.success()) {
+        return Ok(Outcome::Skipped(
+            "no network namespace may be made here".to_owned(),
+        ));
+    }
+    let mut inside = Command::new("unshare");
+    inside.args(["--net", "--pid", "--fork", "--kill-child"]);
+    if !is_root() {
+        inside.args(["--user", "--map-root-user"]);
+    }
+    inside.arg(std::env::current_exe()?).args([
+        "contract",
+        "--inside",
+        "--seed",
+        &seed.to_string(),
+    ]);
+    run_program(&mut inside)?;
+    Ok(Outcome::Passed)
+}
+
+/// The part in the namespace.
+pub(crate) fn inside(seed: u32) -> anyhow::Result<()> {
+    run_program(Command::new("ip").args(["link", "set", "lo", "up"]))?;
+    let folder = target_dir().join("contract");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    let agent = Agent::start(&folder)?;
+    let server = Server::start(&folder)?;
+    let mut prepare = Command::new(venv().join("bin/python"));
+    prepare
+        .arg(root().join("xtask/contract/prepare.py"))
+        .args([&server.url, PASSWORD])
+        .current_dir(&folder);
+    if let Some(agent) = &agent {
+        prepare.args([&agent.port.to_string(), COMMUNITY]);
+    }
+    let token = output(&mut prepare)?;
+    let bearer = format!("Authorization: Bearer {}", token.trim());
+    println!("    seed {seed}");
+    let signed_in = test(&server, &folder, seed, SIGNED_IN_SECS, Some(&bearer));
+    let signed_out = test(&server, &folder, seed, SIGNED_OUT_SECS, None);
+    // Both are told before either fails.
+    signed_in.context("signed in")?;
+    signed_out.context("signed out")
+}
+
+fn test(
+    server: &Server,
+    folder: &Path,
+    seed: u32,
+    seconds: u32,
+    header: Option<&str>,
+) -> anyhow::Result<()> {
+    let mut command = Command::new(venv().join("bin/schemathesis"));
+    command
+        .arg("run")
+        .arg(format!("{}/openapi.json", server.url))
+        .args(["--workers", "1", "--no-color"])
+        .args(["--seed", &seed.to_string()])
+        .args(["--max-time", &seconds.to_string()])
+        .args(["--generation-database", "none"])
+        .current_dir(folder);
+    if let Some(header) = header {
+        command.args(["--header", header]);
+    }
+    run_program(&mut command)
+}
+
+fn venv() -> PathBuf {
+    target_dir().join("tools").join(PACKAGES.replace("==", "-"))
+}
+
+/// Schemathesis in a venv under the target folder, made once.
+fn schemathesis() -> anyhow::Result<()> {
+    let venv = venv();
+    if venv.join("bin/schemathesis").is_file() {
+        return Ok(());
+    }
+    run_program(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    run_program(
+        Command::new(venv.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .arg(PACKAGES),
+    )
+}
+
+/// A real agent, so that there is something to list; killed when dropped.
+struct Agent {
+    child: Child,
+    port: u16,
+}
+
+impl Agent {
+    fn start(folder: &Path) -> anyhow::Result<Option<Self>> {
+        if !is_there("snmpd") {
+            println!("    no snmpd: what is measured stays empty");
+            return Ok(None);
+        }
+        let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let file = folder.join("snmpd.conf");
+        let configuration = format!(
+            "agentAddress udp:127.0.0.1:{port}\nrocommunity {COMMUNITY}\nsysName contract\n"
+        );
+        fs::write(&file, configuration)?;
+        let child = Command::new("snmpd")
+            .args(["-f", "-Lo", "-C", "-I", "-systemstats", "-c"])
+            .arg(&file)
+            .env("SNMP_PERSISTENT_DIR", folder.join("snmpd"))
+            .env("PATH", search_path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("could not start snmpd")?;
+        Ok(Some(Self { child, port }))
+    }
+}
+
+/// Where daemons are, besides where a user looks.
+fn search_path() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{path}:/usr/sbin:/sbin")
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The server; killed when dropped.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(folder: &Path) -> anyhow::Result<Self> {
+        let log = fs::File::create(folder.join("server.log"))?;
+        let mut child = Command::new(workspace::foretell())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder.join("data"))
+            .env("FORETELL_ADMIN_PASSWORD", PASSWORD)
+            .env("FORETELL_POLL__DEFAULT_INTERVAL_SECS", "5")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("could not start {}", workspace::foretell().display()))?;
+        match demo::ready(&mut child) {
+            Ok(address) => Ok(Self {
+                child,
+                url: format!("http://{address}"),
+            }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                bail!("{error:#}; see {}", folder.join("server.log").display());
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
