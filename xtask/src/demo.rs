@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools)] // Each is a flag of the command line.
 pub(crate) struct Options {
     /// Throw away the data of the last demo first.
     #[arg(long)]

@@ -46,15 +46,13 @@ pub(crate) fn ask(
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(ANSWER_WITHIN))?;
     let body = body.map(Value::to_string).unwrap_or_default();
-    let mut question =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    if let Some(token) = token {
-        question += &format!("Authorization: Bearer {token}\r\n");
-    }
-    if !body.is_empty() {
-        question += "Content-Type: application/json\r\n";
-    }
-    question += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+    let authorization = authorization.unwrap_or_default();
+    let length = body.len();
+    let question = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{authorization}\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(question.as_bytes())?;
     let mut octets = Vec::new();
     stream.take(ANSWER_LEN_MAX).read_to_end(&mut octets)?;

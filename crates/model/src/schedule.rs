@@ -40,17 +40,15 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The first time after `after` at which it is due. Schedules of the same times are spread by a
-    /// part of their interval, each by the same every time.
+    /// The first time after `after` at which it is due; one that repeats is first due an interval
+    /// after it was made. Schedules of the same times are spread by a part of their interval, each by
+    /// the same every time.
     pub fn next_after(&self, after: Timestamp) -> Timestamp {
         let (first_ms, every_ms, spread_max_ms) = match self.when {
             When::EverySecs(secs) => {
                 let every = i64::from(secs.max(1)) * 1_000;
-                (
-                    self.created_at.unix_ms(),
-                    every,
-                    (every / 10).min(SPREAD_MAX_MS),
-                )
+                let first = self.created_at.unix_ms().saturating_add(every);
+                (first, every, (every / 10).min(SPREAD_MAX_MS))
             }
             When::DailyAt(time) => (i64::from(time.minutes()) * 60_000, DAY_MS, MINUTE_MS),
         };
@@ -59,7 +57,7 @@ impl Schedule {
         let spread = (own % spread_max_ms.max(1).unsigned_abs()).cast_signed();
         let first = first_ms.saturating_add(spread);
         let past = after.unix_ms().saturating_sub(first).div_euclid(every_ms);
-        let next = past.saturating_add(1).saturating_mul(every_ms);
+        let next = past.saturating_add(1).max(0).saturating_mul(every_ms);
         Timestamp::from_unix_ms(first.saturating_add(next))
     }
 }

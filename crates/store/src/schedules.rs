@@ -15,14 +15,14 @@ pub const SCHEDULES_MAX: u64 = 1_000;
 #[derive(Clone)]
 pub struct Schedules {
     documents: Arc<dyn Documents>,
-    schedules: Collection<Schedule>,
+    typed: Collection<Schedule>,
     states: Collection<ScheduleState>,
 }
 
 impl Schedules {
     pub(crate) fn new(documents: Arc<dyn Documents>) -> Self {
         Self {
-            schedules: Collection::new(documents.clone(), &catalog::SCHEDULES),
+            typed: Collection::new(documents.clone(), &catalog::SCHEDULES),
             states: Collection::new(documents.clone(), &catalog::SCHEDULE_STATES),
             documents,
         }
@@ -30,31 +30,31 @@ impl Schedules {
 
     /// All schedules, by id.
     pub async fn list(&self) -> Result<Vec<Stored<Schedule>>, StoreError> {
-        self.schedules.all(Query::default()).await
+        self.typed.all(Query::default()).await
     }
 
     /// How many there are.
     pub async fn count(&self) -> Result<u64, StoreError> {
-        self.schedules.count().await
+        self.typed.count().await
     }
 
     /// One schedule; none where it is not there.
     pub async fn get(&self, id: ScheduleId) -> Result<Option<Stored<Schedule>>, StoreError> {
-        self.schedules.get(&id.to_string()).await
+        self.typed.get(&id.to_string()).await
     }
 
     /// Writes a schedule; answers its revision. [`StoreError::Duplicate`] where another has its
     /// name.
     pub async fn put(&self, schedule: &Schedule, expect: Expect) -> Result<u64, StoreError> {
         let id = schedule.id.to_string();
-        self.schedules.put(&id, expect, schedule).await
+        self.typed.put(&id, expect, schedule).await
     }
 
     /// Deletes a schedule; its runs stay.
     pub async fn delete(&self, id: ScheduleId, expect: Expect) -> Result<(), StoreError> {
         let id = id.to_string();
         let changes = vec![
-            self.schedules.removal(&id, expect),
+            self.typed.removal(&id, expect),
             self.states.removal(&id, Expect::Any),
         ];
         self.documents.write(changes).await?;

@@ -3,11 +3,14 @@
 
 use crate::harness::{Api, RING};
 use crate::stream::{Socket, next, open, reopen, say, serve, subscribe};
+use model::device::Maintenance;
 use model::discovery::{DiscoveryResult, SnmpAnswer};
 use model::event::Event;
 use model::interface::IfStatus;
 use model::status::{Check, CheckOutcome, Evidence};
-use model::{CredentialId, DeviceId, DiscoveryId, InterfaceId, SeriesId, Status, Value};
+use model::{
+    CredentialId, DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Value,
+};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,21 +78,39 @@ fn events(api: &Api) -> Vec<Event> {
         at,
         detail: "no answer in 2 s".to_owned(),
     };
-    let found = |snmp, name: Option<&str>| Event::DiscoveryFound {
+    let result = |snmp, name: Option<&str>| DiscoveryResult {
+        address: "2001:db8::1".parse().unwrap(),
+        port: 161,
+        via: "target".to_owned(),
+        hops: 1,
+        icmp_answered: name.map(|_| true),
+        snmp,
+        name: name.map(str::to_owned),
+        description: name.map(str::to_owned),
+        vendor: name.map(str::to_owned),
+        device_id: name.map(|_| device_id),
+        identity_reason: name.map(str::to_owned),
+    };
+    let found = |snmp, name| Event::DiscoveryFound {
         discovery_id,
-        result: DiscoveryResult {
-            address: "2001:db8::1".parse().unwrap(),
-            port: 161,
-            via: "target".to_owned(),
-            hops: 1,
-            icmp_answered: name.map(|_| true),
-            snmp,
-            name: name.map(str::to_owned),
-            description: name.map(str::to_owned),
-            vendor: name.map(str::to_owned),
-            device_id: name.map(|_| device_id),
-            identity_reason: name.map(str::to_owned),
-        },
+        result: result(snmp, name),
+    };
+    let new = |schedule_id| Event::DeviceDiscovered {
+        discovery_id,
+        schedule_id,
+        result: result(SnmpAnswer::Identified { credential_id: None }, Some("r1")),
+    };
+    let work = |until, reason: Option<&str>| {
+        Some(Maintenance {
+            since: at,
+            until,
+            reason: reason.map(str::to_owned),
+        })
+    };
+    let maintenance = |maintenance| Event::DeviceMaintenance {
+        device_id,
+        maintenance,
+        at,
     };
     let credential_id = Some(CredentialId::new());
     vec![
@@ -129,6 +150,11 @@ fn events(api: &Api) -> Vec<Event> {
         },
         found(SnmpAnswer::Identified { credential_id }, Some("r1")),
         found(SnmpAnswer::Silent, None),
+        new(Some(ScheduleId::new())),
+        new(None),
+        maintenance(work(Some(at), Some("a new power supply"))),
+        maintenance(work(None, None)),
+        maintenance(None),
     ]
 }
 
