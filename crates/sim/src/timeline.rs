@@ -39,6 +39,7 @@ pub struct Timeline {
     usual: Arc<Loading>,
     spans: Vec<Span>,
     next_id: u32,
+    version: u32,
     /// What is down, by when that began, in order.
     eras: Vec<Era>,
     flows: HashMap<u32, Vec<FlowPiece>>,
@@ -117,6 +118,7 @@ impl Timeline {
             usual,
             spans: Vec::new(),
             next_id: 1,
+            version: 0,
             eras: Vec::new(),
             flows: HashMap::new(),
             channels: HashMap::new(),
@@ -264,12 +266,12 @@ impl Timeline {
     /// count is the same as long as this is.
     pub(crate) fn epoch(&self, at: Timestamp) -> (u32, usize) {
         let begun = self.eras.partition_point(|era| era.start <= at);
-        (self.next_id, begun)
+        (self.version, begun)
     }
 
     /// A number that changes with every fault that is added or removed.
     pub(crate) fn version(&self) -> u32 {
-        self.next_id
+        self.version
     }
 
     fn peer(&self, port: PortNo) -> Option<Peer> {

@@ -30,6 +30,7 @@ struct Now {
 impl Timeline {
     /// Makes everything anew that changes at `from` or later. What was counted before stays.
     pub(super) fn recount(&mut self, from: Timestamp) {
+        self.version += 1;
         self.forget(from);
         let mut moments: BTreeSet<Timestamp> = self.spans.iter().flat_map(Span::moments).collect();
         let moments = moments.split_off(&from);

@@ -139,13 +139,11 @@ impl Timeline {
             let mut gone = view(span, now);
             gone.state = "over";
             self.spans.remove(place);
-            self.next_id += 1;
             self.recount(start.min(now));
             return Some(gone);
         }
         if !is_over {
             span.end = Some(now);
-            self.next_id += 1;
             self.recount(now);
         }
         self.spans.get(place).map(|span| view(span, now))

@@ -274,6 +274,7 @@ fn removing_a_fault_ends_it_and_keeps_what_was_counted() {
     let later = timeline
         .add(&draft("silent", "ring-3"), after(200))
         .unwrap();
+    assert_eq!((fault.id, later.id), (FaultId(1), FaultId(2)));
     assert_eq!(timeline.octets(cut, after(200)), then);
     let removed = timeline.remove(fault.id, after(300)).unwrap();
     assert_eq!(removed.ends_at, Some(after(300)));
@@ -292,6 +293,7 @@ fn removing_a_fault_ends_it_and_keeps_what_was_counted() {
     let mut future = draft("device-down", "ring-1");
     future.at = Some(Moment::After(1_000_000));
     let id = timeline.add(&future, after(500)).unwrap().id;
+    assert_eq!(id, FaultId(3), "ids follow each other whatever was removed");
     assert!(timeline.next_change(after(500)).is_some());
     timeline.remove(id, after(600)).unwrap();
     assert_eq!(timeline.next_change(after(500)), None);
