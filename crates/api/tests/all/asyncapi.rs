@@ -91,26 +91,24 @@ fn events(api: &Api) -> Vec<Event> {
         device_id: name.map(|_| device_id),
         identity_reason: name.map(str::to_owned),
     };
-    let found = |snmp, name| Event::DiscoveryFound {
-        discovery_id,
-        result: result(snmp, name),
-    };
-    let new = |schedule_id| Event::DeviceDiscovered {
-        discovery_id,
-        schedule_id,
-        result: result(SnmpAnswer::Identified { credential_id: None }, Some("r1")),
-    };
-    let work = |until, reason: Option<&str>| {
-        Some(Maintenance {
-            since: at,
-            until,
-            reason: reason.map(str::to_owned),
-        })
-    };
     let maintenance = |maintenance| Event::DeviceMaintenance {
         device_id,
         maintenance,
         at,
+    };
+    let discovered = |schedule_id| Event::DeviceDiscovered {
+        discovery_id,
+        schedule_id,
+        result: result(SnmpAnswer::Silent, Some("r1")),
+    };
+    let found = |snmp, name| Event::DiscoveryFound {
+        discovery_id,
+        result: result(snmp, name),
+    };
+    let work = Maintenance {
+        since: at,
+        until: Some(at),
+        reason: Some("a new power supply".to_owned()),
     };
     let credential_id = Some(CredentialId::new());
     vec![
@@ -150,11 +148,10 @@ fn events(api: &Api) -> Vec<Event> {
         },
         found(SnmpAnswer::Identified { credential_id }, Some("r1")),
         found(SnmpAnswer::Silent, None),
-        new(Some(ScheduleId::new())),
-        new(None),
-        maintenance(work(Some(at), Some("a new power supply"))),
-        maintenance(work(None, None)),
+        maintenance(Some(work)),
         maintenance(None),
+        discovered(Some(ScheduleId::new())),
+        discovered(None),
     ]
 }
 

@@ -511,6 +511,11 @@ async fn links_say_what_they_carry_as_both_ends_tell_it() {
         first["next_cursor"].as_str().unwrap()
     );
     assert_eq!(admin.get(&next).await.json()["items"][0], expected[1]);
+    for (sort, first) in [("utilization", 0), ("-utilization", 0), ("-id", 1)] {
+        let path = format!("/api/v1/links/loads?sort={sort}");
+        let page = admin.get(&path).await.json();
+        assert_eq!(page["items"][0], expected[first], "{sort}");
+    }
     let none = format!("/api/v1/links/loads?device_id={}", DeviceId::new());
     assert_eq!(admin.get(&none).await.json()["items"], json!([]));
 }

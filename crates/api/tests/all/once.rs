@@ -26,12 +26,14 @@ async fn count(client: &Client<'_>, list: &str) -> usize {
     page["items"].as_array().unwrap().len()
 }
 
-fn makers() -> [(&'static str, Value, u16); 3] {
+fn makers() -> [(&'static str, Value, u16); 4] {
     let credential = json!({"name": "core", "kind": "snmp_v2c", "community": "hunter2"});
     let run = json!({"targets": ["192.0.2.0/30"], "methods": ["snmp"]});
+    let schedule = json!({"name": "nightly", "request": run, "every_secs": 3600});
     [
         ("devices", json!({"address": "192.0.2.1"}), 201),
         ("credentials", credential, 201),
+        ("discovery-schedules", schedule, 201),
         ("discoveries", run, 202),
     ]
 }
@@ -66,10 +68,10 @@ async fn the_same_request_twice_is_one_thing_and_one_answer() {
     let metrics = admin.get("/metrics").await;
     let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
     for line in [
-        "foretell_idempotent_requests_total{outcome=\"done\"} 3\n",
-        "foretell_idempotent_requests_total{outcome=\"replayed\"} 6\n",
-        "foretell_idempotent_requests_total{outcome=\"reused\"} 3\n",
-        "foretell_idempotency_keys 3\n",
+        "foretell_idempotent_requests_total{outcome=\"done\"} 4\n",
+        "foretell_idempotent_requests_total{outcome=\"replayed\"} 8\n",
+        "foretell_idempotent_requests_total{outcome=\"reused\"} 4\n",
+        "foretell_idempotency_keys 4\n",
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
@@ -151,7 +153,7 @@ async fn what_was_refused_frees_its_key() {
 async fn at_the_same_time_one_is_done() {
     let api = Api::new().await;
     let admin = api.admin().await;
-    let (list, body, _) = &makers()[2];
+    let (list, body, _) = &makers()[3];
     let path = format!("/api/v1/{list}");
     let all = (0..16).map(|_| post(&admin, &path, "a", body));
     let answers = futures_util::future::join_all(all).await;

@@ -2,7 +2,7 @@
 //! affair.
 
 use crate::auth::gate::{Granted, permit};
-use crate::page::{Key, Page, Paging};
+use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::Answer;
 use crate::query::Query;
 use crate::rates::{RateReader, Rates};
@@ -50,7 +50,7 @@ impl EndLoad {
     }
 }
 
-/// Which links, and how they are paged; they keep the order in which they were found.
+/// Which links, and how they are paged.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -60,6 +60,8 @@ pub(crate) struct LinkLoadsQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// id (in the order they were found) or utilization; with a leading `-` the other way.
+    sort: Option<String>,
     /// Only of links with an end at this device.
     device_id: Option<DeviceId>,
 }
@@ -73,28 +75,32 @@ pub(crate) async fn list(
     Query(query): Query<LinkLoadsQuery>,
 ) -> Answer<Json<Page<LinkLoad>>> {
     let filters = format!("{:?}", query.device_id);
-    let paging = Paging::new(
-        query.limit,
-        query.cursor.as_deref(),
-        ("id", false),
-        &filters,
-    )?;
+    let sort = sort_field(query.sort.as_deref(), &["id", "utilization"])?;
+    let by_load = sort.0 == "utilization";
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &filters)?;
     let services = granted.services();
     let (series, now) = (services.series.clone(), services.clock.now());
     let inventory = services.store.inventory.clone();
     let work = move || {
         let links = inventory.links();
-        let rows = links
-            .iter()
-            .filter(|link| {
-                query
-                    .device_id
-                    .is_none_or(|id| link.a.device_id == id || link.b.device_id == id)
-            })
-            .map(|link| ((Key::Absent, link.id.to_string()), link));
+        let rows = links.iter().filter(|link| {
+            query
+                .device_id
+                .is_none_or(|id| link.a.device_id == id || link.b.device_id == id)
+        });
         let mut rates = RateReader::new(&series, now);
+        if by_load {
+            // To a billionth, as of interfaces.
+            let loads = rows.map(|link| load(link, &inventory, &mut rates));
+            let placed = loads.map(|load| {
+                let key = Key::measured(load.utilization, 1e9);
+                ((key, load.link_id.to_string()), load)
+            });
+            return paging.take(placed);
+        }
+        let placed = rows.map(|link| ((Key::Absent, link.id.to_string()), link));
         paging
-            .take(rows)
+            .take(placed)
             .map(|link| load(link, &inventory, &mut rates))
     };
     granted.state().blocking(work).await.map(Json)
