@@ -11,6 +11,7 @@ use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
 use model::interface::Interface;
 use model::link::Link;
+use model::schedule::{Schedule, ScheduleState};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +28,8 @@ static SHAPES: &[(&CollectionSpec, Rewrite)] = &[
     (&catalog::CREDENTIALS, rewrite::<credentials::Kept>),
     (&catalog::DISCOVERIES, rewrite::<Discovery>),
     (&catalog::DISCOVERY_RESULTS, rewrite::<DiscoveryResult>),
+    (&catalog::SCHEDULES, rewrite::<Schedule>),
+    (&catalog::SCHEDULE_STATES, rewrite::<ScheduleState>),
     (&catalog::USERS, rewrite::<Account>),
     (&catalog::SESSIONS, rewrite::<sessions::Session>),
     (&catalog::SIGNING_KEYS, rewrite::<signing_keys::Kept>),
