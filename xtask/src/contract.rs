@@ -58,12 +58,9 @@ pub(crate) fn run(seed: u32) -> anyhow::Result<Outcome> {
     if !is_root() {
         inside.args(["--user", "--map-root-user"]);
     }
-    inside.arg(std::env::current_exe()?).args([
-        "contract",
-        "--inside",
-        "--seed",
-        &seed.to_string(),
-    ]);
+    inside
+        .arg(workspace::xtask())
+        .args(["contract", "--inside", "--seed", &seed.to_string()]);
     run_program(&mut inside)?;
     Ok(Outcome::Passed)
 }

@@ -45,6 +45,11 @@ pub(crate) fn foretell() -> PathBuf {
     target_dir().join("debug/foretell")
 }
 
+/// This program. Not `current_exe`: building the workspace may have put another file in its place.
+pub(crate) fn xtask() -> PathBuf {
+    target_dir().join("debug/xtask")
+}
+
 /// An example that was built.
 pub(crate) fn example(name: &str) -> PathBuf {
     target_dir().join("debug/examples").join(name)

@@ -65,7 +65,7 @@ async fn run() {
         registry: Arc::new(RwLock::default()),
         signer: Arc::new(auth::load_signer(&store).await.unwrap()),
         options: Options {
-            request_timeout: Duration::from_secs(600),
+            request_timeout: Duration::from_mins(10),
             ..Options::default()
         },
         stop: CancellationToken::new(),
@@ -115,7 +115,7 @@ async fn run() {
             let (status, answer) = ask(&router, Method::GET, &path, &token, String::new()).await;
             assert_eq!(status, 200, "{path}: {answer}");
         }
-        let each = (cpu_time() - began).as_secs_f64() * 1_000.0 / f64::from(rounds);
+        let each = cpu_time().saturating_sub(began).as_secs_f64() * 1_000.0 / f64::from(rounds);
         figures.insert(name.to_owned(), each.into());
     }
     figures.insert("memory_bytes".to_owned(), memory().into());
@@ -180,7 +180,7 @@ async fn network(store: &Store) -> Vec<DeviceId> {
             evidence: Vec::new(),
             at: Timestamp::from_unix_ms(NOW_MS),
             last_seen_at: None,
-            defects: Default::default(),
+            defects: std::collections::BTreeMap::default(),
         };
         store.inventory.set_state(id, report).await.unwrap();
         id

@@ -66,12 +66,12 @@ mod tests {
         Timestamp::from_unix_ms(secs * 1_000)
     }
 
-    fn work(since: i64, until: Option<i64>, reason: Option<&str>) -> Option<Maintenance> {
-        Some(Maintenance {
+    fn work(since: i64, until: Option<i64>, reason: Option<&str>) -> Maintenance {
+        Maintenance {
             since: at(since),
             until: until.map(at),
             reason: reason.map(str::to_owned),
-        })
+        }
     }
 
     fn check(
@@ -103,24 +103,24 @@ mod tests {
     #[test]
     fn wishes_are_applied_or_pointed_at() {
         let on = Some(true);
-        check(None, (on, None, None), Ok(work(100, None, None)));
+        check(None, (on, None, None), Ok(Some(work(100, None, None))));
         check(
             None,
             (on, Some(Some(200)), Some(Some(" fan "))),
-            Ok(work(100, Some(200), Some("fan"))),
+            Ok(Some(work(100, Some(200), Some("fan")))),
         );
         check(
-            work(50, Some(200), Some("fan")),
+            Some(work(50, Some(200), Some("fan"))),
             (on, None, Some(Some("power"))),
-            Ok(work(50, Some(200), Some("power"))),
+            Ok(Some(work(50, Some(200), Some("power")))),
         );
         check(
-            work(50, Some(200), None),
+            Some(work(50, Some(200), None)),
             (None, Some(None), None),
-            Ok(work(50, None, None)),
+            Ok(Some(work(50, None, None))),
         );
         check(
-            work(50, Some(200), None),
+            Some(work(50, Some(200), None)),
             (Some(false), None, None),
             Ok(None),
         );
@@ -133,7 +133,7 @@ mod tests {
             Err("/maintenance_until"),
         );
         check(
-            work(50, None, None),
+            Some(work(50, None, None)),
             (Some(false), None, Some(Some("x"))),
             Err("/maintenance_reason"),
         );

@@ -54,13 +54,13 @@ pub async fn run(context: Context) {
         if until_sign == 0 {
             until_sign = TICKS_PER_SIGN;
             let signed = context.store.history.alive().await;
-            failing.told(Part::Sign, signed.map_err(|error| crate::chain(&error)));
+            failing.told(Part::Sign, &signed.map_err(|error| crate::chain(&error)));
         }
         let now = context.clock.now();
         if assessed != minute(now) {
             assessed = minute(now);
             let kept = context.assess(now).await;
-            failing.told(Part::Health, kept.map_err(|error| crate::chain(&error)));
+            failing.told(Part::Health, &kept.map_err(|error| crate::chain(&error)));
         }
     }
 }
@@ -82,7 +82,7 @@ enum Part {
 }
 
 impl Failing {
-    fn told(&mut self, part: Part, done: Result<(), String>) {
+    fn told(&mut self, part: Part, done: &Result<(), String>) {
         let (what, place) = match part {
             Part::Sign => ("the sign of life is", 0),
             Part::Health => ("the health of the network is", 1),
@@ -91,7 +91,7 @@ impl Failing {
         let Some(failing) = self.0.get_mut(place) else {
             return;
         };
-        if let (Err(error), false) = (&done, *failing) {
+        if let (Err(error), false) = (done, *failing) {
             warn!(%error, "{what} not kept");
         }
         *failing = done.is_err();
@@ -122,7 +122,7 @@ impl Context {
                 Err(error) => done = Err(crate::chain(&error)),
             }
         }
-        failing.told(Part::Maintenance, done);
+        failing.told(Part::Maintenance, &done);
     }
 
     async fn end_one(&self, record: &DeviceRecord, now: Timestamp) -> Result<(), StoreError> {

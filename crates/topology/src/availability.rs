@@ -174,12 +174,11 @@ pub fn sum_up<T>(range: Range, pieces: &[Piece<T>], of_interface: bool) -> Avail
             State::Unknown => &mut unknown,
         };
         *into += ms;
-        match (piece.state, piece.maintenance) {
-            (State::Down, false) => match outages.last_mut() {
+        if piece.state == State::Down && !piece.maintenance {
+            match outages.last_mut() {
                 Some(outage) if going_on => *outage += ms,
                 _ => outages.push(ms),
-            },
-            _ => {}
+            }
         }
         going_on = match piece.state {
             _ if piece.maintenance => going_on,

@@ -7632,6 +7632,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
+                /** @description id (in the order they were found) or utilization; with a leading `-` the other way. */
+                sort?: string;
                 /** @description Only of links with an end at this device. */
                 device_id?: components["schemas"]["DeviceId"];
             };

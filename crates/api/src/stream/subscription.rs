@@ -2,7 +2,7 @@
 
 use super::protocol::{Data, SampleData, Subscribe, Topic, name_of};
 use model::event::Event;
-use model::{DeviceId, SeriesId};
+use model::{DeviceId, SeriesId, Timestamp, Value};
 use std::collections::{BTreeMap, HashSet};
 
 /// Most subscriptions of a client: one for every part of a busy page.
@@ -111,26 +111,7 @@ impl Subscriptions {
                 device_id,
                 at,
                 samples,
-            } => {
-                let filters: Vec<&Filter> = filters.collect();
-                let samples: Vec<SampleData> = samples
-                    .iter()
-                    .filter(|(series, _)| {
-                        filters
-                            .iter()
-                            .any(|filter| filter.takes_series(*device_id, *series))
-                    })
-                    .map(|(series_id, value)| SampleData {
-                        series_id: *series_id,
-                        value: *value,
-                    })
-                    .collect();
-                (!samples.is_empty()).then_some(Data::Samples {
-                    device_id: *device_id,
-                    at: *at,
-                    samples,
-                })
-            }
+            } => samples_let_through(&filters.collect::<Vec<_>>(), *device_id, *at, samples),
             Event::DiscoveryProgress(run) => filters
                 .any(|filter| filter.discovery.is_none_or(|id| id == run.id))
                 .then_some(Data::Progress(run)),
@@ -156,6 +137,32 @@ impl Subscriptions {
                 }),
         }
     }
+}
+
+/// The samples of a poll that any of the filters takes; none where it takes none.
+fn samples_let_through<'a>(
+    filters: &[&Filter],
+    device_id: DeviceId,
+    at: Timestamp,
+    samples: &[(SeriesId, Value)],
+) -> Option<Data<'a>> {
+    let taken = |series: SeriesId| {
+        let mut filters = filters.iter();
+        filters.any(|filter| filter.takes_series(device_id, series))
+    };
+    let samples: Vec<SampleData> = samples
+        .iter()
+        .filter(|(series, _)| taken(*series))
+        .map(|(series_id, value)| SampleData {
+            series_id: *series_id,
+            value: *value,
+        })
+        .collect();
+    (!samples.is_empty()).then_some(Data::Samples {
+        device_id,
+        at,
+        samples,
+    })
 }
 
 impl Filter {

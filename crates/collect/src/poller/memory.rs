@@ -131,7 +131,7 @@ impl Memory {
             } else if self.states_differ(look)
                 && passed(self.interfaces_at, CHANGE_INTERVAL_MIN, now)
             {
-                again = again | Groups::INTERFACES;
+                again |= Groups::INTERFACES;
             }
         }
         again

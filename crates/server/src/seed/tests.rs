@@ -120,17 +120,19 @@ async fn history_goes_on_into_the_first_poll_without_a_step() {
         };
         for series in &all {
             let key = &series.key;
-            let part = ["processor", "memory", "storage", "sensor"]
+            let of_part = ["processor", "memory", "storage", "sensor"]
                 .iter()
                 .find_map(|label| key.labels.get(label));
             let same = live.iter().find(|reading| {
                 reading.metric == key.metric
                     && match &reading.instance {
-                        Instance::Device => part.is_none() && key.labels.interface_id().is_none(),
+                        Instance::Device => {
+                            of_part.is_none() && key.labels.interface_id().is_none()
+                        }
                         Instance::Interface { index } => {
                             key.labels.interface_id().and_then(index_of) == Some(*index)
                         }
-                        Instance::Part { name, .. } => part == Some(name.as_ref()),
+                        Instance::Part { name, .. } => of_part == Some(name.as_ref()),
                     }
             });
             let next = same.unwrap_or_else(|| panic!("{key:?} is not polled"));

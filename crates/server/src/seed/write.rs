@@ -104,7 +104,7 @@ pub(super) async fn all(
         if percent > told {
             told = percent;
             tell(context, &format!("{percent} % is made"));
-            if percent % 10 == 0 {
+            if percent.is_multiple_of(10) {
                 tracing::info!("{percent} % of the history is made");
             }
         }

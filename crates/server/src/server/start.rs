@@ -23,7 +23,7 @@ use std::sync::{Arc, RwLock};
 use store::Store;
 use store::series::SeriesStore;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -60,12 +60,7 @@ pub(super) async fn start(
         None => None,
     };
     tell_made_history(&store, &mut standing).await?;
-    if let Some(password) = first_administrator(settings, &store).await? {
-        print(&format!(
-            "user admin, password {} (shown this once)",
-            password.reveal()
-        ))?;
-    }
+    tell_first_password(settings, &store).await?;
     let signer = api::auth::load_signer(&store)
         .await
         .context("the signing key")?;
@@ -77,18 +72,6 @@ pub(super) async fn start(
 
     let wire = Wire::new();
     let mut degraded = standing.degraded.clone();
-    if let Some(seeding) = seeding {
-        degraded.push(seed::Seeding::waiting());
-        tasks.spawn_on(
-            seeding.run(seed::Context {
-                store: store.clone(),
-                clock: clock.clone(),
-                told: wire.seeding.clone(),
-                stop: intake.clone(),
-            }),
-            &places.ingest,
-        );
-    }
     let base = Base {
         settings,
         clock,
@@ -99,21 +82,16 @@ pub(super) async fn start(
         drain: TaskTracker::new(),
         tasks,
     };
+    if let Some(seeding) = seeding {
+        degraded.push(seed::Seeding::waiting());
+        base.start_seeding(seeding, wire.seeding.clone(), places);
+    }
     let ingested = Ingested::register(&mut registry);
     let poller_stop = CancellationToken::new();
     let (reports_in, reports_out) = wire.reports;
-    let poller = Arc::new(Poller::start(
-        options::poller(settings),
-        transport.clone(),
-        pinger.clone(),
-        base.clock.clone(),
-        reports_in,
-        poller_stop.clone(),
-    ));
-    // Where the disk is full it is kept as soon as there is room.
-    if let Err(error) = base.store.history.begin_run().await {
-        warn!(error = %crate::chain(&error), "that the server began to measure is not kept yet");
-    }
+    let asked_from = (transport.clone(), pinger.clone());
+    let poller = base.start_poller(asked_from, reports_in, poller_stop.clone());
+    base.begin_run().await;
     let mut gauges = wire.gauges;
     gauges.push(base.start_ingest(reports_out, wire.heard, ingested.clone()));
 
@@ -123,13 +101,7 @@ pub(super) async fn start(
     desk::begin_polling(&desk).await;
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
 
-    base.tasks.spawn(clockwork::run(clockwork::Context {
-        store: base.store.clone(),
-        series: base.series.clone(),
-        events: base.events.clone(),
-        clock: base.clock.clone(),
-        stop: base.intake.clone(),
-    }));
+    base.start_clockwork();
 
     let sampled = Sampled {
         gauges,
@@ -142,20 +114,8 @@ pub(super) async fn start(
     metrics::register(&mut registry, sampled);
     wire.notices
         .send_replace(Arc::new(standing.notices.clone()));
-    let services = api::Services {
-        store: base.store.clone(),
-        series: base.series.clone(),
-        events: base.events.clone(),
-        commands: commands_in,
-        clock: base.clock.clone(),
-        readiness: wire.readiness.subscribe(),
-        notices: wire.notices.subscribe(),
-        registry: Arc::new(RwLock::new(registry)),
-        signer: Arc::new(signer),
-        options: options::api(settings),
-        stop: base.intake.clone(),
-        tasks: base.tasks.clone(),
-    };
+    let shown = (wire.readiness.subscribe(), wire.notices.subscribe());
+    let services = base.services(commands_in, shown, registry, signer);
     // What is known already is told from the first answer on.
     wire.readiness.send_replace(api::Readiness {
         blocking: Vec::new(),
@@ -173,24 +133,99 @@ pub(super) async fn start(
         stop,
     ));
     print(&format!("listening on http://{address}"))?;
-    if settings.http.secure_cookie == SecureCookie::Auto && !address.ip().is_loopback() {
-        warn!(
-            "browsers sign in over https only, for the server listens beyond loopback: put a TLS \
-             proxy before it, or set http.secure_cookie to \"never\""
-        );
-    }
-    Ok(Running {
-        store: base.store,
-        series: base.series,
-        poller,
-        intake: base.intake,
-        poller_stop,
-        drain: base.drain,
-        tasks: base.tasks,
-    })
+    warn_of_plain_http(settings, address);
+    Ok(base.running(poller, poller_stop))
 }
 
 impl Base<'_> {
+    /// Makes a history for a demonstration, after the discovery that finds its devices.
+    fn start_seeding(
+        &self,
+        seeding: seed::Seeding,
+        told: watch::Sender<Option<api::Reason>>,
+        places: &Places,
+    ) {
+        let context = seed::Context {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            told,
+            stop: self.intake.clone(),
+        };
+        self.tasks.spawn_on(seeding.run(context), &places.ingest);
+    }
+
+    /// Keeps that the server measures from now on; where the disk is full, as soon as there is room.
+    async fn begin_run(&self) {
+        if let Err(error) = self.store.history.begin_run().await {
+            warn!(error = %crate::chain(&error), "that the server began to measure is not kept yet");
+        }
+    }
+
+    fn start_poller(
+        &self,
+        (transport, pinger): (Transport, Pinger),
+        reports: mpsc::Sender<PollReport>,
+        stop: CancellationToken,
+    ) -> Arc<Poller> {
+        Arc::new(Poller::start(
+            options::poller(self.settings),
+            transport,
+            pinger,
+            self.clock.clone(),
+            reports,
+            stop,
+        ))
+    }
+
+    fn services(
+        &self,
+        commands: mpsc::Sender<api::Command>,
+        (readiness, notices): (
+            watch::Receiver<api::Readiness>,
+            watch::Receiver<Arc<Vec<api::Notice>>>,
+        ),
+        registry: Registry,
+        signer: api::auth::Signer,
+    ) -> api::Services {
+        api::Services {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            events: self.events.clone(),
+            commands,
+            clock: self.clock.clone(),
+            readiness,
+            notices,
+            registry: Arc::new(RwLock::new(registry)),
+            signer: Arc::new(signer),
+            options: options::api(self.settings),
+            stop: self.intake.clone(),
+            tasks: self.tasks.clone(),
+        }
+    }
+
+    fn running(self, poller: Arc<Poller>, poller_stop: CancellationToken) -> Running {
+        Running {
+            store: self.store,
+            series: self.series,
+            poller,
+            intake: self.intake,
+            poller_stop,
+            drain: self.drain,
+            tasks: self.tasks,
+        }
+    }
+
+    /// What is done by the clock.
+    fn start_clockwork(&self) {
+        self.tasks.spawn(clockwork::run(clockwork::Context {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            stop: self.intake.clone(),
+        }));
+    }
+
     /// Ingest and links. They end after the poller, when all that it read is kept.
     fn start_ingest(
         &self,
@@ -337,6 +372,16 @@ fn open_pinger(settings: &Settings, clock: &Clock, standing: &mut Standing) -> P
     pinger
 }
 
+async fn tell_first_password(settings: &Settings, store: &Store) -> anyhow::Result<()> {
+    let made = first_administrator(settings, store).await?;
+    made.map_or(Ok(()), |password| {
+        let password = password.reveal();
+        print(&format!(
+            "user admin, password {password} (shown this once)"
+        ))
+    })
+}
+
 async fn first_administrator(
     settings: &Settings,
     store: &Store,
@@ -354,6 +399,15 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
         .with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     Ok((listener, address))
+}
+
+fn warn_of_plain_http(settings: &Settings, address: SocketAddr) {
+    if settings.http.secure_cookie == SecureCookie::Auto && !address.ip().is_loopback() {
+        warn!(
+            "browsers sign in over https only, for the server listens beyond loopback: put a TLS \
+             proxy before it, or set http.secure_cookie to \"never\""
+        );
+    }
 }
 
 /// What a person or a script that started the server waits for.

@@ -163,7 +163,7 @@ fn a_device_is_probed_with_nothing_left_to_say() {
 #[test]
 fn faults_come_and_go_by_command() {
     let simulation = Simulation::start(&["--devices", "20", "--base", "127.23.0.1"], &[]);
-    let core = simulation.agent("127.23.0.1");
+    let agent = simulation.agent("127.23.0.1");
     let quick = [
         "--community",
         "public",
@@ -177,23 +177,23 @@ fn faults_come_and_go_by_command() {
         let ups = interfaces.filter(|interface| interface["oper_status"] == "up");
         (ups.count(), facts["neighbors"].as_array().unwrap().len())
     };
-    let (_, facts) = probe(&core, &quick, &[]);
+    let (_, facts) = probe(&agent, &quick, &[]);
     let (ports, neighbors) = up(&facts);
     let (code, told) = simulation.command(&["fault", "link-down", "core-1", "edge-1"]);
     assert_eq!(code, 0, "{told}");
-    let (_, facts) = probe(&core, &quick, &[]);
+    let (_, facts) = probe(&agent, &quick, &[]);
     assert_eq!(up(&facts), (ports - 1, neighbors - 1));
     assert_eq!(simulation.command(&["heal", "1"]).0, 0);
-    let (_, facts) = probe(&core, &quick, &[]);
+    let (_, facts) = probe(&agent, &quick, &[]);
     assert_eq!(up(&facts), (ports, neighbors));
 
     assert_eq!(simulation.command(&["fault", "silent", "core-1"]).0, 0);
     // Agents are told of a fault a moment after the command.
     crate::program::until("the agent to fall silent", || {
-        probe(&core, &quick, &[]).0 == 3
+        probe(&agent, &quick, &[]).0 == 3
     });
     assert_eq!(simulation.command(&["heal", "2"]).0, 0);
-    crate::program::until("the agent to answer", || probe(&core, &quick, &[]).0 == 0);
+    crate::program::until("the agent to answer", || probe(&agent, &quick, &[]).0 == 0);
 
     let (code, told) = simulation.command(&["faults"]);
     assert_eq!(code, 0);
@@ -229,13 +229,13 @@ fn a_user_of_v3_may_ask_and_a_wrong_pass_phrase_is_told() {
         &[("AUTH", auth)],
     );
     assert_eq!(simulation.text("v3_user"), "monitor");
-    let core = simulation.agent("127.24.0.1");
-    let (code, facts) = probe(&core, &user("AUTH"), &[("AUTH", auth)]);
+    let agent = simulation.agent("127.24.0.1");
+    let (code, facts) = probe(&agent, &user("AUTH"), &[("AUTH", auth)]);
     assert_eq!(
         (code, &facts["device"]["name"]),
         (0, &Value::from("core-1"))
     );
-    let (code, _) = probe(&core, &user("AUTH"), &[("AUTH", other)]);
+    let (code, _) = probe(&agent, &user("AUTH"), &[("AUTH", other)]);
     assert_eq!(code, 4);
 }
 

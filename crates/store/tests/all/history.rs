@@ -71,10 +71,10 @@ fn all(store: &Store, id: DeviceId, now: Timestamp) -> Vec<DeviceFound> {
 async fn what_was_found_is_there_after_a_restart() {
     let place = Fixture::new();
     let (id, port) = (DeviceId::new(), InterfaceId::new());
-    let begin = place.now();
+    let first_start = place.now();
     let store = place.open().await;
     store.history.begin_run().await.unwrap();
-    keep(&store, vec![of_device(id, begin, Status::Up)]).await;
+    keep(&store, vec![of_device(id, first_start, Status::Up)]).await;
     place.pass(Duration::from_mins(10));
     let down = place.now();
     keep(
@@ -93,33 +93,35 @@ async fn what_was_found_is_there_after_a_restart() {
     place.pass(Duration::from_mins(30));
     let store = place.open().await;
     store.history.begin_run().await.unwrap();
-    let begun = place.now();
+    let second_start = place.now();
     place.pass(Duration::from_mins(1));
     let now = place.now();
     assert_eq!(
         all(&store, id, now),
-        [found(begin, Status::Up), found(down, Status::Down)]
+        [found(first_start, Status::Up), found(down, Status::Down)]
     );
     // The run at work goes on to this moment, also between two signs of life.
-    let runs = store.history.runs(begin, now).unwrap();
+    let runs = store.history.runs(first_start, now).unwrap();
     let run = |from, until| Run { from, until };
-    assert_eq!(runs, [run(begin, stopped), run(begun, now)]);
+    assert_eq!(runs, [run(first_start, stopped), run(second_start, now)]);
     // Of a range in which nothing changed there is what was found before it.
     let quiet = store.history.device(id, stopped, now, false).unwrap();
     assert_eq!(quiet.len(), 1);
     assert_eq!((quiet[0].at, quiet[0].status), (down, Status::Down));
     assert_eq!(quiet[0].evidence, []);
     for (from, to, first) in [
-        (begin, down, Some(states(IfStatus::Up))),
+        (first_start, down, Some(states(IfStatus::Up))),
         (stopped, now, Some(states(IfStatus::Down))),
     ] {
         let past = store.history.interface(port, from, to).unwrap();
         assert_eq!((past.first, past.found.len()), (first, 0));
     }
-    let past = store.history.interface(port, begin, now).unwrap();
+    let past = store.history.interface(port, first_start, now).unwrap();
     assert_eq!(past.first, Some(states(IfStatus::Up)));
     assert_eq!(past.found[0].now, states(IfStatus::Down));
-    let other = store.history.interface(InterfaceId::new(), begin, now);
+    let other = store
+        .history
+        .interface(InterfaceId::new(), first_start, now);
     assert!(other.unwrap().never_changed);
 }
 

@@ -386,10 +386,13 @@ fn pieces_fill_the_range_and_sums_its_length() {
         let found: Vec<String> = found
             .iter()
             .map(|at| {
-                format!(
-                    "{at}:{}",
-                    ["up", "down", "degraded", "unknown"][random(4) as usize]
-                )
+                let status = match random(4) {
+                    0 => "up",
+                    1 => "down",
+                    2 => "degraded",
+                    _ => "unknown",
+                };
+                format!("{at}:{status}")
             })
             .collect();
         let work: Vec<String> = (0..random(3))

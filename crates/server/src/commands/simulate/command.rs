@@ -88,12 +88,12 @@ async fn ask(
     if status.is_success() {
         return Ok(body);
     }
-    let error = &body["errors"][0];
-    let told = match (error["pointer"].as_str(), error["detail"].as_str()) {
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
+    let told = match (text("/errors/0/pointer"), text("/errors/0/detail")) {
         (Some(pointer), Some(detail)) => {
             format!("`{}`: {detail}", pointer.trim_start_matches('/'))
         }
-        _ => body["detail"].as_str().unwrap_or("refused").to_owned(),
+        _ => text("/detail").unwrap_or("refused").to_owned(),
     };
     if status.is_client_error() {
         return Err(UsageError(told).into());
