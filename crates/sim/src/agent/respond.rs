@@ -30,7 +30,7 @@ pub struct Responder {
 
 impl Responder {
     /// The answer of `agent` to a datagram; none where there is none. What the datagram is, is
-    /// counted. Never panics, and takes no more memory than a few times the longest answer.
+    /// counted. Never panics. Memory is bounded by an answer's length for each name asked for.
     pub fn respond(&mut self, agent: &Agent, datagram: &[u8], now: Instant) -> Option<&[u8]> {
         self.out.clear();
         let (version, message) = match message::open(datagram) {
@@ -69,8 +69,17 @@ impl Responder {
         let room = agent.message_len_max.saturating_sub(overhead);
         let verdict = self.answer(&message.pdu, version, mib, room);
         message::put_answer(&mut self.out, &message, verdict, &self.scratch.list);
-        // A question that is sent back, as by SNMPv1, may be longer than its answer may be.
-        (self.out.len() <= MESSAGE_LEN_MAX).then_some(())
+        self.sendable(Some(()))
+    }
+
+    /// Whether what was written may be sent. A question that is sent back, as by SNMPv1, may have
+    /// become longer than a datagram can be.
+    fn sendable(&mut self, written: Option<()>) -> Option<()> {
+        let sendable = written.filter(|()| self.out.len() <= MESSAGE_LEN_MAX);
+        if sendable.is_none() {
+            self.tally.unsent += 1;
+        }
+        sendable
     }
 
     fn by_user(
@@ -158,7 +167,8 @@ impl Responder {
             request_id: pdu.request_id,
             verdict,
         };
-        self.put(&at, &what, scope.engine_id, scope.context, Some(&believed))
+        let written = self.put(&at, &what, scope.engine_id, scope.context, Some(&believed));
+        self.sendable(written)
     }
 
     /// The request-id of a scoped PDU that nobody vouches for; 0 where there is none to be read.
@@ -192,11 +202,13 @@ impl Responder {
                 index: 0,
             },
         };
-        self.put(at, &what, at.agent.engine.id().as_bytes(), b"", believed)
+        let own = at.agent.engine.id().as_bytes();
+        let written = self.put(at, &what, own, b"", believed);
+        self.sendable(written)
     }
 
     /// Writes an answer or report of SNMPv3 around the VarBinds in `scratch`, protected as the
-    /// question was; without a believed question, not at all.
+    /// question was; without a believed question, not at all. None where a cipher failed.
     fn put(
         &mut self,
         at: &Moment<'_>,
@@ -237,7 +249,7 @@ impl Responder {
         if let Some(believed) = believed {
             believed.sign(out, &envelope, auth_at)?;
         }
-        (out.len() <= MESSAGE_LEN_MAX).then_some(())
+        Some(())
     }
 
     fn answer(&mut self, pdu: &Pdu<'_>, version: Version, mib: &dyn Mib, room: usize) -> Verdict {

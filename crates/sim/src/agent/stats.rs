@@ -69,7 +69,7 @@ stats! {
     lost,
     /// Dropped because too many delayed requests were waiting.
     delayed_overflow,
-    /// Answers that the system did not take.
+    /// Answers that the system did not take, or that became too long or could not be enciphered.
     unsent,
     /// Answered with genErr because the [`Mib`](crate::Mib) panicked.
     mib_panics,
