@@ -117,6 +117,8 @@ pub(crate) async fn history(
     let services = granted.services();
     let now = services.clock.now();
     let span = Span::past(query.from, query.to, now, RANGE_DEFAULT, Where::Query)?;
+    // Where there is no series yet there is no plan to check it.
+    sampling::check_step(query.step_secs, Where::Query)?;
     let plans = Plans {
         services,
         span,

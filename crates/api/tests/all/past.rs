@@ -380,6 +380,11 @@ async fn health_over_time_is_read_in_steps() {
         (&json!([]), &json!([]))
     );
     assert_eq!(empty["step_secs"], 300);
+    for secs in ["0", "2147483648"] {
+        let refused = admin.get(&format!("{path}?step_secs={secs}")).await;
+        assert_eq!(refused.status, 400, "{secs}");
+        assert_eq!(refused.json()["errors"][0]["pointer"], "?step_secs");
+    }
     let series = &api.services.series;
     let down = Labels::default().with(Labels::STATE, "down");
     let keys = vec![
