@@ -139,6 +139,8 @@ impl Worker {
         let memory = self.devices.entry(device_id).or_default();
         if let Some(conflict) = self.context.keep_conflict(&record, &report, memory).await {
             let status = standing::absence(&record, &report, &conflict);
+            let (context, past) = (&self.context, &mut memory.past);
+            past::keep(context, past, device_id, &status, None).await;
             self.context.keep_status(device_id, status).await;
             return;
         }
@@ -150,14 +152,16 @@ impl Worker {
             memory.interface_reports.clone_from(&interfaces.reports);
         }
         // Before what is known changes: a change that is lost here is not seen again.
-        past::keep(
-            &self.context,
-            &mut memory.past,
-            &record,
-            &report,
-            &interfaces,
-        )
-        .await;
+        let status = status(&record, &report);
+        let read = past::Interfaces {
+            before: &record.interfaces,
+            now: &interfaces,
+            read: report
+                .complete
+                .intersects(Groups::TRAFFIC | Groups::INTERFACES),
+        };
+        let (context, past) = (&self.context, &mut memory.past);
+        past::keep(context, past, device_id, &status, Some(read)).await;
         // Series name interfaces, so these are durable first.
         let kept = self
             .context
@@ -174,7 +178,6 @@ impl Worker {
         }
         let samples = samples::take(&self.context, &mut memory.series, &report, &interfaces);
         let ((), ()) = tokio::join!(samples, self.context.keep_facts(&record, &report));
-        let status = status(&record, &report);
         self.context.keep_status(device_id, status).await;
     }
 }

@@ -114,7 +114,8 @@ impl Discoveries {
         self.runs.page(query).await
     }
 
-    /// All runs: at most [`RUNS_KEPT`].
+    /// All runs: at most [`RUNS_KEPT`], and those that schedules keep; only those of a schedule where
+    /// one is given.
     pub async fn all(
         &self,
         schedule: Option<ScheduleId>,

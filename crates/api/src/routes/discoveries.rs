@@ -161,7 +161,8 @@ pub(crate) async fn list(
     let sort = query.sort.as_deref().unwrap_or("-started_at");
     let fields = ["started_at", "ended_at", "phase", "devices_found"];
     let sort = sort_field(Some(sort), &fields)?;
-    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, "")?;
+    let filters = format!("{:?}", query.schedule_id);
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &filters)?;
     let runs = &granted.services().store.discoveries;
     // Their ids ascend by their beginning: the store has them in that order.
     if sort.0 == "started_at" {

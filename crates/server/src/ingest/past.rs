@@ -4,14 +4,13 @@
 //! with how things are then: a change may come late there, and is not lost.
 
 use super::Context;
-use collect::PollReport;
-use collect::snmp::Groups;
 use model::history::{DeviceFound, IfStates, InterfaceFound};
 use model::interface::Interface;
-use model::{InterfaceId, Status, Timestamp};
+use model::{DeviceId, InterfaceId, Status, Timestamp};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use store::history::{Record, same_month};
-use store::inventory::DeviceRecord;
+use store::inventory::StatusReport;
 use topology::interfaces::Assignment;
 use tracing::warn;
 
@@ -33,23 +32,30 @@ struct KeptDevice {
     interfaces_read: bool,
 }
 
-/// Keeps what changed of a device. `record` is how it was until now.
+/// The interfaces of a device, as a poll found them.
+pub(super) struct Interfaces<'a> {
+    /// As they were until now.
+    pub(super) before: &'a [Arc<Interface>],
+    /// As they are.
+    pub(super) now: &'a Assignment,
+    /// Whether their states could be read.
+    pub(super) read: bool,
+}
+
+/// Keeps what changed of a device; without interfaces where none were taken in.
 pub(super) async fn keep(
     context: &Context,
     kept: &mut Kept,
-    record: &DeviceRecord,
-    report: &PollReport,
-    interfaces: &Assignment,
+    device_id: DeviceId,
+    status: &StatusReport,
+    interfaces: Option<Interfaces<'_>>,
 ) {
     let found = DeviceFound {
-        at: report.answered_at,
-        status: report.status,
-        interfaces_read: report
-            .complete
-            .intersects(Groups::TRAFFIC | Groups::INTERFACES),
-        evidence: report.evidence.clone(),
+        at: status.at,
+        status: status.status,
+        interfaces_read: interfaces.as_ref().is_some_and(|all| all.read),
+        evidence: status.evidence.clone(),
     };
-    let device_id = report.device_id;
     let mut records = Vec::new();
     let told = kept.device.is_some_and(|before| {
         before.status == found.status
@@ -62,8 +68,11 @@ pub(super) async fn keep(
             found: found.clone(),
         });
     }
-    let changes = changes(&record.interfaces, interfaces, &kept.owed);
-    let at = report.answered_at;
+    let changes = interfaces
+        .as_ref()
+        .map(|all| changes(all.before, all.now, &kept.owed))
+        .unwrap_or_default();
+    let at = status.at;
     records.extend(changes.iter().map(|(id, before, now)| Record::Interface {
         id: *id,
         found: InterfaceFound {
@@ -105,14 +114,16 @@ pub(super) async fn keep(
             kept.owed.entry(id).or_insert(before);
         }
     }
-    let there = |id: &InterfaceId| interfaces.interfaces.iter().any(|row| row.id == *id);
-    kept.owed.retain(|id, _| there(id));
+    if let Some(all) = interfaces.filter(|_| !kept.owed.is_empty()) {
+        let there = |id: &InterfaceId| all.now.interfaces.iter().any(|row| row.id == *id);
+        kept.owed.retain(|id, _| there(id));
+    }
 }
 
 /// The interfaces whose states are others than the history has them: which, how it has them, and how
 /// they are.
 fn changes(
-    before: &[std::sync::Arc<Interface>],
+    before: &[Arc<Interface>],
     now: &Assignment,
     owed: &BTreeMap<InterfaceId, Option<IfStates>>,
 ) -> Vec<(InterfaceId, Option<IfStates>, IfStates)> {
@@ -149,7 +160,6 @@ mod tests {
     use model::DeviceId;
     use model::facts::InterfaceFacts;
     use model::interface::IfStatus;
-    use std::sync::Arc;
 
     fn assigned(known: &[Arc<Interface>], oper: &[Option<u64>]) -> Assignment {
         let rows: Vec<InterfaceFacts> = (1u32..)

@@ -129,5 +129,11 @@ fn another_device_at_the_address_is_kept_apart_until_it_is_accepted() {
     let (status, problem) =
         server.post_at(&accept, device(&server, id)["revision"].as_u64().unwrap());
     assert_eq!(status, 409, "{problem}");
+    // What stood in for it is an outage of the device that is known, and its interfaces unknown.
+    let (_, sums) = server.get(&format!("devices/{id}/availability"));
+    assert!(sums["outages"].as_u64() >= Some(1), "{sums}");
+    let lo = its_lo.as_str().unwrap();
+    let (_, sums) = server.get(&format!("interfaces/{lo}/availability"));
+    assert_eq!(sums["down_secs"], 0.0, "{sums}");
     drop(second);
 }
