@@ -187,4 +187,14 @@ async fn schedules_are_listed_and_run_now() {
         .await
         .json();
     assert_eq!(runs["items"], json!([]));
+    // A page goes on with the schedule that it began with.
+    let run = admin.call(axum::http::Method::POST, &path, None, None);
+    assert_eq!(run.await.status, 202);
+    let list = "/api/v1/discoveries?limit=1&schedule_id=";
+    let first = admin.get(&format!("{list}{of}")).await.json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = admin.get(&format!("{list}{of}&cursor={cursor}")).await;
+    assert_eq!(second.json()["items"].as_array().unwrap().len(), 1);
+    let elsewhere = admin.get(&format!("{list}{other}&cursor={cursor}")).await;
+    assert_eq!(elsewhere.status, 400, "{:?}", elsewhere.body);
 }
