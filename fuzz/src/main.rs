@@ -39,6 +39,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("store_log", store::log),
     ("store_document", store::document),
     ("store_salvage", store::salvage),
+    ("store_history", store::history),
     ("store_vault", store::vault),
     ("api_stream_message", api::stream_message),
     ("api_cursor", api::cursor),

@@ -5,9 +5,11 @@ use ::store::blocks::codec;
 use ::store::catalog;
 use ::store::documents::sqlite::row;
 use ::store::documents::{CollectionSpec, Document};
+use ::store::history;
 use ::store::series::log::frame;
 use ::store::shapes::rewritten;
 use ::store::vault::{Key, Sealed, Vault};
+use model::Timestamp;
 use std::sync::LazyLock;
 
 /// A block; what decodes is encoded and decoded to the same again.
@@ -109,6 +111,21 @@ pub(crate) fn log(data: &[u8]) {
         frame::encode(&again, &mut twice);
         assert_eq!(encoded, twice);
     }
+}
+
+/// A row of the history: its kind, its time and its value, then its text. What it says is written and
+/// read to the same again.
+pub(crate) fn history(data: &[u8]) {
+    let mut input = Input(data);
+    let (kind, at, value) = (i64::from(input.u8()) % 6, input.i64(), input.i64());
+    let text = std::str::from_utf8(input.0).ok().map(str::to_owned);
+    let at = Timestamp::from_unix_ms(at);
+    let Some(record) = history::row_told(kind, [7; 16], at, value, text) else {
+        return;
+    };
+    let (kind, id, at, value, text) = history::row_of(&record);
+    let again = history::row_told(kind, id, at, value, text);
+    assert_eq!(again, Some(record));
 }
 
 static VAULT: LazyLock<Vault> = LazyLock::new(|| Vault::new(Key::from_bytes([7; 32])));

@@ -7,8 +7,10 @@
 //!
 //! It waits until a discovery has ended and what it found was polled once; it works beside
 //! everything else. A store that holds anything else is refused, and a store that was seeded says so
-//! for good. Begin with [`prepare`]. [`grid`] is which moments, [`past`] what was answered then.
+//! for good. Begin with [`prepare`]. [`grid`] is which moments, [`past`] what was answered then,
+//! [`changes`] what follows from it for the status of devices and interfaces.
 
+mod changes;
 mod grid;
 mod mark;
 mod past;
@@ -173,6 +175,11 @@ impl Seeding {
                 return;
             }
         };
+        let changed = changes::all(&context.store, &devices, &moments, until).await;
+        if let Err(error) = changed {
+            warn!(error = %crate::chain(&error), "the changes of status could not be made; the next start tries again");
+            return;
+        }
         self.mark.from = moments.first().copied().unwrap_or(until);
         self.mark.until = Some(until);
         self.mark.done_at = Some(context.clock.now());

@@ -227,6 +227,55 @@ impl History {
     }
 }
 
+/// A run of the past in the parts in which runs are kept: one in each month.
+pub fn by_month(run: Run) -> Vec<Run> {
+    let mut parts = Vec::new();
+    let mut from = run.from;
+    loop {
+        let end = month::Month::of(from).end();
+        // A month that does not end is one of a time that no clock shows.
+        let until = if end > from {
+            end.min(run.until)
+        } else {
+            run.until
+        };
+        parts.push(Run { from, until });
+        if until >= run.until {
+            return parts;
+        }
+        from = until;
+    }
+}
+
+/// What the columns of a row say; none where its kind is not known. The checksum is looked at before.
+/// Public so that it can be fuzzed.
+pub fn row_told(
+    kind: i64,
+    id: [u8; 16],
+    at: Timestamp,
+    value: i64,
+    text: Option<String>,
+) -> Option<Record> {
+    let kind = Kind::numbered(kind)?;
+    let subject = Subject { kind, id };
+    let at = at.unix_ms();
+    let row = row::Row {
+        subject,
+        at,
+        value,
+        text,
+    };
+    Some(row.record())
+}
+
+/// The columns of the row that says this: kind, id, time, value and text.
+pub fn row_of(record: &Record) -> (i64, [u8; 16], Timestamp, i64, Option<String>) {
+    let row = record.row();
+    let at = Timestamp::from_unix_ms(row.at);
+    let subject = row.subject;
+    (subject.kind as i64, subject.id, at, row.value, row.text)
+}
+
 fn add(counter: &AtomicU64, n: u64) {
     counter.fetch_add(n, Ordering::Relaxed);
 }

@@ -139,13 +139,10 @@ async fn history_goes_on_into_the_first_poll_without_a_step() {
             let mut points = read(series.id);
             assert!(points.len() >= 360, "{key:?} has {} points", points.len());
             points.push((first_poll, next.value));
-            let mut breaks = resets(&{
-                let mut points = read(up_time.id);
-                let live = live.iter().find(|one| one.metric == Metric::SYS_UP_TIME);
-                points.push((first_poll, live.unwrap().value));
-                points
-            });
-            assert_eq!(std::mem::take(&mut breaks), [], "no restart is seen");
+            let mut up_times = read(up_time.id);
+            let now = live.iter().find(|one| one.metric == Metric::SYS_UP_TIME);
+            up_times.push((first_poll, now.unwrap().value));
+            assert_eq!(resets(&up_times), [], "no restart is seen");
             kinds.insert(key.metric.name());
             if key.metric.kind() != model::metric::Kind::Counter {
                 continue;
@@ -186,7 +183,25 @@ async fn history_goes_on_into_the_first_poll_without_a_step() {
         assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
     }
     assert_eq!(network.devices().len(), 4);
+    was_up_all_along(&store);
     store.close().await.unwrap();
+}
+
+/// What was answered was up, and somebody measured it.
+fn was_up_all_along(store: &Store) {
+    let from = NOW.minus(SPAN_MIN * 8);
+    let runs = store.history.runs(from, NOW).unwrap();
+    assert_eq!(runs.last().map(|run| run.until), Some(NOW));
+    for record in store.inventory.devices() {
+        let found = store
+            .history
+            .device(record.device.body.id, from, NOW, false);
+        let found = found.unwrap();
+        assert_eq!(
+            found.first().map(|found| found.status),
+            Some(model::Status::Up)
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

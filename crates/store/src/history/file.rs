@@ -174,12 +174,8 @@ impl MonthFile {
 /// writes.
 fn read(row: &rusqlite::Row) -> rusqlite::Result<Option<Row>> {
     let (kind, crc): (i64, u32) = (row.get(0)?, row.get(5)?);
-    let kind = match kind {
-        1 => Kind::Device,
-        2 => Kind::Interface,
-        3 => Kind::Maintenance,
-        4 => Kind::Run,
-        _ => return Ok(None),
+    let Some(kind) = Kind::numbered(kind) else {
+        return Ok(None);
     };
     let read = Row {
         subject: Subject {

@@ -53,6 +53,14 @@ pub(super) struct Subject {
     pub(super) id: [u8; 16],
 }
 
+impl Kind {
+    /// The kind of that number on disk; none of one that a later version writes.
+    pub(super) fn numbered(number: i64) -> Option<Self> {
+        let all = [Self::Device, Self::Interface, Self::Maintenance, Self::Run];
+        all.into_iter().find(|kind| *kind as i64 == number)
+    }
+}
+
 impl Subject {
     pub(super) const RUN: Self = Self {
         kind: Kind::Run,
@@ -96,7 +104,7 @@ impl Record {
     }
 
     /// When it was found; of what is over, when it began.
-    pub(super) fn at(&self) -> Timestamp {
+    pub fn at(&self) -> Timestamp {
         match self {
             Self::Device { found, .. } => found.at,
             Self::Interface { found, .. } => found.at,
@@ -202,6 +210,26 @@ impl Row {
             from: Timestamp::from_unix_ms(self.at),
             to: Timestamp::from_unix_ms(self.value),
             reason: self.text.clone(),
+        }
+    }
+
+    /// What it says, whatever it is of.
+    pub(super) fn record(&self) -> Record {
+        let id = self.subject.id;
+        match self.subject.kind {
+            Kind::Device => Record::Device {
+                id: DeviceId::from_bytes(id),
+                found: self.device(true),
+            },
+            Kind::Interface => Record::Interface {
+                id: InterfaceId::from_bytes(id),
+                found: self.interface(),
+            },
+            Kind::Maintenance => Record::Maintenance {
+                id: DeviceId::from_bytes(id),
+                window: self.maintenance(),
+            },
+            Kind::Run => Record::Run(self.run()),
         }
     }
 

@@ -4,7 +4,7 @@
 use crate::fixture::{Fixture, device};
 use foretell_store::Store;
 use foretell_store::documents::Expect;
-use foretell_store::history::{CHANGES_PER_DAY_MAX, Record, same_month};
+use foretell_store::history::{CHANGES_PER_DAY_MAX, Record, by_month, same_month};
 use model::device::Maintenance;
 use model::history::{DeviceFound, IfStates, InterfaceFound, MaintenanceWindow, Run};
 use model::interface::IfStatus;
@@ -195,6 +195,26 @@ async fn a_run_is_cut_by_the_month_and_old_months_go() {
         .iter()
         .filter(|n| n.to_string_lossy().ends_with(".sqlite"));
     assert_eq!(months.count(), 14, "{names:?}");
+}
+
+#[tokio::test]
+async fn a_past_that_is_brought_here_is_read_as_one() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    let now = place.now();
+    let run = Run {
+        from: now.minus(DAY * 70),
+        until: now,
+    };
+    let parts = by_month(run);
+    assert_eq!(parts.len(), 3, "{parts:?}");
+    keep(&store, parts.into_iter().map(Record::Run).collect()).await;
+    let runs = store.history.runs(run.from, now).unwrap();
+    assert_eq!((runs[0].from, runs[2].until), (run.from, run.until));
+    for pair in runs.windows(2) {
+        assert_eq!(pair[0].until, pair[1].from, "they go on without a break");
+    }
+    assert_eq!(store.history.runs(now.minus(DAY), now).unwrap().len(), 1);
 }
 
 #[tokio::test]
