@@ -49,7 +49,7 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "agents",
         about: "answers of simulated agents a second of their CPU time, and their memory",
-        wants: &[],
+        wants: AGENTS,
         parts: &[],
         run: |_| example::run("foretell-sim", "agent_bench"),
     },
@@ -81,6 +81,21 @@ const SERIES: &[Want] = &[
         floor: Bound::Less,
         target: None,
         peer: Peer::Known(4.5, "VictoriaMetrics 1.79"),
+    },
+];
+
+const AGENTS: &[Want] = &[
+    Want {
+        name: "getbulk_25_counter64_per_agent_cpu_sec",
+        floor: Bound::Least(50_000.0),
+        target: Some(100_000.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "getbulk_25_of_10000_devices_per_agent_cpu_sec",
+        floor: Bound::Least(50_000.0),
+        target: Some(100_000.0),
+        peer: Peer::None,
     },
 ];
 

@@ -15,11 +15,21 @@ const SOURCES: &[&str] = &["rs", "ts", "svelte", "mjs", "css", "py", "sh"];
 
 /// All of them.
 pub(crate) fn all(tally: &mut Tally) {
+    code(tally);
+    licences(tally);
+}
+
+/// Those of our own code, and its build.
+pub(crate) fn code(tally: &mut Tally) {
     quick(tally);
     tally.step("build", workspace::build_all_targets);
     tally.step("generated files", || codegen::run(true));
     tally.step("released API kept", compatible::check);
-    tally.step("licences and bans", licences);
+}
+
+/// What others wrote: whether we may and want to use it.
+pub(crate) fn licences(tally: &mut Tally) {
+    tally.step("licences and bans", deny);
 }
 
 /// Those that take seconds.
@@ -95,9 +105,12 @@ fn unsafe_forbidden() -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// The tool that looks at licences and bans.
+pub(crate) const DENY: &str = "cargo-deny";
+
 /// cargo-deny, without its advisories: their database needs the network.
-fn licences() -> anyhow::Result<Outcome> {
-    let deny = tools::cargo_tool("cargo-deny")?;
+fn deny() -> anyhow::Result<Outcome> {
+    let deny = tools::cargo_tool(DENY)?;
     run(Command::new(deny)
         .args(["check", "--hide-inclusion-graph"])
         .args(["bans", "licenses", "sources"])

@@ -58,14 +58,27 @@ pub(crate) fn run(only: Option<&str>, seconds: u32, keep: bool) -> anyhow::Resul
 
 fn build() -> anyhow::Result<PathBuf> {
     let host = host()?;
-    let to = target_dir().join("fuzz");
-    run_program(
-        cargo(&["build", "--locked", "--target", &host])
-            .current_dir(root().join("fuzz"))
-            .env("CARGO_TARGET_DIR", &to)
-            .env("RUSTFLAGS", FLAGS),
-    )?;
-    Ok(to.join(host).join("debug/foretell-fuzz"))
+    run_program(&mut build_on(&host))?;
+    Ok(objects().join(host).join("debug/foretell-fuzz"))
+}
+
+/// What builds the parsers; nothing where they cannot be built.
+pub(crate) fn build_command() -> Option<Command> {
+    let can = lacking("fuzz").is_none();
+    can.then(host)?.ok().map(|host| build_on(&host))
+}
+
+fn build_on(host: &str) -> Command {
+    let mut build = cargo(&["build", "--locked", "--target", host]);
+    build
+        .current_dir(root().join("fuzz"))
+        .env("CARGO_TARGET_DIR", objects())
+        .env("RUSTFLAGS", FLAGS);
+    build
+}
+
+fn objects() -> PathBuf {
+    target_dir().join("fuzz")
 }
 
 /// Naming the target keeps the flags away from build scripts, which could not be linked with them.

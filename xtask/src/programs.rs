@@ -61,6 +61,24 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The same command, given only the time that nothing else on the machine wants.
+pub(crate) fn in_idle_time(command: &Command) -> Command {
+    let mut idle = Command::new("nice");
+    idle.arg("-n19")
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => idle.env(name, value),
+            None => idle.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        idle.current_dir(folder);
+    }
+    idle
+}
+
 /// Runs to the end and gives its standard output; the rest as [`run`].
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command

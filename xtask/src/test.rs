@@ -1,8 +1,10 @@
 //! Everything that must hold before a change lands, in the order in which it fails soonest.
 
-use crate::programs::{cargo, count_tests};
+use crate::programs::{cargo, count_tests, in_idle_time};
 use crate::tally::{Outcome, Tally};
-use crate::{check, contract, corpus, demo, fuzz, install, lab, web};
+use crate::{check, contract, corpus, demo, fuzz, install, lab, tools, web};
+use std::process::Stdio;
+use std::thread::{self, JoinHandle};
 
 /// Formatting, lints and unit tests: minutes.
 pub(crate) fn quick(tally: &mut Tally) {
@@ -15,7 +17,8 @@ pub(crate) fn full(tally: &mut Tally) {
     tally.step("programs", || Ok(install::ensure()));
     // The page first: the server embeds it.
     tally.step("page", web::build);
-    check::all(tally);
+    check::code(tally);
+    let aside = build_aside();
     tally.step("page types", web::check_types);
     tally.step("page unit tests", web::unit_tests);
     tally.step("cargo test", || cargo_test(&[]));
@@ -30,7 +33,21 @@ pub(crate) fn full(tally: &mut Tally) {
             tally.step(name, || Ok(Outcome::Skipped("the build failed".to_owned())));
         }
     }
+    // What it could not build, the steps below tell.
+    let _ = aside.join();
+    check::licences(tally);
     tally.step("fuzz", || fuzz::run(None, fuzz::SHORT_SECS, false));
+}
+
+/// Begins to build what the last steps need, in the time that the steps before them wait for a
+/// network or a browser. What fails here is built again, and told, by the step that needs it.
+fn build_aside() -> JoinHandle<()> {
+    thread::spawn(|| {
+        let builds = [fuzz::build_command(), tools::build_command(check::DENY)];
+        for build in builds.into_iter().flatten() {
+            let _ = in_idle_time(&build).stderr(Stdio::null()).status();
+        }
+    })
 }
 
 fn cargo_test(which: &[&str]) -> anyhow::Result<Outcome> {

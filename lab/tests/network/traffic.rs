@@ -7,13 +7,15 @@ use foretell_lab::wait::until_async;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// 2 Mbit/s: far above LLDP and ARP, far below what a busy machine can pace.
 const OCTETS_PER_SECOND: u32 = 250_000;
 const ERROR_MAX: f64 = 0.05;
 /// Nine polls: a chart of several points.
 const CHARTED: Duration = Duration::from_secs(45);
+/// A clock that is set by more in that time is not only kept right.
+const CLOCK_SET_MAX: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root; run cargo xtask lab"]
@@ -33,9 +35,7 @@ async fn traffic_at_a_known_rate_is_charted_within_5_percent() {
     .unwrap();
     // The first poll interval in which the traffic began is not a steady one.
     tokio::time::sleep(2 * INTERVAL).await;
-    let begin = Timestamp::now();
-    tokio::time::sleep(CHARTED).await;
-    let end = Timestamp::now();
+    let (begin, end) = charted().await;
 
     let id = |name: &str| devices[name]["id"].as_str().unwrap().to_owned();
     for (device, interface, metric) in [
@@ -73,6 +73,22 @@ async fn traffic_at_a_known_rate_is_charted_within_5_percent() {
     .await
     .unwrap();
     drop(traffic);
+}
+
+/// A span of time that is charted. One over which the machine's clock was set is none: it would be
+/// charted as other traffic than was sent.
+async fn charted() -> (Timestamp, Timestamp) {
+    loop {
+        let (begin, started) = (Timestamp::now(), Instant::now());
+        tokio::time::sleep(CHARTED).await;
+        let (end, took) = (Timestamp::now(), started.elapsed());
+        let by_the_clock = Duration::try_from(end - begin).unwrap_or_default();
+        let set_by = by_the_clock.abs_diff(took);
+        if set_by < CLOCK_SET_MAX {
+            return (begin, end);
+        }
+        figure("clock_was_set_by_secs", set_by.as_secs_f64());
+    }
 }
 
 /// The points of a chart: (Unix milliseconds, value or a gap).

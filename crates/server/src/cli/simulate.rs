@@ -73,17 +73,16 @@ pub struct Simulate {
         help_heading = "Recordings"
     )]
     pub listen: SocketAddr,
-    /// Give each recording an address of its own, from the one to listen on upwards (IPv4), and the
-    /// community `public`; else all are at one address, and the community or the SNMPv3 context is a
-    /// recording's name
+    /// Give each recording an address of its own, from the one to listen on upwards (IPv4), with the
+    /// community given (`public`); else all are at one address, and a recording's name is the
+    /// community or, with --v3-user, the SNMPv3 context
     #[arg(long, help_heading = "Recordings", requires = "recordings")]
     pub each_address: bool,
 }
 
 /// What belongs to a simulated network alone.
-const NOT_WITH_RECORDINGS: [&str; 11] = [
+const NOT_WITH_RECORDINGS: [&str; 10] = [
     "scenario", "topology", "devices", "ports", "graph", "seed", "base", "port", "speed", "truth",
-    "v3_user",
 ];
 
 /// What to do with a simulation that runs.

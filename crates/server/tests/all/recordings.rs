@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 /// A running `foretell simulate`; killed when dropped.
 struct Simulator {
     child: Child,
-    /// The line that says where it listens.
+    /// The line that says where it listens, or the JSON that does.
     listening: String,
 }
 
@@ -23,11 +23,12 @@ impl Drop for Simulator {
 }
 
 impl Simulator {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
             .args(["simulate", "--recordings"])
             .arg(folder)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -36,14 +37,14 @@ impl Simulator {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let listening = lines
             .map(Result::unwrap)
-            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
+            .find(|line| line.starts_with("listening on ") || line.starts_with('{'))
             .expect("it ended before it listened");
         Self { child, listening }
     }
 
     /// The first address and port that it said.
     fn address(&self) -> &str {
-        self.listening.split([',', ' ']).next().unwrap()
+        self.listening.split([',', ' ']).nth(2).unwrap()
     }
 
     /// Stops it as an operator would; what it told on standard error.
@@ -80,7 +81,7 @@ fn check_name(address: &str, community: &str, expected: &str) {
 #[test]
 fn a_recording_is_asked_by_its_name() {
     let folder = recordings();
-    let simulator = Simulator::start(folder.path(), &["--listen", "127.0.0.1:0"]);
+    let simulator = Simulator::start(folder.path(), &["--listen", "127.0.0.1:0"], &[]);
     check_name(simulator.address(), "alpha", "alpha");
     check_name(simulator.address(), "beta", "beta");
     let told = simulator.stop();
@@ -92,10 +93,38 @@ fn a_recording_is_asked_by_its_name() {
 }
 
 #[test]
+fn a_user_asks_for_a_recording_by_its_context() {
+    let folder = recordings();
+    let arguments = "--v3-user reader --v3-auth sha256 --v3-auth-pass-env AUTH \
+                     --v3-priv aes128 --v3-priv-pass-env PRIV";
+    let arguments: Vec<_> = arguments.split_whitespace().collect();
+    let phrases = [
+        ("AUTH", "a phrase of the test"),
+        ("PRIV", "another of the test"),
+    ];
+    let listen = ["--listen", "127.0.0.1:0", "--json"];
+    let simulator = Simulator::start(folder.path(), &[&listen, &arguments[..]].concat(), &phrases);
+    let told: Value = serde_json::from_str(&simulator.listening).unwrap();
+    assert_eq!(told["recordings"], 2);
+    assert_eq!(told["community"], Value::Null);
+    let address = told["first_address"].as_str().unwrap();
+    let probe = ["probe", address, "--json", "--v3-context", "beta"];
+    let output = foretell(&[&probe, &arguments[..]].concat(), &phrases);
+    let facts: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(facts["device"]["name"], "beta");
+}
+
+#[test]
 fn each_recording_has_an_address() {
     let folder = recordings();
-    let arguments = ["--listen", "127.9.0.1:0", "--each-address"];
-    let simulator = Simulator::start(folder.path(), &arguments);
+    let arguments = [
+        "--listen",
+        "127.9.0.1:0",
+        "--each-address",
+        "--community",
+        "open",
+    ];
+    let simulator = Simulator::start(folder.path(), &arguments, &[]);
     let first = simulator.address();
     let second = first.replace("127.9.0.1:", "127.9.0.2:");
     assert!(
@@ -103,8 +132,8 @@ fn each_recording_has_an_address() {
         "{}",
         simulator.listening
     );
-    check_name(first, "public", "alpha");
-    check_name(&second, "public", "beta");
+    check_name(first, "open", "alpha");
+    check_name(&second, "open", "beta");
 }
 
 #[test]

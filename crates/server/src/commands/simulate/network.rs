@@ -1,18 +1,16 @@
 //! A simulated network, until it is told to stop.
 
+use super::access::{Credential, access};
 use crate::cli;
+use crate::clock;
 use crate::exit::{Exit, UsageError};
 use crate::shutdown::{self, Signals};
-use crate::{clock, complain, secrets};
 use anyhow::Context as _;
-use model::credential::{AuthProtocol, CredentialKind, CredentialSecrets, PrivacyProtocol, Secret};
 use serde::Serialize;
-use sim::agent::{Access, ServeOptions, User};
 use sim::scenario::{Scenario, Shape};
 use sim::{Agents, Simulation, Truth};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +23,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 /// Runs it.
 pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
     let scenario = scenario(simulate)?;
-    let (access, credential) = access(simulate, &scenario)?;
+    let (access, credential) = access(&simulate.ask, &scenario.agents.community)?;
     let simulation = Simulation::new(&scenario, clock::real())
         .map_err(|error| UsageError(crate::chain(&error)))?;
     if let Some(file) = &simulate.truth {
@@ -38,10 +36,7 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
         .build()?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("cannot listen for signals")?;
-        let options = ServeOptions {
-            threads: NonZeroUsize::new(usize::from(simulate.threads)).unwrap_or(NonZeroUsize::MIN),
-            seed: scenario.seed,
-        };
+        let options = super::serve_options(simulate, scenario.seed);
         let agents = Agents::serve(
             &simulation,
             &Arc::new(access),
@@ -74,11 +69,7 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
                 }
             }
         }
-        let stats = agents.stats();
-        complain(&format!(
-            "{} requests, {} answers",
-            stats.datagrams_in, stats.datagrams_out
-        ));
+        super::farewell(agents.stats());
         Ok(Exit::Done)
     })
 }
@@ -123,78 +114,12 @@ fn scenario(simulate: &cli::Simulate) -> Result<Scenario, UsageError> {
     Ok(scenario)
 }
 
-/// Who may ask the agents, and what to ask them with, in words without secrets.
-fn access(
-    simulate: &cli::Simulate,
-    scenario: &Scenario,
-) -> Result<(Access, Credential), UsageError> {
-    let ask = &simulate.ask;
-    let is_given = ask.community_env.is_some() || ask.community_file.is_some();
-    if ask.v3_user.is_none() && ask.community.is_none() && !is_given {
-        let community = scenario.agents.community.clone();
-        let access = Access::by_communities([community.clone()]);
-        return Ok((access, Credential::of_community(Some(community))));
-    }
-    let (kind, secrets) = secrets::credential(ask)?;
-    let CredentialKind::SnmpV3 {
-        user,
-        auth,
-        privacy,
-        ..
-    } = kind
-    else {
-        let community = secrets.community.map(|secret| secret.reveal().to_owned());
-        let access = Access::by_communities(community.clone());
-        let shown = community.filter(|_| !is_given);
-        return Ok((access, Credential::of_community(shown)));
-    };
-    let known = user_of(&user, auth, privacy, &secrets)?;
-    let community = scenario.agents.community.clone();
-    let access = Access::by_communities([community.clone()]).with_users([known]);
-    let credential = Credential {
-        community: Some(community),
-        v3_user: Some(user),
-    };
-    Ok((access, credential))
-}
-
-fn user_of(
-    name: &str,
-    auth: Option<AuthProtocol>,
-    privacy: Option<PrivacyProtocol>,
-    secrets: &CredentialSecrets,
-) -> Result<User, UsageError> {
-    let phrase = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.reveal().to_owned());
-    let (auth_phrase, privacy_phrase) = (phrase(&secrets.auth), phrase(&secrets.privacy));
-    let auth = auth.map(collect::auth_protocol).zip(auth_phrase.as_deref());
-    let privacy = privacy
-        .map(collect::privacy_protocol)
-        .zip(privacy_phrase.as_deref());
-    User::new(name, auth, privacy).map_err(|error| UsageError(error.to_string()))
-}
-
 fn write_truth(simulation: &Simulation, file: &Path) -> anyhow::Result<()> {
     let mut writer = std::io::BufWriter::new(std::fs::File::create(file)?);
     serde_json::to_writer_pretty(&mut writer, &Truth::of(simulation.network()))?;
     writer.write_all(b"\n")?;
     writer.flush()?;
     Ok(())
-}
-
-/// What to ask agents with; nothing where that is a secret.
-#[derive(Debug, Serialize)]
-struct Credential {
-    community: Option<String>,
-    v3_user: Option<String>,
-}
-
-impl Credential {
-    fn of_community(community: Option<String>) -> Self {
-        Self {
-            community,
-            v3_user: None,
-        }
-    }
 }
 
 /// What is told when it runs.
@@ -262,11 +187,7 @@ impl Words {
     }
 
     fn print_people(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
-        let credential = match (&self.credential.v3_user, &self.credential.community) {
-            (Some(user), Some(community)) => format!("community {community}, v3 user {user}"),
-            (None, Some(community)) => format!("community {community}"),
-            _ => "the community given".to_owned(),
-        };
+        let credential = self.credential.words();
         writeln!(
             out,
             "{} \"{}\", seed {}: {} devices, {} links, {} hosts",

@@ -1,10 +1,12 @@
 //! `foretell simulate --recordings`: answers as devices that were recorded.
 
-use crate::complain;
+use super::access::{Credential, access};
 use crate::exit::{Exit, UsageError};
 use crate::shutdown::Signals;
+use crate::{cli, complain};
 use anyhow::Context as _;
-use sim::agent::{self, Access, Agent, ServeOptions, Shown};
+use serde::Serialize;
+use sim::agent::{self, Access, Agent, Shown};
 use sim::recording::{self, Recordings, Survey};
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,38 +14,37 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The community of devices that have an address each.
+/// The community of devices that have an address each, unless another is given.
 const COMMUNITY: &str = "public";
 /// Recordings with faults that are told one by one.
 const FAULTS_TOLD_MAX: usize = 20;
 
 /// Plays the recordings of a folder.
-pub(super) fn run(folder: &Path, listen: SocketAddr, each_address: bool) -> anyhow::Result<Exit> {
+pub(super) fn run(folder: &Path, simulate: &cli::Simulate) -> anyhow::Result<Exit> {
+    let (access, credential) = access(&simulate.ask, COMMUNITY)?;
+    let access = Arc::new(access);
+    let listen = simulate.listen;
     let recordings = recording::load(folder).context("no recordings to play")?;
     let objects = survey(&recordings);
-    let agents = if each_address {
-        one_each(&recordings, listen)?
+    let agents = if simulate.each_address {
+        one_each(&recordings, listen, &access)?
     } else {
-        let access = Arc::new(Access::default());
         let shown = recordings.shown();
         vec![Agent::new(listen, shown, access, Instant::now())]
     };
     let agents: Vec<_> = agents.into_iter().map(Arc::new).collect();
-    let server = agent::serve(&agents, &ServeOptions::default())?;
-
-    let count = recordings.len();
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{count} recordings with {objects} objects")?;
-    let first = server.address(0).unwrap_or(listen);
-    match server.address(count - 1).filter(|_| each_address) {
-        Some(last) => writeln!(out, "listening on {first} to {last}, community {COMMUNITY}")?,
-        None => writeln!(
-            out,
-            "listening on {first}, community or context: a recording's name"
-        )?,
-    }
-    out.flush()?;
-    drop(out);
+    let server = agent::serve(&agents, &super::serve_options(simulate, 0))?;
+    let words = Words {
+        recordings: recordings.len(),
+        objects,
+        first_address: server.address(0).unwrap_or(listen),
+        last_address: server.address(agents.len() - 1).unwrap_or(listen),
+        credential: Credential {
+            community: credential.community.filter(|_| simulate.each_address),
+            ..credential
+        },
+    };
+    words.print(simulate)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -53,12 +54,53 @@ pub(super) fn run(folder: &Path, listen: SocketAddr, each_address: bool) -> anyh
         signals.next().await;
         anyhow::Ok(())
     })?;
-    let stats = server.stats();
-    complain(&format!(
-        "{} requests, {} answers",
-        stats.datagrams_in, stats.datagrams_out
-    ));
+    super::farewell(server.stats());
     Ok(Exit::Done)
+}
+
+/// What is told when it runs.
+#[derive(Debug, Serialize)]
+struct Words {
+    recordings: usize,
+    objects: usize,
+    first_address: SocketAddr,
+    last_address: SocketAddr,
+    /// Its community is null where a recording's name is the community.
+    #[serde(flatten)]
+    credential: Credential,
+}
+
+impl Words {
+    fn print(&self, simulate: &cli::Simulate) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if simulate.json {
+            writeln!(out, "{}", serde_json::to_string(self)?)?;
+        } else {
+            writeln!(
+                out,
+                "{} recordings with {} objects",
+                self.recordings, self.objects
+            )?;
+            writeln!(out, "{}", self.where_and_how(simulate.each_address))?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    fn where_and_how(&self, each_address: bool) -> String {
+        let (first, last) = (self.first_address, self.last_address);
+        if each_address {
+            return format!(
+                "listening on {first} to {last}, {}",
+                self.credential.words()
+            );
+        }
+        let context = match &self.credential.v3_user {
+            Some(user) => format!(", context of v3 user {user}"),
+            None => String::new(),
+        };
+        format!("listening on {first}, community{context}: a recording's name")
+    }
 }
 
 /// How many objects there are. What is wrong with recordings is told; they are played without it.
@@ -100,12 +142,15 @@ fn fault(survey: &Survey) -> Option<String> {
 }
 
 /// An agent for each recording, at consecutive addresses.
-fn one_each(recordings: &Recordings, first: SocketAddr) -> Result<Vec<Agent>, UsageError> {
+fn one_each(
+    recordings: &Recordings,
+    first: SocketAddr,
+    access: &Arc<Access>,
+) -> Result<Vec<Agent>, UsageError> {
     let IpAddr::V4(first_ip) = first.ip() else {
         let text = "--each-address counts upwards from an IPv4 address".to_owned();
         return Err(UsageError(text));
     };
-    let access = Arc::new(Access::by_communities([COMMUNITY]));
     let now = Instant::now();
     let agents = recordings.iter().enumerate().map(|(place, (_, mib))| {
         let ip = u32::try_from(place)
@@ -113,7 +158,7 @@ fn one_each(recordings: &Recordings, first: SocketAddr) -> Result<Vec<Agent>, Us
             .and_then(|place| u32::from(first_ip).checked_add(place))
             .map(Ipv4Addr::from)?;
         let address = SocketAddr::from((ip, first.port()));
-        let agent = Agent::new(address, Shown::One(mib), Arc::clone(&access), now);
+        let agent = Agent::new(address, Shown::One(mib), Arc::clone(access), now);
         Some(agent)
     });
     agents.collect::<Option<Vec<_>>>().ok_or_else(|| {
