@@ -126,6 +126,10 @@ pub(crate) fn run(name: Option<&str>, only: Option<&str>) -> anyhow::Result<Exit
     if !missed.is_empty() {
         bail!("below the floor: {}", missed.join(", "));
     }
+    let lacking = figure::lacking(bench.wants, &outcome);
+    if only.is_none() && !lacking.is_empty() {
+        bail!("not measured: {}", lacking.join(", "));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

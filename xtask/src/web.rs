@@ -3,7 +3,22 @@
 use crate::install::lacking;
 use crate::programs::{count_tests, root, run};
 use crate::tally::Outcome;
+use std::io;
+use std::path::Path;
 use std::process::Command;
+use std::time::SystemTime;
+
+/// What the page is built of, in web.
+const SOURCES: &[&str] = &[
+    "index.html",
+    "package-lock.json",
+    "package.json",
+    "public",
+    "src",
+    "svelte.config.js",
+    "tsconfig.json",
+    "vite.config.ts",
+];
 
 /// Installs the packages and builds into web/dist. Without Node the binary embeds a page that
 /// says what to run, so that is no failure.
@@ -12,8 +27,34 @@ pub(crate) fn build() -> anyhow::Result<Outcome> {
         return Ok(outcome);
     }
     install_packages()?;
-    run(npm().args(["run", "build"]))?;
+    // What is built anew has the server, which embeds it, compiled anew.
+    if !is_fresh() {
+        run(npm().args(["run", "build"]))?;
+    }
     Ok(Outcome::Passed)
+}
+
+/// Whether web/dist is younger than all that it is made of.
+fn is_fresh() -> bool {
+    let web = root().join("web");
+    let built = web.join("dist/index.html").metadata();
+    let Ok(built) = built.and_then(|file| file.modified()) else {
+        return false;
+    };
+    SOURCES
+        .iter()
+        .all(|source| youngest(&web.join(source)).is_ok_and(|changed| changed < built))
+}
+
+/// When a file, or anything in a folder, was last changed; a folder changes where something goes.
+fn youngest(path: &Path) -> io::Result<SystemTime> {
+    let mut youngest = path.metadata()?.modified()?;
+    if path.is_dir() {
+        for entry in path.read_dir()? {
+            youngest = youngest.max(self::youngest(&entry?.path())?);
+        }
+    }
+    Ok(youngest)
 }
 
 /// Types of the page's sources.

@@ -5,9 +5,11 @@ use crate::stand::{Stand, figure, percentile};
 use foretell_lab::client::Client;
 use foretell_lab::server::{Server, User};
 use foretell_lab::stream::Stream;
+use foretell_lab::wait::until_async;
+use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -38,18 +40,18 @@ async fn fifty_kills_lose_nothing_that_was_shown() {
         .collect();
     let begin = now_ms();
     let mut shown = Shown::default();
-    let mut first_samples = Vec::new();
+    let mut polling_again = Vec::new();
     for kill in 0..=KILLS {
         stand.client = stand.server.client().await.unwrap();
+        let polling = polling_after(&stand).await;
         let mut stream = Stream::open(&stand.client).await.unwrap();
         let topic =
             json!({"type": "subscribe", "id": "s", "topic": "series", "device_ids": devices});
         stream.subscribe(&topic).await.unwrap();
         let samples = stream.next_samples().await.unwrap();
-        let polling = stand.server.started.elapsed();
         shown.streamed(&samples);
         if kill > 0 {
-            first_samples.push(polling.as_secs_f64());
+            polling_again.push(polling.as_secs_f64());
             let from = begin.max(now_ms() - LOOK_BACK_MS);
             let faults = shown.faults(&stand.client, from).await.unwrap();
             assert!(faults.is_empty(), "kill {kill}: {faults:?}");
@@ -76,11 +78,30 @@ async fn fifty_kills_lose_nothing_that_was_shown() {
     assert!(faults.is_empty(), "{faults:?}");
     figure("kills", KILLS);
     figure("samples_shown", shown.len());
-    let median = percentile(&mut first_samples, 0.5);
+    let median = percentile(&mut polling_again, 0.5);
     figure("polling_again_p50_secs", median);
-    let worst = percentile(&mut first_samples, 1.0);
+    let worst = percentile(&mut polling_again, 1.0);
     figure("polling_again_worst_secs", worst);
-    assert!(worst < POLLING_WITHIN.as_secs_f64(), "{first_samples:?}");
+    assert!(worst < POLLING_WITHIN.as_secs_f64(), "{polling_again:?}");
+}
+
+/// How long after the start of the server a device was known to have answered it.
+async fn polling_after(stand: &Stand) -> Duration {
+    let started = stand.server.started;
+    let started_at = Timestamp::now() - started.elapsed();
+    let seen_since = |device: &Value| {
+        let seen = device["last_seen_at"].as_str().unwrap_or_default();
+        seen.parse::<Timestamp>()
+            .is_ok_and(|seen| seen > started_at)
+    };
+    until_async("a device that answered", POLLING_WITHIN, async || {
+        let devices = stand.client.devices().await?;
+        let seen = devices.values().any(seen_since);
+        Ok(if seen { Ok(()) } else { Err("none".to_owned()) })
+    })
+    .await
+    .unwrap();
+    started.elapsed()
 }
 
 /// Asks for polls until the server is gone.
@@ -115,5 +136,5 @@ async fn read_until_killed(client: Client, series: Vec<String>) -> Vec<Vec<crate
 }
 
 fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    Timestamp::now().as_millisecond()
 }

@@ -45,7 +45,13 @@ pub(super) const WANTS: &[Want] = &[
         peer: Peer::Measured("net_snmp_poll_requests"),
     },
     Want {
-        name: "simulator_getbulk_per_cpu_s",
+        name: "simulator_getbulk_25_counter64_per_agent_cpu_sec",
+        floor: Bound::Least(50_000.0),
+        target: Some(100_000.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "simulator_getbulk_25_of_10000_devices_per_agent_cpu_sec",
         floor: Bound::Least(50_000.0),
         target: Some(100_000.0),
         peer: Peer::None,
@@ -78,12 +84,6 @@ pub(super) const WANTS: &[Want] = &[
         name: "overview_interactive_ms",
         floor: Bound::Most(1_000.0),
         target: None,
-        peer: Peer::None,
-    },
-    Want {
-        name: "demo_cold_s",
-        floor: Bound::Most(720.0),
-        target: Some(360.0),
         peer: Peer::None,
     },
 ];

@@ -155,6 +155,19 @@ pub(crate) fn missed<'a>(wants: &'a [Want], figures: &Figures) -> Vec<&'a str> {
         .collect()
 }
 
+/// The names of the figures that were not measured though nothing was skipped: a want of another
+/// name than the figure has would hold nothing to anything.
+pub(crate) fn lacking<'a>(wants: &'a [Want], outcome: &Outcome) -> Vec<&'a str> {
+    let measured = |want: &&Want| outcome.figures.contains_key(want.name);
+    let lacking = wants.iter().filter(|want| !measured(want));
+    let names = lacking.map(|want| want.name);
+    if outcome.skipped.is_empty() {
+        names.collect()
+    } else {
+        Vec::new()
+    }
+}
+
 /// Columns as wide as their widest cell, the first to the left and numbers to the right.
 fn aligned(rows: &[[String; 6]]) -> String {
     let mut widths = [0; 6];
@@ -246,6 +259,14 @@ mod tests {
         outcome.skipped.push(("poll", "no C compiler".to_owned()));
         assert!(table(WANTS, &outcome).contains("SKIPPED poll: no C compiler"));
         assert!(missed(WANTS, &outcome.figures).is_empty());
+        assert!(lacking(WANTS, &outcome).is_empty());
+    }
+
+    #[test]
+    fn what_is_wanted_and_not_measured_is_noticed() {
+        let mut outcome = Outcome::default();
+        outcome.add("ratio", 1.0);
+        assert_eq!(lacking(WANTS, &outcome), ["requests_per_s"]);
     }
 
     #[test]

@@ -45,7 +45,10 @@ mod tests {
     fn moments_ascend_end_before_the_first_poll_and_thin_out_with_age() {
         let until = Timestamp::from_unix_ms(1_800_000_000_000);
         let day = Duration::from_hours(24);
-        for (days, wanted) in [(1, 360 + 18 * 12), (14, 360 + 42 * 12 + 5 * 24 * 4 + 7 * 24 * 2)] {
+        for (days, wanted) in [
+            (1, 360 + 18 * 12),
+            (14, 360 + 42 * 12 + 5 * 24 * 4 + 7 * 24 * 2),
+        ] {
             let moments = moments(until, day * days);
             assert_eq!(moments.len(), wanted, "{days}");
             assert_eq!(moments.last(), Some(&until.minus(Duration::from_mins(1))));
