@@ -3,6 +3,7 @@
 //! discoveries theirs at the desk.
 
 use api::HEALTH_INTERVAL_SECS;
+use futures_util::{StreamExt as _, stream};
 use model::event::Event;
 use model::health::Health;
 use model::series::NETWORK;
@@ -22,6 +23,8 @@ use tracing::{info, warn};
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks from one sign of life to the next: so much of what was measured is unknown after a crash.
 const TICKS_PER_SIGN: u32 = 15;
+/// Devices whose maintenance is ended at a time: what waits together shares the syncs of the disk.
+const AT_A_TIME: usize = 64;
 
 /// What it works with.
 pub struct Context {
@@ -49,13 +52,13 @@ pub async fn run(context: Context) {
             _ = ticks.tick() => {}
             () = context.stop.cancelled() => return,
         }
-        context.end_maintenance(&mut failing).await;
         until_sign -= 1;
         if until_sign == 0 {
             until_sign = TICKS_PER_SIGN;
             let signed = context.store.history.alive().await;
             failing.told(Part::Sign, &signed.map_err(|error| crate::chain(&error)));
         }
+        context.end_maintenance(&mut failing).await;
         let now = context.clock.now();
         if assessed != minute(now) {
             assessed = minute(now);
@@ -113,9 +116,13 @@ impl Context {
     /// Ends the maintenance that is over.
     async fn end_maintenance(&self, failing: &mut Failing) {
         let now = self.clock.now();
+        let over = over(&self.store.inventory.devices(), now);
+        let one = |record| async move { self.end_one(record, now).await };
+        let ended = stream::iter(over.into_iter().map(one));
+        let mut ended = ended.buffer_unordered(AT_A_TIME);
         let mut done = Ok(());
-        for record in over(&self.store.inventory.devices(), now) {
-            match self.end_one(&record, now).await {
+        while let Some(one) = ended.next().await {
+            match one {
                 Ok(())
                 // Somebody changed it this moment, or it is gone: the next tick looks again.
                 | Err(StoreError::RevisionConflict { .. } | StoreError::NotFound { .. }) => {}
@@ -125,7 +132,7 @@ impl Context {
         failing.told(Part::Maintenance, &done);
     }
 
-    async fn end_one(&self, record: &DeviceRecord, now: Timestamp) -> Result<(), StoreError> {
+    async fn end_one(&self, record: Arc<DeviceRecord>, now: Timestamp) -> Result<(), StoreError> {
         let mut device = record.device.body.clone();
         let device_id = device.id;
         let until = device.maintenance.take().and_then(|work| work.until);

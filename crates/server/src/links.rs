@@ -1,5 +1,5 @@
-//! Neighbours and links: the one task that writes them. It waits a moment for more to come, then
-//! resolves what was heard and infers all links anew.
+//! Neighbours and links: the one task that writes them. Where something new was heard it waits a
+//! moment for more to come, then resolves what was heard and infers all links anew.
 
 use crate::wire::{Heard, Receiver};
 use model::event::Event;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use store::inventory::DeviceRecord;
 use store::{Store, StoreError};
 use tokio::sync::broadcast;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use topology::{Directory, Known};
 use tracing::warn;
 
@@ -24,6 +24,35 @@ const PAUSE_MIN: Duration = Duration::from_millis(250);
 /// however large the network is.
 const REST_FACTOR: u32 = 4;
 
+/// Reports that say what was said before are kept within this time, for when neighbours were last
+/// seen: most polls say nothing new, and all links are looked at each time.
+const UNCHANGED_MAX: Duration = Duration::from_secs(10);
+
+/// What was heard and is not kept yet.
+#[derive(Default)]
+struct Pending {
+    /// The latest neighbours of each device. What could not be kept stays for the next time: no more
+    /// than one entry a device.
+    latest: HashMap<DeviceId, (Vec<NeighborFacts>, Timestamp)>,
+    /// What each device said last.
+    said: HashMap<DeviceId, Vec<NeighborFacts>>,
+}
+
+impl Pending {
+    /// Takes in a word; whether it says anything new.
+    fn take(&mut self, word: Heard) -> bool {
+        let Some(neighbors) = word.neighbors else {
+            return true;
+        };
+        let is_new = self.said.get(&word.device_id) != Some(&neighbors);
+        if is_new {
+            self.said.insert(word.device_id, neighbors.clone());
+        }
+        self.latest.insert(word.device_id, (neighbors, word.at));
+        is_new
+    }
+}
+
 /// Runs until ingest is gone and all that was heard is kept.
 pub async fn run(
     store: Store,
@@ -31,28 +60,34 @@ pub async fn run(
     events: broadcast::Sender<Arc<Event>>,
     mut heard: Receiver<Heard>,
 ) {
+    let mut pending = Pending::default();
     let mut pause = PAUSE_MIN;
-    // The latest neighbours of each device count. What could not be kept stays for the next time: no
-    // more than one entry a device.
-    let mut latest = HashMap::new();
-    while let Some(first) = heard.recv().await {
-        sleep(pause).await;
-        let mut next = Some(first);
-        while let Some(Heard {
-            device_id,
-            neighbors,
-            at,
-        }) = next
-        {
-            if let Some(neighbors) = neighbors {
-                latest.insert(device_id, (neighbors, at));
+    let mut ended = false;
+    while !ended {
+        let due = Instant::now() + UNCHANGED_MAX;
+        let mut is_new = false;
+        while !is_new && !ended {
+            match timeout_at(due, heard.recv()).await {
+                Ok(Some(word)) => is_new = pending.take(word),
+                Ok(None) => ended = true,
+                Err(_) => break,
             }
-            next = heard.try_recv();
+        }
+        if is_new {
+            sleep(pause).await;
+        }
+        while let Some(word) = heard.try_recv() {
+            is_new |= pending.take(word);
+        }
+        if !is_new && pending.latest.is_empty() {
+            continue;
         }
         let begun = Instant::now();
-        if let Err(error) = renew(&store, &clock, &events, &mut latest).await {
+        if let Err(error) = renew(&store, &clock, &events, &mut pending.latest).await {
             warn!(error = %crate::chain(&error), "links not kept");
         }
+        let inventory = &store.inventory;
+        pending.said.retain(|id, _| inventory.device(*id).is_some());
         pause = PAUSE_MIN.max(begun.elapsed() * REST_FACTOR);
     }
 }
@@ -129,4 +164,30 @@ fn with_directory<T>(
         }
     });
     work(&Directory::new(known), records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_before_is_nothing_new() {
+        let mut pending = Pending::default();
+        let device_id = DeviceId::new();
+        let say = |name: Option<&str>| Heard {
+            device_id,
+            neighbors: name.map(|name| {
+                vec![NeighborFacts {
+                    remote_name: Some(name.to_owned()),
+                    ..NeighborFacts::default()
+                }]
+            }),
+            at: Timestamp::default(),
+        };
+        assert!(pending.take(say(Some("r2"))));
+        assert!(!pending.take(say(Some("r2"))));
+        assert!(pending.take(say(Some("r3"))));
+        assert!(pending.take(say(None)), "an interface changed");
+        assert_eq!(pending.latest.len(), 1);
+    }
 }

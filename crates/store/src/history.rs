@@ -42,18 +42,24 @@ pub const CHANGES_READ_MAX: usize = 50_000;
 pub const QUEUE_MAX: usize = 512;
 /// Default of [`HistoryOptions::retention`]: a year, and a month to compare it with.
 pub const RETENTION_DEFAULT: Duration = Duration::from_hours(24 * 400);
+/// Default of [`HistoryOptions::silence`]: four signs of life that did not come.
+pub const SILENCE_DEFAULT: Duration = Duration::from_mins(1);
 
 /// Settings of the history.
 #[derive(Clone, Copy, Debug)]
 pub struct HistoryOptions {
     /// How long changes are kept. A month goes when all of it is older.
     pub retention: Duration,
+    /// The longest pause between two signs of life. Over a longer one the process stood still, or
+    /// the clock was set: nothing was measured meanwhile, and another run begins.
+    pub silence: Duration,
 }
 
 impl Default for HistoryOptions {
     fn default() -> Self {
         Self {
             retention: RETENTION_DEFAULT,
+            silence: SILENCE_DEFAULT,
         }
     }
 }
@@ -97,6 +103,7 @@ struct Parts {
     months: Months,
     clock: Clock,
     counters: Counters,
+    silence: Duration,
     /// The run at work, as it was written last; none where nothing is measured by this process.
     run: Mutex<Option<Run>>,
 }
@@ -104,6 +111,13 @@ struct Parts {
 impl Parts {
     fn run(&self) -> std::sync::MutexGuard<'_, Option<Run>> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run at work until this moment; none where there was no sign of life for too long.
+    fn run_until(&self, now: Timestamp) -> Option<Run> {
+        let run = (*self.run())?;
+        let until = run.until.max(now);
+        (until.since(run.until) <= self.silence).then_some(Run { until, ..run })
     }
 }
 
@@ -130,6 +144,7 @@ impl History {
             months,
             clock,
             counters: Counters::default(),
+            silence: options.silence,
             run: Mutex::default(),
         });
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
@@ -148,8 +163,15 @@ impl History {
         self.ask(|reply| Request::BeginRun { reply }).await
     }
 
+    /// When the run at work began, or its part in this month; none where nothing is measured, or
+    /// was not until a moment ago. What was found in another run is not known to hold in this one.
+    pub fn run_began(&self) -> Option<Timestamp> {
+        let parts = &self.0.parts;
+        parts.run_until(parts.clock.now()).map(|run| run.from)
+    }
+
     /// A sign of life: after a crash, what was found is taken to have held until the last of them.
-    /// Deletes what is too old. To be called every half minute or so.
+    /// Deletes what is too old. To be called several times in [`HistoryOptions::silence`].
     pub async fn alive(&self) -> Result<(), HistoryError> {
         self.ask(|reply| Request::Alive { reply }).await
     }

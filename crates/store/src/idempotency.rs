@@ -28,7 +28,7 @@ pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
 /// ago.
 pub const KEYS_PER_USER_MAX: usize = 10_000;
 /// Longest body of an answer that is kept, in octets; ours have some hundred.
-pub const ANSWER_LEN_MAX: usize = 256 << 10;
+pub const ANSWER_LEN_MAX: usize = 2 << 20;
 /// Keys forgotten at one time, so that none who comes after a quiet day pays for all of it.
 const FORGOTTEN_AT_ONCE_MAX: usize = 64;
 

@@ -9,6 +9,7 @@ use axum::Json;
 use model::DeviceId;
 use model::neighbor::{Neighbor, Protocol};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use store::inventory::DeviceRecord;
 
@@ -94,7 +95,7 @@ fn mentions(row: &Neighbor, needle: &str) -> bool {
 }
 
 fn place(row: &Neighbor, sort: &str) -> Place {
-    // A neighbour has no id: what tells two of them apart stands for it.
+    // A neighbour has no id: the hash of what tells two of them apart stands for it.
     let part = |text: &Option<String>| text.clone().unwrap_or_default();
     let id = format!(
         "{}|{}|{:?}|{}|{}|{}",
@@ -110,5 +111,5 @@ fn place(row: &Neighbor, sort: &str) -> Place {
         "last_seen_at" => Key::Number(row.last_seen_at.unix_ms()),
         _ => Key::text(&format!("{}{}", row.device_id, part(&row.local_interface))),
     };
-    (key, Key::cut(id))
+    (key, hex::encode(Sha256::digest(id)))
 }

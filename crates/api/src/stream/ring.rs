@@ -155,9 +155,15 @@ pub(crate) async fn fill(
     }
 }
 
+/// What an event takes of memory, in samples; the others are small.
 fn samples(event: &Event) -> usize {
     match event {
         Event::Samples { samples, .. } => samples.len(),
+        // Each is a text of some hundred octets at most.
+        Event::DiscoveryProgress(run) => {
+            let request = &run.request;
+            4 * (request.targets.len() + request.allowed_networks.len() + run.notices.len())
+        }
         _ => 0,
     }
 }

@@ -95,9 +95,10 @@ impl Api {
             let time = time.clone();
             move || Timestamp::from_unix_ms(time.load(Ordering::SeqCst))
         });
-        let (store, _) = Store::open(StoreOptions::new(folder.path()), clock.clone())
-            .await
-            .unwrap();
+        let mut kept = StoreOptions::new(folder.path());
+        // The clock is moved by hours at once.
+        kept.history.silence = Duration::from_hours(24);
+        let (store, _) = Store::open(kept, clock.clone()).await.unwrap();
         let sync = SeriesOptions {
             sync: SyncPolicy::EachBatch,
             maintain_every: None,

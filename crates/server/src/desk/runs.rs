@@ -59,6 +59,9 @@ impl Runs {
         request: DiscoveryRequest,
         schedule: Option<Of>,
     ) -> Result<Discovery, DiscoveryRefused> {
+        if let Some(begun) = self.begun(context, id).await? {
+            return Ok(begun);
+        }
         if self.0.len() >= context.runs_max {
             let detail = format!(
                 "{} discoveries are at work; wait or cancel one",
@@ -96,6 +99,23 @@ impl Runs {
         spawn(context, discovery.id, plan, run.cancel.clone());
         self.0.insert(discovery.id, run);
         Ok(discovery)
+    }
+
+    /// The run of that id, where it was begun before: a request may come twice, with the same id, where
+    /// its answer did not arrive.
+    pub(super) async fn begun(
+        &self,
+        context: &Context,
+        id: DiscoveryId,
+    ) -> Result<Option<Discovery>, DiscoveryRefused> {
+        if let Some(run) = self.0.get(&id) {
+            return Ok(Some(run.discovery.clone()));
+        }
+        let kept = context.store.discoveries.get(id).await;
+        let kept = kept.map_err(|error| DiscoveryRefused::Failed {
+            detail: crate::chain(&error),
+        })?;
+        Ok(kept.map(|stored| stored.body))
     }
 
     /// Whether a run is at work.

@@ -162,6 +162,9 @@ impl Schedules {
             .ok_or_else(|| DiscoveryRefused::Failed {
                 detail: "The schedule is not known to the server.".to_owned(),
             })?;
+        if let Some(begun) = runs.begun(context, run_id).await? {
+            return Ok(begun);
+        }
         if let Some(run) = entry.at_work(runs) {
             return Err(DiscoveryRefused::Running {
                 detail: format!("Its run {run} is still at work; wait or cancel it."),

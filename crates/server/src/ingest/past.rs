@@ -27,6 +27,8 @@ pub(super) struct Kept {
 
 #[derive(Clone, Copy)]
 struct KeptDevice {
+    /// When the run of the server began in which it was told.
+    run_began: Option<Timestamp>,
     at: Timestamp,
     status: Status,
     interfaces_read: bool,
@@ -57,8 +59,10 @@ pub(super) async fn keep(
         evidence: status.evidence.clone(),
     };
     let mut records = Vec::new();
+    let run_began = context.store.history.run_began();
     let told = kept.device.is_some_and(|before| {
         before.status == found.status
+            && before.run_began == run_began
             && before.interfaces_read == found.interfaces_read
             && same_month(before.at, found.at)
     });
@@ -102,6 +106,7 @@ pub(super) async fn keep(
     .into_iter();
     if !told {
         kept.device = taken.next().unwrap_or(false).then_some(KeptDevice {
+            run_began,
             at: found.at,
             status: found.status,
             interfaces_read: found.interfaces_read,

@@ -1,5 +1,5 @@
 //! Connections of HTTP: how many at a time, and how long a client may take over the head of a
-//! request. Whoever says nothing gives its place back; whoever finds no place waits in the listen
+//! request or leave an answer unread. Whoever does nothing gives its place back; whoever finds no place waits in the listen
 //! queue of the kernel.
 //!
 //! A stream (WebSocket) leaves its place here when it is upgraded, and has a bound of its own in
@@ -15,11 +15,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use std::error::Error as _;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -31,6 +34,8 @@ pub(crate) const CONNECTIONS_MAX: usize = 400;
 /// How long the head of a request may take, and how long a connection may rest between two: a silent
 /// one is in the way of others. Browsers open a new one without a word.
 pub(crate) const HEAD_WAIT_MAX: Duration = Duration::from_secs(15);
+/// How long a client may leave what it is sent: one that reads nothing is in the way of others.
+pub(crate) const READ_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long nothing is accepted after that failed, as where no more files may be opened.
 const REST: Duration = Duration::from_millis(500);
 
@@ -39,6 +44,7 @@ const REST: Duration = Duration::from_millis(500);
 pub(super) struct Bounds {
     pub(super) connections: usize,
     pub(super) head_wait: Duration,
+    pub(super) read_wait: Duration,
 }
 
 impl Default for Bounds {
@@ -46,6 +52,7 @@ impl Default for Bounds {
         Self {
             connections: CONNECTIONS_MAX,
             head_wait: HEAD_WAIT_MAX,
+            read_wait: READ_WAIT_MAX,
         }
     }
 }
@@ -56,6 +63,7 @@ pub(super) struct Counts {
     open: Gauge,
     full: Counter,
     silent: Counter,
+    unread: Counter,
     refused: Counter,
 }
 
@@ -77,6 +85,11 @@ impl Counts {
                 "foretell_http_connections_silent",
                 "Connections ended since the head of a request did not come in time",
                 &self.silent,
+            ),
+            (
+                "foretell_http_connections_unread",
+                "Connections ended since the client did not read what it was sent",
+                &self.unread,
             ),
             (
                 "foretell_http_accept_failures",
@@ -111,7 +124,7 @@ pub(super) async fn serve(
             stream,
             peer,
             router: router.clone(),
-            head_wait: bounds.head_wait,
+            bounds,
         };
         let (counts, stop) = (counts.clone(), stop.clone());
         tasks.spawn(async move {
@@ -149,7 +162,7 @@ struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    head_wait: Duration,
+    bounds: Bounds,
 }
 
 impl Connection {
@@ -162,10 +175,12 @@ impl Connection {
         });
         // Answers are small and waited for.
         let _ = self.stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(self.stream);
+        stream.set_write_timeout(Some(self.bounds.read_wait));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.head_wait)
-            .serve_connection(TokioIo::new(self.stream), service)
+            .header_read_timeout(self.bounds.head_wait)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let served = tokio::select! {
@@ -180,10 +195,19 @@ impl Connection {
             Err(error) if error.is_timeout() => {
                 counts.silent.inc();
             }
+            Err(error) if is_unread(&error) => {
+                counts.unread.inc();
+            }
             // The client's doing: it left, or did not speak HTTP.
             Err(error) => debug!(%error, "a connection ended"),
         }
     }
+}
+
+/// Whether a connection ended since nothing more could be written for too long.
+fn is_unread(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref());
+    source.is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 #[cfg(test)]
@@ -195,6 +219,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         connections: 2,
         head_wait: Duration::from_millis(200),
+        read_wait: Duration::from_millis(300),
     };
 
     async fn served() -> (SocketAddr, Counts, CancellationToken, TaskTracker) {
@@ -207,7 +232,9 @@ mod tests {
         );
         let peer =
             |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() };
-        let router = Router::new().route("/", get(peer));
+        let router = Router::new()
+            .route("/", get(peer))
+            .route("/long", get(async || vec![0_u8; 64 << 20]));
         let serving = serve(
             listener,
             router,
@@ -252,6 +279,25 @@ mod tests {
             let _ = stream.read_to_end(&mut rest).await;
         }
         assert_eq!(counts.silent.get(), 2);
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        assert_eq!(counts.open.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_read_gives_its_place_back() {
+        let (address, counts, stop, tasks) = served().await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let ended = async {
+            while counts.unread.get() == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let within = Duration::from_secs(20);
+        tokio::time::timeout(within, ended).await.unwrap();
         stop.cancel();
         tasks.close();
         tasks.wait().await;

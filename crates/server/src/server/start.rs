@@ -90,10 +90,16 @@ pub(super) async fn start(
     let poller_stop = CancellationToken::new();
     let (reports_in, reports_out) = wire.reports;
     let asked_from = (transport.clone(), pinger.clone());
-    let poller = base.start_poller(asked_from, reports_in, poller_stop.clone());
+    let poller = {
+        let _there = places.poll.enter();
+        base.start_poller(asked_from, reports_in, poller_stop.clone())
+    };
     base.begin_run().await;
     let mut gauges = wire.gauges;
-    gauges.push(base.start_ingest(reports_out, wire.heard, ingested.clone()));
+    gauges.push({
+        let _there = places.ingest.enter();
+        base.start_ingest(reports_out, wire.heard, ingested.clone())
+    });
 
     let (commands_in, commands_out) = wire.commands;
     let (found_in, found_out) = wire.found;

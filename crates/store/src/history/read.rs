@@ -22,8 +22,7 @@ impl History {
     /// When the server measured, of all that meets `[from, to)`, ascending; none overlaps another.
     pub fn runs(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Run>, HistoryError> {
         let months = &self.0.parts.months;
-        // A run is cut at the first sign of life of a month, so that one of the month before may
-        // reach into it.
+        // A run is cut at the end of a month: what was found before it may hold on.
         let (first, last) = (Month::of(from).previous(), Month::of(to));
         let mut runs: Vec<Run> = Vec::new();
         for month in months.of(first..=last) {
@@ -38,12 +37,19 @@ impl History {
             });
         }
         let now = self.0.parts.clock.now();
-        if let Some(own) = *self.0.parts.run() {
+        if let Some(own) = self.0.parts.run_until(now) {
             for run in runs.iter_mut().filter(|run| run.from == own.from) {
-                run.until = run.until.max(now);
+                run.until = own.until;
             }
         }
         runs.sort_by_key(|run| run.from);
+        runs.dedup_by(|later, run| {
+            let goes_on = run.until == later.from;
+            if goes_on {
+                run.until = later.until;
+            }
+            goes_on
+        });
         // A clock that was set back makes runs overlap: the later holds.
         let next: Vec<Timestamp> = runs.iter().skip(1).map(|run| run.from).collect();
         for (run, next) in runs.iter_mut().zip(next) {

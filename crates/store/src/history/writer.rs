@@ -2,7 +2,7 @@
 
 use super::month::Month;
 use super::row::{Record, Row, Subject};
-use super::{CHANGES_PER_DAY_MAX, HistoryError, Parts, add, in_time};
+use super::{CHANGES_PER_DAY_MAX, HistoryError, Parts, add, by_month, in_time};
 use model::Timestamp;
 use model::history::Run;
 use std::collections::{BTreeMap, HashMap};
@@ -195,20 +195,17 @@ impl Writer {
         self.commit(Batch::new())
     }
 
-    /// The run as it is to be written now: in a new month it is cut in two, so that none is longer
-    /// than what is kept.
+    /// The run as it is to be written now: cut at the end of a month, so that none is longer than
+    /// what is kept; another one after too long a silence.
     fn continued(&self) -> Option<Vec<Run>> {
         let now = self.parts.clock.now();
-        let mut run = (*self.parts.run())?;
-        run.until = run.until.max(now);
-        let mut runs = vec![run];
-        if Month::of(now) > Month::of(run.from) {
-            runs.push(Run {
-                from: run.until,
-                until: run.until,
-            });
+        if let Some(run) = self.parts.run_until(now) {
+            return Some(by_month(run));
         }
-        Some(runs)
+        self.parts.run().map(|_| {
+            let (from, until) = (now, now);
+            vec![Run { from, until }]
+        })
     }
 
     fn delete_old(&mut self) {

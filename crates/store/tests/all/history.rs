@@ -72,7 +72,9 @@ async fn what_was_found_is_there_after_a_restart() {
     let place = Fixture::new();
     let (id, port) = (DeviceId::new(), InterfaceId::new());
     let first_start = place.now();
-    let store = place.open().await;
+    let mut options = place.options();
+    options.history.silence = Duration::from_mins(10);
+    let (store, _) = Store::open(options, place.clock()).await.unwrap();
     store.history.begin_run().await.unwrap();
     keep(&store, vec![of_device(id, first_start, Status::Up)]).await;
     place.pass(Duration::from_mins(10));
@@ -159,7 +161,9 @@ async fn after_a_crash_a_run_ends_at_its_last_sign_of_life() {
 #[tokio::test]
 async fn a_run_is_cut_by_the_month_and_old_months_go() {
     let place = Fixture::new();
-    let store = place.open().await;
+    let mut options = place.options();
+    options.history.silence = DAY;
+    let (store, _) = Store::open(options, place.clock()).await.unwrap();
     let id = DeviceId::new();
     let begin = place.now();
     store.history.begin_run().await.unwrap();
@@ -181,10 +185,8 @@ async fn a_run_is_cut_by_the_month_and_old_months_go() {
         now.since(runs[0].from) >= DAY * 400,
         "and no more: {runs:?}"
     );
-    assert_eq!(runs.last().unwrap().until, now);
-    for pair in runs.windows(2) {
-        assert_eq!(pair[0].until, pair[1].from, "they go on without a break");
-    }
+    assert_eq!(runs.len(), 1, "it goes on without a break: {runs:?}");
+    assert_eq!(runs[0].until, now);
     assert!(all(&store, id, now).len() >= 13);
     let stats = store.history.stats();
     assert_eq!((stats.months_deleted, stats.months), (1, 14));
@@ -195,6 +197,59 @@ async fn a_run_is_cut_by_the_month_and_old_months_go() {
         .iter()
         .filter(|n| n.to_string_lossy().ends_with(".sqlite"));
     assert_eq!(months.count(), 14, "{names:?}");
+}
+
+#[tokio::test]
+async fn what_a_poll_found_just_before_the_cut_of_the_month_holds_after_it() {
+    let place = Fixture::new();
+    let minute = Duration::from_mins(1);
+    while same_month(place.now(), place.now().plus(minute * 10)) {
+        place.pass(minute);
+    }
+    let store = place.open().await;
+    let id = DeviceId::new();
+    store.history.begin_run().await.unwrap();
+    let mut told = place.now();
+    keep(&store, vec![of_device(id, told, Status::Up)]).await;
+    while same_month(told, place.now()) {
+        place.pass(minute);
+        store.history.alive().await.unwrap();
+    }
+    place.pass(Duration::from_secs(10));
+    // Answered after midnight, and kept by the write that sees the new month.
+    told = place.now().minus(Duration::from_secs(5));
+    keep(&store, vec![of_device(id, told, Status::Up)]).await;
+    for _ in 0..60 {
+        place.pass(minute);
+        store.history.alive().await.unwrap();
+    }
+    let now = place.now();
+    let range = (now.minus(minute * 30), now);
+    let runs = store.history.runs(range.0, range.1).unwrap();
+    assert!(runs[0].from <= told, "{runs:?}");
+    let found = store.history.device(id, range.0, range.1, false).unwrap();
+    assert!(found[0].at >= runs[0].from);
+}
+
+#[tokio::test]
+async fn time_in_which_the_process_stood_still_was_not_measured() {
+    let place = Fixture::new();
+    let store = place.open().await;
+    let begin = place.now();
+    store.history.begin_run().await.unwrap();
+    place.pass(Duration::from_secs(15));
+    store.history.alive().await.unwrap();
+    let stopped = place.now();
+    place.pass(Duration::from_hours(8));
+    let resumed = place.now();
+    assert_eq!(store.history.run_began(), None);
+    store.history.alive().await.unwrap();
+    assert_eq!(store.history.run_began(), Some(resumed));
+    place.pass(Duration::from_secs(20));
+    let now = place.now();
+    let run = |from, until| Run { from, until };
+    let runs = store.history.runs(begin, now).unwrap();
+    assert_eq!(runs, [run(begin, stopped), run(resumed, now)]);
 }
 
 #[tokio::test]
@@ -210,10 +265,7 @@ async fn a_past_that_is_brought_here_is_read_as_one() {
     assert_eq!(parts.len(), 3, "{parts:?}");
     keep(&store, parts.into_iter().map(Record::Run).collect()).await;
     let runs = store.history.runs(run.from, now).unwrap();
-    assert_eq!((runs[0].from, runs[2].until), (run.from, run.until));
-    for pair in runs.windows(2) {
-        assert_eq!(pair[0].until, pair[1].from, "they go on without a break");
-    }
+    assert_eq!(runs, [run], "they go on without a break");
     assert_eq!(store.history.runs(now.minus(DAY), now).unwrap().len(), 1);
 }
 
