@@ -111,7 +111,15 @@ export const operateTests = {
     await page.locator('[data-testid="discovery"][data-phase="done"]').waitFor();
     await page.getByTestId("dialog-close").click();
     await page.getByText("scheduled", { exact: true }).first().waitFor();
-    await row.getByRole("checkbox").uncheck();
+    const box = row.getByRole("checkbox");
+    await page.route("**/discovery-schedules/*", (route) =>
+      route.request().method() === "PATCH" ? route.fulfill({ status: 412, contentType: "application/problem+json", body: JSON.stringify({ type: "about:blank", title: "It was changed meanwhile", status: 412 }) }) : route.fallback(),
+    );
+    await box.click();
+    await panel.getByText("It was changed meanwhile").waitFor();
+    await until("a refused change takes its tick back", () => box.isChecked());
+    await page.unroute("**/discovery-schedules/*");
+    await box.uncheck();
     await row.getByText("not by itself").waitFor();
     await page.getByTestId("delete-schedule").click();
     await page.getByTestId("confirm").click();

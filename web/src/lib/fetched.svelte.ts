@@ -1,12 +1,15 @@
 // What was asked of the server, with the last good answer kept on show while a new one is fetched.
 
 import { isAborted, reason } from "./api/call";
+import { Turns } from "./turns";
 
 export class Fetched<T> {
   value = $state.raw<T | null>(null);
   error = $state<string | null>(null);
   loading = $state(false);
   #abort: AbortController | null = null;
+  #turns = new Turns();
+  #stopped = false;
   #ask: (signal: AbortSignal) => Promise<T>;
 
   constructor(ask: (signal: AbortSignal) => Promise<T>) {
@@ -14,7 +17,20 @@ export class Fetched<T> {
   }
 
   /** Asks; an earlier question that is still open is dropped. Never throws. */
-  async load(): Promise<void> {
+  load(): Promise<void> {
+    this.#stopped = false;
+    return this.#turns.begin(() => this.#load());
+  }
+
+  /**
+   * Asks the same again. A question that is open is waited for, and all that ask meanwhile share the
+   * next one: events that come faster than answers do not keep them away. Never throws.
+   */
+  again(): Promise<void> {
+    return this.#turns.after(() => (this.#stopped ? Promise.resolve() : this.#load()));
+  }
+
+  async #load(): Promise<void> {
     this.#abort?.abort();
     const abort = new AbortController();
     this.#abort = abort;
@@ -33,6 +49,7 @@ export class Fetched<T> {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#abort?.abort();
     this.#abort = null;
   }

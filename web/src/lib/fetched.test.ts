@@ -46,3 +46,34 @@ test("the last good answer stays on show when a later one fails", async () => {
   await fetched.load();
   expect(fetched.error).toBeNull();
 });
+
+test("events that come faster than answers do not keep the answer away", async () => {
+  const answers: ((value: string) => void)[] = [];
+  const signals: AbortSignal[] = [];
+  const fetched = new Fetched<string>((signal) => {
+    signals.push(signal);
+    return new Promise((resolve) => answers.push(resolve));
+  });
+  void fetched.again();
+  const waited = [fetched.again(), fetched.again()];
+  expect(answers).toHaveLength(1);
+  expect(signals[0]?.aborted).toBe(false);
+  answers[0]?.("first");
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  expect(fetched.value).toBe("first");
+  answers[1]?.("second");
+  await Promise.all(waited);
+  expect(fetched.value).toBe("second");
+  expect(answers).toHaveLength(2);
+});
+
+test("what waits for its turn is not asked after the view is left", async () => {
+  const answers: (() => void)[] = [];
+  const fetched = new Fetched<void>(() => new Promise((resolve) => answers.push(resolve)));
+  void fetched.again();
+  const waited = fetched.again();
+  fetched.stop();
+  answers[0]?.();
+  await waited;
+  expect(answers).toHaveLength(1);
+});

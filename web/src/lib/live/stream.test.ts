@@ -53,6 +53,8 @@ function scene() {
   };
 }
 
+const settled = () => new Promise((done) => setTimeout(done));
+
 const hello = { type: "hello", seq: 0, heartbeat_secs: 15 };
 
 test("subscriptions are asked for on hello and again after a reconnection", () => {
@@ -95,8 +97,7 @@ test("catches up after a reconnection and after lagged, not at first", async () 
   s.say({ type: "lagged", dropped: 3 });
   expect(fetched).toBe(1);
   expect(freshness(s.condition(), s.now()).word).toBe("behind");
-  await Promise.resolve().then(() => Promise.resolve());
-  await new Promise((done) => setTimeout(done));
+  await settled();
   expect(freshness(s.condition(), s.now()).word).toBe("live");
   s.hangUp();
   s.pass(500);
@@ -104,7 +105,7 @@ test("catches up after a reconnection and after lagged, not at first", async () 
   expect(fetched).toBe(2);
 });
 
-test("comes back to where it was, and fetches again only what cannot be told", () => {
+test("comes back to where it was, and fetches again only what cannot be told", async () => {
   const s = scene();
   let fetched = 0;
   const heard: unknown[] = [];
@@ -120,12 +121,14 @@ test("comes back to where it was, and fetches again only what cannot be told", (
     s.say({ ...hello, stream, seq });
   };
   s.say({ ...hello, stream: "one", seq: 40 });
+  await settled();
   s.say({ type: "event", seq: 43, topic: "status", event: "device_status", at: "", data: 43 });
   s.say({ type: "heartbeat", at: "", seq: 50 });
   gone();
   s.hangUp();
   s.stream.subscribe("discovery", {}, () => undefined);
   s.pass(500);
+  fetched = 0;
   s.say({ ...hello, stream: "one", seq: 60 });
   expect(s.last().sent).toEqual([
     { type: "resume", stream: "one", seq: 50, subscriptions: [{ id: "1", topic: "status", device_ids: ["d1"] }] },
@@ -134,12 +137,56 @@ test("comes back to where it was, and fetches again only what cannot be told", (
   s.say({ type: "resumed", resumed: true, stream: "one", seq: 50 });
   s.say({ type: "event", seq: 51, topic: "status", event: "device_status", at: "", data: 51 });
   expect(heard).toEqual([43, 51]);
-  expect(fetched).toBe(0);
+  // What is new was not subscribed to while the connection was away.
+  expect(fetched).toBe(1);
+  await settled();
+
+  back(65);
+  s.say({ type: "resumed", resumed: true, stream: "one", seq: 51 });
+  expect(fetched).toBe(1);
 
   back(70);
   expect(s.last().sent[0]).toMatchObject({ type: "resume", seq: 51 });
   s.say({ type: "resumed", resumed: false, reason: "too_old", missed: 9, stream: "one", seq: 70 });
+  expect(fetched).toBe(2);
+});
+
+test("a view that was opened before there was a connection fetches again when there is", async () => {
+  const s = scene();
+  let fetched = 0;
+  s.stream.onCatchUp(() => {
+    fetched += 1;
+  });
+  s.stream.start();
+  s.stream.subscribe("status", {}, () => undefined);
+  expect(fetched).toBe(0);
+  s.say(hello);
   expect(fetched).toBe(1);
+  await settled();
+  // What subscribes on an open connection misses nothing.
+  s.stream.subscribe("devices", {}, () => undefined);
+  s.say({ type: "heartbeat", at: "" });
+  expect(fetched).toBe(1);
+});
+
+test("what is missed while catching up is caught up with, too, once for all", async () => {
+  const s = scene();
+  const open: (() => void)[] = [];
+  s.stream.onCatchUp(() => new Promise<void>((done) => open.push(done)));
+  s.stream.start();
+  s.say(hello);
+  s.say({ type: "lagged", dropped: 3 });
+  s.say({ type: "lagged", dropped: 5 });
+  s.say({ type: "lagged", dropped: 1 });
+  expect(open).toHaveLength(1);
+  open[0]?.();
+  await settled();
+  expect(open).toHaveLength(2);
+  expect(s.condition().catchingUp).toBe(true);
+  open[1]?.();
+  await settled();
+  expect(open).toHaveLength(2);
+  expect(s.condition().catchingUp).toBe(false);
 });
 
 test("another server, a refusal or too much to say is a fresh start", async () => {
@@ -148,10 +195,11 @@ test("another server, a refusal or too much to say is a fresh start", async () =
   s.stream.onCatchUp(() => {
     fetched += 1;
   });
-  const settled = () => new Promise((done) => setTimeout(done));
   s.stream.subscribe("status", {}, () => undefined);
   s.stream.start();
   s.say({ ...hello, stream: "one", seq: 1 });
+  await settled();
+  fetched = 0;
   s.hangUp();
   s.pass(500);
   s.say({ ...hello, stream: "two", seq: 5 });

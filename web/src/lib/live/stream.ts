@@ -80,6 +80,10 @@ export class Stream {
   #place: Place | null = null;
   /** Asked to resume and not yet answered. */
   #resuming = false;
+  /** Something subscribed while there was no connection: what it fetched is older than its events. */
+  #unheard = false;
+  /** Something was missed while what was missed before was being fetched. */
+  #missedMore = false;
   #stopped = true;
   #changed: (condition: Condition) => void;
   #condition: Condition = { phase: "closed", heardAt: null, catchingUp: false, heartbeatSecs: 15 };
@@ -99,6 +103,8 @@ export class Stream {
     this.#stopped = true;
     this.#wasOpen = false;
     this.#place = null;
+    this.#missedMore = false;
+    for (const subscription of this.#subscriptions.values()) subscription.asked = false;
     this.#cancelRetry?.();
     this.#drop();
     this.#set({ phase: "closed", heardAt: null, catchingUp: false });
@@ -158,16 +164,17 @@ export class Stream {
         this.#set({ phase: "open", heartbeatSecs });
         const before = this.#place;
         const here = placeOf(frame);
+        this.#unheard = [...this.#subscriptions.values()].some((one) => !one.asked);
         if (before && here && before.stream === here.stream && this.#resume(before)) break;
         this.#place = here;
         for (const subscription of this.#subscriptions.values()) this.#ask(subscription);
-        if (again) void this.#catchUp();
+        if (again || this.#unheard) void this.#catchUp();
         break;
       }
       case "resumed":
         this.#resuming = false;
         this.#place = placeOf(frame);
-        if (frame.resumed !== true) void this.#catchUp();
+        if (frame.resumed !== true || this.#unheard) void this.#catchUp();
         break;
       case "error":
         // Refused as a whole: as if it had never been here.
@@ -217,10 +224,17 @@ export class Stream {
   }
 
   async #catchUp(): Promise<void> {
-    if (this.#condition.catchingUp) return;
+    if (this.#condition.catchingUp) {
+      // What is being fetched may be older than what was missed just now.
+      this.#missedMore = true;
+      return;
+    }
     this.#set({ catchingUp: true });
-    // One part of the page that cannot fetch must not keep the others from it.
-    await Promise.allSettled([...this.#catchUps].map((fetchAgain) => fetchAgain()));
+    do {
+      this.#missedMore = false;
+      // One part of the page that cannot fetch must not keep the others from it.
+      await Promise.allSettled([...this.#catchUps].map((fetchAgain) => fetchAgain()));
+    } while (this.#missedMore);
     this.#set({ catchingUp: false });
   }
 

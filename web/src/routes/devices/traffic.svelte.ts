@@ -43,8 +43,12 @@ export class TrafficOfRows {
     for (const id of this.#waiting.keys()) if (!ids.has(id)) this.#waiting.delete(id);
   }
 
-  forget(): void {
-    this.of = new Map();
+  /** Asks anew for these, whose lines stand meanwhile, and forgets all others. */
+  renew(rows: readonly { id: string; interval_secs: number }[]): void {
+    const ids = new Set(rows.map((row) => row.id));
+    this.of = new Map([...this.of].filter(([id]) => ids.has(id)));
+    for (const { id, interval_secs } of rows) this.#waiting.set(id, { interval: interval_secs, at: this.#waiting.get(id)?.at ?? null });
+    this.#next();
   }
 
   #next(): void {

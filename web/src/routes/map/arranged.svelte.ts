@@ -13,10 +13,12 @@ export class Arranged {
   /** Layouts that are under way. */
   busy = $state(0);
   #worker: Worker | null = null;
+  /** The worker cannot be had, as when the server was upgraded since the page came: the page computes. */
+  #alone = false;
   #seq = 0;
   /** What the newest question of a space was, and who waits for it. */
   #asked = new Map<string, number>();
-  #waiting = new Map<number, (places: Places) => void>();
+  #waiting = new Map<number, { wanted: LayoutInput; took: (places: Places) => void }>();
 
   of(space: string): Places {
     return this.spaces.get(space) ?? NONE;
@@ -46,7 +48,7 @@ export class Arranged {
       took(arrange(wanted));
       return;
     }
-    this.#waiting.set(seq, took);
+    this.#waiting.set(seq, { wanted, took });
     worker.postMessage({ seq, nodes: input.nodes, links: input.links, kept: [...wanted.kept] } satisfies Ask);
   }
 
@@ -86,19 +88,30 @@ export class Arranged {
   }
 
   #open(): Worker | null {
-    if (this.#worker) return this.#worker;
+    if (this.#worker || this.#alone) return this.#worker;
     try {
       const worker = new Worker(new URL("./layout.worker.ts", import.meta.url), { type: "module" });
       worker.onmessage = ({ data }: MessageEvent<Told>) => {
-        const took = this.#waiting.get(data.seq);
+        const asked = this.#waiting.get(data.seq);
         this.#waiting.delete(data.seq);
-        took?.(new Map(data.places));
+        asked?.took(new Map(data.places));
       };
+      worker.onerror = () => this.#giveUp();
+      worker.onmessageerror = () => this.#giveUp();
       this.#worker = worker;
       return worker;
     } catch {
+      this.#alone = true;
       return null;
     }
+  }
+
+  /** Answers here what the worker was asked. */
+  #giveUp(): void {
+    this.#alone = true;
+    const left = [...this.#waiting.values()];
+    this.stop();
+    for (const { wanted, took } of left) took(arrange(wanted));
   }
 }
 

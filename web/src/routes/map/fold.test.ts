@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Device, Link, Status } from "../../lib/api/shapes";
-import { canFold, foldsAtFirst, graph, shownOf, siteId } from "./fold";
+import { canFold, foldsAtFirst, graph, openedBy, shownOf, siteId } from "./fold";
 import type { Carrying } from "./load";
 
 function device(id: string, site: string | null, status: Status = "up", maintenance = false): Device {
@@ -27,6 +27,18 @@ test("lines between the same two stand side by side, always in the same order", 
   const draw = (all: Carrying[]) => graph(devices, all, { on: false, open: open() }).edges.map((e) => [e.id, e.nth, e.of, e.a]);
   expect(draw(two)).toEqual(draw([...two].reverse()));
   expect(draw(two).map(([, nth, of]) => `${nth} of ${of}`)).toEqual(["0 of 2", "1 of 2"]);
+});
+
+test("a line between two folded sites opens neither of them, nor a site of both their names", () => {
+  const drawn = graph(devices, links, { on: true, open: open("B") });
+  const folded = graph(devices, links, { on: true, open: open() });
+  const line = folded.edges.find((edge) => edge.a === siteId("A") && edge.b === siteId("B"));
+  expect(line?.id).toBe("site:A~site:B");
+  expect(folded.edges.map((edge) => openedBy(folded, edge.id))).toEqual(folded.edges.map(() => null));
+  expect(openedBy(folded, siteId("A"))).toEqual({ site: "A" });
+  expect(openedBy(folded, siteId(""))).toEqual({ site: "" });
+  expect(openedBy(drawn, "b1")).toEqual({ device: "b1" });
+  expect(openedBy(folded, "b1")).toBeNull();
 });
 
 test("folded, a site stands for its devices and says the worst", () => {

@@ -78,6 +78,13 @@ export function foldsAtFirst(devices: readonly Device[]): boolean {
   return devices.length > FOLD_FROM && canFold(devices);
 }
 
+/** What opens with a drawn thing: a folded site, or a device. A line opens nothing, though its id begins as a site's may. */
+export function openedBy({ nodes }: MapGraph, id: string): { site: string } | { device: string } | null {
+  const node = nodes.find((one) => one.id === id);
+  if (!node) return null;
+  return node.site ? { site: node.site.name } : { device: node.id };
+}
+
 /** What is drawn. Links to devices that are not known are left out. */
 export function graph(devices: readonly Device[], links: readonly Carrying[], { on, open }: Folding): MapGraph {
   const nodeOf = new Map<string, string>();

@@ -6,6 +6,7 @@ import { devices as deviceRoutes, network, series } from "../../lib/api/routes";
 import type { Device, Status } from "../../lib/api/shapes";
 import { throttled } from "../../lib/fetched.svelte";
 import { announceRendered, live, type SampleBatch } from "../../lib/live/live.svelte";
+import { Turns } from "../../lib/turns";
 import type { Carrying } from "./load";
 
 /** Devices and links are fetched again at most this often. */
@@ -27,14 +28,20 @@ export class Network {
   devices = $state.raw<readonly Device[] | null>(null);
   links = $state.raw<readonly Carrying[] | null>(null);
   problem = $state<string | null>(null);
-  #abort: AbortController | null = null;
+  /** Ends with the view. */
+  #left = new AbortController();
+  #loading = new Turns();
+  #loadingLoads = new Turns();
   #patches = new Map<string, Partial<Device>>();
+  /** What was told since the load that is under way began: its answer may be of before. */
+  #told = new Map<string, Partial<Device>>();
   #sampleAt: number | null = null;
   #stopSamples: (() => void)[] = [];
   #followed = 0;
 
   /** Follows the network until the returned function is called. */
   follow(): () => void {
+    this.#left = new AbortController();
     const again = throttled(RELOAD_MS, () => void this.load());
     const patch = throttled(STATUS_MS, () => this.#applyPatches());
     const timer = setInterval(() => void this.#loadLoads(), LOADS_OLD_MS);
@@ -56,36 +63,49 @@ export class Network {
       clearInterval(timer);
       again.stop();
       patch.stop();
-      this.#abort?.abort();
+      this.#left.abort();
       for (const stop of [...stops, ...this.#stopSamples]) stop();
     };
   }
 
-  async load(): Promise<void> {
-    this.#abort?.abort();
-    const mine = (this.#abort = new AbortController());
+  /**
+   * Fetches all of it again. In a large network that takes longer than the next event: what is under
+   * way is waited for, and all that ask meanwhile share the next load.
+   */
+  load(): Promise<void> {
+    return this.#loading.after(() => this.#load());
+  }
+
+  async #load(): Promise<void> {
+    const { signal } = this.#left;
+    if (signal.aborted) return;
+    this.#told = new Map();
     try {
-      const [devices, links] = await Promise.all([deviceRoutes.all(mine.signal), network.links(mine.signal)]);
-      if (mine !== this.#abort) return;
+      const [devices, links] = await Promise.all([deviceRoutes.all(signal), network.links(signal)]);
+      if (signal.aborted) return;
       const known = new Map(this.links?.map(({ link, load }) => [link.id, load]));
-      this.devices = devices;
+      this.devices = devices.map((device) => ({ ...device, ...this.#told.get(device.id) }));
       this.links = links.map((link) => ({ link, load: known.get(link.id) ?? null }));
       this.problem = null;
       // The picture stands; its colours come.
       await this.#loadLoads();
-      await this.#followSamples(mine.signal);
+      await this.#followSamples(signal);
     } catch (error) {
-      if (mine === this.#abort && !isAborted(error)) this.problem = reason(error);
+      if (!signal.aborted && !isAborted(error)) this.problem = reason(error);
     }
   }
 
-  async #loadLoads(): Promise<void> {
-    const signal = this.#abort?.signal;
-    if (!this.links || signal?.aborted) return;
+  #loadLoads(): Promise<void> {
+    return this.#loadingLoads.after(() => this.#askLoads());
+  }
+
+  async #askLoads(): Promise<void> {
+    const { signal } = this.#left;
+    if (!this.links || signal.aborted) return;
     const sampleAt = this.#sampleAt;
     try {
       const loads = await network.loads(signal);
-      if (signal !== this.#abort?.signal) return;
+      if (signal.aborted) return;
       const loadOf = new Map(loads.map((load) => [load.link_id, load]));
       this.links = (this.links ?? []).map(({ link, load }) => ({ link, load: loadOf.get(link.id) ?? load }));
       if (sampleAt !== null) void announceRendered(sampleAt);
@@ -123,6 +143,7 @@ export class Network {
   #applyPatches(): void {
     const patches = this.#patches;
     this.#patches = new Map();
+    for (const [id, patch] of patches) this.#told.set(id, patch);
     this.devices = this.devices?.map((device) => ({ ...device, ...patches.get(device.id) })) ?? null;
   }
 }
