@@ -8,7 +8,7 @@ use crate::scenario::{FaultDraft, Scenario, ScenarioError};
 use crate::tables::{DeviceMib, Numberings};
 use crate::timeline::{AddError, FaultId, FaultView, Timeline};
 use arc_swap::ArcSwap;
-use model::Clock;
+use model::{Clock, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
@@ -79,19 +79,22 @@ impl Simulation {
 
     /// Adds a fault; it begins now, unless it says when.
     pub fn add_fault(&self, draft: &FaultDraft) -> Result<FaultView, AddError> {
-        self.change(|timeline| timeline.add(draft, self.pace.now()))
+        self.change(|timeline, now| timeline.add(draft, now))
     }
 
     /// Ends a fault now. None where there is no such fault.
     pub fn remove_fault(&self, id: FaultId) -> Option<FaultView> {
-        self.change(|timeline| timeline.remove(id, self.pace.now()))
+        self.change(|timeline, now| timeline.remove(id, now))
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Timeline) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut Timeline, Timestamp) -> T) -> T {
         let changing = self.changing.lock();
         let _changing = changing.unwrap_or_else(PoisonError::into_inner);
+        // A recount takes a second where there are many paths. What agents showed of it by the old
+        // timeline, the new one would take back: so they show nothing later than where it changes.
+        let held = self.pace.hold_ticks();
         let mut timeline = Timeline::clone(&self.timeline.load());
-        let done = change(&mut timeline);
+        let done = change(&mut timeline, held.now());
         self.timeline.store(Arc::new(timeline));
         self.changed.notify_waiters();
         done
@@ -100,5 +103,68 @@ impl Simulation {
     /// Waits for the next change of the timeline, counted from this call.
     pub(crate) fn changed(&self) -> impl Future<Output = ()> + '_ {
         self.changed.notified()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mib::{Mib as _, Value};
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    /// ifHCOutOctets.
+    const OUT_OCTETS: [u32; 11] = [1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 10];
+
+    fn out_octets(mib: &DeviceMib) -> u64 {
+        let mut sum = 0;
+        mib.walk(&OUT_OCTETS, &mut |name, value| match value {
+            Value::Counter64(count) if name.starts_with(&OUT_OCTETS) => {
+                sum += count;
+                std::ops::ControlFlow::Continue(())
+            }
+            _ => std::ops::ControlFlow::Break(()),
+        });
+        sum
+    }
+
+    #[test]
+    fn counters_do_not_go_back_while_a_fault_is_worked_out() {
+        let real = Arc::new(AtomicI64::new(1_795_000_000_000));
+        let clock = {
+            let real = Arc::clone(&real);
+            Clock::new(move || Timestamp::from_unix_ms(real.load(Ordering::Relaxed)))
+        };
+        let scenario = Scenario {
+            devices: 12,
+            ..Scenario::default()
+        };
+        let simulation = Simulation::new(&scenario, clock).unwrap();
+        let mib = simulation.mib(simulation.network().by_name("core-1").unwrap());
+        let outage = FaultDraft {
+            kind: "surge".to_owned(),
+            target: "core-1".to_owned(),
+            factor: Some(0.0),
+            ..FaultDraft::default()
+        };
+        // Both changes take ten seconds, and an agent is asked at the end of each.
+        let (fault, during) = simulation.change(|timeline, now| {
+            real.fetch_add(10_000, Ordering::Relaxed);
+            let during = out_octets(&mib);
+            (timeline.add(&outage, now).unwrap(), during)
+        });
+        assert!(out_octets(&mib) >= during);
+        real.fetch_add(60_000, Ordering::Relaxed);
+        let before = out_octets(&mib);
+        let during = simulation.change(|timeline, now| {
+            real.fetch_add(10_000, Ordering::Relaxed);
+            let during = out_octets(&mib);
+            timeline.remove(fault.id, now);
+            during
+        });
+        assert_eq!(before, during);
+        let after = out_octets(&mib);
+        assert!(after > during);
+        real.fetch_add(10_000, Ordering::Relaxed);
+        assert!(out_octets(&mib) > after);
     }
 }
