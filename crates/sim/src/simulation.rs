@@ -1,6 +1,7 @@
 //! A network that runs: what there is, what happens, and what time it is; and the agents' answers at
 //! any moment.
 
+use crate::agent::{BOOTS_MAX, Engine};
 use crate::clock::Pace;
 use crate::hardware;
 use crate::network::{DeviceNo, Network, NetworkError};
@@ -28,6 +29,8 @@ pub struct Simulation {
     network: Arc<Network>,
     timeline: ArcSwap<Timeline>,
     pace: Pace,
+    /// snmpEngineBoots before the first boot that the timeline knows of.
+    boots_before: u32,
     pub(crate) hardware: hardware::Store,
     pub(crate) numberings: Numberings,
     /// Held while the timeline is changed, so that no two changes lose each other.
@@ -39,11 +42,13 @@ impl Simulation {
     /// Starts a scenario: simulated time is what it says, or what `clock` says, from now on.
     pub fn new(scenario: &Scenario, clock: Clock) -> Result<Arc<Self>, SimulationError> {
         let network = Arc::new(Network::new(scenario)?);
-        let start = scenario.starts_at(clock.now());
+        let now = clock.now();
+        let start = scenario.starts_at(now);
         let timeline = Timeline::new(Arc::clone(&network), scenario, start)?;
         Ok(Arc::new(Self {
             network,
             timeline: ArcSwap::from_pointee(timeline),
+            boots_before: Engine::boots_of_start(now),
             pace: Pace::new(clock, start, scenario.time.speed),
             hardware: hardware::Store::default(),
             numberings: Numberings::default(),
@@ -60,6 +65,13 @@ impl Simulation {
     /// What happens.
     pub fn timeline(&self) -> Arc<Timeline> {
         self.timeline.load_full()
+    }
+
+    /// snmpEngineBoots of a device: what the timeline counts, after the boots of earlier simulations of
+    /// the same network.
+    pub fn boots(&self, device: DeviceNo, at: Timestamp) -> u32 {
+        let boots = self.timeline.load().boots(device, at);
+        self.boots_before.saturating_add(boots).min(BOOTS_MAX)
     }
 
     /// A number that changes with every change of the timeline.
@@ -166,5 +178,37 @@ mod tests {
         assert!(after > during);
         real.fetch_add(10_000, Ordering::Relaxed);
         assert!(out_octets(&mib) > after);
+    }
+
+    #[test]
+    fn who_asked_an_earlier_simulation_believes_the_next() {
+        let at = 1_795_000_000_000;
+        let start = |real: i64| {
+            let clock = Clock::new(move || Timestamp::from_unix_ms(real));
+            Simulation::new(&Scenario::default(), clock).unwrap()
+        };
+        let (one, other) = (start(at), start(at + 60_000));
+        let moment = Timestamp::from_unix_ms(at + 120_000);
+        let boots = [1, 3, 6, 1, 6, 3, 10, 2, 1, 2, 0];
+        // All that a device says but how often it booted.
+        let said = |mib: &DeviceMib| {
+            let mut all = Vec::new();
+            mib.at(moment).walk(&[], &mut |name, value| {
+                if name != boots {
+                    all.push((name.to_vec(), value.into_owned()));
+                }
+                std::ops::ControlFlow::Continue(())
+            });
+            all
+        };
+        for device in one.network().device_numbers() {
+            let before = one.boots(device, moment);
+            let after = other.boots(device, moment);
+            assert_eq!(after, before + 60);
+            let mib = other.mib(device);
+            let shown = mib.at(moment).get(&boots).map(Value::into_owned);
+            assert_eq!(shown, Some(Value::Integer(after.cast_signed())));
+            assert_eq!(said(&one.mib(device)), said(&mib));
+        }
     }
 }

@@ -311,6 +311,11 @@ impl<'a> View<'a> {
         self.hardware().parts.get(row)
     }
 
+    /// snmpEngineBoots
+    pub(super) fn boots(&self) -> u32 {
+        self.mib.simulation.boots(self.mib.device, self.at())
+    }
+
     /// Hundredths of a second from the device's boot until `at`.
     pub(super) fn ticks(&self, at: Timestamp) -> u32 {
         let booted = self.timeline().booted(self.mib.device, self.at());
