@@ -288,7 +288,7 @@ fn a_wrong_scenario_is_told_by_line_and_key() {
     );
     check(
         "[[faults]]\nkind = \"reboot\"\ntarget = \"core-7\"\n",
-        "`faults[0].target`: there is no device `core-7`",
+        "wrong.toml: line 3: `faults[0].target`: there is no device `core-7`",
     );
     check(
         "topology = \"graph\"\ngraph = \"none.json\"\n",
