@@ -195,8 +195,6 @@ impl Words {
         )?;
         writeln!(out, "control  {}", self.control)?;
         writeln!(out, "time     {}, speed {}", self.starts_at, self.speed)?;
-        let community = self.credential.community.as_deref();
-        let ask = community.map_or_else(String::new, |name| format!(" --community {name}"));
         let target = if self.links == 0 {
             self.network.clone()
         } else {
@@ -204,8 +202,8 @@ impl Words {
         };
         writeln!(
             out,
-            "try      foretell discover {target} --port {} --no-icmp{ask}",
-            self.port
+            "try      foretell discover {target} --port {} --no-icmp {}",
+            self.port, self.credential.flags
         )
     }
 }
