@@ -97,8 +97,10 @@ fn say(stand: &Stand, program: &Path, folder: &Path, took: Duration) -> anyhow::
     println!();
     println!("Break something, in another terminal:");
     println!("    {}", stand.fault(&program)?.0);
+    println!("and mend it by");
+    println!("    {}", stand.heal(&program)?);
     println!(
-        "and mend it by the same with --for 1m, or see {} simulate fault --help.",
+        "What else can break is told by {} simulate fault --help.",
         program.display()
     );
     println!();

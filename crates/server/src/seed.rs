@@ -40,6 +40,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Looks without a discovery, without a device more and without one that still waits for its first
 /// poll, after which no more are expected.
 const QUIET_LOOKS: u32 = 6;
+/// Looks without any of that and with devices that were never polled, after which those go without a
+/// history: 90 s, in which each is asked once.
+const UNPOLLED_LOOKS: u32 = 180;
 /// What readiness calls this part.
 const PART: &str = "history";
 
@@ -194,31 +197,74 @@ impl Seeding {
         );
     }
 
-    /// The devices of the network, once they are all registered and polled.
+    /// The devices of the network, once they are all registered and polled. Those that do not answer
+    /// are waited for in vain, and left out.
     async fn devices(&self, context: &Context) -> BTreeMap<DeviceId, Arc<DeviceRecord>> {
         context.told.send_replace(Some(Self::waiting()));
-        let (mut quiet, mut before) = (0, 0);
+        let mut quiet = Quiet::default();
         loop {
             tokio::time::sleep(LOOK).await;
             let records = context.store.inventory.devices();
-            let ours: BTreeMap<_, _> = records
+            let ours: Vec<_> = records
                 .into_iter()
                 .filter(|record| self.past.number(record.device.body.address).is_some())
+                .collect();
+            let known = ours.len();
+            let polled: BTreeMap<_, _> = ours
+                .into_iter()
+                .filter(|record| !record.interfaces.is_empty())
                 .map(|record| (record.device.body.id, record))
                 .collect();
-            let polled = ours.values().all(|record| !record.interfaces.is_empty());
-            let still = polled && !ours.is_empty() && ours.len() == before;
-            quiet = if still && !is_discovering(context).await {
-                quiet + 1
-            } else {
-                0
+            let look = Look {
+                known,
+                polled: polled.len(),
             };
-            before = ours.len();
-            // All that there are need no quiet to be known as all.
-            if polled && ours.len() >= self.past.device_count() || quiet >= QUIET_LOOKS {
-                return ours;
+            let is_still = quiet.is_unchanged(look) && !is_discovering(context).await;
+            if quiet.is_enough(look, is_still, self.past.device_count()) {
+                let unpolled = known - polled.len();
+                if unpolled > 0 {
+                    warn!(unpolled, "devices that do not answer get no history");
+                }
+                return polled;
             }
         }
+    }
+}
+
+/// What there is at a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Look {
+    /// Devices of the network that are registered.
+    known: usize,
+    /// Those of them that were polled.
+    polled: usize,
+}
+
+/// For how many looks nothing has changed.
+#[derive(Default)]
+struct Quiet {
+    looks: u32,
+    before: Look,
+}
+
+impl Quiet {
+    fn is_unchanged(&self, look: Look) -> bool {
+        look == self.before
+    }
+
+    /// Takes a look in, and tells whether no devices more are expected.
+    fn is_enough(&mut self, look: Look, is_still: bool, all: usize) -> bool {
+        self.looks = if is_still { self.looks + 1 } else { 0 };
+        self.before = look;
+        let Look { known, polled } = look;
+        if polled == 0 {
+            return false;
+        }
+        if polled < known {
+            return self.looks >= UNPOLLED_LOOKS;
+        }
+        // All that there are need no quiet to be known as all.
+        known >= all || self.looks >= QUIET_LOOKS
     }
 }
 

@@ -23,6 +23,7 @@ mod v3;
 
 pub use access::{Access, User, UserError};
 pub use behaviour::{Behaviour, DELAY_MAX};
+pub(crate) use engine::BOOTS_MAX;
 pub use engine::{Engine, EngineId, EngineIdError};
 pub use respond::Responder;
 pub use serve::{ServeError, ServeOptions, Server, serve};
@@ -64,7 +65,7 @@ pub enum Shown {
 }
 
 impl Agent {
-    /// An agent at `address` with an engine id made of it, first booted at `now`.
+    /// An agent at `address` with an engine id made of it, booted at `now` for the first time.
     pub fn new(address: SocketAddr, shown: Shown, access: Arc<Access>, now: Instant) -> Self {
         let shown = match shown {
             Shown::ByName(mut named) => {

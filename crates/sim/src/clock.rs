@@ -1,6 +1,7 @@
 //! Simulated time: it starts where the scenario says and runs as fast as it says.
 
 use model::{Clock, Timestamp};
+use std::sync::{PoisonError, RwLock};
 
 /// Real milliseconds for which an agent shows the same counters: devices do not count every packet
 /// at once either, and all answers of one poll agree.
@@ -9,13 +10,38 @@ const TICK_REAL_MS: f64 = 100.0;
 const WAIT_MS_MAX: f64 = 86_400_000.0;
 
 /// Simulated time, as it follows from real time.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Pace {
     real: Clock,
     real_start: Timestamp,
     start: Timestamp,
     speed: f64,
     tick_ms: i64,
+    /// At which moment the ticks stand still, where they do.
+    held: RwLock<Option<Timestamp>>,
+}
+
+/// Ticks that stand still until this is dropped.
+pub(crate) struct HeldTicks<'a> {
+    pace: &'a Pace,
+    now: Timestamp,
+}
+
+impl HeldTicks<'_> {
+    /// The simulated time at which they stand: no later tick has been seen by anyone.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Drop for HeldTicks<'_> {
+    fn drop(&mut self) {
+        *self
+            .pace
+            .held
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 impl Pace {
@@ -32,6 +58,7 @@ impl Pace {
             start,
             speed,
             tick_ms: tick_ms.max(1),
+            held: RwLock::new(None),
         }
     }
 
@@ -48,8 +75,18 @@ impl Pace {
 
     /// The simulated time at which agents' counters are as they show them now.
     pub fn tick(&self) -> Timestamp {
-        let now = self.now().unix_ms();
+        // The time is read under the lock, so that no tick is later than where they are then held.
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let now = held.unwrap_or_else(|| self.now()).unix_ms();
         Timestamp::from_unix_ms(now - now.rem_euclid(self.tick_ms))
+    }
+
+    /// Lets the ticks stand still. One at a time may hold them.
+    pub(crate) fn hold_ticks(&self) -> HeldTicks<'_> {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now();
+        *held = Some(now);
+        HeldTicks { pace: self, now }
     }
 
     /// The simulated time at the start.

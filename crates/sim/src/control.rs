@@ -101,8 +101,9 @@ async fn device(
         .by_name(&name)
         .or_else(|| network.by_address(name.parse().ok()?))
         .ok_or_else(|| Problem::not_found("there is no device of that name or address"))?;
-    let timeline = simulation.timeline();
+    // The tick first: what happens until it is the same by every timeline from then on.
     let at = simulation.pace().tick();
+    let timeline = simulation.timeline();
     let ports: Vec<Value> = (0..)
         .zip(network.device(device).ports())
         .map(|(number, plug)| {

@@ -5,11 +5,13 @@
 
 mod error;
 mod fault;
+mod file;
 mod text;
 
 pub use error::ScenarioError;
 pub(crate) use error::nearest;
 pub use fault::{Effect, Fault, FaultDraft, FaultProblem, KINDS};
+pub use file::{ScenarioFile, ScenarioFileError};
 pub use text::{Moment, Span};
 
 use crate::hash;
@@ -41,7 +43,7 @@ pub const SAMPLE: &str = include_str!("scenario/sample.toml");
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scenario {
-    /// Name of the network; hosts and places are named after it.
+    /// Name of the network; places (sysLocation) are named after it.
     pub name: String,
     /// The same seed makes the same network and the same counters.
     pub seed: u64,
@@ -197,7 +199,6 @@ impl Scenario {
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         if text.len() > SCENARIO_LEN_MAX {
             return Err(ScenarioError::TooLong {
-                len: text.len(),
                 len_max: SCENARIO_LEN_MAX,
             });
         }
@@ -285,6 +286,20 @@ impl Scenario {
                 .map_err(|problem| ScenarioError::fault(place, &problem))?;
         }
         Ok(())
+    }
+
+    /// Whether every fault begins at a date, and so at the same moment whenever the scenario is started.
+    pub fn faults_have_dates(&self) -> Result<(), ScenarioError> {
+        let undated = |fault: &FaultDraft| !matches!(fault.at, Some(Moment::On(_)));
+        let Some(place) = self.faults.iter().position(undated) else {
+            return Ok(());
+        };
+        let detail = "it counts from the start of the simulator, of which the past knows nothing; give \
+                      a date, as 2026-03-02T08:00:00Z";
+        Err(ScenarioError::fault(
+            place,
+            &FaultProblem::new("at", detail),
+        ))
     }
 
     /// The simulated time at the start, where `now` is the real one.

@@ -117,9 +117,7 @@ fn agent(
         Arc::clone(access),
         now,
     );
-    match EngineId::new(&network.engine_id(device)) {
-        Ok(id) => agent.with_engine(Engine::with_age(id, timeline.boots(device, at), now, age)),
-        // It has an id made of its address then.
-        Err(_) => agent,
-    }
+    let id = EngineId::new(&network.engine_id(device));
+    let id = id.unwrap_or_else(|_| EngineId::of_address(address));
+    agent.with_engine(Engine::with_age(id, simulation.boots(device, at), now, age))
 }

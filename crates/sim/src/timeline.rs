@@ -142,7 +142,7 @@ impl Timeline {
         last(boots, at, |boot| boot.at).map_or_else(|| self.first_boot(device), |boot| boot.at)
     }
 
-    /// snmpEngineBoots at `at`.
+    /// How often the device booted until `at`; snmpEngineBoots counts on from earlier simulations.
     pub fn boots(&self, device: DeviceNo, at: Timestamp) -> u32 {
         let chance = hash::mix2(self.network.root, purpose::ENGINE, u64::from(device.0));
         let before = u32::try_from(hash::pick(chance, 30)).unwrap_or(0) + 1;

@@ -128,6 +128,19 @@ impl Stand {
         Ok((command, a))
     }
 
+    /// What to type to mend what is broken next.
+    pub(crate) fn heal(&self, program: &Path) -> anyhow::Result<String> {
+        let control = self.control.trim_start_matches("http://");
+        let faults = http::ask(control, "GET", "/faults", None, None)?.json()?;
+        let faults = faults["items"].as_array().into_iter().flatten();
+        let known = faults.filter_map(|fault| fault["id"].as_u64()).max();
+        let next = known.unwrap_or(0) + 1;
+        let (program, control) = (program.display(), &self.control);
+        Ok(format!(
+            "{program} simulate heal {next} --control {control}"
+        ))
+    }
+
     /// Fails where one of the two has ended.
     pub(crate) fn is_running(&mut self) -> anyhow::Result<()> {
         self.server.is_running()?;

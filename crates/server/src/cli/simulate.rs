@@ -70,7 +70,8 @@ pub struct Simulate {
         long,
         value_name = "ADDR:PORT",
         default_value = "127.0.0.1:1161",
-        help_heading = "Recordings"
+        help_heading = "Recordings",
+        requires = "recordings"
     )]
     pub listen: SocketAddr,
     /// Give each recording an address of its own, from the one to listen on upwards (IPv4), with the
@@ -81,8 +82,9 @@ pub struct Simulate {
 }
 
 /// What belongs to a simulated network alone.
-const NOT_WITH_RECORDINGS: [&str; 10] = [
+const NOT_WITH_RECORDINGS: [&str; 11] = [
     "scenario", "topology", "devices", "ports", "graph", "seed", "base", "port", "speed", "truth",
+    "control",
 ];
 
 /// What to do with a simulation that runs.
@@ -131,7 +133,7 @@ pub struct Fault {
     /// How long it takes to come on
     #[arg(long, value_name = "TIME")]
     pub over: Option<Span>,
-    /// Milliseconds that every answer waits
+    /// Real milliseconds that every answer waits, at most 60000
     #[arg(long, value_name = "MS")]
     pub delay_ms: Option<u32>,
     /// Share that is lost or damaged, 0 to 1
@@ -140,11 +142,11 @@ pub struct Fault {
     /// How many times the traffic becomes
     #[arg(long, value_name = "TIMES")]
     pub factor: Option<f64>,
-    /// Utilisation that the link comes to, ratio
+    /// Utilisation that the link comes to in the busy hour, ratio
     #[arg(long, value_name = "RATIO")]
     pub to: Option<f64>,
     /// Degrees Celsius that temperatures rise by
-    #[arg(long, value_name = "DEGREES")]
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
     pub by_celsius: Option<f64>,
 }
 

@@ -5,9 +5,7 @@ use crate::config::load;
 use crate::exit::{Exit, UsageError};
 use crate::threads::Threads;
 use crate::{logging, seed, server};
-use anyhow::Context as _;
-use sim::Scenario;
-use sim::scenario::Span;
+use sim::scenario::{ScenarioFile, Span};
 use std::time::Duration;
 
 /// What blocking work may take after the server ended, before it is abandoned.
@@ -49,10 +47,11 @@ fn wanted(serve: &cli::Serve) -> anyhow::Result<Option<seed::Wanted>> {
         );
         return Err(usage(words));
     }
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("--seed-scenario: cannot read {}", file.display()))?;
-    let scenario = Scenario::parse(&text)
-        .map_err(|error| usage(format!("--seed-scenario: {}: {error}", file.display())))?;
+    let refuse = |error| usage(format!("--seed-scenario: {}", crate::chain(&error)));
+    let file = ScenarioFile::load(file).map_err(refuse)?;
+    let dates = file.scenario.faults_have_dates();
+    dates.map_err(|problem| refuse(file.place(problem)))?;
+    let scenario = file.scenario;
     if scenario.time != sim::scenario::Time::default() {
         return Err(usage(
             "--seed-scenario: [time] is set in it; only a network that lives in the present, at \

@@ -239,3 +239,37 @@ async fn a_seeded_store_is_known_again_and_nothing_else_is_seeded() {
     store.series.resolve(DeviceId::new(), keys).await.unwrap();
     store.close().await.unwrap();
 }
+
+#[test]
+fn a_device_that_never_answers_is_not_waited_for_without_end() {
+    // How many looks it takes until no more are expected, where nothing changes from the second on.
+    let check = |known, polled, expected: Option<u32>| {
+        let mut quiet = Quiet::default();
+        let look = Look { known, polled };
+        let enough = (1..=1_000).find(|_| {
+            let is_still = quiet.is_unchanged(look);
+            quiet.is_enough(look, is_still, 4)
+        });
+        assert_eq!(enough, expected, "{look:?}");
+    };
+    check(4, 4, Some(1));
+    check(3, 3, Some(1 + QUIET_LOOKS));
+    check(4, 3, Some(1 + UNPOLLED_LOOKS));
+    check(3, 1, Some(1 + UNPOLLED_LOOKS));
+    check(4, 0, None);
+    // A poll of another begins the wait anew, and so does a discovery.
+    let mut quiet = Quiet::default();
+    for polled in [1, 2, 3] {
+        let look = Look { known: 4, polled };
+        for _ in 0..UNPOLLED_LOOKS {
+            let is_still = quiet.is_unchanged(look);
+            assert!(!quiet.is_enough(look, is_still, 4));
+        }
+    }
+    let look = Look {
+        known: 4,
+        polled: 3,
+    };
+    assert!(!quiet.is_enough(look, false, 4));
+    assert!(!quiet.is_enough(look, true, 4));
+}

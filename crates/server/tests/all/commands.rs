@@ -193,6 +193,10 @@ fn made_up_history_is_asked_for_with_care() {
     let good = file("good.toml", "topology = \"ring\"\ndevices = 3\n");
     let odd = file("odd.toml", "devises = 3\n");
     let fast = file("fast.toml", "[time]\nspeed = 60.0\n");
+    let early = file(
+        "early.toml",
+        "[[faults]]\nkind = \"silent\"\ntarget = \"core-1\"\nat = \"-1h\"\n",
+    );
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
     let seed = |history, scenario, words| {
@@ -220,5 +224,6 @@ fn made_up_history_is_asked_for_with_care() {
     seed("5m", &good, "not within 1h to 92d");
     seed("14d", &odd, "devises");
     seed("14d", &fast, "[time]");
+    seed("14d", &early, "early.toml: line 4: `faults[0].at`");
     assert!(!folder.path().join("data").exists(), "nothing was made");
 }

@@ -288,7 +288,7 @@ fn a_wrong_scenario_is_told_by_line_and_key() {
     );
     check(
         "[[faults]]\nkind = \"reboot\"\ntarget = \"core-7\"\n",
-        "`faults[0].target`: there is no device `core-7`",
+        "wrong.toml: line 3: `faults[0].target`: there is no device `core-7`",
     );
     check(
         "topology = \"graph\"\ngraph = \"none.json\"\n",
@@ -297,4 +297,54 @@ fn a_wrong_scenario_is_told_by_line_and_key() {
     let output = foretell(&["simulate", "--print-scenario"], &[]);
     let sample = String::from_utf8(output.stdout).unwrap();
     assert!(sample.contains("utilization"), "{sample}");
+}
+
+#[test]
+fn flags_that_would_be_lost_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = folder.path().to_str().unwrap();
+    std::fs::write(folder.path().join("one.snmprec"), "1.3.6.1|4|one\n").unwrap();
+    let control = "http://127.0.0.1:1";
+    let check = |arguments: &[&str], code: i32, words: &str| {
+        let output = foretell(&[&["simulate"], arguments].concat(), &[]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(words), "`{words}` is not in {told}");
+    };
+    check(&["--listen", "127.0.0.1:0"], 2, "--recordings");
+    check(&["--v1"], 2, "--v1");
+    let user = ["--v3-user", "monitor", "--v3-context", "one"];
+    check(&user, 2, "--v3-context");
+    let played = ["--recordings", recordings, "--listen", "127.0.0.1:0"];
+    let with = |more: &[&'static str]| [&played[..], more].concat();
+    check(&with(&["--control", "127.0.0.1:0"]), 2, "--control");
+    check(&with(&["--community", "open"]), 2, "--each-address");
+    // It goes as far as to find that nobody is there to tell.
+    let cold = ["fault", "overheat", "core-1", "--by-celsius", "-5"];
+    let cold = [&cold[..], &["--control", control]].concat();
+    check(&cold, 1, "no simulation answers");
+}
+
+#[test]
+fn what_to_try_asks_as_the_agents_want_to_be_asked() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
+        .args(["simulate", "--devices", "2", "--base", "127.28.0.1"])
+        .args(["--port", "0", "--community-env", "TRIED"])
+        .env("TRIED", "a secret of the test")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let tried = lines
+        .map(Result::unwrap)
+        .find(|line| line.starts_with("try"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let tried = tried.unwrap();
+    assert!(
+        tried.ends_with("--no-icmp --community-env TRIED"),
+        "{tried}"
+    );
 }

@@ -65,8 +65,8 @@ pub(super) fn answer(
 ) -> Verdict {
     scratch.list.clear();
     let verdict = match pdu.question {
-        Question::Get => get(names, version, mib, &mut scratch.list),
-        Question::GetNext => get_next(names, version, mib, &mut scratch.list),
+        Question::Get => get(names, version, mib, room, &mut scratch.list),
+        Question::GetNext => get_next(names, version, mib, room, &mut scratch.list),
         Question::Set => refuse(names, version, mib),
         Question::GetBulk => {
             let non_repeaters = usize::try_from(pdu.non_repeaters).unwrap_or(0);
@@ -97,7 +97,7 @@ fn too_big(pdu: &Pdu<'_>, version: Version, scratch: &mut Scratch) -> Verdict {
     TOO_BIG
 }
 
-fn get(names: &Names, version: Version, mib: &dyn Mib, list: &mut Vec<u8>) -> Verdict {
+fn get(names: &Names, version: Version, mib: &dyn Mib, room: usize, list: &mut Vec<u8>) -> Verdict {
     for (name, index) in names.iter().zip(1..) {
         let found = mib.get(name).filter(|value| is_sayable(value, version));
         match found {
@@ -105,17 +105,30 @@ fn get(names: &Names, version: Version, mib: &dyn Mib, list: &mut Vec<u8>) -> Ve
             None if version == Version::V1 => return error(NO_SUCH_NAME, index),
             None => ber::put_exception(list, name, absence(name, mib)),
         }
+        // What is too long stays so: the rest need not be written to be thrown away.
+        if list.len() > room {
+            break;
+        }
     }
     NO_ERROR
 }
 
-fn get_next(names: &Names, version: Version, mib: &dyn Mib, list: &mut Vec<u8>) -> Verdict {
+fn get_next(
+    names: &Names,
+    version: Version,
+    mib: &dyn Mib,
+    room: usize,
+    list: &mut Vec<u8>,
+) -> Verdict {
     for (name, index) in names.iter().zip(1..) {
         if !put_next(name, version, mib, list) {
             if version == Version::V1 {
                 return error(NO_SUCH_NAME, index);
             }
             ber::put_exception(list, name, END_OF_MIB_VIEW);
+        }
+        if list.len() > room {
+            break;
         }
     }
     NO_ERROR
@@ -222,6 +235,11 @@ fn put_column(
             ControlFlow::Continue(())
         }
     });
+    // Where something came before it, what is over the room is never answered.
+    if ends.len() - first > 1 && cells.len() - start > room {
+        ends.pop();
+        cells.truncate(last_start);
+    }
     if !enough {
         // The name of endOfMibView is the last that there was.
         if ends.len() == first {

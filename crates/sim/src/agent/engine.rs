@@ -1,12 +1,13 @@
 //! An SNMP engine: its id, how often it booted, and for how long it has been running. Source: RFC
 //! 3411 (SnmpEngineID), RFC 3414 section 2.2.
 
+use model::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// snmpEngineBoots and snmpEngineTime count to 2^31 - 1. Source: RFC 3414 section 2.2.2.
-pub(super) const BOOTS_MAX: u32 = 0x7fff_ffff;
+pub(crate) const BOOTS_MAX: u32 = 0x7fff_ffff;
 /// The enterprise number for examples. Source: RFC 5612.
 const ENTERPRISE: u32 = 32_473;
 /// The fifth octet of an engine id whose rest is octets of the administrator's choice.
@@ -98,6 +99,14 @@ impl Engine {
             id,
             life: Mutex::new(life),
         }
+    }
+
+    /// snmpEngineBoots of an engine that starts now and remembers no earlier start: the seconds since
+    /// 1970, which fit until 2038. A manager believes an engine no more whose boots went back; so a
+    /// later start has more of them. Source: RFC 3414 section 2.2.2.
+    pub fn boots_of_start(now: Timestamp) -> u32 {
+        let secs = now.unix_ms().max(0) / 1_000;
+        u32::try_from(secs).unwrap_or(BOOTS_MAX).min(BOOTS_MAX)
     }
 
     /// snmpEngineID

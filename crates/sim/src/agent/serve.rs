@@ -261,7 +261,12 @@ impl Worker {
         // Whether the last batch was a full one: then more may wait already.
         let mut more = false;
         loop {
-            if !more && !self.wait(&desk) {
+            let patience = if more {
+                PollTimeout::ZERO
+            } else {
+                patience(&desk)
+            };
+            if !self.wait(patience) {
                 return;
             }
             let now = Instant::now();
@@ -282,18 +287,12 @@ impl Worker {
         }
     }
 
-    /// Waits for a datagram or for the next late answer; false means stop.
-    fn wait(&self, desk: &Desk) -> bool {
+    /// Waits for a datagram; false means stop.
+    fn wait(&self, patience: PollTimeout) -> bool {
         let mut fds = [
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
         ];
-        // One millisecond over, lest it wakes just before the time and spins.
-        let patience = desk.next_due().map_or(PollTimeout::NONE, |due| {
-            let left = due.saturating_duration_since(Instant::now());
-            let left = left.as_millis().saturating_add(1);
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-        });
         // What fails here (a signal) is tried again.
         let _ = poll(&mut fds, patience);
         let [_, wake] = &fds;
@@ -337,5 +336,73 @@ impl Worker {
         } else {
             desk.hold(octets, datagram.from, datagram.to, now + delay);
         }
+    }
+}
+
+/// How long there is until the next late answer.
+fn patience(desk: &Desk) -> PollTimeout {
+    // One millisecond over, lest it wakes just before the time and spins.
+    desk.next_due().map_or(PollTimeout::NONE, |due| {
+        let left = due.saturating_duration_since(Instant::now());
+        let left = left.as_millis().saturating_add(1);
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::{Access, Shown};
+    use crate::mib::{Mib, Value};
+    use std::ops::ControlFlow;
+    use std::sync::Mutex;
+
+    /// Tells its server to stop when it is asked.
+    struct Stopping(Mutex<Option<PipeWriter>>);
+
+    impl Mib for Stopping {
+        fn get(&self, _: &[u32]) -> Option<Value<'_>> {
+            self.0.lock().unwrap().take();
+            None
+        }
+
+        fn walk(&self, _: &[u32], _: &mut dyn FnMut(&[u32], Value<'_>) -> ControlFlow<()>) {}
+    }
+
+    #[test]
+    fn agents_that_are_asked_without_a_pause_stop() {
+        let (wake, stop) = io::pipe().unwrap();
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let socket = Arc::new(AgentSocket::bind(bind, true, RECEIVE_BUFFER_LEN).unwrap());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, socket.port().unwrap()));
+        let shown = Shown::One(Arc::new(Stopping(Mutex::new(Some(stop)))));
+        let access = Arc::new(Access::by_communities(["public"]));
+        let agent = Arc::new(Agent::new(address, shown, access, Instant::now()));
+        let counters = Arc::<Counters>::default();
+        let worker = Worker {
+            socket,
+            wake: Arc::new(wake),
+            audience: Arc::new(Audience {
+                by_address: HashMap::new(),
+                other: Some(agent),
+            }),
+            counters: Arc::clone(&counters),
+            seed: 0,
+        };
+        // A GetRequest of SNMPv2c for sysName.0.
+        let question = b"\x30\x29\x02\x01\x01\x04\x06public\xa0\x1c\x02\x04\x12\x34\x56\x78\
+            \x02\x01\x00\x02\x01\x00\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x05\x00\
+            \x05\x00";
+        let asker = std::net::UdpSocket::bind(bind).unwrap();
+        for _ in 0..100 {
+            asker.send_to(question, address).unwrap();
+        }
+        worker.run();
+        let stats = counters.read();
+        assert!(
+            (1..100).contains(&stats.datagrams_in),
+            "{} taken in after it was told to stop",
+            stats.datagrams_in
+        );
     }
 }

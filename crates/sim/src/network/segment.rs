@@ -42,6 +42,8 @@ pub const VLANS: [Vlan; 4] = [
 ];
 /// That of links between bridges, and of bridges.
 pub(crate) const VLAN_OWN: u16 = 1;
+/// That of servers that answer for themselves.
+const VLAN_SERVERS: u16 = 10;
 
 impl Segment {
     /// Its first address, that of who routes for it.
@@ -144,25 +146,40 @@ impl Network {
     }
 
     /// Who routes for a segment: the head of its bridges, a router by itself, or what its switch
-    /// hangs on.
+    /// hangs on; for a server by itself who does so for the switch that it hangs on.
     pub(super) fn gateway_of(&self, segment: &Segment) -> Option<PortNo> {
-        let head = segment.members.iter().copied().find(|&device| {
-            let role = self.device(device).role;
-            !role.only_bridges()
-        });
-        if let Some(device) = head {
+        self.router_of(segment).or_else(|| {
+            let &first = segment.members.first()?;
+            self.far_ends(first).find_map(|far| {
+                let switch = self.device(far.device);
+                self.router_of(self.segment(switch.segment))
+            })
+        })
+    }
+
+    fn router_of(&self, segment: &Segment) -> Option<PortNo> {
+        let routes = |device| !self.device(device).role.only_bridges();
+        let mut members = segment.members.iter().copied();
+        if let Some(device) = members.find(|&device| routes(device)) {
             let port = self.device(device).management_port();
             return Some(PortNo { device, port });
         }
         let &first = segment.members.first()?;
-        (0..).zip(self.device(first).ports()).find_map(|(port, _)| {
-            let far = self.far_end(PortNo {
-                device: first,
-                port,
-            })?;
-            let is_server = self.device(far.device).role == Role::Server;
-            (!is_server).then_some(far)
-        })
+        self.far_ends(first).find(|far| routes(far.device))
+    }
+
+    /// What is plugged into the ports of a device, in their order.
+    fn far_ends(&self, device: DeviceNo) -> impl Iterator<Item = PortNo> {
+        let ports = (0..).zip(self.device(device).ports());
+        ports.filter_map(move |(port, _)| self.far_end(PortNo { device, port }))
+    }
+
+    /// The VLAN that frames without a tag belong to on a bridge's link to that device.
+    pub(crate) fn link_vlan(&self, far: DeviceNo) -> u16 {
+        match self.device(far).role {
+            Role::Server => VLAN_SERVERS,
+            _ => VLAN_OWN,
+        }
     }
 
     /// The MAC of a port; the one after those of its ports is the device's own.

@@ -1,8 +1,14 @@
 //! One line of a recording: `OID|TAG|VALUE`, as snmpsim reads it.
 
+use crate::agent::MESSAGE_LEN_MAX;
 use crate::mib::Value;
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
+
+/// Most arcs of an OBJECT IDENTIFIER. Source: RFC 2578 section 3.5.
+const ARCS_MAX: usize = 128;
+/// Octets of a value: no datagram carries more.
+const VALUE_LEN_MAX: usize = MESSAGE_LEN_MAX;
 
 /// Why a line is not an object instance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +31,9 @@ pub enum LineError {
         /// As it was.
         tag: String,
     },
+    /// A value that no agent could have answered.
+    #[error("the value has over {VALUE_LEN_MAX} octets")]
+    TooLong,
     /// The third part does not fit the second.
     #[error("the value is not one of tag {tag}")]
     Value {
@@ -61,6 +70,12 @@ pub(super) fn read<'a>(
         .and_then(|number| number.parse().ok())
         .filter(|kind| matches!(kind, 2 | 4 | 5 | 6 | 64..=68 | 70))
         .ok_or_else(|| LineError::Tag { tag: as_it_was() })?;
+    if octets
+        .as_ref()
+        .is_some_and(|octets| octets.len() > VALUE_LEN_MAX)
+    {
+        return Err(LineError::TooLong);
+    }
     let value = octets.and_then(|octets| typed(kind, octets));
     match value {
         Some(value) => Ok(Some(value)),
@@ -107,11 +122,14 @@ fn ip_address(octets: &[u8]) -> Option<[u8; 4]> {
 }
 
 /// Numbers between dots; a dot may stand in front. None where BER could not encode them: there are
-/// two at least, and the first two are bounded (X.690 section 8.19).
+/// two at least, and the first two are bounded (X.690 section 8.19). None where there are too many.
 fn arcs(dotted: &[u8], arcs: &mut Vec<u32>) -> Option<()> {
     let dotted = text(dotted)?.trim();
     let dotted = dotted.strip_prefix('.').unwrap_or(dotted);
     for arc in dotted.split('.') {
+        if arcs.len() == ARCS_MAX {
+            return None;
+        }
         arcs.push(arc.parse().ok()?);
     }
     matches!(arcs.as_slice(), [0..=1, 0..40, ..] | [2, _, ..]).then_some(())
@@ -186,6 +204,11 @@ mod tests {
             r"4e|\x00\n\\\'9",
             Value::OctetString(b"\x00\n\\'9"[..].into()),
         );
+        let longest = "a".repeat(65_507);
+        check_value(
+            &format!("4|{longest}"),
+            Value::OctetString(longest.as_bytes().into()),
+        );
         check_value("5|", Value::Null);
         check_value("6|.1.3.6", Value::ObjectIdentifier([1, 3, 6][..].into()));
         check_value("64|192.0.2.1", Value::IpAddress([192, 0, 2, 1]));
@@ -207,6 +230,10 @@ mod tests {
         check("1.40|4|", &Err(LineError::Name));
         check("1|4|", &Err(LineError::Name));
         check("|4|", &Err(LineError::Name));
+        check(
+            &format!("1.3{}|4|", ".1".repeat(127)),
+            &Err(LineError::Name),
+        );
         let tag = |tag: &str| LineError::Tag { tag: tag.into() };
         check("1.3||", &Err(tag("")));
         check("1.3|3|", &Err(tag("3")));
@@ -217,6 +244,11 @@ mod tests {
         check("1.3|4x|0g", &Err(value("4x")));
         check(r"1.3|4e|\q", &Err(value("4e")));
         check("1.3|64|192.0.2", &Err(value("64")));
+        check(&format!("1.3|6|1.3{}", ".1".repeat(127)), &Err(value("6")));
+        check(
+            &format!("1.3|4|{}", "a".repeat(65_508)),
+            &Err(LineError::TooLong),
+        );
         let tag = "2:numeric".to_owned();
         check("1.3|2:numeric|min=1", &Err(LineError::Variation { tag }));
     }

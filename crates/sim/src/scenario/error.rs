@@ -1,25 +1,20 @@
 //! What is wrong with a scenario, by line and key.
 
 use super::fault::FaultProblem;
-use std::path::PathBuf;
 
 /// The scenario cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file cannot be read.
-    #[error("{path} cannot be read")]
+    #[error("it cannot be read")]
     Read {
-        /// Which.
-        path: PathBuf,
         /// Why.
         #[source]
         source: std::io::Error,
     },
     /// The file is too long.
-    #[error("{len} octets are too many for a scenario; {len_max} is the bound")]
+    #[error("over {len_max} octets are too many for a scenario")]
     TooLong {
-        /// How long it is.
-        len: usize,
         /// How long it may be.
         len_max: usize,
     },

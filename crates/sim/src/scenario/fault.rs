@@ -2,6 +2,7 @@
 //! timeline's business.
 
 use super::text::{Moment, Span};
+use crate::agent::DELAY_MAX;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub struct FaultDraft {
     /// How long it takes to come on, for what comes on slowly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub over: Option<Span>,
-    /// Of `slow`: milliseconds that every answer waits.
+    /// Of `slow`: real milliseconds that every answer waits, 0 to 60,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u32>,
     /// Of `loss` and `errors`: the share that is lost, ratio 0 to 1.
@@ -31,7 +32,7 @@ pub struct FaultDraft {
     /// Of `surge`: how many times the traffic becomes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<f64>,
-    /// Of `fill`: the mean utilisation that the link comes to, ratio.
+    /// Of `fill`: the utilisation that the busy hour of the week comes to, ratio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<f64>,
     /// Of `overheat`: degrees Celsius that the temperatures rise by.
@@ -67,7 +68,7 @@ pub enum Effect {
     Silent,
     /// The agent answers late.
     Slow {
-        /// By so many milliseconds.
+        /// By so many real milliseconds.
         delay_ms: u32,
     },
     /// Requests get lost on the way to the agent.
@@ -82,7 +83,7 @@ pub enum Effect {
     },
     /// What flows over the link grows, in equal steps.
     Fill {
-        /// Until the mean utilisation of a week is this ratio.
+        /// Until the utilisation of the busy hour of the week is this ratio.
         to: f64,
         /// In this time.
         over: Duration,
@@ -142,7 +143,7 @@ pub const KINDS: [(&str, &str, &str); 11] = [
     (
         "fill",
         "a link",
-        "fills up to a mean utilisation (to = 0.9, over = 3d)",
+        "fills up, to a utilisation in the busy hour (to = 0.9, over = 3d)",
     ),
     (
         "surge",
@@ -209,7 +210,7 @@ impl FaultDraft {
             "renumber" => Effect::Renumber,
             "silent" => Effect::Silent,
             "slow" => Effect::Slow {
-                delay_ms: self.delay_ms.unwrap_or(3_000),
+                delay_ms: self.delay_within()?,
             },
             "loss" => Effect::Loss {
                 ratio: within("ratio", self.ratio, 0.3, 0.0, 1.0)?,
@@ -242,6 +243,17 @@ impl FaultDraft {
                 ));
             }
         })
+    }
+
+    /// What agents can wait.
+    fn delay_within(&self) -> Result<u32, FaultProblem> {
+        let delay_ms = self.delay_ms.unwrap_or(3_000);
+        let most = DELAY_MAX.as_millis();
+        if u128::from(delay_ms) > most {
+            let detail = format!("{delay_ms} is not within 0 to {most}");
+            return Err(FaultProblem::new("delay_ms", detail));
+        }
+        Ok(delay_ms)
     }
 
     /// A field that the kind does not have would be lost in silence.

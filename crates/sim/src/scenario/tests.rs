@@ -107,6 +107,10 @@ fn what_is_wrong_is_told_by_line_and_key() {
         "line 4: `faults[0].ratio`: 7 is not",
     );
     check(
+        "[[faults]]\nkind = \"slow\"\ntarget = \"a\"\ndelay_ms = 60001",
+        "line 4: `faults[0].delay_ms`: 60001 is not within 0 to 60000",
+    );
+    check(
         "[[faults]]\nkind = \"loss\"\ntarget = \"a\"\nfor = \"ever\"",
         "line 4, column 7: `ever` is no duration",
     );
@@ -135,4 +139,21 @@ fn ten_thousand_devices_end_where_127_does() {
     };
     let error = crate::Network::new(&scenario).err().unwrap().to_string();
     assert!(error.contains("do not fit into 127.0.0.0/8"), "{error}");
+}
+
+#[test]
+fn shapes_end_where_the_guide_says() {
+    for (topology, devices_max) in [(Shape::LeafSpine, 8_208), (Shape::HubAndSpoke, 16_384)] {
+        let made = |devices| {
+            crate::Network::new(&Scenario {
+                devices,
+                topology,
+                ports: Some(1),
+                ..Scenario::default()
+            })
+        };
+        assert!(made(devices_max).is_ok(), "{topology:?}");
+        let error = made(devices_max + 1).err().unwrap().to_string();
+        assert!(error.contains("8192 are the most"), "{error}");
+    }
 }

@@ -109,7 +109,10 @@ fn number<'a>(port: u16) -> Value<'a> {
 fn untagged_vlan(view: &View<'_>, port: u16) -> u16 {
     match view.device().port(port).map(|port| port.peer) {
         Some(Peer::Edge(edge)) => view.network().host_vlan(edge),
-        Some(Peer::Link(_)) => VLAN_OWN,
+        Some(Peer::Link(_)) => {
+            let far = view.network().far_end(view.port(port));
+            far.map_or(VLAN_OWN, |far| view.network().link_vlan(far.device))
+        }
         // Ports that wait for a host.
         _ => 10,
     }

@@ -24,8 +24,7 @@ pub(super) static COLUMNS: &[Column] = &[
         Some(octets(view.network().engine_id(view.number())))
     }),
     scalar(&[1, 3, 6, 1, 6, 3, 10, 2, 1, 2], |view, _| {
-        let boots = view.timeline().boots(view.number(), view.at());
-        Some(Value::Integer(boots.cast_signed()))
+        Some(Value::Integer(view.boots().cast_signed()))
     }),
     scalar(&[1, 3, 6, 1, 6, 3, 10, 2, 1, 3], |view, _| {
         let booted = view.timeline().booted(view.number(), view.at());

@@ -370,12 +370,7 @@ impl Sight<'_> {
                         if !is_host {
                             return None;
                         }
-                        let vlan = if other.role == Role::Server {
-                            10
-                        } else {
-                            VLAN_OWN
-                        };
-                        (network.mac(far), vlan)
+                        (network.mac(far), network.link_vlan(far.device))
                     }
                     Peer::Nothing | Peer::Inside => return None,
                 };

@@ -373,3 +373,57 @@ fn addresses_and_neighbours_agree_with_each_other() {
     }
     assert!(met > 60, "{met}");
 }
+
+#[test]
+fn what_is_learnt_on_a_port_to_a_server_is_in_the_ports_own_vlan() {
+    let simulation = simulation(Shape::Campus, 60);
+    let network = simulation.network();
+    let switch = network.by_name("srv-sw-1").unwrap();
+    let mib = simulation.mib(switch);
+    // dot1qPvid by port, and dot1qTpFdbPort by VLAN and MAC.
+    let pvid = column(&mib, &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 5, 1, 1]);
+    let learnt = column(&mib, &[1, 3, 6, 1, 2, 1, 17, 7, 1, 2, 2, 1, 2]);
+    let mut servers = 0;
+    for (row, port) in &learnt {
+        let Value::Integer(number) = *port else {
+            panic!("{port:?}")
+        };
+        let far = network.far_end(PortNo {
+            device: switch,
+            port: u16::try_from(number - 1).unwrap(),
+        });
+        if far.is_none_or(|far| network.device(far.device).role != Role::Server) {
+            continue;
+        }
+        servers += 1;
+        let own = pvid.get(&vec![number.cast_unsigned()]);
+        assert_eq!(own, Some(&Value::Gauge32(row[0])), "port {number}");
+    }
+    assert!(servers > 0);
+}
+
+#[test]
+fn whoever_is_a_gateway_routes() {
+    for shape in [
+        Shape::Campus,
+        Shape::LeafSpine,
+        Shape::Ring,
+        Shape::HubAndSpoke,
+        Shape::Fleet,
+    ] {
+        for devices in [1, 2, 5, 8, 12, 40] {
+            let simulation = simulation(shape, devices);
+            let network = simulation.network();
+            for segment in network.segments() {
+                let of = &network.device(segment.members[0]).name;
+                let told = format!("{shape:?} of {devices}, {of}");
+                let Some(gateway) = segment.gateway else {
+                    assert_eq!(shape, Shape::Fleet, "{told}");
+                    continue;
+                };
+                let device = network.device(gateway.device);
+                assert!(!device.role.only_bridges(), "{told}: {}", device.name);
+            }
+        }
+    }
+}

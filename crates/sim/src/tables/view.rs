@@ -83,13 +83,8 @@ impl Numberings {
 
 impl Numbering {
     fn new((first, step, ports, times): NumberingKey) -> Self {
-        // Every time the numbers go round by some places; where there is one port, they go on.
-        let round = match ports {
-            0 | 1 => 0,
-            ports => {
-                (usize::try_from(times).unwrap_or(0) * 7) % (ports - 1) + usize::from(times > 0)
-            }
-        };
+        // Every time the numbers go round by one place; where there is one port, they go on.
+        let round = usize::try_from(times).unwrap_or(0) % ports.max(1);
         let on = if ports < 2 { times } else { 0 };
         let index = |place: usize| {
             let place = u32::try_from((place + round) % ports.max(1)).unwrap_or(0);
@@ -311,6 +306,11 @@ impl<'a> View<'a> {
         self.hardware().parts.get(row)
     }
 
+    /// snmpEngineBoots
+    pub(super) fn boots(&self) -> u32 {
+        self.mib.simulation.boots(self.mib.device, self.at())
+    }
+
     /// Hundredths of a second from the device's boot until `at`.
     pub(super) fn ticks(&self, at: Timestamp) -> u32 {
         let booted = self.timeline().booted(self.mib.device, self.at());
@@ -360,4 +360,26 @@ pub(super) fn text(text: &str) -> Value<'_> {
 /// OCTET STRING of what was made for the answer.
 pub(super) fn octets<'a>(octets: impl Into<Vec<u8>>) -> Value<'a> {
     Value::OctetString(Cow::Owned(octets.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_renumbering_is_another_one() {
+        for ports in 1..=60_u16 {
+            let numbered = |times| Numbering::new((1, 2, usize::from(ports), times));
+            for times in 0..130 {
+                let (before, after) = (numbered(times), numbered(times + 1));
+                for port in 0..ports {
+                    assert_ne!(before.index(port), after.index(port), "{port} of {ports}");
+                }
+                let mut distinct = after.indexes.clone();
+                distinct.sort_unstable();
+                distinct.dedup();
+                assert_eq!(distinct.len(), usize::from(ports));
+            }
+        }
+    }
 }

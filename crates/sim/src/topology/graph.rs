@@ -8,6 +8,8 @@ use super::{COST, CUSTOMERS, WORLD};
 use crate::network::{Behind, Draft, Role};
 use crate::scenario::{DEVICES_MAX, Scenario};
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Octets of a graph file: the largest that [`DEVICES_MAX`] nodes with their links need.
@@ -124,10 +126,14 @@ impl Graph {
 
     /// Reads one from disk.
     pub fn load(path: &Path) -> Result<Self, GraphError> {
-        let bytes = std::fs::read(path).map_err(|source| GraphError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let mut bytes = Vec::new();
+        let octets_max = GRAPH_LEN_MAX as u64 + 1;
+        File::open(path)
+            .and_then(|file| file.take(octets_max).read_to_end(&mut bytes))
+            .map_err(|source| GraphError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
         Self::parse(&bytes)
     }
 }

@@ -6,6 +6,7 @@ use foretell_sim::{Mib, Value};
 use snmp::{AuthProtocol, PrivacyProtocol};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 fn agent(mib: impl Mib + 'static) -> Agent {
@@ -168,4 +169,45 @@ fn a_device_with_a_fault_says_gen_err() {
         .replace("02 01 00 02 01 00", "02 01 05 02 01 01");
     assert_eq!(answer, hex(&expected));
     assert_eq!(responder.stats().mib_panics, 1);
+}
+
+/// Long values, and how many of them were asked for.
+struct Long(Arc<AtomicUsize>);
+
+impl Mib for Long {
+    fn get(&self, _: &[u32]) -> Option<Value<'_>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Some(Value::OctetString(vec![0; 1_000].into()))
+    }
+    fn walk(&self, oid: &[u32], visit: &mut dyn FnMut(&[u32], Value<'_>) -> ControlFlow<()>) {
+        let next = [oid, &[1]].concat();
+        if let Some(value) = self.get(&next) {
+            let _ = visit(&next, value);
+        }
+    }
+}
+
+fn sequence(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let contents = parts.concat();
+    let [high, low] = u16::try_from(contents.len()).unwrap().to_be_bytes();
+    [&[tag, 0x82, high, low], &contents[..]].concat()
+}
+
+#[test]
+fn what_is_too_long_for_an_answer_is_not_written_to_its_end() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let agent = agent(Long(Arc::clone(&asked)));
+    // sysName.0, a hundred times.
+    let names = hex("30 0c 06 08 2b 06 01 02 01 01 05 00 05 00").repeat(100);
+    for kind in [0xa0, 0xa1] {
+        asked.store(0, Ordering::Relaxed);
+        let head = hex("02 01 07 02 01 00 02 01 00");
+        let pdu = sequence(kind, &[&head, &sequence(0x30, &[&names])]);
+        let message = sequence(0x30, &[&hex("02 01 01 04 06 70 75 62 6c 69 63"), &pdu]);
+        let mut responder = Responder::default();
+        let answer = responder.respond(&agent, &message, Instant::now()).unwrap();
+        // tooBig, without a name.
+        assert!(answer.ends_with(&hex("02 01 07 02 01 01 02 01 00 30 00")));
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "{kind:x}");
+    }
 }

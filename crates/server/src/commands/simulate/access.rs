@@ -11,13 +11,17 @@ use sim::agent::{Access, User};
 pub(super) struct Credential {
     pub(super) community: Option<String>,
     pub(super) v3_user: Option<String>,
+    /// The flags by which other commands ask the agents.
+    #[serde(skip)]
+    pub(super) flags: String,
 }
 
 impl Credential {
-    fn of_community(community: Option<String>) -> Self {
+    fn of_community(community: Option<String>, flags: String) -> Self {
         Self {
             community,
             v3_user: None,
+            flags,
         }
     }
 
@@ -38,10 +42,16 @@ pub(super) fn access(
     community: &str,
 ) -> Result<(Access, Credential), UsageError> {
     let default = community.to_owned();
+    let flags = match (&ask.community, &ask.community_env, &ask.community_file) {
+        (Some(name), _, _) => format!("--community {name}"),
+        (_, Some(variable), _) => format!("--community-env {variable}"),
+        (_, _, Some(file)) => format!("--community-file {}", file.display()),
+        _ => format!("--community {default}"),
+    };
     let is_given = ask.community_env.is_some() || ask.community_file.is_some();
     if ask.v3_user.is_none() && ask.community.is_none() && !is_given {
         let access = Access::by_communities([default.clone()]);
-        return Ok((access, Credential::of_community(Some(default))));
+        return Ok((access, Credential::of_community(Some(default), flags)));
     }
     let (kind, secrets) = secrets::credential(ask)?;
     let CredentialKind::SnmpV3 {
@@ -54,13 +64,14 @@ pub(super) fn access(
         let community = secrets.community.map(|secret| secret.reveal().to_owned());
         let access = Access::by_communities(community.clone());
         let shown = community.filter(|_| !is_given);
-        return Ok((access, Credential::of_community(shown)));
+        return Ok((access, Credential::of_community(shown, flags)));
     };
     let known = user_of(&user, auth, privacy, &secrets)?;
     let access = Access::by_communities([default.clone()]).with_users([known]);
     let credential = Credential {
         community: Some(default),
         v3_user: Some(user),
+        flags,
     };
     Ok((access, credential))
 }

@@ -7,8 +7,8 @@ use crate::exit::{Exit, UsageError};
 use crate::shutdown::{self, Signals};
 use anyhow::Context as _;
 use serde::Serialize;
-use sim::scenario::{Scenario, Shape};
-use sim::{Agents, Simulation, Truth};
+use sim::scenario::{Scenario, ScenarioFile, ScenarioFileError, Shape};
+use sim::{Agents, Simulation, SimulationError, Truth};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -22,10 +22,16 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Runs it.
 pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
-    let scenario = scenario(simulate)?;
+    let told = |error: ScenarioFileError| UsageError(crate::chain(&error));
+    let file = simulate.scenario.as_deref().map(ScenarioFile::load);
+    let file = file.transpose().map_err(told)?;
+    let scenario = scenario(simulate, file.as_ref())?;
     let (access, credential) = access(&simulate.ask, &scenario.agents.community)?;
-    let simulation = Simulation::new(&scenario, clock::real())
-        .map_err(|error| UsageError(crate::chain(&error)))?;
+    let simulation =
+        Simulation::new(&scenario, clock::real()).map_err(|error| match (error, &file) {
+            (SimulationError::Scenario(problem), Some(file)) => told(file.place(problem)),
+            (error, _) => UsageError(crate::chain(&error)),
+        })?;
     if let Some(file) = &simulate.truth {
         write_truth(&simulation, file)
             .with_context(|| format!("cannot write {}", file.display()))?;
@@ -75,19 +81,8 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
 }
 
 /// The scenario: flags before the file, that before the defaults.
-fn scenario(simulate: &cli::Simulate) -> Result<Scenario, UsageError> {
-    let mut scenario = match &simulate.scenario {
-        None => Scenario::default(),
-        Some(file) => {
-            let told = |what: String| UsageError(format!("{}: {what}", file.display()));
-            let text = std::fs::read_to_string(file).map_err(|error| told(error.to_string()))?;
-            let mut scenario = Scenario::parse(&text).map_err(|error| told(error.to_string()))?;
-            // A graph is beside the scenario that names it.
-            let folder = file.parent().unwrap_or(Path::new("."));
-            scenario.graph = scenario.graph.map(|graph| folder.join(graph));
-            scenario
-        }
-    };
+fn scenario(simulate: &cli::Simulate, file: Option<&ScenarioFile>) -> Result<Scenario, UsageError> {
+    let mut scenario = file.map_or_else(Scenario::default, |file| file.scenario.clone());
     macro_rules! take {
         ($($flag:ident => $($key:ident).+;)*) => {
             $(if let Some(value) = simulate.$flag { scenario.$($key).+ = value; })*
@@ -200,8 +195,6 @@ impl Words {
         )?;
         writeln!(out, "control  {}", self.control)?;
         writeln!(out, "time     {}, speed {}", self.starts_at, self.speed)?;
-        let community = self.credential.community.as_deref();
-        let ask = community.map_or_else(String::new, |name| format!(" --community {name}"));
         let target = if self.links == 0 {
             self.network.clone()
         } else {
@@ -209,8 +202,8 @@ impl Words {
         };
         writeln!(
             out,
-            "try      foretell discover {target} --port {} --no-icmp{ask}",
-            self.port
+            "try      foretell discover {target} --port {} --no-icmp {}",
+            self.port, self.credential.flags
         )
     }
 }

@@ -3,10 +3,10 @@
 use super::access::{Credential, access};
 use crate::exit::{Exit, UsageError};
 use crate::shutdown::Signals;
-use crate::{cli, complain};
+use crate::{cli, clock, complain};
 use anyhow::Context as _;
 use serde::Serialize;
-use sim::agent::{self, Access, Agent, Shown};
+use sim::agent::{self, Access, Agent, Engine, EngineId, Shown};
 use sim::recording::{self, Recordings, Survey};
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -29,8 +29,7 @@ pub(super) fn run(folder: &Path, simulate: &cli::Simulate) -> anyhow::Result<Exi
     let agents = if simulate.each_address {
         one_each(&recordings, listen, &access)?
     } else {
-        let shown = recordings.shown();
-        vec![Agent::new(listen, shown, access, Instant::now())]
+        vec![agent(listen, recordings.shown(), access)]
     };
     let agents: Vec<_> = agents.into_iter().map(Arc::new).collect();
     let server = agent::serve(&agents, &super::serve_options(simulate, 0))?;
@@ -151,15 +150,13 @@ fn one_each(
         let text = "--each-address counts upwards from an IPv4 address".to_owned();
         return Err(UsageError(text));
     };
-    let now = Instant::now();
     let agents = recordings.iter().enumerate().map(|(place, (_, mib))| {
         let ip = u32::try_from(place)
             .ok()
             .and_then(|place| u32::from(first_ip).checked_add(place))
             .map(Ipv4Addr::from)?;
         let address = SocketAddr::from((ip, first.port()));
-        let agent = Agent::new(address, Shown::One(mib), Arc::clone(access), now);
-        Some(agent)
+        Some(agent(address, Shown::One(mib), Arc::clone(access)))
     });
     agents.collect::<Option<Vec<_>>>().ok_or_else(|| {
         let count = recordings.len();
@@ -167,4 +164,12 @@ fn one_each(
             "there are no {count} addresses from {first_ip} upwards"
         ))
     })
+}
+
+/// An agent that starts now, after all earlier ones that were at its address.
+fn agent(address: SocketAddr, shown: Shown, access: Arc<Access>) -> Agent {
+    let boots = Engine::boots_of_start(clock::real().now());
+    let now = Instant::now();
+    let engine = Engine::new(EngineId::of_address(address), boots, now);
+    Agent::new(address, shown, access, now).with_engine(engine)
 }
