@@ -1,6 +1,6 @@
 // The pictures of the guide, from a demo: `cargo xtask pictures` starts one and runs this.
 //
-//   FORETELL_URL=http://127.0.0.1:8080 FORETELL_PASSWORD=... FORETELL_DEVICE=demo-core-1 \
+//   FORETELL_URL=http://127.0.0.1:8080 FORETELL_PASSWORD=... FORETELL_DEVICE=core-1 \
 //   FORETELL_HISTORY_SECS=1209600 node e2e/guide.mjs DIR
 
 import { launch, open, signIn, until } from "./browser.mjs";
@@ -30,7 +30,7 @@ try {
   await page.waitForTimeout(2500);
   await shot("map");
 
-  await page.goto(`${url}/devices`);
+  await page.goto(`${url}/devices?q=${encodeURIComponent(env.FORETELL_DEVICE)}`);
   await page.getByRole("link", { name: env.FORETELL_DEVICE, exact: true }).first().click();
   await page.getByTestId("device-name").waitFor();
   const device = new URL(page.url()).pathname;

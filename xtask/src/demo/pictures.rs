@@ -7,6 +7,8 @@ use crate::service::Interrupt;
 use crate::tally::Outcome;
 use crate::workspace;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 /// As `cargo xtask demo` shows.
 const DEVICES: u16 = 50;
@@ -32,7 +34,10 @@ pub(crate) fn take() -> anyhow::Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let stand = Stand::start(&program, &folder, &shape, &interrupt)?;
     super::promise::check(&stand, &interrupt)?;
-    let (_, device) = stand.fault(&program)?;
+    // Something to see: a link that is cut, once both its ends were polled.
+    let (cut, device) = stand.fault(&program)?;
+    run(Command::new("sh").args(["-c", &cut]))?;
+    thread::sleep(2 * Duration::from_secs(INTERVAL_SECS.into()));
     run(Command::new("node")
         .arg("e2e/guide.mjs")
         .arg(root().join("docs/guide"))
