@@ -83,6 +83,9 @@ enum Task {
         /// Keep what was found: add new inputs to the saved corpus, minimised.
         #[arg(long)]
         keep: bool,
+        /// Only in the time that nothing else on the machine wants.
+        #[arg(long)]
+        idle: bool,
     },
     /// Score probes of the recorded devices in ../shared/corpus.
     Corpus,
@@ -144,13 +147,14 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             target,
             seconds,
             keep,
+            idle,
         } => tally.step("fuzz", || {
             let only = target.as_deref();
             fuzz::run(fuzz::Plan {
                 only,
                 seconds,
                 keep,
-                idle: false,
+                idle,
             })
         }),
         Task::Corpus => {
