@@ -17,9 +17,8 @@ pub(crate) const SHORT_SECS: u32 = 4;
 const INPUT_LEN_MAX: &str = "-max_len=65536";
 /// Memory that one input may make a parser use, in MiB. Far above any honest need.
 const MEMORY_MIB_MAX: &str = "-rss_limit_mb=1024";
-/// Seconds that one input may take; by the clock, so that it is long where others come first.
+/// Seconds that one input may take.
 const INPUT_SECS_MAX: &str = "-timeout=10";
-const INPUT_SECS_MAX_IDLE: &str = "-timeout=120";
 
 /// What asks rustc for the coverage that libFuzzer is steered by.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -106,17 +105,12 @@ fn one(program: &Path, name: &str, plan: Plan<'_>) -> anyhow::Result<String> {
     let found = target_dir().join("fuzz/found").join(name);
     std::fs::create_dir_all(&saved)?;
     std::fs::create_dir_all(&found)?;
-    let input_secs_max = if plan.idle {
-        INPUT_SECS_MAX_IDLE
-    } else {
-        INPUT_SECS_MAX
-    };
     let fuzzer = |arguments: &[&str], folders: &[&Path]| {
         let mut command = Command::new(program);
         command
             .env("FUZZ_TARGET", name)
             .args(arguments)
-            .args([INPUT_LEN_MAX, MEMORY_MIB_MAX, input_secs_max])
+            .args([INPUT_LEN_MAX, MEMORY_MIB_MAX, INPUT_SECS_MAX])
             .args(folders)
             .current_dir(&found);
         if plan.idle {

@@ -83,9 +83,6 @@ enum Task {
         /// Keep what was found: add new inputs to the saved corpus, minimised.
         #[arg(long)]
         keep: bool,
-        /// Only in the time that nothing else on the machine wants.
-        #[arg(long)]
-        idle: bool,
     },
     /// Score probes of the recorded devices in ../shared/corpus.
     Corpus,
@@ -147,14 +144,13 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             target,
             seconds,
             keep,
-            idle,
         } => tally.step("fuzz", || {
             let only = target.as_deref();
             fuzz::run(fuzz::Plan {
                 only,
                 seconds,
                 keep,
-                idle,
+                idle: false,
             })
         }),
         Task::Corpus => {
