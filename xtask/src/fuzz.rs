@@ -5,7 +5,7 @@
 //! dependencies are instrumented and linked once; FUZZ_TARGET picks one.
 
 use crate::install::lacking;
-use crate::programs::{cargo, in_idle_time, output, root, run as run_program, target_dir};
+use crate::programs::{cargo, output, root, run as run_program, target_dir};
 use crate::tally::{Outcome, Tests};
 use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
@@ -26,42 +26,29 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Ccodegen-units=1 --cfg=fuzzing";
 
-/// What is to be fuzzed, and how.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Plan<'a> {
-    /// One parser; none means all.
-    pub(crate) only: Option<&'a str>,
-    /// Seconds for each.
-    pub(crate) seconds: u32,
-    /// New inputs are saved.
-    pub(crate) keep: bool,
-    /// Only in the time that nothing else on the machine wants.
-    pub(crate) idle: bool,
-}
-
 /// Replays the saved inputs of each parser, then looks for new ones.
-pub(crate) fn run(plan: Plan<'_>) -> anyhow::Result<Outcome> {
+pub(crate) fn run(only: Option<&str>, seconds: u32, keep: bool) -> anyhow::Result<Outcome> {
     if let Some(what) = lacking("fuzz") {
         return Ok(Outcome::Skipped(what));
     }
-    let program = build(plan)?;
+    let program = build()?;
     let names = output(Command::new(&program).env("FUZZ_TARGET", "list"))?;
     let names: Vec<&str> = names
         .lines()
-        .filter(|name| plan.only.is_none_or(|only| only == *name))
+        .filter(|name| only.is_none_or(|only| only == *name))
         .collect();
     if names.is_empty() {
         bail!("no such parser; see fuzz/src");
     }
     let mut tests = Tests::default();
     for name in names {
-        match one(&program, name, plan) {
+        match one(&program, name, seconds, keep) {
             Ok(told) => {
-                eprintln!("    fuzz {name}: {told}");
+                eprintln!("    {name}: {told}");
                 tests.passed += 1;
             }
             Err(error) => {
-                eprintln!("FAILED fuzz {name}: {error:#}");
+                eprintln!("FAILED {name}: {error:#}");
                 tests.failed += 1;
             }
         }
@@ -69,15 +56,16 @@ pub(crate) fn run(plan: Plan<'_>) -> anyhow::Result<Outcome> {
     Ok(Outcome::Tests(tests))
 }
 
-fn build(plan: Plan<'_>) -> anyhow::Result<PathBuf> {
+fn build() -> anyhow::Result<PathBuf> {
     let host = host()?;
-    let mut build = build_on(&host);
-    if plan.idle {
-        run_program(&mut in_idle_time(build.arg("--quiet")))?;
-    } else {
-        run_program(&mut build)?;
-    }
+    run_program(&mut build_on(&host))?;
     Ok(objects().join(host).join("debug/foretell-fuzz"))
+}
+
+/// What builds the parsers; nothing where they cannot be built.
+pub(crate) fn build_command() -> Option<Command> {
+    let can = lacking("fuzz").is_none();
+    can.then(host)?.ok().map(|host| build_on(&host))
 }
 
 fn build_on(host: &str) -> Command {
@@ -100,7 +88,7 @@ fn host() -> anyhow::Result<String> {
     Ok(host.context("rustc -vV names no host")?.to_owned())
 }
 
-fn one(program: &Path, name: &str, plan: Plan<'_>) -> anyhow::Result<String> {
+fn one(program: &Path, name: &str, seconds: u32, keep: bool) -> anyhow::Result<String> {
     let saved = root().join("fuzz/corpus").join(name);
     let found = target_dir().join("fuzz/found").join(name);
     std::fs::create_dir_all(&saved)?;
@@ -113,19 +101,15 @@ fn one(program: &Path, name: &str, plan: Plan<'_>) -> anyhow::Result<String> {
             .args([INPUT_LEN_MAX, MEMORY_MIB_MAX, INPUT_SECS_MAX])
             .args(folders)
             .current_dir(&found);
-        if plan.idle {
-            in_idle_time(&command)
-        } else {
-            command
-        }
+        command
     };
     told(&mut fuzzer(&["-runs=0"], &[&saved])).context("replay of the saved inputs")?;
-    let time = format!("-max_total_time={}", plan.seconds);
+    let time = format!("-max_total_time={seconds}");
     let log = told(&mut fuzzer(
         &[&time, "-print_final_stats=1"],
         &[&found, &saved],
     ))?;
-    if plan.keep {
+    if keep {
         told(&mut fuzzer(&["-merge=1"], &[&saved, &found])).context("merge")?;
     }
     let runs = log

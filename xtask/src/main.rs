@@ -144,15 +144,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             target,
             seconds,
             keep,
-        } => tally.step("fuzz", || {
-            let only = target.as_deref();
-            fuzz::run(fuzz::Plan {
-                only,
-                seconds,
-                keep,
-                idle: false,
-            })
-        }),
+        } => tally.step("fuzz", || fuzz::run(target.as_deref(), seconds, keep)),
         Task::Corpus => {
             tally.step("workspace", workspace::build_all_targets);
             tally.step("corpus", corpus::run);

@@ -3,9 +3,8 @@
 use crate::programs::{cargo, count_tests, in_idle_time};
 use crate::tally::{Outcome, Tally};
 use crate::{check, contract, corpus, demo, fuzz, install, lab, tools, web};
-use anyhow::bail;
 use std::process::Stdio;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// Formatting, lints and unit tests: minutes.
 pub(crate) fn quick(tally: &mut Tally) {
@@ -19,7 +18,7 @@ pub(crate) fn full(tally: &mut Tally) {
     // The page first: the server embeds it.
     tally.step("page", web::build);
     check::code(tally);
-    let aside = thread::spawn(aside);
+    let aside = build_aside();
     tally.step("page types", web::check_types);
     tally.step("page unit tests", web::unit_tests);
     tally.step("cargo test", || cargo_test(&[]));
@@ -34,23 +33,20 @@ pub(crate) fn full(tally: &mut Tally) {
             tally.step(name, || Ok(Outcome::Skipped("the build failed".to_owned())));
         }
     }
-    tally.step("fuzz", || {
-        let fuzzed = aside.join();
-        fuzzed.unwrap_or_else(|_| bail!("its thread panicked"))
-    });
+    // What it could not build, the steps below tell.
+    let _ = aside.join();
     check::licences(tally);
+    tally.step("fuzz", || fuzz::run(None, fuzz::SHORT_SECS, false));
 }
 
-/// What is done in the time that the other steps wait for a network or a browser: the tool for the
-/// licences is built, which that step tells where it fails, and every parser fuzzed.
-fn aside() -> anyhow::Result<Outcome> {
-    if let Some(build) = tools::build_command(check::DENY) {
-        let _ = in_idle_time(&build).stderr(Stdio::null()).status();
-    }
-    fuzz::run(fuzz::Plan {
-        seconds: fuzz::SHORT_SECS,
-        idle: true,
-        ..fuzz::Plan::default()
+/// Begins to build what the last steps need, in the time that the steps before them wait for a
+/// network or a browser. What fails here is built again, and told, by the step that needs it.
+fn build_aside() -> JoinHandle<()> {
+    thread::spawn(|| {
+        let builds = [fuzz::build_command(), tools::build_command(check::DENY)];
+        for build in builds.into_iter().flatten() {
+            let _ = in_idle_time(&build).stderr(Stdio::null()).status();
+        }
     })
 }
 
