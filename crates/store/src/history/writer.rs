@@ -202,10 +202,11 @@ impl Writer {
         if let Some(run) = self.parts.run_until(now) {
             return Some(by_month(run));
         }
-        self.parts.run().map(|_| {
-            let (from, until) = (now, now);
-            vec![Run { from, until }]
-        })
+        let anew = Run {
+            from: now,
+            until: now,
+        };
+        self.parts.run().map(|_| vec![anew])
     }
 
     fn delete_old(&mut self) {
