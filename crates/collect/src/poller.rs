@@ -12,6 +12,7 @@ mod poll;
 mod stats;
 
 use crate::icmp::Pinger;
+use crate::profile::Profiles;
 use crate::reading::Reading;
 use crate::snmp::{Glimpse, Groups};
 use model::device::{Identity, Said};
@@ -166,6 +167,7 @@ impl Poller {
         transport: Transport,
         pinger: Pinger,
         clock: Clock,
+        profiles: Profiles,
         reports: mpsc::Sender<PollReport>,
         cancel: CancellationToken,
     ) -> Self {
@@ -176,6 +178,7 @@ impl Poller {
             transport,
             pinger,
             clock,
+            profiles,
             reports,
             shared: Arc::clone(&shared),
         });

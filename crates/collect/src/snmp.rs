@@ -8,14 +8,11 @@
 
 mod bridge;
 mod cisco_cdp;
-mod cisco_memory;
-mod cisco_process;
-mod cisco_sensor;
 mod cisco_vtp;
 pub mod decode;
+mod dialect;
 mod draft;
 mod entity;
-mod entity_sensor;
 mod groups;
 mod host_resources;
 mod if_mib;
@@ -23,28 +20,30 @@ mod if_type;
 mod ip_mib;
 mod kind;
 mod lldp;
-mod lm_sensors;
 mod look;
 mod mib;
 mod platform;
+mod profiled;
 mod q_bridge;
 mod rows;
 mod system;
 #[cfg(test)]
 mod tests;
 mod ucd;
-mod ups;
 mod vendor;
-mod vendor_load;
 
+pub use dialect::Dialect;
 pub use groups::Groups;
-pub use look::{Glimpse, Look};
+pub use look::{Glimpse, Look, Origin};
 pub use rows::Rows;
 
 use ::snmp::{Bound, Oid, Session, SessionError, WalkBounds, WalkEnd};
 use draft::Draft;
 use mib::Ask;
+use crate::profile::{Plan, Profiles};
 use model::Clock;
+use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -54,8 +53,8 @@ const LOOK_TIME_MAX: Duration = Duration::from_mins(1);
 const HEAD_ROWS: usize = 12;
 
 /// Enough of a device to know it again: the system group, its engine id, chassis id, serial.
-pub async fn identify(session: &mut Session, clock: &Clock) -> Result<Look, SessionError> {
-    let look = read(session, Groups::SYSTEM, clock).await;
+pub async fn identify(session: &mut Session, dialect: &mut Dialect, clock: &Clock) -> Result<Look, SessionError> {
+    let look = read(session, dialect, Groups::SYSTEM, clock).await;
     match &look.error {
         Some(error) if look.answered_at.is_none() => Err(error.clone()),
         _ => Ok(look),
@@ -64,24 +63,57 @@ pub async fn identify(session: &mut Session, clock: &Clock) -> Result<Look, Sess
 
 /// Reads the groups that are wanted. What could not be read is missing from
 /// [`Look::complete`]; what ended the look early is [`Look::error`].
-pub async fn read(session: &mut Session, groups: Groups, clock: &Clock) -> Look {
-    read_within(session, groups, clock, LOOK_TIME_MAX).await
+pub async fn read(session: &mut Session, dialect: &mut Dialect, groups: Groups, clock: &Clock) -> Look {
+    read_within(session, dialect, groups, clock, LOOK_TIME_MAX).await
 }
 
 /// As [`read`], in a given time: what was read until then is kept.
 pub async fn read_within(
     session: &mut Session,
+    dialect: &mut Dialect,
     groups: Groups,
     clock: &Clock,
     time: Duration,
 ) -> Look {
-    let until = Instant::now() + time;
-    // Whoever wants interfaces wants their counters too.
-    let wanted = if groups.contains(Groups::INTERFACES) {
+    let (rows, mut look) = ask_all(session, dialect, groups, clock, time).await;
+    let read = interpret(&rows, implied(groups), dialect.plan());
+    look.facts = read.facts;
+    look.readings = read.readings;
+    look.glimpse = read.glimpse;
+    look.defects.merge(&read.defects);
+    lldp::forget_foreign_loopback(&mut look, session.agent().ip());
+    look.complete = look.complete & groups;
+    look
+}
+
+/// Everything that a device tells, and which object told it.
+pub async fn explain(session: &mut Session, dialect: &mut Dialect, clock: &Clock) -> (Look, Vec<Origin>) {
+    let (rows, mut look) = ask_all(session, dialect, Groups::ALL, clock, LOOK_TIME_MAX).await;
+    let (read, origins) = interpret_noting(&rows, Groups::ALL, dialect.plan());
+    look.facts = read.facts;
+    look.readings = read.readings;
+    look.defects.merge(&read.defects);
+    (look, origins)
+}
+
+/// Whoever wants interfaces wants their counters too.
+fn implied(groups: Groups) -> Groups {
+    if groups.contains(Groups::INTERFACES) {
         groups | Groups::TRAFFIC
     } else {
         groups
-    };
+    }
+}
+
+async fn ask_all(
+    session: &mut Session,
+    dialect: &mut Dialect,
+    groups: Groups,
+    clock: &Clock,
+    time: Duration,
+) -> (Rows, Look) {
+    let until = Instant::now() + time;
+    let wanted = implied(groups);
     let mut rows = Rows::default();
     let mut look = Look {
         asked: groups,
@@ -96,76 +128,117 @@ pub async fn read_within(
             look.answered_at = error.is_answer().then(|| clock.now());
             look.error = Some(error);
             look.defects = session.take_defects();
-            return look;
+            return (rows, look);
         }
     }
+    dialect.learn(session, wanted, &mut rows, time).await;
     look.defects = session.take_defects();
-    look.complete = walk(session, wanted, until, &mut rows, &mut look).await;
-    let read = interpret(&rows, wanted);
-    look.facts = read.facts;
-    look.readings = read.readings;
-    look.glimpse = read.glimpse;
-    look.defects.merge(&read.defects);
-    lldp::forget_foreign_loopback(&mut look, session.agent().ip());
-    look.complete = look.complete & groups;
-    look
+    look.complete = walk(session, dialect, wanted, until, &mut rows, &mut look).await;
+    (rows, look)
 }
 
 /// What rows of an agent mean: the pure half of [`read`]. The look it gives has facts, readings,
 /// the glimpse and defects alone.
-pub fn interpret(rows: &Rows, wanted: Groups) -> Look {
-    let mut draft = Draft {
-        wanted,
-        ..Draft::default()
-    };
-    for mib in mib::ALL {
-        if mib.fits(&draft.object_id) {
-            (mib.read)(rows, &mut draft);
+pub fn interpret(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> Look {
+    interpret_into(rows, Draft { wanted, plan: Arc::clone(plan), ..Draft::default() }).0
+}
+
+/// As [`interpret`], noting which object told each fact.
+pub fn interpret_noting(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> (Look, Vec<Origin>) {
+    let origins = Some(Vec::new());
+    interpret_into(rows, Draft { wanted, plan: Arc::clone(plan), origins, ..Draft::default() })
+}
+
+/// A recording as a device would be read that has all these rows: only what would be asked of it
+/// counts.
+pub fn interpret_recording(rows: &Rows, profiles: &Profiles) -> (Look, Vec<Origin>, Arc<Plan>) {
+    let plan = Plan::of_rows(profiles, rows);
+    let object_id = rows.scalar(system::SYS_OBJECT_ID).and_then(::snmp::Value::as_oid);
+    let object_id = object_id.map(|oid| oid.arcs().to_vec()).unwrap_or_default();
+    let scalars = scalars(Groups::ALL).into_iter();
+    let mut asked: Rows = scalars
+        .filter_map(|oid| Some((oid.clone(), rows.cell(oid.arcs(), &[])?.clone())))
+        .collect();
+    let mut roots: Vec<&[u32]> = Vec::new();
+    let asks = asks(&object_id, Groups::ALL, &plan);
+    for ask in &asks {
+        if ask.where_any.is_none_or(|column| rows.has(column)) {
+            roots.push(ask.root);
         }
     }
+    roots.extend(if_mib::NARROW);
+    for root in roots {
+        let found = rows.column(root).take(WalkBounds::default().rows);
+        asked.extend(found.map(|(index, value)| (Oid::from_slice(&[root, index].concat()), value.clone())));
+    }
+    let (look, origins) = interpret_noting(&asked, Groups::ALL, &plan);
+    (look, origins, plan)
+}
+
+fn interpret_into(rows: &Rows, mut draft: Draft) -> (Look, Vec<Origin>) {
+    for mib in mib::ALL {
+        if mib.fits(&draft.object_id) {
+            let before = draft.tally();
+            (mib.read)(rows, &mut draft);
+            draft.note_since(&before, mib.name);
+        }
+    }
+    let before = draft.tally();
     system::finish(&mut draft);
-    Look {
+    draft.note_since(&before, "sysDescr");
+    let look = Look {
         facts: draft.facts,
         readings: draft.readings,
         glimpse: draft.glimpse,
         defects: draft.defects,
-        asked: wanted,
+        asked: draft.wanted,
         ..Look::default()
-    }
+    };
+    (look, draft.origins.unwrap_or_default())
 }
 
 /// Every column and subtree that an agent may be asked for.
-pub fn roots() -> impl Iterator<Item = &'static [u32]> {
-    let of_all = mib::ALL.iter().flat_map(|mib| mib.asks).map(|ask| ask.root);
-    of_all.chain(vendor_load::roots())
+pub fn roots(profiles: &Profiles) -> BTreeSet<Vec<u32>> {
+    let of_all = mib::ALL.iter().flat_map(|mib| mib.asks).map(|ask| ask.root.to_vec());
+    let catalog = profiles.now();
+    let plan = Plan { profiles: catalog.all().cloned().collect() };
+    let of_profiles = profiled::asks(&plan).into_iter().map(|ask| ask.root.to_vec());
+    of_all.chain(of_profiles).collect()
 }
 
 /// The columns and subtrees that an agent with this sysObjectID is asked for to their end in a look
 /// at some groups, in the order asked.
-pub fn columns(object_id: &[u32], wanted: Groups) -> Vec<&'static [u32]> {
-    let mut roots = Vec::new();
-    for ask in asks(object_id, wanted) {
-        if is_whole(&ask) && !roots.contains(&ask.root) {
-            roots.push(ask.root);
+pub fn columns(object_id: &[u32], wanted: Groups, plan: &Plan) -> Vec<Vec<u32>> {
+    let mut roots: Vec<Vec<u32>> = Vec::new();
+    for ask in asks(object_id, wanted, plan) {
+        if !ask.head && !roots.iter().any(|root| root == ask.root) {
+            roots.push(ask.root.to_vec());
         }
     }
     roots
 }
 
 /// What an agent with this sysObjectID is asked for.
-fn asks(object_id: &[u32], wanted: Groups) -> Vec<Ask> {
-    mib::ALL
+fn asks<'a>(object_id: &[u32], wanted: Groups, plan: &'a Plan) -> Vec<Ask<'a>> {
+    let standard = mib::ALL
         .iter()
         .filter(|mib| mib.fits(object_id))
         .flat_map(|mib| mib.asks)
-        .copied()
-        .chain(vendor_load::asks(object_id))
+        .copied();
+    let profiled = profiled::asks(plan).into_iter().map(|ask| Ask {
+        groups: ask.groups,
+        root: ask.root,
+        head: false,
+        where_any: ask.where_any,
+    });
+    standard
+        .chain(profiled)
         .filter(|ask| ask.groups.intersects(wanted))
         .collect()
 }
 
 /// Whether a column is walked to its end, whatever else there is.
-fn is_whole(ask: &Ask) -> bool {
+fn is_whole(ask: &Ask<'_>) -> bool {
     !ask.head && ask.where_any.is_none()
 }
 
@@ -185,6 +258,7 @@ fn scalars(wanted: Groups) -> Vec<Oid> {
 /// their end.
 async fn walk(
     session: &mut Session,
+    dialect: &mut Dialect,
     wanted: Groups,
     until: Instant,
     rows: &mut Rows,
@@ -195,12 +269,17 @@ async fn walk(
         .and_then(::snmp::Value::as_oid)
         .map(|oid| oid.arcs().to_vec())
         .unwrap_or_default();
-    let asks = asks(&object_id, wanted);
-    // A head of a column that is walked whole anyway needs no walk of its own.
-    let whole: Vec<&Ask> = asks.iter().filter(|ask| is_whole(ask)).collect();
-    let heads: Vec<&Ask> = asks
+    let plan = Arc::clone(dialect.plan());
+    let asks = asks(&object_id, wanted, &plan);
+    // What was found empty at the last look at the system group is taken to be so until the next.
+    let whole: Vec<&Ask<'_>> = asks
         .iter()
-        .filter(|ask| ask.head && !whole.iter().any(|other| other.root == ask.root))
+        .filter(|ask| is_whole(ask) && !dialect.lacks(ask.root))
+        .collect();
+    // A head of a column that is walked whole anyway needs no walk of its own.
+    let heads: Vec<&Ask<'_>> = asks
+        .iter()
+        .filter(|ask| ask.head && !asks.iter().any(|other| is_whole(other) && other.root == ask.root))
         .collect();
     let mut complete = wanted;
     let mut gone = false;
@@ -213,7 +292,14 @@ async fn walk(
         ..bounds
     };
     complete = complete - ask(session, &whole, bounds, (rows, look, &mut gone)).await;
-    let named: Vec<&Ask> = asks
+    if complete.contains(wanted) {
+        for ask in &whole {
+            if !rows.has(ask.root) && !Groups::NAMED.intersects(ask.groups) {
+                dialect.note_absent(ask.root);
+            }
+        }
+    }
+    let named: Vec<&Ask<'_>> = asks
         .iter()
         .filter(|ask| ask.where_any.is_some_and(|column| rows.has(column)))
         .filter(|ask| !whole.iter().any(|other| other.root == ask.root))
@@ -221,11 +307,11 @@ async fn walk(
     complete = complete - ask(session, &named, bounds, (rows, look, &mut gone)).await;
     complete = complete - ask(session, &heads, head_bounds, (rows, look, &mut gone)).await;
     if wanted.contains(Groups::TRAFFIC) && if_mib::lacks_wide_counters(rows) {
-        let narrow: Vec<Ask> = if_mib::NARROW
+        let narrow: Vec<Ask<'_>> = if_mib::NARROW
             .iter()
             .map(|&root| Ask::of(Groups::TRAFFIC, root))
             .collect();
-        let narrow: Vec<&Ask> = narrow.iter().collect();
+        let narrow: Vec<&Ask<'_>> = narrow.iter().collect();
         complete = complete - ask(session, &narrow, bounds, (rows, look, &mut gone)).await;
     }
     complete
@@ -241,7 +327,7 @@ struct Reach {
 /// Walks columns together. The groups that were cut short.
 async fn ask(
     session: &mut Session,
-    asks: &[&Ask],
+    asks: &[&Ask<'_>],
     bounds: Reach,
     (rows, look, gone): (&mut Rows, &mut Look, &mut bool),
 ) -> Groups {

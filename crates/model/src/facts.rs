@@ -175,6 +175,39 @@ facts!(
         unit: String,
         /// Interface it sits on.
         interface: String,
+        /// Name of the state that the value is the number of.
+        state: String,
+        /// How the device's profile ranks that state.
+        severity: Severity,
+        /// Beyond these the device itself, or its vendor, calls the value wrong. In the unit named.
+        limits: SensorLimits,
+    }
+);
+
+/// How a state is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Severity {
+    /// As it should be.
+    Ok,
+    /// To be looked at.
+    Warning,
+    /// Something is broken.
+    Critical,
+}
+
+facts!(
+    /// Limits of a sensor, in its unit.
+    SensorLimits {
+        /// Below this it is critical.
+        low: f64,
+        /// Below this it is to be looked at.
+        low_warning: f64,
+        /// Above this it is to be looked at.
+        high_warning: f64,
+        /// Above this it is critical.
+        high: f64,
     }
 );
 

@@ -72,12 +72,30 @@ metrics! {
     SENSOR_FAN_SPEED "sensor_fan_speed" "rpm" Gauge "Revolutions a minute of a fan. Source: ENTITY-SENSOR-MIB (RFC 3433).";
     SENSOR_FLOW "sensor_flow" "cubic_metres_per_second" Gauge "An air flow. Source: ENTITY-SENSOR-MIB cmm (RFC 3433).";
     SENSOR_DBM "sensor_dbm" "dBm" Gauge "An optical or radio power. Source: ENTITY-SENSOR-MIB dBm (RFC 3433 as extended).";
-    SENSOR_STATE "sensor_state" "" State "A truth value: 1 true, 2 false. Source: ENTITY-SENSOR-MIB truthvalue (RFC 3433).";
+    SENSOR_STATE "sensor_state" "" State "A state by its number in the MIB of its vendor; a truth value is 1 true, 2 false (RFC 3433).";
     SENSOR_OTHER "sensor_other" "" Gauge "A sensor whose unit the agent does not name. Source: ENTITY-SENSOR-MIB other(1) (RFC 3433).";
     POLL_DURATION "poll_duration" "seconds" Gauge "Time from the first question of a poll to its last answer.";
     NETWORK_HEALTH "network_health" "ratio" Gauge "Health of the whole network, 0 to 1, assessed each minute; see health.md.";
     NETWORK_DEVICES "network_devices" "devices" Gauge "Devices in a state (label `state`), counted each minute.";
     NETWORK_INTERFACES "network_interfaces" "interfaces" Gauge "Interfaces in a state (label `state`), counted each minute.";
+    SENSOR_POWER_FACTOR "sensor_power_factor" "ratio" Gauge "A power factor, -1 to 1.";
+    SENSOR_ENERGY "sensor_energy" "joules" Gauge "Energy taken since a moment that the device chose.";
+    SENSOR_PRESSURE "sensor_pressure" "pascals" Gauge "A pressure.";
+    SENSOR_SNR "sensor_snr" "dB" Gauge "A ratio of signal to noise.";
+    SENSOR_LOSS "sensor_loss" "dB" Gauge "A loss of signal over a line or a part.";
+    SENSOR_DBMV "sensor_dbmv" "dBmV" Gauge "A power in a cable network.";
+    SENSOR_QUALITY "sensor_quality" "dB" Gauge "The quality factor (Q) of an optical line.";
+    SENSOR_DISPERSION "sensor_dispersion" "ps/nm" Gauge "The chromatic dispersion of an optical line.";
+    SENSOR_DELAY "sensor_delay" "seconds" Gauge "A delay that a device measured.";
+    SENSOR_ERROR_RATIO "sensor_error_ratio" "ratio" Gauge "Share of bits in error, 0 to 1.";
+    SENSOR_BIT_RATE "sensor_bit_rate" "bits_per_second" Gauge "A rate that a device states, of a radio for example.";
+    SENSOR_LOAD "sensor_load" "ratio" Gauge "Load of a power supply, a battery or a channel, 1 being its rating.";
+    SENSOR_SHARE "sensor_share" "ratio" Gauge "A percentage that a device states.";
+    SENSOR_CHARGE "sensor_charge" "ratio" Gauge "Charge of a battery, 0 to 1. Source: UPS-MIB::upsEstimatedChargeRemaining (RFC 1628) and the like.";
+    SENSOR_RUNTIME "sensor_runtime" "seconds" Gauge "Time that a battery will last. Source: UPS-MIB::upsEstimatedMinutesRemaining (RFC 1628) and the like.";
+    SENSOR_COUNT "sensor_count" "" Gauge "A number of things that a device counts.";
+    SENSOR_CLIENTS "sensor_clients" "" Gauge "Clients of an access point or a controller.";
+    SENSOR_DISTANCE "sensor_distance" "metres" Gauge "Length of a radio or optical line.";
     NETWORK_LINKS "network_links" "links" Gauge "Links in a state (label `state`), counted each minute.";
 }
 

@@ -45,4 +45,6 @@ pub enum Protocol {
     Lldp,
     /// Cisco Discovery Protocol. Source: CISCO-CDP-MIB.
     Cdp,
+    /// Foundry Discovery Protocol. Source: FOUNDRY-SN-SWITCH-GROUP-MIB.
+    Fdp,
 }

@@ -1,7 +1,9 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
+mod profile;
 mod simulate;
 
+pub use profile::{Explain, OwnProfiles, Profile};
 pub use simulate::{Fault, Heal, Simulate, SimulateCommand, ToControl};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -31,6 +33,9 @@ pub enum Command {
     Discover(Discover),
     /// Ask one device everything that it says of itself.
     Probe(Probe),
+    /// Look at device profiles, check them, and see what they make of a device.
+    #[command(subcommand)]
+    Profile(Profile),
     /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
     Simulate(Box<Simulate>),
     /// Change the users of a server that is stopped.
@@ -122,6 +127,9 @@ pub struct Probe {
     /// What to ask devices with.
     #[command(flatten)]
     pub ask: AskWith,
+    /// A folder of profiles of your own.
+    #[command(flatten)]
+    pub own: OwnProfiles,
     /// Print the facts as one JSON object
     #[arg(long)]
     pub json: bool,

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod discover;
 pub mod probe;
+pub mod profile;
 pub mod serve;
 pub mod simulate;
 pub mod user;
@@ -16,6 +17,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Serve(command) => serve::run(command),
         Command::Discover(command) => discover::run(command),
         Command::Probe(command) => probe::run(command),
+        Command::Profile(command) => profile::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Config(command) => config::run(command),

@@ -10,7 +10,7 @@ mod schedules;
 
 use crate::wire::{Receiver, RunWord};
 use api::{Command, DiscoveryRefused};
-use collect::{Pinger, Poller, Target};
+use collect::{Pinger, Poller, Profiles, Target};
 use model::credential::Credential;
 use model::device::Device;
 use model::discovery::{Discovery, DiscoveryRequest};
@@ -50,6 +50,8 @@ pub struct Context {
     pub transport: Transport,
     /// What discoveries send echoes from.
     pub pinger: Pinger,
+    /// What is known of makes of devices.
+    pub profiles: Profiles,
     /// Where runs put their words.
     pub found: mpsc::Sender<RunWord>,
     /// Who joins the runs.

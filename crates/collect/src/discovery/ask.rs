@@ -3,7 +3,7 @@
 use super::frontier::Lead;
 use super::plan::{Candidate, DiscoveryPlan};
 use crate::icmp::{Echoes, Pinger};
-use crate::snmp::{Groups, Look, identify, read_within};
+use crate::snmp::{Dialect, Groups, Look, identify, read_within};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use model::discovery::{DiscoveryResult, SnmpAnswer};
 use model::{Clock, CredentialId};
@@ -124,13 +124,13 @@ async fn try_credentials(
             let Some((place, candidate)) = next.next() else {
                 break;
             };
-            attempts.push(try_one(place, candidate, lead, transport, clock));
+            attempts.push(try_one(place, candidate, lead, plan, transport, clock));
         }
         let outcome = tokio::select! {
             Some(outcome) = attempts.next() => outcome,
             () = sleep(HEAD_START), if next.len() > 0 => {
                 if let Some((place, candidate)) = next.next() {
-                    attempts.push(try_one(place, candidate, lead, transport, clock));
+                    attempts.push(try_one(place, candidate, lead, plan, transport, clock));
                 }
                 continue;
             }
@@ -165,12 +165,13 @@ async fn try_one<'a>(
     place: usize,
     candidate: &'a Candidate,
     lead: &Lead,
+    plan: &DiscoveryPlan,
     transport: &Transport,
     clock: &Clock,
 ) -> Tried<'a> {
     let session = Session::open(transport, lead.agent, &candidate.credentials, PATIENCE);
     let mut session = Box::new(session);
-    let identified = timeout(IDENTIFY_TIME_MAX, identify(&mut session, clock)).await;
+    let identified = timeout(IDENTIFY_TIME_MAX, identify(&mut session, &mut Dialect::new(&plan.profiles), clock)).await;
     match identified.map(|identified| identified.and_then(said_something)) {
         Ok(Ok(look)) => Tried::Identified(candidate, session, Box::new(look)),
         Ok(Err(error)) if error.is_answer() => {
@@ -209,7 +210,14 @@ async fn identified_by(
         notice: None,
     };
     if plan.neighbors && lead.hops < plan.hops_max {
-        let neighbors = read_within(session, Groups::NEIGHBORS, clock, NEIGHBORS_TIME_MAX).await;
+        let neighbors = read_within(
+            session,
+            &mut Dialect::new(&plan.profiles),
+            Groups::NEIGHBORS,
+            clock,
+            NEIGHBORS_TIME_MAX,
+        )
+        .await;
         let rows = neighbors.facts.neighbors.iter();
         found.neighbors = rows.filter_map(|row| row.remote_address).collect();
         if !neighbors.complete.contains(Groups::NEIGHBORS) {

@@ -1,6 +1,7 @@
 //! A request for a discovery, checked: what to ask first, how, and how far it may go. Pure.
 
 use super::target::{Range, Target, TargetTextError, allowed_network};
+use crate::profile::Profiles;
 use model::CredentialId;
 use model::discovery::{CREDENTIALS_MAX, DiscoveryRequest, HOPS_MAX, Method, TARGETS_MAX};
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +22,8 @@ pub struct DiscoveryPlan {
     pub(super) allowed: Allowed,
     pub(super) port: u16,
     pub(super) hops_max: u8,
+    /// What is known of makes of devices; the embedded ones unless others are given.
+    pub profiles: Profiles,
 }
 
 /// A credential to try.
@@ -127,6 +130,7 @@ impl DiscoveryPlan {
         let mut allowed = Allowed(targets.iter().filter_map(own_network).collect());
         allowed.0.extend(networks(&request.allowed_networks)?);
         Ok(Self {
+            profiles: Profiles::default(),
             targets,
             icmp: uses(Method::Icmp),
             snmp: uses(Method::Snmp),

@@ -3,7 +3,7 @@
 
 use super::{PollerOptions, Target};
 use crate::reading::{Instance, Reading};
-use crate::snmp::{Glimpse, Groups, Look};
+use crate::snmp::{Dialect, Glimpse, Groups, Look};
 use crate::status::History;
 use model::facts::InterfaceFacts;
 use model::interface::IfStatus;
@@ -33,6 +33,8 @@ pub(super) fn details() -> Groups {
 pub(super) struct Memory {
     pub(super) history: History,
     pub(super) session: Option<Session>,
+    /// How it is asked.
+    pub(super) dialect: Option<Dialect>,
     /// Groups that were not read to their end when they were last asked for.
     pub(super) incomplete: Groups,
     details_at: Option<Instant>,

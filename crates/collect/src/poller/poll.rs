@@ -5,8 +5,9 @@ use super::memory::{Memory, details};
 use super::stats::Counts;
 use super::{PollReport, PollerOptions, Shared, Target};
 use crate::icmp::{Echo, Echoes, Pinger};
+use crate::profile::Profiles;
 use crate::reading::{Instance, Reading};
-use crate::snmp::{Glimpse, Groups, Look, read_within};
+use crate::snmp::{Dialect, Glimpse, Groups, Look, read_within};
 use crate::status::{self, PollSeen};
 use model::status::Status;
 use model::{Clock, Metric, Value};
@@ -22,6 +23,7 @@ pub(super) struct Context {
     pub(super) transport: Transport,
     pub(super) pinger: Pinger,
     pub(super) clock: Clock,
+    pub(super) profiles: Profiles,
     pub(super) reports: mpsc::Sender<PollReport>,
     pub(super) shared: Arc<Shared>,
 }
@@ -166,6 +168,9 @@ async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: 
         return asked;
     };
     asked.any = true;
+    memory
+        .dialect
+        .get_or_insert_with(|| Dialect::new(&context.profiles));
     // One that was silent is asked a single question first: a dead device costs no more.
     if was_silent && let Err(error) = knock(&mut session).await {
         asked.look.error = Some(error);
@@ -233,7 +238,8 @@ impl Asked {
         let began = Instant::now();
         let left = deadline.saturating_duration_since(began);
         let time = left * 4 / 5;
-        let reading = read_within(session, groups, clock, time);
+        let mut dialect = memory.dialect.take().unwrap_or_default();
+        let reading = read_within(session, &mut dialect, groups, clock, time);
         let look = timeout_at(deadline, reading)
             .await
             .unwrap_or_else(|_| Look {
@@ -241,6 +247,7 @@ impl Asked {
                 defects: session.take_defects(),
                 ..Look::default()
             });
+        memory.dialect = Some(dialect);
         self.late |= began.elapsed() >= time && !look.complete.contains(groups);
         // Silence and refusal say nothing about what the device has; it is asked again next time.
         let unanswered = look.error.is_some() && look.complete.is_empty();

@@ -9,6 +9,7 @@ const DOT1D_BASE_BRIDGE_ADDRESS: &[u32] = &[1, 3, 6, 1, 2, 1, 17, 1, 1];
 pub(super) const DOT1D_BASE_PORT_IF_INDEX: &[u32] = &[1, 3, 6, 1, 2, 1, 17, 1, 4, 1, 2];
 
 pub(super) static MIB: Mib = Mib {
+    name: "BRIDGE-MIB",
     asks: &[Ask::of(Groups::SYSTEM, DOT1D_BASE_BRIDGE_ADDRESS)],
     enterprises: &[],
     read,

@@ -16,6 +16,7 @@ const PLATFORM: &[u32] = &[1, 3, 6, 1, 4, 1, 9, 9, 23, 1, 2, 1, 1, 8];
 
 // Others than Cisco speak CDP too, so every agent is asked.
 pub(super) static MIB: Mib = Mib {
+    name: "CISCO-CDP-MIB",
     asks: &[
         Ask::of(Groups::NEIGHBORS, ADDRESS_TYPE),
         Ask::of(Groups::NEIGHBORS, ADDRESS),

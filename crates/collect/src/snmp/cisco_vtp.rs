@@ -14,6 +14,7 @@ const VLAN_NAME: &[u32] = &[1, 3, 6, 1, 4, 1, 9, 9, 46, 1, 3, 1, 1, 4];
 const ETHERNET: u64 = 1;
 
 pub(super) static MIB: Mib = Mib {
+    name: "CISCO-VTP-MIB",
     asks: &[
         Ask::of(Groups::VLANS, VLAN_STATE),
         Ask::of(Groups::VLANS, VLAN_TYPE),

@@ -1,15 +1,29 @@
 //! A look while it is being written.
 
+use super::look::Origin;
 use super::{Glimpse, Groups, Rows, decode};
+use crate::profile::{Cell, Column, Place, Plan, Profile, Quantity};
 use crate::reading::{Instance, Reading};
 use ::snmp::{Defect, Defects};
-use model::facts::Facts;
+use model::facts::{Facts, SensorFacts, SensorLimits, Severity};
 use model::{Metric, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Octets that no volume has: an exbibyte, several thousand times the largest disk array of today.
 const VOLUME_LEN_MAX: u64 = 1 << 60;
+
+/// A sensor as a profile found it, in the unit of its quantity.
+pub(super) struct Sensor {
+    pub(super) quantity: Quantity,
+    pub(super) name: String,
+    pub(super) index: Vec<u32>,
+    pub(super) value: f64,
+    pub(super) interface: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) severity: Option<Severity>,
+    pub(super) limits: SensorLimits,
+}
 
 /// What the readers of the MIBs write to.
 #[derive(Default)]
@@ -22,8 +36,16 @@ pub(super) struct Draft {
     pub(super) defects: Defects,
     /// ifName, else ifDescr, by ifIndex.
     pub(super) interface_names: BTreeMap<u32, String>,
-    /// entPhysicalIndex of the sensors that were read.
-    pub(super) sensed: BTreeSet<Vec<u32>>,
+    /// Indexes of tables that tell of the same sensors, by the word that the tables share.
+    pub(super) read_once: BTreeSet<(String, Vec<u32>)>,
+    /// What is asked of this device beyond the standard MIBs.
+    pub(super) plan: Arc<Plan>,
+    /// The profile that is being read.
+    pub(super) profile: Option<Arc<Profile>>,
+    /// Fields of the device that a profile told.
+    pub(super) told: BTreeSet<&'static str>,
+    /// Where each fact came from, where somebody wants to know.
+    pub(super) origins: Option<Vec<Origin>>,
     pub(super) parts: BTreeSet<(&'static str, String)>,
 }
 
@@ -31,6 +53,67 @@ impl Draft {
     /// Whether any of these groups is wanted.
     pub(super) fn wants(&self, groups: Groups) -> bool {
         self.wanted.intersects(groups)
+    }
+
+    /// Notes which object told a fact.
+    pub(super) fn note(&mut self, fact: &str, object: &[u32]) {
+        let (Some(origins), Some(profile)) = (&mut self.origins, &self.profile) else {
+            return;
+        };
+        origins.push(Origin {
+            fact: fact.to_owned(),
+            source: profile.name.clone(),
+            object: (!object.is_empty()).then(|| profile.name_of(object)),
+        });
+    }
+
+    /// How many facts of each sort there are.
+    pub(super) fn tally(&self) -> Vec<(String, usize)> {
+        if self.origins.is_none() {
+            return Vec::new();
+        }
+        let facts = serde_json::to_value(&self.facts).unwrap_or_default();
+        let sections = facts.as_object().into_iter().flatten();
+        let mut tally = Vec::new();
+        for (section, facts) in sections {
+            match facts {
+                serde_json::Value::Array(list) => tally.push((section.clone(), list.len())),
+                serde_json::Value::Object(fields) => {
+                    tally.extend(fields.keys().map(|field| (format!("{section}.{field}"), 1)));
+                }
+                _ => {}
+            }
+        }
+        tally
+    }
+
+    /// Notes which sorts of facts a MIB brought, by what there was before it was read.
+    pub(super) fn note_since(&mut self, before: &[(String, usize)], source: &str) {
+        if self.origins.is_none() || source == super::profiled::NAME {
+            return;
+        }
+        let now = self.tally();
+        let origins = self.origins.get_or_insert_default();
+        for (fact, count) in now {
+            let known = before.iter().find(|(other, _)| *other == fact);
+            if count > known.map_or(0, |(_, count)| *count) {
+                origins.push(Origin { fact, source: source.to_owned(), object: None });
+            }
+        }
+    }
+
+    /// As [`Self::note`], of a cell in a row.
+    pub(super) fn note_cell(&mut self, fact: &str, cell: &Cell, index: &[u32]) {
+        if self.origins.is_none() {
+            return;
+        }
+        if let Column::Object(column) = &cell.column {
+            let instance = match &cell.place {
+                Place::Fixed(instance) => instance,
+                _ => index,
+            };
+            self.note(fact, &[column.as_slice(), instance].concat());
+        }
     }
 
     /// Text of an object; another type is a defect.
@@ -161,6 +244,35 @@ impl Draft {
         self.gauge(Metric::STORAGE_USED, &instance, used as f64);
         self.gauge(Metric::STORAGE_SIZE, &instance, total as f64);
         self.facts.storage.push(facts);
+    }
+
+    /// Adds a sensor; a value that its kind cannot have is a defect.
+    pub(super) fn sensor(&mut self, sensor: Sensor) {
+        if !self.wants(Groups::SENSORS) {
+            return;
+        }
+        let Sensor { quantity, name, index, value, interface, state, severity, limits } = sensor;
+        if !value.is_finite() || !quantity.is_possible(value) {
+            return self.defects.add(Defect::AbsurdValue);
+        }
+        let (metric, factor) = quantity.metric();
+        let instance = self.part("sensor", &name, &index);
+        if quantity != Quantity::STATE {
+            self.gauge(metric, &instance, value * factor);
+        } else if value >= 0.0 {
+            self.count(metric, &instance, value as u64);
+        }
+        let unit = quantity.unit();
+        self.facts.sensors.push(SensorFacts {
+            name: Some(name),
+            kind: Some(quantity.kind().to_owned()),
+            value: Some(value),
+            unit: (!unit.is_empty()).then(|| unit.to_owned()),
+            interface,
+            state,
+            severity,
+            limits: (limits != SensorLimits::default()).then_some(limits),
+        });
     }
 
     fn volume(&mut self, name: &str, used: u64, total: u64) -> Option<model::facts::VolumeFacts> {

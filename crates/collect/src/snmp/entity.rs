@@ -29,8 +29,11 @@ pub(super) const ALIAS_MAPPING: &[u32] = &[1, 3, 6, 1, 2, 1, 47, 1, 3, 2, 1, 2];
 const CHASSIS: u64 = 3;
 const STACK: u64 = 11;
 const MODULE: u64 = 9;
+/// Parts within parts between a sensor and its port.
+const DEPTH_MAX: usize = 4;
 
 pub(super) static MIB: Mib = Mib {
+    name: "ENTITY-MIB",
     asks: &[
         Ask::head(Groups::SYSTEM, CLASS),
         Ask::head(Groups::SYSTEM, SERIAL_NUM),
@@ -97,7 +100,7 @@ fn device(rows: &Rows, draft: &mut Draft) {
 }
 
 /// Agents fill what they do not know with words.
-fn is_told(text: &str) -> bool {
+pub(super) fn is_told(text: &str) -> bool {
     let plain = text
         .trim_matches(|c: char| !c.is_alphanumeric())
         .to_ascii_lowercase();
@@ -116,6 +119,22 @@ fn is_told(text: &str) -> bool {
             | "default string"
             | "empty"
     )
+}
+
+/// The ifIndex of the port that a part is, or is in: a transceiver's sensor sits in the transceiver,
+/// which sits in the port.
+pub(super) fn interface_of(rows: &Rows, index: &[u32]) -> Option<u32> {
+    let mut part = *index.first()?;
+    for _ in 0..DEPTH_MAX {
+        let mapping = [ALIAS_MAPPING, &[part]].concat();
+        let target = rows.column(&mapping).next().and_then(|(_, target)| target.as_oid());
+        if let Some(target) = target {
+            return target.arcs().last().copied();
+        }
+        let outer = rows.cell(CONTAINED_IN, &[part])?.as_u64()?;
+        part = u32::try_from(outer).ok().filter(|&outer| outer > 0)?;
+    }
+    None
 }
 
 fn inventory(rows: &Rows, draft: &mut Draft) {

@@ -17,6 +17,7 @@ const STORAGE_TYPES: &[u32] = &[1, 3, 6, 1, 2, 1, 25, 2, 1];
 const VOLUMES: Groups = Groups::VOLUMES;
 
 pub(super) static MIB: Mib = Mib {
+    name: "HOST-RESOURCES-MIB",
     asks: &[
         Ask::of(Groups::PROCESSORS, PROCESSOR_LOAD),
         Ask::of(VOLUMES, STORAGE_TYPE),
@@ -60,7 +61,9 @@ fn read(rows: &Rows, draft: &mut Draft) {
         }
     }
     reclaim(&mut memory);
-    for volume in memory {
+    // What a profile tells of the memory is nearer to the device than what its agent says in general.
+    let is_told = !draft.facts.memory.is_empty();
+    for volume in memory.into_iter().filter(|_| !is_told) {
         draft.memory(&volume.name, &volume.index, volume.used, volume.total);
     }
 }
@@ -101,6 +104,9 @@ fn reclaim(memory: &mut [Volume]) {
 
 /// Named by their place: hrDeviceDescr says the same of each.
 fn processors(rows: &Rows, draft: &mut Draft) {
+    if !draft.facts.processors.is_empty() {
+        return;
+    }
     let all: Vec<_> = rows.column(PROCESSOR_LOAD).collect();
     for (place, (index, load)) in all.iter().enumerate() {
         match load.as_i64() {

@@ -52,6 +52,7 @@ const NAMES: Groups = Groups::INTERFACES;
 const STATES: Groups = Groups::TRAFFIC;
 
 pub(super) static MIB: Mib = Mib {
+    name: "IF-MIB",
     asks: &[
         // Whoever names an interface needs these two.
         Ask::of(Groups::NAMED, DESCR),

@@ -19,6 +19,7 @@ const IPV6_PFX_LENGTH: &[u32] = &[1, 3, 6, 1, 2, 1, 55, 1, 8, 1, 2];
 const UNICAST: u64 = 1;
 
 pub(super) static MIB: Mib = Mib {
+    name: "IP-MIB",
     asks: &[
         Ask::of(Groups::ADDRESSES, ADDR_IF_INDEX),
         Ask::of(Groups::ADDRESSES, ADDR_MASK),

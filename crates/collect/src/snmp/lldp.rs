@@ -38,6 +38,7 @@ const BY_INTERFACE_NAME: u64 = 5;
 pub(super) const SCALARS: &[&[u32]] = &[LOC_CHASSIS_SUBTYPE, LOC_CHASSIS_ID];
 
 pub(super) static MIB: Mib = Mib {
+    name: "LLDP-MIB",
     asks: &[
         Ask::of(Groups::NEIGHBORS, LOC_PORT_SUBTYPE),
         Ask::of(Groups::NEIGHBORS, LOC_PORT_ID),

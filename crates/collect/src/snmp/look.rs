@@ -29,6 +29,18 @@ impl Glimpse {
     }
 }
 
+/// Which object told a fact.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Origin {
+    /// The fact: `device.model`, `sensors`.
+    pub fact: String,
+    /// The MIB or the profile by which it was read.
+    pub source: String,
+    /// The object, by its name where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+}
+
 /// What one look at a device brought.
 #[derive(Clone, Debug, Default)]
 pub struct Look {

@@ -5,14 +5,16 @@
 use super::draft::Draft;
 use super::{Groups, Rows};
 use super::{
-    bridge, cisco_cdp, cisco_memory, cisco_process, cisco_sensor, cisco_vtp, entity, entity_sensor,
-    host_resources, if_mib, ip_mib, lldp, lm_sensors, q_bridge, system, ucd, ups, vendor_load,
+    bridge, cisco_cdp, cisco_vtp, entity, host_resources, if_mib, ip_mib, lldp, profiled, q_bridge,
+    system, ucd,
 };
 
 /// A MIB, or a part of one.
 pub(super) struct Mib {
+    /// Its name, for people who want to know where a fact came from.
+    pub(super) name: &'static str,
     /// What to walk, and for which groups.
-    pub(super) asks: &'static [Ask],
+    pub(super) asks: &'static [Ask<'static>],
     /// The enterprises under whose sysObjectID an agent may have it; none means any.
     pub(super) enterprises: &'static [u32],
     /// What the rows mean.
@@ -21,17 +23,17 @@ pub(super) struct Mib {
 
 /// A column or subtree, and the groups that need it.
 #[derive(Clone, Copy)]
-pub(super) struct Ask {
+pub(super) struct Ask<'a> {
     pub(super) groups: Groups,
-    pub(super) root: &'static [u32],
+    pub(super) root: &'a [u32],
     /// Of a look at the system group alone, only the first rows are wanted.
     pub(super) head: bool,
     /// Worth asking for only where there is something in this column.
-    pub(super) where_any: Option<&'static [u32]>,
+    pub(super) where_any: Option<&'a [u32]>,
 }
 
-impl Ask {
-    pub(super) const fn of(groups: Groups, root: &'static [u32]) -> Self {
+impl<'a> Ask<'a> {
+    pub(super) const fn of(groups: Groups, root: &'a [u32]) -> Self {
         Self {
             groups,
             root,
@@ -39,19 +41,7 @@ impl Ask {
             where_any: None,
         }
     }
-    pub(super) const fn where_any(
-        groups: Groups,
-        root: &'static [u32],
-        column: &'static [u32],
-    ) -> Self {
-        Self {
-            groups,
-            root,
-            head: false,
-            where_any: Some(column),
-        }
-    }
-    pub(super) const fn head(groups: Groups, root: &'static [u32]) -> Self {
+    pub(super) const fn head(groups: Groups, root: &'a [u32]) -> Self {
         Self {
             groups,
             root,
@@ -70,15 +60,10 @@ pub(super) static ALL: &[&Mib] = &[
     &bridge::MIB,
     &q_bridge::MIB,
     &cisco_vtp::MIB,
+    &profiled::FACTS,
     &host_resources::MIB,
     &ucd::MIB,
-    &cisco_process::MIB,
-    &cisco_memory::MIB,
-    &vendor_load::MIB,
-    &entity_sensor::MIB,
-    &cisco_sensor::MIB,
-    &lm_sensors::MIB,
-    &ups::MIB,
+    &profiled::SENSORS,
     &lldp::MIB,
     &cisco_cdp::MIB,
 ];

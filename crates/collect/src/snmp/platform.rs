@@ -7,16 +7,7 @@
 mod families;
 
 use super::mib::enterprise;
-use super::{Rows, decode};
-use ::snmp::Value;
 use families::{FAMILIES, Model};
-
-/// MIKROTIK-MIB::mtxrLicVersion
-pub(super) const MIKROTIK_VERSION: &[u32] = &[1, 3, 6, 1, 4, 1, 14988, 1, 1, 4, 4];
-/// FORTINET-FORTIGATE-MIB::fgSysVersion
-pub(super) const FORTINET_VERSION: &[u32] = &[1, 3, 6, 1, 4, 1, 12356, 101, 4, 1, 1];
-/// PAN-COMMON-MIB::panSysSwVersion
-pub(super) const PALO_ALTO_VERSION: &[u32] = &[1, 3, 6, 1, 4, 1, 25461, 2, 1, 2, 1, 1];
 
 /// What could be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,24 +19,8 @@ pub(super) struct Platform {
     pub(super) serial: Option<String>,
 }
 
-pub(super) fn read(rows: &Rows, object_id: &[u32], description: &str) -> Platform {
-    let mut platform = described(enterprise(object_id), description);
-    let scalar = |object: &[u32]| {
-        rows.scalar(object)
-            .and_then(Value::as_octets)
-            .and_then(decode::text)
-    };
-    for (os, object) in [
-        ("RouterOS", MIKROTIK_VERSION),
-        ("FortiOS", FORTINET_VERSION),
-        ("PAN-OS", PALO_ALTO_VERSION),
-    ] {
-        if let Some(version) = scalar(object) {
-            platform.os = Some(os.to_owned());
-            platform.os_version = Some(first_version(&version).unwrap_or(version));
-        }
-    }
-    platform
+pub(super) fn read(object_id: &[u32], description: &str) -> Platform {
+    described(enterprise(object_id), description)
 }
 
 /// From sysDescr alone.

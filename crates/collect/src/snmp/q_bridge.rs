@@ -14,6 +14,7 @@ const STATIC_NAME: &[u32] = &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 3, 1, 1];
 const STATIC_ROW_STATUS: &[u32] = &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 3, 1, 5];
 
 pub(super) static MIB: Mib = Mib {
+    name: "Q-BRIDGE-MIB",
     asks: &[
         Ask::of(Groups::VLANS, CURRENT_FDB_ID),
         Ask::of(Groups::VLANS, CURRENT_STATUS),

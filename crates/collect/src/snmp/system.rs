@@ -7,7 +7,7 @@ use crate::reading::Instance;
 use ::snmp::Value;
 use model::Metric;
 
-const SYS_DESCR: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 1];
+pub(super) const SYS_DESCR: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 1];
 pub(super) const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2];
 pub(super) const SYS_UP_TIME: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 3];
 const SYS_CONTACT: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 4];
@@ -17,14 +17,8 @@ const SYS_SERVICES: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 7];
 const SNMP_ENGINE_ID: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 2, 1, 1];
 const SNMP_ENGINE_TIME: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 2, 1, 3];
 
-/// Printer-MIB::prtGeneralSerialNumber (RFC 3805), indexed by hrDeviceIndex.
-const PRT_SERIAL_NUMBER: &[u32] = &[1, 3, 6, 1, 2, 1, 43, 5, 1, 1, 17];
 /// RMON2-MIB::probeSoftwareRev (RFC 4502)
 const PROBE_SOFTWARE_REV: &[u32] = &[1, 3, 6, 1, 2, 1, 16, 19, 2];
-/// UPS-MIB (RFC 1628).
-const UPS_IDENT_MODEL: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 2];
-const UPS_IDENT_SOFTWARE: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 3];
-const UPS_IDENT_AGENT_SOFTWARE: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 1, 1, 4];
 
 /// The scalars that every look asks for first: they show that the agent answers, what it is, and
 /// whether it is the one that answered before.
@@ -39,17 +33,8 @@ pub(super) const FIRST: &[&[u32]] = &[
 pub(super) const SCALARS: &[&[u32]] = &[SYS_DESCR, SYS_CONTACT, SYS_LOCATION, SYS_SERVICES];
 
 pub(super) static MIB: Mib = Mib {
-    asks: &[
-        // A few agents keep the version in a scalar of their own, which is worth one object each.
-        Ask::of(Groups::SYSTEM, platform::MIKROTIK_VERSION),
-        Ask::of(Groups::SYSTEM, platform::FORTINET_VERSION),
-        Ask::of(Groups::SYSTEM, platform::PALO_ALTO_VERSION),
-        Ask::of(Groups::SYSTEM, PRT_SERIAL_NUMBER),
-        Ask::of(Groups::SYSTEM, PROBE_SOFTWARE_REV),
-        Ask::of(Groups::SYSTEM, UPS_IDENT_MODEL),
-        Ask::of(Groups::SYSTEM, UPS_IDENT_SOFTWARE),
-        Ask::of(Groups::SYSTEM, UPS_IDENT_AGENT_SOFTWARE),
-    ],
+    name: "SNMPv2-MIB",
+    asks: &[Ask::of(Groups::SYSTEM, PROBE_SOFTWARE_REV)],
     enterprises: &[],
     read,
 };
@@ -85,14 +70,8 @@ fn read(rows: &Rows, draft: &mut Draft) {
     let location = scalar(draft, SYS_LOCATION);
     let services = draft.number(rows, SYS_SERVICES, &[0]);
     let number = enterprise(&draft.object_id);
-    let printer = rows
-        .column(PRT_SERIAL_NUMBER)
-        .find_map(|(_, serial)| decode::text(serial.as_octets()?));
-    let ups_model = scalar(draft, UPS_IDENT_MODEL);
-    let ups_version =
-        scalar(draft, UPS_IDENT_AGENT_SOFTWARE).or_else(|| scalar(draft, UPS_IDENT_SOFTWARE));
     let probe_version = scalar(draft, PROBE_SOFTWARE_REV);
-    let told = platform::read(rows, &draft.object_id, description.as_deref().unwrap_or(""));
+    let told = platform::read(&draft.object_id, description.as_deref().unwrap_or(""));
     let vendor = number
         .and_then(vendor::name)
         .map(str::to_owned)
@@ -117,10 +96,10 @@ fn read(rows: &Rows, draft: &mut Draft) {
     device.location = location;
     device.engine_id = engine_id;
     device.vendor = vendor;
-    device.model = ups_model.or(told.model);
+    device.model = told.model;
     device.os = told.os;
-    device.os_version = ups_version.or(told.os_version).or(probe_version);
-    device.serial = printer.or(told.serial);
+    device.os_version = told.os_version.or(probe_version);
+    device.serial = told.serial;
     device.kind = kind;
 }
 

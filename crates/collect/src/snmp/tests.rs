@@ -1,6 +1,7 @@
 //! Readers over rows written out, as an agent would give them.
 
 use super::{Groups, Look, Rows, interpret};
+use crate::profile::{Plan, Profiles};
 use crate::reading::Instance;
 use ::snmp::{Defect, Oid, Value};
 use model::interface::IfStatus;
@@ -49,7 +50,9 @@ fn parse(kind: &str, value: &str) -> Value {
 }
 
 fn read(lines: &str) -> Look {
-    interpret(&rows(lines), Groups::ALL)
+    let rows = rows(lines);
+    let plan = Plan::of_rows(&Profiles::default(), &rows);
+    interpret(&rows, Groups::ALL, &plan)
 }
 
 fn reading(look: &Look, metric: Metric, instance: &Instance) -> Option<Measured> {
@@ -445,7 +448,8 @@ fn random_rows_are_survived() {
         state ^= state << 17;
         state
     };
-    let roots: Vec<&[u32]> = super::roots().collect();
+    let profiles = Profiles::default();
+    let roots: Vec<Vec<u32>> = super::roots(&profiles).into_iter().collect();
     let vendors = [9, 11, 171, 1588, 2011, 2636, 12356, 14823, 25506];
     for _ in 0..200 {
         let vendor = vendors[usize::try_from(random()).unwrap() % vendors.len()];
@@ -453,7 +457,7 @@ fn random_rows_are_survived() {
         let mut rows = Rows::default();
         rows.extend([(arcs("2.1.1.2.0"), object_id)]);
         for _ in 0..400 {
-            let root = roots[usize::try_from(random()).unwrap() % roots.len()];
+            let root = &roots[usize::try_from(random()).unwrap() % roots.len()];
             let length = usize::try_from(random() % 9).unwrap();
             let index: Vec<u32> = (0..length)
                 .map(|_| {
@@ -474,9 +478,9 @@ fn random_rows_are_survived() {
                         .into(),
                 ),
             };
-            rows.extend([(Oid::from_slice(&[root, &index].concat()), value)]);
+            rows.extend([(Oid::from_slice(&[root.as_slice(), &index].concat()), value)]);
         }
-        let look = interpret(&rows, Groups::ALL);
+        let look = interpret(&rows, Groups::ALL, &Plan::of_rows(&profiles, &rows));
         for reading in look.readings {
             assert!(reading.value.as_f64().is_finite(), "{reading:?}");
         }

@@ -17,6 +17,7 @@ const DISK_USED: &[u32] = &[1, 3, 6, 1, 4, 1, 2021, 9, 1, 8];
 const CPU_IDLE: &[u32] = &[1, 3, 6, 1, 4, 1, 2021, 11, 11];
 
 pub(super) static MIB: Mib = Mib {
+    name: "UCD-SNMP-MIB",
     asks: &[
         Ask::of(Groups::MEMORY, MEM_TOTAL_SWAP),
         Ask::of(Groups::MEMORY, MEM_AVAIL_SWAP),

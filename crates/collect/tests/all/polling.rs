@@ -71,7 +71,7 @@ fn start_with(options: PollerOptions, reports_max: usize) -> Lab {
     let cancel = CancellationToken::new();
     let transport = Transport::bind().unwrap();
     let pinger = Pinger::disabled("Not in this test.");
-    let poller = Poller::start(options, transport, pinger, clock(), send, cancel.clone());
+    let poller = Poller::start(options, transport, pinger, clock(), Profiles::default(), send, cancel.clone());
     Lab {
         poller,
         reports,

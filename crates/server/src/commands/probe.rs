@@ -19,6 +19,8 @@ const SNMP_PORT: u16 = 161;
 pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
     let (kind, secrets) = secrets::credential(&probe.ask)?;
     let credentials = secrets::session_credentials(&kind, &secrets)?;
+    let profiles = collect::Profiles::new(super::profile::catalog(&probe.own)?);
+    let mut dialect = collect::snmp::Dialect::new(&profiles);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -30,7 +32,7 @@ pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
             retries: probe.retries,
         };
         let mut session = Session::open(&transport, agent, &credentials, options);
-        anyhow::Ok(collect::snmp::read(&mut session, Groups::ALL, &clock::real()).await)
+        anyhow::Ok(collect::snmp::read(&mut session, &mut dialect, Groups::ALL, &clock::real()).await)
     })?;
     // An agent that refuses us answers, too, but tells nothing.
     if look.answered_at.is_none() || (look.error.is_some() && look.complete.is_empty()) {
@@ -47,7 +49,7 @@ pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
 }
 
 /// `ADDR`, `ADDR:PORT`, `[V6]`, `[V6]:PORT`, or a name in place of the address.
-async fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
+pub(super) async fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(address);
     }

@@ -267,7 +267,8 @@ async fn met(context: &Context, run: DiscoveryId) -> HashSet<SocketAddr> {
 }
 
 /// Starts the run and the task that forwards its words with its id.
-fn spawn(context: &Context, id: DiscoveryId, plan: DiscoveryPlan, cancel: CancellationToken) {
+fn spawn(context: &Context, id: DiscoveryId, mut plan: DiscoveryPlan, cancel: CancellationToken) {
+    plan.profiles = context.profiles.clone();
     let (sender, mut receiver) = wire::run();
     context.tasks.spawn(collect::discovery::run(
         plan,

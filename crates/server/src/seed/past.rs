@@ -1,17 +1,21 @@
 //! What the devices of a simulated network answered in the past, read as a poll's answer is read.
 
 use collect::reading::Reading;
+use collect::Profiles;
+use collect::profile::Plan;
 use collect::snmp::{Groups, Rows, columns, interpret};
 use model::facts::InterfaceFacts;
 use model::{Clock, Timestamp};
 
 use sim::{DeviceMib, DeviceNo, Mib, Scenario, Simulation, SimulationError};
+use crate::commands::profile::asked;
 use snmp::{Oid, Value};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// SNMPv2-MIB (RFC 3418): what every poll asks for besides columns.
+const SYS_DESCR: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 1, 0];
 const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2, 0];
 const SYS_UP_TIME: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 3, 0];
 
@@ -25,10 +29,11 @@ pub(super) struct Past {
 struct PastDevice {
     mib: DeviceMib,
     object_id: Vec<u32>,
+    plan: Arc<Plan>,
     /// What each poll reads.
-    counters: Vec<&'static [u32]>,
+    counters: Vec<Vec<u32>>,
     /// What names interfaces.
-    interfaces: Vec<&'static [u32]>,
+    interfaces: Vec<Vec<u32>>,
 }
 
 impl Past {
@@ -42,9 +47,11 @@ impl Past {
                 Some(sim::Value::ObjectIdentifier(arcs)) => arcs.into_owned(),
                 _ => Vec::new(),
             };
+            let plan = plan(&mib, &object_id, now);
             PastDevice {
-                counters: columns(&object_id, Groups::COUNTERS),
-                interfaces: columns(&object_id, Groups::INTERFACES),
+                counters: columns(&object_id, Groups::COUNTERS, &plan),
+                interfaces: columns(&object_id, Groups::INTERFACES, &plan),
+                plan,
                 object_id,
                 mib,
             }
@@ -80,7 +87,7 @@ impl Past {
         }
         let device = self.device(number)?;
         let rows = device.rows(&device.counters, at);
-        Some(interpret(&rows, Groups::COUNTERS).readings)
+        Some(interpret(&rows, Groups::COUNTERS, &device.plan).readings)
     }
 
     /// The rows of its interfaces at a moment.
@@ -89,7 +96,7 @@ impl Past {
             return Vec::new();
         };
         let rows = device.rows(&device.interfaces, at);
-        interpret(&rows, Groups::INTERFACES).facts.interfaces
+        interpret(&rows, Groups::INTERFACES, &device.plan).facts.interfaces
     }
 
     fn device(&self, number: DeviceNo) -> Option<&PastDevice> {
@@ -98,7 +105,7 @@ impl Past {
 }
 
 impl PastDevice {
-    fn rows(&self, roots: &[&[u32]], at: Timestamp) -> Rows {
+    fn rows(&self, roots: &[Vec<u32>], at: Timestamp) -> Rows {
         let mib = self.mib.at(at);
         let mut found = vec![(
             Oid::from_slice(SYS_OBJECT_ID),
@@ -120,18 +127,20 @@ impl PastDevice {
     }
 }
 
-/// A value as it would have come over the wire.
-fn asked(value: &sim::Value<'_>) -> Value {
-    match value {
-        sim::Value::Integer(value) => Value::Integer(i64::from(*value)),
-        sim::Value::OctetString(octets) => Value::Octets(octets.to_vec().into()),
-        sim::Value::ObjectIdentifier(arcs) => Value::Oid(Oid::from_slice(arcs)),
-        sim::Value::IpAddress(octets) => Value::IpAddress(Ipv4Addr::from(*octets)),
-        sim::Value::Counter32(value) => Value::Counter32(*value),
-        sim::Value::Gauge32(value) => Value::Gauge32(*value),
-        sim::Value::TimeTicks(value) => Value::TimeTicks(*value),
-        sim::Value::Opaque(octets) => Value::Opaque(octets.to_vec().into()),
-        sim::Value::Counter64(value) => Value::Counter64(*value),
-        sim::Value::Null => Value::Null,
-    }
+/// The profiles that are for a device of the network.
+fn plan(mib: &DeviceMib, object_id: &[u32], now: Timestamp) -> Arc<Plan> {
+    let mib = mib.at(now);
+    let description = match mib.get(SYS_DESCR) {
+        Some(sim::Value::OctetString(octets)) => String::from_utf8_lossy(&octets).into_owned(),
+        _ => String::new(),
+    };
+    let has = |object: &[u32]| {
+        let mut found = false;
+        mib.walk(object, &mut |oid, _| {
+            found = oid.starts_with(object);
+            ControlFlow::Break(())
+        });
+        found
+    };
+    Arc::new(Profiles::default().now().plan(object_id, &description, has))
 }

@@ -12,6 +12,8 @@ use crate::wire::{Heard, Receiver, Wire};
 use crate::{clock, clockwork, desk, ingest, links, secrets, seed};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
+use collect::Profiles;
+use collect::profile::Catalog;
 use collect::{Pinger, PollReport, Poller};
 use model::Clock;
 use model::event::Event;
@@ -32,6 +34,7 @@ use tracing::{info, warn};
 struct Base<'a> {
     settings: &'a Settings,
     clock: Clock,
+    profiles: Profiles,
     store: Store,
     series: SeriesStore,
     events: broadcast::Sender<Arc<Event>>,
@@ -71,10 +74,12 @@ pub(super) async fn start(
     };
 
     let wire = Wire::new();
+    let profiles = load_profiles(settings, &clock, &mut standing);
     let mut degraded = standing.degraded.clone();
     let base = Base {
         settings,
         clock,
+        profiles,
         store,
         series,
         events: wire.events,
@@ -178,6 +183,7 @@ impl Base<'_> {
             transport,
             pinger,
             self.clock.clone(),
+            self.profiles.clone(),
             reports,
             stop,
         ))
@@ -270,6 +276,7 @@ impl Base<'_> {
             poller,
             transport,
             pinger,
+            profiles: self.profiles.clone(),
             found,
             tasks: self.tasks.clone(),
             interval_secs: settings.poll.default_interval_secs,
@@ -357,6 +364,29 @@ async fn tell_made_history(store: &Store, standing: &mut Standing) -> anyhow::Re
         });
     }
     Ok(())
+}
+
+/// The profiles that are built in, and those of the folder `profiles` in the data folder; what is wrong
+/// with one of these is told, and it is left out.
+fn load_profiles(settings: &Settings, clock: &Clock, standing: &mut Standing) -> Profiles {
+    let embedded = Catalog::embedded();
+    let folder = settings.data_dir.join("profiles");
+    if !folder.is_dir() {
+        return Profiles::new(embedded);
+    }
+    let (catalog, wrong) = match embedded.with_folder(&folder) {
+        Ok((catalog, left_out)) => {
+            let wrong = left_out.iter().map(ToString::to_string).collect();
+            (Arc::new(catalog), wrong)
+        }
+        Err(error) => (embedded, vec![crate::chain(&error)]),
+    };
+    for words in wrong {
+        warn!("left out: {words}");
+        let message = format!("devices are read without a profile of yours: {words}");
+        standing.add("profiles", "profile_left_out", message, clock.now());
+    }
+    Profiles::new(catalog)
 }
 
 /// The pinger; where it cannot work, the operator is told.

@@ -120,6 +120,7 @@ impl Report {
         let protocol = match neighbor.protocol {
             Protocol::Lldp => "LLDP",
             Protocol::Cdp => "CDP",
+            Protocol::Fdp => "FDP",
         };
         let detail = format!(
             "{} hears {} port {} on {} by {protocol}",

@@ -1,0 +1,26 @@
+//! Device profiles: what can be asked of a make of device, as data.
+//!
+//! A profile is a TOML file ([`file`] is its shape, `docs/guide/device-profiles.md` its guide). It
+//! says which devices it is for, which names their MIBs give to objects, and which objects tell the
+//! model, the processors, the memory, the storage, the sensors, the VLANs and the neighbours. Those
+//! under `profiles/` are part of the program; an operator's folder adds to them or takes their place.
+//!
+//! Here is the data and which of it is for a device: [`Catalog::plan`]. What rows of an agent mean by
+//! a plan is read in `snmp/profiled.rs`. Begin with [`Catalog`].
+
+mod catalog;
+mod check;
+mod expression;
+mod names;
+pub mod file;
+mod plan;
+mod quantity;
+
+pub use catalog::{Catalog, CatalogError, LeftOut, Profiles};
+pub use check::{Mistake, check};
+pub use expression::{Cell, Column, Piece, Place, Template};
+pub use plan::{
+    Amount, Condition, DeviceSources, InterfaceOf, Kind, Limits, Neighbors, Octets, Plan, Processors, Profile, Rows, Sensors,
+    Source, Test, Texts, Unit, Vlans, Volume, VolumeAmounts,
+};
+pub use quantity::Quantity;
