@@ -4,8 +4,8 @@
 //! `COMMUNITY=public cargo run --release -p foretell-collect --example poll_bench -- 127.0.0.1:1161 2000`
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
 
-use foretell_collect::snmp::{Groups, columns, identify};
-use foretell_collect::{Pinger, PollReport, Poller, PollerOptions, Target};
+use foretell_collect::snmp::{Dialect, Groups, read};
+use foretell_collect::{Pinger, PollReport, Poller, PollerOptions, Profiles, Target};
 use model::{Clock, DeviceId, Timestamp};
 use snmp::{Credentials, Session, SessionOptions, Transport};
 use std::net::SocketAddr;
@@ -39,16 +39,10 @@ async fn run(agent: SocketAddr, polls: u32, credentials: &Credentials) {
     });
     let transport = Transport::bind().unwrap();
     let mut session = Session::open(&transport, agent, credentials, SessionOptions::default());
-    let look = identify(&mut session, &clock).await.unwrap();
+    let mut dialect = Dialect::new(&Profiles::default());
+    let look = read(&mut session, &mut dialect, Groups::ALL, &clock).await;
+    assert!(look.error.is_none(), "{:?}", look.error);
     drop(session);
-    let object_id: Vec<u32> = look
-        .facts
-        .device
-        .object_id
-        .unwrap_or_default()
-        .split('.')
-        .filter_map(|arc| arc.parse().ok())
-        .collect();
     let (send, mut reports) = mpsc::channel(16);
     let cancel = CancellationToken::new();
     let poller = Poller::start(
@@ -59,6 +53,7 @@ async fn run(agent: SocketAddr, polls: u32, credentials: &Credentials) {
         transport.clone(),
         Pinger::disabled("Not measured."),
         clock,
+        Profiles::default(),
         send,
         cancel.clone(),
     );
@@ -87,13 +82,14 @@ async fn run(agent: SocketAddr, polls: u32, credentials: &Credentials) {
     let datagrams = transport.stats().datagrams - before.1;
     cancel.cancel();
     poller.join().await;
-    let dotted = |root: &&[u32]| {
+    let dotted = |root: &Vec<u32>| {
         root.iter()
             .map(u32::to_string)
             .collect::<Vec<_>>()
             .join(".")
     };
-    let asked: Vec<String> = columns(&object_id, Groups::COUNTERS)
+    let asked: Vec<String> = dialect
+        .columns(Groups::COUNTERS)
         .iter()
         .map(dotted)
         .collect();

@@ -19,5 +19,5 @@ pub mod status;
 pub use credential::{CredentialError, auth_protocol, credentials, privacy_protocol};
 pub use discovery::{DiscoveryPlan, Found, TargetError};
 pub use icmp::Pinger;
-pub use profile::Profiles;
 pub use poller::{PollReport, Poller, PollerOptions, PollerStats, Target};
+pub use profile::Profiles;

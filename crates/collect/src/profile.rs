@@ -11,8 +11,8 @@
 mod catalog;
 mod check;
 mod expression;
-mod names;
 pub mod file;
+mod names;
 mod plan;
 mod quantity;
 
@@ -20,7 +20,7 @@ pub use catalog::{Catalog, CatalogError, LeftOut, Profiles};
 pub use check::{Mistake, check};
 pub use expression::{Cell, Column, Piece, Place, Template};
 pub use plan::{
-    Amount, Condition, DeviceSources, InterfaceOf, Kind, Limits, Neighbors, Octets, Plan, Processors, Profile, Rows, Sensors,
-    Source, Test, Texts, Unit, Vlans, Volume, VolumeAmounts,
+    Amount, Condition, DeviceSources, InterfaceOf, Kind, Limits, Neighbors, Octets, Plan,
+    Processors, Profile, Rows, Sensors, Source, Test, Texts, Unit, Vlans, Volume, VolumeAmounts,
 };
 pub use quantity::Quantity;

@@ -37,13 +37,13 @@ pub use groups::Groups;
 pub use look::{Glimpse, Look, Origin};
 pub use rows::Rows;
 
+use crate::profile::{Plan, Profiles};
 use ::snmp::{Bound, Oid, Session, SessionError, WalkBounds, WalkEnd};
 use draft::Draft;
 use mib::Ask;
-use crate::profile::{Plan, Profiles};
 use model::Clock;
-use std::sync::Arc;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -53,7 +53,11 @@ const LOOK_TIME_MAX: Duration = Duration::from_mins(1);
 const HEAD_ROWS: usize = 12;
 
 /// Enough of a device to know it again: the system group, its engine id, chassis id, serial.
-pub async fn identify(session: &mut Session, dialect: &mut Dialect, clock: &Clock) -> Result<Look, SessionError> {
+pub async fn identify(
+    session: &mut Session,
+    dialect: &mut Dialect,
+    clock: &Clock,
+) -> Result<Look, SessionError> {
     let look = read(session, dialect, Groups::SYSTEM, clock).await;
     match &look.error {
         Some(error) if look.answered_at.is_none() => Err(error.clone()),
@@ -63,7 +67,12 @@ pub async fn identify(session: &mut Session, dialect: &mut Dialect, clock: &Cloc
 
 /// Reads the groups that are wanted. What could not be read is missing from
 /// [`Look::complete`]; what ended the look early is [`Look::error`].
-pub async fn read(session: &mut Session, dialect: &mut Dialect, groups: Groups, clock: &Clock) -> Look {
+pub async fn read(
+    session: &mut Session,
+    dialect: &mut Dialect,
+    groups: Groups,
+    clock: &Clock,
+) -> Look {
     read_within(session, dialect, groups, clock, LOOK_TIME_MAX).await
 }
 
@@ -87,7 +96,11 @@ pub async fn read_within(
 }
 
 /// Everything that a device tells, and which object told it.
-pub async fn explain(session: &mut Session, dialect: &mut Dialect, clock: &Clock) -> (Look, Vec<Origin>) {
+pub async fn explain(
+    session: &mut Session,
+    dialect: &mut Dialect,
+    clock: &Clock,
+) -> (Look, Vec<Origin>) {
     let (rows, mut look) = ask_all(session, dialect, Groups::ALL, clock, LOOK_TIME_MAX).await;
     let (read, origins) = interpret_noting(&rows, Groups::ALL, dialect.plan());
     look.facts = read.facts;
@@ -140,20 +153,38 @@ async fn ask_all(
 /// What rows of an agent mean: the pure half of [`read`]. The look it gives has facts, readings,
 /// the glimpse and defects alone.
 pub fn interpret(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> Look {
-    interpret_into(rows, Draft { wanted, plan: Arc::clone(plan), ..Draft::default() }).0
+    interpret_into(
+        rows,
+        Draft {
+            wanted,
+            plan: Arc::clone(plan),
+            ..Draft::default()
+        },
+    )
+    .0
 }
 
 /// As [`interpret`], noting which object told each fact.
 pub fn interpret_noting(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> (Look, Vec<Origin>) {
     let origins = Some(Vec::new());
-    interpret_into(rows, Draft { wanted, plan: Arc::clone(plan), origins, ..Draft::default() })
+    interpret_into(
+        rows,
+        Draft {
+            wanted,
+            plan: Arc::clone(plan),
+            origins,
+            ..Draft::default()
+        },
+    )
 }
 
 /// A recording as a device would be read that has all these rows: only what would be asked of it
 /// counts.
 pub fn interpret_recording(rows: &Rows, profiles: &Profiles) -> (Look, Vec<Origin>, Arc<Plan>) {
     let plan = Plan::of_rows(profiles, rows);
-    let object_id = rows.scalar(system::SYS_OBJECT_ID).and_then(::snmp::Value::as_oid);
+    let object_id = rows
+        .scalar(system::SYS_OBJECT_ID)
+        .and_then(::snmp::Value::as_oid);
     let object_id = object_id.map(|oid| oid.arcs().to_vec()).unwrap_or_default();
     let scalars = scalars(Groups::ALL).into_iter();
     let mut asked: Rows = scalars
@@ -169,7 +200,9 @@ pub fn interpret_recording(rows: &Rows, profiles: &Profiles) -> (Look, Vec<Origi
     roots.extend(if_mib::NARROW);
     for root in roots {
         let found = rows.column(root).take(WalkBounds::default().rows);
-        asked.extend(found.map(|(index, value)| (Oid::from_slice(&[root, index].concat()), value.clone())));
+        asked.extend(
+            found.map(|(index, value)| (Oid::from_slice(&[root, index].concat()), value.clone())),
+        );
     }
     let (look, origins) = interpret_noting(&asked, Groups::ALL, &plan);
     (look, origins, plan)
@@ -199,10 +232,17 @@ fn interpret_into(rows: &Rows, mut draft: Draft) -> (Look, Vec<Origin>) {
 
 /// Every column and subtree that an agent may be asked for.
 pub fn roots(profiles: &Profiles) -> BTreeSet<Vec<u32>> {
-    let of_all = mib::ALL.iter().flat_map(|mib| mib.asks).map(|ask| ask.root.to_vec());
+    let of_all = mib::ALL
+        .iter()
+        .flat_map(|mib| mib.asks)
+        .map(|ask| ask.root.to_vec());
     let catalog = profiles.now();
-    let plan = Plan { profiles: catalog.all().cloned().collect() };
-    let of_profiles = profiled::asks(&plan).into_iter().map(|ask| ask.root.to_vec());
+    let plan = Plan {
+        profiles: catalog.all().cloned().collect(),
+    };
+    let of_profiles = profiled::asks(&plan)
+        .into_iter()
+        .map(|ask| ask.root.to_vec());
     of_all.chain(of_profiles).collect()
 }
 
@@ -279,7 +319,12 @@ async fn walk(
     // A head of a column that is walked whole anyway needs no walk of its own.
     let heads: Vec<&Ask<'_>> = asks
         .iter()
-        .filter(|ask| ask.head && !asks.iter().any(|other| is_whole(other) && other.root == ask.root))
+        .filter(|ask| {
+            ask.head
+                && !asks
+                    .iter()
+                    .any(|other| is_whole(other) && other.root == ask.root)
+        })
         .collect();
     let mut complete = wanted;
     let mut gone = false;

@@ -171,7 +171,11 @@ async fn try_one<'a>(
 ) -> Tried<'a> {
     let session = Session::open(transport, lead.agent, &candidate.credentials, PATIENCE);
     let mut session = Box::new(session);
-    let identified = timeout(IDENTIFY_TIME_MAX, identify(&mut session, &mut Dialect::new(&plan.profiles), clock)).await;
+    let identified = timeout(
+        IDENTIFY_TIME_MAX,
+        identify(&mut session, &mut Dialect::new(&plan.profiles), clock),
+    )
+    .await;
     match identified.map(|identified| identified.and_then(said_something)) {
         Ok(Ok(look)) => Tried::Identified(candidate, session, Box::new(look)),
         Ok(Err(error)) if error.is_answer() => {

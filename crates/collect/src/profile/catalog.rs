@@ -47,7 +47,11 @@ impl fmt::Display for LeftOut {
 }
 
 fn list(mistakes: &[Mistake]) -> String {
-    mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("; ")
+    mistakes
+        .iter()
+        .map(Mistake::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Profiles by name.
@@ -63,7 +67,9 @@ impl Catalog {
     pub fn embedded() -> Arc<Self> {
         static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
             let mut catalog = Catalog::default();
-            let texts = EMBEDDED.iter().map(|&(name, text)| (name.to_owned(), text.to_owned()));
+            let texts = EMBEDDED
+                .iter()
+                .map(|&(name, text)| (name.to_owned(), text.to_owned()));
             let faults = catalog.add_all(texts.collect());
             // A test reads them all: an embedded profile with a mistake does not leave the house.
             for fault in faults {
@@ -77,7 +83,10 @@ impl Catalog {
     /// These, and those of an operator's folder (`*.toml`), which come first and take the place of
     /// those of the same name; and those of the folder that are left out for their mistakes.
     pub fn with_folder(&self, folder: &Path) -> Result<(Self, Vec<LeftOut>), CatalogError> {
-        let unreadable = |path: &Path, source| CatalogError::Read { path: path.to_owned(), source };
+        let unreadable = |path: &Path, source| CatalogError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let mut texts = Vec::new();
         let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
         for entry in entries.take(FILES_MAX) {
@@ -85,18 +94,27 @@ impl Catalog {
             if path.extension().is_none_or(|end| end != "toml") {
                 continue;
             }
-            let len = fs::metadata(&path).map_err(|error| unreadable(&path, error))?.len();
+            let len = fs::metadata(&path)
+                .map_err(|error| unreadable(&path, error))?
+                .len();
             if len > FILE_LEN_MAX {
-                let error = io::Error::new(io::ErrorKind::FileTooLarge, "a profile has at most 1 MiB");
+                let error =
+                    io::Error::new(io::ErrorKind::FileTooLarge, "a profile has at most 1 MiB");
                 return Err(unreadable(&path, error));
             }
             let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             texts.push((name, text));
         }
         texts.sort();
         let mut catalog = self.clone();
-        catalog.own.extend(texts.iter().map(|(name, _)| name.clone()));
+        catalog
+            .own
+            .extend(texts.iter().map(|(name, _)| name.clone()));
         let left_out = catalog.add_all(texts);
         Ok((catalog, left_out))
     }
@@ -116,9 +134,15 @@ impl Catalog {
             }
             // What extends one that came later is read in the next round.
             if failed.len() == before || failed.is_empty() {
-                return failed.into_iter().map(|(name, _, mistakes)| LeftOut { name, mistakes }).collect();
+                return failed
+                    .into_iter()
+                    .map(|(name, _, mistakes)| LeftOut { name, mistakes })
+                    .collect();
             }
-            texts = failed.into_iter().map(|(name, text, _)| (name, text)).collect();
+            texts = failed
+                .into_iter()
+                .map(|(name, text, _)| (name, text))
+                .collect();
         }
     }
 
@@ -161,7 +185,9 @@ impl Catalog {
                 .matches
                 .iter()
                 .filter(|one| one.has.is_empty() || one.has.iter().any(|object| has(object)))
-                .filter_map(|one| Some((one.by_words(object_id, description)?, one.has.len().min(1))))
+                .filter_map(|one| {
+                    Some((one.by_words(object_id, description)?, one.has.len().min(1)))
+                })
                 .max();
             if let Some(best) = best {
                 fitting.push(((self.is_own(&profile.name), best), profile));
@@ -195,11 +221,17 @@ impl super::plan::Match {
         let arcs = if self.object_ids.is_empty() {
             0
         } else {
-            let fitting = self.object_ids.iter().filter(|prefix| object_id.starts_with(prefix));
+            let fitting = self
+                .object_ids
+                .iter()
+                .filter(|prefix| object_id.starts_with(prefix));
             fitting.map(Vec::len).max()?
         };
-        let has = |patterns: &[regex::Regex]| patterns.iter().any(|pattern| pattern.is_match(description));
-        if has(&self.not_descriptions) || !(self.descriptions.is_empty() || has(&self.descriptions)) {
+        let has = |patterns: &[regex::Regex]| {
+            patterns.iter().any(|pattern| pattern.is_match(description))
+        };
+        if has(&self.not_descriptions) || !(self.descriptions.is_empty() || has(&self.descriptions))
+        {
             return None;
         }
         Some((arcs, !self.descriptions.is_empty()))

@@ -112,9 +112,9 @@ pub(super) fn placed(text: &str, faults: Vec<Fault>) -> Vec<Mistake> {
     let mut mistakes: Vec<Mistake> = faults
         .into_iter()
         .map(|fault| Mistake {
-            line: table
-                .as_ref()
-                .map_or(1, |table| line_of(text, offset(table.get_ref(), &fault.path.0))),
+            line: table.as_ref().map_or(1, |table| {
+                line_of(text, offset(table.get_ref(), &fault.path.0))
+            }),
             key: fault.path.to_string(),
             detail: fault.problem.to_string(),
         })
@@ -147,7 +147,10 @@ fn offset(table: &DeTable<'_>, path: &[Step]) -> usize {
     value.span().start
 }
 
-fn step_into<'a, 'i>(value: &'a Spanned<DeValue<'i>>, step: &Step) -> Option<&'a Spanned<DeValue<'i>>> {
+fn step_into<'a, 'i>(
+    value: &'a Spanned<DeValue<'i>>,
+    step: &Step,
+) -> Option<&'a Spanned<DeValue<'i>>> {
     match (value.get_ref(), step) {
         (DeValue::Table(table), Step::Key(key)) => table
             .iter()

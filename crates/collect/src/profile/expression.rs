@@ -112,7 +112,10 @@ impl Cell {
             (None, None) => Place::Row,
             (None, Some(instance)) => Place::Fixed(instance),
             (Some(_), Some(_)) => {
-                return Err(Problem::Cell { text: text.to_owned(), detail: "an instance and an `@`" });
+                return Err(Problem::Cell {
+                    text: text.to_owned(),
+                    detail: "an instance and an `@`",
+                });
             }
             (Some(place), None) => match Arcs::parse(place) {
                 Some(arcs) => Place::Arcs(arcs),
@@ -147,9 +150,14 @@ fn column_of(text: &str, names: &Names<'_>) -> Result<(Column, Option<Vec<u32>>)
     }
     let (name, instance) = match text.split_once('.') {
         None => (text, None),
-        Some((name, instance)) => (name, Some(arcs(instance).ok_or_else(|| Problem::Oid(text.to_owned()))?)),
+        Some((name, instance)) => (
+            name,
+            Some(arcs(instance).ok_or_else(|| Problem::Oid(text.to_owned()))?),
+        ),
     };
-    let column = names.find(name).ok_or_else(|| Problem::UnknownObject(name.to_owned()))?;
+    let column = names
+        .find(name)
+        .ok_or_else(|| Problem::UnknownObject(name.to_owned()))?;
     Ok((Column::Object(column), instance))
 }
 

@@ -20,8 +20,15 @@ fn standard(name: &str) -> Option<Vec<u32>> {
 
 /// The name of a standard object, and the arcs that follow it.
 pub(super) fn name_of(arcs: &[u32]) -> Option<&'static str> {
-    let dotted = arcs.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
-    STANDARD.iter().find(|(_, text)| *text == dotted).map(|(name, _)| *name)
+    let dotted = arcs
+        .iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join(".");
+    STANDARD
+        .iter()
+        .find(|(_, text)| *text == dotted)
+        .map(|(name, _)| *name)
 }
 
 /// Source: SNMPv2-MIB (RFC 3418), IF-MIB (RFC 2863), ENTITY-MIB (RFC 6933), ENTITY-SENSOR-MIB

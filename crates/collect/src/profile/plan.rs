@@ -4,8 +4,8 @@ use super::catalog::Catalog;
 use super::check::{Fault, Mistake, Path, Problem, line_of, placed};
 use super::expression::{Cell, Template, oid};
 use super::file::{
-    AmountFile, ConditionFile, DeviceFile, File, KindFile, MatchFile, NeighborFile, OneOrMany, PlainFile,
-    ProcessorFile, SensorFile, SourceFile, TextsFile, VlanFile, VolumeFile,
+    AmountFile, ConditionFile, DeviceFile, File, KindFile, MatchFile, NeighborFile, OneOrMany,
+    PlainFile, ProcessorFile, SensorFile, SourceFile, TextsFile, VlanFile, VolumeFile,
 };
 use super::names::Names;
 use super::quantity::Quantity;
@@ -167,11 +167,27 @@ pub struct Volume {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "as their names say")]
 pub enum VolumeAmounts {
-    UsedOf { used: Cell, total: Amount },
-    FreeOf { free: Cell, total: Amount },
-    UsedAndFree { used: Cell, free: Cell },
-    PercentOf { percent: Cell, is_free: bool, total: Amount },
-    Percent { percent: Cell, is_free: bool },
+    UsedOf {
+        used: Cell,
+        total: Amount,
+    },
+    FreeOf {
+        free: Cell,
+        total: Amount,
+    },
+    UsedAndFree {
+        used: Cell,
+        free: Cell,
+    },
+    PercentOf {
+        percent: Cell,
+        is_free: bool,
+        total: Amount,
+    },
+    Percent {
+        percent: Cell,
+        is_free: bool,
+    },
 }
 
 /// What a table of sensors measures.
@@ -336,14 +352,24 @@ impl Profile {
             .min_by_key(|(_, rest)| rest.len());
         let (name, rest) = match own {
             Some((name, rest)) => (name.to_owned(), rest),
-            None => (super::names::name_of(object).map_or_else(|| dotted(object), str::to_owned), [].as_slice()),
+            None => (
+                super::names::name_of(object).map_or_else(|| dotted(object), str::to_owned),
+                [].as_slice(),
+            ),
         };
-        if rest.is_empty() { name } else { format!("{name}.{}", dotted(rest)) }
+        if rest.is_empty() {
+            name
+        } else {
+            format!("{name}.{}", dotted(rest))
+        }
     }
 }
 
 fn dotted(arcs: &[u32]) -> String {
-    arcs.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
+    arcs.iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// Reads the sections, and keeps what is wrong with them.
@@ -357,7 +383,10 @@ impl Reader {
         match read {
             Ok(value) => Some(value),
             Err(problem) => {
-                self.faults.push(Fault { path: path.clone(), problem });
+                self.faults.push(Fault {
+                    path: path.clone(),
+                    problem,
+                });
                 None
             }
         }
@@ -371,7 +400,10 @@ impl Reader {
                 Some(parent) => objects.extend(parent.objects.clone()),
                 None => {
                     let path = root.key("extends").at(position);
-                    self.faults.push(Fault { path, problem: Problem::Extends(parent.clone()) });
+                    self.faults.push(Fault {
+                        path,
+                        problem: Problem::Extends(parent.clone()),
+                    });
                 }
             }
         }
@@ -446,20 +478,30 @@ impl Reader {
     }
 
     /// An OID, or the name of another object with arcs after it.
-    fn object(&self, text: &str, objects: &BTreeMap<String, Vec<u32>>) -> Result<Vec<u32>, Problem> {
-        if text.trim_start_matches('.').starts_with(|c: char| c.is_ascii_digit()) {
+    fn object(
+        &self,
+        text: &str,
+        objects: &BTreeMap<String, Vec<u32>>,
+    ) -> Result<Vec<u32>, Problem> {
+        if text
+            .trim_start_matches('.')
+            .starts_with(|c: char| c.is_ascii_digit())
+        {
             return oid(text);
         }
         let cell = Cell::parse(text, &Names(objects))?;
         match (cell.column, cell.place) {
             (super::expression::Column::Object(column), super::Place::Row) => Ok(column),
-            (super::expression::Column::Object(column), super::Place::Fixed(rest)) => Ok([column, rest].concat()),
+            (super::expression::Column::Object(column), super::Place::Fixed(rest)) => {
+                Ok([column, rest].concat())
+            }
             _ => Err(Problem::Oid(text.to_owned())),
         }
     }
 
     fn one_match(&mut self, path: &Path, one: &MatchFile, names: &Names<'_>) -> Match {
-        if !one.any && one.object_id.is_empty() && one.description.is_empty() && one.has.is_empty() {
+        if !one.any && one.object_id.is_empty() && one.description.is_empty() && one.has.is_empty()
+        {
             self.faults.push(Fault {
                 path: path.clone(),
                 problem: Problem::Missing("object_id, description, has or any is needed"),
@@ -472,12 +514,17 @@ impl Reader {
             has: Vec::new(),
         };
         for (position, text) in one.object_id.iter().enumerate() {
-            of.object_ids.extend(self.keep(&path.key("object_id").at(position), oid(text)));
+            of.object_ids
+                .extend(self.keep(&path.key("object_id").at(position), oid(text)));
         }
         for (position, text) in one.has.iter().enumerate() {
             let cell = Cell::parse(text, names);
             let cell = self.keep(&path.key("has").at(position), cell);
-            if let Some(Cell { column: super::expression::Column::Object(column), place }) = cell {
+            if let Some(Cell {
+                column: super::expression::Column::Object(column),
+                place,
+            }) = cell
+            {
                 of.has.push(match place {
                     super::Place::Fixed(rest) => [column, rest].concat(),
                     _ => column,
@@ -503,17 +550,34 @@ impl Reader {
         self.keep(path, Cell::parse(text?, names))
     }
 
-    fn template(&mut self, path: &Path, text: Option<&String>, names: &Names<'_>) -> Option<Template> {
+    fn template(
+        &mut self,
+        path: &Path,
+        text: Option<&String>,
+        names: &Names<'_>,
+    ) -> Option<Template> {
         self.keep(path, Template::parse(text?, names))
     }
 
-    fn templates(&mut self, path: &Path, texts: Option<&OneOrMany<String>>, names: &Names<'_>) -> Vec<Template> {
+    fn templates(
+        &mut self,
+        path: &Path,
+        texts: Option<&OneOrMany<String>>,
+        names: &Names<'_>,
+    ) -> Vec<Template> {
         let texts = texts.map(OneOrMany::as_slice).unwrap_or_default();
-        let read = texts.iter().filter_map(|text| self.template(path, Some(text), names));
+        let read = texts
+            .iter()
+            .filter_map(|text| self.template(path, Some(text), names));
         read.collect()
     }
 
-    fn amount(&mut self, path: &Path, amount: Option<&AmountFile>, names: &Names<'_>) -> Option<Amount> {
+    fn amount(
+        &mut self,
+        path: &Path,
+        amount: Option<&AmountFile>,
+        names: &Names<'_>,
+    ) -> Option<Amount> {
         match amount? {
             AmountFile::Number(number) => Some(Amount::Number(*number)),
             AmountFile::Object(text) => self.keep(path, Cell::parse(text, names)).map(Amount::Cell),
@@ -541,13 +605,20 @@ impl Reader {
         let is_list = matches!(texts, OneOrMany::Many(_));
         let mut sources = Vec::new();
         for (position, text) in texts.as_slice().iter().enumerate() {
-            let path = if is_list { path.at(position) } else { path.clone() };
+            let path = if is_list {
+                path.at(position)
+            } else {
+                path.clone()
+            };
             let source = match text {
-                SourceFile::Template(text) => self.keep(&path, Template::parse(text, names)).map(|from| Source {
-                    from,
-                    pattern: None,
-                    map: None,
-                }),
+                SourceFile::Template(text) => {
+                    self.keep(&path, Template::parse(text, names))
+                        .map(|from| Source {
+                            from,
+                            pattern: None,
+                            map: None,
+                        })
+                }
                 SourceFile::Full(full) => {
                     let from = self.keep(&path.key("from"), Template::parse(&full.from, names));
                     let pattern = self.pattern(&path.key("pattern"), full.pattern.as_ref());
@@ -564,7 +635,12 @@ impl Reader {
         sources
     }
 
-    fn conditions(&mut self, path: &Path, conditions: &[ConditionFile], names: &Names<'_>) -> Vec<Condition> {
+    fn conditions(
+        &mut self,
+        path: &Path,
+        conditions: &[ConditionFile],
+        names: &Names<'_>,
+    ) -> Vec<Condition> {
         let mut all = Vec::new();
         for (position, one) in conditions.iter().enumerate() {
             let path = path.key("when").at(position);
@@ -572,7 +648,12 @@ impl Reader {
                 continue;
             };
             let before = all.len();
-            let mut add = |test| all.push(Condition { cell: cell.clone(), test });
+            let mut add = |test| {
+                all.push(Condition {
+                    cell: cell.clone(),
+                    test,
+                })
+            };
             if let Some(values) = &one.is {
                 add(Test::Is(values.as_slice().to_vec()));
             }
@@ -595,26 +676,44 @@ impl Reader {
                 add(Test::Matches(pattern));
             }
             if all.len() == before && one.matches.is_none() {
-                let problem = Problem::Missing("is, not, above, below, at_most, matches or exists is needed");
+                let problem =
+                    Problem::Missing("is, not, above, below, at_most, matches or exists is needed");
                 self.faults.push(Fault { path, problem });
             }
         }
         all
     }
 
-    fn processors(&mut self, path: &Path, one: &ProcessorFile, names: &Names<'_>) -> Option<Processors> {
-        let rows = self.rows(path, (&one.name, &one.when, one.fallback, &one.pattern, &one.skip), names);
+    fn processors(
+        &mut self,
+        path: &Path,
+        one: &ProcessorFile,
+        names: &Names<'_>,
+    ) -> Option<Processors> {
+        let rows = self.rows(
+            path,
+            (&one.name, &one.when, one.fallback, &one.pattern, &one.skip),
+            names,
+        );
         let (key, text) = match (&one.load, &one.idle) {
             (Some(load), None) => ("load", load),
             (None, Some(idle)) => ("idle", idle),
             _ => {
                 let problem = Problem::Missing("one of load and idle is needed");
-                self.faults.push(Fault { path: path.clone(), problem });
+                self.faults.push(Fault {
+                    path: path.clone(),
+                    problem,
+                });
                 return None;
             }
         };
         let load = self.cell(&path.key(key), Some(text), names)?;
-        Some(Processors { load, is_idle: key == "idle", divide: one.divide.unwrap_or(1.0), rows })
+        Some(Processors {
+            load,
+            is_idle: key == "idle",
+            divide: one.divide.unwrap_or(1.0),
+            rows,
+        })
     }
 
     fn rows(
@@ -639,9 +738,14 @@ impl Reader {
     }
 
     fn volume(&mut self, path: &Path, one: &VolumeFile, names: &Names<'_>) -> Option<Volume> {
-        let rows = self.rows(path, (&one.name, &one.when, one.fallback, &one.pattern, &one.skip), names);
+        let rows = self.rows(
+            path,
+            (&one.name, &one.when, one.fallback, &one.pattern, &one.skip),
+            names,
+        );
         let faults = self.faults.len();
-        let mut cell = |key: &str, text: &Option<String>| self.cell(&path.key(key), text.as_ref(), names);
+        let mut cell =
+            |key: &str, text: &Option<String>| self.cell(&path.key(key), text.as_ref(), names);
         let used = cell("used", &one.used);
         let free = cell("free", &one.free);
         let used_percent = cell("used_percent", &one.used_percent);
@@ -654,12 +758,21 @@ impl Reader {
             (Some(used), _, Some(total), _) => VolumeAmounts::UsedOf { used, total },
             (None, Some(free), Some(total), _) => VolumeAmounts::FreeOf { free, total },
             (Some(used), Some(free), None, _) => VolumeAmounts::UsedAndFree { used, free },
-            (None, None, Some(total), Some(percent)) => VolumeAmounts::PercentOf { percent, is_free, total },
+            (None, None, Some(total), Some(percent)) => VolumeAmounts::PercentOf {
+                percent,
+                is_free,
+                total,
+            },
             (_, _, None, Some(percent)) => VolumeAmounts::Percent { percent, is_free },
             _ => {
                 if self.faults.len() == faults {
-                    let problem = Problem::Missing("two of used, free and total, or a percentage, are needed");
-                    self.faults.push(Fault { path: path.clone(), problem });
+                    let problem = Problem::Missing(
+                        "two of used, free and total, or a percentage, are needed",
+                    );
+                    self.faults.push(Fault {
+                        path: path.clone(),
+                        problem,
+                    });
                 }
                 return None;
             }
@@ -674,11 +787,18 @@ impl Reader {
 
     fn quantity(&mut self, path: &Path, kind: &str) -> Option<Quantity> {
         let known = || Quantity::names().collect::<Vec<_>>().join(", ");
-        self.keep(path, Quantity::named(kind).ok_or_else(|| Problem::Kind(kind.to_owned(), known())))
+        self.keep(
+            path,
+            Quantity::named(kind).ok_or_else(|| Problem::Kind(kind.to_owned(), known())),
+        )
     }
 
     fn sensors(&mut self, path: &Path, one: &SensorFile, names: &Names<'_>) -> Option<Sensors> {
-        let rows = self.rows(path, (&one.name, &one.when, one.fallback, &one.pattern, &one.skip), names);
+        let rows = self.rows(
+            path,
+            (&one.name, &one.when, one.fallback, &one.pattern, &one.skip),
+            names,
+        );
         let kind = match &one.kind {
             KindFile::One(kind) => self.quantity(&path.key("kind"), kind).map(Kind::One),
             KindFile::ByObject { object, map } => {
@@ -706,28 +826,41 @@ impl Reader {
                 _ => None,
             },
         );
-        let octets = self.word(&path.key("octets"), one.octets.as_ref(), "float, big_endian", |word| match word {
-            "float" => Some(Octets::Float),
-            "big_endian" => Some(Octets::BigEndian),
-            _ => None,
-        });
+        let octets = self.word(
+            &path.key("octets"),
+            one.octets.as_ref(),
+            "float, big_endian",
+            |word| match word {
+                "float" => Some(Octets::Float),
+                "big_endian" => Some(Octets::BigEndian),
+                _ => None,
+            },
+        );
         let mut states = BTreeMap::new();
         for (number, name) in &one.states {
             let path = path.key("states").key(number);
-            let number = number.parse::<i64>().map_err(|_| Problem::Number(number.clone()));
+            let number = number
+                .parse::<i64>()
+                .map_err(|_| Problem::Number(number.clone()));
             if let Some(number) = self.keep(&path, number) {
                 states.insert(number, name.clone());
             }
         }
-        let mut amount = |key: &str, amount: &Option<AmountFile>| self.amount(&path.key(key), amount.as_ref(), names);
-        let (multiply, divide) = (amount("multiply", &one.multiply), amount("divide", &one.divide));
+        let mut amount = |key: &str, amount: &Option<AmountFile>| {
+            self.amount(&path.key(key), amount.as_ref(), names)
+        };
+        let (multiply, divide) = (
+            amount("multiply", &one.multiply),
+            amount("divide", &one.divide),
+        );
         let limits = Limits {
             low: amount("low", &one.low),
             low_warning: amount("low_warning", &one.low_warning),
             high_warning: amount("high_warning", &one.high_warning),
             high: amount("high", &one.high),
         };
-        let mut cell = |key: &str, text: &Option<String>| self.cell(&path.key(key), text.as_ref(), names);
+        let mut cell =
+            |key: &str, text: &Option<String>| self.cell(&path.key(key), text.as_ref(), names);
         let (exponent, scale) = (cell("exponent", &one.exponent), cell("scale", &one.scale));
         let precision = cell("precision", &one.precision);
         let interface = match one.interface.as_deref() {
@@ -745,7 +878,11 @@ impl Reader {
             precision,
             unit: unit.unwrap_or(Unit::OfKind),
             octets: octets.unwrap_or(Octets::Text),
-            words: one.words.iter().map(|(word, number)| (word.to_lowercase(), *number)).collect(),
+            words: one
+                .words
+                .iter()
+                .map(|(word, number)| (word.to_lowercase(), *number))
+                .collect(),
             range: one.range,
             states,
             good: one.good.clone(),
@@ -766,12 +903,20 @@ impl Reader {
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let text = text?;
-        self.keep(path, read(text).ok_or_else(|| Problem::Word { text: text.clone(), known }))
+        self.keep(
+            path,
+            read(text).ok_or_else(|| Problem::Word {
+                text: text.clone(),
+                known,
+            }),
+        )
     }
 
     fn column(&mut self, path: &Path, text: &str, names: &Names<'_>) -> Option<Vec<u32>> {
         let read = self.object(text, names.0).or_else(|_| {
-            names.find(text).ok_or_else(|| Problem::UnknownObject(text.to_owned()))
+            names
+                .find(text)
+                .ok_or_else(|| Problem::UnknownObject(text.to_owned()))
         });
         self.keep(path, read)
     }
@@ -780,26 +925,44 @@ impl Reader {
         let rows = self.rows(path, (&one.name, &one.when, false, &None, &[]), names);
         let column = self.column(&path.key("rows"), &one.rows, names);
         let id = self.cell(&path.key("id"), Some(&one.id), names);
-        Some(Vlans { column: column?, id: id?, rows })
+        Some(Vlans {
+            column: column?,
+            id: id?,
+            rows,
+        })
     }
 
-    fn neighbors(&mut self, path: &Path, one: &NeighborFile, names: &Names<'_>) -> Option<Neighbors> {
+    fn neighbors(
+        &mut self,
+        path: &Path,
+        one: &NeighborFile,
+        names: &Names<'_>,
+    ) -> Option<Neighbors> {
         let rows = self.rows(path, (&None, &one.when, false, &None, &[]), names);
         let column = self.column(&path.key("rows"), &one.rows, names);
         let interface = self.cell(&path.key("interface"), Some(&one.interface), names);
-        let protocol = self.word(&path.key("protocol"), Some(&one.protocol), "lldp, cdp, fdp", |word| match word {
-            "lldp" => Some(Protocol::Lldp),
-            "cdp" => Some(Protocol::Cdp),
-            "fdp" => Some(Protocol::Fdp),
-            _ => None,
-        });
+        let protocol = self.word(
+            &path.key("protocol"),
+            Some(&one.protocol),
+            "lldp, cdp, fdp",
+            |word| match word {
+                "lldp" => Some(Protocol::Lldp),
+                "cdp" => Some(Protocol::Cdp),
+                "fdp" => Some(Protocol::Fdp),
+                _ => None,
+            },
+        );
         Some(Neighbors {
             column: column?,
             protocol: protocol?,
             interface: interface?,
             remote_name: self.template(&path.key("remote_name"), one.remote_name.as_ref(), names),
             remote_port: self.template(&path.key("remote_port"), one.remote_port.as_ref(), names),
-            remote_platform: self.template(&path.key("remote_platform"), one.remote_platform.as_ref(), names),
+            remote_platform: self.template(
+                &path.key("remote_platform"),
+                one.remote_platform.as_ref(),
+                names,
+            ),
             rows,
         })
     }

@@ -81,7 +81,9 @@ impl Quantity {
         KINDS.iter().map(|row| row.kind)
     }
     fn row(self) -> &'static Row {
-        KINDS.get(usize::from(self.0)).expect("a quantity is a position in the table")
+        KINDS
+            .get(usize::from(self.0))
+            .expect("a quantity is a position in the table")
     }
     /// The kind in facts.
     pub fn kind(self) -> &'static str {

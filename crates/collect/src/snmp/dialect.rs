@@ -34,6 +34,20 @@ impl Dialect {
         &self.plan
     }
 
+    /// The columns and subtrees that the next look at some groups asks for to their end.
+    pub fn columns(&self, wanted: Groups) -> Vec<Vec<u32>> {
+        let object_id = self.made_for.as_deref().unwrap_or_default();
+        let mut columns: Vec<Vec<u32>> = Vec::new();
+        for ask in super::asks(object_id, wanted, &self.plan) {
+            let is_there =
+                !self.lacks(ask.root) && ask.where_any.is_none_or(|first| !self.lacks(first));
+            if is_there && !ask.head && !columns.iter().any(|column| column == ask.root) {
+                columns.push(ask.root.to_vec());
+            }
+        }
+        columns
+    }
+
     /// Whether there is nothing in a column, as far as is known.
     pub(super) fn lacks(&self, root: &[u32]) -> bool {
         self.absent.contains(root)
@@ -45,7 +59,13 @@ impl Dialect {
     }
 
     /// Finds the profiles of the agent whose system group is in `rows`, where it is time for that.
-    pub(super) async fn learn(&mut self, session: &mut Session, wanted: Groups, rows: &mut Rows, time: Duration) {
+    pub(super) async fn learn(
+        &mut self,
+        session: &mut Session,
+        wanted: Groups,
+        rows: &mut Rows,
+        time: Duration,
+    ) {
         let object_id = object_id(rows);
         if !wanted.contains(Groups::SYSTEM) && self.made_for.as_ref() == Some(&object_id) {
             return;
@@ -61,7 +81,11 @@ impl Dialect {
             .iter()
             .map(|object| Oid::from_slice(object))
             .collect();
-        let bounds = WalkBounds { rows: 1, time, ..WalkBounds::default() };
+        let bounds = WalkBounds {
+            rows: 1,
+            time,
+            ..WalkBounds::default()
+        };
         let mut there = Rows::default();
         if !questions.is_empty() {
             there.extend(session.columns(&questions, bounds).await.rows);
@@ -75,7 +99,11 @@ impl Dialect {
 impl Plan {
     /// The plan for an agent of which all rows are at hand.
     pub fn of_rows(profiles: &Profiles, rows: &Rows) -> Arc<Self> {
-        let plan = profiles.now().plan(&object_id(rows), &description(rows), |object| rows.has(object));
+        let plan = profiles
+            .now()
+            .plan(&object_id(rows), &description(rows), |object| {
+                rows.has(object)
+            });
         Arc::new(plan)
     }
 }

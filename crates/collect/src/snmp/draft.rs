@@ -97,7 +97,11 @@ impl Draft {
         for (fact, count) in now {
             let known = before.iter().find(|(other, _)| *other == fact);
             if count > known.map_or(0, |(_, count)| *count) {
-                origins.push(Origin { fact, source: source.to_owned(), object: None });
+                origins.push(Origin {
+                    fact,
+                    source: source.to_owned(),
+                    object: None,
+                });
             }
         }
     }
@@ -251,7 +255,16 @@ impl Draft {
         if !self.wants(Groups::SENSORS) {
             return;
         }
-        let Sensor { quantity, name, index, value, interface, state, severity, limits } = sensor;
+        let Sensor {
+            quantity,
+            name,
+            index,
+            value,
+            interface,
+            state,
+            severity,
+            limits,
+        } = sensor;
         if !value.is_finite() || !quantity.is_possible(value) {
             return self.defects.add(Defect::AbsurdValue);
         }

@@ -127,7 +127,10 @@ pub(super) fn interface_of(rows: &Rows, index: &[u32]) -> Option<u32> {
     let mut part = *index.first()?;
     for _ in 0..DEPTH_MAX {
         let mapping = [ALIAS_MAPPING, &[part]].concat();
-        let target = rows.column(&mapping).next().and_then(|(_, target)| target.as_oid());
+        let target = rows
+            .column(&mapping)
+            .next()
+            .and_then(|(_, target)| target.as_oid());
         if let Some(target) = target {
             return target.arcs().last().copied();
         }

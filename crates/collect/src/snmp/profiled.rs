@@ -106,24 +106,42 @@ pub(super) fn asks(plan: &Plan) -> Vec<PlanAsk<'_>> {
             asks.table(Groups::STORAGE, first, &table.rows, others);
         }
         for table in &profile.sensors {
-            asks.table(Groups::SENSORS, &table.value, &table.rows, sensors::cells(table));
+            asks.table(
+                Groups::SENSORS,
+                &table.value,
+                &table.rows,
+                sensors::cells(table),
+            );
             if let (Some(InterfaceOf::Entity), Some(first)) =
                 (&table.interface, table.value.columns().into_iter().next())
             {
                 for root in [super::entity::ALIAS_MAPPING, super::entity::CONTAINED_IN] {
-                    asks.all.push(PlanAsk { groups: Groups::SENSORS, root, where_any: Some(first) });
+                    asks.all.push(PlanAsk {
+                        groups: Groups::SENSORS,
+                        root,
+                        where_any: Some(first),
+                    });
                 }
             }
         }
         for table in &profile.vlans {
             asks.whole(Groups::VLANS, &table.column);
             asks.of(Groups::VLANS, &table.id, &table.column);
-            asks.rows(Groups::VLANS, &table.rows.name, &table.rows.when, &table.column);
+            asks.rows(
+                Groups::VLANS,
+                &table.rows.name,
+                &table.rows.when,
+                &table.column,
+            );
         }
         for table in &profile.neighbors {
             asks.whole(Groups::NEIGHBORS, &table.column);
             asks.of(Groups::NEIGHBORS, &table.interface, &table.column);
-            for template in [&table.remote_name, &table.remote_port, &table.remote_platform] {
+            for template in [
+                &table.remote_name,
+                &table.remote_port,
+                &table.remote_platform,
+            ] {
                 asks.rows(Groups::NEIGHBORS, template.as_slice(), &[], &table.column);
             }
             asks.rows(Groups::NEIGHBORS, &[], &table.rows.when, &table.column);
@@ -139,23 +157,41 @@ struct Asks<'a> {
 
 impl<'a> Asks<'a> {
     fn whole(&mut self, groups: Groups, root: &'a [u32]) {
-        self.all.push(PlanAsk { groups, root, where_any: None });
+        self.all.push(PlanAsk {
+            groups,
+            root,
+            where_any: None,
+        });
     }
 
     fn of(&mut self, groups: Groups, cell: &'a Cell, first: &'a [u32]) {
         for root in cell.columns() {
             if root != first {
-                self.all.push(PlanAsk { groups, root, where_any: Some(first) });
+                self.all.push(PlanAsk {
+                    groups,
+                    root,
+                    where_any: Some(first),
+                });
             }
         }
     }
 
-    fn rows(&mut self, groups: Groups, name: &'a [Template], when: &'a [Condition], first: &'a [u32]) {
+    fn rows(
+        &mut self,
+        groups: Groups,
+        name: &'a [Template],
+        when: &'a [Condition],
+        first: &'a [u32],
+    ) {
         let cells = when.iter().flat_map(|condition| condition.cell.columns());
         let named = name.iter().flat_map(Template::columns);
         for root in cells.chain(named) {
             if root != first {
-                self.all.push(PlanAsk { groups, root, where_any: Some(first) });
+                self.all.push(PlanAsk {
+                    groups,
+                    root,
+                    where_any: Some(first),
+                });
             }
         }
     }
@@ -191,7 +227,12 @@ fn vlans(table: &Vlans, rows: &Rows, draft: &mut Draft) {
     if !draft.wants(Groups::VLANS) {
         return;
     }
-    let known: BTreeSet<u16> = draft.facts.vlans.iter().filter_map(|vlan| vlan.id).collect();
+    let known: BTreeSet<u16> = draft
+        .facts
+        .vlans
+        .iter()
+        .filter_map(|vlan| vlan.id)
+        .collect();
     for (index, _) in rows.column(&table.column) {
         if !passes(&table.rows.when, rows, index) {
             continue;
@@ -217,7 +258,9 @@ fn neighbors(table: &Neighbors, rows: &Rows, draft: &mut Draft) {
         let port = cell::number(&table.interface, rows, index).filter(|port| *port >= 0.0);
         let port = port.map(|port| port as u32);
         let text = |template: &Option<Template>| {
-            template.as_ref().and_then(|template| text_of(template, rows, index))
+            template
+                .as_ref()
+                .and_then(|template| text_of(template, rows, index))
         };
         let neighbor = NeighborFacts {
             protocol: Some(table.protocol),

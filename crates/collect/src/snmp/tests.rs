@@ -454,8 +454,7 @@ fn random_rows_are_survived() {
     for _ in 0..200 {
         let vendor = vendors[usize::try_from(random()).unwrap() % vendors.len()];
         let object_id = Value::Oid(Oid::from_slice(&[1, 3, 6, 1, 4, 1, vendor, 1]));
-        let mut rows = Rows::default();
-        rows.extend([(arcs("2.1.1.2.0"), object_id)]);
+        let mut objects = vec![(arcs("2.1.1.2.0"), object_id)];
         for _ in 0..400 {
             let root = &roots[usize::try_from(random()).unwrap() % roots.len()];
             let length = usize::try_from(random() % 9).unwrap();
@@ -478,8 +477,9 @@ fn random_rows_are_survived() {
                         .into(),
                 ),
             };
-            rows.extend([(Oid::from_slice(&[root.as_slice(), &index].concat()), value)]);
+            objects.push((Oid::from_slice(&[root.as_slice(), &index].concat()), value));
         }
+        let rows: Rows = objects.into_iter().collect();
         let look = interpret(&rows, Groups::ALL, &Plan::of_rows(&profiles, &rows));
         for reading in look.readings {
             assert!(reading.value.as_f64().is_finite(), "{reading:?}");

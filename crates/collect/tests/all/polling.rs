@@ -4,7 +4,7 @@ use super::agent::{Agent, COMMUNITY, PASSPHRASE, USER, free_port};
 use super::relay::{silent, slow};
 use foretell_collect::poller::{PollReport, Poller, PollerOptions, PollerStats, Target};
 use foretell_collect::snmp::Groups;
-use foretell_collect::{Pinger, credentials};
+use foretell_collect::{Pinger, Profiles, credentials};
 use model::credential::{AuthProtocol, CredentialKind, CredentialSecrets, PrivacyProtocol, Secret};
 use model::status::{Check, CheckOutcome, Status};
 use model::{Clock, DeviceId, Metric, Timestamp};
@@ -71,7 +71,15 @@ fn start_with(options: PollerOptions, reports_max: usize) -> Lab {
     let cancel = CancellationToken::new();
     let transport = Transport::bind().unwrap();
     let pinger = Pinger::disabled("Not in this test.");
-    let poller = Poller::start(options, transport, pinger, clock(), Profiles::default(), send, cancel.clone());
+    let poller = Poller::start(
+        options,
+        transport,
+        pinger,
+        clock(),
+        Profiles::default(),
+        send,
+        cancel.clone(),
+    );
     Lab {
         poller,
         reports,

@@ -3,8 +3,8 @@
 //! `--ignored --nocapture`.
 
 use super::polling::clock;
-use foretell_collect::Pinger;
 use foretell_collect::poller::{Poller, PollerOptions, Target};
+use foretell_collect::{Pinger, Profiles};
 use model::DeviceId;
 use snmp::Transport;
 use std::net::Ipv4Addr;
@@ -27,6 +27,7 @@ async fn ten_thousand_devices_every_five_seconds() {
         Transport::bind().unwrap(),
         Pinger::disabled("Not in this test."),
         clock(),
+        Profiles::default(),
         send,
         cancel.clone(),
     );

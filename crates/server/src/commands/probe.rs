@@ -32,7 +32,9 @@ pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
             retries: probe.retries,
         };
         let mut session = Session::open(&transport, agent, &credentials, options);
-        anyhow::Ok(collect::snmp::read(&mut session, &mut dialect, Groups::ALL, &clock::real()).await)
+        anyhow::Ok(
+            collect::snmp::read(&mut session, &mut dialect, Groups::ALL, &clock::real()).await,
+        )
     })?;
     // An agent that refuses us answers, too, but tells nothing.
     if look.answered_at.is_none() || (look.error.is_some() && look.complete.is_empty()) {

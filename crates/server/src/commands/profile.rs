@@ -61,7 +61,11 @@ fn list(catalog: &Catalog, as_json: bool) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     for profile in catalog.all() {
-        let own = if catalog.is_own(&profile.name) { " (your own)" } else { "" };
+        let own = if catalog.is_own(&profile.name) {
+            " (your own)"
+        } else {
+            ""
+        };
         writeln!(out, "{:<28} {}{own}", profile.name, profile.summary)?;
     }
     Ok(Exit::Done)
@@ -79,7 +83,8 @@ fn check(catalog: &Catalog, files: &[std::path::PathBuf], as_json: bool) -> anyh
     let mut out = std::io::stdout().lock();
     let mut found = Vec::new();
     for file in files {
-        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let mistakes = collect::profile::check(&name, &text, catalog);
         if !as_json {
@@ -95,7 +100,11 @@ fn check(catalog: &Catalog, files: &[std::path::PathBuf], as_json: bool) -> anyh
     if as_json {
         writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
     }
-    let any = found.iter().any(|file| file["mistakes"].as_array().is_some_and(|list| !list.is_empty()));
+    let any = found.iter().any(|file| {
+        file["mistakes"]
+            .as_array()
+            .is_some_and(|list| !list.is_empty())
+    });
     Ok(if any { Exit::Failed } else { Exit::Done })
 }
 
@@ -114,10 +123,15 @@ fn tell(command: &cli::Explain) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Done);
     }
-    let address = command.address.as_deref().context("a device or a recording is needed")?;
+    let address = command
+        .address
+        .as_deref()
+        .context("a device or a recording is needed")?;
     let (kind, secrets) = secrets::credential(&command.ask)?;
     let credentials = secrets::session_credentials(&kind, &secrets)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (look, origins, plan) = runtime.block_on(async {
         let agent = resolve(address).await?;
         let transport = Transport::bind().context("cannot ask devices from here")?;
@@ -138,14 +152,20 @@ fn tell(command: &cli::Explain) -> anyhow::Result<Exit> {
 
 /// A recording, read as a device would be: only what would be asked of it counts.
 fn recorded(path: &Path, profiles: &Profiles) -> anyhow::Result<(Look, Vec<Origin>, Arc<Plan>)> {
-    let len = std::fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
+    let len = std::fs::metadata(path)
+        .with_context(|| format!("reading {}", path.display()))?
+        .len();
     if len > RECORDING_LEN_MAX {
         bail!("{} has more than 64 MiB", path.display());
     }
     let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
     let (snapshot, survey) = sim::recording::parse(&text)?;
     if survey.bad_lines > 0 {
-        complain(&format!("{}: {} lines could not be read", path.display(), survey.bad_lines));
+        complain(&format!(
+            "{}: {} lines could not be read",
+            path.display(),
+            survey.bad_lines
+        ));
     }
     let mut objects = Vec::new();
     sim::Mib::walk(&snapshot, &[], &mut |oid, value| {
@@ -183,7 +203,11 @@ fn as_json(look: &Look, origins: &[Origin], plan: &Plan) -> serde_json::Value {
 fn print(json: bool, look: &Look, origins: &[Origin], plan: &Plan) -> anyhow::Result<Exit> {
     let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&as_json(look, origins, plan))?)?;
+        writeln!(
+            out,
+            "{}",
+            serde_json::to_string_pretty(&as_json(look, origins, plan))?
+        )?;
         return Ok(Exit::Done);
     }
     writeln!(out, "profiles, the sharpest first:")?;
@@ -197,8 +221,16 @@ fn print(json: bool, look: &Look, origins: &[Origin], plan: &Plan) -> anyhow::Re
         let place = told.entry(origin.fact.as_str()).or_default();
         let value = value_of(&facts, &origin.fact, *place, origin.object.is_some());
         *place += 1;
-        let object = origin.object.as_deref().map(|object| format!(", {object}")).unwrap_or_default();
-        writeln!(out, "  {:<22} {value:<40} {}{object}", origin.fact, origin.source)?;
+        let object = origin
+            .object
+            .as_deref()
+            .map(|object| format!(", {object}"))
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "  {:<22} {value:<40} {}{object}",
+            origin.fact, origin.source
+        )?;
     }
     Ok(Exit::Done)
 }
@@ -206,7 +238,9 @@ fn print(json: bool, look: &Look, origins: &[Origin], plan: &Plan) -> anyhow::Re
 /// The fact in a few words: a field of the device, or the next one of a list.
 fn value_of(facts: &serde_json::Value, fact: &str, place: usize, is_one: bool) -> String {
     if let Some((section, field)) = fact.split_once('.') {
-        return facts[section][field].as_str().map_or_else(|| facts[section][field].to_string(), str::to_owned);
+        return facts[section][field]
+            .as_str()
+            .map_or_else(|| facts[section][field].to_string(), str::to_owned);
     }
     if !is_one {
         return format!("{} in all", facts[fact].as_array().map_or(0, Vec::len));
@@ -218,5 +252,11 @@ fn value_of(facts: &serde_json::Value, fact: &str, place: usize, is_one: bool) -
         .find_map(|key| item[key].as_f64())
         .map(|number| format!(" {number}"))
         .unwrap_or_default();
-    format!("{name}{value}{}", item["unit"].as_str().map(|unit| format!(" {unit}")).unwrap_or_default())
+    format!(
+        "{name}{value}{}",
+        item["unit"]
+            .as_str()
+            .map(|unit| format!(" {unit}"))
+            .unwrap_or_default()
+    )
 }

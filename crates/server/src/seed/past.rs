@@ -1,14 +1,14 @@
 //! What the devices of a simulated network answered in the past, read as a poll's answer is read.
 
-use collect::reading::Reading;
 use collect::Profiles;
 use collect::profile::Plan;
+use collect::reading::Reading;
 use collect::snmp::{Groups, Rows, columns, interpret};
 use model::facts::InterfaceFacts;
 use model::{Clock, Timestamp};
 
-use sim::{DeviceMib, DeviceNo, Mib, Scenario, Simulation, SimulationError};
 use crate::commands::profile::asked;
+use sim::{DeviceMib, DeviceNo, Mib, Scenario, Simulation, SimulationError};
 use snmp::{Oid, Value};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
@@ -96,7 +96,9 @@ impl Past {
             return Vec::new();
         };
         let rows = device.rows(&device.interfaces, at);
-        interpret(&rows, Groups::INTERFACES, &device.plan).facts.interfaces
+        interpret(&rows, Groups::INTERFACES, &device.plan)
+            .facts
+            .interfaces
     }
 
     fn device(&self, number: DeviceNo) -> Option<&PastDevice> {

@@ -2,8 +2,8 @@
 
 use super::super::draft::dotted;
 use super::super::{Rows, decode};
-use crate::profile::{Cell, Column, Condition, Octets, Piece, Place, Template, Test};
 use crate::profile::file::PlainFile;
+use crate::profile::{Cell, Column, Condition, Octets, Piece, Place, Template, Test};
 use ::snmp::Value;
 use regex::Regex;
 use std::borrow::Cow;
@@ -33,7 +33,10 @@ pub(super) fn find<'a>(cell: &Cell, rows: &'a Rows, index: &'a [u32]) -> Option<
                 Place::Arcs(arcs) => arcs.of(index)?,
                 _ => index,
             };
-            let octets: Vec<u8> = arcs.iter().filter_map(|&arc| u8::try_from(arc).ok()).collect();
+            let octets: Vec<u8> = arcs
+                .iter()
+                .filter_map(|&arc| u8::try_from(arc).ok())
+                .collect();
             return decode::text(&octets).map(Found::Text);
         }
     };
@@ -56,7 +59,10 @@ fn arcs_of(pointer: &Cell, rows: &Rows, index: &[u32]) -> Option<Vec<u32>> {
             let text = decode::text(octets)?;
             text.split('.').map(|arc| arc.parse().ok()).collect()
         }
-        Found::Value(value) => value.as_u64().and_then(|n| u32::try_from(n).ok()).map(|n| vec![n]),
+        Found::Value(value) => value
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .map(|n| vec![n]),
     }
 }
 
@@ -74,7 +80,10 @@ fn text_of_value(value: &Value) -> Option<String> {
         Value::Octets(octets) => decode::text(octets),
         Value::Oid(oid) => Some(dotted(oid.arcs())),
         Value::IpAddress(address) => Some(address.to_string()),
-        value => value.as_i64().map(|n| n.to_string()).or_else(|| value.as_f64().map(|n| n.to_string())),
+        value => value
+            .as_i64()
+            .map(|n| n.to_string())
+            .or_else(|| value.as_f64().map(|n| n.to_string())),
     }
 }
 
@@ -143,9 +152,11 @@ fn float(octets: &[u8]) -> Option<f64> {
 }
 
 fn big_endian(octets: &[u8]) -> Option<f64> {
-    (1..=8)
-        .contains(&octets.len())
-        .then(|| octets.iter().fold(0_u64, |number, &octet| number << 8 | u64::from(octet)) as f64)
+    (1..=8).contains(&octets.len()).then(|| {
+        octets
+            .iter()
+            .fold(0_u64, |number, &octet| number << 8 | u64::from(octet)) as f64
+    })
 }
 
 /// A template's text; none where one of its cells is missing, or nothing is left.
@@ -163,7 +174,9 @@ pub(super) fn text_of(template: &Template, rows: &Rows, index: &[u32]) -> Option
 
 /// The first of some templates that gives a text.
 pub(super) fn first_text(templates: &[Template], rows: &Rows, index: &[u32]) -> Option<String> {
-    templates.iter().find_map(|template| text_of(template, rows, index))
+    templates
+        .iter()
+        .find_map(|template| text_of(template, rows, index))
 }
 
 /// Whether all conditions of a row hold.
@@ -182,7 +195,9 @@ pub(super) fn passes(conditions: &[Condition], rows: &Rows, index: &[u32]) -> bo
             Test::Above(least) => number(cell, rows, index).is_some_and(|n| n > *least),
             Test::Below(most) => number(cell, rows, index).is_some_and(|n| n < *most),
             Test::AtMost(most) => number(cell, rows, index).is_none_or(|n| n <= *most),
-            Test::Matches(pattern) => text(cell, rows, index).is_some_and(|text| pattern.is_match(&text)),
+            Test::Matches(pattern) => {
+                text(cell, rows, index).is_some_and(|text| pattern.is_match(&text))
+            }
             Test::Exists(wanted) => find(cell, rows, index).is_some() == *wanted,
         }
     })

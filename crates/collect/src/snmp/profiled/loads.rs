@@ -23,7 +23,9 @@ impl Sort {
 }
 
 pub(super) fn processors(table: &Processors, rows: &Rows, draft: &mut Draft) {
-    if !draft.wants(Groups::PROCESSORS) || (table.rows.fallback && !draft.facts.processors.is_empty()) {
+    if !draft.wants(Groups::PROCESSORS)
+        || (table.rows.fallback && !draft.facts.processors.is_empty())
+    {
         return;
     }
     for index in indexes(&table.load, rows) {
@@ -38,7 +40,11 @@ pub(super) fn processors(table: &Processors, rows: &Rows, draft: &mut Draft) {
         if !(0.0..=100.0).contains(&percent) {
             continue;
         }
-        let percent = if table.is_idle { 100.0 - percent } else { percent };
+        let percent = if table.is_idle {
+            100.0 - percent
+        } else {
+            percent
+        };
         let name = name(&table.rows, "Processor", rows, index);
         draft.note_cell("processors", &table.load, index);
         draft.processor(&name, index, percent);
@@ -54,9 +60,8 @@ pub(super) fn cells(table: &Volume) -> (&Cell, Vec<&Cell>) {
         }
     }
     let (first, second) = match &table.amounts {
-        VolumeAmounts::UsedOf { used: first, total } | VolumeAmounts::FreeOf { free: first, total } => {
-            (first, of(total))
-        }
+        VolumeAmounts::UsedOf { used: first, total }
+        | VolumeAmounts::FreeOf { free: first, total } => (first, of(total)),
         VolumeAmounts::UsedAndFree { used, free } => (used, Some(free)),
         VolumeAmounts::PercentOf { percent, total, .. } => (percent, of(total)),
         VolumeAmounts::Percent { percent, .. } => (percent, None),
@@ -91,18 +96,33 @@ fn row(sort: Sort, table: &Volume, first: &Cell, rows: &Rows, index: &[u32], dra
         let percent = if is_free { 100.0 - percent } else { percent };
         (0.0..=100.0).contains(&percent).then_some(percent)
     };
-    let name = name(&table.rows, if sort == Sort::Memory { "Memory" } else { "Storage" }, rows, index);
+    let name = name(
+        &table.rows,
+        if sort == Sort::Memory {
+            "Memory"
+        } else {
+            "Storage"
+        },
+        rows,
+        index,
+    );
     let told = match &table.amounts {
         VolumeAmounts::UsedOf { used, total } => cell(used).zip(amount(total)),
-        VolumeAmounts::FreeOf { free, total } => {
-            cell(free).zip(amount(total)).map(|(free, total)| ((total - free).max(0.0), total))
-        }
-        VolumeAmounts::UsedAndFree { used, free } => {
-            cell(used).zip(cell(free)).map(|(used, free)| (used, used + free))
-        }
-        VolumeAmounts::PercentOf { percent, is_free, total } => {
+        VolumeAmounts::FreeOf { free, total } => cell(free)
+            .zip(amount(total))
+            .map(|(free, total)| ((total - free).max(0.0), total)),
+        VolumeAmounts::UsedAndFree { used, free } => cell(used)
+            .zip(cell(free))
+            .map(|(used, free)| (used, used + free)),
+        VolumeAmounts::PercentOf {
+            percent,
+            is_free,
+            total,
+        } => {
             let share = share(percent, *is_free);
-            share.zip(amount(total)).map(|(share, total)| (total * share / 100.0, total))
+            share
+                .zip(amount(total))
+                .map(|(share, total)| (total * share / 100.0, total))
         }
         VolumeAmounts::Percent { percent, is_free } => {
             if let Some(percent) = share(percent, *is_free) {
@@ -123,7 +143,9 @@ fn row(sort: Sort, table: &Volume, first: &Cell, rows: &Rows, index: &[u32], dra
     let Some(unit) = amount(&table.unit) else {
         return;
     };
-    let Some((used, total)) = told.filter(|(used, total)| *used >= 0.0 && *total > 0.0 && used <= total) else {
+    let Some((used, total)) =
+        told.filter(|(used, total)| *used >= 0.0 && *total > 0.0 && used <= total)
+    else {
         return;
     };
     let (used, total) = ((used * unit) as u64, (total * unit) as u64);
@@ -135,8 +157,14 @@ fn row(sort: Sort, table: &Volume, first: &Cell, rows: &Rows, index: &[u32], dra
 }
 
 fn number(of: &Cell, how: &crate::profile::Rows, rows: &Rows, index: &[u32]) -> Option<f64> {
-    cell::number_by(of, rows, index, how.pattern.as_ref(), crate::profile::Octets::Text)
-        .filter(|number| !how.skip.contains(number))
+    cell::number_by(
+        of,
+        rows,
+        index,
+        how.pattern.as_ref(),
+        crate::profile::Octets::Text,
+    )
+    .filter(|number| !how.skip.contains(number))
 }
 
 fn name(how: &crate::profile::Rows, otherwise: &str, rows: &Rows, index: &[u32]) -> String {

@@ -5,6 +5,7 @@ use super::super::{Rows, decode, entity};
 use super::cell::{self, first_text, passes};
 use super::loads::indexes;
 use crate::profile::{Amount, Cell, InterfaceOf, Kind, Quantity, Sensors, Unit};
+use ::snmp::Defect;
 use model::facts::{SensorLimits, Severity};
 
 /// The cells besides the value that are needed.
@@ -17,10 +18,13 @@ pub(super) fn cells(table: &Sensors) -> Vec<&Cell> {
         &table.limits.high_warning,
         &table.limits.high,
     ];
-    let amounts = amounts.into_iter().flatten().filter_map(|amount| match amount {
-        Amount::Cell(cell) => Some(cell),
-        Amount::Number(_) => None,
-    });
+    let amounts = amounts
+        .into_iter()
+        .flatten()
+        .filter_map(|amount| match amount {
+            Amount::Cell(cell) => Some(cell),
+            Amount::Number(_) => None,
+        });
     let kind = match &table.kind {
         Kind::ByCell(cell, _) => Some(cell),
         Kind::One(_) => None,
@@ -36,7 +40,11 @@ pub(super) fn cells(table: &Sensors) -> Vec<&Cell> {
 
 pub(super) fn read(table: &Sensors, rows: &Rows, draft: &mut Draft) {
     let known = |draft: &Draft, quantity: Quantity| {
-        draft.facts.sensors.iter().any(|sensor| sensor.kind.as_deref() == Some(quantity.kind()))
+        draft
+            .facts
+            .sensors
+            .iter()
+            .any(|sensor| sensor.kind.as_deref() == Some(quantity.kind()))
     };
     if table.rows.fallback && matches!(table.kind, Kind::One(quantity) if known(draft, quantity)) {
         return;
@@ -50,6 +58,10 @@ pub(super) fn read(table: &Sensors, rows: &Rows, draft: &mut Draft) {
         if !passes(&table.rows.when, rows, index) {
             continue;
         }
+        if is_overflow(table, rows, index) {
+            draft.defects.add(Defect::AbsurdValue);
+            continue;
+        }
         let Some(sensor) = row(table, rows, index, draft) else {
             continue;
         };
@@ -59,6 +71,12 @@ pub(super) fn read(table: &Sensors, rows: &Rows, draft: &mut Draft) {
         draft.note_cell("sensors", &table.value, index);
         draft.sensor(sensor);
     }
+}
+
+/// In the form of ENTITY-SENSOR-MIB, an overflow and an underflow are told as 1,000,000,000 and its
+/// negative (RFC 3433 section 3.1).
+fn is_overflow(table: &Sensors, rows: &Rows, index: &[u32]) -> bool {
+    table.scale.is_some() && raw(table, rows, index).is_some_and(|raw| raw.abs() >= 1e9)
 }
 
 fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sensor> {
@@ -71,13 +89,17 @@ fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sen
         return None;
     }
     let value = scaled(table, rows, index, raw)?;
-    if table.range.is_some_and(|[least, most]| !(least..=most).contains(&value)) {
+    if table
+        .range
+        .is_some_and(|[least, most]| !(least..=most).contains(&value))
+    {
         return None;
     }
     let limit = |amount: &Option<Amount>| match amount.as_ref()? {
         Amount::Number(number) => Some(*number),
         Amount::Cell(cell) => {
-            let raw = cell::number(cell, rows, index).filter(|raw| !table.rows.skip.contains(raw))?;
+            let raw =
+                cell::number(cell, rows, index).filter(|raw| !table.rows.skip.contains(raw))?;
             scaled(table, rows, index, raw)
         }
     };
@@ -113,7 +135,9 @@ fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sen
         index: index.to_vec(),
         value,
         interface,
-        state: (quantity == Quantity::STATE).then(|| table.states.get(&number).cloned()).flatten(),
+        state: (quantity == Quantity::STATE)
+            .then(|| table.states.get(&number).cloned())
+            .flatten(),
         severity,
         limits,
     })
@@ -139,7 +163,13 @@ fn raw(table: &Sensors, rows: &Rows, index: &[u32]) -> Option<f64> {
     {
         return Some(*number);
     }
-    cell::number_by(&table.value, rows, index, table.rows.pattern.as_ref(), table.octets)
+    cell::number_by(
+        &table.value,
+        rows,
+        index,
+        table.rows.pattern.as_ref(),
+        table.octets,
+    )
 }
 
 /// A raw number in the unit of its kind.
@@ -152,18 +182,22 @@ fn scaled(table: &Sensors, rows: &Rows, index: &[u32], raw: f64) -> Option<f64> 
     let divisor = amount(&table.divide)?;
     // An agent that says nothing of the divisor means one.
     let divisor = if divisor == 0.0 { 1.0 } else { divisor };
+    let raw = if table.scale.is_some() || table.precision.is_some() {
+        let of = |cell: &Option<Cell>, otherwise| {
+            let number = cell
+                .as_ref()
+                .and_then(|cell| cell::number(cell, rows, index));
+            number.map_or(otherwise, |number| number as i64)
+        };
+        // Units without decimals where the agent leaves them out.
+        decode::scaled(raw as i64, of(&table.scale, 9), of(&table.precision, 0))?
+    } else {
+        raw
+    };
     let mut value = raw * amount(&table.multiply)? / divisor;
     if let Some(exponent) = &table.exponent {
         let exponent = cell::number(exponent, rows, index)?;
         value *= 10_f64.powi((exponent as i32).clamp(-30, 30));
-    }
-    if table.scale.is_some() || table.precision.is_some() {
-        let of = |cell: &Option<Cell>, otherwise| {
-            cell.as_ref()
-                .and_then(|cell| cell::number(cell, rows, index))
-                .map_or(otherwise, |number| number as i64)
-        };
-        value *= decode::scaled(1, of(&table.scale, 9), of(&table.precision, 0))?;
     }
     let value = match table.unit {
         Unit::OfKind => value,
