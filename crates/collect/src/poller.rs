@@ -58,8 +58,11 @@ pub struct PollerOptions {
     pub deadline_max: Duration,
     /// Shortest interval of a device; a shorter one is held to it.
     pub interval_min: Duration,
-    /// Time from one reading of what seldom changes (system, addresses, VLANs, parts) to the next.
+    /// Time from one reading of what seldom changes (system, interfaces, addresses, VLANs; neighbours
+    /// where their marker stands still) to the next.
     pub details_interval: Duration,
+    /// Time from one reading of the parts of a device to the next.
+    pub inventory_interval: Duration,
 }
 
 impl PollerOptions {
@@ -79,7 +82,8 @@ impl Default for PollerOptions {
             deadline_min: Duration::from_secs(10),
             deadline_max: Duration::from_mins(1),
             interval_min: crate::schedule::INTERVAL_MIN,
-            details_interval: Duration::from_mins(5),
+            details_interval: Duration::from_hours(1),
+            inventory_interval: Duration::from_hours(24),
         }
     }
 }

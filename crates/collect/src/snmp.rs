@@ -21,6 +21,7 @@ mod ip_mib;
 mod kind;
 mod lldp;
 mod look;
+mod markers;
 mod mib;
 mod platform;
 mod profiled;
@@ -35,6 +36,7 @@ mod vendor;
 pub use dialect::Dialect;
 pub use groups::Groups;
 pub use look::{Glimpse, Look, Origin};
+pub use markers::Markers;
 pub use rows::Rows;
 
 use crate::profile::{Plan, Profiles};
@@ -132,7 +134,7 @@ async fn ask_all(
         asked: groups,
         ..Look::default()
     };
-    match session.get(&scalars(wanted)).await {
+    match session.get(&scalars(wanted, dialect)).await {
         Ok(objects) => {
             look.answered_at = Some(clock.now());
             rows.extend(objects);
@@ -144,6 +146,7 @@ async fn ask_all(
             return (rows, look);
         }
     }
+    look.markers = markers::read(&rows);
     dialect.learn(session, wanted, &mut rows, time).await;
     look.defects = session.take_defects();
     look.complete = walk(session, dialect, wanted, until, &mut rows, &mut look).await;
@@ -186,7 +189,7 @@ pub fn interpret_recording(rows: &Rows, profiles: &Profiles) -> (Look, Vec<Origi
         .scalar(system::SYS_OBJECT_ID)
         .and_then(::snmp::Value::as_oid);
     let object_id = object_id.map(|oid| oid.arcs().to_vec()).unwrap_or_default();
-    let scalars = scalars(Groups::ALL).into_iter();
+    let scalars = scalars(Groups::ALL, &Dialect::default()).into_iter();
     let mut asked: Rows = scalars
         .filter_map(|oid| Some((oid.clone(), rows.cell(oid.arcs(), &[])?.clone())))
         .collect();
@@ -282,8 +285,11 @@ fn is_whole(ask: &Ask<'_>) -> bool {
     !ask.head && ask.where_any.is_none()
 }
 
-fn scalars(wanted: Groups) -> Vec<Oid> {
+fn scalars(wanted: Groups, dialect: &Dialect) -> Vec<Oid> {
     let mut objects = system::FIRST.to_vec();
+    let markers = markers::OBJECTS.iter().copied();
+    objects
+        .extend(markers.filter(|marker| wanted.contains(Groups::SYSTEM) || !dialect.lacks(marker)));
     if wanted.contains(Groups::SYSTEM) {
         objects.extend(system::SCALARS);
         objects.extend(lldp::SCALARS);

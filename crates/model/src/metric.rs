@@ -78,6 +78,7 @@ metrics! {
     NETWORK_HEALTH "network_health" "ratio" Gauge "Health of the whole network, 0 to 1, assessed each minute; see health.md.";
     NETWORK_DEVICES "network_devices" "devices" Gauge "Devices in a state (label `state`), counted each minute.";
     NETWORK_INTERFACES "network_interfaces" "interfaces" Gauge "Interfaces in a state (label `state`), counted each minute.";
+    IF_ADMIN_STATUS "ifAdminStatus" "" State "What an operator wants the interface to be: 1 up, 2 down, 3 testing. Source: IF-MIB (RFC 2863).";
     SENSOR_POWER_FACTOR "sensor_power_factor" "ratio" Gauge "A power factor, -1 to 1.";
     SENSOR_ENERGY "sensor_energy" "joules" Gauge "Energy taken since a moment that the device chose.";
     SENSOR_PRESSURE "sensor_pressure" "pascals" Gauge "A pressure.";

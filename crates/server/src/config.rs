@@ -140,10 +140,15 @@ pub struct PollSettings {
     /// interval makes it shorter.
     #[schemars(range(min = 100, max = 60000))]
     pub timeout_ms: u32,
-    /// Seconds from one reading of what seldom changes (system, interface names, addresses, VLANs,
-    /// parts) to the next. It is also read whenever a device has restarted.
+    /// Seconds from one reading of what seldom changes (system, interface names, addresses, VLANs;
+    /// neighbours where the device says that they are as they were) to the next. It is also read
+    /// whenever a device has restarted or says that it changed.
     #[schemars(range(min = 5, max = 86400))]
     pub details_interval_secs: u32,
+    /// Seconds from one reading of the parts of a device to the next. They are also read whenever it
+    /// has restarted or says that they changed.
+    #[schemars(range(min = 60, max = 604_800))]
+    pub inventory_interval_secs: u32,
     /// Devices polled at the same time.
     #[schemars(range(min = 1, max = 10000))]
     pub concurrency_max: u32,
@@ -156,7 +161,8 @@ impl Default for PollSettings {
         Self {
             default_interval_secs: 60,
             timeout_ms: 1_500,
-            details_interval_secs: 300,
+            details_interval_secs: 3_600,
+            inventory_interval_secs: 86_400,
             concurrency_max: 512,
             icmp: true,
         }

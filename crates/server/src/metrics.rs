@@ -436,6 +436,11 @@ fn poll(poller: &Poller, out: &mut Encoder<'_, '_>) -> fmt::Result {
             stats.overruns,
         ),
         (
+            "foretell_polls_postponed",
+            "Polls that began so late that only what changes was read",
+            stats.postponed,
+        ),
+        (
             "foretell_poll_deadlines",
             "Polls that ran into their deadline",
             stats.deadlines,

@@ -3,19 +3,26 @@
 
 use super::{PollerOptions, Target};
 use crate::reading::{Instance, Reading};
-use crate::snmp::{Dialect, Glimpse, Groups, Look};
+use crate::snmp::{Dialect, Glimpse, Groups, Look, Markers};
 use crate::status::History;
-use model::facts::InterfaceFacts;
+use model::facts::{InterfaceFacts, NeighborFacts};
 use model::interface::IfStatus;
 use model::{Metric, Value};
 use snmp::{Session, SessionOptions, Transport};
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Shortest time between two readings of the neighbours: the tables are long and agents are slow
 /// to fill them.
 const NEIGHBORS_INTERVAL_MIN: Duration = Duration::from_secs(15);
+/// Time from one reading of the neighbours to the next of an agent that has no marker for them, or
+/// whose marker stood still while they changed.
+const NEIGHBORS_UNMARKED_INTERVAL: Duration = Duration::from_mins(5);
+/// Shortest time between two readings of the parts because their marker moved: some agents move it
+/// all the time.
+const INVENTORY_INTERVAL_MIN: Duration = Duration::from_mins(5);
 /// Time until details that could not be read to their end are asked for again.
 const DETAILS_RETRY: Duration = Duration::from_mins(1);
 
@@ -25,7 +32,12 @@ const CHANGE_INTERVAL_MIN: Duration = Duration::from_secs(15);
 
 /// What seldom changes.
 pub(super) fn details() -> Groups {
-    Groups::SYSTEM | Groups::INTERFACES | Groups::ADDRESSES | Groups::VLANS | Groups::INVENTORY
+    Groups::SYSTEM | Groups::INTERFACES | Groups::ADDRESSES | Groups::VLANS
+}
+
+/// What is read after a restart: another image may run, other cards may be in it.
+fn after_restart() -> Groups {
+    details() | Groups::INVENTORY | Groups::NEIGHBORS
 }
 
 /// What is remembered of a device.
@@ -40,6 +52,13 @@ pub(super) struct Memory {
     details_at: Option<Instant>,
     details_complete: bool,
     neighbors_at: Option<Instant>,
+    inventory_at: Option<Instant>,
+    /// What the markers said before the tables were last read.
+    markers: Markers,
+    /// What was heard of neighbours when they were last read, as a number.
+    heard: Option<u64>,
+    /// Neighbours changed while their marker stood still.
+    neighbors_unmarked: bool,
     up_time: Option<(f64, Instant)>,
     /// Who answered when what seldom changes was last read.
     glimpse: Glimpse,
@@ -76,17 +95,34 @@ impl Memory {
         passed(self.details_at, wait, now)
     }
 
-    /// Whether it is time for the neighbours.
-    pub(super) fn neighbors_due(&self, interval: Duration, now: Instant) -> bool {
+    /// Whether it is time for the neighbours, whatever their marker says.
+    pub(super) fn neighbors_due(&self, options: &PollerOptions, now: Instant) -> bool {
+        let is_marked =
+            (self.markers.lldp.is_some() || self.markers.cdp.is_some()) && !self.neighbors_unmarked;
+        let wait = if is_marked {
+            options.details_interval
+        } else {
+            NEIGHBORS_UNMARKED_INTERVAL.min(options.details_interval)
+        };
         // Polls are not perfectly even; a tenth too early is in time.
-        let wait = interval.max(NEIGHBORS_INTERVAL_MIN);
         passed(self.neighbors_at, wait * 9 / 10, now)
+    }
+
+    /// Whether it is time for the parts of the device, whatever their marker says.
+    pub(super) fn inventory_due(&self, options: &PollerOptions, now: Instant) -> bool {
+        passed(self.inventory_at, options.inventory_interval, now)
+    }
+
+    /// Whether what seldom changes was ever asked for.
+    pub(super) fn is_known(&self) -> bool {
+        self.details_at.is_some()
     }
 
     /// What seldom changes, and the neighbours, are to be read with the next poll.
     pub(super) fn reread(&mut self) {
         self.details_at = None;
         self.neighbors_at = None;
+        self.inventory_at = None;
     }
 
     /// Takes in what a look found; says what else may have changed, and is to be read anew: all that
@@ -101,8 +137,20 @@ impl Memory {
             self.details_at = Some(now);
             self.details_complete = look.complete.contains(details());
         }
+        let mut moved = self.moved(look, now);
         if look.asked.contains(Groups::NEIGHBORS) {
+            moved = moved - Groups::NEIGHBORS;
+            self.hear(look);
             self.neighbors_at = Some(now);
+        }
+        if look.asked.contains(Groups::INVENTORY) {
+            moved = moved - Groups::INVENTORY;
+            self.markers.inventory = look.markers.inventory;
+            self.inventory_at = Some(now);
+        }
+        if look.asked.contains(Groups::INTERFACES) {
+            moved = moved - Groups::INTERFACES;
+            self.markers.interfaces = look.markers.interfaces;
         }
         // An agent that says now this and now that is not read whole all the time.
         let rested = passed(self.details_at, CHANGE_INTERVAL_MIN, now);
@@ -110,14 +158,14 @@ impl Memory {
         if another || look.asked.contains(Groups::SYSTEM) {
             self.glimpse.clone_from(&look.glimpse);
         }
-        let mut again = if another { details() } else { Groups::NONE };
+        let mut again = if another { details() | moved } else { moved };
         if let Some(up_time) = up_time_secs(look) {
             let restarted = self.up_time.is_some_and(|(before, at)| {
                 let elapsed = now.saturating_duration_since(at).as_secs_f64();
                 restarted(before, up_time, elapsed)
             });
             if restarted {
-                again = details();
+                again |= after_restart();
             }
             self.up_time = Some((up_time, now));
         }
@@ -129,7 +177,7 @@ impl Memory {
             let other = known.collect::<BTreeSet<u32>>() != indexes(look);
             // An agent whose interfaces come and go all the time is not read whole all the time.
             if other && passed(self.details_at, CHANGE_INTERVAL_MIN, now) {
-                again = details();
+                again |= details();
             } else if self.states_differ(look)
                 && passed(self.interfaces_at, CHANGE_INTERVAL_MIN, now)
             {
@@ -137,6 +185,40 @@ impl Memory {
             }
         }
         again
+    }
+
+    /// The tables whose marker is another than when they were last read, as far as they rested.
+    fn moved(&self, look: &Look, now: Instant) -> Groups {
+        let mut moved = Groups::NONE;
+        let other = |now: Option<u64>, before: Option<u64>| now.is_some() && now != before;
+        let (now_say, before) = (look.markers, self.markers);
+        let neighbors = other(now_say.lldp, before.lldp) || other(now_say.cdp, before.cdp);
+        if neighbors && passed(self.neighbors_at, NEIGHBORS_INTERVAL_MIN, now) {
+            moved |= Groups::NEIGHBORS;
+        }
+        if other(now_say.inventory, before.inventory)
+            && passed(self.inventory_at, INVENTORY_INTERVAL_MIN, now)
+        {
+            moved |= Groups::INVENTORY;
+        }
+        if other(now_say.interfaces, before.interfaces)
+            && passed(self.interfaces_at, CHANGE_INTERVAL_MIN, now)
+        {
+            moved |= Groups::INTERFACES;
+        }
+        moved
+    }
+
+    /// Takes in what was heard of neighbours, and whether their marker told that it changed.
+    fn hear(&mut self, look: &Look) {
+        if look.complete.contains(Groups::NEIGHBORS) {
+            let heard = fingerprint(&look.facts.neighbors);
+            let stood =
+                (look.markers.lldp, look.markers.cdp) == (self.markers.lldp, self.markers.cdp);
+            self.neighbors_unmarked |= stood && self.heard.is_some_and(|before| before != heard);
+            self.heard = Some(heard);
+            (self.markers.lldp, self.markers.cdp) = (look.markers.lldp, look.markers.cdp);
+        }
     }
 
     /// Whether any interface has another ifOperStatus than when IF-MIB was last read to its end.
@@ -180,6 +262,7 @@ fn updated(row: &InterfaceFacts, readings: &[&Reading]) -> InterfaceFacts {
             continue;
         };
         match reading.metric {
+            Metric::IF_ADMIN_STATUS => row.admin_status = IfStatus::from_number(value),
             Metric::IF_OPER_STATUS => row.oper_status = IfStatus::from_number(value),
             Metric::IF_HC_IN_OCTETS => row.in_octets = Some(value),
             Metric::IF_HC_OUT_OCTETS => row.out_octets = Some(value),
@@ -189,6 +272,25 @@ fn updated(row: &InterfaceFacts, readings: &[&Reading]) -> InterfaceFacts {
         }
     }
     row
+}
+
+/// Who is heard on which port, as a number: another one where that is another.
+fn fingerprint(neighbors: &[NeighborFacts]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for neighbor in neighbors {
+        let port = (
+            neighbor.protocol,
+            neighbor.local_index,
+            &neighbor.local_interface,
+        );
+        let who = (
+            &neighbor.remote_chassis_id,
+            &neighbor.remote_name,
+            &neighbor.remote_port,
+        );
+        (port, who).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Whether an agent restarted in `elapsed` seconds: its clock went back, or says that it began
@@ -281,28 +383,71 @@ mod tests {
         let options = PollerOptions::default();
         let now = Instant::now();
         let after = |secs| now + Duration::from_secs(secs);
-        let all = Groups::COUNTERS | details();
-        for (complete, due_after_secs) in [(all, 300), (all - Groups::VLANS, 60)] {
+        let all = Groups::COUNTERS | details() | Groups::INVENTORY;
+        for (complete, due_after_secs) in [(all, 3_600), (all - Groups::VLANS, 60)] {
             let mut memory = Memory::default();
-            assert!(memory.details_due(&options, now));
+            assert!(memory.details_due(&options, now) && memory.inventory_due(&options, now));
             let again = memory.take_in(&look(all, complete, 5.0, &[1, 2]), now);
             assert_eq!(again, Groups::NONE);
             assert!(!memory.details_due(&options, after(due_after_secs - 1)));
             assert!(memory.details_due(&options, after(due_after_secs)));
+            assert!(!memory.inventory_due(&options, after(86_399)));
+            assert!(memory.inventory_due(&options, after(86_400)));
         }
     }
 
+    /// A look at neighbours, who are as `heard` says, with a marker.
+    fn heard(marker: Option<u64>, heard: &str) -> Look {
+        let mut look = look(Groups::NEIGHBORS, Groups::NEIGHBORS, 1e9, &[]);
+        look.markers.lldp = marker;
+        look.facts.neighbors.push(NeighborFacts {
+            remote_name: Some(heard.to_owned()),
+            ..NeighborFacts::default()
+        });
+        look
+    }
+
+    /// A look at the counters that also tells the marker.
+    fn counted(marker: Option<u64>) -> Look {
+        let mut look = look(Groups::COUNTERS, Groups::COUNTERS, 1e9, &[]);
+        look.markers.lldp = marker;
+        look
+    }
+
     #[tokio::test]
-    async fn neighbours_are_asked_for_each_interval_but_not_more_than_every_15_s() {
+    async fn neighbours_are_read_when_their_marker_moves() {
+        let options = PollerOptions::default();
         let now = Instant::now();
-        for (interval_secs, wait_secs) in [(5, 15), (15, 15), (60, 60)] {
-            let interval = Duration::from_secs(interval_secs);
+        let after = |secs| now + Duration::from_secs(secs);
+        let mut memory = Memory::default();
+        assert!(memory.neighbors_due(&options, now));
+        memory.take_in(&heard(Some(7), "one"), now);
+        assert!(!memory.neighbors_due(&options, after(3_000)));
+        assert!(memory.neighbors_due(&options, after(3_600)));
+        let stood = memory.take_in(&counted(Some(7)), after(60));
+        assert_eq!(stood, Groups::NONE);
+        let soon = memory.take_in(&counted(Some(8)), after(10));
+        assert_eq!(soon, Groups::NONE, "they were just read");
+        let moved = memory.take_in(&counted(Some(8)), after(70));
+        assert_eq!(moved, Groups::NEIGHBORS);
+        memory.take_in(&heard(Some(8), "two"), after(70));
+        assert!(
+            !memory.neighbors_due(&options, after(3_000)),
+            "it told the truth"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_marker_that_stands_still_while_they_change_is_not_believed() {
+        let options = PollerOptions::default();
+        let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
+        for (first, second) in [(Some(7), Some(7)), (None, None)] {
             let mut memory = Memory::default();
-            assert!(memory.neighbors_due(interval, now));
-            memory.take_in(&look(Groups::NEIGHBORS, Groups::NONE, 5.0, &[]), now);
-            let at = |tenths| now + Duration::from_secs(wait_secs) * tenths / 10;
-            assert!(!memory.neighbors_due(interval, at(8)), "{interval_secs}");
-            assert!(memory.neighbors_due(interval, at(10)), "{interval_secs}");
+            memory.take_in(&heard(first, "one"), now);
+            memory.take_in(&heard(second, "two"), after(3_600));
+            assert!(!memory.neighbors_due(&options, after(3_600 + 200)));
+            assert!(memory.neighbors_due(&options, after(3_600 + 300)));
         }
     }
 
@@ -313,8 +458,8 @@ mod tests {
         let later = now + Duration::from_secs(20);
         for (up_time, indexes, complete, again) in [
             (120.0, [1, 2].as_slice(), counters, Groups::NONE),
-            (14.0, &[1, 2], counters, details()),
-            (3.0, &[1, 2], counters, details()),
+            (14.0, &[1, 2], counters, after_restart()),
+            (3.0, &[1, 2], counters, after_restart()),
             (120.0, &[1, 3], counters, details()),
             (120.0, &[1], counters, details()),
             // A table that was cut short says nothing about what is gone.

@@ -17,6 +17,9 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, timeout_at};
 
+/// A poll that begins later than this share of its interval reads only what changes.
+const LATE_SHARE: u32 = 4;
+
 /// What every poll needs.
 pub(super) struct Context {
     pub(super) options: PollerOptions,
@@ -66,7 +69,7 @@ pub(super) async fn run(
     let address = target.address.ip();
     let (echo, asked) = tokio::join!(
         context.pinger.ping(address, echoes),
-        ask(&context, &target, &mut memory, started + limit)
+        ask(&context, &target, &mut memory, (started + limit, lag))
     );
     let ended_at = context.clock.now();
     let seen = PollSeen {
@@ -157,13 +160,24 @@ pub(super) struct Asked {
 
 /// Asks in the order of what matters: what changes, then what seldom changes, then neighbours.
 /// What the deadline cuts short is read in part.
-async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: Instant) -> Asked {
+/// Where polls are begun late, what changes is read and the rest waits.
+async fn ask(
+    context: &Context,
+    target: &Target,
+    memory: &mut Memory,
+    (deadline, lag): (Instant, Duration),
+) -> Asked {
     let mut asked = Asked::default();
     let began = Instant::now();
     let was_silent = memory.history.snmp_silent_polls() > 0;
     let options = &context.options;
-    let details_due = memory.details_due(options, began);
-    let neighbors_due = memory.neighbors_due(target.interval, began);
+    let late = lag > target.interval / LATE_SHARE && memory.is_known();
+    if late {
+        Counts::one(&context.shared.counts.postponed);
+    }
+    let details_due = !late && memory.details_due(options, began);
+    let inventory_due = !late && memory.inventory_due(options, began);
+    let neighbors_due = !late && memory.neighbors_due(options, began);
     let Some(mut session) = memory.take_session(target, &context.transport, options) else {
         return asked;
     };
@@ -178,20 +192,28 @@ async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: 
         memory.session = Some(session);
         return asked;
     }
-    let first = if details_due {
+    let mut first = if details_due {
         (Groups::COUNTERS - Groups::TRAFFIC) | details()
     } else {
         Groups::COUNTERS
     };
+    if inventory_due {
+        first |= Groups::INVENTORY;
+    }
     let again = asked
         .stage(first, &mut session, memory, &context.clock, deadline)
         .await;
-    if !again.is_empty() && !details_due {
+    let again = if details_due {
+        again - details()
+    } else {
+        again
+    };
+    if !again.is_empty() && !late {
         asked
             .stage(again, &mut session, memory, &context.clock, deadline)
             .await;
     }
-    if neighbors_due {
+    if neighbors_due && !again.contains(Groups::NEIGHBORS) {
         asked
             .stage(
                 Groups::NEIGHBORS,

@@ -24,6 +24,8 @@ pub struct PollerStats {
     pub in_flight_bound_hits: u64,
     /// Reports that waited because the channel was full.
     pub reports_waited: u64,
+    /// Polls that began so late that only what changes was read.
+    pub postponed: u64,
     /// Polls that ended in a panic. Always a mistake of ours.
     pub panics: u64,
     /// How much later than due the latest poll began.
@@ -44,6 +46,7 @@ pub(super) struct Counts {
     pub(super) deadlines: AtomicU64,
     pub(super) in_flight_bound_hits: AtomicU64,
     pub(super) reports_waited: AtomicU64,
+    pub(super) postponed: AtomicU64,
     pub(super) panics: AtomicU64,
     pub(super) lag_ms: AtomicU64,
     pub(super) lag_max_ms: AtomicU64,
@@ -62,6 +65,7 @@ impl Counts {
             deadlines: read(&self.deadlines),
             in_flight_bound_hits: read(&self.in_flight_bound_hits),
             reports_waited: read(&self.reports_waited),
+            postponed: read(&self.postponed),
             panics: read(&self.panics),
             lag: Duration::from_millis(read(&self.lag_ms)),
             lag_max: Duration::from_millis(read(&self.lag_max_ms)),

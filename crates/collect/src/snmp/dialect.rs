@@ -93,6 +93,11 @@ impl Dialect {
         self.plan = Arc::new(catalog.plan(&object_id, &description, |object| there.has(object)));
         self.made_for = Some(object_id);
         self.absent.clear();
+        for marker in super::markers::OBJECTS {
+            if rows.scalar(marker).is_none() {
+                self.note_absent(marker);
+            }
+        }
     }
 }
 

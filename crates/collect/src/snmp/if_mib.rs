@@ -61,9 +61,9 @@ pub(super) static MIB: Mib = Mib {
         Ask::of(NAMES, MTU),
         Ask::of(NAMES, SPEED),
         Ask::of(NAMES, PHYS_ADDRESS),
-        Ask::of(NAMES, ADMIN_STATUS),
         Ask::of(NAMES, HIGH_SPEED),
         Ask::of(NAMES, ALIAS),
+        Ask::of(STATES, ADMIN_STATUS),
         Ask::of(STATES, OPER_STATUS),
         Ask::of(STATES, HC_IN_OCTETS),
         Ask::of(STATES, HC_OUT_OCTETS),
@@ -140,8 +140,13 @@ fn readings(rows: &Rows, draft: &mut Draft) {
             continue;
         };
         let instance = Instance::Interface { index: number };
-        if let Some(status) = status(rows, draft, OPER_STATUS, index) {
-            draft.count(Metric::IF_OPER_STATUS, &instance, status.number());
+        for (metric, column) in [
+            (Metric::IF_ADMIN_STATUS, ADMIN_STATUS),
+            (Metric::IF_OPER_STATUS, OPER_STATUS),
+        ] {
+            if let Some(status) = status(rows, draft, column, index) {
+                draft.count(metric, &instance, status.number());
+            }
         }
         for &(metric, wide, narrow) in COUNTERS {
             if let Some(value) = counter(rows, draft, wide, narrow, index) {

@@ -1,6 +1,6 @@
 //! What one look at a device brought.
 
-use super::Groups;
+use super::{Groups, Markers};
 use crate::reading::Reading;
 use model::Timestamp;
 use model::device::{Identity, Said};
@@ -50,6 +50,8 @@ pub struct Look {
     pub readings: Vec<Reading>,
     /// Who answered, whatever was asked for.
     pub glimpse: Glimpse,
+    /// What the change markers said before anything else was read.
+    pub markers: Markers,
     /// The groups that were asked for.
     pub asked: Groups,
     /// Of these, the ones that were read to their end. A group that the device does not have is

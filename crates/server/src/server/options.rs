@@ -39,6 +39,7 @@ pub(super) fn poller(settings: &Settings) -> PollerOptions {
         in_flight_max: usize::try_from(settings.poll.concurrency_max).unwrap_or(1),
         answer_timeout: Duration::from_millis(u64::from(settings.poll.timeout_ms)),
         details_interval: Duration::from_secs(u64::from(settings.poll.details_interval_secs)),
+        inventory_interval: Duration::from_secs(u64::from(settings.poll.inventory_interval_secs)),
         ..PollerOptions::default()
     }
 }

@@ -106,6 +106,15 @@ pub(super) fn number_by(
             Octets::Float => return float(bytes),
             Octets::BigEndian => return big_endian(bytes),
         },
+        Found::Value(value) if octets == Octets::Float => {
+            let bits = value
+                .as_i64()
+                .and_then(|bits| u32::try_from(bits & 0xffff_ffff).ok());
+            let number = bits.map(|bits| f64::from(f32::from_bits(bits)));
+            return number
+                .or_else(|| value.as_f64())
+                .filter(|number| number.is_finite());
+        }
         Found::Value(Value::Oid(oid)) => return oid.arcs().last().map(|&arc| f64::from(arc)),
         Found::Value(value) => match pattern {
             None => return value.as_f64(),
@@ -120,7 +129,7 @@ pub(super) fn number_by(
     }
 }
 
-/// The number that a text begins with: `35.5 C`, `-3`, `+12`, `1,5`.
+/// The number that a text begins with: `35.5 C`, `-3`, `+12`, `1,5`, `1.7E+01`.
 pub(super) fn leading_number(text: &str) -> Option<f64> {
     let text = text.trim();
     let mut end = 0;
@@ -139,7 +148,22 @@ pub(super) fn leading_number(text: &str) -> Option<f64> {
         }
         end = place + 1;
     }
-    text.get(..end)?.replace(',', ".").parse().ok()
+    let (digits, rest) = text.split_at_checked(end)?;
+    let number: f64 = digits.replace(',', ".").parse().ok()?;
+    let number = number * 10_f64.powi(exponent(rest).unwrap_or(0).clamp(-30, 30));
+    number.is_finite().then_some(number)
+}
+
+/// The power of ten that a text begins with: `E+01`, `e-3`. A sign tells it from a unit.
+fn exponent(text: &str) -> Option<i32> {
+    let signed = text
+        .strip_prefix(['E', 'e'])
+        .filter(|rest| rest.starts_with(['+', '-']))?;
+    let end = signed
+        .char_indices()
+        .find(|&(place, character)| place > 0 && !character.is_ascii_digit())
+        .map_or(signed.len(), |(place, _)| place);
+    signed.get(..end)?.parse().ok()
 }
 
 fn float(octets: &[u8]) -> Option<f64> {
@@ -215,6 +239,9 @@ mod tests {
             (" +12dBm", Some(12.0)),
             ("1,5", Some(1.5)),
             ("1.2.3", Some(1.2)),
+            ("1.7168E+01", Some(17.168)),
+            ("5E-1 W", Some(0.5)),
+            ("3 E", Some(3.0)),
             ("C 3", None),
             ("-", None),
             ("", None),
