@@ -196,19 +196,26 @@ impl Catalog {
         fitting.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
         let mut plan = Plan::default();
         for (_, profile) in fitting {
-            self.add(profile, &mut plan);
+            self.add(profile, object_id, &mut plan);
         }
         plan
     }
 
-    fn add(&self, profile: &Arc<Profile>, plan: &mut Plan) {
+    fn add(&self, profile: &Arc<Profile>, object_id: &[u32], plan: &mut Plan) {
         if plan.profiles.iter().any(|known| known.name == profile.name) {
             return;
         }
-        plan.profiles.push(Arc::clone(profile));
+        // It was read without a mistake before, so it is again.
+        let own = profile.is_relative.then(|| {
+            Profile::read_for(&profile.name, &profile.text, self, object_id)
+                .ok()
+                .map(Arc::new)
+        });
+        plan.profiles
+            .push(own.flatten().unwrap_or_else(|| Arc::clone(profile)));
         for parent in &profile.extends {
             if let Some(parent) = self.find(parent) {
-                self.add(parent, plan);
+                self.add(parent, object_id, plan);
             }
         }
     }

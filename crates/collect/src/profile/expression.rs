@@ -168,7 +168,7 @@ pub(super) fn oid(text: &str) -> Result<Vec<u32>, Problem> {
         .ok_or_else(|| Problem::Oid(text.to_owned()))
 }
 
-fn arcs(text: &str) -> Option<Vec<u32>> {
+pub(super) fn arcs(text: &str) -> Option<Vec<u32>> {
     text.split('.').map(|arc| arc.parse().ok()).collect()
 }
 

@@ -17,6 +17,11 @@ use std::sync::Arc;
 /// Octets that a compiled pattern may take: patterns come from operators, too.
 const PATTERN_LEN_MAX: usize = 256 * 1024;
 
+/// What an object begins with that stands on the sysObjectID of the device.
+const OF_DEVICE: &str = "{sysObjectID}";
+/// What stands for it while no device is at hand. Source: IANA, enterprise 0 is reserved.
+const PLACEHOLDER: &[u32] = &[1, 3, 6, 1, 4, 1, 0];
+
 /// A profile.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -46,6 +51,8 @@ pub struct Profile {
     pub neighbors: Vec<Neighbors>,
     /// The text that it was read from.
     pub text: String,
+    /// Objects stand on the sysObjectID of the device.
+    pub(super) is_relative: bool,
 }
 
 /// For which devices: all that is given must hold.
@@ -326,6 +333,16 @@ impl Profile {
     /// Reads a profile's text; the objects and sections of what it extends are looked for in the
     /// catalog when a plan is made.
     pub(super) fn read(name: &str, text: &str, catalog: &Catalog) -> Result<Self, Vec<Mistake>> {
+        Self::read_for(name, text, catalog, PLACEHOLDER)
+    }
+
+    /// As [`Self::read`], for a device with this sysObjectID, on which objects may stand.
+    pub(super) fn read_for(
+        name: &str,
+        text: &str,
+        catalog: &Catalog,
+        object_id: &[u32],
+    ) -> Result<Self, Vec<Mistake>> {
         let file: File = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
             vec![Mistake {
@@ -334,7 +351,10 @@ impl Profile {
                 detail: Problem::Toml(error.message().to_owned()).to_string(),
             }]
         })?;
-        let mut reader = Reader::default();
+        let mut reader = Reader {
+            object_id,
+            faults: Vec::new(),
+        };
         let profile = reader.profile(name, text, &file, catalog);
         if reader.faults.is_empty() {
             Ok(profile)
@@ -373,12 +393,13 @@ fn dotted(arcs: &[u32]) -> String {
 }
 
 /// Reads the sections, and keeps what is wrong with them.
-#[derive(Default)]
-struct Reader {
+struct Reader<'a> {
+    /// Of the device that the profile is read for.
+    object_id: &'a [u32],
     faults: Vec<Fault>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn keep<T>(&mut self, path: &Path, read: Result<T, Problem>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
@@ -474,6 +495,10 @@ impl Reader {
             neighbors,
             objects,
             text: text.to_owned(),
+            is_relative: file
+                .objects
+                .values()
+                .any(|object| object.starts_with(OF_DEVICE)),
         }
     }
 
@@ -483,6 +508,15 @@ impl Reader {
         text: &str,
         objects: &BTreeMap<String, Vec<u32>>,
     ) -> Result<Vec<u32>, Problem> {
+        if let Some(rest) = text.strip_prefix(OF_DEVICE) {
+            let rest = if rest.is_empty() {
+                Vec::new()
+            } else {
+                super::expression::arcs(rest.trim_start_matches('.'))
+                    .ok_or_else(|| Problem::Oid(text.to_owned()))?
+            };
+            return Ok([self.object_id, &rest].concat());
+        }
         if text
             .trim_start_matches('.')
             .starts_with(|c: char| c.is_ascii_digit())

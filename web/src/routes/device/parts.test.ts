@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Series } from "../../lib/api/shapes";
-import { asTree, PARTS, seriesOf, type History } from "./parts";
+import { asTree, PARTS, seriesOf, standing, type History } from "./parts";
 
 test("parts stand below what contains them, a ring ends", () => {
   const rows = [
@@ -30,8 +30,34 @@ test("what a device did not tell is left out, and nothing is made up", () => {
   for (const part of Object.values(PARTS)) expect(part.none).toMatch(/^This device has told of no /);
 });
 
-test("a sensor that says true or false does not say 1 or 2", () => {
+test("a state is told by its name, or said to be one", () => {
   const value = PARTS.sensors.columns.find((column) => column.label === "Value");
-  expect([1, 2, 3].map((v) => value?.text({ kind: "state", value: v }))).toEqual(["true", "false", "3"]);
+  expect(value?.text({ kind: "state", value: 1, state: "running" })).toBe("running");
+  expect(value?.text({ kind: "state", value: 3 })).toBe("state 3");
   expect(value?.text({ kind: "temperature", value: 1, unit: "°C" })).toBe("1 °C");
+});
+
+test("a sensor stands by its state, else by its limits, and what is broken comes first", () => {
+  const limits = { low_warning: 10, high_warning: 50, high: 60 };
+  const rows = [
+    { name: "a", value: 20, limits },
+    { name: "b", value: 55, limits },
+    { name: "c", value: 61, limits },
+    { name: "d", value: 5, limits },
+    { name: "e", value: 2, severity: "critical" },
+    { name: "f", value: 2 },
+  ];
+  expect(rows.map(standing)).toEqual(["ok", "warning", "critical", "warning", "critical", null]);
+  expect(PARTS.sensors.order?.(rows).map((row) => row.name)).toEqual(["c", "e", "b", "d", "a", "f"]);
+});
+
+test("light belongs to optics, supplies to power, each once", () => {
+  const rows = [
+    { kind: "dbm", interface: "xe-0/0/1" },
+    { kind: "current", interface: "xe-0/0/1" },
+    { kind: "voltage" },
+    { kind: "temperature" },
+  ];
+  expect(rows.map((row) => PARTS.optics.keep?.(row))).toEqual([true, true, false, false]);
+  expect(rows.map((row) => PARTS.power.keep?.(row))).toEqual([false, false, true, false]);
 });

@@ -34,11 +34,14 @@ export interface Part {
   /** What is said where the device told of none. */
   none: string;
   history?: History;
+  /** The list that its rows are taken from, where that has another name, and which of them. */
+  of?: PartName;
+  keep?: (row: PartRow) => boolean;
   /** The order that rows are shown in, where it is not the device's own. */
   order?: (rows: readonly PartRow[]) => PartRow[];
 }
 
-export type PartName = "processors" | "memory" | "storage" | "sensors" | "inventory" | "addresses" | "vlans";
+export type PartName = "processors" | "memory" | "storage" | "sensors" | "optics" | "power" | "inventory" | "addresses" | "vlans";
 
 function text(field: string): (row: PartRow) => string | null {
   return (row) => {
@@ -118,6 +121,72 @@ export function seriesOf(rows: readonly PartRow[], { label, metric }: History, a
   });
 }
 
+/** How a sensor stands: by the rank of its state, else by its limits. */
+export function standing(row: PartRow): "ok" | "warning" | "critical" | null {
+  const rank = row.severity;
+  if (rank === "ok" || rank === "warning" || rank === "critical") return rank;
+  const value = number(row, "value");
+  const limits = row.limits;
+  if (value === null || typeof limits !== "object" || limits === null) return null;
+  const limit = (name: string): number | null => number(limits as PartRow, name);
+  const [low, lowWarning, highWarning, high] = [limit("low"), limit("low_warning"), limit("high_warning"), limit("high")];
+  if ((low !== null && value < low) || (high !== null && value > high)) return "critical";
+  return (lowWarning !== null && value < lowWarning) || (highWarning !== null && value > highWarning) ? "warning" : "ok";
+}
+
+const STANDING = { ok: "✓ ok", warning: "▲ look at it", critical: "✕ critical" };
+
+function standingText(stands: ReturnType<typeof standing>): string | null {
+  return stands === null ? null : STANDING[stands];
+}
+
+/** `10 to 60 °C`, `up to 60 °C`, `from 10 °C`. */
+function limitsText(row: PartRow): string | null {
+  const limits = row.limits;
+  if (typeof limits !== "object" || limits === null) return null;
+  const limit = (name: string): number | null => number(limits as PartRow, name);
+  const [least, most] = [limit("low") ?? limit("low_warning"), limit("high") ?? limit("high_warning")];
+  const unit = text("unit")(row) ?? "";
+  const told = least !== null && most !== null ? `${rounded(least)} to ${rounded(most)}` : most !== null ? `up to ${rounded(most)}` : least !== null ? `from ${rounded(least)}` : null;
+  return told === null ? null : `${told} ${unit}`.trim();
+}
+
+const rounded = (value: number): number => Number(value.toFixed(3));
+
+function reading(row: PartRow): string | null {
+  const value = number(row, "value");
+  if (value === null) return null;
+  if (row.kind === "state") return text("state")(row) ?? `state ${value}`;
+  return `${rounded(value)} ${text("unit")(row) ?? ""}`.trim();
+}
+
+/** What is broken first. */
+function worstFirst(rows: readonly PartRow[]): PartRow[] {
+  const rank = (row: PartRow): number => ({ critical: 0, warning: 1, ok: 2 })[standing(row) ?? "ok"];
+  return [...rows].sort((a, b) => rank(a) - rank(b));
+}
+
+const SENSOR: Pick<Part, "columns" | "history" | "order"> = {
+  history: { label: "sensor", metric: (m) => m.startsWith("sensor_") },
+  order: worstFirst,
+  columns: [
+    { label: "Name", text: text("name") },
+    { label: "Kind", text: (row) => text("kind")(row)?.replaceAll("_", " ") ?? null },
+    { label: "Interface", text: text("interface"), interface: true },
+    { label: "Value", right: true, text: reading },
+    { label: "Limits", text: limitsText },
+    { label: "How it stands", text: (row) => standingText(standing(row)) },
+  ],
+};
+
+/** Kinds of sensors that tell of light in a fibre. */
+const LIGHT = ["dbm", "signal_loss", "chromatic_dispersion", "quality_factor", "ber", "snr"];
+/** Kinds of sensors that tell of power supplies, batteries and outlets. */
+const POWER = ["voltage", "current", "power", "power_consumed", "power_factor", "frequency", "load", "charge", "runtime"];
+
+const ofKinds = (kinds: readonly string[]) => (row: PartRow): boolean => kinds.includes(text("kind")(row) ?? "");
+const isOptic = (row: PartRow): boolean => ofKinds(LIGHT)(row) || (text("interface")(row) !== null && row.kind !== "power");
+
 export const PARTS: Record<PartName, Part> = {
   processors: {
     title: "Processors",
@@ -141,24 +210,23 @@ export const PARTS: Record<PartName, Part> = {
     history: { label: "storage", metric: (m) => m === "storage_used", top: (row) => number(row, "total_bytes") },
   },
   sensors: {
+    ...SENSOR,
     title: "Sensors",
-    none: "This device has told of no sensors (ENTITY-SENSOR-MIB).",
-    history: { label: "sensor", metric: (m) => m.startsWith("sensor_") },
-    columns: [
-      { label: "Name", text: text("name") },
-      { label: "Kind", text: text("kind") },
-      { label: "Interface", text: text("interface"), interface: true },
-      {
-        label: "Value",
-        right: true,
-        text: (row) => {
-          const value = number(row, "value");
-          // TruthValue, SNMPv2-TC (RFC 2579).
-          if (row.kind === "state" && (value === 1 || value === 2)) return value === 1 ? "true" : "false";
-          return value === null ? null : `${Number(value.toFixed(3))} ${text("unit")(row) ?? ""}`.trim();
-        },
-      },
-    ],
+    none: "This device has told of no sensors (ENTITY-SENSOR-MIB, device profiles).",
+  },
+  optics: {
+    ...SENSOR,
+    title: "Optics",
+    of: "sensors",
+    keep: isOptic,
+    none: "This device has told of no transceivers: their light, temperature, voltage and bias current by interface.",
+  },
+  power: {
+    ...SENSOR,
+    title: "Power",
+    of: "sensors",
+    keep: (row) => ofKinds(POWER)(row) && !isOptic(row),
+    none: "This device has told of no power supplies, batteries or outlets.",
   },
   inventory: {
     title: "Inventory",

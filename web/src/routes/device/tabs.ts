@@ -14,6 +14,8 @@ export const TABS = [
   { name: "availability", label: "Availability", parts: [] },
   { name: "neighbors", label: "Neighbours", parts: [] },
   { name: "sensors", label: "Sensors", parts: ["sensors"] },
+  { name: "optics", label: "Optics", parts: ["optics"] },
+  { name: "power", label: "Power", parts: ["power"] },
   { name: "storage", label: "Storage and memory", parts: ["storage", "memory", "processors"] },
   { name: "addresses", label: "Addresses", parts: ["addresses"] },
   { name: "vlans", label: "VLANs", parts: ["vlans"] },
