@@ -5,6 +5,7 @@
 //! threads of their own.
 
 mod fleet;
+mod load;
 mod overview;
 mod poll;
 mod simulator;
@@ -23,7 +24,7 @@ const PORTS: u32 = 48;
 /// SNMP community of the simulated devices.
 const COMMUNITY: &str = "public";
 
-pub(super) const PARTS: &[&str] = &["poll", "simulator", "fleet", "overview"];
+pub(super) const PARTS: &[&str] = &["poll", "simulator", "fleet", "load", "overview"];
 
 pub(super) const WANTS: &[Want] = &[
     Want {
@@ -75,6 +76,30 @@ pub(super) const WANTS: &[Want] = &[
         peer: Peer::None,
     },
     Want {
+        name: "load_devices",
+        floor: Bound::Least(10_000.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "load_samples_lost",
+        floor: Bound::Most(0.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "load_overruns_percent",
+        floor: Bound::Most(0.1),
+        target: Some(0.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "load_collector_peak_memory_mib",
+        floor: Bound::Most(1_536.0),
+        target: Some(1_024.0),
+        peer: Peer::None,
+    },
+    Want {
         name: "overview_cpu_ms",
         floor: Bound::Most(50.0),
         target: Some(10.0),
@@ -102,10 +127,11 @@ pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
         folder: target_dir().join("bench"),
     };
     std::fs::create_dir_all(&bench.folder)?;
-    let parts: [(&str, Part); 4] = [
+    let parts: [(&str, Part); 5] = [
         ("poll", poll::run),
         ("simulator", simulator::run),
         ("fleet", fleet::run),
+        ("load", load::run),
         ("overview", overview::run),
     ];
     for (name, part) in parts {
