@@ -2,6 +2,7 @@
 //!
 //! The channel, its capacity and what happens when it is full are the server's affair.
 
+use crate::workbench::Workbench;
 use model::discovery::{Discovery, DiscoveryRequest};
 use model::{CredentialId, DeviceId, DiscoveryId, ScheduleId};
 use tokio::sync::oneshot;
@@ -66,6 +67,8 @@ pub enum Command {
         /// Which.
         device_id: DeviceId,
     },
+    /// A question about device knowledge.
+    Workbench(Workbench),
     /// Poll a device now rather than at its turn.
     PollNow {
         /// Which.

@@ -30,6 +30,7 @@ mod store_problem;
 pub mod stream;
 mod top;
 mod turns;
+pub mod workbench;
 
 pub use command::{Command, DiscoveryRefused};
 pub use openapi::openapi;

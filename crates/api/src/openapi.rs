@@ -35,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "series", description = "What is measured."),
         (name = "discoveries", description = "Finding devices."),
         (name = "credentials", description = "What devices are asked with."),
+        (name = "profiles", description = "What can be asked of makes of devices."),
         (name = "stream", description = "What happens, as it happens."),
         (name = "system", description = "This server."),
     ),

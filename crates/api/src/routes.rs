@@ -12,6 +12,7 @@ mod interfaces;
 mod links;
 mod maintenance;
 mod neighbors;
+mod profiles;
 mod samples;
 mod series;
 mod status_history;
@@ -86,6 +87,14 @@ pub(crate) fn api() -> OpenApiRouter<App> {
             discovery_schedules::delete
         ))
         .routes(routes!(discovery_schedules::run))
+        .routes(routes!(profiles::list, profiles::create))
+        .routes(routes!(profiles::get, profiles::change, profiles::delete))
+        .routes(routes!(profiles::check))
+        .routes(routes!(profiles::try_on))
+        .routes(routes!(profiles::walk))
+        .routes(routes!(profiles::mibs, profiles::upload_mib))
+        .routes(routes!(profiles::delete_mib))
+        .routes(routes!(profiles::mib_objects))
         .routes(routes!(stream::open))
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))

@@ -124,8 +124,9 @@ impl Seen {
     }
 
     fn take(&mut self, report: &PollReport) {
-        let of_interfaces =
-            |r: &&foretell_collect::reading::Reading| matches!(r.instance, Instance::Interface { .. });
+        let of_interfaces = |r: &&foretell_collect::reading::Reading| {
+            matches!(r.instance, Instance::Interface { .. })
+        };
         let count = report.readings.iter().filter(of_interfaces).count();
         self.polls += 1;
         self.samples += count as u64;
@@ -155,5 +156,11 @@ fn cpu_time() -> Duration {
 fn peak_memory_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    line.unwrap().split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    line.unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        / 1024
 }

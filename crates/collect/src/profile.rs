@@ -12,6 +12,7 @@ mod catalog;
 mod check;
 mod expression;
 pub mod file;
+pub mod mib;
 mod names;
 mod plan;
 mod quantity;

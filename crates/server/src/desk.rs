@@ -9,6 +9,7 @@ mod runs;
 mod schedules;
 
 use crate::wire::{Receiver, RunWord};
+use crate::workbench::Bench;
 use api::{Command, DiscoveryRefused};
 use collect::{Pinger, Poller, Profiles, Target};
 use model::credential::Credential;
@@ -52,6 +53,8 @@ pub struct Context {
     pub pinger: Pinger,
     /// What is known of makes of devices.
     pub profiles: Profiles,
+    /// Who answers questions about that.
+    pub bench: Bench,
     /// Where runs put their words.
     pub found: mpsc::Sender<RunWord>,
     /// Who joins the runs.
@@ -64,6 +67,33 @@ pub struct Context {
     pub runs_max: usize,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
+}
+
+/// How a device is asked beside its polls.
+#[derive(Clone)]
+pub struct Access {
+    store: Store,
+    /// What it is asked from.
+    pub transport: Transport,
+    /// The present time.
+    pub clock: Clock,
+}
+
+impl Access {
+    /// Where a device is asked and with what; else one sentence for an operator.
+    pub async fn of(&self, device_id: DeviceId) -> Result<(SocketAddr, Credentials), String> {
+        let record = self
+            .store
+            .inventory
+            .device(device_id)
+            .ok_or("There is no such device.")?;
+        let device = &record.device.body;
+        let id = device
+            .credential_id
+            .ok_or("The device has no credential to be asked with over SNMP.")?;
+        let credentials = open(&self.store, id).await?;
+        Ok((SocketAddr::new(device.address, device.port), credentials))
+    }
 }
 
 /// Gives the poller every device that is kept. To be called before [`run`].
@@ -155,6 +185,12 @@ impl Desk {
                 }
             }
             Command::IdentityAccepted { device_id } => self.context.poller.reread(device_id),
+            Command::Workbench(question) => {
+                let (bench, access) = (self.context.bench.clone(), self.context.access());
+                self.context
+                    .tasks
+                    .spawn(async move { bench.answer(&access, question).await });
+            }
             Command::PollNow { device_id } => self.context.poller.poll_now(device_id),
         }
     }
@@ -211,6 +247,14 @@ impl Desk {
     }
 }
 
+async fn open(store: &Store, id: CredentialId) -> Result<Credentials, String> {
+    let failed = |error: StoreError| crate::chain(&error);
+    let stored = store.credentials.get(id).await.map_err(failed)?;
+    let Credential { kind, .. } = stored.ok_or("there is no such credential")?.body;
+    let secrets = store.credentials.secrets(id).await.map_err(failed)?;
+    collect::credentials(&kind, &secrets).map_err(|error| error.to_string())
+}
+
 /// Credentials that were opened for one purpose, so that 10,000 devices do not open one 10,000
 /// times. Dropped with the purpose.
 #[derive(Default)]
@@ -251,11 +295,15 @@ impl Context {
 
     /// A credential as sessions take it; else one sentence for an operator.
     async fn open(&self, id: CredentialId) -> Result<Credentials, String> {
-        let failed = |error: StoreError| crate::chain(&error);
-        let stored = self.store.credentials.get(id).await.map_err(failed)?;
-        let Credential { kind, .. } = stored.ok_or("there is no such credential")?.body;
-        let secrets = self.store.credentials.secrets(id).await.map_err(failed)?;
-        collect::credentials(&kind, &secrets).map_err(|error| error.to_string())
+        open(&self.store, id).await
+    }
+
+    fn access(&self) -> Access {
+        Access {
+            store: self.store.clone(),
+            transport: self.transport.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     fn tell(&self, event: Event) {

@@ -23,6 +23,7 @@ pub mod server;
 pub mod shutdown;
 pub mod threads;
 pub mod wire;
+pub mod workbench;
 
 /// Words for the operator, apart from results.
 #[allow(clippy::print_stderr)]

@@ -146,6 +146,15 @@ impl Catalog {
         }
     }
 
+    /// These and one more, as if an operator had brought it; else what is wrong with it.
+    pub fn with(&self, name: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        let profile = Profile::read(name, text, self)?;
+        let mut catalog = self.clone();
+        catalog.profiles.insert(name.to_owned(), Arc::new(profile));
+        catalog.own.insert(name.to_owned());
+        Ok(catalog)
+    }
+
     /// The profile of that name.
     pub fn find(&self, name: &str) -> Option<&Arc<Profile>> {
         self.profiles.get(name)

@@ -9,6 +9,7 @@ use crate::metrics::{self, Ingested, Sampled};
 use crate::readiness::{self, Standing};
 use crate::threads::Places;
 use crate::wire::{Heard, Receiver, Wire};
+use crate::workbench::Bench;
 use crate::{clock, clockwork, desk, ingest, links, secrets, seed};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
@@ -277,6 +278,7 @@ impl Base<'_> {
             transport,
             pinger,
             profiles: self.profiles.clone(),
+            bench: Bench::new(&settings.data_dir, self.profiles.clone()),
             found,
             tasks: self.tasks.clone(),
             interval_secs: settings.poll.default_interval_secs,

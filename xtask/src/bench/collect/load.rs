@@ -28,14 +28,22 @@ pub(super) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     let simulated = proc::cpu_seconds(simulator.pid())? - before;
     simulator.stop()?;
     let figures = example::figures(&printed)?;
-    let of = |name: &str| figures.get(name).copied().with_context(|| format!("no {name}"));
+    let of = |name: &str| {
+        figures
+            .get(name)
+            .copied()
+            .with_context(|| format!("no {name}"))
+    };
     outcome.add("load_devices", of("devices")?);
     outcome.add("load_samples_per_s", of("samples")? / of("secs")?);
     // A poll that never came is a loss of all its samples.
     let missing = (of("polls_due_least")? - of("polls")?).max(0.0) + of("polls_unanswered")?;
     let each = of("samples")? / of("polls")?;
     outcome.add("load_samples_lost", of("samples_lost")? + missing * each);
-    outcome.add("load_overruns_percent", of("overruns")? * 100.0 / of("polls")?);
+    outcome.add(
+        "load_overruns_percent",
+        of("overruns")? * 100.0 / of("polls")?,
+    );
     outcome.add("load_collector_cpu_cores", of("cpu_cores")?);
     outcome.add("load_collector_cpu_us_per_poll", of("cpu_us_per_poll")?);
     outcome.add("load_collector_peak_memory_mib", of("peak_memory_mib")?);
