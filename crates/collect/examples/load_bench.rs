@@ -96,7 +96,7 @@ async fn run(
             "overruns": after.overruns - stats.overruns,
             "deadlines": after.deadlines - stats.deadlines,
             "postponed": after.postponed - stats.postponed,
-            "lag_max_ms": after.lag_max.as_millis() as u64,
+            "lag_max_ms": after.lag_max.as_secs_f64() * 1e3,
             "samples": seen.samples,
             "samples_lost": seen.lost,
             "cpu_cores": cpu.as_secs_f64() / secs,

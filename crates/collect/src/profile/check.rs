@@ -125,8 +125,8 @@ pub(super) fn placed(text: &str, faults: Vec<Fault>) -> Vec<Mistake> {
 
 /// The line of an octet of a text, from 1.
 pub(super) fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or_default();
-    before.iter().filter(|&&octet| octet == b'\n').count() + 1
+    let before = text.get(..offset).unwrap_or_default();
+    before.matches('\n').count() + 1
 }
 
 /// Where the value at a path begins; as far down as there is something.

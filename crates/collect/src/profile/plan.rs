@@ -392,6 +392,39 @@ fn dotted(arcs: &[u32]) -> String {
         .join(".")
 }
 
+/// What all tables have.
+struct RowsFile<'a> {
+    name: Option<&'a OneOrMany<String>>,
+    when: &'a [ConditionFile],
+    fallback: bool,
+    pattern: Option<&'a String>,
+    skip: &'a [f64],
+}
+
+impl<'a> RowsFile<'a> {
+    fn of(name: Option<&'a OneOrMany<String>>, when: &'a [ConditionFile]) -> Self {
+        Self {
+            name,
+            when,
+            fallback: false,
+            pattern: None,
+            skip: &[],
+        }
+    }
+}
+
+macro_rules! rows_file {
+    ($table:ident) => {
+        RowsFile {
+            name: $table.name.as_ref(),
+            when: &$table.when,
+            fallback: $table.fallback,
+            pattern: $table.pattern.as_ref(),
+            skip: &$table.skip,
+        }
+    };
+}
+
 /// Reads the sections, and keeps what is wrong with them.
 struct Reader<'a> {
     /// Of the device that the profile is read for.
@@ -417,16 +450,14 @@ impl Reader<'_> {
         let root = Path::default();
         let mut objects = BTreeMap::new();
         for (position, parent) in file.extends.iter().enumerate() {
-            match catalog.find(parent) {
-                Some(parent) => objects.extend(parent.objects.clone()),
-                None => {
-                    let path = root.key("extends").at(position);
-                    self.faults.push(Fault {
-                        path,
-                        problem: Problem::Extends(parent.clone()),
-                    });
-                }
+            if let Some(parent) = catalog.find(parent) {
+                objects.extend(parent.objects.clone());
+                continue;
             }
+            self.faults.push(Fault {
+                path: root.key("extends").at(position),
+                problem: Problem::Extends(parent.clone()),
+            });
         }
         // One object may stand on another: as many rounds as bring something new.
         let mut open: Vec<(&String, &String)> = file.objects.iter().collect();
@@ -686,7 +717,7 @@ impl Reader<'_> {
                 all.push(Condition {
                     cell: cell.clone(),
                     test,
-                })
+                });
             };
             if let Some(values) = &one.is {
                 add(Test::Is(values.as_slice().to_vec()));
@@ -724,11 +755,7 @@ impl Reader<'_> {
         one: &ProcessorFile,
         names: &Names<'_>,
     ) -> Option<Processors> {
-        let rows = self.rows(
-            path,
-            (&one.name, &one.when, one.fallback, &one.pattern, &one.skip),
-            names,
-        );
+        let rows = self.rows(path, &rows_file!(one), names);
         let (key, text) = match (&one.load, &one.idle) {
             (Some(load), None) => ("load", load),
             (None, Some(idle)) => ("idle", idle),
@@ -750,33 +777,18 @@ impl Reader<'_> {
         })
     }
 
-    fn rows(
-        &mut self,
-        path: &Path,
-        (name, when, fallback, pattern, skip): (
-            &Option<OneOrMany<String>>,
-            &[ConditionFile],
-            bool,
-            &Option<String>,
-            &[f64],
-        ),
-        names: &Names<'_>,
-    ) -> Rows {
+    fn rows(&mut self, path: &Path, file: &RowsFile<'_>, names: &Names<'_>) -> Rows {
         Rows {
-            name: self.templates(&path.key("name"), name.as_ref(), names),
-            when: self.conditions(path, when, names),
-            fallback,
-            pattern: self.pattern(&path.key("pattern"), pattern.as_ref()),
-            skip: skip.to_vec(),
+            name: self.templates(&path.key("name"), file.name, names),
+            when: self.conditions(path, file.when, names),
+            fallback: file.fallback,
+            pattern: self.pattern(&path.key("pattern"), file.pattern),
+            skip: file.skip.to_vec(),
         }
     }
 
     fn volume(&mut self, path: &Path, one: &VolumeFile, names: &Names<'_>) -> Option<Volume> {
-        let rows = self.rows(
-            path,
-            (&one.name, &one.when, one.fallback, &one.pattern, &one.skip),
-            names,
-        );
+        let rows = self.rows(path, &rows_file!(one), names);
         let faults = self.faults.len();
         let mut cell =
             |key: &str, text: &Option<String>| self.cell(&path.key(key), text.as_ref(), names);
@@ -828,11 +840,7 @@ impl Reader<'_> {
     }
 
     fn sensors(&mut self, path: &Path, one: &SensorFile, names: &Names<'_>) -> Option<Sensors> {
-        let rows = self.rows(
-            path,
-            (&one.name, &one.when, one.fallback, &one.pattern, &one.skip),
-            names,
-        );
+        let rows = self.rows(path, &rows_file!(one), names);
         let kind = match &one.kind {
             KindFile::One(kind) => self.quantity(&path.key("kind"), kind).map(Kind::One),
             KindFile::ByObject { object, map } => {
@@ -956,7 +964,7 @@ impl Reader<'_> {
     }
 
     fn vlans(&mut self, path: &Path, one: &VlanFile, names: &Names<'_>) -> Option<Vlans> {
-        let rows = self.rows(path, (&one.name, &one.when, false, &None, &[]), names);
+        let rows = self.rows(path, &RowsFile::of(one.name.as_ref(), &one.when), names);
         let column = self.column(&path.key("rows"), &one.rows, names);
         let id = self.cell(&path.key("id"), Some(&one.id), names);
         Some(Vlans {
@@ -972,7 +980,7 @@ impl Reader<'_> {
         one: &NeighborFile,
         names: &Names<'_>,
     ) -> Option<Neighbors> {
-        let rows = self.rows(path, (&None, &one.when, false, &None, &[]), names);
+        let rows = self.rows(path, &RowsFile::of(None, &one.when), names);
         let column = self.column(&path.key("rows"), &one.rows, names);
         let interface = self.cell(&path.key("interface"), Some(&one.interface), names);
         let protocol = self.word(

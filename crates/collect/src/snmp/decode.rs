@@ -8,6 +8,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// do not.
 const TEXT_LEN_MAX: usize = 2048;
 
+/// A number without its decimals; what is beyond the integers is the last of them.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "that is what it is for: the cast saturates"
+)]
+pub fn integer(number: f64) -> i64 {
+    number as i64
+}
+
+/// A number without its decimals where it is not negative.
+pub fn whole(number: f64) -> Option<u64> {
+    u64::try_from(integer(number)).ok()
+}
+
 /// Text for people: UTF-8, else Latin-1, without NULs and the space around it.
 pub fn text(octets: &[u8]) -> Option<String> {
     let octets = octets.get(..TEXT_LEN_MAX).unwrap_or(octets);

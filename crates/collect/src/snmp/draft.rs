@@ -272,8 +272,8 @@ impl Draft {
         let instance = self.part("sensor", &name, &index);
         if quantity != Quantity::STATE {
             self.gauge(metric, &instance, value * factor);
-        } else if value >= 0.0 {
-            self.count(metric, &instance, value as u64);
+        } else if let Some(number) = decode::whole(value) {
+            self.count(metric, &instance, number);
         }
         let unit = quantity.unit();
         self.facts.sensors.push(SensorFacts {

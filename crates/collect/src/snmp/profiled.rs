@@ -7,7 +7,7 @@ mod sensors;
 
 use super::draft::Draft;
 use super::mib::Mib;
-use super::{Groups, Rows};
+use super::{Groups, Rows, decode};
 use crate::profile::{Cell, Condition, InterfaceOf, Neighbors, Plan, Template, Texts, Vlans};
 use cell::{first_text, passes, text_of};
 use model::facts::{NeighborFacts, VlanFacts};
@@ -238,7 +238,10 @@ fn vlans(table: &Vlans, rows: &Rows, draft: &mut Draft) {
             continue;
         }
         let id = cell::number(&table.id, rows, index).filter(|id| (1.0..=4094.0).contains(id));
-        let Some(id) = id.map(|id| id as u16).filter(|id| !known.contains(id)) else {
+        let Some(id) = id
+            .and_then(|id| u16::try_from(decode::integer(id)).ok())
+            .filter(|id| !known.contains(id))
+        else {
             continue;
         };
         let name = first_text(&table.rows.name, rows, index);
@@ -256,7 +259,7 @@ fn neighbors(table: &Neighbors, rows: &Rows, draft: &mut Draft) {
             continue;
         }
         let port = cell::number(&table.interface, rows, index).filter(|port| *port >= 0.0);
-        let port = port.map(|port| port as u32);
+        let port = port.and_then(|port| u32::try_from(decode::integer(port)).ok());
         let text = |template: &Option<Template>| {
             template
                 .as_ref()

@@ -1,7 +1,7 @@
 //! Processors, memory and storage by profiles.
 
 use super::super::draft::{Draft, dotted};
-use super::super::{Groups, Rows};
+use super::super::{Groups, Rows, decode};
 use super::cell::{self, first_text, passes};
 use crate::profile::{Amount, Cell, Processors, Volume, VolumeAmounts};
 use model::facts::VolumeFacts;
@@ -148,7 +148,10 @@ fn row(sort: Sort, table: &Volume, first: &Cell, rows: &Rows, index: &[u32], dra
     else {
         return;
     };
-    let (used, total) = ((used * unit) as u64, (total * unit) as u64);
+    let (Some(used), Some(total)) = (decode::whole(used * unit), decode::whole(total * unit))
+    else {
+        return;
+    };
     draft.note_cell(sort.noun(), first, index);
     match sort {
         Sort::Memory => draft.memory(&name, index, used, total),

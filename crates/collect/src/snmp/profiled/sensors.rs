@@ -109,7 +109,7 @@ fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sen
         high_warning: limit(&table.limits.high_warning),
         high: limit(&table.limits.high),
     };
-    let number = raw as i64;
+    let number = decode::integer(raw);
     let severity = if quantity != Quantity::STATE {
         None
     } else if table.critical.contains(&number) {
@@ -123,7 +123,9 @@ fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sen
     };
     let interface = table.interface.as_ref().and_then(|of| {
         let number = match of {
-            InterfaceOf::Cell(cell) => cell::number(cell, rows, index)? as u32,
+            InterfaceOf::Cell(cell) => {
+                u32::try_from(decode::integer(cell::number(cell, rows, index)?)).ok()?
+            }
             InterfaceOf::Entity => entity::interface_of(rows, index)?,
         };
         draft.interface_names.get(&number).cloned()
@@ -187,17 +189,21 @@ fn scaled(table: &Sensors, rows: &Rows, index: &[u32], raw: f64) -> Option<f64> 
             let number = cell
                 .as_ref()
                 .and_then(|cell| cell::number(cell, rows, index));
-            number.map_or(otherwise, |number| number as i64)
+            number.map_or(otherwise, decode::integer)
         };
         // Units without decimals where the agent leaves them out.
-        decode::scaled(raw as i64, of(&table.scale, 9), of(&table.precision, 0))?
+        decode::scaled(
+            decode::integer(raw),
+            of(&table.scale, 9),
+            of(&table.precision, 0),
+        )?
     } else {
         raw
     };
     let mut value = raw * amount(&table.multiply)? / divisor;
     if let Some(exponent) = &table.exponent {
         let exponent = cell::number(exponent, rows, index)?;
-        value *= 10_f64.powi((exponent as i32).clamp(-30, 30));
+        value *= 10_f64.powf(exponent.clamp(-30.0, 30.0));
     }
     let value = match table.unit {
         Unit::OfKind => value,
