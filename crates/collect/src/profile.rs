@@ -17,7 +17,7 @@ mod names;
 mod plan;
 mod quantity;
 
-pub use catalog::{Catalog, CatalogError, LeftOut, Profiles};
+pub use catalog::{Catalog, CatalogError, Head, LeftOut, Profiles};
 pub use check::{Mistake, check};
 pub use expression::{Cell, Column, Piece, Place, Template};
 pub use plan::{

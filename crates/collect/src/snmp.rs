@@ -241,7 +241,10 @@ pub fn roots(profiles: &Profiles) -> BTreeSet<Vec<u32>> {
         .map(|ask| ask.root.to_vec());
     let catalog = profiles.now();
     let plan = Plan {
-        profiles: catalog.all().cloned().collect(),
+        profiles: catalog
+            .heads()
+            .filter_map(|head| catalog.find(&head.name))
+            .collect(),
     };
     let of_profiles = profiled::asks(&plan)
         .into_iter()

@@ -10,7 +10,7 @@ use api::workbench::{
     WorkbenchError,
 };
 use collect::Profiles;
-use collect::profile::{Catalog, Profile, check, mib};
+use collect::profile::{Catalog, Head, Profile, check, mib};
 use files::Folder;
 use std::path::Path;
 use std::sync::Arc;
@@ -101,13 +101,13 @@ impl Bench {
 
     fn summaries(&self) -> Vec<ProfileSummary> {
         let catalog = self.profiles.now();
-        let summary = |profile: &Arc<Profile>| ProfileSummary {
+        let summary = |profile: &Head| ProfileSummary {
             name: profile.name.clone(),
             summary: profile.summary.clone(),
             extends: profile.extends.clone(),
             own: catalog.is_own(&profile.name),
         };
-        catalog.all().map(summary).collect()
+        catalog.heads().map(summary).collect()
     }
 
     fn profile(&self, name: &str) -> Result<ProfileText, WorkbenchError> {
@@ -115,7 +115,7 @@ impl Bench {
         let profile = catalog
             .find(name)
             .ok_or_else(|| not_found("profile", name))?;
-        Ok(text_of(profile, catalog.is_own(name)))
+        Ok(text_of(&profile, catalog.is_own(name)))
     }
 
     fn mistakes(&self, draft: &ProfileDraft) -> Vec<ProfileMistake> {
@@ -172,7 +172,7 @@ impl Bench {
         }
         files::expect(revision, &known.text)?;
         let needed: Vec<&str> = catalog
-            .all()
+            .heads()
             .filter(|other| other.extends.iter().any(|parent| parent == name))
             .map(|other| other.name.as_str())
             .collect();

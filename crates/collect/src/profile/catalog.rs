@@ -1,16 +1,36 @@
 //! Every profile there is, and which of them are for a device.
+//!
+//! Of a profile that is part of the program only its head is at hand: for which devices it is. The
+//! rest is read from its text when a device needs it first.
 
 use super::check::Mistake;
-use super::plan::{Plan, Profile};
+use super::plan::{Match, Pattern, Plan, Profile};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 
-/// The profiles that are part of the program: name and text.
-static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/profiles.rs"));
+/// A profile that is part of the program, as the build lists it.
+struct Embedded {
+    name: &'static str,
+    summary: &'static str,
+    extends: &'static [&'static str],
+    matches: &'static [EmbeddedMatch],
+    text: &'static str,
+}
+
+struct EmbeddedMatch {
+    object_ids: &'static [&'static [u32]],
+    descriptions: &'static [&'static str],
+    not_descriptions: &'static [&'static str],
+    has: &'static [&'static [u32]],
+}
+
+/// The profiles that are part of the program.
+static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/profiles.rs"));
 
 /// Octets of a profile's file.
 const FILE_LEN_MAX: u64 = 1024 * 1024;
@@ -47,17 +67,29 @@ impl fmt::Display for LeftOut {
 }
 
 fn list(mistakes: &[Mistake]) -> String {
-    mistakes
-        .iter()
-        .map(Mistake::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+    let mistakes: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+    mistakes.join("; ")
+}
+
+/// What is known of a profile before it is read.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Its name.
+    pub name: String,
+    /// One line for people.
+    pub summary: String,
+    /// The profiles that it extends.
+    pub extends: Vec<String>,
+    matches: Vec<Match>,
+    text: Cow<'static, str>,
+    /// Once it was needed.
+    profile: OnceLock<Arc<Profile>>,
 }
 
 /// Profiles by name.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    profiles: BTreeMap<String, Arc<Profile>>,
+    heads: BTreeMap<String, Arc<Head>>,
     /// Those that an operator brought.
     own: BTreeSet<String>,
 }
@@ -66,16 +98,13 @@ impl Catalog {
     /// The profiles that are part of the program.
     pub fn embedded() -> Arc<Self> {
         static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
-            let mut catalog = Catalog::default();
-            let texts = EMBEDDED
+            let heads = EMBEDDED
                 .iter()
-                .map(|&(name, text)| (name.to_owned(), text.to_owned()));
-            let faults = catalog.add_all(texts.collect());
-            // A test reads them all: an embedded profile with a mistake does not leave the house.
-            for fault in faults {
-                tracing::error!("left out: {fault}");
-            }
-            Arc::new(catalog)
+                .map(|one| (one.name.to_owned(), Arc::new(one.head())));
+            Arc::new(Catalog {
+                heads: heads.collect(),
+                own: BTreeSet::new(),
+            })
         });
         Arc::clone(&CATALOG)
     }
@@ -103,32 +132,32 @@ impl Catalog {
                 return Err(unreadable(&path, error));
             }
             let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            texts.push((name, text));
+            let name = path.file_stem().unwrap_or_default();
+            texts.push((name.to_string_lossy().into_owned(), text));
         }
         texts.sort();
         let mut catalog = self.clone();
-        catalog
-            .own
-            .extend(texts.iter().map(|(name, _)| name.clone()));
         let left_out = catalog.add_all(texts);
         Ok((catalog, left_out))
     }
 
-    /// Adds profiles, each after those that it extends; gives back those with mistakes.
+    /// These and one more, as if an operator had brought it; else what is wrong with it.
+    pub fn with(&self, name: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        let profile = Profile::read(name, text, self)?;
+        let mut catalog = self.clone();
+        catalog.put(profile);
+        Ok(catalog)
+    }
+
+    /// Adds an operator's profiles, each after those that it extends; gives back those with
+    /// mistakes.
     fn add_all(&mut self, mut texts: Vec<(String, String)>) -> Vec<LeftOut> {
         loop {
             let mut failed = Vec::new();
             let before = texts.len();
             for (name, text) in texts {
                 match Profile::read(&name, &text, self) {
-                    Ok(profile) => {
-                        self.profiles.insert(name, Arc::new(profile));
-                    }
+                    Ok(profile) => self.put(profile),
                     Err(mistakes) => failed.push((name, text, mistakes)),
                 }
             }
@@ -146,23 +175,53 @@ impl Catalog {
         }
     }
 
-    /// These and one more, as if an operator had brought it; else what is wrong with it.
-    pub fn with(&self, name: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let profile = Profile::read(name, text, self)?;
-        let mut catalog = self.clone();
-        catalog.profiles.insert(name.to_owned(), Arc::new(profile));
-        catalog.own.insert(name.to_owned());
-        Ok(catalog)
+    fn put(&mut self, profile: Profile) {
+        let name = profile.name.clone();
+        self.own.insert(name.clone());
+        // What extends one of this name is read anew, with the objects of this one.
+        for head in self.heads.values_mut() {
+            if head.extends.contains(&name) {
+                let anew = Head {
+                    profile: OnceLock::new(),
+                    ..Head::clone(head)
+                };
+                *head = Arc::new(anew);
+            }
+        }
+        let head = Head {
+            name: name.clone(),
+            summary: profile.summary.clone(),
+            extends: profile.extends.clone(),
+            matches: profile.matches.clone(),
+            text: Cow::Owned(profile.text.clone()),
+            profile: OnceLock::from(Arc::new(profile)),
+        };
+        self.heads.insert(name, Arc::new(head));
     }
 
     /// The profile of that name.
-    pub fn find(&self, name: &str) -> Option<&Arc<Profile>> {
-        self.profiles.get(name)
+    pub fn find(&self, name: &str) -> Option<Arc<Profile>> {
+        let head = self.heads.get(name)?;
+        if let Some(profile) = head.profile.get() {
+            return Some(Arc::clone(profile));
+        }
+        // Without itself: a circle of profiles that extend each other ends where it began.
+        let mut others = self.clone();
+        others.heads.remove(name);
+        match Profile::read(name, &head.text, &others) {
+            Ok(profile) => Some(Arc::clone(head.profile.get_or_init(|| Arc::new(profile)))),
+            // A test reads them all: an embedded profile with a mistake does not leave the house.
+            Err(mistakes) => {
+                let name = name.to_owned();
+                tracing::error!("left out: {}", LeftOut { name, mistakes });
+                None
+            }
+        }
     }
 
-    /// All profiles, by name.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Profile>> {
-        self.profiles.values()
+    /// What is known of all profiles before they are read, by name.
+    pub fn heads(&self) -> impl Iterator<Item = &Head> {
+        self.heads.values().map(AsRef::as_ref)
     }
 
     /// Whether a profile is an operator's.
@@ -174,9 +233,9 @@ impl Catalog {
     /// whether there is anything under them.
     pub fn questions(&self, object_id: &[u32], description: &str) -> Vec<Vec<u32>> {
         let mut questions = BTreeSet::new();
-        for profile in self.profiles.values() {
-            for one in &profile.matches {
-                if one.by_words(object_id, description).is_some() {
+        for head in self.heads.values() {
+            for one in &head.matches {
+                if !one.has.is_empty() && one.by_words(object_id, description).is_some() {
                     questions.extend(one.has.iter().cloned());
                 }
             }
@@ -188,9 +247,9 @@ impl Catalog {
     /// sysObjectID, then what is told by other objects, then those for every device; each followed by
     /// what it extends.
     pub fn plan(&self, object_id: &[u32], description: &str, has: impl Fn(&[u32]) -> bool) -> Plan {
-        let mut fitting: Vec<(_, &Arc<Profile>)> = Vec::new();
-        for profile in self.profiles.values() {
-            let best = profile
+        let mut fitting: Vec<(_, &Head)> = Vec::new();
+        for head in self.heads() {
+            let best = head
                 .matches
                 .iter()
                 .filter(|one| one.has.is_empty() || one.has.iter().any(|object| has(object)))
@@ -199,21 +258,24 @@ impl Catalog {
                 })
                 .max();
             if let Some(best) = best {
-                fitting.push(((self.is_own(&profile.name), best), profile));
+                fitting.push(((self.is_own(&head.name), best), head));
             }
         }
         fitting.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
         let mut plan = Plan::default();
-        for (_, profile) in fitting {
-            self.add(profile, object_id, &mut plan);
+        for (_, head) in fitting {
+            self.add(&head.name, object_id, &mut plan);
         }
         plan
     }
 
-    fn add(&self, profile: &Arc<Profile>, object_id: &[u32], plan: &mut Plan) {
-        if plan.profiles.iter().any(|known| known.name == profile.name) {
+    fn add(&self, name: &str, object_id: &[u32], plan: &mut Plan) {
+        if plan.profiles.iter().any(|known| known.name == name) {
             return;
         }
+        let Some(profile) = self.find(name) else {
+            return;
+        };
         // It was read without a mistake before, so it is again.
         let own = profile.is_relative.then(|| {
             Profile::read_for(&profile.name, &profile.text, self, object_id)
@@ -221,16 +283,37 @@ impl Catalog {
                 .map(Arc::new)
         });
         plan.profiles
-            .push(own.flatten().unwrap_or_else(|| Arc::clone(profile)));
+            .push(own.flatten().unwrap_or_else(|| Arc::clone(&profile)));
         for parent in &profile.extends {
-            if let Some(parent) = self.find(parent) {
-                self.add(parent, object_id, plan);
-            }
+            self.add(parent, object_id, plan);
         }
     }
 }
 
-impl super::plan::Match {
+impl Embedded {
+    fn head(&self) -> Head {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let patterns =
+            |texts: &[&'static str]| texts.iter().map(|text| Pattern::new(text)).collect();
+        let oids = |oids: &[&[u32]]| oids.iter().map(|oid| oid.to_vec()).collect();
+        let matches = self.matches.iter().map(|one| Match {
+            object_ids: oids(one.object_ids),
+            descriptions: patterns(one.descriptions),
+            not_descriptions: patterns(one.not_descriptions),
+            has: oids(one.has),
+        });
+        Head {
+            name: self.name.to_owned(),
+            summary: self.summary.to_owned(),
+            extends: owned(self.extends),
+            matches: matches.collect(),
+            text: Cow::Borrowed(self.text),
+            profile: OnceLock::new(),
+        }
+    }
+}
+
+impl Match {
     /// How sharply sysObjectID and sysDescr fit: arcs of the longest beginning, and whether words do;
     /// none where they do not.
     fn by_words(&self, object_id: &[u32], description: &str) -> Option<(usize, bool)> {
@@ -243,9 +326,8 @@ impl super::plan::Match {
                 .filter(|prefix| object_id.starts_with(prefix));
             fitting.map(Vec::len).max()?
         };
-        let has = |patterns: &[regex::Regex]| {
-            patterns.iter().any(|pattern| pattern.is_match(description))
-        };
+        let has =
+            |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.is_match(description));
         if has(&self.not_descriptions) || !(self.descriptions.is_empty() || has(&self.descriptions))
         {
             return None;
@@ -277,5 +359,61 @@ impl Profiles {
 impl Default for Profiles {
     fn default() -> Self {
         Self::new(Catalog::embedded())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_profile_is_without_mistake() {
+        let catalog = Catalog::embedded();
+        let wrong: Vec<String> = EMBEDDED
+            .iter()
+            .filter_map(|one| {
+                let mistakes = super::super::check(one.name, one.text, &catalog);
+                let name = one.name.to_owned();
+                (!mistakes.is_empty()).then(|| LeftOut { name, mistakes }.to_string())
+            })
+            .collect();
+        assert_eq!(wrong, Vec::<String>::new());
+    }
+
+    /// What the build read of the heads is what the program reads.
+    #[test]
+    fn heads_say_what_their_texts_say() {
+        for head in Catalog::embedded().heads() {
+            let profile = Profile::read(&head.name, &head.text, &Catalog::embedded()).unwrap();
+            assert_eq!(head.extends, profile.extends, "{}", head.name);
+            assert_eq!(head.summary, profile.summary, "{}", head.name);
+            assert_eq!(
+                format!("{:?}", head.matches),
+                format!("{:?}", profile.matches),
+                "{}",
+                head.name
+            );
+        }
+    }
+
+    #[test]
+    fn profiles_that_extend_each_other_end() {
+        let text = |parent: &str| format!("extends = [\"{parent}\"]\n[[match]]\nany = true\n");
+        let (first, second) = (text("b"), text("a"));
+        let catalog = Catalog::default()
+            .with("a", "[[match]]\nany = true\n")
+            .unwrap();
+        let catalog = catalog
+            .with("b", &second)
+            .unwrap()
+            .with("a", &first)
+            .unwrap();
+        let names: Vec<String> = catalog
+            .plan(&[], "", |_| false)
+            .profiles
+            .iter()
+            .map(|profile| profile.name.clone())
+            .collect();
+        assert_eq!(names.len(), 2, "{names:?}");
     }
 }

@@ -12,7 +12,8 @@ use super::quantity::Quantity;
 use model::neighbor::Protocol;
 use regex::{Regex, RegexBuilder};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// Octets that a compiled pattern may take: patterns come from operators, too.
 const PATTERN_LEN_MAX: usize = 256 * 1024;
@@ -55,12 +56,41 @@ pub struct Profile {
     pub(super) is_relative: bool,
 }
 
+/// A pattern in sysDescr, compiled when it is needed first.
+#[derive(Clone)]
+pub(super) struct Pattern {
+    text: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            compiled: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn is_match(&self, description: &str) -> bool {
+        let compiled = self.compiled.get_or_init(|| pattern(&self.text).ok());
+        compiled
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(description))
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
 /// For which devices: all that is given must hold.
 #[derive(Clone, Debug)]
 pub(super) struct Match {
     pub(super) object_ids: Vec<Vec<u32>>,
-    pub(super) descriptions: Vec<Regex>,
-    pub(super) not_descriptions: Vec<Regex>,
+    pub(super) descriptions: Vec<Pattern>,
+    pub(super) not_descriptions: Vec<Pattern>,
     pub(super) has: Vec<Vec<u32>>,
 }
 
@@ -599,12 +629,11 @@ impl Reader<'_> {
         of
     }
 
-    fn patterns(&mut self, path: &Path, texts: &[String]) -> Vec<Regex> {
-        let mut patterns = Vec::new();
+    fn patterns(&mut self, path: &Path, texts: &[String]) -> Vec<Pattern> {
         for (position, text) in texts.iter().enumerate() {
-            patterns.extend(self.keep(&path.at(position), pattern(text)));
+            self.keep(&path.at(position), pattern(text));
         }
-        patterns
+        texts.iter().map(|text| Pattern::new(text)).collect()
     }
 
     fn pattern(&mut self, path: &Path, text: Option<&String>) -> Option<Regex> {

@@ -47,7 +47,7 @@ fn list(catalog: &Catalog, as_json: bool) -> anyhow::Result<Exit> {
     let mut out = std::io::stdout().lock();
     if as_json {
         let list: Vec<_> = catalog
-            .all()
+            .heads()
             .map(|profile| {
                 json!({
                     "name": profile.name,
@@ -60,7 +60,7 @@ fn list(catalog: &Catalog, as_json: bool) -> anyhow::Result<Exit> {
         writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
         return Ok(Exit::Done);
     }
-    for profile in catalog.all() {
+    for profile in catalog.heads() {
         let own = if catalog.is_own(&profile.name) {
             " (your own)"
         } else {
