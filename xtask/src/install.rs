@@ -54,6 +54,17 @@ pub(crate) fn ensure_library() {
     }
 }
 
+/// Installs a program that a measurement has for a peer, where that may be done; whether it is there.
+pub(crate) fn ensure_peer(program: &str, package: &str) -> bool {
+    if !is_there(program) && is_root() && is_there("apt-get") {
+        eprintln!("    installing {package}");
+        if let Err(error) = install(&[package]) {
+            eprintln!("    {error:#}");
+        }
+    }
+    is_there(program)
+}
+
 /// What is missing to compile against net-snmp's library; nothing is `None`.
 pub(crate) fn lacking_library() -> Option<String> {
     let (header, package) = LIBRARY;

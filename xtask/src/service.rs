@@ -68,6 +68,26 @@ impl Service {
         Ok((service, told))
     }
 
+    /// Starts a program that says nothing of use; all that it prints goes to a file.
+    pub(crate) fn start_silent(
+        name: &'static str,
+        command: &mut Command,
+        log: &Path,
+    ) -> anyhow::Result<Self> {
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(log)?)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("could not start the {name}"))?;
+        Ok(Self {
+            name,
+            child,
+            log: log.to_owned(),
+        })
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

@@ -4,6 +4,7 @@
 //! taking in (`ingest`), of the log and the blocks (`store`) and of HTTP (`front`), which run on
 //! threads of their own.
 
+mod exporter;
 mod fleet;
 mod load;
 mod overview;
@@ -24,7 +25,7 @@ const PORTS: u32 = 48;
 /// SNMP community of the simulated devices.
 const COMMUNITY: &str = "public";
 
-pub(super) const PARTS: &[&str] = &["poll", "simulator", "fleet", "load", "overview"];
+pub(super) const PARTS: &[&str] = &["poll", "exporter", "simulator", "fleet", "load", "overview"];
 
 pub(super) const WANTS: &[Want] = &[
     Want {
@@ -44,6 +45,12 @@ pub(super) const WANTS: &[Want] = &[
         floor: Bound::Less,
         target: None,
         peer: Peer::Measured("net_snmp_poll_requests"),
+    },
+    Want {
+        name: "poll_cpu_ratio_to_exporter",
+        floor: Bound::Most(0.2),
+        target: Some(0.1),
+        peer: Peer::None,
     },
     Want {
         name: "simulator_getbulk_25_counter64_per_agent_cpu_sec",
@@ -127,8 +134,9 @@ pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
         folder: target_dir().join("bench"),
     };
     std::fs::create_dir_all(&bench.folder)?;
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 6] = [
         ("poll", poll::run),
+        ("exporter", exporter::run),
         ("simulator", simulator::run),
         ("fleet", fleet::run),
         ("load", load::run),
