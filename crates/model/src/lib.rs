@@ -16,6 +16,7 @@ pub mod history;
 pub mod ids;
 pub mod interface;
 pub mod link;
+pub mod log_line;
 pub mod metric;
 pub mod neighbor;
 pub mod schedule;
