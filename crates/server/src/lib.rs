@@ -14,6 +14,7 @@ pub mod exit;
 pub mod ingest;
 pub mod links;
 pub mod logging;
+pub mod logs;
 pub mod metrics;
 pub mod process;
 pub mod readiness;

@@ -2,6 +2,7 @@
 
 use crate::config::{SecureCookie, Settings, Sync};
 use collect::PollerOptions;
+use collect::syslog::SyslogOptions;
 use std::time::Duration;
 use store::StoreOptions;
 use store::series::{SeriesOptions, SyncPolicy};
@@ -42,6 +43,14 @@ pub(super) fn poller(settings: &Settings) -> PollerOptions {
         answer_timeout: Duration::from_millis(u64::from(settings.poll.timeout_ms)),
         details_interval: Duration::from_secs(u64::from(settings.poll.details_interval_secs)),
         ..PollerOptions::default()
+    }
+}
+
+/// How lines of logs are received.
+pub(super) fn syslog(settings: &Settings) -> SyslogOptions {
+    SyslogOptions {
+        source_per_sec_max: settings.syslog.source_lines_per_sec_max,
+        idle_max: Duration::from_secs(u64::from(settings.syslog.idle_secs)),
     }
 }
 
