@@ -165,22 +165,10 @@ impl Context {
         let events: Vec<EventRecord> = lines
             .into_iter()
             .map(|received| {
-                let Received { at, source, parsed } = received;
-                let device_id = senders.device_of(source, parsed.line.host.as_deref());
+                let host = received.parsed.line.host.as_deref();
+                let device_id = senders.device_of(received.source, host);
                 strangers += u64::from(device_id.is_none());
-                EventRecord {
-                    id: EventId::received(at),
-                    at,
-                    vantage: LOCAL_VANTAGE.to_owned(),
-                    kind: EventKind::Log,
-                    device_id,
-                    interface_id: None,
-                    source,
-                    severity: parsed.severity,
-                    text: parsed.text,
-                    // It has no keys that are no strings.
-                    body: serde_json::to_value(&parsed.line).unwrap_or_default(),
-                }
+                received.into_event(device_id)
             })
             .collect();
         self.counts
@@ -241,5 +229,58 @@ impl Context {
             warn!(error = %crate::chain(error), "lines of logs are not kept");
         }
         *failing = kept.is_err();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect::syslog::SyslogOptions;
+    use model::Timestamp;
+    use std::net::UdpSocket;
+    use store::{Store, StoreOptions};
+    use tokio_util::task::TaskTracker;
+
+    #[tokio::test]
+    async fn a_sender_whose_lines_were_dropped_is_told_so_in_its_own_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::new(|| Timestamp::from_unix_ms(1_800_000_000_000));
+        let opened = Store::open(StoreOptions::new(folder.path()), clock.clone()).await;
+        let store = opened.unwrap().0;
+        let stop = CancellationToken::new();
+        let options = SyslogOptions {
+            source_per_sec_max: 1,
+            idle_max: Duration::from_secs(10),
+        };
+        let (lines_in, mut lines) = tokio::sync::mpsc::channel(4);
+        let tasks = TaskTracker::new();
+        let syslog = Syslog::new(options, clock.clone(), lines_in, stop.clone(), tasks);
+        let address = syslog.listen_udp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let context = Context {
+            senders: Senders::new(store.inventory.clone(), clock.clone()),
+            events: store.events.clone(),
+            syslog: syslog.clone(),
+            clock,
+            stop: stop.clone(),
+            counts: LogCounts::default(),
+        };
+        assert_eq!(context.dropped(), []);
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..50 {
+            sender.send_to(b"<13>a: b", address).unwrap();
+        }
+        let mut taken = 0;
+        while syslog.stats().received[0] < 50 || taken == 0 {
+            taken += lines.recv().await.unwrap().len();
+        }
+        let told = context.dropped();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].source, sender.local_addr().unwrap().ip());
+        assert!(
+            told[0].text.contains(" lines of this sender were dropped"),
+            "{told:?}"
+        );
+        assert_eq!(context.dropped(), []);
+        stop.cancel();
     }
 }

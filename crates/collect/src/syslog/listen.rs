@@ -6,8 +6,9 @@
 use super::frames::Frames;
 use super::parse::{Parsed, parse};
 use super::source::{Dropped, Sources};
+use model::device::LOCAL_VANTAGE;
 use model::log_line::LogTransport;
-use model::{Clock, Timestamp};
+use model::{Clock, DeviceId, EventId, EventKind, EventRecord, Timestamp};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -50,6 +51,26 @@ pub struct Received {
     pub source: IpAddr,
     /// What it says.
     pub parsed: Parsed,
+}
+
+impl Received {
+    /// As it is kept, with the device whose address sent it.
+    pub fn into_event(self, device_id: Option<DeviceId>) -> EventRecord {
+        let parsed = self.parsed;
+        EventRecord {
+            id: EventId::received(self.at),
+            at: self.at,
+            vantage: LOCAL_VANTAGE.to_owned(),
+            kind: EventKind::Log,
+            device_id,
+            interface_id: None,
+            source: self.source,
+            severity: parsed.severity,
+            text: parsed.text,
+            // It has no keys that are no strings.
+            body: serde_json::to_value(&parsed.line).unwrap_or_default(),
+        }
+    }
 }
 
 /// How lines are received.

@@ -29,7 +29,10 @@ pub(super) fn indexed(into: &mut String, event: &EventRecord) {
         // The index's own folding is enough.
         into.push_str(text);
     } else {
-        into.push_str(&text.to_lowercase());
+        // To the index all that is not ASCII is of a word: dashes and spaces of other scripts too.
+        let folded = text.to_lowercase();
+        let letter = |letter: char| if letter.is_ascii() || is_word(letter) { letter } else { ' ' };
+        into.extend(folded.chars().map(letter));
     }
     into.push(' ');
     push_kind(into, event.kind);
@@ -137,9 +140,9 @@ impl Search {
     }
 }
 
-/// What the index takes for a part of a word: its `ascii` tokenizer.
+/// Whether a letter is of a word: letters and digits of any script.
 fn is_word(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || !letter.is_ascii()
+    letter.is_alphanumeric()
 }
 
 fn fold(text: &str) -> Cow<'_, str> {

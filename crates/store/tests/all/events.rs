@@ -633,3 +633,31 @@ async fn the_form_on_disk_stays() {
     assert_eq!(body, b"{\"facility\":23}");
     assert_eq!(crc, 1_644_141_680);
 }
+
+/// Whatever a text says, each of its words finds it; whatever is typed is answered.
+#[test]
+fn every_word_of_a_text_finds_it() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    let events = Events::new();
+    let store = runtime.block_on(async { events.open().0 });
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let texts_of = ("\\PC{0,60}", "\\PC{0,20}");
+    let done = runner.run(&texts_of, |(text, typed)| {
+        runtime.block_on(async {
+            let kept = line(events.now(), &text);
+            store.append(vec![kept.clone()]).await.unwrap();
+            for word in text.split_whitespace().chain([text.as_str()]).take(15) {
+                let query = EventQuery {
+                    limit: 1_000,
+                    ..words(word)
+                };
+                let page = store.query(query).await.unwrap();
+                let is_found = page.items.iter().any(|event| event.id == kept.id);
+                proptest::prop_assert!(is_found || page.next.is_some(), "{word:?} of {text:?}");
+            }
+            store.query(words(&typed)).await.unwrap();
+            Ok(())
+        })
+    });
+    done.unwrap();
+}
