@@ -162,10 +162,8 @@ fn lines_of_logger_are_found_by_words_and_device_and_are_there_after_a_restart()
 #[test]
 fn a_flood_of_one_sender_costs_no_other_and_what_cannot_be_listened_on_is_told() {
     let data = tempfile::tempdir().unwrap();
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
-    // Held by a socket that does not share it.
-    let holder = UdpSocket::bind(&taken).unwrap();
+    let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
     let udp = address(free_port());
     let listen = format!("{taken},{udp}");
     let environment = [

@@ -31,7 +31,13 @@ pub(super) fn indexed(into: &mut String, event: &EventRecord) {
     } else {
         // To the index all that is not ASCII is of a word: dashes and spaces of other scripts too.
         let folded = text.to_lowercase();
-        let letter = |letter: char| if letter.is_ascii() || is_word(letter) { letter } else { ' ' };
+        let letter = |letter: char| {
+            if letter.is_ascii() || is_word(letter) {
+                letter
+            } else {
+                ' '
+            }
+        };
         into.extend(folded.chars().map(letter));
     }
     into.push(' ');
