@@ -17,6 +17,7 @@ mod sim;
 mod sim_network;
 mod snmp_wire;
 mod store;
+mod syslog;
 
 use std::process::exit;
 use std::sync::LazyLock;
@@ -30,6 +31,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("collect_look", collect_snmp::look),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
+    ("syslog_line", syslog::line),
+    ("syslog_frames", syslog::frames),
     ("sim_agent", sim::agent),
     ("sim_recording", sim::recording),
     ("sim_scenario", sim_network::scenario),

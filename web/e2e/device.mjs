@@ -51,7 +51,7 @@ export const deviceTests = {
     for (const theme of ["light", "dark"]) {
       const phone = await open(browser, { width: 390, height: 844, phone: true, theme });
       await signIn(phone.page, mock.url, password);
-      for (const tab of ["interfaces", "availability", "neighbors", "sensors", "storage", "addresses", "vlans", "inventory"]) {
+      for (const tab of ["interfaces", "availability", "neighbors", "sensors", "storage", "addresses", "vlans", "logs", "inventory"]) {
         await phone.page.goto(`${mock.url}/devices/${mock.control.net.devices[0].id}?tab=${tab}`);
         await phone.page.getByTestId(`tab-${tab}`).waitFor();
         await phone.page.waitForTimeout(250);

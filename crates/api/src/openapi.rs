@@ -32,6 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "devices", description = "Devices and what they are made of."),
         (name = "interfaces", description = "Interfaces and what they carry."),
         (name = "topology", description = "Neighbours, links, and the health of the whole."),
+        (name = "logs", description = "Lines that devices send by syslog."),
         (name = "series", description = "What is measured."),
         (name = "discoveries", description = "Finding devices."),
         (name = "credentials", description = "What devices are asked with."),

@@ -166,6 +166,14 @@ impl Paging {
         }
     }
 
+    /// The page of rows that a store took, which itself says where it goes on.
+    pub(crate) fn going_on<T>(&self, items: Vec<T>, next: Option<&Place>) -> Page<T> {
+        Page {
+            items,
+            next_cursor: next.map(|place| write_cursor(&self.list, place)),
+        }
+    }
+
     /// Most rows of the page.
     pub(crate) fn limit(&self) -> usize {
         self.limit

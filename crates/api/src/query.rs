@@ -113,6 +113,7 @@ impl<'de> Deserializer<'de> for Text {
     }
     numbers! {
         deserialize_bool visit_bool bool, "true or false";
+        deserialize_u8 visit_u8 u8, "a whole number up to 255";
         deserialize_u16 visit_u16 u16, "a whole number up to 65535";
         deserialize_u32 visit_u32 u32, "a whole number";
         deserialize_u64 visit_u64 u64, "a whole number";
@@ -120,7 +121,7 @@ impl<'de> Deserializer<'de> for Text {
         deserialize_f64 visit_f64 f64, "a number";
     }
     serde::forward_to_deserialize_any! {
-        i8 i16 i32 i128 u8 u128 f32 char str string bytes byte_buf unit unit_struct seq tuple
+        i8 i16 i32 i128 u128 f32 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct map struct identifier ignored_any
     }
 }

@@ -10,6 +10,7 @@ mod discovery_schedules;
 pub(crate) mod health;
 mod interfaces;
 mod links;
+mod logs;
 mod maintenance;
 mod neighbors;
 mod profiles;
@@ -62,6 +63,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(links::list))
         .routes(routes!(links::loads::list))
         .routes(routes!(links::get))
+        .routes(routes!(logs::list))
         .routes(routes!(health::get))
         .routes(routes!(health::history))
         .routes(routes!(series::list))

@@ -15,6 +15,7 @@ pub mod reading;
 pub mod schedule;
 pub mod snmp;
 pub mod status;
+pub mod syslog;
 
 pub use credential::{CredentialError, auth_protocol, credentials, privacy_protocol};
 pub use discovery::{DiscoveryPlan, Found, TargetError};

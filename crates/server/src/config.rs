@@ -35,6 +35,10 @@ pub struct Settings {
     pub log: LogSettings,
     /// How samples and documents are kept.
     pub store: StoreSettings,
+    /// How lines of logs, traps and tops of flows are kept.
+    pub events: EventSettings,
+    /// Receiving lines of logs by syslog.
+    pub syslog: SyslogSettings,
     /// How devices are polled.
     pub poll: PollSettings,
     /// How devices are discovered.
@@ -54,6 +58,8 @@ impl Default for Settings {
             admin_password_file: PathBuf::new(),
             log: LogSettings::default(),
             store: StoreSettings::default(),
+            events: EventSettings::default(),
+            syslog: SyslogSettings::default(),
             poll: PollSettings::default(),
             discovery: DiscoverySettings::default(),
             http: HttpSettings::default(),
@@ -127,6 +133,75 @@ pub enum Sync {
     Batch,
     /// Together with what arrives soon after.
     Interval,
+}
+
+/// How lines of logs, traps and tops of flows are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct EventSettings {
+    /// Days that they are kept; a UTC day goes when all of it is older.
+    #[schemars(range(min = 1, max = 3660))]
+    pub keep_days: u32,
+    /// Octets that all of them may take on disk. Over it the oldest days go; where the present day
+    /// alone is larger, no more is taken until it ends.
+    #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
+    pub size_max_bytes: u64,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self {
+            keep_days: 30,
+            size_max_bytes: store::events::SIZE_MAX_DEFAULT,
+        }
+    }
+}
+
+/// Receiving lines of logs by syslog. Nothing is received until an address is listed. Ports below
+/// 1024, as the usual 514 and 6514, need the capability `CAP_NET_BIND_SERVICE`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SyslogSettings {
+    /// Addresses and ports to receive datagrams on (RFC 5426), as `["0.0.0.0:514", "[::]:514"]`.
+    pub listen_udp: Vec<String>,
+    /// Addresses and ports to receive connections on (RFC 6587), as `["0.0.0.0:514"]`.
+    pub listen_tcp: Vec<String>,
+    /// Addresses and ports to receive connections over TLS on (RFC 5425), as `["0.0.0.0:6514"]`.
+    /// They need `certificate_file` and `key_file`.
+    pub listen_tls: Vec<String>,
+    /// File with the certificate that is shown over TLS and those that it is signed by, in PEM. It is
+    /// read at the start.
+    #[schemars(with = "String")]
+    pub certificate_file: PathBuf,
+    /// File with the certificate's private key, in PEM.
+    #[schemars(with = "String")]
+    pub key_file: PathBuf,
+    /// File with the certificates of authorities, in PEM: over TLS, only senders are heard that show a
+    /// certificate signed by one of them. Empty: all are.
+    #[schemars(with = "String")]
+    pub client_authority_file: PathBuf,
+    /// Lines a second that are taken of one sender; in a burst five times as many. What is over is
+    /// dropped and told.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub source_lines_per_sec_max: u32,
+    /// Seconds after which a connection that brings nothing is closed.
+    #[schemars(range(min = 10, max = 604_800))]
+    pub idle_secs: u32,
+}
+
+impl Default for SyslogSettings {
+    fn default() -> Self {
+        Self {
+            listen_udp: Vec::new(),
+            listen_tcp: Vec::new(),
+            listen_tls: Vec::new(),
+            certificate_file: PathBuf::new(),
+            key_file: PathBuf::new(),
+            client_authority_file: PathBuf::new(),
+            source_lines_per_sec_max: 1_000,
+            idle_secs: 3_600,
+        }
+    }
 }
 
 /// How devices are polled.

@@ -2,10 +2,12 @@
 //!
 //! [`Ingested`] is counted as it happens; [`Sampled`] is asked when somebody looks.
 
+use crate::logs::LogCounts;
 use crate::process;
 use crate::threads::Ended;
 use crate::wire::Gauge;
 use collect::Poller;
+use collect::syslog::Syslog;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -110,6 +112,10 @@ pub struct Sampled {
     pub transport: snmp::Transport,
     /// What the parts have used of the processors.
     pub ended: Ended,
+    /// What lines of logs come by.
+    pub syslog: Syslog,
+    /// What became of lines of logs.
+    pub logs: LogCounts,
 }
 
 impl fmt::Debug for Sampled {
@@ -167,6 +173,8 @@ impl Collector for Sampled {
         self.series(&mut out)?;
         self.documents(&mut out)?;
         self.history(&mut out)?;
+        self.events(&mut out)?;
+        self.syslog(&mut out)?;
         datagrams(&self.transport, &mut out)?;
         out.gauge(
             "foretell_devices",
@@ -238,6 +246,182 @@ impl Sampled {
             "foretell_documents_damaged",
             "Documents that are damaged or missing",
             stats.damaged,
+        )
+    }
+
+    fn events(&self, out: &mut Encoder<'_, '_>) -> fmt::Result {
+        let stats = self.store.events.stats();
+        for (name, help, value) in [
+            (
+                "foretell_events_kept",
+                "Events (lines of logs, traps, tops of flows) that are durable",
+                stats.stored,
+            ),
+            (
+                "foretell_events_duplicates",
+                "Events that were kept before",
+                stats.duplicates,
+            ),
+            (
+                "foretell_events_commits",
+                "Transactions those went in",
+                stats.commits,
+            ),
+            (
+                "foretell_events_out_of_time",
+                "Events of a time that is not kept",
+                stats.out_of_time,
+            ),
+            (
+                "foretell_events_over_size",
+                "Events that were not kept since there is no more room for this day",
+                stats.over_size,
+            ),
+            (
+                "foretell_events_cut",
+                "Texts and bodies of events that were longer than is kept",
+                stats.cut,
+            ),
+            (
+                "foretell_events_failed",
+                "Writes of events that failed",
+                stats.failed,
+            ),
+            (
+                "foretell_events_damaged",
+                "Events and files of them that are damaged",
+                stats.damaged,
+            ),
+            (
+                "foretell_events_saved",
+                "Events that were saved from damaged files",
+                stats.saved,
+            ),
+            (
+                "foretell_events_days_deleted",
+                "Days of events that were deleted for their age or for room",
+                stats.days_deleted,
+            ),
+            (
+                "foretell_events_queries",
+                "Queries of events",
+                stats.queries,
+            ),
+            (
+                "foretell_events_queries_cut_short",
+                "Queries of events that ended at the bound of what one looks at",
+                stats.queries_cut_short,
+            ),
+        ] {
+            out.counter(name, help, value)?;
+        }
+        for (name, help, value) in [
+            (
+                "foretell_events_days",
+                "Days of events that are kept",
+                stats.days,
+            ),
+            (
+                "foretell_events_queue_depth",
+                "Batches of events waiting to be written",
+                stats.queue_depth,
+            ),
+        ] {
+            out.gauge(name, help, value)?;
+        }
+        out.gauge(
+            "foretell_events_size_bytes",
+            "Octets of all files of events",
+            stats.size,
+        )
+    }
+
+    fn syslog(&self, out: &mut Encoder<'_, '_>) -> fmt::Result {
+        let stats = self.syslog.stats();
+        let [udp, tcp, tls] = stats.received;
+        for (name, help, value) in [
+            (
+                "foretell_syslog_received_udp",
+                "Lines of logs that came by datagram",
+                udp,
+            ),
+            (
+                "foretell_syslog_received_tcp",
+                "Lines of logs that came by connection",
+                tcp,
+            ),
+            (
+                "foretell_syslog_received_tls",
+                "Lines of logs that came over TLS",
+                tls,
+            ),
+            (
+                "foretell_syslog_dropped_of_source",
+                "Lines of senders that brought more than one may",
+                stats.dropped_of_source,
+            ),
+            (
+                "foretell_syslog_dropped_full",
+                "Lines by datagram for which there was no room",
+                stats.dropped_full,
+            ),
+            (
+                "foretell_syslog_not_kept",
+                "Lines that could not be written",
+                self.logs.not_kept(),
+            ),
+            (
+                "foretell_syslog_without_device",
+                "Lines of senders that are no device's address",
+                self.logs.without_device(),
+            ),
+            (
+                "foretell_syslog_no_priority",
+                "Lines without a PRI",
+                stats.no_priority,
+            ),
+            (
+                "foretell_syslog_malformed",
+                "Lines that begin as RFC 5424 and do not go on so",
+                stats.malformed,
+            ),
+            (
+                "foretell_syslog_not_utf8",
+                "Lines that are no UTF-8, and were read as Latin-1",
+                stats.not_utf8,
+            ),
+            (
+                "foretell_syslog_cut",
+                "Lines that were longer than is read",
+                stats.cut,
+            ),
+            (
+                "foretell_syslog_connections_refused",
+                "Connections that were one too many, of one address or of all",
+                stats.connections_refused,
+            ),
+            (
+                "foretell_syslog_connections_idle",
+                "Connections that were closed since they brought nothing",
+                stats.connections_idle,
+            ),
+            (
+                "foretell_syslog_connections_failed",
+                "Connections that could not be accepted, or whose TLS failed",
+                stats.connections_failed,
+            ),
+        ] {
+            out.counter(name, help, value)?;
+        }
+        out.gauge(
+            "foretell_syslog_connections",
+            "Connections of senders that are open",
+            stats.connections,
+        )?;
+        out.gauge(
+            "foretell_syslog_sources",
+            "Senders that are told apart",
+            stats.sources,
         )
     }
 

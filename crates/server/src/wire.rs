@@ -6,11 +6,13 @@
 //! api --commands--> desk --runs--> discovery --found--> desk --events--> api
 //! ingest --heard--> links
 //! clockwork --events--> api
+//! syslog --log_lines--> logs
 //! all --readiness, notices--> api
 //! seed --seeding--> readiness
 //! ```
 
 use api::{Command, Notice, Readiness, Reason};
+use collect::syslog::Received;
 use collect::{Found, PollReport};
 use model::DiscoveryId;
 use model::event::Event;
@@ -45,6 +47,11 @@ pub const EVENTS_MAX: usize = 4_096;
 /// Devices whose neighbours were read or whose interfaces changed, on their way to the task that keeps
 /// links. Full: the worker waits; the task takes all that is there at once.
 pub const HEARD_MAX: usize = 1_024;
+
+/// Batches of lines of logs from the listeners to the task that keeps them, each of
+/// [`collect::syslog::BATCH_MAX`] lines at most: a third of a second of 50,000 lines a second. Full:
+/// what comes by datagram is dropped and counted, connections wait.
+pub const LOG_BATCHES_MAX: usize = 64;
 
 /// Shown by `/metrics`: one arrow.
 #[derive(Clone)]
@@ -146,6 +153,8 @@ pub struct Wire {
     pub found: (mpsc::Sender<RunWord>, Receiver<RunWord>),
     /// Ingest to links.
     pub heard: (mpsc::Sender<Heard>, Receiver<Heard>),
+    /// Listeners for syslog to the task that keeps lines.
+    pub log_lines: (mpsc::Sender<Vec<Received>>, Receiver<Vec<Received>>),
     /// All to the stream.
     pub events: broadcast::Sender<Arc<Event>>,
     /// Whether the server can do its work. A snapshot: only the latest counts.
@@ -167,6 +176,7 @@ impl Wire {
             commands: channel("commands", COMMANDS_MAX, &mut gauges),
             found: channel("found", FOUND_MAX, &mut gauges),
             heard: channel("heard", HEARD_MAX, &mut gauges),
+            log_lines: channel("log_lines", LOG_BATCHES_MAX, &mut gauges),
             events: broadcast::channel(EVENTS_MAX).0,
             readiness: watch::Sender::new(Readiness::default()),
             notices: watch::Sender::new(Arc::default()),

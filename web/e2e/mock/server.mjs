@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { WebSocketServer } from "ws";
+import { logs } from "./logs.mjs";
 import { evidence, id, network, valueAt } from "./network.mjs";
 import { schedules, setMaintenance } from "./operate.mjs";
 import { availability, healthHistory, intervals, top } from "./past.mjs";
@@ -19,6 +20,7 @@ const QUERIES = {
   "GET /links": [...PAGING, "sort", "device_id", "status"],
   "GET /links/:id": [...PAGING, "device_id"],
   "GET /series": [...PAGING, "device_id", "interface_id", "metric"],
+  "GET /logs": [...PAGING, "device_id", "from", "to", "q", "severity", "source"],
   "GET /health/:id": ["from", "to", "step_secs"],
   "GET /top": ["by", "of", "statistic", "from", "to", "limit", "site", "tag", "points"],
   "GET /devices/:id/availability": ["from", "to"],
@@ -188,6 +190,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         const extra = (status) => (device ? { evidence: evidence(status, Date.now(), intervalSecs) } : { oper_status: status === "down" ? "down" : "up", admin_status: "up" });
         return page(intervals(n, thing, from, to, Date.now(), extra), query, answer);
       }
+      case "GET /logs":
+        return page(logs(net, query, Date.now()), query, answer);
       case "GET /health/:id":
         return send(200, healthHistory(Date.parse(query.get("from")), Date.parse(query.get("to")), net.devices.length));
       case "GET /top":

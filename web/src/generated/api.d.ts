@@ -739,6 +739,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists lines of logs, the latest first. */
+        get: operations["list_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/maintenance": {
         parameters: {
             query?: never;
@@ -1161,6 +1178,11 @@ export interface components {
          * @enum {string}
          */
         CheckOutcome: "answered" | "partial" | "silent" | "refused" | "other_device" | "skipped";
+        /**
+         * @description Why a sender's clock is not to be trusted.
+         * @enum {string}
+         */
+        ClockDoubt: "unset" | "unsynchronized";
         /** @description A credential without its secrets. */
         Credential: {
             /** @description The id. */
@@ -1770,6 +1792,11 @@ export interface components {
              */
             out_utilization?: number | null;
         };
+        /**
+         * Format: uuid
+         * @description One thing that was told or found at a moment: a line of a log, a trap, a row of flows.
+         */
+        EventId: string;
         /** @description The latest outcome of one check, in words for an operator. */
         Evidence: {
             /** @description Which check. */
@@ -2057,6 +2084,65 @@ export interface components {
          * @enum {string}
          */
         LinkStatus: "up" | "down" | "unknown";
+        /** @description A line. */
+        LogEntry: {
+            /** @description Its id. */
+            id: components["schemas"]["EventId"];
+            /** @description When the server received it: lines are in this order. */
+            received_at: components["schemas"]["Timestamp"];
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description The address that sent it. */
+            source: string;
+            /**
+             * Format: int32
+             * @description 0 (emergency) to 7 (debug), by RFC 5424; null where it has none.
+             */
+            severity?: number | null;
+            /** @description The program and its message: what is searched. */
+            text: string;
+            details?: components["schemas"]["LogLine"] | null;
+        };
+        /**
+         * @description How a line was written.
+         * @enum {string}
+         */
+        LogFormat: "rfc5424" | "rfc3164" | "cisco" | "plain";
+        /** @description A line of a log as it was sent. */
+        LogLine: {
+            /** @description How it was written. */
+            format: components["schemas"]["LogFormat"];
+            /** @description How it came. */
+            transport: components["schemas"]["LogTransport"];
+            /**
+             * Format: int32
+             * @description Facility of RFC 5424, 0 to 23; none where the line had no PRI.
+             */
+            facility?: number | null;
+            /** @description The sender's name for itself. */
+            host?: string | null;
+            /** @description The program or part of the device: APP-NAME, or TAG. */
+            app?: string | null;
+            /** @description Its process: PROCID, or what TAG has in brackets. */
+            process?: string | null;
+            /** @description The kind of message: MSGID, or Cisco's `FACILITY-SEVERITY-MNEMONIC`. */
+            message_id?: string | null;
+            /**
+             * Format: int64
+             * @description Cisco's running number of the line.
+             */
+            sequence?: number | null;
+            /** @description The sender's time as it was written. It is only told: lines are ordered by when they came. */
+            device_time?: string | null;
+            device_at?: components["schemas"]["Timestamp"] | null;
+            clock?: components["schemas"]["ClockDoubt"] | null;
+            /** @description STRUCTURED-DATA of RFC 5424. */
+            structured?: components["schemas"]["StructuredElement"][];
+        };
+        /**
+         * @description How a line came.
+         * @enum {string}
+         */
+        LogTransport: "udp" | "tcp" | "tls";
         /** @description What was done of a bulk request. */
         MaintenanceAnswer: {
             /** @description What was done for each, by id. */
@@ -2631,6 +2717,29 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_LogEntry: {
+            /** @description The rows. */
+            items: {
+                /** @description Its id. */
+                id: components["schemas"]["EventId"];
+                /** @description When the server received it: lines are in this order. */
+                received_at: components["schemas"]["Timestamp"];
+                device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description The address that sent it. */
+                source: string;
+                /**
+                 * Format: int32
+                 * @description 0 (emergency) to 7 (debug), by RFC 5424; null where it has none.
+                 */
+                severity?: number | null;
+                /** @description The program and its message: what is searched. */
+                text: string;
+                details?: components["schemas"]["LogLine"] | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_Neighbor: {
             /** @description The rows. */
             items: {
@@ -3192,6 +3301,20 @@ export interface components {
          * @enum {string}
          */
         Status: "up" | "degraded" | "down" | "unknown";
+        /** @description An element of STRUCTURED-DATA. */
+        StructuredElement: {
+            /** @description SD-ID. */
+            id: string;
+            /** @description Its parameters, in the order in which they were sent; a name may come several times. */
+            parameters: components["schemas"]["StructuredParameter"][];
+        };
+        /** @description A parameter of an element. */
+        StructuredParameter: {
+            /** @description PARAM-NAME. */
+            name: string;
+            /** @description PARAM-VALUE. */
+            value: string;
+        };
         /** @description This server. */
         System: {
             /** @description Its version. */
@@ -7740,6 +7863,85 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_logs: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Rows of a page, 1 to 1000; 100 where it is not given. A page may have fewer, even none, and
+                 *     `next_cursor` nevertheless: it looked at as much as one request may.
+                 */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Only of this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Received from this time on. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Received before this time. */
+                to?: components["schemas"]["Timestamp"];
+                /**
+                 * @description Words that are all in the text, in any order and case. A word of three letters or more is
+                 *     found as the beginning of longer ones, too.
+                 */
+                q?: string;
+                /** @description Only of this severity (0 to 7) or a worse one, which has a lower number. */
+                severity?: number;
+                /** @description Only from this address. */
+                source?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of lines. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LogEntry"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,5 +1,5 @@
 //! What polling costs: one poll beside net-snmp's library, thousands of devices for five minutes, the
-//! simulator itself, and the page that shows it all. The CPU time of each part is told by itself:
+//! simulator itself, the page that shows it all, and what lines of logs cost. The CPU time of each part is told by itself:
 //! that of the simulator, which is its own process, and within the server that of asking (`poll`), of
 //! taking in (`ingest`), of the log and the blocks (`store`) and of HTTP (`front`), which run on
 //! threads of their own.
@@ -11,6 +11,7 @@ mod overview;
 mod poll;
 mod simulator;
 
+use super::example;
 use super::figure::{Bound, Outcome, Peer, Want};
 use crate::programs::target_dir;
 use crate::service::{Interrupt, Service};
@@ -25,7 +26,9 @@ const PORTS: u32 = 48;
 /// SNMP community of the simulated devices.
 const COMMUNITY: &str = "public";
 
-pub(super) const PARTS: &[&str] = &["poll", "exporter", "simulator", "fleet", "load", "overview"];
+pub(super) const PARTS: &[&str] = &[
+    "poll", "exporter", "simulator", "fleet", "load", "overview", "syslog",
+];
 
 pub(super) const WANTS: &[Want] = &[
     Want {
@@ -118,16 +121,36 @@ pub(super) const WANTS: &[Want] = &[
         target: None,
         peer: Peer::None,
     },
+    Want {
+        name: "syslog_lines_per_cpu_s",
+        floor: Bound::Least(20_000.0),
+        target: Some(50_000.0),
+        peer: Peer::None,
+    },
 ];
 
 /// One part: measures, and adds its figures.
 type Part = fn(&Bench, &mut Outcome) -> anyhow::Result<()>;
 
+/// Parts that are an example program of `collect`, and need no server.
+const EXAMPLES: [(&str, &str); 1] = [("syslog", "syslog_bench")];
+
 /// Runs all parts or one of them.
 pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for (name, example) in EXAMPLES {
+        if only.is_none_or(|only| only == name) {
+            eprintln!("==> {name}");
+            let measured = example::run("foretell-collect", example);
+            let measured = measured.with_context(|| name.to_owned())?;
+            outcome.figures.extend(measured.figures);
+        }
+    }
+    if only.is_some_and(|only| EXAMPLES.iter().any(|(name, _)| *name == only)) {
+        return Ok(outcome);
+    }
     let interrupt = Interrupt::listen()?;
     let program = workspace::build_foretell(true)?;
-    let mut outcome = Outcome::default();
     let bench = Bench {
         program,
         interrupt,

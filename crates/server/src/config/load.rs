@@ -1,11 +1,12 @@
 //! Reads settings from defaults, a file, the environment and flags, and tells what is wrong by
 //! file and key.
 
-use super::Settings;
 use super::keys::{self, Key, Kind};
+use super::{Settings, SyslogSettings};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, providers};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The environment as far as it concerns us: variables that begin with `FORETELL_`.
@@ -340,6 +341,33 @@ fn check_bounds(settings: &Settings, keys: &[Key], figment: &Figment) -> Result<
         if network.parse::<ipnet::IpNet>().is_err() {
             let detail = format!("`{network}` is no network, as 192.0.2.0/24 is");
             return Err(refuse("discovery.allowed_networks", detail));
+        }
+    }
+    check_syslog(&settings.syslog).map_err(|(key, detail)| refuse(key, detail))
+}
+
+/// Addresses that can be read, and a certificate where TLS is spoken.
+fn check_syslog(syslog: &SyslogSettings) -> Result<(), (&'static str, String)> {
+    for (key, addresses) in [
+        ("syslog.listen_udp", &syslog.listen_udp),
+        ("syslog.listen_tcp", &syslog.listen_tcp),
+        ("syslog.listen_tls", &syslog.listen_tls),
+    ] {
+        for address in addresses {
+            if address.parse::<SocketAddr>().is_err() {
+                let detail = format!("`{address}` is no address and port, as 0.0.0.0:514 is");
+                return Err((key, detail));
+            }
+        }
+    }
+    let has_no = |path: &Path| !syslog.listen_tls.is_empty() && path.as_os_str().is_empty();
+    for (key, path) in [
+        ("syslog.certificate_file", &syslog.certificate_file),
+        ("syslog.key_file", &syslog.key_file),
+    ] {
+        if has_no(path) {
+            let detail = "it is needed by `syslog.listen_tls`".to_owned();
+            return Err((key, detail));
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use crate::config::{SecureCookie, Settings, Sync};
 use collect::PollerOptions;
+use collect::syslog::SyslogOptions;
 use std::time::Duration;
 use store::StoreOptions;
 use store::series::{SeriesOptions, SyncPolicy};
@@ -13,6 +14,8 @@ pub fn store(settings: &Settings) -> StoreOptions {
     options.key_file = (!key.as_os_str().is_empty()).then(|| key.clone());
     options.series = series(settings);
     options.history.retention = days(settings.store.history_days);
+    options.events.retention = days(settings.events.keep_days);
+    options.events.size_max = settings.events.size_max_bytes;
     options
 }
 
@@ -41,6 +44,14 @@ pub(super) fn poller(settings: &Settings) -> PollerOptions {
         details_interval: Duration::from_secs(u64::from(settings.poll.details_interval_secs)),
         inventory_interval: Duration::from_secs(u64::from(settings.poll.inventory_interval_secs)),
         ..PollerOptions::default()
+    }
+}
+
+/// How lines of logs are received.
+pub(super) fn syslog(settings: &Settings) -> SyslogOptions {
+    SyslogOptions {
+        source_per_sec_max: settings.syslog.source_lines_per_sec_max,
+        idle_max: Duration::from_secs(u64::from(settings.syslog.idle_secs)),
     }
 }
 

@@ -5,8 +5,10 @@ use super::connections::{self, Bounds, Counts};
 use super::front::Front;
 use super::{Running, options};
 use crate::config::{SecureCookie, Settings};
+use crate::logs::{self, LogCounts};
 use crate::metrics::{self, Ingested, Sampled};
 use crate::readiness::{self, Standing};
+use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{Heard, Receiver, Wire};
 use crate::workbench::Bench;
@@ -15,6 +17,7 @@ use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::Profiles;
 use collect::profile::Catalog;
+use collect::syslog::{Received, Syslog};
 use collect::{Pinger, PollReport, Poller};
 use model::Clock;
 use model::event::Event;
@@ -76,7 +79,6 @@ pub(super) async fn start(
 
     let wire = Wire::new();
     let profiles = load_profiles(settings, &clock, &mut standing);
-    let mut degraded = standing.degraded.clone();
     let base = Base {
         settings,
         clock,
@@ -88,6 +90,11 @@ pub(super) async fn start(
         drain: TaskTracker::new(),
         tasks,
     };
+    let (syslog, log_counts) = {
+        let _there = places.ingest.enter();
+        base.start_syslog(wire.log_lines, &mut standing)
+    };
+    let mut degraded = standing.degraded.clone();
     if let Some(seeding) = seeding {
         degraded.push(seed::Seeding::waiting());
         base.start_seeding(seeding, wire.seeding.clone(), places);
@@ -122,6 +129,8 @@ pub(super) async fn start(
         series: base.series.clone(),
         transport,
         ended: places.ended.clone(),
+        syslog,
+        logs: log_counts,
     };
     metrics::register(&mut registry, sampled);
     wire.notices
@@ -228,6 +237,36 @@ impl Base<'_> {
         }
     }
 
+    /// Receives lines of logs where that is wanted; what cannot be listened on is told.
+    fn start_syslog(
+        &self,
+        (lines_in, lines_out): (mpsc::Sender<Vec<Received>>, Receiver<Vec<Received>>),
+        standing: &mut Standing,
+    ) -> (Syslog, LogCounts) {
+        let syslog = Syslog::new(
+            options::syslog(self.settings),
+            self.clock.clone(),
+            lines_in,
+            self.intake.clone(),
+            self.tasks.clone(),
+        );
+        for refusal in logs::listen(&syslog, &self.settings.syslog) {
+            warn!("{refusal}");
+            standing.add("syslog", "syslog_not_received", refusal, self.clock.now());
+        }
+        let context = logs::Context {
+            senders: Senders::new(self.store.inventory.clone(), self.clock.clone()),
+            events: self.store.events.clone(),
+            syslog: syslog.clone(),
+            clock: self.clock.clone(),
+            stop: self.intake.clone(),
+            counts: LogCounts::default(),
+        };
+        let counts = context.counts.clone();
+        self.tasks.spawn(logs::run(context, lines_out));
+        (syslog, counts)
+    }
+
     /// What is done by the clock.
     fn start_clockwork(&self) {
         self.tasks.spawn(clockwork::run(clockwork::Context {
@@ -328,6 +367,16 @@ async fn open(
         let detail = format!(
             "{} months of the history were damaged; what could be read was saved",
             recovery.history.len()
+        );
+        standing.add("store", "damage_set_aside", detail, clock.now());
+    }
+    for defect in &recovery.events {
+        warn!("{defect}");
+    }
+    if !recovery.events.is_empty() {
+        let detail = format!(
+            "{} days of events were damaged; what can be read is being saved",
+            recovery.events.len()
         );
         standing.add("store", "damage_set_aside", detail, clock.now());
     }

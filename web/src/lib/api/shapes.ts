@@ -30,6 +30,7 @@ export type Interface = Schemas["Interface"];
 export type InterfaceInterval = Schemas["InterfaceInterval"];
 export type Link = Schemas["Link"];
 export type LinkLoad = Schemas["LinkLoad"];
+export type LogEntry = Schemas["LogEntry"];
 export type MaintenanceAnswer = Schemas["MaintenanceAnswer"];
 export type MaintenanceRequest = Schemas["MaintenanceRequest"];
 export type Me = Schemas["Me"];

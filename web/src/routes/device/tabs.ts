@@ -19,6 +19,7 @@ export const TABS = [
   { name: "storage", label: "Storage and memory", parts: ["storage", "memory", "processors"] },
   { name: "addresses", label: "Addresses", parts: ["addresses"] },
   { name: "vlans", label: "VLANs", parts: ["vlans"] },
+  { name: "logs", label: "Logs", parts: [] },
   { name: "inventory", label: "Inventory", parts: ["inventory"] },
 ] as const satisfies readonly Tab[];
 

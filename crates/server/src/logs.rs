@@ -1,0 +1,286 @@
+//! Lines of logs: from the listeners, with the device that sent them, into the event store.
+
+use crate::config::SyslogSettings;
+use crate::senders::Senders;
+use crate::wire::Receiver;
+use collect::syslog::source::Dropped;
+use collect::syslog::{Received, Syslog, tls_config};
+use model::device::LOCAL_VANTAGE;
+use model::{Clock, EventId, EventKind, EventRecord};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use store::events::{BATCH_MAX, EventStore};
+use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// How long lines wait for others with which they share a sync of the disk: nobody notices it.
+const GATHER: Duration = Duration::from_millis(100);
+/// How often it is told whose lines were dropped.
+const TELL_INTERVAL: Duration = Duration::from_mins(1);
+/// Senders of which it is told in their own log at a time.
+const TOLD_MAX: usize = 100;
+/// How long the last lines are waited for when the server stops.
+const LAST_WAIT: Duration = Duration::from_millis(200);
+/// The severity of what the server says in a sender's log: warning.
+const WARNING: u8 = 4;
+
+/// What became of lines. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct LogCounts {
+    not_kept: Arc<AtomicU64>,
+    without_device: Arc<AtomicU64>,
+}
+
+impl LogCounts {
+    /// Lines that could not be written.
+    pub fn not_kept(&self) -> u64 {
+        self.not_kept.load(Ordering::Relaxed)
+    }
+    /// Lines of senders that are no device's address.
+    pub fn without_device(&self) -> u64 {
+        self.without_device.load(Ordering::Relaxed)
+    }
+}
+
+/// What lines are kept with.
+pub struct Context {
+    /// Whose an address is.
+    pub senders: Senders,
+    /// Where they are kept.
+    pub events: EventStore,
+    /// The listeners, which know what they dropped.
+    pub syslog: Syslog,
+    /// The present time.
+    pub clock: Clock,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
+    /// What is counted.
+    pub counts: LogCounts,
+}
+
+/// Opens the listeners of the settings; answers those that cannot be, each in words. The others work.
+pub fn listen(syslog: &Syslog, settings: &SyslogSettings) -> Vec<String> {
+    let mut refusals = Vec::new();
+    let mut told = |how: &str, address: &str, opened: Result<SocketAddr, String>| match opened {
+        Ok(bound) => info!("receiving logs over {how} on {bound}"),
+        Err(error) => refusals.push(format!("no logs over {how} on {address}: {error}")),
+    };
+    for text in &settings.listen_udp {
+        let opened = address(text).and_then(|address| {
+            let bound = syslog.listen_udp(address);
+            bound.map_err(|error| hint(address, &error))
+        });
+        told("UDP", text, opened);
+    }
+    let tls = tls(settings);
+    let over_tcp = settings
+        .listen_tcp
+        .iter()
+        .map(|text| ("TCP", text, Ok(None)));
+    let over_tls = settings
+        .listen_tls
+        .iter()
+        .map(|text| ("TLS", text, tls.clone()));
+    for (how, text, tls) in over_tcp.chain(over_tls) {
+        let opened = tls.and_then(|tls| {
+            let address = address(text)?;
+            let bound = syslog.listen_tcp(address, tls);
+            bound.map_err(|error| hint(address, &error))
+        });
+        told(how, text, opened);
+    }
+    refusals
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "it is no address and port".to_owned())
+}
+
+fn hint(address: SocketAddr, error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::PermissionDenied && address.port() < 1_024 {
+        return format!("{error}; a port below 1024 needs the capability CAP_NET_BIND_SERVICE");
+    }
+    error.to_string()
+}
+
+type Tls = Option<Arc<collect::syslog::ServerConfig>>;
+
+fn tls(settings: &SyslogSettings) -> Result<Tls, String> {
+    if settings.listen_tls.is_empty() {
+        return Ok(None);
+    }
+    let authorities = &settings.client_authority_file;
+    let authorities = (!authorities.as_os_str().is_empty()).then_some(authorities.as_path());
+    let (certificate, key): (&Path, &Path) = (&settings.certificate_file, &settings.key_file);
+    let config = tls_config(certificate, key, authorities);
+    config.map(Some).map_err(|error| crate::chain(&error))
+}
+
+/// Keeps lines until the server stops, and those that it has by then.
+pub async fn run(context: Context, mut lines: Receiver<Vec<Received>>) {
+    let mut ticks = tokio::time::interval(TELL_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        let first = tokio::select! {
+            () = context.stop.cancelled() => break,
+            _ = ticks.tick() => {
+                context.keep(context.dropped(), &mut failing).await;
+                continue;
+            }
+            first = lines.recv() => first,
+        };
+        let Some(first) = first else { return };
+        let gathered = gather(first, &mut lines).await;
+        context
+            .keep(context.events_of(gathered), &mut failing)
+            .await;
+    }
+    while let Ok(Some(last)) = timeout(LAST_WAIT, lines.recv()).await {
+        context.keep(context.events_of(last), &mut failing).await;
+    }
+}
+
+/// Lines and those that come soon after.
+async fn gather(mut first: Vec<Received>, lines: &mut Receiver<Vec<Received>>) -> Vec<Received> {
+    let until = Instant::now() + GATHER;
+    while first.len() < BATCH_MAX {
+        match timeout_at(until, lines.recv()).await {
+            Ok(Some(more)) => first.extend(more),
+            _ => break,
+        }
+    }
+    first
+}
+
+impl Context {
+    fn events_of(&self, lines: Vec<Received>) -> Vec<EventRecord> {
+        let senders = self.senders.snapshot();
+        let mut strangers = 0;
+        let events: Vec<EventRecord> = lines
+            .into_iter()
+            .map(|received| {
+                let host = received.parsed.line.host.as_deref();
+                let device_id = senders.device_of(received.source, host);
+                strangers += u64::from(device_id.is_none());
+                received.into_event(device_id)
+            })
+            .collect();
+        self.counts
+            .without_device
+            .fetch_add(strangers, Ordering::Relaxed);
+        events
+    }
+
+    /// Says in the log of each sender, and once in ours, whose lines were dropped.
+    fn dropped(&self) -> Vec<EventRecord> {
+        let dropped = self.syslog.dropped();
+        let Some(most) = dropped.first() else {
+            return Vec::new();
+        };
+        let who = most
+            .source
+            .map_or("others".to_owned(), |source| source.to_string());
+        let lines: u64 = dropped.iter().map(|dropped| dropped.lines).sum();
+        warn!(senders = dropped.len(), lines, most = %who,
+            "lines of logs were dropped: more of one sender than syslog.source_lines_per_sec_max");
+        let (at, senders) = (self.clock.now(), self.senders.snapshot());
+        let told = dropped
+            .iter()
+            .take(TOLD_MAX)
+            .map(|Dropped { source, lines }| {
+                let source = source.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+                EventRecord {
+                    id: EventId::received(at),
+                    at,
+                    vantage: LOCAL_VANTAGE.to_owned(),
+                    kind: EventKind::Log,
+                    device_id: senders.device_of(source, None),
+                    interface_id: None,
+                    source,
+                    severity: Some(WARNING),
+                    text: format!(
+                        "foretell: {lines} lines of this sender were dropped in the last minute, \
+                     more than syslog.source_lines_per_sec_max"
+                    ),
+                    body: serde_json::Value::Null,
+                }
+            });
+        told.collect()
+    }
+
+    async fn keep(&self, events: Vec<EventRecord>, failing: &mut bool) {
+        let count = events.len() as u64;
+        if count == 0 {
+            return;
+        }
+        let kept = self.events.append(events).await;
+        let lost = match &kept {
+            Ok(done) => done.refused,
+            Err(_) => count,
+        };
+        self.counts.not_kept.fetch_add(lost, Ordering::Relaxed);
+        if let (Err(error), false) = (&kept, *failing) {
+            warn!(error = %crate::chain(error), "lines of logs are not kept");
+        }
+        *failing = kept.is_err();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect::syslog::SyslogOptions;
+    use model::Timestamp;
+    use std::net::UdpSocket;
+    use store::{Store, StoreOptions};
+    use tokio_util::task::TaskTracker;
+
+    #[tokio::test]
+    async fn a_sender_whose_lines_were_dropped_is_told_so_in_its_own_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::new(|| Timestamp::from_unix_ms(1_800_000_000_000));
+        let opened = Store::open(StoreOptions::new(folder.path()), clock.clone()).await;
+        let store = opened.unwrap().0;
+        let stop = CancellationToken::new();
+        let options = SyslogOptions {
+            source_per_sec_max: 1,
+            idle_max: Duration::from_secs(10),
+        };
+        let (lines_in, mut lines) = tokio::sync::mpsc::channel(4);
+        let tasks = TaskTracker::new();
+        let syslog = Syslog::new(options, clock.clone(), lines_in, stop.clone(), tasks);
+        let address = syslog.listen_udp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let context = Context {
+            senders: Senders::new(store.inventory.clone(), clock.clone()),
+            events: store.events.clone(),
+            syslog: syslog.clone(),
+            clock,
+            stop: stop.clone(),
+            counts: LogCounts::default(),
+        };
+        assert_eq!(context.dropped(), []);
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..50 {
+            sender.send_to(b"<13>a: b", address).unwrap();
+        }
+        let mut taken = 0;
+        while syslog.stats().received[0] < 50 || taken == 0 {
+            taken += lines.recv().await.unwrap().len();
+        }
+        let told = context.dropped();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].source, sender.local_addr().unwrap().ip());
+        assert!(
+            told[0].text.contains(" lines of this sender were dropped"),
+            "{told:?}"
+        );
+        assert_eq!(context.dropped(), []);
+        stop.cancel();
+    }
+}
