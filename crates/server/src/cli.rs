@@ -230,6 +230,10 @@ pub enum PrivName {
     Aes128,
     Aes192,
     Aes256,
+    #[value(name = "3des")]
+    TripleDes,
+    Aes192c,
+    Aes256c,
 }
 
 /// Change users.

@@ -105,6 +105,9 @@ impl From<PrivName> for PrivacyProtocol {
             PrivName::Aes128 => Self::Aes128,
             PrivName::Aes192 => Self::Aes192,
             PrivName::Aes256 => Self::Aes256,
+            PrivName::TripleDes => Self::TripleDes,
+            PrivName::Aes192c => Self::Aes192c,
+            PrivName::Aes256c => Self::Aes256c,
         }
     }
 }
