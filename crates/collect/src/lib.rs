@@ -9,6 +9,7 @@
 pub mod credential;
 pub mod discovery;
 pub mod icmp;
+pub mod object_names;
 pub mod poller;
 pub mod reading;
 pub mod schedule;

@@ -22,6 +22,7 @@ pub mod seed;
 pub mod server;
 pub mod shutdown;
 pub mod threads;
+pub mod traps;
 pub mod wire;
 
 /// Words for the operator, apart from results.

@@ -5,13 +5,14 @@
 //! poller --reports--> ingest --events--> api (stream)
 //! api --commands--> desk --runs--> discovery --found--> desk --events--> api
 //! ingest --heard--> links
+//! listener --traps--> traps
 //! clockwork --events--> api
 //! all --readiness, notices--> api
 //! seed --seeding--> readiness
 //! ```
 
 use api::{Command, Notice, Readiness, Reason};
-use collect::{Found, PollReport};
+use collect::{Found, PollReport, TrapReport};
 use model::DiscoveryId;
 use model::event::Event;
 use std::sync::Arc;
@@ -45,6 +46,10 @@ pub const EVENTS_MAX: usize = 4_096;
 /// Devices whose neighbours were read or whose interfaces changed, on their way to the task that keeps
 /// links. Full: the worker waits; the task takes all that is there at once.
 pub const HEARD_MAX: usize = 1_024;
+
+/// Traps from the listener to who keeps them: some seconds of a disk that does not answer at a
+/// thousand traps a second. Full: traps are dropped and counted, informs come again.
+pub const TRAPS_MAX: usize = 4_096;
 
 /// Shown by `/metrics`: one arrow.
 #[derive(Clone)]
@@ -146,6 +151,8 @@ pub struct Wire {
     pub found: (mpsc::Sender<RunWord>, Receiver<RunWord>),
     /// Ingest to links.
     pub heard: (mpsc::Sender<Heard>, Receiver<Heard>),
+    /// The listener to who keeps traps.
+    pub traps: (mpsc::Sender<TrapReport>, Receiver<TrapReport>),
     /// All to the stream.
     pub events: broadcast::Sender<Arc<Event>>,
     /// Whether the server can do its work. A snapshot: only the latest counts.
@@ -167,6 +174,7 @@ impl Wire {
             commands: channel("commands", COMMANDS_MAX, &mut gauges),
             found: channel("found", FOUND_MAX, &mut gauges),
             heard: channel("heard", HEARD_MAX, &mut gauges),
+            traps: channel("traps", TRAPS_MAX, &mut gauges),
             events: broadcast::channel(EVENTS_MAX).0,
             readiness: watch::Sender::new(Readiness::default()),
             notices: watch::Sender::new(Arc::default()),

@@ -26,3 +26,5 @@ mod schedules;
 mod serve;
 #[path = "all/simulate.rs"]
 mod simulate;
+#[path = "all/traps.rs"]
+mod traps;

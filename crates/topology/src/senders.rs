@@ -52,11 +52,11 @@ enum Holder {
 /// devices came, went or changed.
 #[derive(Default)]
 pub struct Senders {
-    by_engine: HashMap<Vec<u8>, Holder>,
+    engines: HashMap<Vec<u8>, Holder>,
     /// Where devices are asked.
-    by_address: HashMap<IpAddr, Holder>,
+    asked_at: HashMap<IpAddr, Holder>,
     /// Their other addresses.
-    by_own_address: HashMap<IpAddr, Holder>,
+    own_addresses: HashMap<IpAddr, Holder>,
 }
 
 impl Senders {
@@ -69,15 +69,15 @@ impl Senders {
         senders
     }
 
-    fn add(&mut self, id: DeviceId, asked_at: SocketAddr, identity: &Identity) {
+    fn add(&mut self, id: DeviceId, socket: SocketAddr, identity: &Identity) {
         let engine = identity.engine_id.as_deref().and_then(usable::engine_id);
         if let Some(engine) = engine.and_then(|engine| octets(&engine)) {
-            hold(&mut self.by_engine, engine, id);
+            hold(&mut self.engines, engine, id);
         }
-        hold(&mut self.by_address, asked_at.ip().to_canonical(), id);
+        hold(&mut self.asked_at, socket.ip().to_canonical(), id);
         let own = identity.addresses.iter().map(IpAddr::to_canonical);
         for address in own.filter(|address| !address.is_loopback() && !address.is_unspecified()) {
-            hold(&mut self.by_own_address, address, id);
+            hold(&mut self.own_addresses, address, id);
         }
     }
 
@@ -85,7 +85,7 @@ impl Senders {
     /// engine id goes before addresses, and the address that is named before that of whoever
     /// passed the message on.
     pub fn find(&self, claims: &Claims<'_>) -> Option<(DeviceId, KnownBy)> {
-        let by_engine = claims.engine_id.and_then(|id| one(self.by_engine.get(id)));
+        let by_engine = claims.engine_id.and_then(|id| one(self.engines.get(id)));
         if let Some(id) = by_engine {
             return Some((id, KnownBy::EngineId));
         }
@@ -93,14 +93,15 @@ impl Senders {
         if let Some(id) = named {
             return Some((id, KnownBy::NamedAddress));
         }
-        self.at(claims.source).map(|id| (id, KnownBy::SourceAddress))
+        self.at(claims.source)
+            .map(|id| (id, KnownBy::SourceAddress))
     }
 
     fn at(&self, address: IpAddr) -> Option<DeviceId> {
         let address = address.to_canonical();
-        match self.by_address.get(&address) {
+        match self.asked_at.get(&address) {
             Some(holder) => one(Some(holder)),
-            None => one(self.by_own_address.get(&address)),
+            None => one(self.own_addresses.get(&address)),
         }
     }
 }

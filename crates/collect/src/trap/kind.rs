@@ -163,9 +163,24 @@ static TABLE: &[(&[u32], &[Row])] = &[
     (
         &[1, 3, 6, 1, 2, 1, 105, 0],
         &[
-            (1, "POWER-ETHERNET-MIB", "pethPsePortOnOffNotification", Poll),
-            (2, "POWER-ETHERNET-MIB", "pethMainPowerUsageOnNotification", Nothing),
-            (3, "POWER-ETHERNET-MIB", "pethMainPowerUsageOffNotification", Nothing),
+            (
+                1,
+                "POWER-ETHERNET-MIB",
+                "pethPsePortOnOffNotification",
+                Poll,
+            ),
+            (
+                2,
+                "POWER-ETHERNET-MIB",
+                "pethMainPowerUsageOnNotification",
+                Nothing,
+            ),
+            (
+                3,
+                "POWER-ETHERNET-MIB",
+                "pethMainPowerUsageOffNotification",
+                Nothing,
+            ),
         ],
     ),
     // RFC 2981
@@ -203,18 +218,48 @@ static TABLE: &[(&[u32], &[Row])] = &[
     (
         &[1, 3, 6, 1, 4, 1, 9, 9, 13, 3, 0],
         &[
-            (1, "CISCO-ENVMON-MIB", "ciscoEnvMonShutdownNotification", Poll),
-            (2, "CISCO-ENVMON-MIB", "ciscoEnvMonVoltageNotification", Poll),
-            (3, "CISCO-ENVMON-MIB", "ciscoEnvMonTemperatureNotification", Poll),
+            (
+                1,
+                "CISCO-ENVMON-MIB",
+                "ciscoEnvMonShutdownNotification",
+                Poll,
+            ),
+            (
+                2,
+                "CISCO-ENVMON-MIB",
+                "ciscoEnvMonVoltageNotification",
+                Poll,
+            ),
+            (
+                3,
+                "CISCO-ENVMON-MIB",
+                "ciscoEnvMonTemperatureNotification",
+                Poll,
+            ),
             (4, "CISCO-ENVMON-MIB", "ciscoEnvMonFanNotification", Poll),
-            (5, "CISCO-ENVMON-MIB", "ciscoEnvMonRedundantSupplyNotification", Poll),
+            (
+                5,
+                "CISCO-ENVMON-MIB",
+                "ciscoEnvMonRedundantSupplyNotification",
+                Poll,
+            ),
         ],
     ),
     (
         &[1, 3, 6, 1, 4, 1, 9, 9, 117, 2, 0],
         &[
-            (1, "CISCO-ENTITY-FRU-CONTROL-MIB", "cefcModuleStatusChange", Reread),
-            (2, "CISCO-ENTITY-FRU-CONTROL-MIB", "cefcPowerStatusChange", Poll),
+            (
+                1,
+                "CISCO-ENTITY-FRU-CONTROL-MIB",
+                "cefcModuleStatusChange",
+                Reread,
+            ),
+            (
+                2,
+                "CISCO-ENTITY-FRU-CONTROL-MIB",
+                "cefcPowerStatusChange",
+                Poll,
+            ),
             (3, "CISCO-ENTITY-FRU-CONTROL-MIB", "cefcFRUInserted", Reread),
             (4, "CISCO-ENTITY-FRU-CONTROL-MIB", "cefcFRURemoved", Reread),
         ],

@@ -112,7 +112,10 @@ mod tests {
         let bare = object(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 1], Value::Integer(9));
         check(&[&bare], Some(9), None, None);
         assert_eq!(of(&[]), None);
-        let other = object(&[1, 3, 6, 1, 2, 1, 15, 3, 1, 2, 10, 0, 0, 1], Value::Integer(1));
+        let other = object(
+            &[1, 3, 6, 1, 2, 1, 15, 3, 1, 2, 10, 0, 0, 1],
+            Value::Integer(1),
+        );
         assert_eq!(of(&[other]), None);
         let absurd = object(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 1, 0], Value::Integer(-3));
         assert_eq!(of(&[absurd]), None);

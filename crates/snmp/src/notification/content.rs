@@ -49,10 +49,11 @@ pub(super) fn of_pdu(pdu: &Pdu) -> Result<Content, NoContent> {
             async_snmp::Value::TimeTicks(ticks) => Some(ticks),
             _ => None,
         });
-    let agent_address = named(objects, &snmp_trap_address()).and_then(|object| match object.value {
-        async_snmp::Value::IpAddress(octets) => real_address(octets),
-        _ => None,
-    });
+    let agent_address =
+        named(objects, &snmp_trap_address()).and_then(|object| match object.value {
+            async_snmp::Value::IpAddress(octets) => real_address(octets),
+            _ => None,
+        });
     let enterprise =
         named(objects, &snmp_trap_enterprise()).and_then(|object| match &object.value {
             async_snmp::Value::ObjectIdentifier(oid) => Some(oid.clone()),

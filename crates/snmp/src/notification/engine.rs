@@ -22,6 +22,9 @@ pub enum EngineError {
     /// The count is used up; the engine needs another id (RFC 3414 section 2.2.2).
     #[error("the engine began too often; it needs another id")]
     Boots,
+    /// The system has no random numbers.
+    #[error("there are no random numbers to make an engine id of")]
+    Random,
 }
 
 /// Our engine, as it is since this start.
@@ -45,6 +48,12 @@ impl LocalEngine {
             id: Bytes::copy_from_slice(id),
             boots,
         })
+    }
+
+    /// A new engine at its first start, under an id made at random.
+    pub fn make() -> Result<Self, EngineError> {
+        let id = async_snmp::v3::generate_engine_id().map_err(|_| EngineError::Random)?;
+        Self::new(&id, 1)
     }
 
     /// snmpEngineID.
@@ -157,8 +166,14 @@ mod tests {
 
     #[test]
     fn an_engine_that_cannot_be() {
-        assert_eq!(LocalEngine::new(&[1; 4], 1).err(), Some(EngineError::Length));
-        assert_eq!(LocalEngine::new(&[1; 33], 1).err(), Some(EngineError::Length));
+        assert_eq!(
+            LocalEngine::new(&[1; 4], 1).err(),
+            Some(EngineError::Length)
+        );
+        assert_eq!(
+            LocalEngine::new(&[1; 33], 1).err(),
+            Some(EngineError::Length)
+        );
         assert_eq!(LocalEngine::new(&[1; 5], 0).err(), Some(EngineError::Boots));
         assert_eq!(
             LocalEngine::new(&[1; 5], BOOTS_MAX).err(),

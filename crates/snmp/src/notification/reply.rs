@@ -154,12 +154,7 @@ impl Envelope<'_> {
     }
 
     /// What hides a scoped PDU, and its salt.
-    fn encipher(
-        &self,
-        key: &PrivKey,
-        scoped: &[u8],
-        salts: &Salts,
-    ) -> Option<(Bytes, Bytes)> {
+    fn encipher(&self, key: &PrivKey, scoped: &[u8], salts: &Salts) -> Option<(Bytes, Bytes)> {
         match key.protocol() {
             PrivProtocol::Des | PrivProtocol::Des3 => {
                 key.encrypt_des_family(scoped, salts.des.as_ref()?).ok()
@@ -181,7 +176,11 @@ fn announced() -> MessageSize {
     UDP_RECEIVE_LIMITS.advertised()
 }
 
-fn plain(header: MsgGlobalData, parameters: &UsmSecurityParams, scoped: ScopedPdu) -> Option<Bytes> {
+fn plain(
+    header: MsgGlobalData,
+    parameters: &UsmSecurityParams,
+    scoped: ScopedPdu,
+) -> Option<Bytes> {
     let parameters = parameters.encode().ok()?;
     V3Message::new(header, parameters, scoped)
         .and_then(|message| message.encode())

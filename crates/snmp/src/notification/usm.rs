@@ -221,9 +221,7 @@ fn is_genuine(raw: &Raw<'_>, key: &LocalizedKey) -> bool {
 /// What a message carries, deciphered. Source: step 8.
 fn scoped(raw: &Raw<'_>, keys: Option<&Keys>) -> Result<ScopedPdu, Rejection> {
     match raw.message.msg_data() {
-        RawMsgData::Plaintext { data, .. } => {
-            decode(data.clone(), 0).ok_or(Rejection::Malformed)
-        }
+        RawMsgData::Plaintext { data, .. } => decode(data.clone(), 0).ok_or(Rejection::Malformed),
         RawMsgData::Encrypted(hidden) => {
             let key = keys
                 .and_then(|(_, privacy)| privacy.as_ref())

@@ -145,7 +145,11 @@ fn check_content(heard: &Heard, what: &str) -> Notification {
         "{what}"
     );
     assert_eq!(notification.defects, 0, "{what}");
-    assert!(heard.rejections.is_empty(), "{what}: {:?}", heard.rejections);
+    assert!(
+        heard.rejections.is_empty(),
+        "{what}: {:?}",
+        heard.rejections
+    );
     assert!(heard.is_content, "{what}: the sender is not content");
     notification.clone()
 }

@@ -29,8 +29,16 @@ fn device(at: &str, engine: Option<&str>, own: &[&str]) -> Device {
 #[test]
 fn a_sender_is_known_by_its_engine_then_by_what_it_names_then_by_its_address() {
     let devices = [
-        device("192.0.2.1", Some("80001f8880aa000001"), &["10.0.0.1", "198.51.100.1"]),
-        device("192.0.2.2", Some("80001f8880aa000002"), &["10.0.0.2", "198.51.100.1"]),
+        device(
+            "192.0.2.1",
+            Some("80001f8880aa000001"),
+            &["10.0.0.1", "198.51.100.1"],
+        ),
+        device(
+            "192.0.2.2",
+            Some("80001f8880aa000002"),
+            &["10.0.0.2", "198.51.100.1"],
+        ),
         device("192.0.2.3", None, &["192.0.2.2"]),
         device("127.0.0.1", None, &[]),
         device("127.0.0.1", None, &[]),
@@ -64,7 +72,12 @@ fn a_sender_is_known_by_its_engine_then_by_what_it_names_then_by_its_address() {
         Some((2, NamedAddress)),
     );
     // A proxy that is no device passes on what a device said.
-    check(None, Some("10.0.0.1"), "203.0.113.9", Some((0, NamedAddress)));
+    check(
+        None,
+        Some("10.0.0.1"),
+        "203.0.113.9",
+        Some((0, NamedAddress)),
+    );
     // Where a device is asked goes before what another says of its own addresses.
     check(None, None, "192.0.2.2", Some((1, SourceAddress)));
     // An address that two have tells nothing.
