@@ -1,8 +1,10 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
 mod simulate;
+mod walk;
 
 pub use simulate::{Fault, Heal, Simulate, SimulateCommand, ToControl};
+pub use walk::Walk;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -31,6 +33,8 @@ pub enum Command {
     Discover(Discover),
     /// Ask one device everything that it says of itself.
     Probe(Probe),
+    /// Read what a device has, object by object, and record it.
+    Walk(Walk),
     /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
     Simulate(Box<Simulate>),
     /// Change the users of a server that is stopped.
@@ -150,6 +154,11 @@ pub struct AskWith {
     /// File that holds the community
     #[arg(long, value_name = "FILE", help_heading = "SNMP", conflicts_with_all = ["community", "community_env"])]
     pub community_file: Option<PathBuf>,
+    /// TOML file with several credentials, each a `[[credential]]` with `kind` (snmp_v1, snmp_v2c,
+    /// snmp_v3) and `community`, or `user`, `auth`, `auth_passphrase`, `privacy`,
+    /// `privacy_passphrase`, `context`: tried in order
+    #[arg(long, value_name = "FILE", help_heading = "SNMP", conflicts_with_all = ["community", "community_env", "community_file", "v1", "v3_user"])]
+    pub credentials: Option<PathBuf>,
     /// Speak SNMPv1 rather than v2c
     #[arg(long = "v1", help_heading = "SNMP", conflicts_with = "v3_user")]
     pub v1: bool,

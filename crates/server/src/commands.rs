@@ -6,6 +6,7 @@ pub mod probe;
 pub mod serve;
 pub mod simulate;
 pub mod user;
+pub mod walk;
 
 use crate::cli::Command;
 use crate::exit::Exit;
@@ -16,6 +17,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Serve(command) => serve::run(command),
         Command::Discover(command) => discover::run(command),
         Command::Probe(command) => probe::run(command),
+        Command::Walk(command) => walk::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Config(command) => config::run(command),

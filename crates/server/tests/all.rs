@@ -28,3 +28,5 @@ mod serve;
 mod simulate;
 #[path = "all/traps.rs"]
 mod traps;
+#[path = "all/walk.rs"]
+mod walk;

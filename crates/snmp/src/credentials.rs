@@ -131,8 +131,8 @@ impl User {
         })
     }
 
-    /// securityName.
-    pub(crate) fn name(&self) -> &str {
+    /// securityName, which is no secret.
+    pub fn name(&self) -> &str {
         &self.name
     }
 

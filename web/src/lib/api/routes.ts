@@ -34,6 +34,7 @@ import type {
   SamplesRequest,
   Series,
   Top,
+  Trap,
 } from "./shapes";
 
 type Signal = AbortSignal | undefined;
@@ -43,6 +44,7 @@ export type DevicesQuery = Optional<operations["list_devices"]["parameters"]["qu
 export type InterfacesQuery = Optional<operations["list_interfaces"]["parameters"]["query"]>;
 export type TopQuery = Optional<operations["list_top"]["parameters"]["query"]>;
 export type LinksQuery = Optional<operations["list_links"]["parameters"]["query"]>;
+export type TrapsQuery = Optional<operations["list_traps"]["parameters"]["query"]>;
 type Optional<T> = { [Name in keyof NonNullable<T>]?: NonNullable<T>[Name] | null | undefined };
 
 /** Pages that are followed for one list; more than any device of ours has. */
@@ -137,6 +139,10 @@ export const network = {
   loads: (signal?: Signal) => all<LinkLoad>("/links/loads", {}, signal),
   neighbors: (signal?: Signal) => all<Neighbor>("/neighbors", {}, signal),
   notices: (signal?: Signal) => call<Page<Notice>>("GET", "/system/notices", { ...(signal && { signal }) }),
+};
+
+export const traps = {
+  page: (query: TrapsQuery, signal?: Signal) => call<Page<Trap>>("GET", "/traps", { query, ...(signal && { signal }) }),
 };
 
 export const discoveries = {
