@@ -12,6 +12,8 @@ mod agent;
 mod commands;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/moved.rs"]
+mod moved;
 #[path = "all/past.rs"]
 mod past;
 #[path = "all/program.rs"]
