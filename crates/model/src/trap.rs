@@ -65,3 +65,21 @@ pub struct TrapObject {
     /// digits.
     pub value: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of `docs/formats/traps.md`.
+    const WRITTEN: &str = r#"{"version":"v2c","protection":"community","confirmed":true,"credential_id":"01931f5e-0000-7000-8000-000000000001","user":null,"context":null,"engine_id":null,"trap_oid":"1.3.6.1.6.3.1.1.5.3","name":"linkDown","module":"IF-MIB","uptime_seconds":42.42,"agent_address":"192.0.2.1","enterprise":null,"source_port":50000,"known_by":"source_address","interface":"Gi0/17","if_index":17,"objects":[{"oid":"1.3.6.1.2.1.2.2.1.8.17","name":"ifOperStatus.17","kind":"INTEGER","value":"down (2)"}],"consequence":"poll"}"#;
+
+    #[test]
+    fn a_body_of_version_1_is_read_and_written_as_it_was() {
+        let body: TrapBody = serde_json::from_str(WRITTEN).unwrap();
+        assert_eq!(body.name.as_deref(), Some("linkDown"));
+        assert_eq!(body.objects[0].value, "down (2)");
+        assert_eq!(serde_json::to_string(&body).unwrap(), WRITTEN);
+        let sparse: TrapBody = serde_json::from_str(r#"{"trap_oid":"1.3","new":1}"#).unwrap();
+        assert_eq!(sparse.trap_oid, "1.3");
+    }
+}
