@@ -68,7 +68,6 @@ struct Entry {
 
 #[derive(Clone, Copy, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "the names are those of the API")]
 enum EntryKind {
     SnmpV1,
     SnmpV2c,

@@ -278,16 +278,16 @@ impl Believed {
         for stored in list {
             let id = stored.body.id;
             let kept = self.0.remove(&id);
-            let entry = match kept.filter(|(revision, _)| *revision == stored.revision) {
-                Some(kept) => kept,
-                None => {
-                    let secrets = store.credentials.secrets(id).await?;
-                    let opened = collect::credentials(&stored.body.kind, &secrets);
-                    if let Err(error) = &opened {
-                        warn!(credential.id = %id, "traps are not believed by a credential: {error}");
-                    }
-                    (stored.revision, opened.ok().map(Arc::new))
+            let unchanged = kept.filter(|(revision, _)| *revision == stored.revision);
+            let entry = if let Some(kept) = unchanged {
+                kept
+            } else {
+                let secrets = store.credentials.secrets(id).await?;
+                let opened = collect::credentials(&stored.body.kind, &secrets);
+                if let Err(error) = &opened {
+                    warn!(credential.id = %id, "traps are not believed by a credential: {error}");
                 }
+                (stored.revision, opened.ok().map(Arc::new))
             };
             believed.extend(entry.1.clone().map(|credentials| (id, credentials)));
             now.insert(id, entry);

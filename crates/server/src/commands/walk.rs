@@ -100,7 +100,7 @@ impl<'a> Walker<'a> {
         let mut exit = Exit::Done;
         for root in roots {
             let end = self.under(root).await?;
-            if let Some(ended) = self.early(root, &end) {
+            if let Some(ended) = early(root, &end) {
                 exit = ended;
                 break;
             }
@@ -187,28 +187,28 @@ impl<'a> Walker<'a> {
             complain(&format!("{} objects, at {name}", self.objects));
         }
     }
+}
 
-    /// How the program ends where a walk did not come to its end, which is told.
-    fn early(&self, root: &Oid, end: &WalkEnd) -> Option<Exit> {
-        let (words, exit) = match end {
-            WalkEnd::Complete => return None,
-            WalkEnd::Bound(Bound::Time) => (
-                "it took too long (--time-max-secs)".to_owned(),
-                Exit::Failed,
-            ),
-            WalkEnd::Bound(_) => (
-                "it has more objects (--objects-max)".to_owned(),
-                Exit::Failed,
-            ),
-            WalkEnd::NotIncreasing => (
-                "the agent answers with an object that does not come after the last".to_owned(),
-                Exit::Failed,
-            ),
-            WalkEnd::Failed(error) => (error.to_string(), exit_of(error)),
-        };
-        complain(&format!("not read to the end under {root}: {words}"));
-        Some(exit)
-    }
+/// How the program ends where a walk did not come to its end, which is told.
+fn early(root: &Oid, end: &WalkEnd) -> Option<Exit> {
+    let (words, exit) = match end {
+        WalkEnd::Complete => return None,
+        WalkEnd::Bound(Bound::Time) => (
+            "it took too long (--time-max-secs)".to_owned(),
+            Exit::Failed,
+        ),
+        WalkEnd::Bound(_) => (
+            "it has more objects (--objects-max)".to_owned(),
+            Exit::Failed,
+        ),
+        WalkEnd::NotIncreasing => (
+            "the agent answers with an object that does not come after the last".to_owned(),
+            Exit::Failed,
+        ),
+        WalkEnd::Failed(error) => (error.to_string(), exit_of(error)),
+    };
+    complain(&format!("not read to the end under {root}: {words}"));
+    Some(exit)
 }
 
 fn exit_of(error: &SessionError) -> Exit {

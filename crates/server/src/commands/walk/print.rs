@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use snmp::{Oid, Value};
+use std::fmt::Write as _;
 
 /// An object in JSON.
 #[derive(Serialize)]
@@ -69,7 +70,11 @@ fn quoted(text: &str) -> String {
 
 /// Pairs of digits, each with a space behind, as snmpwalk writes them.
 fn pairs(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02X} ")).collect()
+    octets.iter().fold(String::new(), |mut text, octet| {
+        // Writing into a string cannot fail.
+        let _ = write!(text, "{octet:02X} ");
+        text
+    })
 }
 
 /// Hundredths of a second in days, hours, minutes and seconds.
@@ -108,7 +113,7 @@ mod tests {
         check(&here, Value::Octets("".into()), ".1.3.6.1.4.1.9 = \"\"");
         check(
             &here,
-            Value::Octets((&[2u8, 0, 0x1a][..]).to_vec().into()),
+            Value::Octets(vec![2u8, 0, 0x1a].into()),
             ".1.3.6.1.4.1.9 = Hex-STRING: 02 00 1A ",
         );
         check(
