@@ -32,7 +32,7 @@ const PRIVS: [(&str, &str); 6] = [
     ("aes256c", "AES-256-C"),
 ];
 
-fn is_installed() -> bool {
+pub(crate) fn is_installed() -> bool {
     let there = Path::new("/usr/bin/snmptrap").exists();
     if !there {
         println!("SKIPPED: there is no snmptrap on this machine (apt-get install snmp)");
@@ -105,18 +105,12 @@ fn metric(server: &Server, name: &str) -> u64 {
         .unwrap_or(0)
 }
 
-#[test]
-fn every_mode_of_net_snmp_is_believed_kept_and_matched() {
-    let Some(agent) = Agent::start("told") else {
-        return;
-    };
-    if !is_installed() {
-        return;
-    }
-    let data = tempfile::tempdir().unwrap();
-    let (server, at) = start(data.path(), &[]);
-    let credential = add_credential(&server);
-    let mut modes: Vec<(Vec<String>, String)> = Vec::new();
+/// Arguments by which net-snmp sends, and the user that they name.
+type Mode = (Vec<String>, String);
+
+/// Makes a credential for every mode that net-snmp speaks.
+fn add_modes(server: &Server) -> Vec<Mode> {
+    let mut modes: Vec<Mode> = Vec::new();
     let mut add = |auth: Option<(&str, &str)>, privacy: Option<(&str, &str)>| {
         let user = format!(
             "u-{}-{}",
@@ -155,6 +149,55 @@ fn every_mode_of_net_snmp_is_believed_kept_and_matched() {
         add(Some(AUTHS[1]), Some(*privacy));
         add(Some(AUTHS[5]), Some(*privacy));
     }
+    modes
+}
+
+/// Each mode told twice, by a trap and an inform, and each trap says whose and which port's it is.
+fn check_rows(all: &[Value], modes: &[Mode]) {
+    for trap in all {
+        assert_eq!(trap["name"], "linkDown", "{trap}");
+        assert_eq!(trap["interface_name"], "lo", "{trap}");
+        assert!(trap["interface_id"].is_string(), "{trap}");
+        assert_eq!(trap["device_name"], "told", "{trap}");
+        assert_eq!(trap["uptime_seconds"], 42.42, "{trap}");
+        assert_eq!(trap["consequence"], "poll", "{trap}");
+    }
+    for (_, user) in modes {
+        let of_user: Vec<_> = all.iter().filter(|trap| trap["user"] == **user).collect();
+        assert_eq!(of_user.len(), 2, "{user}");
+        let level = match user.as_str() {
+            "u-none-none" => "no_auth_no_priv",
+            user if user.ends_with("-none") => "auth_no_priv",
+            _ => "auth_priv",
+        };
+        assert!(
+            of_user.iter().all(|trap| trap["protection"] == level),
+            "{user}"
+        );
+    }
+}
+
+fn check_pages(server: &Server) {
+    let (_, first) = server.get("traps?limit=2");
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let (_, second) = server.get(&format!("traps?limit=2&cursor={cursor}"));
+    assert_ne!(first["items"][1]["id"], second["items"][0]["id"]);
+    assert_eq!(server.get("traps?cursor=nonsense").0, 400);
+    assert_eq!(server.get("traps?limit=0").0, 400);
+}
+
+#[test]
+fn every_mode_of_net_snmp_is_believed_kept_and_matched() {
+    let Some(agent) = Agent::start("told") else {
+        return;
+    };
+    if !is_installed() {
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let (server, at) = start(data.path(), &[]);
+    let credential = add_credential(&server);
+    let modes = add_modes(&server);
     let device = discover(&server, &agent.address(), &credential);
     wait_for_samples(&server, &device);
     let community = ["-v2c", "-c", crate::agent::COMMUNITY];
@@ -194,38 +237,12 @@ fn every_mode_of_net_snmp_is_believed_kept_and_matched() {
     });
     let all = traps(&server, &format!("device_id={device}&q=linkDown"));
     assert_eq!(all.len(), 3 + 2 * modes.len(), "each once, and matched");
-    for trap in &all {
-        assert_eq!(trap["name"], "linkDown", "{trap}");
-        assert_eq!(trap["interface_name"], "lo", "{trap}");
-        assert!(trap["interface_id"].is_string(), "{trap}");
-        assert_eq!(trap["device_name"], "told", "{trap}");
-        assert_eq!(trap["uptime_seconds"], 42.42, "{trap}");
-        assert_eq!(trap["consequence"], "poll", "{trap}");
-    }
-    for (_, user) in &modes {
-        let of_user: Vec<_> = all.iter().filter(|trap| trap["user"] == **user).collect();
-        assert_eq!(of_user.len(), 2, "{user}");
-        let level = match user.as_str() {
-            "u-none-none" => "no_auth_no_priv",
-            user if user.ends_with("-none") => "auth_no_priv",
-            _ => "auth_priv",
-        };
-        assert!(
-            of_user.iter().all(|trap| trap["protection"] == level),
-            "{user}"
-        );
-    }
+    check_rows(&all, &modes);
     assert!(
         traps(&server, "q=lo+ifOperStatus.1").len() >= all.len() - 1,
         "words are searched"
     );
-    // Pages, by a cursor.
-    let (_, first) = server.get("traps?limit=2");
-    let cursor = first["next_cursor"].as_str().unwrap();
-    let (_, second) = server.get(&format!("traps?limit=2&cursor={cursor}"));
-    assert_ne!(first["items"][1]["id"], second["items"][0]["id"]);
-    assert_eq!(server.get("traps?cursor=nonsense").0, 400);
-    assert_eq!(server.get("traps?limit=0").0, 400);
+    check_pages(&server);
 
     // What is not believed is counted, not kept and not answered.
     let wrong = ["-v2c", "-c", "wrong"];
