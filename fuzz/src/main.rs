@@ -26,6 +26,7 @@ type Target = fn(&[u8]);
 
 const TARGETS: &[(&str, Target)] = &[
     ("snmp_envelope", snmp_wire::envelope),
+    ("snmp_notification", snmp_wire::notification),
     ("collect_octets", collect_snmp::octets),
     ("collect_indexes", collect_snmp::indexes),
     ("collect_look", collect_snmp::look),

@@ -20,6 +20,7 @@ mod status_history;
 mod stream;
 mod system;
 pub(crate) mod top;
+mod traps;
 
 use crate::auth::gate::App;
 pub(crate) use devices::fields::objection;
@@ -60,6 +61,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(status_history::of_interface))
         .routes(routes!(availability::of_interface))
         .routes(routes!(neighbors::list))
+        .routes(routes!(traps::list))
         .routes(routes!(links::list))
         .routes(routes!(links::loads::list))
         .routes(routes!(links::get))

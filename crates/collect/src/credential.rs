@@ -84,6 +84,9 @@ pub fn privacy_protocol(protocol: PrivacyProtocol) -> snmp::PrivacyProtocol {
         PrivacyProtocol::Aes128 => snmp::PrivacyProtocol::Aes128,
         PrivacyProtocol::Aes192 => snmp::PrivacyProtocol::Aes192,
         PrivacyProtocol::Aes256 => snmp::PrivacyProtocol::Aes256,
+        PrivacyProtocol::TripleDes => snmp::PrivacyProtocol::TripleDes,
+        PrivacyProtocol::Aes192c => snmp::PrivacyProtocol::Aes192c,
+        PrivacyProtocol::Aes256c => snmp::PrivacyProtocol::Aes256c,
     }
 }
 

@@ -4,11 +4,12 @@
 //! To follow one poll: [`poller::Poller`] keeps the devices; [`schedule`] says which one is due; its
 //! poll asks ICMP ([`icmp`]) and SNMP ([`mod@snmp`]) side by side within a deadline; [`status`]
 //! makes of both how the device is; and a [`poller::PollReport`] leaves by a bounded channel.
-//! Finding devices in the first place is [`discovery`].
+//! Finding devices in the first place is [`discovery`]; what they send by themselves, [`trap`].
 
 pub mod credential;
 pub mod discovery;
 pub mod icmp;
+pub mod object_names;
 pub mod poller;
 pub mod profile;
 pub mod reading;
@@ -16,9 +17,11 @@ pub mod schedule;
 pub mod snmp;
 pub mod status;
 pub mod syslog;
+pub mod trap;
 
 pub use credential::{CredentialError, auth_protocol, credentials, privacy_protocol};
 pub use discovery::{DiscoveryPlan, Found, TargetError};
 pub use icmp::Pinger;
 pub use poller::{PollReport, Poller, PollerOptions, PollerStats, Target};
 pub use profile::Profiles;
+pub use trap::{TrapListener, TrapOptions, TrapReport, TrapStats};

@@ -9,4 +9,5 @@ mod all {
     mod polling;
     mod relay;
     mod scale;
+    mod traps;
 }

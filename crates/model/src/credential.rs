@@ -101,4 +101,11 @@ pub enum PrivacyProtocol {
     Aes192,
     /// CFB128-AES-256, Blumenthal key extension
     Aes256,
+    /// 3DES-EDE, Reeder key extension
+    #[serde(rename = "3des")]
+    TripleDes,
+    /// CFB128-AES-192, Reeder key extension, as Cisco has it
+    Aes192c,
+    /// CFB128-AES-256, Reeder key extension, as Cisco has it
+    Aes256c,
 }

@@ -23,6 +23,7 @@ pub mod schedule;
 pub mod series;
 pub mod status;
 pub mod time;
+pub mod trap;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{

@@ -2,9 +2,11 @@
 
 mod profile;
 mod simulate;
+mod walk;
 
 pub use profile::{Explain, OwnProfiles, Profile};
 pub use simulate::{Fault, Heal, Simulate, SimulateCommand, ToControl};
+pub use walk::Walk;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -36,6 +38,8 @@ pub enum Command {
     /// Look at device profiles, check them, and see what they make of a device.
     #[command(subcommand)]
     Profile(Profile),
+    /// Read what a device has, object by object, and record it.
+    Walk(Walk),
     /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
     Simulate(Box<Simulate>),
     /// Change the users of a server that is stopped.
@@ -158,6 +162,11 @@ pub struct AskWith {
     /// File that holds the community
     #[arg(long, value_name = "FILE", help_heading = "SNMP", conflicts_with_all = ["community", "community_env"])]
     pub community_file: Option<PathBuf>,
+    /// TOML file with several credentials, each a `[[credential]]` with `kind` (snmp_v1, snmp_v2c,
+    /// snmp_v3) and `community`, or `user`, `auth`, `auth_passphrase`, `privacy`,
+    /// `privacy_passphrase`, `context`: tried in order
+    #[arg(long, value_name = "FILE", help_heading = "SNMP", conflicts_with_all = ["community", "community_env", "community_file", "v1", "v3_user"])]
+    pub credentials: Option<PathBuf>,
     /// Speak SNMPv1 rather than v2c
     #[arg(long = "v1", help_heading = "SNMP", conflicts_with = "v3_user")]
     pub v1: bool,
@@ -238,6 +247,10 @@ pub enum PrivName {
     Aes128,
     Aes192,
     Aes256,
+    #[value(name = "3des")]
+    TripleDes,
+    Aes192c,
+    Aes256c,
 }
 
 /// Change users.

@@ -7,6 +7,7 @@ pub mod profile;
 pub mod serve;
 pub mod simulate;
 pub mod user;
+pub mod walk;
 
 use crate::cli::Command;
 use crate::exit::Exit;
@@ -18,6 +19,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Discover(command) => discover::run(command),
         Command::Probe(command) => probe::run(command),
         Command::Profile(command) => profile::run(command),
+        Command::Walk(command) => walk::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Config(command) => config::run(command),

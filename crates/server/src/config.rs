@@ -43,6 +43,8 @@ pub struct Settings {
     pub poll: PollSettings,
     /// How devices are discovered.
     pub discovery: DiscoverySettings,
+    /// Where SNMP traps and informs are heard, and from whom.
+    pub traps: TrapSettings,
     /// The page and the programs that talk to the server.
     pub http: HttpSettings,
     /// How the server stops.
@@ -62,6 +64,7 @@ impl Default for Settings {
             syslog: SyslogSettings::default(),
             poll: PollSettings::default(),
             discovery: DiscoverySettings::default(),
+            traps: TrapSettings::default(),
             http: HttpSettings::default(),
             shutdown: ShutdownSettings::default(),
         }
@@ -261,6 +264,32 @@ impl Default for DiscoverySettings {
         Self {
             allowed_networks: Vec::new(),
             runs_max: 4,
+        }
+    }
+}
+
+/// Where SNMP traps and informs are heard, and from whom.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TrapSettings {
+    /// Addresses and UDP ports to listen at, as `["0.0.0.0:162", "[::]:162"]`. Empty: traps are not
+    /// heard. Ports below 1024 need a permission of the system (CAP_NET_BIND_SERVICE). An address
+    /// that cannot be bound is told and left out.
+    pub listen: Vec<String>,
+    /// Whether traps that a stored credential proves, but of senders that are no devices, are kept.
+    pub accept_unknown_senders: bool,
+    /// Datagrams a second from one sender; 20 seconds of them may come at once. More are dropped and
+    /// counted.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub per_sender_rate_max: u32,
+}
+
+impl Default for TrapSettings {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            accept_unknown_senders: false,
+            per_sender_rate_max: 50,
         }
     }
 }

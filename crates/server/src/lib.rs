@@ -24,6 +24,7 @@ pub mod senders;
 pub mod server;
 pub mod shutdown;
 pub mod threads;
+pub mod traps;
 pub mod wire;
 pub mod workbench;
 

@@ -32,8 +32,124 @@ pub fn from(variable: Option<&str>, file: Option<&Path>) -> Result<Option<Secret
     Ok(Some(Secret::new(text.to_owned())))
 }
 
+/// A credential, and what it is called where several are tried.
+pub struct Tried {
+    /// `SNMPv2c community 2`, `SNMPv3 user ops`.
+    pub name: String,
+    /// What a session takes.
+    pub credentials: snmp::Credentials,
+}
+
+/// Octets of a file of credentials, and credentials in it: more is a mistake.
+const CREDENTIALS_FILE_MAX: u64 = 256 * 1024;
+const CREDENTIALS_MAX: usize = 64;
+
+/// A file of credentials.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CredentialsFile {
+    credential: Vec<Entry>,
+}
+
+/// One credential of such a file.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    kind: EntryKind,
+    community: Option<String>,
+    user: Option<String>,
+    auth: Option<AuthProtocol>,
+    auth_passphrase: Option<String>,
+    privacy: Option<PrivacyProtocol>,
+    privacy_passphrase: Option<String>,
+    #[serde(default)]
+    context: String,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EntryKind {
+    SnmpV1,
+    SnmpV2c,
+    SnmpV3,
+}
+
+/// All credentials that the flags say to try, in order; at least one.
+pub fn credentials(ask: &AskWith) -> Result<Vec<Tried>, UsageError> {
+    let Some(file) = &ask.credentials else {
+        let (kind, secrets) = credential(ask)?;
+        return Ok(vec![tried(0, &kind, &secrets)?]);
+    };
+    let told = |what: &str| UsageError(format!("the credentials in {}: {what}", file.display()));
+    let size = std::fs::metadata(file).map_err(|error| told(&error.to_string()))?;
+    if size.len() > CREDENTIALS_FILE_MAX {
+        return Err(told("the file is too long"));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| told(&error.to_string()))?;
+    // What toml says of a mistake shows the line, in which a secret may stand: only its place is told.
+    let entries: CredentialsFile = toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+        told(&format!("line {line} is not right: {}", error.message()))
+    })?;
+    if entries.credential.is_empty() || entries.credential.len() > CREDENTIALS_MAX {
+        return Err(told(&format!("there are 1 to {CREDENTIALS_MAX} of them")));
+    }
+    let entries = entries.credential.into_iter().enumerate();
+    entries
+        .map(|(place, entry)| {
+            let (kind, secrets) = entry.parts().map_err(|what| told(&what))?;
+            tried(place, &kind, &secrets).map_err(|error| told(&error.0))
+        })
+        .collect()
+}
+
+fn tried(
+    place: usize,
+    kind: &CredentialKind,
+    secrets: &CredentialSecrets,
+) -> Result<Tried, UsageError> {
+    let name = match kind {
+        CredentialKind::SnmpV1 => format!("credential {} (SNMPv1)", place + 1),
+        CredentialKind::SnmpV2c => format!("credential {} (SNMPv2c)", place + 1),
+        CredentialKind::SnmpV3 { user, .. } => {
+            format!("credential {} (SNMPv3, user {user})", place + 1)
+        }
+    };
+    Ok(Tried {
+        name,
+        credentials: session_credentials(kind, secrets)?,
+    })
+}
+
+impl Entry {
+    fn parts(self) -> Result<(CredentialKind, CredentialSecrets), String> {
+        let kind = match self.kind {
+            EntryKind::SnmpV1 => CredentialKind::SnmpV1,
+            EntryKind::SnmpV2c => CredentialKind::SnmpV2c,
+            EntryKind::SnmpV3 => CredentialKind::SnmpV3 {
+                user: self.user.ok_or("a user of SNMPv3 has a name")?,
+                auth: self.auth,
+                privacy: self.privacy,
+                context: self.context,
+            },
+        };
+        let secrets = CredentialSecrets {
+            community: self.community.map(Secret::new),
+            auth: self.auth_passphrase.map(Secret::new),
+            privacy: self.privacy_passphrase.map(Secret::new),
+        };
+        Ok((kind, secrets))
+    }
+}
+
 /// What the flags say to ask with; `public` of v2c where they say nothing, as agents ship.
 pub fn credential(ask: &AskWith) -> Result<(CredentialKind, CredentialSecrets), UsageError> {
+    if ask.credentials.is_some() {
+        return Err(UsageError(
+            "several credentials cannot be used here".to_owned(),
+        ));
+    }
     let Some(user) = &ask.v3_user else {
         let community = match &ask.community {
             Some(community) => Some(Secret::new(community.clone())),
@@ -105,6 +221,9 @@ impl From<PrivName> for PrivacyProtocol {
             PrivName::Aes128 => Self::Aes128,
             PrivName::Aes192 => Self::Aes192,
             PrivName::Aes256 => Self::Aes256,
+            PrivName::TripleDes => Self::TripleDes,
+            PrivName::Aes192c => Self::Aes192c,
+            PrivName::Aes256c => Self::Aes256c,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! poller --reports--> ingest --events--> api (stream)
 //! api --commands--> desk --runs--> discovery --found--> desk --events--> api
 //! ingest --heard--> links
+//! listener --traps--> traps
 //! clockwork --events--> api
 //! syslog --log_lines--> logs
 //! all --readiness, notices--> api
@@ -13,7 +14,7 @@
 
 use api::{Command, Notice, Readiness, Reason};
 use collect::syslog::Received;
-use collect::{Found, PollReport};
+use collect::{Found, PollReport, TrapReport};
 use model::DiscoveryId;
 use model::event::Event;
 use std::sync::Arc;
@@ -52,6 +53,9 @@ pub const HEARD_MAX: usize = 1_024;
 /// [`collect::syslog::BATCH_MAX`] lines at most: a third of a second of 50,000 lines a second. Full:
 /// what comes by datagram is dropped and counted, connections wait.
 pub const LOG_BATCHES_MAX: usize = 64;
+/// Traps from the listener to who keeps them: some seconds of a disk that does not answer at a
+/// thousand traps a second. Full: traps are dropped and counted, informs come again.
+pub const TRAPS_MAX: usize = 4_096;
 
 /// Shown by `/metrics`: one arrow.
 #[derive(Clone)]
@@ -155,6 +159,8 @@ pub struct Wire {
     pub heard: (mpsc::Sender<Heard>, Receiver<Heard>),
     /// Listeners for syslog to the task that keeps lines.
     pub log_lines: (mpsc::Sender<Vec<Received>>, Receiver<Vec<Received>>),
+    /// The listener to who keeps traps.
+    pub traps: (mpsc::Sender<TrapReport>, Receiver<TrapReport>),
     /// All to the stream.
     pub events: broadcast::Sender<Arc<Event>>,
     /// Whether the server can do its work. A snapshot: only the latest counts.
@@ -177,6 +183,7 @@ impl Wire {
             found: channel("found", FOUND_MAX, &mut gauges),
             heard: channel("heard", HEARD_MAX, &mut gauges),
             log_lines: channel("log_lines", LOG_BATCHES_MAX, &mut gauges),
+            traps: channel("traps", TRAPS_MAX, &mut gauges),
             events: broadcast::channel(EVENTS_MAX).0,
             readiness: watch::Sender::new(Readiness::default()),
             notices: watch::Sender::new(Arc::default()),

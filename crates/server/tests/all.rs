@@ -12,6 +12,8 @@ mod agent;
 mod commands;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/moved.rs"]
+mod moved;
 #[path = "all/past.rs"]
 mod past;
 #[path = "all/program.rs"]
@@ -28,3 +30,7 @@ mod serve;
 mod simulate;
 #[path = "all/syslog.rs"]
 mod syslog;
+#[path = "all/traps.rs"]
+mod traps;
+#[path = "all/walk.rs"]
+mod walk;

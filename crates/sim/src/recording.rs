@@ -8,7 +8,7 @@
 mod line;
 mod shelf;
 
-pub use line::LineError;
+pub use line::{LineError, write as write_line};
 
 use crate::agent::Shown;
 use crate::mib::{Mib, Value};

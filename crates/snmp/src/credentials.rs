@@ -1,6 +1,6 @@
 //! What a device is asked with. Nothing here can be printed; all of it is zeroed when dropped.
 
-use async_snmp::{Auth, DesSaltState, MasterKeys, PrivProtocol, UsmConfig};
+use async_snmp::{Auth, DesSaltState, MasterKeys, PrivProtocol, SecurityLevel, UsmConfig};
 use std::sync::OnceLock;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -21,17 +21,23 @@ pub enum AuthProtocol {
     Sha512,
 }
 
-/// Cipher of USM. Source: RFC 3414, RFC 3826, draft-blumenthal-aes-usm-04.
+/// Cipher of USM. Source: RFC 3414, RFC 3826, draft-blumenthal-aes-usm-04, draft-reeder-snmpv3-usm-3desede-00.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PrivacyProtocol {
     /// CBC-DES
     Des,
+    /// 3DES-EDE in outside CBC mode. Source: draft-reeder-snmpv3-usm-3desede-00.
+    TripleDes,
     /// CFB128-AES-128
     Aes128,
     /// CFB128-AES-192, Blumenthal key extension
     Aes192,
     /// CFB128-AES-256, Blumenthal key extension
     Aes256,
+    /// CFB128-AES-192, Reeder key extension, as Cisco has it
+    Aes192c,
+    /// CFB128-AES-256, Reeder key extension, as Cisco has it
+    Aes256c,
 }
 
 /// Fewest characters of a pass phrase (RFC 3414 section 11.2).
@@ -125,13 +131,31 @@ impl User {
         })
     }
 
+    /// securityName, which is no secret.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The level that it is always used at.
+    pub(crate) fn level(&self) -> SecurityLevel {
+        match (&self.auth, &self.privacy) {
+            (None, _) => SecurityLevel::NoAuthNoPriv,
+            (Some(_), None) => SecurityLevel::AuthNoPriv,
+            (Some(_), Some(_)) => SecurityLevel::AuthPriv,
+        }
+    }
+
+    /// Its keys before they are those of an engine; none without authentication.
+    pub(crate) fn master_keys(&self) -> Option<&MasterKeys> {
+        self.keys.get_or_init(|| self.derive()).as_ref()
+    }
+
     fn usm(&self) -> Option<UsmConfig> {
         let config = UsmConfig::new(self.name.clone()).context_name(self.context.clone());
         if self.auth.is_none() {
             return Some(config);
         }
-        let keys = self.keys.get_or_init(|| self.derive()).clone()?;
-        config.with_master_keys(keys).ok()
+        config.with_master_keys(self.master_keys()?.clone()).ok()
     }
 
     fn derive(&self) -> Option<MasterKeys> {
@@ -190,7 +214,7 @@ impl Credentials {
     pub(crate) fn des_salt(&self) -> Option<DesSaltState> {
         match self {
             Self::V3(User {
-                privacy: Some((PrivacyProtocol::Des, _)),
+                privacy: Some((PrivacyProtocol::Des | PrivacyProtocol::TripleDes, _)),
                 ..
             }) => DesSaltState::install(|_| Ok::<(), std::io::Error>(())).ok(),
             _ => None,
@@ -208,6 +232,18 @@ impl Credentials {
             })),
             _ => None,
         }
+    }
+    /// Whether it is this community, compared to its end whatever differs.
+    pub(crate) fn is_community(&self, given: &[u8]) -> bool {
+        let (Self::V1 { community } | Self::V2c { community }) = self else {
+            return false;
+        };
+        let known = community.reveal().as_bytes();
+        let differing = known
+            .iter()
+            .zip(given)
+            .fold(0u8, |differing, (a, b)| differing | (a ^ b));
+        known.len() == given.len() && differing == 0
     }
     pub(crate) fn is_v1(&self) -> bool {
         matches!(self, Self::V1 { .. })
@@ -237,6 +273,9 @@ impl From<&PrivacyProtocol> for PrivProtocol {
             PrivacyProtocol::Aes128 => Self::Aes128,
             PrivacyProtocol::Aes192 => Self::Aes192Blumenthal,
             PrivacyProtocol::Aes256 => Self::Aes256Blumenthal,
+            PrivacyProtocol::TripleDes => Self::Des3,
+            PrivacyProtocol::Aes192c => Self::Aes192Reeder,
+            PrivacyProtocol::Aes256c => Self::Aes256Reeder,
         }
     }
 }

@@ -83,6 +83,45 @@ impl Value {
             Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView | Self::Null
         )
     }
+    /// The name of its type, as in RFC 2578 and RFC 3416.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Integer(_) => "INTEGER",
+            Self::Octets(_) => "OCTET STRING",
+            Self::Oid(_) => "OBJECT IDENTIFIER",
+            Self::IpAddress(_) => "IpAddress",
+            Self::Counter32(_) => "Counter32",
+            Self::Gauge32(_) => "Gauge32",
+            Self::TimeTicks(_) => "TimeTicks",
+            Self::Counter64(_) => "Counter64",
+            Self::Opaque(_) => "Opaque",
+            Self::Null => "NULL",
+            Self::NoSuchObject => "noSuchObject",
+            Self::NoSuchInstance => "noSuchInstance",
+            Self::EndOfMibView => "endOfMibView",
+            Self::Other => "unknown",
+        }
+    }
+    /// It in words: numbers in decimal, strings as text where they are text and else as `0x` and
+    /// hexadecimal digits.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Integer(v) => v.to_string(),
+            Self::Counter32(v) | Self::Gauge32(v) | Self::TimeTicks(v) => v.to_string(),
+            Self::Counter64(v) => v.to_string(),
+            Self::Octets(octets) => printable(octets).map_or_else(|| hex(octets), str::to_owned),
+            Self::Opaque(octets) => {
+                opaque_float(octets).map_or_else(|| hex(octets), |v| v.to_string())
+            }
+            Self::Oid(oid) => oid.to_string(),
+            Self::IpAddress(address) => address.to_string(),
+            Self::Null
+            | Self::NoSuchObject
+            | Self::NoSuchInstance
+            | Self::EndOfMibView
+            | Self::Other => String::new(),
+        }
+    }
     /// Octets it takes in memory beyond itself.
     pub(crate) fn weight(&self) -> usize {
         match self {
@@ -91,6 +130,27 @@ impl Value {
             _ => 0,
         }
     }
+}
+
+/// Octets that are text: UTF-8 without control characters but white space; a NUL at the end, as C
+/// has it, is left away.
+fn printable(octets: &[u8]) -> Option<&str> {
+    let octets = octets.strip_suffix(&[0]).unwrap_or(octets);
+    let text = std::str::from_utf8(octets).ok()?;
+    let is_text = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r');
+    text.chars().all(is_text).then_some(text)
+}
+
+fn hex(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| {
+        let digit = DIGITS.get(usize::from(nibble));
+        digit.map_or('0', |&digit| char::from(digit))
+    };
+    let digits = octets
+        .iter()
+        .flat_map(|octet| [digit(octet >> 4), digit(octet & 0xf)]);
+    "0x".chars().chain(digits).collect()
 }
 
 /// An Opaque that wraps a BER float or double, as net-snmp sends them (context tags 0x9f78, 0x9f79).
@@ -127,6 +187,19 @@ impl From<async_snmp::Value> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_for_values() {
+        let octets = |octets: &'static [u8]| Value::Octets(Bytes::from_static(octets)).text();
+        assert_eq!(octets(b"Gi0/1"), "Gi0/1");
+        assert_eq!(octets(b"Gi0/1\0"), "Gi0/1");
+        assert_eq!(octets("Zürich\n".as_bytes()), "Zürich\n");
+        assert_eq!(octets(&[0, 0x1b, 0xff]), "0x001bff");
+        assert_eq!(octets(&[]), "");
+        assert_eq!(Value::Integer(-2).text(), "-2");
+        assert_eq!(Value::IpAddress([192, 0, 2, 1].into()).text(), "192.0.2.1");
+        assert_eq!(Value::Null.text(), "");
+    }
 
     #[test]
     fn numbers_of_every_type() {

@@ -98,6 +98,17 @@ impl Session {
         }
     }
 
+    /// What is left under an object after one that was read: a long walk in pieces, each within
+    /// bounds. Where it ends with [`Bound::Rows`], that is no defect of the agent's.
+    pub async fn walk_after(&mut self, root: &Oid, after: &Oid, bounds: WalkBounds) -> Walk {
+        let found = columns::walk_after(self, root, after, bounds).await;
+        Walk {
+            rows: found.rows,
+            end: found.ends.into_iter().next().unwrap_or(WalkEnd::Complete),
+            defects: found.defects,
+        }
+    }
+
     /// Everything under several objects, asked together in as few packets as they fit. The objects
     /// may be columns of one table or of many, or whole subtrees.
     pub async fn columns(&mut self, roots: &[Oid], bounds: WalkBounds) -> Columns {

@@ -9,3 +9,5 @@ mod ber;
 mod hostile;
 #[path = "all/net_snmp.rs"]
 mod net_snmp;
+#[path = "all/notifications.rs"]
+mod notifications;

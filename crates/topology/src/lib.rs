@@ -11,6 +11,7 @@ pub mod health;
 pub mod identity;
 pub mod interfaces;
 pub mod links;
+pub mod senders;
 pub mod usable;
 
 pub use directory::{Directory, Known};

@@ -946,6 +946,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/traps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists traps and informs, the latest first. */
+        get: operations["list_traps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -2919,6 +2936,83 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_Trap: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["EventId"];
+                /** @description When the server received it. */
+                at: components["schemas"]["Timestamp"];
+                /** @description Which poller received it. */
+                vantage: string;
+                device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description What the device is called now. */
+                device_name?: string | null;
+                interface_id?: components["schemas"]["InterfaceId"] | null;
+                /** @description What the interface was called then. */
+                interface_name?: string | null;
+                /**
+                 * Format: int32
+                 * @description ifIndex that it names.
+                 */
+                interface_index?: number | null;
+                /** @description Who sent it. */
+                source: string;
+                /**
+                 * Format: int32
+                 * @description The UDP port that it came from.
+                 */
+                source_port: number;
+                /**
+                 * @description By what its device was known: `engine_id`, `named_address` (by the address that it names) or
+                 *     `source_address`.
+                 */
+                known_by?: string | null;
+                /** @description `v1`, `v2c` or `v3`. */
+                version: string;
+                /**
+                 * @description `community`, `no_auth_no_priv`, `auth_no_priv` or `auth_priv`: only the last two prove who
+                 *     sent it.
+                 */
+                protection: string;
+                /** @description Whether its sender was answered (inform). */
+                confirmed: boolean;
+                credential_id?: components["schemas"]["CredentialId"] | null;
+                /** @description The user of SNMPv3. */
+                user?: string | null;
+                /** @description contextName of SNMPv3. */
+                context?: string | null;
+                /** @description snmpEngineID of its maker in lower-case hex. */
+                engine_id?: string | null;
+                /** @description snmpTrapOID: what happened. */
+                trap_oid: string;
+                /** @description Its name in its MIB, as `linkDown`, where that is known. */
+                name?: string | null;
+                /** @description That MIB. */
+                module?: string | null;
+                /** @description It in one line. */
+                text: string;
+                /**
+                 * Format: double
+                 * @description sysUpTime of its maker in seconds.
+                 */
+                uptime_seconds?: number | null;
+                /** @description The address that it names as its maker's. */
+                agent_address?: string | null;
+                /** @description enterprise of SNMPv1 or snmpTrapEnterprise. */
+                enterprise?: string | null;
+                /** @description The objects that it carries. */
+                objects: components["schemas"]["TrapObject"][];
+                /**
+                 * @description What was done about it: `poll` (its device was polled at once), `reread` (all of it was read
+                 *     at once), or null.
+                 */
+                consequence?: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_VlanFacts: {
             /** @description The rows. */
             items: {
@@ -3050,7 +3144,7 @@ export interface components {
          * @description Cipher of USM. Source: RFC 3414, RFC 3826 and its extensions to longer keys.
          * @enum {string}
          */
-        PrivacyProtocol: "des" | "aes128" | "aes192" | "aes256";
+        PrivacyProtocol: "des" | "aes128" | "aes192" | "aes256" | "3des" | "aes192c" | "aes256c";
         /** @description A problem as it is written (RFC 9457). */
         Problem: {
             /** @description What kind of problem it is, as an address that never changes. */
@@ -3447,6 +3541,102 @@ export interface components {
          * @enum {string}
          */
         TopStatistic: "avg" | "p95" | "max";
+        /** @description A trap or an inform. */
+        Trap: {
+            /** @description The id. */
+            id: components["schemas"]["EventId"];
+            /** @description When the server received it. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Which poller received it. */
+            vantage: string;
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What the device is called now. */
+            device_name?: string | null;
+            interface_id?: components["schemas"]["InterfaceId"] | null;
+            /** @description What the interface was called then. */
+            interface_name?: string | null;
+            /**
+             * Format: int32
+             * @description ifIndex that it names.
+             */
+            interface_index?: number | null;
+            /** @description Who sent it. */
+            source: string;
+            /**
+             * Format: int32
+             * @description The UDP port that it came from.
+             */
+            source_port: number;
+            /**
+             * @description By what its device was known: `engine_id`, `named_address` (by the address that it names) or
+             *     `source_address`.
+             */
+            known_by?: string | null;
+            /** @description `v1`, `v2c` or `v3`. */
+            version: string;
+            /**
+             * @description `community`, `no_auth_no_priv`, `auth_no_priv` or `auth_priv`: only the last two prove who
+             *     sent it.
+             */
+            protection: string;
+            /** @description Whether its sender was answered (inform). */
+            confirmed: boolean;
+            credential_id?: components["schemas"]["CredentialId"] | null;
+            /** @description The user of SNMPv3. */
+            user?: string | null;
+            /** @description contextName of SNMPv3. */
+            context?: string | null;
+            /** @description snmpEngineID of its maker in lower-case hex. */
+            engine_id?: string | null;
+            /** @description snmpTrapOID: what happened. */
+            trap_oid: string;
+            /** @description Its name in its MIB, as `linkDown`, where that is known. */
+            name?: string | null;
+            /** @description That MIB. */
+            module?: string | null;
+            /** @description It in one line. */
+            text: string;
+            /**
+             * Format: double
+             * @description sysUpTime of its maker in seconds.
+             */
+            uptime_seconds?: number | null;
+            /** @description The address that it names as its maker's. */
+            agent_address?: string | null;
+            /** @description enterprise of SNMPv1 or snmpTrapEnterprise. */
+            enterprise?: string | null;
+            /** @description The objects that it carries. */
+            objects: components["schemas"]["TrapObject"][];
+            /**
+             * @description What was done about it: `poll` (its device was polled at once), `reread` (all of it was read
+             *     at once), or null.
+             */
+            consequence?: string | null;
+        };
+        /** @description An object that a trap carries. */
+        TrapObject: {
+            /**
+             * @description Its OID.
+             * @default
+             */
+            oid: string;
+            /**
+             * @description Its name with its instance, as `ifIndex.17`, where that is known.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description The type of its value.
+             * @default
+             */
+            kind: string;
+            /**
+             * @description Its value: numbers in decimal, strings as text or, where they are none, `0x` and hexadecimal
+             *     digits.
+             * @default
+             */
+            value: string;
+        };
         /**
          * Format: uuid
          * @description One person who signs in.
@@ -8704,6 +8894,83 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Top"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_traps: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Rows of a page, 1 to 1000; 100 where it is not given. A page may have fewer although there
+                 *     are more: `next_cursor` tells.
+                 */
+                limit?: number;
+                /** @description `next_cursor` of the page before, with the same filters. */
+                cursor?: string;
+                /** @description Only of this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Only from this address. */
+                source?: string;
+                /**
+                 * @description Only where all these words are in the line: its name, the interface, objects and values. A
+                 *     word of three letters or more is found as the beginning of longer ones too.
+                 */
+                q?: string;
+                /** @description From this time on. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before this time. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of traps. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Trap"];
                 };
             };
             /** @description The request cannot be read. */

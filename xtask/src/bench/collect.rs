@@ -27,7 +27,13 @@ const PORTS: u32 = 48;
 const COMMUNITY: &str = "public";
 
 pub(super) const PARTS: &[&str] = &[
-    "poll", "exporter", "simulator", "fleet", "load", "overview", "syslog",
+    "poll",
+    "exporter",
+    "simulator",
+    "fleet",
+    "load",
+    "overview",
+    "syslog",
 ];
 
 pub(super) const WANTS: &[Want] = &[

@@ -115,6 +115,7 @@ async fn try_credentials(
     if !plan.snmp {
         return Snmp::nothing(SnmpAnswer::NotAsked);
     }
+    let mut silent = Vec::new();
     let mut next = plan.credentials.iter().enumerate();
     let mut attempts = FuturesUnordered::new();
     // By place, so that they are told in the order in which the credentials were given.
@@ -142,8 +143,12 @@ async fn try_credentials(
             Tried::Refused(place, reason) => {
                 reasons.insert(place, reason);
             }
-            Tried::Silent => {}
+            Tried::Silent(place, reason) => silent.push((place, reason)),
         }
+    }
+    // Where nobody is, there is nothing to tell of each credential.
+    if !reasons.is_empty() {
+        reasons.extend(silent);
     }
     Snmp::nothing(if reasons.is_empty() {
         SnmpAnswer::Silent
@@ -158,7 +163,7 @@ enum Tried<'a> {
     Identified(&'a Candidate, Box<Session>, Box<Look>),
     Refused(usize, String),
     /// Silence, and an agent too slow to be told from it.
-    Silent,
+    Silent(usize, String),
 }
 
 async fn try_one<'a>(
@@ -181,7 +186,10 @@ async fn try_one<'a>(
         Ok(Err(error)) if error.is_answer() => {
             Tried::Refused(place, reason(place, candidate, &error))
         }
-        Ok(Err(_)) | Err(_) => Tried::Silent,
+        Ok(Err(_)) | Err(_) => {
+            let name = named(place, candidate);
+            Tried::Silent(place, format!("{name} is not answered in time."))
+        }
     }
 }
 
@@ -239,16 +247,19 @@ async fn identified_by(
 
 /// Why a credential was refused, in a sentence; never the secret itself.
 fn reason(place: usize, candidate: &Candidate, error: &SessionError) -> String {
-    let kind = match candidate.credentials.as_ref() {
-        Credentials::V1 { .. } => "SNMPv1",
-        Credentials::V2c { .. } => "SNMPv2c",
-        Credentials::V3(_) => "SNMPv3",
-    };
-    let number = place.saturating_add(1);
+    let name = named(place, candidate);
     match error {
-        SessionError::Refused { reason, .. } => {
-            format!("Credential {number} ({kind}) is refused: {reason}.")
-        }
-        other => format!("Credential {number} ({kind}): {other}."),
+        SessionError::Refused { reason, .. } => format!("{name} is refused: {reason}."),
+        other => format!("{name}: {other}."),
+    }
+}
+
+/// A credential by its place in the order in which they are tried, and what is no secret of it.
+fn named(place: usize, candidate: &Candidate) -> String {
+    let number = place.saturating_add(1);
+    match candidate.credentials.as_ref() {
+        Credentials::V1 { .. } => format!("Credential {number} (SNMPv1)"),
+        Credentials::V2c { .. } => format!("Credential {number} (SNMPv2c)"),
+        Credentials::V3(user) => format!("Credential {number} (SNMPv3, user {})", user.name()),
     }
 }

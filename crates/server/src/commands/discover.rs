@@ -54,8 +54,8 @@ struct Met {
 /// Runs it.
 pub fn run(discover: &cli::Discover) -> anyhow::Result<Exit> {
     logging::start_quiet()?;
-    let (kind, secrets) = secrets::credential(&discover.ask)?;
-    let credentials = secrets::session_credentials(&kind, &secrets)?;
+    let tried = secrets::credentials(&discover.ask)?;
+    let credentials = tried.into_iter().map(|tried| (None, tried.credentials));
     let mut methods = vec![Method::Snmp];
     if discover.hops > 0 {
         methods.push(Method::Neighbors);
@@ -72,7 +72,7 @@ pub fn run(discover: &cli::Discover) -> anyhow::Result<Exit> {
         max_hops: discover.hops,
         register: false,
     };
-    let plan = DiscoveryPlan::parse(&request, vec![(None, credentials)])
+    let plan = DiscoveryPlan::parse(&request, credentials.collect())
         .map_err(|error| UsageError(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

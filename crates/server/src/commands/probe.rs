@@ -2,11 +2,12 @@
 
 use crate::cli;
 use crate::exit::{Exit, UsageError};
+use crate::secrets::Tried;
 use crate::{clock, complain, secrets};
 use anyhow::Context;
 use collect::snmp::{Groups, Look};
 use model::facts::Facts;
-use snmp::{Session, SessionError, SessionOptions, Transport};
+use snmp::{Oid, Session, SessionError, SessionOptions, Transport};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,11 +15,12 @@ use tokio::net::lookup_host;
 
 /// UDP port of agents. Source: RFC 3417.
 const SNMP_PORT: u16 = 161;
+/// sysObjectID.0, which every agent has.
+const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2, 0];
 
 /// Runs it.
 pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
-    let (kind, secrets) = secrets::credential(&probe.ask)?;
-    let credentials = secrets::session_credentials(&kind, &secrets)?;
+    let tried = secrets::credentials(&probe.ask)?;
     let profiles = collect::Profiles::new(super::profile::catalog(&probe.own)?);
     let mut dialect = collect::snmp::Dialect::new(&profiles);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -31,14 +33,23 @@ pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
             timeout: Duration::from_millis(probe.timeout_ms),
             retries: probe.retries,
         };
-        let mut session = Session::open(&transport, agent, &credentials, options);
-        anyhow::Ok(
-            collect::snmp::read(&mut session, &mut dialect, Groups::ALL, &clock::real()).await,
-        )
+        match open(&transport, agent, &tried, options).await? {
+            Ok(mut session) => {
+                let look =
+                    collect::snmp::read(&mut session, &mut dialect, Groups::ALL, &clock::real())
+                        .await;
+                anyhow::Ok(Ok(look))
+            }
+            Err(error) => Ok(Err(error)),
+        }
     })?;
+    let look = match look {
+        Ok(look) => look,
+        Err(error) => return Ok(no_answer(&probe.address, Some(&error))),
+    };
     // An agent that refuses us answers, too, but tells nothing.
     if look.answered_at.is_none() || (look.error.is_some() && look.complete.is_empty()) {
-        return Ok(no_look(&probe.address, look.error.as_ref()));
+        return Ok(no_answer(&probe.address, look.error.as_ref()));
     }
     tell_what_is_missing(&look);
     let mut out = std::io::stdout().lock();
@@ -48,6 +59,38 @@ pub fn run(probe: &cli::Probe) -> anyhow::Result<Exit> {
         print_people(&mut out, &look.facts)?;
     }
     Ok(Exit::Done)
+}
+
+/// A session with the first credential that is answered; of several, each that is not is told with
+/// the reason. Else the error of the one that came nearest: a refusal before silence.
+pub(super) async fn open(
+    transport: &Transport,
+    agent: SocketAddr,
+    tried: &[Tried],
+    options: SessionOptions,
+) -> anyhow::Result<Result<Session, SessionError>> {
+    // One alone is not tried beforehand: what it is asked for tells the same.
+    if let [only] = tried {
+        let credentials = &only.credentials;
+        return Ok(Ok(Session::open(transport, agent, credentials, options)));
+    }
+    let mut nearest = None;
+    for one in tried {
+        let mut session = Session::open(transport, agent, &one.credentials, options);
+        match session.get(&[Oid::from_slice(SYS_OBJECT_ID)]).await {
+            Ok(_) => {
+                complain(&format!("{} is answered", one.name));
+                return Ok(Ok(session));
+            }
+            Err(error) => {
+                complain(&format!("{}: {error}", one.name));
+                if nearest.is_none() || error.is_answer() {
+                    nearest = Some(error);
+                }
+            }
+        }
+    }
+    nearest.map(Err).context("there is no credential to try")
 }
 
 /// `ADDR`, `ADDR:PORT`, `[V6]`, `[V6]:PORT`, or a name in place of the address.
@@ -73,7 +116,8 @@ pub(super) async fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
         .with_context(|| format!("`{text}` has no address"))
 }
 
-fn no_look(address: &str, error: Option<&SessionError>) -> Exit {
+/// Tells why there is nothing to show; how the program ends.
+pub(super) fn no_answer(address: &str, error: Option<&SessionError>) -> Exit {
     match error {
         Some(error) => complain(&error.to_string()),
         None => complain(&format!("no answer from {address}")),

@@ -343,6 +343,12 @@ fn check_bounds(settings: &Settings, keys: &[Key], figment: &Figment) -> Result<
             return Err(refuse("discovery.allowed_networks", detail));
         }
     }
+    for address in &settings.traps.listen {
+        if address.parse::<SocketAddr>().is_err() {
+            let detail = format!("`{address}` is no address with a port, as 0.0.0.0:162 is");
+            return Err(refuse("traps.listen", detail));
+        }
+    }
     check_syslog(&settings.syslog).map_err(|(key, detail)| refuse(key, detail))
 }
 

@@ -12,13 +12,13 @@ use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{Heard, Receiver, Wire};
 use crate::workbench::Bench;
-use crate::{clock, clockwork, desk, ingest, links, secrets, seed};
+use crate::{clock, clockwork, desk, ingest, links, secrets, seed, traps};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::Profiles;
 use collect::profile::Catalog;
 use collect::syslog::{Received, Syslog};
-use collect::{Pinger, PollReport, Poller};
+use collect::{Pinger, PollReport, Poller, TrapOptions, TrapReport};
 use model::Clock;
 use model::event::Event;
 use prometheus_client::registry::Registry;
@@ -121,6 +121,8 @@ pub(super) async fn start(
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
 
     base.start_clockwork();
+    base.start_traps(wire.traps, &poller, &mut registry, &mut standing, places)
+        .await?;
 
     let sampled = Sampled {
         gauges,
@@ -276,6 +278,73 @@ impl Base<'_> {
             clock: self.clock.clone(),
             stop: self.intake.clone(),
         }));
+    }
+
+    /// Listens for traps where the settings say so. What keeps it from that is told, and never keeps
+    /// the server from starting.
+    async fn start_traps(
+        &self,
+        (reports_in, reports_out): (mpsc::Sender<TrapReport>, Receiver<TrapReport>),
+        poller: &Arc<Poller>,
+        registry: &mut Registry,
+        standing: &mut Standing,
+        places: &Places,
+    ) -> anyhow::Result<()> {
+        let settings = &self.settings.traps;
+        let addresses: Vec<SocketAddr> = settings
+            .listen
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let mut told = |code: &str, detail: String| {
+            warn!("{detail}");
+            standing.add("traps", code, detail, self.clock.now());
+        };
+        let there = places.poll.enter();
+        let (sockets, failed) = traps::bind(&addresses);
+        drop(there);
+        for (address, error) in failed {
+            let detail = format!("traps are not heard at {address}: {error}");
+            told("trap_port_not_bound", detail);
+        }
+        if sockets.is_empty() {
+            return Ok(());
+        }
+        let engine = match traps::begin_engine(&self.store).await {
+            Ok(engine) => engine,
+            Err(error) => {
+                let detail = format!("traps are not heard: {error:#}");
+                told("snmp_engine_not_kept", detail);
+                return Ok(());
+            }
+        };
+        let listener = {
+            let _there = places.poll.enter();
+            let options = TrapOptions {
+                per_source_rate_max: settings.per_sender_rate_max,
+            };
+            let (clock, stop) = (self.clock.clone(), &self.intake);
+            traps::listen(options, engine, sockets, clock, reports_in, stop)
+        };
+        for address in listener.addresses() {
+            print(&format!("traps on udp://{address}"))?;
+        }
+        let counts = traps::Counts::default();
+        traps::register(registry, &listener, &counts);
+        let context = traps::Context {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            poller: Arc::clone(poller),
+            accept_unknown_senders: settings.accept_unknown_senders,
+            counts,
+            stop: self.intake.clone(),
+        };
+        self.tasks
+            .spawn_on(traps::run(context, listener, reports_out), &places.ingest);
+        Ok(())
     }
 
     /// Ingest and links. They end after the poller, when all that it read is kept.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A running `foretell simulate`; killed when dropped.
-struct Simulator {
+pub(crate) struct Simulator {
     child: Child,
     /// The line that says where it listens, or the JSON that does.
     listening: String,
@@ -23,7 +23,7 @@ impl Drop for Simulator {
 }
 
 impl Simulator {
-    fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
             .args(["simulate", "--recordings"])
             .arg(folder)
@@ -43,7 +43,7 @@ impl Simulator {
     }
 
     /// The first address and port that it said.
-    fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         self.listening.split([',', ' ']).nth(2).unwrap()
     }
 

@@ -9,14 +9,14 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 /// A simulation that runs; killed when dropped.
-struct Simulation {
+pub(crate) struct Simulation {
     child: Child,
     /// What it printed when it ran.
     told: Value,
 }
 
 impl Simulation {
-    fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
             .args(["simulate", "--json", "--port", "0"])
             .args(arguments)
@@ -42,12 +42,12 @@ impl Simulation {
     }
 
     /// Where the agent of an address answers.
-    fn agent(&self, address: &str) -> String {
+    pub(crate) fn agent(&self, address: &str) -> String {
         format!("{address}:{}", self.text("port"))
     }
 
     /// A command to it; exit code and standard output.
-    fn command(&self, arguments: &[&str]) -> (i32, String) {
+    pub(crate) fn command(&self, arguments: &[&str]) -> (i32, String) {
         let control = self.text("control");
         let arguments = [&["simulate"], arguments].concat();
         let output = foretell(&arguments, &[("FORETELL_CONTROL", &control)]);

@@ -83,6 +83,45 @@ pub(super) fn read<'a>(
     }
 }
 
+/// Writes an object instance as a line, without its end, that [`read`] reads as the same. Octets that
+/// are not printable ASCII are written in hexadecimal.
+pub fn write(name: &[u32], value: &Value<'_>) -> String {
+    let dotted = |arcs: &[u32]| {
+        let arcs: Vec<String> = arcs.iter().map(u32::to_string).collect();
+        arcs.join(".")
+    };
+    let hex = |octets: &[u8]| {
+        let digits = octets.iter().map(|octet| format!("{octet:02x}"));
+        digits.collect::<String>()
+    };
+    let (tag, text) = match value {
+        Value::Integer(number) => ("2", number.to_string()),
+        Value::OctetString(octets) => match plain(octets) {
+            Some(text) => ("4", text.to_owned()),
+            None => ("4x", hex(octets)),
+        },
+        Value::Null => ("5", String::new()),
+        Value::ObjectIdentifier(arcs) => ("6", dotted(arcs)),
+        Value::IpAddress(octets) => ("64", Ipv4Addr::from(*octets).to_string()),
+        Value::Counter32(number) => ("65", number.to_string()),
+        Value::Gauge32(number) => ("66", number.to_string()),
+        Value::TimeTicks(number) => ("67", number.to_string()),
+        Value::Opaque(octets) => ("68x", hex(octets)),
+        Value::Counter64(number) => ("70", number.to_string()),
+    };
+    format!("{}|{tag}|{text}", dotted(name))
+}
+
+/// Octets that a line carries as they are: its ends are trimmed when it is read.
+fn plain(octets: &[u8]) -> Option<&str> {
+    let is_plain = octets
+        .iter()
+        .all(|&octet| octet == b' ' || octet.is_ascii_graphic());
+    let ends = [octets.first(), octets.last()];
+    let trimmed = ends.contains(&Some(&b' '));
+    (is_plain && !trimmed).then(|| text(octets))?
+}
+
 /// A value by the number of its BER tag.
 fn typed(kind: u8, octets: Cow<'_, [u8]>) -> Option<Value<'_>> {
     Some(match kind {
@@ -218,6 +257,30 @@ mod tests {
         check_value("67|100", Value::TimeTicks(100));
         check_value("68x|9f78", Value::Opaque([0x9f, 0x78][..].into()));
         check_value("70|18446744073709551615", Value::Counter64(u64::MAX));
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let long: Vec<u8> = (0..=255).collect();
+        for value in [
+            Value::Integer(-5),
+            Value::OctetString(b"a|b # c"[..].into()),
+            Value::OctetString(b""[..].into()),
+            Value::OctetString(b" a "[..].into()),
+            Value::OctetString(b"two\nlines"[..].into()),
+            Value::OctetString(long.as_slice().into()),
+            Value::Null,
+            Value::ObjectIdentifier([1, 3, 6, 1][..].into()),
+            Value::IpAddress([192, 0, 2, 1]),
+            Value::Counter32(7),
+            Value::Gauge32(u32::MAX),
+            Value::TimeTicks(1),
+            Value::Opaque([0x9f, 0x78, 4, 0, 0, 0, 0][..].into()),
+            Value::Counter64(u64::MAX),
+        ] {
+            let line = write(&[1, 3, 6, 1, 2, 1], &value);
+            check(&line, &Ok(Some((&[1, 3, 6, 1, 2, 1], value))));
+        }
     }
 
     #[test]

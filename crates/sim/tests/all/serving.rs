@@ -294,3 +294,31 @@ fn agents_that_cannot_be_served_are_told() {
         .unwrap();
     assert!(matches!(error, ServeError::Bind { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn every_cipher_with_keys_long_enough_and_with_keys_to_extend() {
+    use PrivacyProtocol::{Aes128, Aes192, Aes192c, Aes256, Aes256c, Des, TripleDes};
+    let ciphers = [Des, TripleDes, Aes128, Aes192, Aes256, Aes192c, Aes256c];
+    let hashes = [AuthProtocol::Md5, AuthProtocol::Sha1, AuthProtocol::Sha512];
+    let modes: Vec<_> = hashes
+        .iter()
+        .flat_map(|&hash| ciphers.map(|cipher| (hash, cipher)))
+        .collect();
+    let users = modes.iter().map(|&(hash, cipher)| {
+        let name = format!("{hash:?}{cipher:?}");
+        User::new(&name, Some((hash, PHRASE)), Some((cipher, PHRASE))).unwrap()
+    });
+    let access = Arc::new(Access::by_communities(["public"]).with_users(users));
+    let at = SocketAddr::from(([127, 0, 0, 1], 0));
+    let agents = [Arc::new(named(at, "ciphered", &access))];
+    let server = serve(&agents, &ServeOptions::default()).unwrap();
+    let transport = Transport::bind().unwrap();
+    let address = server.address(0).unwrap();
+    for (hash, cipher) in modes {
+        let name = format!("{hash:?}{cipher:?}");
+        let (auth, privacy) = (Some((hash, PHRASE.into())), Some((cipher, PHRASE.into())));
+        let user = snmp::User::new(&name, auth, privacy, "").unwrap();
+        let found = name_of(&transport, address, &Credentials::V3(user)).await;
+        assert_eq!(found, Ok("ciphered".to_owned()), "{name}");
+    }
+}

@@ -25,6 +25,18 @@ struct Column {
     end: Option<WalkEnd>,
 }
 
+impl Column {
+    fn begin(root: &Oid, after: &Oid) -> Self {
+        Self {
+            root: root.clone(),
+            cursor: after.clone(),
+            rows: 0,
+            found: Vec::new(),
+            end: None,
+        }
+    }
+}
+
 struct Walker<'a> {
     session: &'a mut Session,
     columns: Vec<Column>,
@@ -39,19 +51,30 @@ struct Walker<'a> {
 }
 
 pub(super) async fn walk(session: &mut Session, roots: &[Oid], bounds: WalkBounds) -> Columns {
+    let begun = roots.iter().map(|root| Column::begin(root, root));
+    let mut found = walk_columns(session, begun.collect(), bounds).await;
+    for end in &found.ends {
+        if matches!(end, WalkEnd::Bound(Bound::Rows | Bound::Octets)) {
+            found.defects.add(Defect::TooManyRows);
+        }
+    }
+    found
+}
+
+pub(super) async fn walk_after(
+    session: &mut Session,
+    root: &Oid,
+    after: &Oid,
+    bounds: WalkBounds,
+) -> Columns {
+    walk_columns(session, vec![Column::begin(root, after)], bounds).await
+}
+
+async fn walk_columns(session: &mut Session, columns: Vec<Column>, bounds: WalkBounds) -> Columns {
     let deadline = Instant::now() + bounds.time;
     let earlier = session.take_defects();
     let mut walker = Walker {
-        columns: roots
-            .iter()
-            .map(|root| Column {
-                root: root.clone(),
-                cursor: root.clone(),
-                rows: 0,
-                found: Vec::new(),
-                end: None,
-            })
-            .collect(),
+        columns,
         octets: 0,
         bounds,
         failures: 0,
@@ -73,10 +96,8 @@ pub(super) async fn walk(session: &mut Session, roots: &[Oid], bounds: WalkBound
         .map(|column| column.end.take().unwrap_or(WalkEnd::Complete))
         .collect::<Vec<_>>();
     for end in &ends {
-        match end {
-            WalkEnd::Bound(Bound::Time) => defects.add(Defect::TooSlow),
-            WalkEnd::Bound(_) => defects.add(Defect::TooManyRows),
-            _ => {}
+        if *end == WalkEnd::Bound(Bound::Time) {
+            defects.add(Defect::TooSlow);
         }
     }
     columns.sort_by(|a, b| a.root.cmp(&b.root));

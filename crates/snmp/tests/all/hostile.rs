@@ -460,3 +460,106 @@ async fn random_damage_is_survived() {
     }
     assert!(defects > 0, "seed {seed:#x}");
 }
+
+#[tokio::test]
+async fn answers_that_come_late_are_told_from_the_one_that_is_waited_for() {
+    let mut before: Option<Vec<u8>> = None;
+    let walk = walk(move |question| {
+        let answer = question.response(&honest(&rows(200), question));
+        let late = before.replace(answer.clone());
+        late.into_iter().chain([answer]).collect()
+    })
+    .await;
+    assert_eq!(walk.end, WalkEnd::Complete);
+    assert_eq!(walk.rows.len(), 200);
+    assert!(
+        walk.defects.count(Defect::AnswerToAnotherRequest) > 0,
+        "{:?}",
+        walk.defects
+    );
+}
+
+#[tokio::test]
+async fn answers_that_come_twice_are_taken_once() {
+    let walk = walk(|question| {
+        let answer = question.response(&honest(&rows(200), question));
+        vec![answer.clone(), answer]
+    })
+    .await;
+    assert_eq!(walk.end, WalkEnd::Complete);
+    assert_eq!(walk.rows.len(), 200);
+    assert!(walk.rows.is_sorted_by(|a, b| a.0 < b.0));
+}
+
+#[tokio::test]
+async fn rows_that_come_twice_end_their_column_and_are_counted() {
+    let walk = walk(|question| {
+        let mut objects = honest(&rows(200), question);
+        if let Some(second) = objects.get(1).cloned() {
+            objects.insert(1, second);
+        }
+        objects.truncate(question.asked());
+        vec![question.response(&objects)]
+    })
+    .await;
+    assert_eq!(walk.end, WalkEnd::NotIncreasing);
+    assert_eq!(walk.rows.len(), 2, "each once");
+    assert_eq!(walk.defects.count(Defect::OidNotIncreasing), 1);
+}
+
+#[tokio::test]
+async fn a_table_that_breaks_off_keeps_the_rows_it_had() {
+    let walk = walk(|question| {
+        if question.earlier > 1 {
+            return Vec::new();
+        }
+        vec![question.response(&honest(&rows(400), question))]
+    })
+    .await;
+    assert!(
+        matches!(walk.end, WalkEnd::Failed(SessionError::Silent { .. })),
+        "{:?}",
+        walk.end
+    );
+    assert!(walk.rows.len() > 50, "{}", walk.rows.len());
+}
+
+#[tokio::test]
+async fn answers_with_padding_behind_them_are_read_and_counted() {
+    let walk = walk(|question| {
+        let mut answer = question.response(&honest(&rows(20), question));
+        answer.extend([0; 40]);
+        vec![answer]
+    })
+    .await;
+    assert_eq!(walk.end, WalkEnd::Complete);
+    assert_eq!(walk.rows.len(), 20);
+    assert!(walk.defects.count(Defect::LaxEncoding) > 0);
+}
+
+#[tokio::test]
+async fn a_walk_in_pieces_reads_what_one_reads() {
+    let agent =
+        agent::start(|question| vec![question.response(&honest(&rows(250), question))]).await;
+    let transport = Transport::bind().unwrap();
+    let mut session = session(&transport, &agent);
+    let root = Oid::from_slice(&ROOT);
+    let bounds = WalkBounds {
+        rows: 60,
+        ..WalkBounds::default()
+    };
+    let (mut after, mut rows) = (root.clone(), Vec::new());
+    loop {
+        let piece = session.walk_after(&root, &after, bounds).await;
+        assert!(piece.defects.is_empty(), "{:?}", piece.defects);
+        rows.extend(piece.rows);
+        if piece.end.is_complete() {
+            break;
+        }
+        assert_eq!(piece.end, WalkEnd::Bound(Bound::Rows));
+        after = rows.last().map(|(oid, _)| oid.clone()).unwrap();
+    }
+    let whole = session.walk(&root, WalkBounds::default()).await;
+    assert_eq!(rows, whole.rows);
+    assert_eq!(rows.len(), 250);
+}

@@ -27,6 +27,10 @@ const USERS: &[(AuthProtocol, Option<PrivacyProtocol>)] = &[
     (AuthProtocol::Sha384, Some(PrivacyProtocol::Aes256)),
     (AuthProtocol::Sha512, Some(PrivacyProtocol::Aes128)),
     (AuthProtocol::Sha512, Some(PrivacyProtocol::Aes256)),
+    (AuthProtocol::Sha1, Some(PrivacyProtocol::Aes192c)),
+    (AuthProtocol::Sha1, Some(PrivacyProtocol::Aes256c)),
+    (AuthProtocol::Md5, Some(PrivacyProtocol::Aes256c)),
+    (AuthProtocol::Sha512, Some(PrivacyProtocol::Aes256c)),
 ];
 
 struct Snmpd {
@@ -68,7 +72,10 @@ fn configuration() -> String {
             Some(PrivacyProtocol::Aes128) => "AES",
             Some(PrivacyProtocol::Aes192) => "AES-192",
             Some(PrivacyProtocol::Aes256) => "AES-256",
-            None => "",
+            Some(PrivacyProtocol::Aes192c) => "AES-192-C",
+            Some(PrivacyProtocol::Aes256c) => "AES-256-C",
+            // net-snmp does not have 3DES.
+            Some(PrivacyProtocol::TripleDes) | None => "",
         };
         if privacy.is_some() {
             write!(text, " {cipher} \"{PHRASE}\"").unwrap();

@@ -35,6 +35,7 @@ import type {
   SamplesRequest,
   Series,
   Top,
+  Trap,
 } from "./shapes";
 
 type Signal = AbortSignal | undefined;
@@ -45,6 +46,7 @@ export type InterfacesQuery = Optional<operations["list_interfaces"]["parameters
 export type TopQuery = Optional<operations["list_top"]["parameters"]["query"]>;
 export type LinksQuery = Optional<operations["list_links"]["parameters"]["query"]>;
 export type LogsQuery = Omit<Optional<operations["list_logs"]["parameters"]["query"]>, "from" | "to">;
+export type TrapsQuery = Optional<operations["list_traps"]["parameters"]["query"]>;
 type Optional<T> = { [Name in keyof NonNullable<T>]?: NonNullable<T>[Name] | null | undefined };
 
 /** Pages that are followed for one list; more than any device of ours has. */
@@ -143,6 +145,10 @@ export const network = {
 
 export const logs = {
   page: (query: LogsQuery, span: Span, signal?: Signal) => call<Page<LogEntry>>("GET", "/logs", { query: { ...times(span), ...query }, ...(signal && { signal }) }),
+};
+
+export const traps = {
+  page: (query: TrapsQuery, signal?: Signal) => call<Page<Trap>>("GET", "/traps", { query, ...(signal && { signal }) }),
 };
 
 export const discoveries = {

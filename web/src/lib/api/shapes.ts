@@ -48,6 +48,8 @@ export type StateCounts = Schemas["StateCounts"];
 export type Status = Schemas["Status"];
 export type Top = Schemas["Top"];
 export type TopItem = Schemas["TopItem"];
+/** A trap or an inform that was received. */
+export type Trap = Schemas["Trap"];
 
 /** A page of any list. */
 export interface Page<T> {

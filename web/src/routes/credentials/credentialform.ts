@@ -37,7 +37,15 @@ export const AUTHS: Record<AuthProtocol, string> = {
   sha512: "SHA-512",
 };
 
-export const PRIVACIES: Record<PrivacyProtocol, string> = { des: "DES", aes128: "AES-128", aes192: "AES-192", aes256: "AES-256" };
+export const PRIVACIES: Record<PrivacyProtocol, string> = {
+  des: "DES",
+  "3des": "3DES",
+  aes128: "AES-128",
+  aes192: "AES-192",
+  aes256: "AES-256",
+  aes192c: "AES-192 (Cisco)",
+  aes256c: "AES-256 (Cisco)",
+};
 
 /** The body of POST. Nothing is sent that the kind does not have; privacy needs authentication. */
 export function bodyOf(form: Form): CredentialCreate {

@@ -21,6 +21,7 @@ export const TABS = [
   { name: "vlans", label: "VLANs", parts: ["vlans"] },
   { name: "logs", label: "Logs", parts: [] },
   { name: "inventory", label: "Inventory", parts: ["inventory"] },
+  { name: "traps", label: "Traps", parts: [] },
 ] as const satisfies readonly Tab[];
 
 export type TabName = (typeof TABS)[number]["name"];

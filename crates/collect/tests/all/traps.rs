@@ -1,0 +1,198 @@
+//! The listener for traps: informs answered once they are kept, repeats, floods, a full channel.
+
+use super::polling::clock;
+use foretell_collect::trap::{BoundSocket, Consequence, TrapListener, TrapOptions, TrapReport};
+use model::CredentialId;
+use snmp::{Credentials, LocalEngine, Rejection};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// linkDown of ifIndex 17, ifName Gi0/17, by a proxy for 192.0.2.1; as net-snmp sends it.
+const INFORM: &str = "307e02010104067075626c6963a67102047a415db8020100020100306\
+3300d06082b0601020101030043012a3017060a2b06010603010104010006092b06010603010105\
+03300f060a2b0601020102020101110201113015060b2b060102011f01010101110406476930\
+2f3137301106092b06010603120103004004c0000201";
+/// Where its request-id is, and the tag of its PDU.
+const ID_AT: usize = 17;
+const TAG_AT: usize = 13;
+/// Longer than an answer on loopback takes.
+const SILENCE: Duration = Duration::from_millis(150);
+/// Only a failed test waits for it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn message(tag: u8, id: u32) -> Vec<u8> {
+    let digits: Vec<u8> = INFORM.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let pairs = digits
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).unwrap());
+    let mut octets: Vec<u8> = pairs
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+        .collect();
+    assert_eq!((octets[TAG_AT], octets[ID_AT - 2]), (0xa6, 2));
+    octets[TAG_AT] = tag;
+    octets[ID_AT..ID_AT + 4].copy_from_slice(&(id & 0x7fff_ffff).to_be_bytes());
+    octets
+}
+
+fn inform(id: u32) -> Vec<u8> {
+    message(0xa6, id)
+}
+
+fn trap(id: u32) -> Vec<u8> {
+    message(0xa7, id)
+}
+
+struct Lab {
+    listener: TrapListener,
+    reports: mpsc::Receiver<TrapReport>,
+    cancel: CancellationToken,
+    at: SocketAddr,
+}
+
+fn start(rate: u32, reports_max: usize) -> (Lab, CredentialId) {
+    let socket = BoundSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let at = socket.address();
+    let (sender, reports) = mpsc::channel(reports_max);
+    let cancel = CancellationToken::new();
+    let engine = LocalEngine::make().unwrap();
+    let options = TrapOptions {
+        per_source_rate_max: rate,
+    };
+    let listener = TrapListener::start(options, engine, vec![socket], clock(), sender, &cancel);
+    let credential = CredentialId::new();
+    listener.believe(vec![(credential, Arc::new(Credentials::v2c("public")))]);
+    let lab = Lab {
+        listener,
+        reports,
+        cancel,
+        at,
+    };
+    (lab, credential)
+}
+
+async fn device() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").await.unwrap()
+}
+
+async fn answered(device: &UdpSocket) -> bool {
+    let mut buffer = [0; 2048];
+    timeout(SILENCE, device.recv_from(&mut buffer))
+        .await
+        .is_ok()
+}
+
+impl Lab {
+    async fn report(&mut self) -> TrapReport {
+        let next = timeout(PATIENCE, self.reports.recv());
+        next.await.expect("a report").unwrap()
+    }
+    async fn is_quiet(&mut self) -> bool {
+        timeout(SILENCE, self.reports.recv()).await.is_err()
+    }
+}
+
+#[tokio::test]
+async fn an_inform_is_told_once_and_answered_when_it_is_kept() {
+    let (mut lab, credential) = start(100, 16);
+    let device = device().await;
+    device.send_to(&inform(1), lab.at).await.unwrap();
+    let report = lab.report().await;
+    assert_eq!(report.credential_id, credential);
+    assert_eq!(report.source, device.local_addr().unwrap());
+    let kind = report.kind.unwrap();
+    assert_eq!(
+        (kind.name, kind.consequence),
+        ("linkDown", Consequence::Poll)
+    );
+    let port = report.port.clone().unwrap();
+    assert_eq!(port.index, Some(17));
+    assert_eq!(port.name.as_deref(), Some("Gi0/17"));
+    assert_eq!(
+        report.notification.agent_address,
+        Some([192, 0, 2, 1].into())
+    );
+    assert!(!answered(&device).await, "it is not kept yet");
+    // It comes again meanwhile.
+    device.send_to(&inform(1), lab.at).await.unwrap();
+    assert!(lab.is_quiet().await && !answered(&device).await);
+    report.acknowledgement.unwrap().send().await;
+    assert!(answered(&device).await);
+    // The answer was lost.
+    device.send_to(&inform(1), lab.at).await.unwrap();
+    assert!(answered(&device).await && lab.is_quiet().await);
+
+    // One that could not be kept is new when it comes again.
+    device.send_to(&inform(2), lab.at).await.unwrap();
+    drop(lab.report().await);
+    device.send_to(&inform(2), lab.at).await.unwrap();
+    assert!(lab.report().await.acknowledgement.is_some());
+    let stats = lab.listener.stats();
+    assert_eq!(
+        (
+            stats.accepted,
+            stats.informs_repeated,
+            stats.informs_answered
+        ),
+        (3, 2, 1)
+    );
+    lab.cancel.cancel();
+    timeout(PATIENCE, lab.listener.join()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_nobody_takes_in_is_dropped_and_counted() {
+    let (mut lab, _) = start(1_000, 4);
+    let device = device().await;
+    for id in 0..10 {
+        device.send_to(&trap(id), lab.at).await.unwrap();
+    }
+    device.send_to(&inform(77), lab.at).await.unwrap();
+    while lab.listener.stats().datagrams < 11 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!answered(&device).await);
+    let stats = lab.listener.stats();
+    assert_eq!((stats.accepted, stats.queue_full), (4, 7));
+    for _ in 0..4 {
+        assert!(lab.report().await.acknowledgement.is_none());
+    }
+    // There is room: the inform that comes again is new.
+    device.send_to(&inform(77), lab.at).await.unwrap();
+    lab.report().await.acknowledgement.unwrap().send().await;
+    assert!(answered(&device).await);
+}
+
+#[tokio::test]
+async fn a_flood_is_cut_and_what_is_not_believed_is_counted_by_its_reason() {
+    let (mut lab, _) = start(1, 64);
+    let flood = UdpSocket::bind("127.0.0.7:0").await.unwrap();
+    for id in 0..100u32 {
+        flood.send_to(&trap(id), lab.at).await.unwrap();
+    }
+    let device = device().await;
+    let mut wrong = inform(1);
+    wrong[7] = b'P';
+    device.send_to(&wrong, lab.at).await.unwrap();
+    device.send_to(b"nothing", lab.at).await.unwrap();
+    device.send_to(&inform(2), lab.at).await.unwrap();
+    let mut told = 0;
+    loop {
+        let report = lab.report().await;
+        told += 1;
+        if report.source == device.local_addr().unwrap() {
+            break;
+        }
+    }
+    let stats = lab.listener.stats();
+    // A burst of 20 s at one a second, and perhaps one that came back meanwhile.
+    assert!((20..=25).contains(&(told - 1)), "{told}");
+    assert_eq!(stats.over_rate + told, 101);
+    assert_eq!(stats.rejected[&Rejection::UnknownCommunity], 1);
+    assert_eq!(stats.rejected[&Rejection::Malformed], 1);
+    assert_eq!(stats.sources, 2);
+}

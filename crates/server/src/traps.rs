@@ -1,0 +1,309 @@
+//! Traps: whose each is, kept as an event, and acted on.
+//!
+//! What is heard and believed is `collect`'s; whose it is, `topology`'s. Here the two meet the
+//! inventory, and a device whose trap says that something changed is polled at once ([`nudge`]).
+//! An inform is answered when it is durable.
+
+mod engine;
+mod metrics;
+mod nudge;
+mod record;
+
+use crate::wire::Receiver;
+use collect::trap::{BoundSocket, Consequence};
+use collect::{Poller, TrapListener, TrapOptions, TrapReport};
+use model::{Clock, CredentialId, DeviceId, EventRecord};
+use nudge::Nudges;
+use snmp::{Credentials, LocalEngine};
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, StoreError};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use topology::senders::{Claims, Senders};
+use tracing::{info, warn};
+
+pub use engine::begin as begin_engine;
+pub use metrics::{Counts, register};
+
+/// Traps that are kept by one write at most.
+const BATCH_MAX: usize = 256;
+/// How old what we know of senders may be before it is made anew for the next trap.
+const SENDERS_AGE_MAX: Duration = Duration::from_secs(10);
+/// The same where the sender of a trap is not known: it may have been registered just now.
+const SENDERS_AGE_UNKNOWN: Duration = Duration::from_secs(1);
+/// How often it is looked whether credentials changed.
+const CREDENTIALS_INTERVAL: Duration = Duration::from_secs(2);
+/// Senders that no device is known by which are logged, each once.
+const UNKNOWN_LOGGED_MAX: usize = 1_024;
+
+/// What traps are taken in with.
+pub struct Context {
+    /// Where everything is kept.
+    pub store: Store,
+    /// The present time.
+    pub clock: Clock,
+    /// Who polls.
+    pub poller: Arc<Poller>,
+    /// Whether traps of senders that are no devices are kept.
+    pub accept_unknown_senders: bool,
+    /// What was done.
+    pub counts: Counts,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
+}
+
+/// Binds what is to be listened at; what could not be, with the reason.
+pub fn bind(addresses: &[SocketAddr]) -> (Vec<BoundSocket>, Vec<(SocketAddr, std::io::Error)>) {
+    let (mut bound, mut failed) = (Vec::new(), Vec::new());
+    for &address in addresses {
+        match BoundSocket::bind(address) {
+            Ok(socket) => bound.push(socket),
+            Err(error) => failed.push((address, error)),
+        }
+    }
+    (bound, failed)
+}
+
+/// Starts to listen. Call within the runtime of those who talk to devices.
+pub fn listen(
+    options: TrapOptions,
+    engine: LocalEngine,
+    sockets: Vec<BoundSocket>,
+    clock: Clock,
+    reports: mpsc::Sender<TrapReport>,
+    stop: &CancellationToken,
+) -> Arc<TrapListener> {
+    let listener = TrapListener::start(options, engine, sockets, clock, reports, stop);
+    Arc::new(listener)
+}
+
+/// Takes traps in until the server stops.
+pub async fn run(context: Context, listener: Arc<TrapListener>, mut reports: Receiver<TrapReport>) {
+    let stop = context.stop.clone();
+    let mut intake = Intake {
+        context,
+        senders: Senders::default(),
+        senders_at: None,
+        nudges: Nudges::default(),
+        begun: Instant::now(),
+        unknown_logged: HashSet::new(),
+        believed: Believed::default(),
+        failing: false,
+    };
+    let mut look = tokio::time::interval(CREDENTIALS_INTERVAL);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let wake = intake.wake();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            _ = look.tick() => intake.look_at_credentials(&listener).await,
+            Some(first) = reports.recv() => {
+                let mut batch = vec![first];
+                while batch.len() < BATCH_MAX
+                    && let Some(next) = reports.try_recv()
+                {
+                    batch.push(next);
+                }
+                intake.take(batch).await;
+            }
+            () = sleep_until(wake) => {}
+        }
+        intake.poll_due();
+    }
+    listener.join().await;
+    let mut rest = Vec::new();
+    while let Some(report) = reports.try_recv() {
+        rest.push(report);
+    }
+    intake.take(rest).await;
+}
+
+struct Intake {
+    context: Context,
+    senders: Senders,
+    senders_at: Option<Instant>,
+    nudges: Nudges,
+    begun: Instant,
+    // Invariant: at most UNKNOWN_LOGGED_MAX.
+    unknown_logged: HashSet<IpAddr>,
+    believed: Believed,
+    /// The last write failed: a full disk is told once.
+    failing: bool,
+}
+
+/// The credentials that the listener has, so that one that did not change is not opened again: what
+/// is derived from its pass phrases takes a while.
+#[derive(Default)]
+struct Believed(HashMap<CredentialId, (u64, Option<Arc<Credentials>>)>);
+
+impl Intake {
+    async fn take(&mut self, batch: Vec<TrapReport>) {
+        let mut events = Vec::with_capacity(batch.len());
+        let mut acknowledgements = Vec::new();
+        for mut report in batch {
+            let acknowledgement = report.acknowledgement.take();
+            let Some((device_id, event)) = self.event(&report) else {
+                continue;
+            };
+            if let (Some(device_id), Some(kind)) = (device_id, report.kind) {
+                self.nudge(device_id, kind.consequence);
+            }
+            events.push(event);
+            acknowledgements.extend(acknowledgement);
+        }
+        if events.is_empty() {
+            return;
+        }
+        let count = events.len() as u64;
+        let counts = &self.context.counts;
+        match self.context.store.events.append(events).await {
+            Ok(done) => {
+                self.failing = false;
+                counts.kept.inc_by(done.stored);
+                counts.not_kept.inc_by(done.refused);
+                // Refused are all of a batch or none: it is of one moment.
+                if done.refused < count {
+                    for acknowledgement in acknowledgements {
+                        acknowledgement.send().await;
+                    }
+                }
+            }
+            Err(error) => {
+                counts.not_kept.inc_by(count);
+                if !std::mem::replace(&mut self.failing, true) {
+                    warn!(error = %crate::chain(&error), "traps are not kept");
+                }
+            }
+        }
+    }
+
+    /// What is kept of a trap, and whose it is; none where it is not kept.
+    fn event(&mut self, report: &TrapReport) -> Option<(Option<DeviceId>, EventRecord)> {
+        self.know_senders(SENDERS_AGE_MAX);
+        let mut sender = self.senders.find(&claims(report));
+        if sender.is_none() {
+            self.know_senders(SENDERS_AGE_UNKNOWN);
+            sender = self.senders.find(&claims(report));
+        }
+        if sender.is_none() {
+            self.context.counts.unknown_senders.inc();
+            self.log_unknown(report.source.ip());
+            if !self.context.accept_unknown_senders {
+                return None;
+            }
+        }
+        let record = sender.and_then(|(id, _)| self.context.store.inventory.device(id));
+        let event = record::event(report, sender.map(|(_, by)| by), record.as_deref());
+        Some((event.device_id, event))
+    }
+
+    fn know_senders(&mut self, age_max: Duration) {
+        if self.senders_at.is_some_and(|at| at.elapsed() < age_max) {
+            return;
+        }
+        let records = self.context.store.inventory.devices();
+        self.senders = Senders::new(records.iter().map(|record| &record.device.body));
+        self.senders_at = Some(Instant::now());
+    }
+
+    fn log_unknown(&mut self, source: IpAddr) {
+        if self.unknown_logged.len() < UNKNOWN_LOGGED_MAX && self.unknown_logged.insert(source) {
+            info!(%source, "a trap came from where no device is");
+        }
+    }
+
+    fn nudge(&mut self, device_id: DeviceId, consequence: Consequence) {
+        let now = self.begun.elapsed();
+        if let Some(due) = self.nudges.ask(device_id, consequence, now) {
+            self.poll(device_id, due);
+        }
+    }
+
+    fn poll_due(&mut self) {
+        for (device_id, consequence) in self.nudges.take_due(self.begun.elapsed()) {
+            self.poll(device_id, consequence);
+        }
+    }
+
+    fn poll(&self, device_id: DeviceId, consequence: Consequence) {
+        self.context.counts.polls.inc();
+        match consequence {
+            Consequence::None => {}
+            Consequence::Poll => self.context.poller.poll_now(device_id),
+            Consequence::Reread => self.context.poller.reread(device_id),
+        }
+    }
+
+    /// When a device is to be polled next.
+    fn wake(&self) -> Instant {
+        let next = self.nudges.next_due();
+        let far = || Instant::now() + CREDENTIALS_INTERVAL;
+        next.map_or_else(far, |due| self.begun + due)
+    }
+
+    /// Gives the listener the credentials as they are kept now.
+    async fn look_at_credentials(&mut self, listener: &TrapListener) {
+        match self.believed.renew(&self.context.store).await {
+            Ok(Some(credentials)) => listener.believe(credentials),
+            Ok(None) => {}
+            Err(error) => warn!(error = %crate::chain(&error), "credentials cannot be read"),
+        }
+    }
+}
+
+impl Believed {
+    /// All credentials where one of them came, went or changed; none where all is as it was.
+    async fn renew(
+        &mut self,
+        store: &Store,
+    ) -> Result<Option<Vec<(CredentialId, Arc<Credentials>)>>, StoreError> {
+        let list = store.credentials.list().await?;
+        let is_known = |id: &CredentialId, revision: u64| {
+            self.0.get(id).is_some_and(|known| known.0 == revision)
+        };
+        let same = list.len() == self.0.len()
+            && list
+                .iter()
+                .all(|stored| is_known(&stored.body.id, stored.revision));
+        if same {
+            return Ok(None);
+        }
+        let mut now = HashMap::new();
+        let mut believed = Vec::new();
+        for stored in list {
+            let id = stored.body.id;
+            let kept = self.0.remove(&id);
+            let unchanged = kept.filter(|(revision, _)| *revision == stored.revision);
+            let entry = if let Some(kept) = unchanged {
+                kept
+            } else {
+                let secrets = store.credentials.secrets(id).await?;
+                let opened = collect::credentials(&stored.body.kind, &secrets);
+                if let Err(error) = &opened {
+                    warn!(credential.id = %id, "traps are not believed by a credential: {error}");
+                }
+                (stored.revision, opened.ok().map(Arc::new))
+            };
+            believed.extend(entry.1.clone().map(|credentials| (id, credentials)));
+            now.insert(id, entry);
+        }
+        self.0 = now;
+        Ok(Some(believed))
+    }
+}
+
+/// What a trap tells of its sender. An engine id counts only where it was authenticated.
+fn claims(report: &TrapReport) -> Claims<'_> {
+    let notification = &report.notification;
+    let proven = notification.protection >= snmp::Protection::AuthNoPriv;
+    Claims {
+        engine_id: notification.engine_id.as_deref().filter(|_| proven),
+        named: notification.agent_address.map(IpAddr::from),
+        source: report.source.ip(),
+    }
+}

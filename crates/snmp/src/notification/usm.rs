@@ -1,0 +1,310 @@
+//! Notifications of SNMPv3: who sent them, whether they are fresh, and what they hide, in the steps
+//! of RFC 3414 section 3.2.
+
+use super::content::{self, NoContent};
+use super::reply::Envelope;
+use super::{Accepted, Notification, Outcome, Protection, Receiver, Rejection, Taken, Version};
+use crate::credentials::{Credentials, User};
+use async_snmp::message::{RawMsgData, RawV3Message, ScopedPdu, SecurityLevel};
+use async_snmp::v3::auth::verify_message;
+use async_snmp::v3::{LocalizedKey, PrivKey, UsmSecurityParams, report_oids};
+use async_snmp::{DecodeAnomaly, DecodeConfig, Oid, PrivProtocol, ber::Decoder};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// Octets that CBC pads a scoped PDU by.
+const DES_PADDING_MAX: usize = 7;
+
+type Keys = (LocalizedKey, Option<PrivKey>);
+
+/// A message, read but not believed.
+struct Raw<'a> {
+    message: RawV3Message,
+    usm: UsmSecurityParams,
+    /// What the digest is about: the datagram without what follows the message.
+    signed: &'a [u8],
+    anomalies: u64,
+}
+
+/// Who sent a message.
+struct Sender<'a> {
+    credential: usize,
+    user: &'a User,
+    /// On the authoritative engine; none at noAuthNoPriv.
+    keys: Option<Keys>,
+}
+
+pub(super) fn take(receiver: &mut Receiver, datagram: &Bytes, elapsed: Duration) -> Taken {
+    let Some(raw) = read(datagram) else {
+        return Taken::rejected(Rejection::Malformed);
+    };
+    if raw.usm.engine_id().is_empty() {
+        return discovery(receiver, &raw, elapsed);
+    }
+    let accepted = std::mem::take(&mut receiver.accepted);
+    let taken = take_from(receiver, &accepted, &raw, elapsed);
+    receiver.accepted = accepted;
+    taken
+}
+
+fn read(datagram: &Bytes) -> Option<Raw<'_>> {
+    let decoded = RawV3Message::decode(datagram.clone(), DecodeConfig::DEFAULT).ok()?;
+    let trailing = decoded.anomalies.iter().find_map(|anomaly| match anomaly {
+        DecodeAnomaly::TrailingBytes {
+            original_length, ..
+        } => Some(*original_length),
+        _ => None,
+    });
+    let signed = datagram.get(..datagram.len().checked_sub(trailing.unwrap_or(0))?)?;
+    let parameters = decoded.value.security_params().clone();
+    let usm = UsmSecurityParams::decode(parameters, DecodeConfig::DEFAULT).ok()?;
+    Some(Raw {
+        anomalies: (decoded.anomalies.len() + usm.anomalies.len()) as u64,
+        message: decoded.value,
+        usm: usm.value,
+        signed,
+    })
+}
+
+/// A sender of informs asks who we are.
+fn discovery(receiver: &mut Receiver, raw: &Raw<'_>, elapsed: Duration) -> Taken {
+    receiver.discoveries = receiver.discoveries.wrapping_add(1);
+    let count = receiver.discoveries;
+    let reply = reportable(raw)
+        .then(|| {
+            let envelope = envelope(receiver, raw, elapsed);
+            envelope.report(report_oids::unknown_engine_ids(), count, None)
+        })
+        .flatten();
+    Taken {
+        outcome: Outcome::Discovery,
+        reply,
+    }
+}
+
+fn take_from(
+    receiver: &mut Receiver,
+    accepted: &Accepted,
+    raw: &Raw<'_>,
+    elapsed: Duration,
+) -> Taken {
+    let sender = match sender(accepted, raw) {
+        Ok(sender) => sender,
+        Err(reason) => return refuse(receiver, raw, reason, None, elapsed),
+    };
+    let is_ours = raw.usm.engine_id() == receiver.engine.id();
+    if let Some((key, _)) = &sender.keys {
+        let (boots, time) = (raw.usm.engine_boots(), raw.usm.engine_time());
+        if is_ours && !receiver.engine.is_fresh(boots, time, elapsed) {
+            // By this Report a sender learns our time; it is not of much use to tell it in vain.
+            return refuse(
+                receiver,
+                raw,
+                Rejection::NotInTimeWindow,
+                Some(key),
+                elapsed,
+            );
+        }
+        if !is_ours && !receiver.is_timely(raw.usm.engine_id(), boots, time, elapsed) {
+            return Taken::rejected(Rejection::NotInTimeWindow);
+        }
+    }
+    let scoped = match scoped(raw, sender.keys.as_ref()) {
+        Ok(scoped) => scoped,
+        Err(reason) => return refuse(receiver, raw, reason, None, elapsed),
+    };
+    let content = match content::of_pdu(&scoped.pdu) {
+        Ok(content) => content,
+        Err(NoContent::NotANotification) => {
+            return Taken::rejected(Rejection::NotANotification);
+        }
+        Err(NoContent::Malformed) => return Taken::rejected(Rejection::Malformed),
+    };
+    // Whoever takes a confirmed message is authoritative for it (RFC 3414 section 1.5.1).
+    if content.confirmed && !is_ours {
+        return Taken::rejected(Rejection::UnknownEngine);
+    }
+    let level = raw.message.security_level();
+    let reply = content
+        .confirmed
+        .then(|| {
+            envelope(receiver, raw, elapsed).response(
+                &scoped,
+                sender.keys.as_ref(),
+                level,
+                &receiver.salts,
+            )
+        })
+        .flatten();
+    let engine_id = if content.confirmed {
+        &scoped.context_engine_id
+    } else {
+        raw.usm.engine_id()
+    };
+    let notification = Notification {
+        version: Version::V3,
+        protection: match level {
+            SecurityLevel::NoAuthNoPriv => Protection::NoAuthNoPriv,
+            SecurityLevel::AuthNoPriv => Protection::AuthNoPriv,
+            SecurityLevel::AuthPriv => Protection::AuthPriv,
+        },
+        confirmed: content.confirmed,
+        request_id: content.request_id,
+        credential: sender.credential,
+        user: Some(sender.user.name().to_owned()),
+        context: Some(String::from_utf8_lossy(&scoped.context_name).into_owned())
+            .filter(|name| !name.is_empty()),
+        // Copied, so that what is kept does not hold the whole datagram.
+        engine_id: Some(Bytes::copy_from_slice(engine_id)).filter(|id| !id.is_empty()),
+        trap_oid: content.trap_oid,
+        uptime: content.uptime,
+        agent_address: content.agent_address,
+        enterprise: content.enterprise,
+        objects: content.objects,
+        defects: raw.anomalies.saturating_add(content.left_out),
+    };
+    Taken {
+        outcome: Outcome::Notification(Box::new(notification)),
+        reply,
+    }
+}
+
+/// Whose message it is. Several credentials may have one user's name, with other pass phrases: the
+/// one whose digest is right is the sender's. Source: steps 4 to 6.
+fn sender<'a>(accepted: &'a Accepted, raw: &Raw<'_>) -> Result<Sender<'a>, Rejection> {
+    let level = raw.message.security_level();
+    // Of several reasons the one that came nearest to being believed is told.
+    let mut reason = Rejection::UnknownUser;
+    for (credential, user) in accepted.users(raw.usm.username()) {
+        let right = user.level();
+        if level > right {
+            reason = reason.max(Rejection::UnsupportedSecurityLevel);
+            continue;
+        }
+        // A user that can authenticate and does not is not believed to be that user.
+        if level < right {
+            reason = reason.max(Rejection::SecurityLevelTooLow);
+            continue;
+        }
+        if level == SecurityLevel::NoAuthNoPriv {
+            let keys = None;
+            return Ok(Sender {
+                credential,
+                user,
+                keys,
+            });
+        }
+        let keys = user
+            .master_keys()
+            .and_then(|keys| keys.localize(raw.usm.engine_id()).ok());
+        match keys {
+            Some(keys) if is_genuine(raw, &keys.0) => {
+                return Ok(Sender {
+                    credential,
+                    user,
+                    keys: Some(keys),
+                });
+            }
+            _ => reason = reason.max(Rejection::WrongDigest),
+        }
+    }
+    Err(reason)
+}
+
+fn is_genuine(raw: &Raw<'_>, key: &LocalizedKey) -> bool {
+    let Some((offset, length)) = UsmSecurityParams::find_auth_params_offset(raw.signed) else {
+        return false;
+    };
+    length == key.mac_len() && verify_message(key, raw.signed, offset, length).unwrap_or(false)
+}
+
+/// What a message carries, deciphered. Source: step 8.
+fn scoped(raw: &Raw<'_>, keys: Option<&Keys>) -> Result<ScopedPdu, Rejection> {
+    match raw.message.msg_data() {
+        RawMsgData::Plaintext { data, .. } => decode(data.clone(), 0).ok_or(Rejection::Malformed),
+        RawMsgData::Encrypted(hidden) => {
+            let key = keys
+                .and_then(|(_, privacy)| privacy.as_ref())
+                .ok_or(Rejection::DecryptionError)?;
+            let usm = &raw.usm;
+            let (boots, time) = (usm.engine_boots(), usm.engine_time());
+            let padding = match key.protocol() {
+                PrivProtocol::Des | PrivProtocol::Des3 => DES_PADDING_MAX,
+                _ => 0,
+            };
+            // A wrong key deciphers to what is no scoped PDU.
+            key.decrypt(hidden, boots, time, usm.priv_params())
+                .ok()
+                .and_then(|scoped| decode(scoped, padding))
+                .ok_or(Rejection::DecryptionError)
+        }
+    }
+}
+
+fn decode(data: Bytes, padding_max: usize) -> Option<ScopedPdu> {
+    let mut decoder = Decoder::new(data).with_decode_config(DecodeConfig::DEFAULT);
+    let scoped = ScopedPdu::decode(&mut decoder).ok()?;
+    (decoder.remaining() <= padding_max).then_some(scoped)
+}
+
+/// Refuses, with a Report where the sender can take one.
+fn refuse(
+    receiver: &mut Receiver,
+    raw: &Raw<'_>,
+    reason: Rejection,
+    key: Option<&LocalizedKey>,
+    elapsed: Duration,
+) -> Taken {
+    let mut taken = Taken::rejected(reason);
+    let Some(counter) = counter(reason) else {
+        return taken;
+    };
+    let count = receiver.reported.entry(reason).or_default();
+    *count = count.wrapping_add(1);
+    let count = *count;
+    if reportable(raw) {
+        taken.reply = envelope(receiver, raw, elapsed).report(counter, count, key);
+        // A sender that learns our time by a Report has not failed: it has only begun.
+        if reason == Rejection::NotInTimeWindow && raw.usm.engine_boots() == 0 {
+            taken.outcome = Outcome::Discovery;
+        }
+    }
+    taken
+}
+
+/// The counter of usmStats that is reported.
+fn counter(reason: Rejection) -> Option<Oid> {
+    Some(match reason {
+        Rejection::UnknownUser => report_oids::unknown_user_names(),
+        Rejection::UnsupportedSecurityLevel => report_oids::unsupported_sec_levels(),
+        Rejection::WrongDigest => report_oids::wrong_digests(),
+        Rejection::NotInTimeWindow => report_oids::not_in_time_windows(),
+        Rejection::DecryptionError => report_oids::decryption_errors(),
+        _ => return None,
+    })
+}
+
+fn reportable(raw: &Raw<'_>) -> bool {
+    raw.message.global_data().msg_flags().reportable
+}
+
+fn envelope<'a>(receiver: &'a Receiver, raw: &Raw<'_>, elapsed: Duration) -> Envelope<'a> {
+    Envelope {
+        engine: &receiver.engine,
+        elapsed,
+        user: raw.usm.username().clone(),
+        msg_id: raw.message.msg_id(),
+        msg_max_size: raw.message.global_data().msg_max_size().as_usize(),
+    }
+}
+
+impl Accepted {
+    /// Users of this name, with the places of their credentials.
+    fn users<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = (usize, &'a User)> {
+        let places = self.0.iter().enumerate();
+        places.filter_map(move |(place, credentials)| match credentials.as_ref() {
+            Credentials::V3(user) if user.name().as_bytes() == name => Some((place, user)),
+            _ => None,
+        })
+    }
+}
