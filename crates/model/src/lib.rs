@@ -10,6 +10,7 @@ pub mod device;
 pub mod discovery;
 pub mod event;
 pub mod facts;
+pub mod flow;
 pub mod health;
 pub mod history;
 pub mod ids;
