@@ -82,5 +82,7 @@ id!(/// One link between two interfaces or devices.
     LinkId);
 id!(/// One life of the stream of events: it ends with the process.
     StreamId);
+id!(/// One thing that was told or found at a moment: a line of a log, a trap, a row of flows.
+    EventId);
 id!(/// One person who signs in.
     UserId);

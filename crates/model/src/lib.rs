@@ -9,6 +9,7 @@ pub mod credential;
 pub mod device;
 pub mod discovery;
 pub mod event;
+pub mod event_record;
 pub mod facts;
 pub mod flow;
 pub mod health;
@@ -23,9 +24,10 @@ pub mod series;
 pub mod status;
 pub mod time;
 
+pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ReservedId, ScheduleId, SeriesId,
-    StreamId, UserId,
+    CredentialId, DeviceId, DiscoveryId, EventId, InterfaceId, LinkId, ReservedId, ScheduleId,
+    SeriesId, StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

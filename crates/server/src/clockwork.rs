@@ -1,5 +1,5 @@
 //! What the server does by the clock alone: it says that it is alive, ends maintenance that is over,
-//! and assesses the health of the network each minute. Polls have their own schedule in `collect`,
+//! and each minute assesses the health of the network and tends the files of events. Polls have their own schedule in `collect`,
 //! discoveries theirs at the desk.
 
 use api::HEALTH_INTERVAL_SECS;
@@ -64,6 +64,8 @@ pub async fn run(context: Context) {
             assessed = minute(now);
             let kept = context.assess(now).await;
             failing.told(Part::Health, &kept.map_err(|error| crate::chain(&error)));
+            let tended = context.store.events.tend().await;
+            failing.told(Part::Events, &tended.map_err(|error| crate::chain(&error)));
         }
     }
 }
@@ -75,13 +77,14 @@ fn minute(at: Timestamp) -> i64 {
 
 /// What failed the last time, so that a full disk is told once and not each second.
 #[derive(Default)]
-struct Failing([bool; 3]);
+struct Failing([bool; 4]);
 
 #[derive(Clone, Copy)]
 enum Part {
     Sign,
     Health,
     Maintenance,
+    Events,
 }
 
 impl Failing {
@@ -90,6 +93,7 @@ impl Failing {
             Part::Sign => ("the sign of life is", 0),
             Part::Health => ("the health of the network is", 1),
             Part::Maintenance => ("the end of a maintenance is", 2),
+            Part::Events => ("what is too old or damaged of the events is", 3),
         };
         let Some(failing) = self.0.get_mut(place) else {
             return;

@@ -35,6 +35,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// How samples and documents are kept.
     pub store: StoreSettings,
+    /// How lines of logs, traps and tops of flows are kept.
+    pub events: EventSettings,
     /// How devices are polled.
     pub poll: PollSettings,
     /// How devices are discovered.
@@ -54,6 +56,7 @@ impl Default for Settings {
             admin_password_file: PathBuf::new(),
             log: LogSettings::default(),
             store: StoreSettings::default(),
+            events: EventSettings::default(),
             poll: PollSettings::default(),
             discovery: DiscoverySettings::default(),
             http: HttpSettings::default(),
@@ -127,6 +130,28 @@ pub enum Sync {
     Batch,
     /// Together with what arrives soon after.
     Interval,
+}
+
+/// How lines of logs, traps and tops of flows are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct EventSettings {
+    /// Days that they are kept; a UTC day goes when all of it is older.
+    #[schemars(range(min = 1, max = 3660))]
+    pub keep_days: u32,
+    /// Octets that all of them may take on disk. Over it the oldest days go; where the present day
+    /// alone is larger, no more is taken until it ends.
+    #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
+    pub size_max_bytes: u64,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self {
+            keep_days: 30,
+            size_max_bytes: store::events::SIZE_MAX_DEFAULT,
+        }
+    }
 }
 
 /// How devices are polled.

@@ -2,6 +2,7 @@
 //! series' own errors live with them.
 
 use crate::documents::Expect;
+use crate::events::EventsError;
 use crate::history::HistoryError;
 use crate::series::{OpenSeriesError, SeriesError};
 use crate::vault::VaultError;
@@ -198,6 +199,9 @@ pub enum OpenError {
     /// The history could not be opened.
     #[error("the history of devices cannot be opened")]
     History(#[from] HistoryError),
+    /// The events could not be opened.
+    #[error("the events cannot be opened")]
+    Events(#[from] EventsError),
     /// What is there could not be read or mended at the start.
     #[error("the documents could not be loaded")]
     Documents(#[from] StoreError),

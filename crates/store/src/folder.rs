@@ -75,6 +75,10 @@ impl Folder {
     pub(crate) fn history(&self) -> PathBuf {
         self.path.join("history")
     }
+    /// The folder of the events.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.path.join("events")
+    }
     /// The key file, where none is named.
     pub(crate) fn key_file(&self) -> PathBuf {
         self.path.join("secret.key")

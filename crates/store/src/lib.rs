@@ -3,7 +3,7 @@
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
 //! [`schedules`], [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; [`series`];
-//! and [`history`] (how things were). No protocol and no
+//! [`history`] (how things were); and [`events`] (log lines, traps, flows). No protocol and no
 //! detector is known here.
 
 pub mod accounts;
@@ -13,6 +13,7 @@ pub mod credentials;
 pub mod discoveries;
 pub mod documents;
 mod error;
+pub mod events;
 mod folder;
 pub mod history;
 pub mod idempotency;

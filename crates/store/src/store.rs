@@ -6,6 +6,7 @@ use crate::credentials::Credentials;
 use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
 use crate::documents::{Collection, Damage, Documents, Expect, Stored};
+use crate::events::{EventOptions, EventStore};
 use crate::folder::Folder;
 use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
@@ -36,6 +37,8 @@ pub struct StoreOptions {
     pub series: SeriesOptions,
     /// How the history is kept.
     pub history: HistoryOptions,
+    /// How the events are kept.
+    pub events: EventOptions,
 }
 
 impl StoreOptions {
@@ -47,6 +50,7 @@ impl StoreOptions {
             documents: SqliteOptions::default(),
             series: SeriesOptions::default(),
             history: HistoryOptions::default(),
+            events: EventOptions::default(),
         }
     }
 }
@@ -62,6 +66,8 @@ pub struct Recovery {
     pub series: SeriesRecovery,
     /// What of the history was found damaged and set aside, each named.
     pub history: Vec<String>,
+    /// What of the events was found damaged and set aside, each named.
+    pub events: Vec<String>,
 }
 
 /// Everything that is kept. Cheap to clone; the data folder stays locked until the last clone is
@@ -88,6 +94,8 @@ pub struct Store {
     pub series: SeriesStore,
     /// How devices and interfaces were.
     pub history: History,
+    /// Lines of logs, traps, tops of flows.
+    pub events: EventStore,
     /// Seals secrets.
     pub vault: Vault,
     folder: Arc<Folder>,
@@ -104,18 +112,21 @@ impl Store {
             documents,
             series,
             history,
+            events,
         } = options;
         let (series_clock, history_clock) = (clock.clone(), clock.clone());
+        let events_clock = clock.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = Arc::new(Folder::open(&dir)?);
             let path = folder.documents();
             let documents = SqliteDocuments::open(&path, catalog::ALL, &documents)?;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;
             let history = History::open(&folder.history(), history, history_clock)?;
-            Ok((folder, documents, series, history))
+            let events = EventStore::open(&folder.events(), events, events_clock)?;
+            Ok((folder, documents, series, history, events))
         });
-        let (folder, documents, (series, series_recovery), (history, history_damage)) =
-            opened.await?;
+        let (folder, documents, (series, series_recovery), history, events) = opened.await?;
+        let ((history, history_damage), (events, events_damage)) = (history, events);
         let documents: Arc<dyn Documents> = Arc::new(documents);
         let vault = open_vault(&documents, key_file, &folder).await?;
         let inventory = Inventory::load(documents.clone(), clock.clone()).await?;
@@ -134,6 +145,7 @@ impl Store {
             discoveries_interrupted,
             series: series_recovery,
             history: history_damage,
+            events: events_damage,
         };
         let store = Self {
             inventory,
@@ -145,6 +157,7 @@ impl Store {
             settings: Settings::new(documents.clone()),
             series,
             history,
+            events,
             documents,
             vault,
             folder,
@@ -203,6 +216,7 @@ impl Store {
 
     /// Finishes what was begun and closes the files. What is asked later is refused.
     pub async fn close(&self) -> Result<(), StoreError> {
+        self.events.close().await;
         self.history.close().await;
         self.series.close().await;
         self.documents.close().await

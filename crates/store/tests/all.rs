@@ -18,6 +18,10 @@ mod crash;
 mod damage;
 #[path = "all/discoveries.rs"]
 mod discoveries;
+#[path = "all/events.rs"]
+mod events;
+#[path = "all/events_kill.rs"]
+mod events_kill;
 #[path = "all/fixture.rs"]
 mod fixture;
 #[path = "all/history.rs"]

@@ -13,6 +13,8 @@ pub fn store(settings: &Settings) -> StoreOptions {
     options.key_file = (!key.as_os_str().is_empty()).then(|| key.clone());
     options.series = series(settings);
     options.history.retention = days(settings.store.history_days);
+    options.events.retention = days(settings.events.keep_days);
+    options.events.size_max = settings.events.size_max_bytes;
     options
 }
 

@@ -322,6 +322,16 @@ async fn open(
         );
         standing.add("store", "damage_set_aside", detail, clock.now());
     }
+    for defect in &recovery.events {
+        warn!("{defect}");
+    }
+    if !recovery.events.is_empty() {
+        let detail = format!(
+            "{} days of events were damaged; what can be read is being saved",
+            recovery.events.len()
+        );
+        standing.add("store", "damage_set_aside", detail, clock.now());
+    }
     let recovery = recovery.series;
     for defect in &recovery.damage {
         warn!("{defect}");

@@ -1,0 +1,100 @@
+//! A process that is killed while it keeps events: what it was told is kept is there afterwards, with
+//! its words, and each batch whole or not at all.
+
+use crate::events::line;
+use crate::fixture::Fixture;
+use foretell_store::events::{EventOptions, EventQuery, EventStore};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Where the child finds its folder. Without it the child's test does nothing.
+const DIR: &str = "FORETELL_TEST_EVENTS_KILL_DIR";
+const ROUNDS: usize = 4;
+const WRITERS: usize = 3;
+const BATCH: usize = 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child() {
+    let Ok(dir) = std::env::var(DIR) else { return };
+    let (dir, round) = dir.split_once('|').unwrap();
+    let fixture = Fixture::new();
+    let (store, damage) =
+        EventStore::open(Path::new(dir), EventOptions::default(), fixture.clock()).unwrap();
+    assert_eq!(damage, Vec::<String>::new());
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let (store, now, round) = (store.clone(), fixture.now(), round.to_owned());
+        writers.spawn(async move {
+            for n in 0.. {
+                let word = format!("r{round}w{writer}n{n}x");
+                let events = (0..BATCH).map(|_| line(now, &format!("batch {word}")));
+                store.append(events.collect()).await.unwrap();
+                println!("ack {word}");
+            }
+        });
+    }
+    while writers.join_next().await.is_some() {}
+}
+
+fn run_and_kill(dir: &Path, round: usize, answers: usize) -> Vec<String> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "events_kill::child", "--nocapture"])
+        .env(DIR, format!("{}|{round}", dir.display()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut acks, mut killed) = (Vec::new(), false);
+    while let Some(Ok(line)) = lines.next() {
+        if let Some(word) = line.strip_prefix("ack ").filter(|word| word.ends_with('x')) {
+            acks.push(word.to_owned());
+        }
+        if acks.len() >= answers && !killed {
+            child.kill().unwrap();
+            killed = true;
+        }
+    }
+    assert!(killed, "the child ended by itself");
+    child.wait().unwrap();
+    acks
+}
+
+#[tokio::test]
+async fn acknowledged_events_survive_kill_9() {
+    let fixture = Fixture::new();
+    let folder = fixture.dir.path().join("events");
+    let mut acks = Vec::new();
+    for round in 0..ROUNDS {
+        acks.extend(run_and_kill(&folder, round, 20 + 37 * round));
+        let (store, damage) =
+            EventStore::open(&folder, EventOptions::default(), fixture.clock()).unwrap();
+        assert_eq!(damage, Vec::<String>::new(), "round {round}");
+        for word in &acks {
+            let query = EventQuery {
+                text: word.clone(),
+                limit: 1_000,
+                ..EventQuery::default()
+            };
+            let found = store.query(query).await.unwrap();
+            assert_eq!(found.items.len(), BATCH, "{word}");
+        }
+        let (mut cursor, mut count) = (None, 0);
+        loop {
+            let query = EventQuery {
+                limit: 1_000,
+                cursor,
+                ..EventQuery::default()
+            };
+            let page = store.query(query).await.unwrap();
+            count += page.items.len();
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(count % BATCH, 0, "a batch is torn");
+        assert_eq!(store.stats().damaged, 0);
+        store.close().await;
+    }
+}
