@@ -6,11 +6,14 @@
 //! error. [`merge`] adds tops up. How a top comes about is the business of the collector.
 
 pub mod application;
+pub mod exporter;
 pub mod merge;
 
 pub use application::Application;
+pub use exporter::{FlowDefect, FlowExporter, FlowListener, FlowStanding, WaitedTemplate};
 pub use merge::{MergedRow, Merging};
 
+use crate::InterfaceId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -108,6 +111,22 @@ pub struct FlowTop {
     pub absent: FlowBound,
     /// The largest, most octets first.
     pub rows: Vec<FlowRow>,
+}
+
+impl FlowTop {
+    /// The words by which its event is found; those of an interface that is not known are never
+    /// those of one that is.
+    pub fn words(
+        direction: FlowDirection,
+        dimension: FlowDimension,
+        interface_id: Option<InterfaceId>,
+    ) -> String {
+        let interface = match interface_id {
+            Some(id) => id.to_string().replace('-', ""),
+            None => "nointerface".to_owned(),
+        };
+        format!("{direction} {dimension} {interface}")
+    }
 }
 
 /// A sum of traffic.
