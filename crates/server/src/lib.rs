@@ -19,6 +19,7 @@ pub mod process;
 pub mod readiness;
 pub mod secrets;
 pub mod seed;
+pub mod senders;
 pub mod server;
 pub mod shutdown;
 pub mod threads;

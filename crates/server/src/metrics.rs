@@ -167,6 +167,7 @@ impl Collector for Sampled {
         self.series(&mut out)?;
         self.documents(&mut out)?;
         self.history(&mut out)?;
+        self.events(&mut out)?;
         datagrams(&self.transport, &mut out)?;
         out.gauge(
             "foretell_devices",
@@ -238,6 +239,93 @@ impl Sampled {
             "foretell_documents_damaged",
             "Documents that are damaged or missing",
             stats.damaged,
+        )
+    }
+
+    fn events(&self, out: &mut Encoder<'_, '_>) -> fmt::Result {
+        let stats = self.store.events.stats();
+        for (name, help, value) in [
+            (
+                "foretell_events_kept",
+                "Events (lines of logs, traps, tops of flows) that are durable",
+                stats.stored,
+            ),
+            (
+                "foretell_events_duplicates",
+                "Events that were kept before",
+                stats.duplicates,
+            ),
+            (
+                "foretell_events_commits",
+                "Transactions those went in",
+                stats.commits,
+            ),
+            (
+                "foretell_events_out_of_time",
+                "Events of a time that is not kept",
+                stats.out_of_time,
+            ),
+            (
+                "foretell_events_over_size",
+                "Events that were not kept since there is no more room for this day",
+                stats.over_size,
+            ),
+            (
+                "foretell_events_cut",
+                "Texts and bodies of events that were longer than is kept",
+                stats.cut,
+            ),
+            (
+                "foretell_events_failed",
+                "Writes of events that failed",
+                stats.failed,
+            ),
+            (
+                "foretell_events_damaged",
+                "Events and files of them that are damaged",
+                stats.damaged,
+            ),
+            (
+                "foretell_events_saved",
+                "Events that were saved from damaged files",
+                stats.saved,
+            ),
+            (
+                "foretell_events_days_deleted",
+                "Days of events that were deleted for their age or for room",
+                stats.days_deleted,
+            ),
+            (
+                "foretell_events_queries",
+                "Queries of events",
+                stats.queries,
+            ),
+            (
+                "foretell_events_queries_cut_short",
+                "Queries of events that ended at the bound of what one looks at",
+                stats.queries_cut_short,
+            ),
+        ] {
+            out.counter(name, help, value)?;
+        }
+        for (name, help, value) in [
+            (
+                "foretell_events_days",
+                "Days of events that are kept",
+                stats.days,
+            ),
+            (
+                "foretell_events_queue_depth",
+                "Batches of events waiting to be written",
+                stats.queue_depth,
+            ),
+        ] {
+            out.gauge(name, help, value)?;
+        }
+        out.gauge(
+            "foretell_events_size_bytes",
+            "Octets of all files of events",
+            stats.size,
         )
     }
 
