@@ -11,6 +11,7 @@ mod api;
 mod collect_snmp;
 mod config;
 mod discovery;
+mod flow;
 mod icmp;
 mod input;
 mod sim;
@@ -30,6 +31,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("collect_look", collect_snmp::look),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
+    ("flow_netflow", flow::netflow),
+    ("flow_sflow", flow::sflow),
     ("sim_agent", sim::agent),
     ("sim_recording", sim::recording),
     ("sim_scenario", sim_network::scenario),

@@ -8,7 +8,6 @@ use model::flow::{FlowDimension, FlowDirection, FlowTop, Merging};
 use model::{DeviceId, EventKind, EventRecord, InterfaceId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
-use store::StoreError;
 use store::events::{EventQuery, LIMIT_MAX};
 
 /// Longest range that is added up.
@@ -19,9 +18,7 @@ const RECORDS_MAX: usize = 20_160;
 /// Steps that a series has at most where it chooses them.
 const STEPS_WANTED: i64 = 300;
 /// The steps that are chosen from, in seconds: whole windows.
-const STEPS_SECS: [u32; 10] = [
-    60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400,
-];
+const STEPS_SECS: [u32; 10] = [60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400];
 /// After so long a window is sealed and kept: its minute, and the grace for flows that come late.
 const SEALED_AFTER: Duration = Duration::from_mins(2);
 
@@ -81,7 +78,7 @@ pub(crate) async fn read<T: Send + 'static>(
     };
     loop {
         let page = state.services.store.events.query(query.clone()).await;
-        let page = page.map_err(|error| Problem::from(StoreError::from(error)))?;
+        let page = page.map_err(|error| Problem::internal("the event store", &error))?;
         let oldest = page.items.last().map(|event| event.at);
         let (direction, by) = (question.direction, question.by);
         let (done, taken) = state
@@ -193,24 +190,19 @@ impl Steps {
     ) -> Vec<Point> {
         let sealed_ms = now.minus(SEALED_AFTER).unix_ms();
         let to_ms = span.to.unix_ms();
-        let steps = (to_ms - self.from_ms).max(0).div_ceil_by(self.step_ms);
+        let range_ms = (to_ms - self.from_ms).max(0);
+        let steps = range_ms / self.step_ms + i64::from(range_ms % self.step_ms > 0);
         let point = |step: i64| {
             let begins = self.from_ms + step * self.step_ms;
-            let ends = (begins + self.step_ms).min(to_ms).min(sealed_ms.max(begins + 60_000));
+            let ends = (begins + self.step_ms)
+                .min(to_ms)
+                .min(sealed_ms.max(begins + 60_000));
             let seconds = (ends - begins.max(span.from.unix_ms())).max(60_000) as f64 / 1_000.0;
-            Point(begins, octets(step).map(|octets| octets as f64 * 8.0 / seconds))
+            Point(
+                begins,
+                octets(step).map(|octets| octets as f64 * 8.0 / seconds),
+            )
         };
         (0..steps).map(point).collect()
-    }
-}
-
-/// Division that rounds up, of a number that is not negative.
-trait DivCeilBy {
-    fn div_ceil_by(self, by: i64) -> i64;
-}
-
-impl DivCeilBy for i64 {
-    fn div_ceil_by(self, by: i64) -> i64 {
-        self / by + i64::from(self % by > 0)
     }
 }

@@ -33,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "interfaces", description = "Interfaces and what they carry."),
         (name = "topology", description = "Neighbours, links, and the health of the whole."),
         (name = "series", description = "What is measured."),
+        (name = "flows", description = "Traffic as NetFlow, IPFIX and sFlow tell of it."),
         (name = "discoveries", description = "Finding devices."),
         (name = "credentials", description = "What devices are asked with."),
         (name = "stream", description = "What happens, as it happens."),

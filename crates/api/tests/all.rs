@@ -18,6 +18,7 @@ mod credentials;
 mod devices;
 #[path = "all/discoveries.rs"]
 mod discoveries;
+mod flows;
 #[path = "all/maintenance.rs"]
 mod maintenance;
 #[path = "all/measured.rs"]

@@ -41,6 +41,8 @@ pub struct Settings {
     pub poll: PollSettings,
     /// How devices are discovered.
     pub discovery: DiscoverySettings,
+    /// Where flows (NetFlow, IPFIX, sFlow) are listened for.
+    pub flows: FlowSettings,
     /// The page and the programs that talk to the server.
     pub http: HttpSettings,
     /// How the server stops.
@@ -59,6 +61,7 @@ impl Default for Settings {
             events: EventSettings::default(),
             poll: PollSettings::default(),
             discovery: DiscoverySettings::default(),
+            flows: FlowSettings::default(),
             http: HttpSettings::default(),
             shutdown: ShutdownSettings::default(),
         }
@@ -205,6 +208,33 @@ impl Default for DiscoverySettings {
         Self {
             allowed_networks: Vec::new(),
             runs_max: 4,
+        }
+    }
+}
+
+/// Where flows (NetFlow, IPFIX, sFlow) are listened for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FlowSettings {
+    /// Addresses and UDP ports to listen on for NetFlow v5, v9 and IPFIX, as `["0.0.0.0:2055"]`.
+    /// None: no such flows are taken. A port that cannot be had is told and does not stop the server.
+    #[schemars(with = "Vec<String>")]
+    pub listen_netflow: Vec<SocketAddr>,
+    /// The same for sFlow v5, as `["0.0.0.0:6343"]`.
+    #[schemars(with = "Vec<String>")]
+    pub listen_sflow: Vec<SocketAddr>,
+    /// Flow records a second that one exporter may send in the long run; twice as many for two
+    /// seconds. What is more is dropped and counted, so that one exporter costs no other.
+    #[schemars(range(min = 100, max = 10_000_000))]
+    pub exporter_flows_per_second_max: u32,
+}
+
+impl Default for FlowSettings {
+    fn default() -> Self {
+        Self {
+            listen_netflow: Vec::new(),
+            listen_sflow: Vec::new(),
+            exporter_flows_per_second_max: 100_000,
         }
     }
 }

@@ -8,12 +8,15 @@
 //! clockwork --events--> api
 //! all --readiness, notices--> api
 //! seed --seeding--> readiness
+//! flows --tops--> keeper of flows --standing--> api
 //! ```
 
 use api::{Command, Notice, Readiness, Reason};
+use collect::flow::Sealed;
 use collect::{Found, PollReport};
 use model::DiscoveryId;
 use model::event::Event;
+use model::flow::FlowStanding;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -45,6 +48,10 @@ pub const EVENTS_MAX: usize = 4_096;
 /// Devices whose neighbours were read or whose interfaces changed, on their way to the task that keeps
 /// links. Full: the worker waits; the task takes all that is there at once.
 pub const HEARD_MAX: usize = 1_024;
+
+/// Minutes of flows on their way to where they are kept, each the tops of all interfaces. Full: sealing
+/// waits, and the minutes wait unsealed; of these the collector drops the oldest.
+pub const FLOW_TOPS_MAX: usize = 2;
 
 /// Shown by `/metrics`: one arrow.
 #[derive(Clone)]
@@ -136,6 +143,9 @@ pub struct RunWord {
     pub found: Found,
 }
 
+/// The arrow of the tops of flows.
+pub type FlowTops = (mpsc::Sender<Vec<Sealed>>, Receiver<Vec<Sealed>>);
+
 /// All arrows.
 pub struct Wire {
     /// Poller to ingest.
@@ -152,6 +162,10 @@ pub struct Wire {
     pub readiness: watch::Sender<Readiness>,
     /// What the operator should know. A snapshot.
     pub notices: watch::Sender<Arc<Vec<Notice>>>,
+    /// The tops of a minute of flows.
+    pub flow_tops: FlowTops,
+    /// Who sends flows. A snapshot.
+    pub flows: watch::Sender<Arc<FlowStanding>>,
     /// How far the making of history is, where that is at work. A snapshot.
     pub seeding: watch::Sender<Option<Reason>>,
     /// How full the arrows are.
@@ -170,6 +184,8 @@ impl Wire {
             events: broadcast::channel(EVENTS_MAX).0,
             readiness: watch::Sender::new(Readiness::default()),
             notices: watch::Sender::new(Arc::default()),
+            flow_tops: channel("flow_tops", FLOW_TOPS_MAX, &mut gauges),
+            flows: watch::Sender::new(Arc::default()),
             seeding: watch::Sender::new(None),
             gauges,
         }

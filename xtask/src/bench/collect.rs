@@ -9,6 +9,7 @@ mod overview;
 mod poll;
 mod simulator;
 
+use super::example;
 use super::figure::{Bound, Outcome, Peer, Want};
 use crate::programs::target_dir;
 use crate::service::{Interrupt, Service};
@@ -23,7 +24,7 @@ const PORTS: u32 = 48;
 /// SNMP community of the simulated devices.
 const COMMUNITY: &str = "public";
 
-pub(super) const PARTS: &[&str] = &["poll", "simulator", "fleet", "overview"];
+pub(super) const PARTS: &[&str] = &["poll", "simulator", "fleet", "overview", "flows"];
 
 pub(super) const WANTS: &[Want] = &[
     Want {
@@ -75,6 +76,12 @@ pub(super) const WANTS: &[Want] = &[
         peer: Peer::None,
     },
     Want {
+        name: "ipfix_flows_per_cpu_s",
+        floor: Bound::Least(150_000.0),
+        target: Some(300_000.0),
+        peer: Peer::None,
+    },
+    Want {
         name: "overview_cpu_ms",
         floor: Bound::Most(50.0),
         target: Some(10.0),
@@ -93,6 +100,10 @@ type Part = fn(&Bench, &mut Outcome) -> anyhow::Result<()>;
 
 /// Runs all parts or one of them.
 pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
+    // An example program by itself, which needs neither the server nor the simulator.
+    if only == Some("flows") {
+        return example::run("foretell-collect", "flows_bench");
+    }
     let interrupt = Interrupt::listen()?;
     let program = workspace::build_foretell(true)?;
     let mut outcome = Outcome::default();
@@ -113,6 +124,11 @@ pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
             eprintln!("==> {name}");
             part(&bench, &mut outcome).with_context(|| name.to_owned())?;
         }
+    }
+    if only.is_none() {
+        eprintln!("==> flows");
+        let flows = example::run("foretell-collect", "flows_bench")?;
+        outcome.figures.extend(flows.figures);
     }
     Ok(outcome)
 }

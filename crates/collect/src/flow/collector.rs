@@ -6,7 +6,7 @@ use super::defects::Defects;
 use super::exporter::{Exporter, ExporterState};
 use super::window::{Sender, WINDOW_SECS, Window};
 use model::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ pub const GRACE: Duration = Duration::from_mins(1);
 /// Windows open at a time: the present one, the one before it, and one that is about to be taken; more
 /// only where a clock was set.
 const WINDOWS_MAX: usize = 4;
+/// Windows that wait to be taken though they are not over, or because nobody takes any: each may have
+/// 200 MB. Beyond it the oldest is dropped.
+const EARLY_MAX: usize = 2;
 const WINDOW_MS: i64 = WINDOW_SECS as i64 * 1_000;
 
 /// All exporters and the open windows.
@@ -29,7 +32,7 @@ const WINDOW_MS: i64 = WINDOW_SECS as i64 * 1_000;
 pub struct Collector {
     exporters: HashMap<IpAddr, Exporter>,
     windows: BTreeMap<i64, Window>,
-    early: Vec<Window>,
+    early: VecDeque<Window>,
     next_number: u32,
     flows_per_sec_max: u32,
     looked: Timestamp,
@@ -49,6 +52,8 @@ pub struct Totals {
     pub exporters_refused: u64,
     /// Exporters that made room for others.
     pub exporters_forgotten: u64,
+    /// Windows that were dropped, for nobody took them in time.
+    pub windows_dropped: u64,
     /// What was wrong.
     pub defects: Defects,
 }
@@ -59,7 +64,7 @@ impl Collector {
         Self {
             exporters: HashMap::new(),
             windows: BTreeMap::new(),
-            early: Vec::new(),
+            early: VecDeque::new(),
             next_number: 0,
             flows_per_sec_max,
             looked: Timestamp::default(),
@@ -109,20 +114,24 @@ impl Collector {
         let defects = reader.defects();
         defects.late += late;
         defects.interfaces_refused += refused;
+        while self.early.len() > EARLY_MAX {
+            self.early.pop_front();
+            self.totals.windows_dropped += 1;
+        }
     }
 
     /// The windows whose time is over.
     pub fn due(&mut self, now: Timestamp) -> Vec<Window> {
         let open = self.windows.split_off(&oldest_open(now));
         let due = std::mem::replace(&mut self.windows, open);
-        let mut windows = std::mem::take(&mut self.early);
+        let mut windows: Vec<Window> = std::mem::take(&mut self.early).into();
         windows.extend(due.into_values());
         windows
     }
 
     /// All windows, also those that are not over: the server stops.
     pub fn all(&mut self) -> Vec<Window> {
-        let mut windows = std::mem::take(&mut self.early);
+        let mut windows: Vec<Window> = std::mem::take(&mut self.early).into();
         windows.extend(std::mem::take(&mut self.windows).into_values());
         windows
     }
@@ -193,14 +202,14 @@ fn oldest_open(now: Timestamp) -> i64 {
 
 fn window<'a>(
     windows: &'a mut BTreeMap<i64, Window>,
-    early: &mut Vec<Window>,
+    early: &mut VecDeque<Window>,
     place: i64,
 ) -> &'a mut Window {
     if windows.len() >= WINDOWS_MAX
         && !windows.contains_key(&place)
         && let Some((_, oldest)) = windows.pop_first()
     {
-        early.push(oldest);
+        early.push_back(oldest);
     }
     windows
         .entry(place)

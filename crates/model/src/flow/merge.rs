@@ -54,6 +54,11 @@ impl Merging {
         self.sampling
     }
 
+    /// The most that a key which no top had a row for may have had.
+    pub fn absent(&self) -> FlowBound {
+        self.absent
+    }
+
     /// Different keys so far.
     pub fn len(&self) -> usize {
         self.keys.len()

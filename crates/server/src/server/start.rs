@@ -7,14 +7,16 @@ use super::{Running, options};
 use crate::config::{SecureCookie, Settings};
 use crate::metrics::{self, Ingested, Sampled};
 use crate::readiness::{self, Standing};
+use crate::senders::Senders;
 use crate::threads::Places;
-use crate::wire::{Heard, Receiver, Wire};
-use crate::{clock, clockwork, desk, ingest, links, secrets, seed};
+use crate::wire::{FlowTops, Heard, Receiver, Wire};
+use crate::{clock, clockwork, desk, flows, ingest, links, secrets, seed};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::{Pinger, PollReport, Poller};
 use model::Clock;
 use model::event::Event;
+use model::flow::FlowStanding;
 use prometheus_client::registry::Registry;
 use snmp::Transport;
 use std::io::Write as _;
@@ -71,7 +73,6 @@ pub(super) async fn start(
     };
 
     let wire = Wire::new();
-    let mut degraded = standing.degraded.clone();
     let base = Base {
         settings,
         clock,
@@ -82,6 +83,9 @@ pub(super) async fn start(
         drain: TaskTracker::new(),
         tasks,
     };
+    let arrows = (wire.flow_tops, wire.flows.clone());
+    base.start_flows(arrows, &mut standing, &mut registry, places);
+    let mut degraded = standing.degraded.clone();
     if let Some(seeding) = seeding {
         degraded.push(seed::Seeding::waiting());
         base.start_seeding(seeding, wire.seeding.clone(), places);
@@ -120,7 +124,11 @@ pub(super) async fn start(
     metrics::register(&mut registry, sampled);
     wire.notices
         .send_replace(Arc::new(standing.notices.clone()));
-    let shown = (wire.readiness.subscribe(), wire.notices.subscribe());
+    let shown = (
+        wire.readiness.subscribe(),
+        wire.notices.subscribe(),
+        wire.flows.subscribe(),
+    );
     let services = base.services(commands_in, shown, registry, signer);
     // What is known already is told from the first answer on.
     wire.readiness.send_replace(api::Readiness {
@@ -160,6 +168,32 @@ impl Base<'_> {
         self.tasks.spawn_on(seeding.run(context), &places.ingest);
     }
 
+    /// Flows. What they counted is kept before the store is closed.
+    fn start_flows(
+        &self,
+        (tops, told): (FlowTops, watch::Sender<Arc<FlowStanding>>),
+        standing: &mut Standing,
+        registry: &mut Registry,
+        places: &Places,
+    ) {
+        let context = flows::Context {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            senders: Senders::new(self.store.inventory.clone(), self.clock.clone()),
+            stop: self.intake.clone(),
+            drain: self.drain.clone(),
+        };
+        let arrows = flows::Arrows { tops, told };
+        flows::start(
+            &self.settings.flows,
+            context,
+            arrows,
+            standing,
+            registry,
+            places,
+        );
+    }
+
     /// Keeps that the server measures from now on; where the disk is full, as soon as there is room.
     async fn begin_run(&self) {
         if let Err(error) = self.store.history.begin_run().await {
@@ -186,9 +220,10 @@ impl Base<'_> {
     fn services(
         &self,
         commands: mpsc::Sender<api::Command>,
-        (readiness, notices): (
+        (readiness, notices, flows): (
             watch::Receiver<api::Readiness>,
             watch::Receiver<Arc<Vec<api::Notice>>>,
+            watch::Receiver<Arc<FlowStanding>>,
         ),
         registry: Registry,
         signer: api::auth::Signer,
@@ -201,6 +236,7 @@ impl Base<'_> {
             clock: self.clock.clone(),
             readiness,
             notices,
+            flows,
             registry: Arc::new(RwLock::new(registry)),
             signer: Arc::new(signer),
             options: options::api(self.settings),
