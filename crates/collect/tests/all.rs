@@ -6,7 +6,9 @@
 mod all {
     mod agent;
     mod discovery;
+    mod packets;
     mod polling;
     mod relay;
     mod scale;
+    mod softflowd;
 }

@@ -118,9 +118,25 @@ async fn tops_are_added_up_with_their_errors() {
     let admin = api.admin().await;
     let (id, [one, two]) = device(&api, &admin, "192.0.2.1").await;
     let (first, second) = ((1, Some(one)), (2, Some(two)));
-    keep(&api, id, first, 10, Application, &[("tcp/443", 600), ("udp/53", 60)]).await;
+    keep(
+        &api,
+        id,
+        first,
+        10,
+        Application,
+        &[("tcp/443", 600), ("udp/53", 60)],
+    )
+    .await;
     keep(&api, id, first, 9, Application, &[("tcp/443", 300)]).await;
-    keep(&api, id, first, 9, Host, &[("192.0.2.1", 300), ("198.51.100.7", 200)]).await;
+    keep(
+        &api,
+        id,
+        first,
+        9,
+        Host,
+        &[("192.0.2.1", 300), ("198.51.100.7", 200)],
+    )
+    .await;
     keep(&api, id, second, 9, Application, &[("tcp/22", 700)]).await;
     keep(&api, id, (0, None), 9, Application, &[("icmp", 50)]).await;
     keep(&api, id, first, 90, Application, &[("tcp/443", 1_000)]).await;
@@ -130,19 +146,34 @@ async fn tops_are_added_up_with_their_errors() {
     // A minute without a row of udp/53 may have hidden 5 octets of it.
     assert_eq!(rows(&told), [row("tcp/443", 900, 4), row("udp/53", 60, 7)]);
     assert_eq!(told["items"][0]["name"], "https");
-    assert_eq!(told["total"], json!({"octets": 960, "packets": 20, "flows": 4}));
+    assert_eq!(
+        told["total"],
+        json!({"octets": 960, "packets": 20, "flows": 4})
+    );
     assert_eq!(told["absent"]["octets"], 10);
     assert_eq!(told["sampling"]["rate_max"], 100);
-    assert_eq!((&told["records"], &told["cut_before"]), (&json!(2), &json!(null)));
+    assert_eq!(
+        (&told["records"], &told["cut_before"]),
+        (&json!(2), &json!(null))
+    );
     assert_eq!(told["items"][0]["bps"], 900.0 * 8.0 / 3_600.0);
     assert_eq!(told["items"][0]["share"], 900.0 / 960.0);
 
-    let told = admin.get(&format!("/api/v1/flows/top?device_id={id}&limit=2")).await.json();
-    assert_eq!(rows(&told), [row("tcp/443", 900, 14), row("tcp/22", 700, 17)]);
+    let told = admin
+        .get(&format!("/api/v1/flows/top?device_id={id}&limit=2"))
+        .await
+        .json();
+    assert_eq!(
+        rows(&told),
+        [row("tcp/443", 900, 14), row("tcp/22", 700, 17)]
+    );
     assert_eq!(told["records"], 4);
 
     let told = admin.get(&format!("{path}&by=host")).await.json();
-    assert_eq!(rows(&told), [row("192.0.2.1", 300, 2), row("198.51.100.7", 200, 2)]);
+    assert_eq!(
+        rows(&told),
+        [row("192.0.2.1", 300, 2), row("198.51.100.7", 200, 2)]
+    );
     assert_eq!(told["items"][0]["name"], "core");
     assert_eq!(told["items"][0]["device_id"], id.to_string().as_str());
     assert_eq!(told["items"][1]["device_id"], json!(null));
@@ -166,7 +197,15 @@ async fn series_have_gaps_where_nothing_was_told() {
     let admin = api.admin().await;
     let (id, [one, _]) = device(&api, &admin, "192.0.2.1").await;
     let first = (1, Some(one));
-    keep(&api, id, first, 10, Application, &[("tcp/443", 600), ("udp/53", 60)]).await;
+    keep(
+        &api,
+        id,
+        first,
+        10,
+        Application,
+        &[("tcp/443", 600), ("udp/53", 60)],
+    )
+    .await;
     keep(&api, id, first, 8, Application, &[("tcp/443", 300)]).await;
     let from = Timestamp::from_unix_ms(NOW - 10 * MINUTE);
     let to = Timestamp::from_unix_ms(NOW - 7 * MINUTE);
@@ -178,10 +217,24 @@ async fn series_have_gaps_where_nothing_was_told() {
         told["total_points"],
         json!([[at(10), 88.0], [at(9), null], [at(8), 40.0]])
     );
-    let points: Vec<&Value> = told["items"].as_array().unwrap().iter().map(|it| &it["points"]).collect();
-    assert_eq!(*points[0], json!([[at(10), 80.0], [at(9), null], [at(8), 40.0]]));
-    assert_eq!(*points[1], json!([[at(10), 8.0], [at(9), null], [at(8), 0.0]]));
-    let told = admin.get(&format!("{path}&step_secs=120&limit=1")).await.json();
+    let points: Vec<&Value> = told["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["points"])
+        .collect();
+    assert_eq!(
+        *points[0],
+        json!([[at(10), 80.0], [at(9), null], [at(8), 40.0]])
+    );
+    assert_eq!(
+        *points[1],
+        json!([[at(10), 8.0], [at(9), null], [at(8), 0.0]])
+    );
+    let told = admin
+        .get(&format!("{path}&step_secs=120&limit=1"))
+        .await
+        .json();
     assert_eq!(told["total_points"].as_array().unwrap().len(), 2);
     assert_eq!(told["items"].as_array().unwrap().len(), 1);
 }
@@ -194,14 +247,20 @@ async fn questions_about_flows_that_make_no_sense_are_refused() {
     let (other, _) = device(&api, &admin, "192.0.2.2").await;
     for (query, pointer) in [
         ("top".to_owned(), "?device_id"),
-        (format!("top?device_id={other}&interface_id={one}"), "?interface_id"),
+        (
+            format!("top?device_id={other}&interface_id={one}"),
+            "?interface_id",
+        ),
         (format!("top?device_id={id}&limit=0"), "?limit"),
         (format!("top?device_id={id}&limit=101"), "?limit"),
         (format!("series?device_id={id}&limit=21"), "?limit"),
         (format!("series?device_id={id}&step_secs=90"), "?step_secs"),
         (format!("top?device_id={id}&by=colour"), "?by"),
         (format!("top?device_id={id}&direction=up"), "?direction"),
-        (format!("top?device_id={id}&from=2025-01-01T00:00:00Z"), "?from"),
+        (
+            format!("top?device_id={id}&from=2025-01-01T00:00:00Z"),
+            "?from",
+        ),
         ("interfaces".to_owned(), "?device_id"),
         ("exporters?sort=size".to_owned(), "?sort"),
     ] {
@@ -210,7 +269,9 @@ async fn questions_about_flows_that_make_no_sense_are_refused() {
         assert_eq!(answer.pointers(), [pointer], "{query}");
     }
     let nobody = DeviceId::new();
-    let answer = admin.get(&format!("/api/v1/flows/top?device_id={nobody}")).await;
+    let answer = admin
+        .get(&format!("/api/v1/flows/top?device_id={nobody}"))
+        .await;
     answer.problem(404, "not-found");
 }
 
@@ -243,18 +304,32 @@ async fn exporters_are_listed_with_what_is_wrong() {
             address: "127.0.0.1:2055".parse().unwrap(),
             error: Some("the address is in use".to_owned()),
         }],
-        exporters: vec![exporter("192.0.2.10", None), exporter("192.0.2.9", Some(id))],
+        exporters: vec![
+            exporter("192.0.2.10", None),
+            exporter("192.0.2.9", Some(id)),
+        ],
     };
     api.flows.send_replace(Arc::new(standing));
     let told = admin.get("/api/v1/flows/exporters").await.json();
-    let addresses: Vec<&Value> = told["items"].as_array().unwrap().iter().map(|it| &it["address"]).collect();
+    let addresses: Vec<&Value> = told["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["address"])
+        .collect();
     assert_eq!(addresses, ["192.0.2.9", "192.0.2.10"]);
     assert_eq!(told["items"][0]["templates_waited_for"][0]["template"], 256);
-    let told = admin.get(&format!("/api/v1/flows/exporters?device_id={id}")).await.json();
+    let told = admin
+        .get(&format!("/api/v1/flows/exporters?device_id={id}"))
+        .await
+        .json();
     assert_eq!(told["items"].as_array().unwrap().len(), 1);
     let first = admin.get("/api/v1/flows/exporters?limit=1").await.json();
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = admin.get(&format!("/api/v1/flows/exporters?limit=1&cursor={cursor}")).await.json();
+    let second = admin
+        .get(&format!("/api/v1/flows/exporters?limit=1&cursor={cursor}"))
+        .await
+        .json();
     assert_eq!(second["items"][0]["address"], "192.0.2.10");
     let told = admin.get("/api/v1/flows/listeners").await.json();
     assert_eq!(told["items"][0]["error"], "the address is in use");

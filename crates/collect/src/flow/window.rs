@@ -161,21 +161,22 @@ impl Metered {
     fn crossed(&mut self, flow: &Flow) -> [Option<(u32, FlowDirection)>; 2] {
         let into = (flow.input != 0).then_some((flow.input, FlowDirection::Ingress));
         let out = (flow.output != 0).then_some((flow.output, FlowDirection::Egress));
-        let unless_metered = |place: (u32, FlowDirection)| !self.0.contains(&place);
+        if into.is_none() && out.is_none() {
+            // Of the whole device; which side it was observed on says nothing then.
+            return [Some((0, FlowDirection::Ingress)), None];
+        }
+        // A host's exporter that watches one interface names it for both.
+        let is_one_sided = flow.input == flow.output;
+        let other = |place: (u32, FlowDirection)| !is_one_sided && !self.0.contains(&place);
         match flow.observed {
-            Observed::Unsaid if into.is_none() && out.is_none() => {
-                [Some((0, FlowDirection::Ingress)), None]
-            }
             Observed::Unsaid => [into, out],
             Observed::Ingress => {
-                let out = out.filter(|place| unless_metered(*place));
-                let into = into.or_else(|| out.is_none().then_some((0, FlowDirection::Ingress)));
+                let out = out.filter(|place| other(*place));
                 self.learn(into);
                 [into, out]
             }
             Observed::Egress => {
-                let into = into.filter(|place| unless_metered(*place));
-                let out = out.or_else(|| into.is_none().then_some((0, FlowDirection::Egress)));
+                let into = into.filter(|place| other(*place));
                 self.learn(out);
                 [into, out]
             }
@@ -373,7 +374,9 @@ mod tests {
             &[out, into, out, into],
             &[(1, Ingress, 300), (2, Egress, 200)],
         );
-        check(&[flow(0, 0, Observed::Egress)], &[(0, Egress, 100)]);
+        check(&[flow(0, 0, Observed::Egress)], &[(0, Ingress, 100)]);
+        check(&[flow(5, 5, Observed::Egress)], &[(5, Egress, 100)]);
+        check(&[flow(5, 5, Observed::Ingress)], &[(5, Ingress, 100)]);
     }
 
     #[test]
