@@ -120,14 +120,19 @@ impl Window {
                 if_index,
                 direction,
             };
-            if !self.places.contains_key(&place) && self.places.len() >= WINDOW_INTERFACES_MAX {
-                held = false;
-                continue;
-            }
-            self.places
-                .entry(place)
-                .or_insert_with(|| Box::new(Counted::of(sender.address)))
-                .add(flow, application, &mut self.room);
+            let is_full = self.places.len() >= WINDOW_INTERFACES_MAX;
+            let counted = match self.places.get_mut(&place) {
+                Some(counted) => counted,
+                None if is_full => {
+                    held = false;
+                    continue;
+                }
+                None => self
+                    .places
+                    .entry(place)
+                    .or_insert_with(|| Box::new(Counted::of(sender.address))),
+            };
+            counted.add(flow, application, &mut self.room);
         }
         held
     }
