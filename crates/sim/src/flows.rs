@@ -202,7 +202,7 @@ fn records(
             let client = address(simulation, demand.a, chance);
             let server = address(simulation, demand.b, hash::mix(chance, 1));
             records.push(record(
-                application,
+                *application,
                 there,
                 (client, server),
                 chance,
@@ -215,7 +215,7 @@ fn records(
 }
 
 fn record(
-    application: &Application,
+    application: Application,
     there: bool,
     (client, server): ((Ipv4Addr, u32), (Ipv4Addr, u32)),
     chance: u64,

@@ -297,7 +297,7 @@ fn ntp(octets: &[u8]) -> End {
         return End::Unsaid;
     };
     let stamp = u64::from_be_bytes(octets);
-    let millis = (stamp & 0xffff_ffff) * 1_000 >> 32;
+    let millis = ((stamp & 0xffff_ffff) * 1_000) >> 32;
     let seconds = (stamp >> 32).saturating_sub(UNIX_EPOCH_SECS);
     End::Unix(seconds * 1_000 + millis)
 }

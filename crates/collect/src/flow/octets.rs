@@ -50,14 +50,16 @@ impl<'a> Octets<'a> {
 }
 
 /// A number of any length up to eight octets; of a longer one the last eight.
+#[inline]
 pub(super) fn number(octets: &[u8]) -> u64 {
-    match octets {
-        [a] => u64::from(*a),
-        [a, b] => u64::from(u16::from_be_bytes([*a, *b])),
-        [a, b, c, d] => u64::from(u32::from_be_bytes([*a, *b, *c, *d])),
-        [a, b, c, d, e, f, g, h] => u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
-        other => other
-            .iter()
-            .fold(0, |sum, octet| sum << 8 | u64::from(*octet)),
+    // The usual lengths without a loop.
+    if let Ok(octets) = <[u8; 8]>::try_from(octets) {
+        return u64::from_be_bytes(octets);
     }
+    if let Ok(octets) = <[u8; 4]>::try_from(octets) {
+        return u64::from(u32::from_be_bytes(octets));
+    }
+    octets
+        .iter()
+        .fold(0, |sum, octet| sum << 8 | u64::from(*octet))
 }

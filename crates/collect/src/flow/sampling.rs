@@ -33,7 +33,7 @@ impl Samplers {
         if let Some(selector) = selector {
             // Sampler 0 means in NetFlow v9 that the flow was not sampled.
             let found = self.by_selector.get(&selector).copied();
-            return found.or_else(|| if selector == 0 { Some(1) } else { self.whole });
+            return found.or(if selector == 0 { Some(1) } else { self.whole });
         }
         let of = |interface: u32| self.by_interface.get(&interface).copied();
         let only = || match self.by_selector.len() {

@@ -191,7 +191,7 @@ impl Domain {
         while set.len() >= 4 && !template::is_padding(&set) {
             match template::read(&mut set, message.version, is_options) {
                 Some(Said::Template(id, template)) => {
-                    self.keep(message.domain, id, template, shared)
+                    self.keep(message.domain, id, template, shared);
                 }
                 Some(Said::Withdrawn(id)) => self.withdraw(id, is_options, shared),
                 Some(Said::Bad) => shared.defects.templates_bad += 1,

@@ -16,7 +16,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 fn softflowd_is_missing() -> bool {
     let found = Command::new("softflowd").arg("-h").output().is_ok();
     if !found {
-        println!("SKIPPED: softflowd is missing (Debian: softflowd)");
+        eprintln!("SKIPPED: softflowd is missing (Debian: softflowd)");
     }
     !found
 }
