@@ -6,6 +6,7 @@ use crate::sampling::{Point, Span};
 use crate::state::State;
 use model::flow::{FlowDimension, FlowDirection, FlowTop, Merging};
 use model::{DeviceId, EventKind, EventRecord, InterfaceId, Timestamp};
+use serde::Deserialize as _;
 use std::collections::HashMap;
 use std::time::Duration;
 use store::events::{EventQuery, LIMIT_MAX};
@@ -60,7 +61,7 @@ pub(crate) async fn read<T: Send + 'static>(
     state: &State,
     question: &Question,
     mut sum: T,
-    take: fn(&mut T, EventRecord, &FlowTop),
+    take: fn(&mut T, &EventRecord, &FlowTop),
 ) -> Answer<(T, Coverage)> {
     let mut coverage = Coverage::default();
     let words = match question.interface_id {
@@ -84,8 +85,8 @@ pub(crate) async fn read<T: Send + 'static>(
         let (done, taken) = state
             .blocking(move || {
                 let mut taken = 0;
-                for event in page.items {
-                    let Ok(top) = serde_json::from_value::<FlowTop>(event.body.clone()) else {
+                for event in &page.items {
+                    let Ok(top) = FlowTop::deserialize(&event.body) else {
                         continue;
                     };
                     if top.direction == direction && top.dimension == by {
@@ -110,7 +111,7 @@ pub(crate) async fn read<T: Send + 'static>(
 }
 
 /// Takes a top into a sum.
-pub(crate) fn merge(sum: &mut Merging, _: EventRecord, top: &FlowTop) {
+pub(crate) fn merge(sum: &mut Merging, _: &EventRecord, top: &FlowTop) {
     sum.add(top);
 }
 
@@ -151,7 +152,7 @@ impl Steps {
     }
 
     /// Takes a top in.
-    pub(crate) fn take(&mut self, event: EventRecord, top: &FlowTop) {
+    pub(crate) fn take(&mut self, event: &EventRecord, top: &FlowTop) {
         self.merging.add(top);
         let step = (event.at.unix_ms() - self.from_ms).div_euclid(self.step_ms);
         let total = self.totals.entry(step).or_default();

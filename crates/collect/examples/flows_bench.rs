@@ -3,7 +3,12 @@
 //!
 //! CPU time is that of the whole process, the store's threads included; the socket is left out.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    missing_docs
+)]
 
 use foretell_collect::flow::{Collector, Protocol, Sealed};
 use model::device::LOCAL_VANTAGE;
@@ -107,7 +112,7 @@ async fn run() {
         let events: Vec<EventRecord> = window
             .seal()
             .into_iter()
-            .map(|sealed| event(sealed, &devices))
+            .map(|sealed| event(&sealed, &devices))
             .collect();
         tops += events.len();
         octets += events
@@ -134,7 +139,7 @@ async fn run() {
     drop(store);
 }
 
-fn event(sealed: Sealed, devices: &[DeviceId]) -> EventRecord {
+fn event(sealed: &Sealed, devices: &[DeviceId]) -> EventRecord {
     let place = match sealed.exporter {
         IpAddr::V4(address) => usize::from(address.octets()[3]),
         IpAddr::V6(_) => 0,

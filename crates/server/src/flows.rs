@@ -176,7 +176,7 @@ impl Keeper {
         let count = events.len() as u64;
         match self.store.events.append(events).await {
             Ok(appended) => {
-                self.kept.kept.inc_by(appended.stored);
+                self.kept.durable.inc_by(appended.stored);
                 self.kept.lost.inc_by(appended.refused);
                 self.failing = false;
             }

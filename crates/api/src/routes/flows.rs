@@ -266,8 +266,9 @@ pub(crate) async fn series(
     Query(query): Query<FlowSeriesQuery>,
 ) -> Answer<Json<FlowSeriesAnswer>> {
     let limit = limit(query.limit, SERIES_MAX)?;
-    let is_step =
-        |step: u32| (WINDOW_SECS..=STEP_SECS_MAX).contains(&step) && step % WINDOW_SECS == 0;
+    let is_step = |step: u32| {
+        (WINDOW_SECS..=STEP_SECS_MAX).contains(&step) && step.is_multiple_of(WINDOW_SECS)
+    };
     if query.step_secs.is_some_and(|step| !is_step(step)) {
         let detail = "a step is a multiple of 60, up to 86400";
         return Err(Problem::field(Kind::BadQuery, "?step_secs", detail));

@@ -12,7 +12,7 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     /// Durable.
-    pub(super) kept: Counter,
+    pub(super) durable: Counter,
     /// Not kept, for the store refused or failed.
     pub(super) lost: Counter,
     /// Not kept, for the exporter is no device that is known.
@@ -23,7 +23,7 @@ impl Kept {
     /// Registers them, and what the collector counts.
     pub(super) fn register(registry: &mut Registry, flows: Flows) -> Self {
         let counts = Self {
-            kept: Counter::default(),
+            durable: Counter::default(),
             lost: Counter::default(),
             of_strangers: Counter::default(),
         };
@@ -31,7 +31,7 @@ impl Kept {
             (
                 "foretell_flow_tops_kept",
                 "Tops of flows that are durable",
-                &counts.kept,
+                &counts.durable,
             ),
             (
                 "foretell_flow_tops_lost",

@@ -42,6 +42,13 @@ struct Base<'a> {
     tasks: TaskTracker,
 }
 
+/// The snapshots that the API shows.
+type Shown = (
+    watch::Receiver<api::Readiness>,
+    watch::Receiver<Arc<Vec<api::Notice>>>,
+    watch::Receiver<Arc<FlowStanding>>,
+);
+
 /// Starts the server.
 pub(super) async fn start(
     settings: &Settings,
@@ -220,11 +227,7 @@ impl Base<'_> {
     fn services(
         &self,
         commands: mpsc::Sender<api::Command>,
-        (readiness, notices, flows): (
-            watch::Receiver<api::Readiness>,
-            watch::Receiver<Arc<Vec<api::Notice>>>,
-            watch::Receiver<Arc<FlowStanding>>,
-        ),
+        (readiness, notices, flows): Shown,
         registry: Registry,
         signer: api::auth::Signer,
     ) -> api::Services {
