@@ -11,6 +11,7 @@ mod api;
 mod collect_snmp;
 mod config;
 mod discovery;
+mod flow;
 mod icmp;
 mod input;
 mod sim;
@@ -34,6 +35,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("icmp_reply", icmp::reply),
     ("syslog_line", syslog::line),
     ("syslog_frames", syslog::frames),
+    ("flow_netflow", flow::netflow),
+    ("flow_sflow", flow::sflow),
     ("sim_agent", sim::agent),
     ("sim_recording", sim::recording),
     ("sim_scenario", sim_network::scenario),

@@ -30,6 +30,7 @@ const NEEDS: &[Need] = &[
     need("ip", Some("iproute2"), "lab"),
     need("unshare", Some("util-linux"), "contract"),
     need("ping", Some("iputils-ping"), "lab"),
+    need("softflowd", Some("softflowd"), "flows of a real exporter"),
     need("setpriv", Some("util-linux"), "lab"),
     need("logger", Some("bsdutils"), "tests of syslog"),
     need("rsyslogd", Some("rsyslog-openssl"), "tests of syslog"),

@@ -96,6 +96,7 @@ async fn services(folder: &Path, clock: Clock) -> Services {
         clock,
         readiness: watch::channel(Readiness::default()).1,
         notices: watch::channel(Arc::default()).1,
+        flows: watch::channel(Arc::default()).1,
         registry: Arc::new(RwLock::default()),
         signer: Arc::new(signer),
         options: Options::default(),

@@ -8,6 +8,7 @@
 pub mod auth;
 mod body;
 mod command;
+mod flows;
 mod headers;
 mod maintenance;
 mod merge;

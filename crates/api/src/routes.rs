@@ -7,6 +7,7 @@ mod credentials;
 pub(crate) mod devices;
 mod discoveries;
 mod discovery_schedules;
+mod flows;
 pub(crate) mod health;
 mod interfaces;
 mod links;
@@ -55,6 +56,11 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(availability::list))
         .routes(routes!(maintenance::set))
         .routes(routes!(top::list))
+        .routes(routes!(flows::top))
+        .routes(routes!(flows::series))
+        .routes(routes!(flows::interfaces))
+        .routes(routes!(flows::exporters::list))
+        .routes(routes!(flows::exporters::listeners))
         .routes(routes!(interfaces::list))
         .routes(routes!(interfaces::get))
         .routes(routes!(bandwidth::of_interface))

@@ -5,6 +5,7 @@ use crate::auth::Signer;
 use crate::command::Command;
 use crate::problem::{Answer, Problem};
 use model::event::Event;
+use model::flow::FlowStanding;
 use model::{Clock, Timestamp};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -37,6 +38,8 @@ pub struct Services {
     pub readiness: watch::Receiver<Readiness>,
     /// What the operator should know about this server, as that ICMP is not permitted.
     pub notices: watch::Receiver<Arc<Vec<Notice>>>,
+    /// Who sends flows, and where they are listened for.
+    pub flows: watch::Receiver<Arc<FlowStanding>>,
     /// Where the API registers its own metrics, and what `/metrics` shows.
     pub registry: SharedRegistry,
     /// Signs and checks tokens.

@@ -8,6 +8,7 @@
 
 pub mod credential;
 pub mod discovery;
+pub mod flow;
 pub mod icmp;
 pub mod object_names;
 pub mod poller;

@@ -6,8 +6,10 @@
 mod all {
     mod agent;
     mod discovery;
+    mod packets;
     mod polling;
     mod relay;
     mod scale;
+    mod softflowd;
     mod traps;
 }

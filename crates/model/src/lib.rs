@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod event;
 pub mod event_record;
 pub mod facts;
+pub mod flow;
 pub mod health;
 pub mod history;
 pub mod ids;

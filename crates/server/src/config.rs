@@ -45,6 +45,8 @@ pub struct Settings {
     pub discovery: DiscoverySettings,
     /// Where SNMP traps and informs are heard, and from whom.
     pub traps: TrapSettings,
+    /// Where flows (NetFlow, IPFIX, sFlow) are listened for.
+    pub flows: FlowSettings,
     /// The page and the programs that talk to the server.
     pub http: HttpSettings,
     /// How the server stops.
@@ -65,6 +67,7 @@ impl Default for Settings {
             poll: PollSettings::default(),
             discovery: DiscoverySettings::default(),
             traps: TrapSettings::default(),
+            flows: FlowSettings::default(),
             http: HttpSettings::default(),
             shutdown: ShutdownSettings::default(),
         }
@@ -290,6 +293,33 @@ impl Default for TrapSettings {
             listen: Vec::new(),
             accept_unknown_senders: false,
             per_sender_rate_max: 50,
+        }
+    }
+}
+
+/// Where flows (NetFlow, IPFIX, sFlow) are listened for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FlowSettings {
+    /// Addresses and UDP ports to listen on for NetFlow v5, v9 and IPFIX, as `["0.0.0.0:2055"]`.
+    /// None: no such flows are taken. A port that cannot be had is told and does not stop the server.
+    #[schemars(with = "Vec<String>")]
+    pub listen_netflow: Vec<SocketAddr>,
+    /// The same for sFlow v5, as `["0.0.0.0:6343"]`.
+    #[schemars(with = "Vec<String>")]
+    pub listen_sflow: Vec<SocketAddr>,
+    /// Flow records a second that one exporter may send in the long run; twice as many for two
+    /// seconds. What is more is dropped and counted, so that one exporter costs no other.
+    #[schemars(range(min = 100, max = 10_000_000))]
+    pub exporter_flows_per_second_max: u32,
+}
+
+impl Default for FlowSettings {
+    fn default() -> Self {
+        Self {
+            listen_netflow: Vec::new(),
+            listen_sflow: Vec::new(),
+            exporter_flows_per_second_max: 100_000,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod commands;
 pub mod config;
 pub mod desk;
 pub mod exit;
+pub mod flows;
 pub mod ingest;
 pub mod links;
 pub mod logging;

@@ -142,8 +142,8 @@ struct PartLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DefectLabels {
-    kind: &'static str,
+pub(crate) struct DefectLabels {
+    pub(crate) kind: &'static str,
 }
 
 impl Collector for Sampled {
@@ -660,7 +660,7 @@ fn poll(poller: &Poller, out: &mut Encoder<'_, '_>) -> fmt::Result {
 }
 
 /// Writes constants by name.
-struct Encoder<'a, 'b>(&'a mut DescriptorEncoder<'b>);
+pub(crate) struct Encoder<'a, 'b>(pub(crate) &'a mut DescriptorEncoder<'b>);
 
 impl Encoder<'_, '_> {
     fn one(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result {
@@ -669,7 +669,7 @@ impl Encoder<'_, '_> {
             .encode_descriptor(name, help, None, metric.metric_type())?;
         metric.encode(encoder)
     }
-    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+    pub(crate) fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.one(
             name,
             help,
@@ -679,7 +679,7 @@ impl Encoder<'_, '_> {
     fn gauge_f64(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
         self.one(name, help, &ConstGauge::new(value))
     }
-    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+    pub(crate) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.one(name, help, &ConstCounter::new(value))
     }
     fn counter_f64(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
@@ -699,7 +699,7 @@ impl Encoder<'_, '_> {
         }
         Ok(())
     }
-    fn counters<L: EncodeLabelSet>(
+    pub(crate) fn counters<L: EncodeLabelSet>(
         &mut self,
         name: &str,
         help: &str,

@@ -10,13 +10,16 @@
 //! syslog --log_lines--> logs
 //! all --readiness, notices--> api
 //! seed --seeding--> readiness
+//! flows --tops--> keeper of flows --standing--> api
 //! ```
 
 use api::{Command, Notice, Readiness, Reason};
+use collect::flow::Sealed;
 use collect::syslog::Received;
 use collect::{Found, PollReport, TrapReport};
 use model::DiscoveryId;
 use model::event::Event;
+use model::flow::FlowStanding;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -56,6 +59,9 @@ pub const LOG_BATCHES_MAX: usize = 64;
 /// Traps from the listener to who keeps them: some seconds of a disk that does not answer at a
 /// thousand traps a second. Full: traps are dropped and counted, informs come again.
 pub const TRAPS_MAX: usize = 4_096;
+/// Minutes of flows on their way to where they are kept, each the tops of all interfaces. Full: sealing
+/// waits, and the minutes wait unsealed; of these the collector drops the oldest.
+pub const FLOW_TOPS_MAX: usize = 2;
 
 /// Shown by `/metrics`: one arrow.
 #[derive(Clone)]
@@ -147,6 +153,9 @@ pub struct RunWord {
     pub found: Found,
 }
 
+/// The arrow of the tops of flows.
+pub type FlowTops = (mpsc::Sender<Vec<Sealed>>, Receiver<Vec<Sealed>>);
+
 /// All arrows.
 pub struct Wire {
     /// Poller to ingest.
@@ -167,6 +176,10 @@ pub struct Wire {
     pub readiness: watch::Sender<Readiness>,
     /// What the operator should know. A snapshot.
     pub notices: watch::Sender<Arc<Vec<Notice>>>,
+    /// The tops of a minute of flows.
+    pub flow_tops: FlowTops,
+    /// Who sends flows. A snapshot.
+    pub flows: watch::Sender<Arc<FlowStanding>>,
     /// How far the making of history is, where that is at work. A snapshot.
     pub seeding: watch::Sender<Option<Reason>>,
     /// How full the arrows are.
@@ -187,6 +200,8 @@ impl Wire {
             events: broadcast::channel(EVENTS_MAX).0,
             readiness: watch::Sender::new(Readiness::default()),
             notices: watch::Sender::new(Arc::default()),
+            flow_tops: channel("flow_tops", FLOW_TOPS_MAX, &mut gauges),
+            flows: watch::Sender::new(Arc::default()),
             seeding: watch::Sender::new(None),
             gauges,
         }

@@ -12,8 +12,12 @@ mod agent;
 mod commands;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/flows.rs"]
+mod flows;
 #[path = "all/moved.rs"]
 mod moved;
+#[path = "../../collect/tests/all/packets.rs"]
+mod packets;
 #[path = "all/past.rs"]
 mod past;
 #[path = "all/program.rs"]

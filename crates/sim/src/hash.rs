@@ -64,4 +64,5 @@ pub(crate) mod purpose {
     pub(crate) const ROUTE: u64 = 12;
     pub(crate) const ERRORS: u64 = 13;
     pub(crate) const ENGINE: u64 = 15;
+    pub(crate) const APPLICATION: u64 = 16;
 }

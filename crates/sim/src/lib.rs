@@ -12,6 +12,7 @@
 pub mod agent;
 mod clock;
 pub mod control;
+pub mod flows;
 mod hardware;
 mod hash;
 pub mod mib;

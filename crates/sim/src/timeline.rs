@@ -290,8 +290,15 @@ impl Timeline {
         Timestamp::from_unix_ms(traffic::ORIGIN_MS).minus(before)
     }
 
+    /// The flows that a channel carries at `at`.
+    pub(crate) fn flows_of(&self, channel: Channel, at: Timestamp) -> &[u32] {
+        let pieces = self.channels.get(&channel);
+        let piece = pieces.and_then(|pieces| last(pieces, at, |piece| piece.start));
+        piece.map_or_else(|| self.usual.flows(channel), |piece| &piece.flows)
+    }
+
     /// What a flow has carried from the origin until `at`, as faults multiplied it.
-    fn flow(&self, flow: u32, at: Timestamp) -> i64 {
+    pub(crate) fn flow(&self, flow: u32, at: Timestamp) -> i64 {
         let raw = self.network.flow_octets(flow, at);
         if self.flows.is_empty() {
             return raw;

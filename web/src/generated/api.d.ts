@@ -563,6 +563,97 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows/exporters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the exporters of flows that were heard since the server started: what they speak, how they
+         *     sample, which templates are waited for, what was lost.
+         */
+        get: operations["list_flow_exporters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/interfaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the interfaces of a device that flows were told of, with all that crossed each. */
+        get: operations["list_flow_interfaces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/listeners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists where flows are listened for. */
+        get: operations["list_flow_listeners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same by steps of time: one series for each of the largest, and one for all. */
+        get: operations["list_flow_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/top": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the largest applications, hosts, conversations, AS numbers or DSCPs of an interface or a
+         *     device, each with its error.
+         */
+        get: operations["list_top_flows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health": {
         parameters: {
             query?: never;
@@ -1835,6 +1926,252 @@ export interface components {
             /** @description One sentence. */
             detail: string;
         };
+        /** @description The most that went uncounted. */
+        FlowBound: {
+            /**
+             * Format: int64
+             * @description Octets.
+             */
+            octets: number;
+            /**
+             * Format: int64
+             * @description Packets.
+             */
+            packets: number;
+        };
+        /** @description Something wrong with what an exporter sent. */
+        FlowDefect: {
+            /** @description What: `sets_without_template`, `flows_lost`, `lengths`, ... */
+            kind: string;
+            /**
+             * Format: int64
+             * @description How often, or how many.
+             */
+            count: number;
+        };
+        /**
+         * @description By what traffic is told apart.
+         * @enum {string}
+         */
+        FlowDimension: "application" | "host" | "conversation" | "as" | "dscp";
+        /**
+         * @description Which way traffic crossed an interface, seen from its device.
+         * @enum {string}
+         */
+        FlowDirection: "ingress" | "egress";
+        /** @description An exporter of flows. */
+        FlowExporter: {
+            /** @description Where it sends from. */
+            address: string;
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /**
+             * @description What it spoke last: `netflow_v5`, `netflow_v9`, `ipfix` or `sflow_v5`; null where nothing
+             *     could be read yet.
+             */
+            format?: string | null;
+            /** @description When it was heard first since the server started. */
+            first_heard_at: components["schemas"]["Timestamp"];
+            /** @description When it was heard last. */
+            last_heard_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Datagrams received.
+             */
+            datagrams: number;
+            /**
+             * Format: int64
+             * @description Flow records, or sampled packets of sFlow, that were read.
+             */
+            flows: number;
+            /**
+             * Format: int64
+             * @description Of these, those whose sampling rate is not stated: they count as they were sent.
+             */
+            unstated_flows: number;
+            /**
+             * Format: int32
+             * @description The sampling rate stated last, one packet in so many; null where none was.
+             */
+            sampling_rate?: number | null;
+            /**
+             * Format: int64
+             * @description Templates that are known.
+             */
+            templates: number;
+            /** @description Templates that data came for and that did not come yet, at most 64 of them. */
+            templates_waited_for: components["schemas"]["WaitedTemplate"][];
+            /** @description What was wrong with what it sent, and how often; what never was is left out. */
+            defects: components["schemas"]["FlowDefect"][];
+        };
+        /** @description What crossed one interface one way. */
+        FlowInterfaceItem: {
+            interface_id?: components["schemas"]["InterfaceId"] | null;
+            /**
+             * Format: int32
+             * @description ifIndex as the exporter sent it; 0 where it named none.
+             */
+            if_index: number;
+            /** @description Its name. */
+            name?: string | null;
+            /** @description Which way. */
+            direction: components["schemas"]["FlowDirection"];
+            /** @description All that crossed it. */
+            total: components["schemas"]["FlowTotal"];
+            /** @description How it was sampled. */
+            sampling: components["schemas"]["FlowSampling"];
+            /**
+             * Format: double
+             * @description bit/s in the mean of the range.
+             */
+            bps: number;
+        };
+        /** @description What crossed the interfaces of a device. */
+        FlowInterfacesAnswer: {
+            /** @description The device. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description Where the range begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where it ends; not part of it. */
+            to: components["schemas"]["Timestamp"];
+            /** @description One row an interface and direction, most octets first. */
+            items: components["schemas"]["FlowInterfaceItem"][];
+            cut_before?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description Where flows are listened for. */
+        FlowListener: {
+            /** @description `netflow` (v5, v9 and IPFIX) or `sflow`. */
+            protocol: string;
+            /** @description Address and port. */
+            address: string;
+            /** @description Why it is not listened on; null where it is. */
+            error?: string | null;
+        };
+        /** @description How the packets were picked that were counted. */
+        FlowSampling: {
+            /**
+             * Format: int64
+             * @description Flow records whose exporter stated no rate: they count as they were sent.
+             */
+            unstated_flows: number;
+            /**
+             * Format: int32
+             * @description Smallest rate stated, one packet in so many; 0 where none was.
+             */
+            rate_min: number;
+            /**
+             * Format: int32
+             * @description Largest rate stated; 0 where none was.
+             */
+            rate_max: number;
+        };
+        /** @description The largest of a dimension by steps of time. */
+        FlowSeriesAnswer: components["schemas"]["FlowsOf"] & {
+            /**
+             * Format: int64
+             * @description Seconds of a step.
+             */
+            step_secs: number;
+            /** @description `[unix_ms, bit/s]` of all; null where nothing was told. */
+            total_points: [
+                number,
+                number | null
+            ][];
+            /** @description One series a key, most octets first. */
+            items: components["schemas"]["FlowSeriesItem"][];
+        };
+        /** @description One series. */
+        FlowSeriesItem: components["schemas"]["FlowTopItem"] & {
+            /** @description `[unix_ms, bit/s]`; null where nothing was told. */
+            points: [
+                number,
+                number | null
+            ][];
+        };
+        /** @description The largest of a dimension over a range. */
+        FlowTopAnswer: components["schemas"]["FlowsOf"] & {
+            /** @description The rows, most octets first. */
+            items: components["schemas"]["FlowTopItem"][];
+        };
+        /** @description One row. What truly flowed is at least what is counted and at most that and its error. */
+        FlowTopItem: {
+            /** @description What the dimension tells apart. */
+            key: string;
+            /** @description What people call it: the service of a port, the device of an address, the class of a DSCP. */
+            name?: string | null;
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /**
+             * Format: int64
+             * @description Octets counted.
+             */
+            octets: number;
+            /**
+             * Format: int64
+             * @description Packets counted.
+             */
+            packets: number;
+            /**
+             * Format: int64
+             * @description Octets that may be missing, at most.
+             */
+            octets_error: number;
+            /**
+             * Format: int64
+             * @description Packets that may be missing, at most.
+             */
+            packets_error: number;
+            /**
+             * Format: double
+             * @description bit/s in the mean of the range.
+             */
+            bps: number;
+            /**
+             * Format: double
+             * @description Share of all octets, 0 to 1. Hosts and AS numbers count for both ends, so theirs add up to
+             *     more than 1.
+             */
+            share: number;
+        };
+        /** @description A sum of traffic. */
+        FlowTotal: {
+            /**
+             * Format: int64
+             * @description Octets.
+             */
+            octets: number;
+            /**
+             * Format: int64
+             * @description Packets.
+             */
+            packets: number;
+            /**
+             * Format: int64
+             * @description Flow records, or sampled packets of sFlow, that it was counted from.
+             */
+            flows: number;
+        };
+        /** @description What an answer about flows is of. */
+        FlowsOf: {
+            /** @description The device. */
+            device_id: components["schemas"]["DeviceId"];
+            interface_id?: components["schemas"]["InterfaceId"] | null;
+            /** @description Which way. */
+            direction: components["schemas"]["FlowDirection"];
+            /** @description By what. */
+            by: components["schemas"]["FlowDimension"];
+            /** @description Where the range begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where it ends; not part of it. */
+            to: components["schemas"]["Timestamp"];
+            /** @description All that crossed the interface, whatever the rows show. */
+            total: components["schemas"]["FlowTotal"];
+            /** @description How the exporters sampled. What was sampled is an estimate beyond the errors stated here. */
+            sampling: components["schemas"]["FlowSampling"];
+            /** @description The most that a key without a row may have had. */
+            absent: components["schemas"]["FlowBound"];
+            /** @description Minutes of interfaces that were added up. */
+            records: number;
+            cut_before?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description The health of the network: see `topology::health` for the formula. */
         Health: {
             /**
@@ -2596,6 +2933,69 @@ export interface components {
                  * @description Counts its changes by operators; the ETag.
                  */
                 revision: number;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_FlowExporter: {
+            /** @description The rows. */
+            items: {
+                /** @description Where it sends from. */
+                address: string;
+                device_id?: components["schemas"]["DeviceId"] | null;
+                /**
+                 * @description What it spoke last: `netflow_v5`, `netflow_v9`, `ipfix` or `sflow_v5`; null where nothing
+                 *     could be read yet.
+                 */
+                format?: string | null;
+                /** @description When it was heard first since the server started. */
+                first_heard_at: components["schemas"]["Timestamp"];
+                /** @description When it was heard last. */
+                last_heard_at: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description Datagrams received.
+                 */
+                datagrams: number;
+                /**
+                 * Format: int64
+                 * @description Flow records, or sampled packets of sFlow, that were read.
+                 */
+                flows: number;
+                /**
+                 * Format: int64
+                 * @description Of these, those whose sampling rate is not stated: they count as they were sent.
+                 */
+                unstated_flows: number;
+                /**
+                 * Format: int32
+                 * @description The sampling rate stated last, one packet in so many; null where none was.
+                 */
+                sampling_rate?: number | null;
+                /**
+                 * Format: int64
+                 * @description Templates that are known.
+                 */
+                templates: number;
+                /** @description Templates that data came for and that did not come yet, at most 64 of them. */
+                templates_waited_for: components["schemas"]["WaitedTemplate"][];
+                /** @description What was wrong with what it sent, and how often; what never was is left out. */
+                defects: components["schemas"]["FlowDefect"][];
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_FlowListener: {
+            /** @description The rows. */
+            items: {
+                /** @description `netflow` (v5, v9 and IPFIX) or `sflow`. */
+                protocol: string;
+                /** @description Address and port. */
+                address: string;
+                /** @description Why it is not listened on; null where it is. */
+                error?: string | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -3681,6 +4081,24 @@ export interface components {
              * @default null
              */
             used_percent: number | null;
+        };
+        /** @description A template that did not come yet. */
+        WaitedTemplate: {
+            /**
+             * Format: int32
+             * @description Observation domain id, or source id.
+             */
+            domain: number;
+            /**
+             * Format: int32
+             * @description Template id.
+             */
+            template: number;
+            /**
+             * Format: int64
+             * @description Sets of data that could not be read for want of it.
+             */
+            sets: number;
         };
     };
     responses: never;
@@ -7364,6 +7782,342 @@ export interface operations {
             };
             /** @description Fields are wrong, or the key stands for another request. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_flow_exporters: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description address, last_heard_at or flows; with a leading `-` the other way. */
+                sort?: string;
+                /** @description Only this device's. */
+                device_id?: components["schemas"]["DeviceId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of exporters. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FlowExporter"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_flow_interfaces: {
+        parameters: {
+            query?: {
+                /** @description The device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Where the range begins; an hour before its end where it is not given. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Where it ends; now where it is not given. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The interfaces. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowInterfacesAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_flow_listeners: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of listeners. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FlowListener"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_flow_series: {
+        parameters: {
+            query?: {
+                /** @description Of this device: all of its interfaces together. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Of this interface alone. */
+                interface_id?: components["schemas"]["InterfaceId"];
+                /** @description Received (ingress) or sent (egress) on the interface; ingress where it is not given. */
+                direction?: "ingress" | "egress";
+                /** @description By what; application where it is not given. */
+                by?: "application" | "host" | "conversation" | "as" | "dscp";
+                /** @description Where the range begins; an hour before its end where it is not given. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Where it ends; now where it is not given. */
+                to?: components["schemas"]["Timestamp"];
+                /** @description Series, 1 to 20; 10 where it is not given. */
+                limit?: number;
+                /** @description Seconds of a step, a multiple of 60; some 300 steps where it is not given. */
+                step_secs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The series. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowSeriesAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_top_flows: {
+        parameters: {
+            query?: {
+                /** @description Of this device: all of its interfaces together. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Of this interface alone. */
+                interface_id?: components["schemas"]["InterfaceId"];
+                /** @description Received (ingress) or sent (egress) on the interface; ingress where it is not given. */
+                direction?: "ingress" | "egress";
+                /** @description By what; application where it is not given. */
+                by?: "application" | "host" | "conversation" | "as" | "dscp";
+                /** @description Where the range begins; an hour before its end where it is not given. */
+                from?: components["schemas"]["Timestamp"];
+                /**
+                 * @description Where it ends; now where it is not given. A minute is there two minutes after it began, at
+                 *     the latest.
+                 */
+                to?: components["schemas"]["Timestamp"];
+                /** @description Rows, 1 to 100; 10 where it is not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTopAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -34,6 +34,7 @@ pub(super) const PARTS: &[&str] = &[
     "load",
     "overview",
     "syslog",
+    "flows",
 ];
 
 pub(super) const WANTS: &[Want] = &[
@@ -116,6 +117,12 @@ pub(super) const WANTS: &[Want] = &[
         peer: Peer::None,
     },
     Want {
+        name: "ipfix_flows_per_cpu_s",
+        floor: Bound::Least(150_000.0),
+        target: Some(300_000.0),
+        peer: Peer::None,
+    },
+    Want {
         name: "overview_cpu_ms",
         floor: Bound::Most(50.0),
         target: Some(10.0),
@@ -139,7 +146,7 @@ pub(super) const WANTS: &[Want] = &[
 type Part = fn(&Bench, &mut Outcome) -> anyhow::Result<()>;
 
 /// Parts that are an example program of `collect`, and need no server.
-const EXAMPLES: [(&str, &str); 1] = [("syslog", "syslog_bench")];
+const EXAMPLES: [(&str, &str); 2] = [("syslog", "syslog_bench"), ("flows", "flows_bench")];
 
 /// Runs all parts or one of them.
 pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {

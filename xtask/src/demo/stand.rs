@@ -56,7 +56,8 @@ impl Stand {
         let scenario = scenario(folder, shape)?;
         let password = password(&folder.join("admin-password"))?;
         eprintln!("==> simulated network");
-        let (simulator, told) = simulator(program, folder, &scenario)?;
+        let flows = free_port()?;
+        let (simulator, told) = simulator(program, folder, &scenario, &flows)?;
         eprintln!("==> server");
         let (mut server, address) = Service::start(
             "server",
@@ -68,6 +69,7 @@ impl Stand {
                 .arg("--seed-scenario")
                 .arg(&scenario)
                 .env("FORETELL_ADMIN_PASSWORD", &password)
+                .env("FORETELL_FLOWS__LISTEN_NETFLOW", format!("[\"{flows}\"]"))
                 .env(
                     "FORETELL_POLL__DEFAULT_INTERVAL_SECS",
                     shape.interval_secs.to_string(),
@@ -202,7 +204,12 @@ fn scenario(folder: &Path, shape: &Shape) -> anyhow::Result<PathBuf> {
 }
 
 /// Starts the simulator; what it tells of itself.
-fn simulator(program: &Path, folder: &Path, scenario: &Path) -> anyhow::Result<(Service, Value)> {
+fn simulator(
+    program: &Path,
+    folder: &Path,
+    scenario: &Path,
+    flows: &str,
+) -> anyhow::Result<(Service, Value)> {
     Service::start(
         "simulator",
         Command::new(program)
@@ -211,6 +218,8 @@ fn simulator(program: &Path, folder: &Path, scenario: &Path) -> anyhow::Result<(
                 "--json",
                 "--control",
                 "127.0.0.1:0",
+                "--flows",
+                flows,
                 "--scenario",
             ])
             .arg(scenario),
@@ -265,6 +274,11 @@ fn password(path: &Path) -> anyhow::Result<String> {
         .open(path)?;
     writeln!(file, "{made}")?;
     Ok(made)
+}
+
+/// A UDP port for flows that is free just now.
+fn free_port() -> anyhow::Result<String> {
+    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 fn free_address() -> &'static str {

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use foretell_api::{Command, DiscoveryRefused, Notice, Options, Readiness, Services, auth, router};
 use model::credential::Secret;
 use model::event::Event;
+use model::flow::FlowStanding;
 use model::{Clock, Timestamp};
 use serde_json::Value;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,6 +32,7 @@ pub struct Api {
     pub services: Services,
     pub ready: watch::Sender<Readiness>,
     pub notices: watch::Sender<Arc<Vec<Notice>>>,
+    pub flows: watch::Sender<Arc<FlowStanding>>,
     asked: Arc<Mutex<Vec<String>>>,
     clock: Arc<AtomicI64>,
     _folder: TempDir,
@@ -118,6 +120,7 @@ impl Api {
         let (commands, taken) = mpsc::channel(16);
         let (ready, readiness) = watch::channel(Readiness::default());
         let (notices, noticed) = watch::channel(Arc::default());
+        let (flows, flowing) = watch::channel(Arc::default());
         let asked = Arc::new(Mutex::new(Vec::new()));
         tokio::spawn(server(taken, store.clone(), asked.clone()));
         let services = Services {
@@ -128,6 +131,7 @@ impl Api {
             clock,
             readiness,
             notices: noticed,
+            flows: flowing,
             registry: Arc::new(RwLock::default()),
             signer: Arc::new(signer),
             options,
@@ -139,6 +143,7 @@ impl Api {
             services,
             ready,
             notices,
+            flows,
             asked,
             clock: time,
             _folder: folder,

@@ -4,7 +4,7 @@ use super::AskWith;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
 use sim::scenario::{Moment, Shape, Span};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 /// Simulate a network.
@@ -53,6 +53,9 @@ pub struct Simulate {
     /// Write the ground truth of the network into this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
+    /// Export the flows of every device as IPFIX to this collector, from the devices' own addresses
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub flows: Option<SocketAddrV4>,
     /// Threads that answer
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub threads: u8,
@@ -82,9 +85,9 @@ pub struct Simulate {
 }
 
 /// What belongs to a simulated network alone.
-const NOT_WITH_RECORDINGS: [&str; 11] = [
+const NOT_WITH_RECORDINGS: [&str; 12] = [
     "scenario", "topology", "devices", "ports", "graph", "seed", "base", "port", "speed", "truth",
-    "control",
+    "control", "flows",
 ];
 
 /// What to do with a simulation that runs.

@@ -10,9 +10,9 @@ use crate::metrics::{self, Ingested, Sampled};
 use crate::readiness::{self, Standing};
 use crate::senders::Senders;
 use crate::threads::Places;
-use crate::wire::{Heard, Receiver, Wire};
+use crate::wire::{FlowTops, Heard, Receiver, Wire};
 use crate::workbench::Bench;
-use crate::{clock, clockwork, desk, ingest, links, secrets, seed, traps};
+use crate::{clock, clockwork, desk, flows, ingest, links, secrets, seed, traps};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::Profiles;
@@ -21,6 +21,7 @@ use collect::syslog::{Received, Syslog};
 use collect::{Pinger, PollReport, Poller, TrapOptions, TrapReport};
 use model::Clock;
 use model::event::Event;
+use model::flow::FlowStanding;
 use prometheus_client::registry::Registry;
 use snmp::Transport;
 use std::io::Write as _;
@@ -46,6 +47,13 @@ struct Base<'a> {
     drain: TaskTracker,
     tasks: TaskTracker,
 }
+
+/// The snapshots that the API shows.
+type Shown = (
+    watch::Receiver<api::Readiness>,
+    watch::Receiver<Arc<Vec<api::Notice>>>,
+    watch::Receiver<Arc<FlowStanding>>,
+);
 
 /// Starts the server.
 pub(super) async fn start(
@@ -94,6 +102,8 @@ pub(super) async fn start(
         let _there = places.ingest.enter();
         base.start_syslog(wire.log_lines, &mut standing)
     };
+    let arrows = (wire.flow_tops, wire.flows.clone());
+    base.start_flows(arrows, &mut standing, &mut registry, places);
     let mut degraded = standing.degraded.clone();
     if let Some(seeding) = seeding {
         degraded.push(seed::Seeding::waiting());
@@ -137,7 +147,11 @@ pub(super) async fn start(
     metrics::register(&mut registry, sampled);
     wire.notices
         .send_replace(Arc::new(standing.notices.clone()));
-    let shown = (wire.readiness.subscribe(), wire.notices.subscribe());
+    let shown = (
+        wire.readiness.subscribe(),
+        wire.notices.subscribe(),
+        wire.flows.subscribe(),
+    );
     let services = base.services(commands_in, shown, registry, signer);
     // What is known already is told from the first answer on.
     wire.readiness.send_replace(api::Readiness {
@@ -177,6 +191,32 @@ impl Base<'_> {
         self.tasks.spawn_on(seeding.run(context), &places.ingest);
     }
 
+    /// Flows. What they counted is kept before the store is closed.
+    fn start_flows(
+        &self,
+        (tops, told): (FlowTops, watch::Sender<Arc<FlowStanding>>),
+        standing: &mut Standing,
+        registry: &mut Registry,
+        places: &Places,
+    ) {
+        let context = flows::Context {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            senders: Senders::new(self.store.inventory.clone(), self.clock.clone()),
+            stop: self.intake.clone(),
+            drain: self.drain.clone(),
+        };
+        let arrows = flows::Arrows { tops, told };
+        flows::start(
+            &self.settings.flows,
+            context,
+            arrows,
+            standing,
+            registry,
+            places,
+        );
+    }
+
     /// Keeps that the server measures from now on; where the disk is full, as soon as there is room.
     async fn begin_run(&self) {
         if let Err(error) = self.store.history.begin_run().await {
@@ -204,10 +244,7 @@ impl Base<'_> {
     fn services(
         &self,
         commands: mpsc::Sender<api::Command>,
-        (readiness, notices): (
-            watch::Receiver<api::Readiness>,
-            watch::Receiver<Arc<Vec<api::Notice>>>,
-        ),
+        (readiness, notices, flows): Shown,
         registry: Registry,
         signer: api::auth::Signer,
     ) -> api::Services {
@@ -219,6 +256,7 @@ impl Base<'_> {
             clock: self.clock.clone(),
             readiness,
             notices,
+            flows,
             registry: Arc::new(RwLock::new(registry)),
             signer: Arc::new(signer),
             options: options::api(self.settings),

@@ -67,7 +67,7 @@ type NumberingKey = (u32, u32, usize, u32);
 pub(crate) struct Numberings(Mutex<HashMap<NumberingKey, Arc<Numbering>>>);
 
 impl Numberings {
-    fn of(&self, device: &Device, times: u32) -> Arc<Numbering> {
+    pub(crate) fn of(&self, device: &Device, times: u32) -> Arc<Numbering> {
         let ports = device.ports().len();
         let key = (
             device.make.first_index,
@@ -101,7 +101,7 @@ impl Numbering {
     }
 
     /// ifIndex of a port.
-    pub(super) fn index(&self, port: u16) -> u32 {
+    pub(crate) fn index(&self, port: u16) -> u32 {
         self.indexes.get(usize::from(port)).copied().unwrap_or(0)
     }
 }

@@ -18,6 +18,11 @@ import type {
   DiscoverySchedule,
   DiscoveryScheduleCreate,
   DiscoverySchedulePatch,
+  FlowExporter,
+  FlowInterfaces,
+  FlowListener,
+  FlowSeries,
+  FlowTop,
   Health,
   HealthHistory,
   Interface,
@@ -149,6 +154,14 @@ export const logs = {
 
 export const traps = {
   page: (query: TrapsQuery, signal?: Signal) => call<Page<Trap>>("GET", "/traps", { query, ...(signal && { signal }) }),
+};
+
+export const flows = {
+  top: (query: Query, signal?: Signal) => call<FlowTop>("GET", "/flows/top", { query, ...(signal && { signal }) }),
+  series: (query: Query, signal?: Signal) => call<FlowSeries>("GET", "/flows/series", { query, ...(signal && { signal }) }),
+  interfaces: (query: Query, signal?: Signal) => call<FlowInterfaces>("GET", "/flows/interfaces", { query, ...(signal && { signal }) }),
+  exporters: (device_id: string, signal?: Signal) => all<FlowExporter>("/flows/exporters", { device_id }, signal),
+  listeners: (signal?: Signal) => all<FlowListener>("/flows/listeners", {}, signal),
 };
 
 export const discoveries = {

@@ -13,6 +13,7 @@ export const TABS = [
   { name: "interfaces", label: "Interfaces", parts: [] },
   { name: "availability", label: "Availability", parts: [] },
   { name: "neighbors", label: "Neighbours", parts: [] },
+  { name: "flows", label: "Flows", parts: [] },
   { name: "sensors", label: "Sensors", parts: ["sensors"] },
   { name: "optics", label: "Optics", parts: ["optics"] },
   { name: "power", label: "Power", parts: ["power"] },

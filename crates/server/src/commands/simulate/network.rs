@@ -10,7 +10,7 @@ use serde::Serialize;
 use sim::scenario::{Scenario, ScenarioFile, ScenarioFileError, Shape};
 use sim::{Agents, Simulation, SimulationError, Truth};
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +64,9 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
         tokio::select! {
             _ = signals.next() => {}
             () = agents.follow(&simulation, &cancel) => {}
+            exported = export(simulate.flows, &simulation, &cancel) => {
+                exported.context("flows cannot be exported")?;
+            }
         }
         cancel.cancel();
         tokio::select! {
@@ -78,6 +81,19 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
         super::farewell(agents.stats());
         Ok(Exit::Done)
     })
+}
+
+/// Exports flows where that is asked for; otherwise waits for ever.
+async fn export(
+    collector: Option<SocketAddrV4>,
+    simulation: &Arc<Simulation>,
+    cancel: &CancellationToken,
+) -> std::io::Result<()> {
+    let Some(collector) = collector else {
+        return std::future::pending().await;
+    };
+    sim::flows::export(simulation, collector, &clock::real(), cancel).await?;
+    Ok(())
 }
 
 /// The scenario: flags before the file, that before the defaults.
