@@ -346,3 +346,55 @@ fn bytes_that_are_no_text_are_read_nevertheless() {
     assert!(parsed.text.len() <= LINE_LEN_MAX);
     assert!(parsed.text.ends_with('é'));
 }
+
+/// Lines with octets changed, lost, doubled and cut: each is read, and what it says is within bounds.
+#[test]
+fn mutated_lines_are_read() {
+    let seeds: [&[u8]; 6] = [
+        b"<34>Oct 11 22:14:15 mymachine su[12]: 'su root' failed",
+        b"<165>1 2003-10-11T22:14:15.003Z h app 77 ID47 [a@1 b=\"c\\\"d\"][e] \xef\xbb\xbftext",
+        b"<187>29: *Mar  1 00:00:46.123 UTC: %LINK-3-UPDOWN: Interface Gi0/1",
+        b"<189>30: RP/0/RSP0/CPU0:Mar  1 00:00:46 UTC: config[65]: %MGBL-CONFIG-6-DB : x",
+        b"<187>: 2026 Mar  1 00:00:46 -04:00: %ETHPORT-5-IF_UP: \xdcber",
+        b"<166>Mar 01 2026 12:00:00 asa1 : %ASA-6-302013: Built",
+    ];
+    let mut random = 20_261_125_u64;
+    let mut next = |below: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).unwrap() % below
+    };
+    for _ in 0..60_000 {
+        let mut line = seeds[next(seeds.len())].to_vec();
+        for _ in 0..=next(4) {
+            let at = next(line.len());
+            match next(5) {
+                0 => line[at] = u8::try_from(next(256)).unwrap(),
+                1 => drop(line.remove(at)),
+                2 => line.insert(at, b"0:<>[]\"\\% *."[next(12)]),
+                3 => line.truncate(at.max(1)),
+                _ => line.extend_from_within(at..),
+            }
+            if line.is_empty() {
+                line.push(b'<');
+            }
+        }
+        let parsed = parse(
+            &line,
+            LogTransport::Udp,
+            Timestamp::from_unix_ms(1_800_000_000_000),
+        );
+        assert!(parsed.text.len() <= 2 * line.len(), "{line:?}");
+        assert!(
+            parsed.severity.is_none_or(|severity| severity <= 7),
+            "{line:?}"
+        );
+        let body = serde_json::to_value(&parsed.line).unwrap();
+        assert_eq!(
+            serde_json::from_value::<LogLine>(body).unwrap(),
+            parsed.line,
+            "{line:?}"
+        );
+    }
+}

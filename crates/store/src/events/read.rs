@@ -17,6 +17,10 @@ pub const LIMIT_MAX: usize = 1_000;
 /// few that are not wanted, but a word of signs only is not in it. A fifth of a second.
 const LOOKED_AT_MAX: usize = 20_000;
 
+/// Candidates of the filters alone that are read before the index is asked for words: a word that is
+/// in many lines fills the page with these, and the index would gather all of its lines of a day.
+const SCANNED_MAX: usize = 2_000;
+
 /// What is asked for. What is not set does not narrow.
 #[derive(Clone, Debug, Default)]
 pub struct EventQuery {
@@ -94,6 +98,7 @@ pub(super) fn page(parts: &Parts, query: &EventQuery) -> Result<EventPage, Event
         limit,
         page: EventPage::default(),
         looked_at: 0,
+        scan_left: SCANNED_MAX,
         damaged: 0,
     };
     let first = query.from.map(Day::of);
@@ -139,6 +144,8 @@ struct Reading<'a> {
     limit: usize,
     page: EventPage,
     looked_at: usize,
+    /// Candidates that are still read without asking the index for words.
+    scan_left: usize,
     damaged: u64,
 }
 
@@ -147,31 +154,51 @@ impl Reading<'_> {
         self.page.next.is_some()
     }
 
+    /// Reads of a day, from before a number down to one.
     fn day(
         &mut self,
         connection: &Connection,
         day: Day,
         low: i64,
-        high: i64,
+        mut high: i64,
     ) -> rusqlite::Result<()> {
+        if self.search.has_words() && self.scan_left > 0 {
+            let filters = self.search.filters().to_owned();
+            let ended = self.select(connection, (day, low, high), &filters, true)?;
+            match ended {
+                Some(number) if !self.is_done() => high = number,
+                _ => return Ok(()),
+            }
+        }
+        let expression = self.search.expression().to_owned();
+        self.select(connection, (day, low, high), &expression, false)?;
+        Ok(())
+    }
+
+    /// Reads the candidates of an expression. Where it scans, answers the number at which that ended
+    /// before all of them were read.
+    fn select(
+        &mut self,
+        connection: &Connection,
+        (day, low, high): (Day, i64, i64),
+        expression: &str,
+        scans: bool,
+    ) -> rusqlite::Result<Option<i64>> {
         let columns = row::COLUMNS_OF_EVENT;
-        let expression = self.search.expression().unwrap_or_default().to_owned();
-        let (select, bounds) = if expression.is_empty() {
-            let select = format!(
+        let select = if expression.is_empty() {
+            format!(
                 "SELECT {columns} FROM event WHERE number >= ?1 AND number < ?2
                  AND ?3 = '' ORDER BY number DESC"
-            );
-            (select, params![low, high, expression])
+            )
         } else {
-            let select = format!(
+            format!(
                 "SELECT {columns} FROM words CROSS JOIN event ON event.number = words.rowid
                  WHERE words MATCH ?3 AND words.rowid >= ?1 AND words.rowid < ?2
                  ORDER BY words.rowid DESC"
-            );
-            (select, params![low, high, expression])
+            )
         };
         let mut statement = connection.prepare_cached(&select)?;
-        let mut rows = statement.query(bounds)?;
+        let mut rows = statement.query(params![low, high, expression])?;
         while let Some(found) = rows.next()? {
             self.looked_at += 1;
             let number: i64 = found.get(0)?;
@@ -187,10 +214,16 @@ impl Reading<'_> {
                     day_start: day.start(),
                     number,
                 });
-                return Ok(());
+                return Ok(None);
+            }
+            if scans {
+                self.scan_left -= 1;
+                if self.scan_left == 0 {
+                    return Ok(Some(number));
+                }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn wants(&self, event: &EventRecord) -> bool {

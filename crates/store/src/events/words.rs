@@ -58,9 +58,19 @@ pub(super) fn indexed(into: &mut String, event: &EventRecord) {
 #[derive(Debug, Default)]
 pub(super) struct Search {
     /// Each must be in the text.
-    words: Vec<String>,
+    words: Vec<Word>,
     /// The expression for the index; empty where it does not help.
     expression: String,
+    /// The part of it that is of filters alone, behind which that of the words begins.
+    filters_len: usize,
+}
+
+/// A word as it was typed, in small letters.
+#[derive(Debug)]
+struct Word {
+    text: String,
+    /// It may go on: its last part is long enough.
+    open: bool,
 }
 
 impl Search {
@@ -72,16 +82,11 @@ impl Search {
         severity_max: Option<u8>,
     ) -> Self {
         let mut search = Self::default();
-        // The rarest first: the index goes by it.
         if let Some(device_id) = device_id {
             search.must(|into| push_device(into, device_id));
         }
         if let Some(source) = source {
             search.must(|into| push_source(into, source));
-        }
-        let folded = fold(cut(text, SEARCH_LEN_MAX)).into_owned();
-        for word in folded.split_whitespace().take(WORDS_MAX) {
-            search.word(word);
         }
         if let Some(kind) = kind {
             search.must(|into| push_kind(into, kind));
@@ -97,12 +102,27 @@ impl Search {
             }
             search.expression.push(')');
         }
+        search.filters_len = search.expression.len();
+        let folded = fold(cut(text, SEARCH_LEN_MAX)).into_owned();
+        for word in folded.split_whitespace().take(WORDS_MAX) {
+            search.word(word);
+        }
         search
     }
 
-    /// The expression for the index; none where every event is a candidate.
-    pub(super) fn expression(&self) -> Option<&str> {
-        (!self.expression.is_empty()).then_some(self.expression.as_str())
+    /// The expression for the index; empty where every event is a candidate.
+    pub(super) fn expression(&self) -> &str {
+        &self.expression
+    }
+
+    /// The expression of the filters without the words.
+    pub(super) fn filters(&self) -> &str {
+        self.expression.get(..self.filters_len).unwrap_or_default()
+    }
+
+    /// Whether words are looked for.
+    pub(super) fn has_words(&self) -> bool {
+        !self.words.is_empty()
     }
 
     /// Whether all words are in a text.
@@ -111,23 +131,27 @@ impl Search {
             return true;
         }
         let text = fold(text);
-        self.words.iter().all(|word| text.contains(word.as_str()))
+        self.words.iter().all(|word| word.is_in(&text))
     }
 
     fn word(&mut self, word: &str) {
         let mut parts = word.split(|letter: char| !is_word(letter)).peekable();
+        let mut open = true;
         while let Some(part) = parts.next() {
             if part.is_empty() {
+                // Signs at the end say where the word ends.
                 continue;
             }
             // Only the last part of a word may go on; those before it end where they end.
-            let open = parts.peek().is_none() && part.chars().count() >= PREFIX_LEN_MIN;
+            let goes_on = parts.peek().is_none() && part.chars().count() >= PREFIX_LEN_MIN;
             self.must(|into| into.push_str(part));
-            if open {
+            if goes_on {
                 self.expression.push('*');
             }
+            open = goes_on;
         }
-        self.words.push(word.to_owned());
+        let text = word.to_owned();
+        self.words.push(Word { text, open });
     }
 
     /// One more word that the index must have. It is of letters and digits only, and quoted: nothing
@@ -144,6 +168,27 @@ impl Search {
             self.expression.push_str(" AND ");
         }
     }
+}
+
+impl Word {
+    /// Whether the word is in a text of small letters, from the beginning of one of its words on.
+    fn is_in(&self, text: &str) -> bool {
+        let begins = |at: usize| !self.text.starts_with(is_word) || !ends_in_word(text, at);
+        let ends = |end: usize| {
+            let goes_on = text
+                .get(end..)
+                .is_some_and(|rest| rest.starts_with(is_word));
+            self.open || !self.text.ends_with(is_word) || !goes_on
+        };
+        let mut places = text.match_indices(self.text.as_str());
+        places.any(|(at, found)| begins(at) && ends(at + found.len()))
+    }
+}
+
+/// Whether a letter of a word comes before a place.
+fn ends_in_word(text: &str, at: usize) -> bool {
+    text.get(..at)
+        .is_some_and(|before| before.ends_with(is_word))
 }
 
 /// Whether a letter is of a word: letters and digits of any script.
@@ -226,6 +271,18 @@ mod tests {
         assert!(!holds("gi0/1", "Gi1 and 0"));
         assert!(holds("ÜBERLAST", "überlast"));
         assert!(holds("", "anything"));
+        for (typed, text, is_found) in [
+            ("gi0/1", "gi0/11", false),
+            ("gi0/1", "gi0/11 gi0/1", true),
+            ("gi0/11", "xgi0/11", false),
+            ("down", "updown", false),
+            ("up", "updown", false),
+            ("upd", "updown", true),
+            ("%", "100%", true),
+            ("-3-", "link-3-updown", true),
+        ] {
+            assert_eq!(holds(typed, text), is_found, "{typed} in {text}");
+        }
     }
 
     #[test]

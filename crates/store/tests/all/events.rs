@@ -174,10 +174,24 @@ async fn found(store: &EventStore, kept: &[EventRecord], query: EventQuery) -> V
     texts(store, query).await.iter().map(at).collect()
 }
 
+/// More lines than are read without the index, all newer than others and of no use.
+async fn fill(events: &Events, store: &EventStore) {
+    let at = events.now().plus(Duration::from_mins(1));
+    let filler = (0..2_100).map(|_| line(at, "filler"));
+    store.append(filler.collect()).await.unwrap();
+}
+
 #[tokio::test]
 async fn words_are_found_whole_or_by_their_beginning() {
     let events = Events::new();
     let (store, kept) = some_lines(&events, DeviceId::new(), DeviceId::new()).await;
+    check_words(&store, &kept).await;
+    // The same by the index.
+    fill(&events, &store).await;
+    check_words(&store, &kept).await;
+}
+
+async fn check_words(store: &EventStore, kept: &[EventRecord]) {
     for (typed, expected) in [
         ("link", vec![1, 0]),
         ("UPDOWN down", vec![0]),
@@ -198,11 +212,7 @@ async fn words_are_found_whole_or_by_their_beginning() {
         ("zzk1", vec![]),
         ("zzs3", vec![]),
     ] {
-        assert_eq!(
-            found(&store, &kept, words(typed)).await,
-            expected,
-            "{typed}"
-        );
+        assert_eq!(found(store, kept, words(typed)).await, expected, "{typed}");
     }
 }
 
@@ -639,8 +649,12 @@ async fn the_form_on_disk_stays() {
 fn every_word_of_a_text_finds_it() {
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     let events = Events::new();
-    let store = runtime.block_on(async { events.open().0 });
-    let mut runner = proptest::test_runner::TestRunner::default();
+    let store = runtime.block_on(async {
+        let store = events.open().0;
+        fill(&events, &store).await;
+        store
+    });
+    let mut runner = proptest::test_runner::TestRunner::new(proptest::test_runner::Config::with_cases(64));
     let texts_of = ("\\PC{0,60}", "\\PC{0,20}");
     let done = runner.run(&texts_of, |(text, typed)| {
         runtime.block_on(async {
