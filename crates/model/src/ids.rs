@@ -84,3 +84,7 @@ id!(/// One life of the stream of events: it ends with the process.
     StreamId);
 id!(/// One person who signs in.
     UserId);
+id!(/// One rule for what discoveries find.
+    RuleId);
+id!(/// One check of a service.
+    CheckId);

@@ -5,6 +5,7 @@
 //! crate uses alone lives in that crate. Begin with [`device`], then [`facts`] (what a device says
 //! of itself) and [`series`] (what is measured of it).
 
+pub mod candidate;
 pub mod credential;
 pub mod device;
 pub mod discovery;
@@ -17,14 +18,16 @@ pub mod interface;
 pub mod link;
 pub mod metric;
 pub mod neighbor;
+pub mod network;
+pub mod rule;
 pub mod schedule;
 pub mod series;
 pub mod status;
 pub mod time;
 
 pub use ids::{
-    CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ReservedId, ScheduleId, SeriesId,
-    StreamId, UserId,
+    CheckId, CredentialId, DeviceId, DiscoveryId, InterfaceId, LinkId, ReservedId, RuleId,
+    ScheduleId, SeriesId, StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

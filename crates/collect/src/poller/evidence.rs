@@ -105,6 +105,8 @@ fn names(groups: Groups) -> String {
         Groups::NEIGHBORS => "neighbours",
         Groups::VLANS => "VLANs",
         Groups::INVENTORY => "inventory",
+        Groups::ROUTING => "routing neighbours",
+        Groups::ARP => "ARP",
         _ => "counters of interfaces",
     };
     let names: Vec<&str> = groups.each().map(name).collect();

@@ -16,6 +16,9 @@ use tokio::time::Instant;
 /// Shortest time between two readings of the neighbours: the tables are long and agents are slow
 /// to fill them.
 const NEIGHBORS_INTERVAL_MIN: Duration = Duration::from_secs(15);
+/// Time between two readings of who was heard on local networks: the tables of a router are long, and
+/// an address that comes is no hurry.
+const ARP_INTERVAL: Duration = Duration::from_hours(1);
 /// Time until details that could not be read to their end are asked for again.
 const DETAILS_RETRY: Duration = Duration::from_mins(1);
 
@@ -38,6 +41,8 @@ pub(super) struct Memory {
     details_at: Option<Instant>,
     details_complete: bool,
     neighbors_at: Option<Instant>,
+    routing_at: Option<Instant>,
+    arp_at: Option<Instant>,
     up_time: Option<(f64, Instant)>,
     /// Who answered when what seldom changes was last read.
     glimpse: Glimpse,
@@ -81,10 +86,25 @@ impl Memory {
         passed(self.neighbors_at, wait * 9 / 10, now)
     }
 
+    /// The tables of addresses for which it is time: routing neighbours as often as what seldom
+    /// changes, ARP each hour.
+    pub(super) fn heard_due(&self, options: &PollerOptions, now: Instant) -> Groups {
+        let mut due = Groups::NONE;
+        if passed(self.routing_at, options.details_interval, now) {
+            due |= Groups::ROUTING;
+        }
+        if passed(self.arp_at, ARP_INTERVAL.max(options.details_interval), now) {
+            due |= Groups::ARP;
+        }
+        due
+    }
+
     /// What seldom changes, and the neighbours, are to be read with the next poll.
     pub(super) fn reread(&mut self) {
         self.details_at = None;
         self.neighbors_at = None;
+        self.routing_at = None;
+        self.arp_at = None;
     }
 
     /// Takes in what a look found; says what else may have changed, and is to be read anew: all that
@@ -92,7 +112,8 @@ impl Memory {
     /// other ones than before; IF-MIB where the state of an interface changed, since it may have
     /// been shut on purpose.
     pub(super) fn take_in(&mut self, look: &Look, now: Instant) -> Groups {
-        let asked = implied(look.asked);
+        // A table of ARP that is longer than is read makes no device degraded.
+        let asked = implied(look.asked) - Groups::ARP;
         let complete = implied(look.complete);
         self.incomplete = (self.incomplete - asked) | (asked - complete);
         if look.asked.contains(details()) {
@@ -101,6 +122,12 @@ impl Memory {
         }
         if look.asked.contains(Groups::NEIGHBORS) {
             self.neighbors_at = Some(now);
+        }
+        if look.asked.contains(Groups::ROUTING) {
+            self.routing_at = Some(now);
+        }
+        if look.asked.contains(Groups::ARP) {
+            self.arp_at = Some(now);
         }
         // An agent that says now this and now that is not read whole all the time.
         let rested = passed(self.details_at, CHANGE_INTERVAL_MIN, now);

@@ -162,6 +162,7 @@ async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: 
     let options = &context.options;
     let details_due = memory.details_due(options, began);
     let neighbors_due = memory.neighbors_due(target.interval, began);
+    let heard_due = memory.heard_due(options, began);
     let Some(mut session) = memory.take_session(target, &context.transport, options) else {
         return asked;
     };
@@ -195,6 +196,11 @@ async fn ask(context: &Context, target: &Target, memory: &mut Memory, deadline: 
                 &context.clock,
                 deadline,
             )
+            .await;
+    }
+    if !heard_due.is_empty() {
+        asked
+            .stage(heard_due, &mut session, memory, &context.clock, deadline)
             .await;
     }
     if asked.look.facts.interfaces.is_empty() {

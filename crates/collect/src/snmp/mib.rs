@@ -5,8 +5,8 @@
 use super::draft::Draft;
 use super::{Groups, Rows};
 use super::{
-    bridge, cisco_cdp, cisco_memory, cisco_process, cisco_sensor, cisco_vtp, entity, entity_sensor,
-    host_resources, if_mib, ip_mib, lldp, lm_sensors, q_bridge, system, ucd, ups, vendor_load,
+    arp, bridge, cisco_cdp, cisco_memory, cisco_process, cisco_sensor, cisco_vtp, entity, entity_sensor,
+    host_resources, if_mib, ip_mib, lldp, lm_sensors, q_bridge, routing, system, ucd, ups, vendor_load,
 };
 
 /// A MIB, or a part of one.
@@ -81,6 +81,9 @@ pub(super) static ALL: &[&Mib] = &[
     &ups::MIB,
     &lldp::MIB,
     &cisco_cdp::MIB,
+    &arp::MIB,
+    &routing::OSPF,
+    &routing::BGP,
 ];
 
 impl Mib {
