@@ -7,8 +7,10 @@
 
 pub mod auth;
 mod body;
+mod candidates;
 mod command;
 mod headers;
+pub mod import;
 mod maintenance;
 mod merge;
 mod metrics;

@@ -32,6 +32,8 @@ mod past;
 mod problems;
 #[path = "all/resume.rs"]
 mod resume;
+#[path = "all/rules.rs"]
+mod rules;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/sign_in.rs"]

@@ -51,6 +51,10 @@ collections! {
     SCHEDULES "schedules" [unique("name", &["/name"])];
     /// When a schedule ran and runs next, by the schedule's id.
     SCHEDULE_STATES "schedule_states" [];
+    /// `model::rule::Rule` by its id.
+    DISCOVERY_RULES "discovery_rules" [unique("name", &["/name"])];
+    /// `model::candidate::Ignored` by its address.
+    IGNORED_CANDIDATES "ignored_candidates" [];
     /// Who may sign in, by id.
     USERS "users" [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

@@ -2,7 +2,7 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`schedules`], [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; [`series`];
+//! [`schedules`], [`rules`], [`ignored`], [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; [`series`];
 //! and [`history`] (how things were). No protocol and no
 //! detector is known here.
 
@@ -16,7 +16,9 @@ mod error;
 mod folder;
 pub mod history;
 pub mod idempotency;
+pub mod ignored;
 pub mod inventory;
+pub mod rules;
 pub mod schedules;
 pub mod series;
 pub mod settings;

@@ -7,9 +7,11 @@ use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
 use crate::documents::{Collection, Damage, Documents, Expect, Stored};
 use crate::folder::Folder;
+use crate::ignored::IgnoredCandidates;
 use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
 use crate::inventory::Inventory;
+use crate::rules::Rules;
 use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
 use crate::settings::Settings;
@@ -78,6 +80,10 @@ pub struct Store {
     pub discoveries: Discoveries,
     /// Schedules of discoveries.
     pub schedules: Schedules,
+    /// Rules for what discoveries find.
+    pub rules: Rules,
+    /// Addresses that are not to be offered.
+    pub ignored: IgnoredCandidates,
     /// Who may sign in.
     pub accounts: Accounts,
     /// Requests that are done once, however often they are sent.
@@ -140,6 +146,8 @@ impl Store {
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
             discoveries,
             schedules: Schedules::new(documents.clone()),
+            rules: Rules::new(documents.clone()),
+            ignored: IgnoredCandidates::new(documents.clone()),
             accounts,
             idempotency,
             settings: Settings::new(documents.clone()),

@@ -26,6 +26,8 @@ const QUERIES = {
   "GET /devices/:id/status-history": [...PAGING, "from", "to", "sort"],
   "GET /interfaces/:id/status-history": [...PAGING, "from", "to", "sort"],
   "GET /discovery-schedules": [...PAGING, "sort", "enabled"],
+  "GET /discovery-rules": [...PAGING, "sort", "enabled"],
+  "GET /candidates": [...PAGING, "sort", "how", "ignored"],
   "GET /devices/:id/bandwidth": ["from", "to", "step_secs"],
   "GET /interfaces/:id/bandwidth": ["from", "to", "step_secs"],
 };
@@ -197,6 +199,9 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
           tell("devices", "device_changed", { device_id: d.id });
           tell("status", "device_maintenance", { device_id: d.id, maintenance: d.maintenance, maintenance_since: d.maintenance_since, maintenance_until: d.maintenance_until, maintenance_reason: d.maintenance_reason, at: now() });
         });
+      case "GET /discovery-rules":
+      case "GET /candidates":
+        return page([], query, answer);
       case "GET /discovery-schedules":
         return page(planned.all, query, answer);
       case "POST /discovery-schedules":

@@ -107,6 +107,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/candidates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists addresses that devices have heard of by ARP, OSPF, BGP, LLDP or CDP, within the networks
+         *     that discoveries may look into, and that are no device yet.
+         */
+        get: operations["list_candidates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/candidates/{address}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accepts a candidate: a discovery of its address begins, which registers what answers there. */
+        post: operations["accept_candidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/candidates/{address}/ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ignores a candidate: it is offered no more. */
+        post: operations["ignore_candidate"];
+        /** Offers an ignored candidate again. */
+        delete: operations["offer_candidate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/credentials": {
         parameters: {
             query?: never;
@@ -190,6 +245,23 @@ export interface paths {
         };
         /** Lists the addresses of a device. */
         get: operations["list_device_addresses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/arp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the neighbours on local networks of a device. */
+        get: operations["list_device_arp"];
         put?: never;
         post?: never;
         delete?: never;
@@ -371,6 +443,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/routing-neighbors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the routing neighbours of a device. */
+        get: operations["list_device_routing_neighbors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device_id}/sensors": {
         parameters: {
             query?: never;
@@ -507,6 +596,60 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists rules for what discoveries find, in the order in which they are tried. */
+        get: operations["list_discovery_rules"];
+        put?: never;
+        /** Makes a rule; it counts for whatever is found from now on. */
+        post: operations["create_discovery_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery-rules/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries the rules on what is known, and changes nothing. */
+        post: operations["try_discovery_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery-rules/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a rule. */
+        get: operations["get_discovery_rule"];
+        put?: never;
+        post?: never;
+        /** Deletes a rule; devices that were registered by it stay. */
+        delete: operations["delete_discovery_rule"];
+        options?: never;
+        head?: never;
+        /** Changes a rule; devices that are registered already stay as they are. */
+        patch: operations["update_discovery_rule"];
         trace?: never;
     };
     "/api/v1/discovery-schedules": {
@@ -1025,6 +1168,24 @@ export interface components {
          * @enum {string}
          */
         Aggregation: "min" | "avg" | "max" | "sum" | "last" | "rate";
+        /** @description A neighbour on a local network. Source: IP-MIB (RFC 4293). */
+        ArpFacts: {
+            /**
+             * @description Its address.
+             * @default null
+             */
+            address: string | null;
+            /**
+             * @description Its MAC as `aa:bb:cc:dd:ee:ff`.
+             * @default null
+             */
+            mac: string | null;
+            /**
+             * @description Name of the interface that it was heard on.
+             * @default null
+             */
+            interface: string | null;
+        };
         /**
          * @description HMAC of USM. Source: RFC 3414, RFC 7860.
          * @enum {string}
@@ -1151,6 +1312,62 @@ export interface components {
              */
             out_utilization?: number | null;
         };
+        /** @description An address that may be a device, and who says so. */
+        Candidate: {
+            /**
+             * @description The address.
+             * @example 192.0.2.1
+             */
+            address: string;
+            /** @description Its MAC as `aa:bb:cc:dd:ee:ff`, where ARP tells it. */
+            mac?: string | null;
+            /** @description Its name, where a neighbour tells it. */
+            name?: string | null;
+            /** @description Who saw it, the latest first; the first few. */
+            evidence: components["schemas"]["CandidateEvidence"][];
+            /**
+             * Format: int64
+             * @description How often it was seen, counting those that are not listed.
+             */
+            seen_by: number;
+            /** @description When it was last seen. */
+            last_seen_at: components["schemas"]["Timestamp"];
+            ignored_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description How a candidate is asked. */
+        CandidateAccept: {
+            /**
+             * @description Tried in this order; those of the devices that heard of it where none is given.
+             * @default []
+             */
+            credential_ids: components["schemas"]["CredentialId"][];
+            /**
+             * Format: int32
+             * @description UDP port of its agent; that of the device that heard of it last where it is not given.
+             * @default null
+             */
+            port: number | null;
+        };
+        /** @description A device that has heard of an address. */
+        CandidateEvidence: {
+            /** @description Who. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What people call it. */
+            device_name: string;
+            /** @description How. */
+            how: components["schemas"]["CandidateHeard"];
+            /** @description On which of its interfaces, where that is known. */
+            interface?: string | null;
+            /** @description What else it says: the state of a session, the platform of a neighbour. */
+            detail?: string | null;
+            /** @description When that was read of the device. */
+            seen_at: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @description How a device hears of an address.
+         * @enum {string}
+         */
+        CandidateHeard: "arp" | "ospf" | "bgp" | "lldp" | "cdp";
         /**
          * @description One way of asking whether a device is there.
          * @enum {string}
@@ -1653,10 +1870,240 @@ export interface components {
             description?: string | null;
             /** @description Vendor, where it answered. */
             vendor?: string | null;
+            /** @description Model, where it answered. */
+            model?: string | null;
+            /** @description Operating system, where it answered. */
+            os?: string | null;
+            /** @description router, switch, server, ..., where it answered. */
+            kind?: string | null;
+            /** @description sysObjectID, dotted, where it answered. */
+            object_id?: string | null;
             device_id?: components["schemas"]["DeviceId"] | null;
             /** @description Why it is that device and no other: which identity agreed or conflicted. */
             identity_reason?: string | null;
+            /** @description What the rules for new devices said of it, and which ones; none where it is not new. */
+            rule_reason?: string | null;
         };
+        /** @description A rule for what discoveries find. */
+        DiscoveryRule: {
+            /** @description The id. */
+            id: components["schemas"]["RuleId"];
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Rules are tried from the lowest up.
+             */
+            order: number;
+            /** @description Whether it is tried. */
+            enabled: boolean;
+            /** @description When it holds. */
+            condition: components["schemas"]["DiscoveryRuleCondition"];
+            /** @description What is done then. */
+            actions: components["schemas"]["DiscoveryRuleActions"];
+            /** @description Whether later rules are tried where it holds. */
+            continue: boolean;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Counts its changes; the ETag.
+             */
+            revision: number;
+        };
+        /**
+         * @description What is done with a new device. Tags of all rules that hold are put together; of all else the
+         *     first rule that says something counts.
+         */
+        DiscoveryRuleActions: {
+            /** @default null */
+            verdict: components["schemas"]["DiscoveryVerdict"] | null;
+            /**
+             * @description Tags that it is given.
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Format: int32
+             * @description Seconds from poll to poll.
+             * @default null
+             */
+            interval_secs: number | null;
+            /**
+             * @description The site it belongs to.
+             * @default null
+             */
+            site: string | null;
+            /**
+             * @description A place to go before sysLocation.
+             * @default null
+             */
+            location: string | null;
+        };
+        /**
+         * @description When a rule holds: all that is given must. One that gives nothing holds for every device.
+         *
+         *     A pattern is text in which `*` stands for any characters and `?` for one; between slashes, as
+         *     `/^C9[23]00/`, it is a regular expression. Upper and lower case are the same. What a device does
+         *     not say fits no pattern.
+         */
+        DiscoveryRuleCondition: {
+            /**
+             * @description Its address is in one of these: CIDRs, ranges or addresses.
+             * @default []
+             */
+            networks: string[];
+            /**
+             * @description Pattern of sysName.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description Pattern of the vendor.
+             * @default null
+             */
+            vendor: string | null;
+            /**
+             * @description Pattern of the model.
+             * @default null
+             */
+            model: string | null;
+            /**
+             * @description Pattern of the operating system.
+             * @default null
+             */
+            os: string | null;
+            /**
+             * @description Pattern of the kind: router, switch, server, ...
+             * @default null
+             */
+            kind: string | null;
+            /**
+             * @description Pattern of sysObjectID, dotted.
+             * @default null
+             */
+            object_id: string | null;
+            /**
+             * @description Pattern of sysDescr.
+             * @default null
+             */
+            description: string | null;
+            /**
+             * @description It answered to one of these.
+             * @default []
+             */
+            credential_ids: components["schemas"]["CredentialId"][];
+            /**
+             * @description It was met in one of these ways.
+             * @default []
+             */
+            sources: components["schemas"]["DiscoverySource"][];
+            /**
+             * @description A run of one of these schedules found it.
+             * @default []
+             */
+            schedule_ids: components["schemas"]["ScheduleId"][];
+        };
+        /** @description What a rule is made from. */
+        DiscoveryRuleCreate: {
+            /** @description What people call it; no other rule has the same. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Rules are tried from the lowest up, those of one place in the order they were made.
+             * @default 100
+             */
+            order: number;
+            /**
+             * @description Whether it is tried.
+             * @default true
+             */
+            enabled: boolean;
+            /** @description When it holds; always where it is not given. */
+            condition?: components["schemas"]["DiscoveryRuleCondition"];
+            /** @description What is done then. */
+            actions?: components["schemas"]["DiscoveryRuleActions"];
+            /** @description Whether later rules are tried where it holds. */
+            continue?: boolean;
+        };
+        /** @description What the rules say of one device, and why. */
+        DiscoveryRuleDecision: {
+            /** @description Whether it is registered. */
+            verdict: components["schemas"]["DiscoveryVerdict"];
+            /** @description Tags that it is given. */
+            tags: string[];
+            /**
+             * Format: int32
+             * @description Seconds from poll to poll; null: as the server has it.
+             */
+            interval_secs?: number | null;
+            /** @description The site it belongs to. */
+            site?: string | null;
+            /** @description A place to go before sysLocation. */
+            location?: string | null;
+            /** @description The rules that hold, in the order they were tried; none: no rule says anything of it. */
+            matched: components["schemas"]["DiscoveryRuleMatch"][];
+        };
+        /** @description What is tried. */
+        DiscoveryRuleDryRun: {
+            /** @description What the rules are tried on. */
+            on: components["schemas"]["DiscoveryRuleSubjects"];
+            discovery_id?: components["schemas"]["DiscoveryId"] | null;
+            rule?: components["schemas"]["DiscoveryRuleCreate"] | null;
+            replaces?: components["schemas"]["RuleId"] | null;
+        };
+        /** @description A rule that holds, and why. */
+        DiscoveryRuleMatch: {
+            /** @description The rule. */
+            rule_id: components["schemas"]["RuleId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description What of its condition holds, in words. */
+            because: string[];
+        };
+        /** @description What would become of one address, and why. */
+        DiscoveryRuleOutcome: {
+            /**
+             * @description The address.
+             * @example 192.0.2.1
+             */
+            address: string;
+            /**
+             * Format: int32
+             * @description UDP port of its agent; null for a candidate.
+             */
+            port?: number | null;
+            /** @description Its name, where it is known. */
+            name?: string | null;
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What the rules say of it. */
+            decision: components["schemas"]["DiscoveryRuleDecision"];
+            /** @description The same in one sentence. */
+            reason: string;
+        };
+        /** @description A merge patch (RFC 7396) of a rule. Condition and actions are replaced as a whole. */
+        DiscoveryRulePatch: {
+            /** @description What people call it. */
+            name?: string;
+            /**
+             * Format: int32
+             * @description Rules are tried from the lowest up.
+             */
+            order?: number;
+            /** @description Whether it is tried. */
+            enabled?: boolean;
+            /** @description When it holds. */
+            condition?: components["schemas"]["DiscoveryRuleCondition"];
+            /** @description What is done then. */
+            actions?: components["schemas"]["DiscoveryRuleActions"];
+            /** @description Whether later rules are tried where it holds. */
+            continue?: boolean;
+        };
+        /**
+         * @description What rules are tried on.
+         * @enum {string}
+         */
+        DiscoveryRuleSubjects: "devices" | "discovery" | "candidates";
         /** @description A schedule of discoveries. */
         DiscoverySchedule: {
             /** @description The id. */
@@ -1738,6 +2185,16 @@ export interface components {
              */
             keep_runs?: number;
         };
+        /**
+         * @description How a discovery came to ask a device.
+         * @enum {string}
+         */
+        DiscoverySource: "target" | "neighbor";
+        /**
+         * @description Whether a new device is registered.
+         * @enum {string}
+         */
+        DiscoveryVerdict: "register" | "ignore";
         /** @description One end of a link. */
         End: {
             /** @description The device. */
@@ -2220,6 +2677,56 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_ArpFacts: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * @description Its address.
+                 * @default null
+                 */
+                address: string | null;
+                /**
+                 * @description Its MAC as `aa:bb:cc:dd:ee:ff`.
+                 * @default null
+                 */
+                mac: string | null;
+                /**
+                 * @description Name of the interface that it was heard on.
+                 * @default null
+                 */
+                interface: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Candidate: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * @description The address.
+                 * @example 192.0.2.1
+                 */
+                address: string;
+                /** @description Its MAC as `aa:bb:cc:dd:ee:ff`, where ARP tells it. */
+                mac?: string | null;
+                /** @description Its name, where a neighbour tells it. */
+                name?: string | null;
+                /** @description Who saw it, the latest first; the first few. */
+                evidence: components["schemas"]["CandidateEvidence"][];
+                /**
+                 * Format: int64
+                 * @description How often it was seen, counting those that are not listed.
+                 */
+                seen_by: number;
+                /** @description When it was last seen. */
+                last_seen_at: components["schemas"]["Timestamp"];
+                ignored_at?: components["schemas"]["Timestamp"] | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_Credential: {
             /** @description The rows. */
             items: {
@@ -2451,9 +2958,76 @@ export interface components {
                 description?: string | null;
                 /** @description Vendor, where it answered. */
                 vendor?: string | null;
+                /** @description Model, where it answered. */
+                model?: string | null;
+                /** @description Operating system, where it answered. */
+                os?: string | null;
+                /** @description router, switch, server, ..., where it answered. */
+                kind?: string | null;
+                /** @description sysObjectID, dotted, where it answered. */
+                object_id?: string | null;
                 device_id?: components["schemas"]["DeviceId"] | null;
                 /** @description Why it is that device and no other: which identity agreed or conflicted. */
                 identity_reason?: string | null;
+                /** @description What the rules for new devices said of it, and which ones; none where it is not new. */
+                rule_reason?: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_DiscoveryRule: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["RuleId"];
+                /** @description What people call it. */
+                name: string;
+                /**
+                 * Format: int32
+                 * @description Rules are tried from the lowest up.
+                 */
+                order: number;
+                /** @description Whether it is tried. */
+                enabled: boolean;
+                /** @description When it holds. */
+                condition: components["schemas"]["DiscoveryRuleCondition"];
+                /** @description What is done then. */
+                actions: components["schemas"]["DiscoveryRuleActions"];
+                /** @description Whether later rules are tried where it holds. */
+                continue: boolean;
+                /** @description When it was made. */
+                created_at: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description Counts its changes; the ETag.
+                 */
+                revision: number;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_DiscoveryRuleOutcome: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * @description The address.
+                 * @example 192.0.2.1
+                 */
+                address: string;
+                /**
+                 * Format: int32
+                 * @description UDP port of its agent; null for a candidate.
+                 */
+                port?: number | null;
+                /** @description Its name, where it is known. */
+                name?: string | null;
+                device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description What the rules say of it. */
+                decision: components["schemas"]["DiscoveryRuleDecision"];
+                /** @description The same in one sentence. */
+                reason: string;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -2755,6 +3329,54 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_RoutingNeighborFacts: {
+            /** @description The rows. */
+            items: {
+                /** @default null */
+                protocol: components["schemas"]["RoutingProtocol"] | null;
+                /**
+                 * @description Its address.
+                 * @default null
+                 */
+                remote_address: string | null;
+                /**
+                 * @description Its router id, dotted.
+                 * @default null
+                 */
+                remote_id: string | null;
+                /**
+                 * Format: int32
+                 * @description Its autonomous system. Source: bgpPeerRemoteAs.
+                 * @default null
+                 */
+                remote_as: number | null;
+                /**
+                 * @description By the name that the MIB has for it: full, twoWay, established, idle, ...
+                 * @default null
+                 */
+                state: string | null;
+                /**
+                 * @description Our own end of the session. Source: bgpPeerLocalAddr.
+                 * @default null
+                 */
+                local_address: string | null;
+                /**
+                 * @description Name of the interface that it is heard on, where that is known.
+                 * @default null
+                 */
+                local_interface: string | null;
+                /**
+                 * Format: int32
+                 * @description Seconds since the session was established, or last was. Source:
+                 *     bgpPeerFsmEstablishedTime.
+                 * @default null
+                 */
+                established_seconds: number | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_SensorFacts: {
             /** @description The rows. */
             items: {
@@ -3002,6 +3624,59 @@ export interface components {
          * @enum {string}
          */
         Role: "admin" | "viewer";
+        /** @description A neighbour by a routing protocol. Source: OSPF-MIB (RFC 4750), BGP4-MIB (RFC 4273). */
+        RoutingNeighborFacts: {
+            /** @default null */
+            protocol: components["schemas"]["RoutingProtocol"] | null;
+            /**
+             * @description Its address.
+             * @default null
+             */
+            remote_address: string | null;
+            /**
+             * @description Its router id, dotted.
+             * @default null
+             */
+            remote_id: string | null;
+            /**
+             * Format: int32
+             * @description Its autonomous system. Source: bgpPeerRemoteAs.
+             * @default null
+             */
+            remote_as: number | null;
+            /**
+             * @description By the name that the MIB has for it: full, twoWay, established, idle, ...
+             * @default null
+             */
+            state: string | null;
+            /**
+             * @description Our own end of the session. Source: bgpPeerLocalAddr.
+             * @default null
+             */
+            local_address: string | null;
+            /**
+             * @description Name of the interface that it is heard on, where that is known.
+             * @default null
+             */
+            local_interface: string | null;
+            /**
+             * Format: int32
+             * @description Seconds since the session was established, or last was. Source:
+             *     bgpPeerFsmEstablishedTime.
+             * @default null
+             */
+            established_seconds: number | null;
+        };
+        /**
+         * @description A routing protocol by which two routers are neighbours.
+         * @enum {string}
+         */
+        RoutingProtocol: "ospf" | "bgp";
+        /**
+         * Format: uuid
+         * @description One rule for what discoveries find.
+         */
+        RuleId: string;
         /** @description The samples of a series, summed up by steps of time. */
         Samples: {
             /** @description The series. */
@@ -3873,6 +4548,346 @@ export interface operations {
             };
             /** @description Not permitted. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_candidates: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description address, last_seen_at or seen_by; with a leading `-` the other way. */
+                sort?: string;
+                /**
+                 * @description Only those heard of in these ways, with commas between.
+                 * @example ospf,bgp
+                 */
+                how?: string;
+                /** @description Those that are ignored; false, those that are offered, where it is not given. */
+                ignored?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of candidates. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Candidate"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_candidate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The address. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CandidateAccept"];
+            };
+        };
+        responses: {
+            /** @description Its discovery has begun; follow it at its Location or by the stream. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ignore_candidate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The address. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is ignored. */
+            204: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    offer_candidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The address. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is ignored no longer. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4924,6 +5939,81 @@ export interface operations {
             };
         };
     };
+    list_device_arp: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of neighbours on local networks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ArpFacts"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_device_availability: {
         parameters: {
             query?: {
@@ -5748,6 +6838,81 @@ export interface operations {
             };
         };
     };
+    list_device_routing_neighbors: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of routing neighbours. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RoutingNeighborFacts"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_device_sensors: {
         parameters: {
             query?: {
@@ -6491,6 +7656,576 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_discovery_rules: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description order (as they are tried), name or created_at; with a leading `-` the other way. */
+                sort?: string;
+                /** @description Only those that are tried, or only those that are not. */
+                enabled?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of rules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DiscoveryRule"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_discovery_rule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscoveryRuleCreate"];
+            };
+        };
+        responses: {
+            /** @description The rule as made. */
+            201: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryRule"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_discovery_rules: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description address or name; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscoveryRuleDryRun"];
+            };
+        };
+        responses: {
+            /** @description A page of what would become of each address. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DiscoveryRuleOutcome"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_discovery_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rule. */
+                rule_id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryRule"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_discovery_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                rule_id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_discovery_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                rule_id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["DiscoveryRulePatch"];
+            };
+        };
+        responses: {
+            /** @description The rule as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryRule"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -16,6 +16,7 @@ export const TABS = [
   { name: "sensors", label: "Sensors", parts: ["sensors"] },
   { name: "storage", label: "Storage and memory", parts: ["storage", "memory", "processors"] },
   { name: "addresses", label: "Addresses", parts: ["addresses"] },
+  { name: "routing", label: "Routing", parts: ["routing-neighbors", "arp"] },
   { name: "vlans", label: "VLANs", parts: ["vlans"] },
   { name: "inventory", label: "Inventory", parts: ["inventory"] },
 ] as const satisfies readonly Tab[];
