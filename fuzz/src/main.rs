@@ -11,6 +11,7 @@ mod api;
 mod collect_snmp;
 mod config;
 mod discovery;
+mod http;
 mod icmp;
 mod input;
 mod sim;
@@ -43,6 +44,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("store_vault", store::vault),
     ("api_stream_message", api::stream_message),
     ("api_cursor", api::cursor),
+    ("api_import", api::import),
+    ("http_certificate", http::certificate),
     ("config_load", config::load),
 ];
 

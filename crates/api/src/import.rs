@@ -18,8 +18,9 @@ pub const TEXT_LEN_MAX: usize = 16 << 20;
 pub const ROWS_MAX: usize = 10_000;
 
 /// What a file is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
-#[derive(utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ImportFormat)]
 pub enum Format {

@@ -15,9 +15,9 @@ use crate::stream::ring::{self, Ring};
 use crate::stream::tickets::Tickets;
 use crate::turns::Turns;
 use axum::body::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use std::sync::Arc;
 use std::time::Duration;
-use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 use topology::candidates::Gathered;
 

@@ -18,6 +18,8 @@ mod credentials;
 mod devices;
 #[path = "all/discoveries.rs"]
 mod discoveries;
+#[path = "all/imports.rs"]
+mod imports;
 #[path = "all/maintenance.rs"]
 mod maintenance;
 #[path = "all/measured.rs"]

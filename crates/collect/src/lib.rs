@@ -8,6 +8,7 @@
 
 pub mod credential;
 pub mod discovery;
+pub mod http;
 pub mod icmp;
 pub mod poller;
 pub mod reading;

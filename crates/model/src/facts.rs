@@ -3,9 +3,9 @@
 //! Every field may be missing; a missing value is left out, never 0 and never a copy of another
 //! field. Units are in the names. This is the object that `foretell probe --json` prints.
 
+use crate::Timestamp;
 use crate::interface::IfStatus;
 use crate::neighbor::{Protocol, RoutingProtocol};
-use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 

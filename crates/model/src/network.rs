@@ -20,7 +20,9 @@ pub struct Network {
 
 /// The text is no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no network: a CIDR (192.0.2.0/24), a range (192.0.2.10-192.0.2.40) or an address is expected")]
+#[error(
+    "`{text}` is no network: a CIDR (192.0.2.0/24), a range (192.0.2.10-192.0.2.40) or an address is expected"
+)]
 pub struct NetworkError {
     /// What was given, cut to 64 characters.
     pub text: String,
@@ -88,11 +90,22 @@ mod tests {
             ("::/0", "2001:db8::1", "192.0.2.1"),
         ] {
             let network: Network = network.parse().unwrap();
-            assert!(network.contains(within.parse().unwrap()), "{network} {within}");
-            assert!(!network.contains(without.parse().unwrap()), "{network} {without}");
+            assert!(
+                network.contains(within.parse().unwrap()),
+                "{network} {within}"
+            );
+            assert!(
+                !network.contains(without.parse().unwrap()),
+                "{network} {without}"
+            );
         }
         for bad in [
-            "", "192.0.2", "192.0.2.0/33", "192.0.2.9-192.0.2.1", "192.0.2.1-::1", "host.example",
+            "",
+            "192.0.2",
+            "192.0.2.0/33",
+            "192.0.2.9-192.0.2.1",
+            "192.0.2.1-::1",
+            "host.example",
             "192.0.2.1:161",
         ] {
             assert!(bad.parse::<Network>().is_err(), "{bad}");

@@ -43,29 +43,40 @@ pub struct Rule {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DiscoveryRuleCondition))]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Condition {
     /// Its address is in one of these: CIDRs, ranges or addresses.
+    #[serde(default)]
     pub networks: Vec<String>,
     /// Pattern of sysName.
+    #[serde(default)]
     pub name: Option<String>,
     /// Pattern of the vendor.
+    #[serde(default)]
     pub vendor: Option<String>,
     /// Pattern of the model.
+    #[serde(default)]
     pub model: Option<String>,
     /// Pattern of the operating system.
+    #[serde(default)]
     pub os: Option<String>,
     /// Pattern of the kind: router, switch, server, ...
+    #[serde(default)]
     pub kind: Option<String>,
     /// Pattern of sysObjectID, dotted.
+    #[serde(default)]
     pub object_id: Option<String>,
     /// Pattern of sysDescr.
+    #[serde(default)]
     pub description: Option<String>,
     /// It answered to one of these.
+    #[serde(default)]
     pub credential_ids: Vec<CredentialId>,
     /// It was met in one of these ways.
+    #[serde(default)]
     pub sources: Vec<Source>,
     /// A run of one of these schedules found it.
+    #[serde(default)]
     pub schedule_ids: Vec<ScheduleId>,
 }
 
@@ -86,17 +97,22 @@ pub enum Source {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DiscoveryRuleActions))]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Actions {
     /// Whether it is registered; where no rule says so, it is.
+    #[serde(default)]
     pub verdict: Option<Verdict>,
     /// Tags that it is given.
+    #[serde(default)]
     pub tags: BTreeSet<String>,
     /// Seconds from poll to poll.
+    #[serde(default)]
     pub interval_secs: Option<u32>,
     /// The site it belongs to.
+    #[serde(default)]
     pub site: Option<String>,
     /// A place to go before sysLocation.
+    #[serde(default)]
     pub location: Option<String>,
 }
 

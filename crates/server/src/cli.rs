@@ -31,6 +31,8 @@ pub enum Command {
     Discover(Discover),
     /// Ask one device everything that it says of itself.
     Probe(Probe),
+    /// Bring in an inventory of another tool's: CSV, NetBox, LibreNMS, Zabbix.
+    Import(Import),
     /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
     Simulate(Box<Simulate>),
     /// Change the users of a server that is stopped.
@@ -131,6 +133,87 @@ pub struct Probe {
     /// How often to ask again
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=10))]
     pub retries: u8,
+}
+
+/// Bring in an inventory.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The running server is asked to take it in. What is there already stays as it is, so that an import may be done again.\nA CSV begins with a header: address (needed), port, name, credential, tags, site, location, interval_secs.\n\nExamples:\n  foretell import devices.csv --format csv --dry-run --password-env FORETELL_ADMIN_PASSWORD\n  foretell import zabbix.yaml --format zabbix --credential site-ro --password-env PASSWORD\n  foretell import --format netbox --url https://netbox.example --token-env NETBOX_TOKEN --password-env PASSWORD\n\nExit codes: 0 every row is a device now, 1 some rows were refused, 2 the file or the command line is wrong."
+)]
+pub struct Import {
+    /// The file; `-` reads standard input
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "url",
+        conflicts_with = "url"
+    )]
+    pub file: Option<PathBuf>,
+    /// What it is written as
+    #[arg(long, value_name = "FORMAT")]
+    pub format: ImportFormat,
+    /// A NetBox to read the devices of, instead of a file
+    #[arg(long, value_name = "URL", requires = "token_env")]
+    pub url: Option<String>,
+    /// Environment variable that holds the token of that NetBox
+    #[arg(long, value_name = "VAR", requires = "url")]
+    pub token_env: Option<String>,
+    /// The name of the credential that rows without one are asked with
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
+    /// Seconds from poll to poll of rows that do not say
+    #[arg(long, value_name = "SECONDS")]
+    pub interval_secs: Option<u32>,
+    /// Only tell what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object instead of a line a row
+    #[arg(long)]
+    pub json: bool,
+    /// Which server takes it in.
+    #[command(flatten)]
+    pub to: ToServer,
+}
+
+/// A running server, and who signs in to it.
+#[derive(Debug, Args)]
+pub struct ToServer {
+    /// Address of the server
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "Server",
+        default_value = "http://127.0.0.1:8080"
+    )]
+    pub server: String,
+    /// User to sign in as
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Server",
+        default_value = "admin"
+    )]
+    pub user: String,
+    /// Environment variable that holds the password
+    #[arg(long, value_name = "VAR", help_heading = "Server")]
+    pub password_env: Option<String>,
+    /// File that holds the password
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Server",
+        conflicts_with = "password_env"
+    )]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Formats of inventories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum ImportFormat {
+    Csv,
+    Netbox,
+    Librenms,
+    Zabbix,
 }
 
 /// What to ask devices with. Secrets come from the environment or a file.

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod discover;
+pub mod import;
 pub mod probe;
 pub mod serve;
 pub mod simulate;
@@ -16,6 +17,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Serve(command) => serve::run(command),
         Command::Discover(command) => discover::run(command),
         Command::Probe(command) => probe::run(command),
+        Command::Import(command) => import::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Config(command) => config::run(command),

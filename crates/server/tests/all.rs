@@ -20,6 +20,8 @@ mod program;
 mod recordings;
 #[path = "all/replaced.rs"]
 mod replaced;
+#[path = "all/rules.rs"]
+mod rules;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/serve.rs"]

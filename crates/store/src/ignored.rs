@@ -36,7 +36,11 @@ impl IgnoredCandidates {
     /// Ignores an address. One that is ignored stays so since when it was.
     pub async fn put(&self, address: IpAddr, at: Timestamp) -> Result<(), StoreError> {
         let ignored = Ignored { address, at };
-        match self.0.put(&address.to_string(), Expect::Absent, &ignored).await {
+        match self
+            .0
+            .put(&address.to_string(), Expect::Absent, &ignored)
+            .await
+        {
             Ok(_) | Err(StoreError::RevisionConflict { .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -239,7 +239,14 @@ mod tests {
     #[test]
     fn what_is_allowed_and_no_device_is_offered_with_who_saw_it() {
         let facts = heard(
-            &["192.0.2.9", "192.0.2.1", "198.51.100.1", "127.0.0.9", "224.0.0.5", "192.0.2.8"],
+            &[
+                "192.0.2.9",
+                "192.0.2.1",
+                "198.51.100.1",
+                "127.0.0.9",
+                "224.0.0.5",
+                "192.0.2.8",
+            ],
             &["192.0.2.9"],
         );
         let other = heard(&["192.0.2.9", "192.0.2.2"], &[]);
@@ -275,7 +282,11 @@ mod tests {
         let said = Some("AS 64500, established");
         assert_eq!(
             how,
-            [("r1", Heard::Bgp, said), ("r1", Heard::Arp, None), ("r2", Heard::Arp, None)]
+            [
+                ("r1", Heard::Bgp, said),
+                ("r1", Heard::Arp, None),
+                ("r2", Heard::Arp, None)
+            ]
         );
         assert!(gather(&witnesses, &[]).candidates.is_empty());
     }

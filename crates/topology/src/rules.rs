@@ -313,7 +313,10 @@ fn pattern(text: &str) -> Result<Regex, String> {
             error => {
                 let text = error.to_string();
                 let last = text.lines().last().unwrap_or("it cannot be read");
-                format!("no regular expression: {}", last.trim_start_matches("error: "))
+                format!(
+                    "no regular expression: {}",
+                    last.trim_start_matches("error: ")
+                )
             }
         })
 }

@@ -743,6 +743,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports an inventory: CSV, devices of NetBox or LibreNMS, hosts of Zabbix. Each row is told apart:
+         *     made, there already, or refused with the reason. What is there stays as it is, so that an import
+         *     may be sent again.
+         */
+        post: operations["import_inventory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/interfaces": {
         parameters: {
             query?: never;
@@ -2310,6 +2331,83 @@ export interface components {
          * @enum {string}
          */
         IfStatus: "up" | "down" | "testing" | "unknown" | "dormant" | "notPresent" | "lowerLayerDown";
+        /** @description What became of an import, row by row. */
+        Import: {
+            /** @description Whether it was only told what would be done. */
+            dry_run: boolean;
+            /**
+             * Format: int64
+             * @description Rows of which a device was made, or would be.
+             */
+            created: number;
+            /**
+             * Format: int64
+             * @description Rows that are devices already.
+             */
+            known: number;
+            /**
+             * Format: int64
+             * @description Rows that are not taken.
+             */
+            refused: number;
+            /** @description The rows, in the order of the text. */
+            rows: components["schemas"]["ImportedRow"][];
+        };
+        /**
+         * @description What a file is written as.
+         * @enum {string}
+         */
+        ImportFormat: "csv" | "netbox" | "librenms" | "zabbix";
+        /**
+         * @description What became of a row.
+         * @enum {string}
+         */
+        ImportOutcome: "created" | "known" | "refused";
+        /** @description What is imported. */
+        ImportRequest: {
+            /** @description What the text is written as. */
+            format: components["schemas"]["ImportFormat"];
+            /**
+             * @description The inventory itself: a file of up to 16 MiB, of up to 10,000 devices.
+             * @example address,name
+             *     192.0.2.1,core-1
+             */
+            text: string;
+            /** @description Whether it is only told what would be done. */
+            dry_run?: boolean;
+            /** @description The name of the credential that rows without one are asked with. */
+            credential?: string | null;
+            /**
+             * Format: int32
+             * @description Seconds from poll to poll of rows that do not say.
+             */
+            interval_secs?: number | null;
+        };
+        /** @description A row and what became of it. */
+        ImportedRow: {
+            /**
+             * Format: int64
+             * @description The line of the text that it begins on, from 1.
+             */
+            line: number;
+            /** @description What it is called, as far as that can be told. */
+            name?: string | null;
+            /**
+             * @description The address that it is asked at.
+             * @example 192.0.2.1
+             */
+            address?: string | null;
+            /**
+             * Format: int32
+             * @description The UDP port of its agent.
+             */
+            port?: number | null;
+            /** @description What became of it. */
+            outcome: components["schemas"]["ImportOutcome"];
+            /** @description Why, where it is not made. */
+            detail?: string | null;
+            device_id?: components["schemas"]["DeviceId"] | null;
+        };
         /** @description An interface, and what it carries now. */
         Interface: {
             /** @description The id; kept when the agent renumbers. */
@@ -8896,6 +8994,102 @@ export interface operations {
             };
             /** @description Not permitted. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_inventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            /** @description What became of each row. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -23,12 +23,20 @@ pub(super) fn read(text: &str) -> Result<Vec<Read>, Unreadable> {
         .flexible(true)
         .delimiter(delimiter(text))
         .from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
+    let header = reader
+        .headers()
+        .map_err(|error| unreadable(&error))?
+        .clone();
     let columns = columns(&header)?;
     let mut rows = Vec::new();
+    let mut lines = Lines {
+        text: text.as_bytes(),
+        at: 0,
+        line: 1,
+    };
     for record in reader.records() {
         let record = record.map_err(|error| unreadable(&error))?;
-        let line = record.position().map_or(0, ::csv::Position::line);
+        let line = lines.of(&record);
         if record.iter().all(str::is_empty) {
             continue;
         }
@@ -38,6 +46,28 @@ pub(super) fn read(text: &str) -> Result<Vec<Read>, Unreadable> {
         rows.push(row(&columns, &record, line));
     }
     Ok(rows)
+}
+
+/// Counts lines: the reader counts none that is empty, and those of CR LF in part.
+struct Lines<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line that a record begins on; records come in their order.
+    fn of(&mut self, record: &StringRecord) -> u64 {
+        let position = record.position().map_or(0, ::csv::Position::byte);
+        let mut begins = usize::try_from(position).unwrap_or(self.at);
+        while matches!(self.text.get(begins), Some(b'\r' | b'\n')) {
+            begins += 1;
+        }
+        let between = self.text.get(self.at..begins).unwrap_or_default();
+        self.line += between.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.at = begins;
+        self.line
+    }
 }
 
 /// Spreadsheets of many countries write semicolons.
@@ -65,11 +95,18 @@ fn columns(header: &StringRecord) -> Result<Vec<usize>, Unreadable> {
     for name in header {
         let name = name.trim().to_ascii_lowercase();
         // The name that people think of first.
-        let name = if name == "interval" { "interval_secs" } else { &name };
+        let name = if name == "interval" {
+            "interval_secs"
+        } else {
+            &name
+        };
         let place = COLUMNS.iter().position(|known| *known == name);
         let place = place.ok_or_else(|| {
             let known = COLUMNS.join(", ");
-            wrong(format!("there is no column `{}`; there are {known}", short(name)))
+            wrong(format!(
+                "there is no column `{}`; there are {known}",
+                short(name)
+            ))
         })?;
         if places.contains(&place) {
             return Err(wrong(format!("the column `{name}` is there twice")));
@@ -90,7 +127,16 @@ fn row(columns: &[usize], record: &StringRecord, line: u64) -> Read {
             *slot = Some(cell).filter(|cell| !cell.is_empty());
         }
     }
-    let [address, port, name, credential, tags, site, location, interval] = cells;
+    let [
+        address,
+        port,
+        name,
+        credential,
+        tags,
+        site,
+        location,
+        interval,
+    ] = cells;
     let refused = |reason: String| Refused {
         line,
         name: name.or(address).map(short),
@@ -112,9 +158,10 @@ fn row(columns: &[usize], record: &StringRecord, line: u64) -> Read {
     let mut row = Row::at(line, address);
     if let Some(port) = port {
         let number = port.parse().ok().filter(|port| *port != 0);
-        row.port = Some(number.ok_or_else(|| {
-            refused(format!("`{}` is not a port from 1 to 65535", short(port)))
-        })?);
+        row.port =
+            Some(number.ok_or_else(|| {
+                refused(format!("`{}` is not a port from 1 to 65535", short(port)))
+            })?);
     }
     if let Some(interval) = interval {
         row.interval_secs = Some(interval.parse().map_err(|_| {

@@ -35,9 +35,10 @@ pub(super) fn row(line: u64, device: &Value) -> Read {
     let mut row = Row::at(line, found);
     if let Some(port) = text(device, "/port") {
         let number = port.parse().ok().filter(|port| *port != 0);
-        row.port = Some(number.ok_or_else(|| {
-            refused(format!("`{}` is not a port from 1 to 65535", short(&port)))
-        })?);
+        row.port =
+            Some(number.ok_or_else(|| {
+                refused(format!("`{}` is not a port from 1 to 65535", short(&port)))
+            })?);
     }
     row.echo_alone = is_set(device.get("snmp_disable"));
     row.location = text(device, "/location");

@@ -23,7 +23,11 @@ pub(super) fn row(line: u64, device: &Value) -> Read {
     {
         return Err(refused(format!("it is `{}` in NetBox", short(&status))));
     }
-    let primary = ["/primary_ip/address", "/primary_ip4/address", "/primary_ip6/address"];
+    let primary = [
+        "/primary_ip/address",
+        "/primary_ip4/address",
+        "/primary_ip6/address",
+    ];
     let Some(written) = primary.iter().find_map(|pointer| text(device, pointer)) else {
         return Err(refused("it has no primary IP address".to_owned()));
     };

@@ -39,7 +39,9 @@ pub(super) fn read(text: &str) -> Result<Vec<Read>, Unreadable> {
         return Err(too_many(host.referenced.line()));
     }
     let rows = hosts.iter();
-    Ok(rows.map(|host| row(host.referenced.line(), &host.value)).collect())
+    Ok(rows
+        .map(|host| row(host.referenced.line(), &host.value))
+        .collect())
 }
 
 #[derive(Deserialize)]
@@ -88,9 +90,10 @@ fn row(line: u64, host: &Value) -> Read {
     row.echo_alone = chosen.is_none();
     if let (Some(port), Some(_)) = (text(interface, "/port"), chosen) {
         let number = port.parse().ok().filter(|port| *port != 0);
-        row.port = Some(number.ok_or_else(|| {
-            refused(format!("`{}` is not a port from 1 to 65535", short(&port)))
-        })?);
+        row.port =
+            Some(number.ok_or_else(|| {
+                refused(format!("`{}` is not a port from 1 to 65535", short(&port)))
+            })?);
     }
     let tags = host.get("tags").and_then(Value::as_array);
     row.tags = tags

@@ -49,7 +49,10 @@ pub(crate) async fn list(
     granted: Granted<permit::ReadDiscoveries>,
     Query(query): Query<CandidatesQuery>,
 ) -> Answer<Json<Page<Candidate>>> {
-    let sort = sort_field(query.sort.as_deref(), &["address", "last_seen_at", "seen_by"])?;
+    let sort = sort_field(
+        query.sort.as_deref(),
+        &["address", "last_seen_at", "seen_by"],
+    )?;
     let filters = format!("{:?}{:?}", query.how, query.ignored);
     let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &filters)?;
     let ignored = query.ignored.unwrap_or(false);
@@ -156,7 +159,10 @@ pub(crate) async fn ignore(
         return Err(Problem::new(Kind::Conflict, detail));
     }
     let now = services.clock.now();
-    ignored.put(candidate.address, now).await.map_err(of_store)?;
+    ignored
+        .put(candidate.address, now)
+        .await
+        .map_err(of_store)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

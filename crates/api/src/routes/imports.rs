@@ -32,7 +32,7 @@ pub(super) fn body_limit() -> DefaultBodyLimit {
 }
 
 /// Room for one import: taken before its body is read, for that may be long.
-pub(crate) struct Place(OwnedSemaphorePermit);
+pub(crate) struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
 
 impl FromRequestParts<App> for Place {
     type Rejection = Problem;
@@ -40,9 +40,10 @@ impl FromRequestParts<App> for Place {
         // Whoever may not import keeps nobody from it.
         let granted = Granted::<permit::WriteInventory>::from_request_parts(parts, app).await?;
         let imports = granted.state().imports.clone();
-        imports.try_acquire_owned().map(Self).map_err(|_| {
-            Problem::busy("Another import is at work.", Duration::from_secs(5))
-        })
+        imports
+            .try_acquire_owned()
+            .map(Self)
+            .map_err(|_| Problem::busy("Another import is at work.", Duration::from_secs(5)))
     }
 }
 
@@ -136,7 +137,8 @@ pub(crate) async fn create(
     }
     let credentials = credentials(services).await?;
     let credential = body.credential.as_ref().map(|name| {
-        let unknown = || Problem::field(Kind::Invalid, "/credential", "no credential has that name");
+        let unknown =
+            || Problem::field(Kind::Invalid, "/credential", "no credential has that name");
         credentials.get(name).copied().ok_or_else(unknown)
     });
     let (format, text) = (body.format, body.text);
@@ -178,7 +180,9 @@ pub(crate) async fn create(
 
 async fn credentials(services: &Services) -> Answer<HashMap<String, CredentialId>> {
     let all = services.store.credentials.list().await.map_err(of_store)?;
-    let named = all.into_iter().map(|stored| (stored.body.name, stored.body.id));
+    let named = all
+        .into_iter()
+        .map(|stored| (stored.body.name, stored.body.id));
     Ok(named.collect())
 }
 
@@ -250,12 +254,7 @@ impl Plan {
         stream::iter(made).buffered(AT_A_TIME).collect().await
     }
 
-    fn plan(
-        &self,
-        services: &Services,
-        row: Row,
-        lines: &mut HashMap<SocketAddr, u64>,
-    ) -> Planned {
+    fn plan(&self, services: &Services, row: Row, lines: &mut HashMap<SocketAddr, u64>) -> Planned {
         let at = SocketAddr::new(row.address, row.port.unwrap_or_else(fields::default_port));
         let mut told = ImportedRow {
             line: row.line,
@@ -309,9 +308,13 @@ impl Plan {
         };
         if let Err(problem) = fields::check(&mut device) {
             let faults = problem.faults();
-            let words = faults
-                .iter()
-                .map(|fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.detail));
+            let words = faults.iter().map(|fault| {
+                format!(
+                    "{}: {}",
+                    fault.pointer.trim_start_matches('/'),
+                    fault.detail
+                )
+            });
             told.detail = Some(words.collect::<Vec<_>>().join("; "));
             return Planned::Settled(told);
         }
@@ -350,7 +353,9 @@ async fn make(services: &Services, mut row: ImportedRow, device: Device) -> Impo
             return row;
         }
     }
-    let told = services.send(Command::DeviceChanged { device_id: id }).await;
+    let told = services
+        .send(Command::DeviceChanged { device_id: id })
+        .await;
     if told.is_err() {
         row.detail = Some("it is kept, and polled when the server starts again".to_owned());
     }

@@ -61,11 +61,13 @@ fn read(rows: &Rows, draft: &mut Draft) {
             let Some(mac) = decode::mac(octets) else {
                 continue;
             };
-            found.entry((address, interface)).or_insert_with(|| ArpFacts {
-                address: Some(address),
-                mac: Some(mac),
-                interface: draft.interface_names.get(&interface).cloned(),
-            });
+            found
+                .entry((address, interface))
+                .or_insert_with(|| ArpFacts {
+                    address: Some(address),
+                    mac: Some(mac),
+                    interface: draft.interface_names.get(&interface).cloned(),
+                });
         }
     }
     let left_out = found.len().saturating_sub(ARP_MAX);

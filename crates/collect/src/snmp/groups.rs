@@ -39,11 +39,7 @@ impl Groups {
     pub(super) const VOLUMES: Self = Self(Self::MEMORY.0 | Self::STORAGE.0);
     /// The groups whose rows name interfaces.
     pub(super) const NAMED: Self = Self(
-        Self::INTERFACES.0
-            | Self::ADDRESSES.0
-            | Self::NEIGHBORS.0
-            | Self::ROUTING.0
-            | Self::ARP.0,
+        Self::INTERFACES.0 | Self::ADDRESSES.0 | Self::NEIGHBORS.0 | Self::ROUTING.0 | Self::ARP.0,
     );
     /// All there is.
     pub const ALL: Self = Self((1 << 13) - 1);

@@ -5,8 +5,9 @@
 use super::draft::Draft;
 use super::{Groups, Rows};
 use super::{
-    arp, bridge, cisco_cdp, cisco_memory, cisco_process, cisco_sensor, cisco_vtp, entity, entity_sensor,
-    host_resources, if_mib, ip_mib, lldp, lm_sensors, q_bridge, routing, system, ucd, ups, vendor_load,
+    arp, bridge, cisco_cdp, cisco_memory, cisco_process, cisco_sensor, cisco_vtp, entity,
+    entity_sensor, host_resources, if_mib, ip_mib, lldp, lm_sensors, q_bridge, routing, system,
+    ucd, ups, vendor_load,
 };
 
 /// A MIB, or a part of one.

@@ -92,8 +92,7 @@ fn ospf(rows: &Rows, draft: &mut Draft) {
             remote_address: Some(address.into()),
             remote_id,
             state: state(rows, draft, OSPF_NBR_STATE, index, &OSPF_STATES),
-            local_interface: interface
-                .and_then(|index| draft.interface_names.get(&index).cloned()),
+            local_interface: interface.and_then(|index| draft.interface_names.get(&index).cloned()),
             ..RoutingNeighborFacts::default()
         };
         push(draft, neighbor);
@@ -156,7 +155,9 @@ fn ipv4(rows: &Rows, draft: &mut Draft, column: &[u32], index: &[u32]) -> Option
 fn as_ipv4(value: &Value) -> Option<Ipv4Addr> {
     match value {
         Value::IpAddress(address) => Some(*address),
-        Value::Octets(octets) => <[u8; 4]>::try_from(octets.as_ref()).ok().map(Ipv4Addr::from),
+        Value::Octets(octets) => <[u8; 4]>::try_from(octets.as_ref())
+            .ok()
+            .map(Ipv4Addr::from),
         _ => None,
     }
 }

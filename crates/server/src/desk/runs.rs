@@ -1,7 +1,7 @@
 //! Runs of discovery at work: what they found is placed at once, and written and told in lots.
 
-use super::register::{self, RuleBook};
 use super::Context;
+use super::register::{self, RuleBook};
 use crate::wire::{self, RunWord};
 use api::DiscoveryRefused;
 use collect::{DiscoveryPlan, Found, TargetError};

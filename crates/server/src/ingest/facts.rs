@@ -2,8 +2,8 @@
 //! end leaves it as it is.
 
 use collect::snmp::Groups;
-use model::device::Identity;
 use model::Timestamp;
+use model::device::Identity;
 use model::facts::Facts;
 
 /// The facts after a poll that read these groups to their end.

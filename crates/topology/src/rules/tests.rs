@@ -33,7 +33,11 @@ fn conditions_hold_where_all_of_them_do() {
     let check = |condition: serde_json::Value, holds: bool| {
         let rules = [rule(1, condition.clone(), serde_json::json!({}))];
         let decision = RuleSet::new(&rules).decide(&cisco());
-        assert_eq!(!decision.matched.is_empty(), holds, "{condition} {decision:?}");
+        assert_eq!(
+            !decision.matched.is_empty(),
+            holds,
+            "{condition} {decision:?}"
+        );
     };
     for (condition, holds) in [
         (serde_json::json!({}), true),
@@ -45,12 +49,24 @@ fn conditions_hold_where_all_of_them_do() {
         (serde_json::json!({"description": "*version 17.*"}), true),
         (serde_json::json!({"object_id": "1.3.6.1.4.1.9.*"}), true),
         (serde_json::json!({"os": "*"}), false),
-        (serde_json::json!({"networks": ["198.51.100.0/24", "192.0.2.0/28"]}), true),
+        (
+            serde_json::json!({"networks": ["198.51.100.0/24", "192.0.2.0/28"]}),
+            true,
+        ),
         (serde_json::json!({"networks": ["192.0.2.8/29"]}), false),
         (serde_json::json!({"sources": ["target"]}), false),
-        (serde_json::json!({"sources": ["neighbor"], "name": "acc-*"}), true),
-        (serde_json::json!({"sources": ["neighbor"], "name": "core-*"}), false),
-        (serde_json::json!({"credential_ids": [CredentialId::new()]}), false),
+        (
+            serde_json::json!({"sources": ["neighbor"], "name": "acc-*"}),
+            true,
+        ),
+        (
+            serde_json::json!({"sources": ["neighbor"], "name": "core-*"}),
+            false,
+        ),
+        (
+            serde_json::json!({"credential_ids": [CredentialId::new()]}),
+            false,
+        ),
     ] {
         check(condition, holds);
     }
@@ -69,11 +85,18 @@ fn the_first_counts_and_tags_come_together() {
             serde_json::json!({"vendor": "cisco"}),
             serde_json::json!({"verdict": "register", "site": "HQ", "tags": ["cisco"]}),
         ),
-        rule(30, serde_json::json!({}), serde_json::json!({"site": "never"})),
+        rule(
+            30,
+            serde_json::json!({}),
+            serde_json::json!({"site": "never"}),
+        ),
     ];
     let alone = RuleSet::new(&rules).decide(&cisco());
     assert_eq!((alone.verdict, alone.matched.len()), (Verdict::Register, 1));
-    assert_eq!((alone.site.as_deref(), alone.interval_secs), (Some("HQ"), None));
+    assert_eq!(
+        (alone.site.as_deref(), alone.interval_secs),
+        (Some("HQ"), None)
+    );
     rules[1].goes_on = true;
     let both = RuleSet::new(&rules).decide(&cisco());
     assert_eq!((both.verdict, both.matched.len()), (Verdict::Register, 2));

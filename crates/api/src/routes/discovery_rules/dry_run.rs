@@ -132,7 +132,9 @@ pub(crate) async fn dry_run(
         };
         ((key, id), subject)
     });
-    Ok(Json(paging.take(rows).map(|subject| outcome(&set, subject))))
+    Ok(Json(
+        paging.take(rows).map(|subject| outcome(&set, subject)),
+    ))
 }
 
 fn outcome(rules: &RuleSet, subject: &Owned) -> Outcome {
