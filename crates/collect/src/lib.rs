@@ -6,6 +6,7 @@
 //! makes of both how the device is; and a [`poller::PollReport`] leaves by a bounded channel.
 //! Finding devices in the first place is [`discovery`].
 
+pub mod check;
 pub mod credential;
 pub mod discovery;
 pub mod http;

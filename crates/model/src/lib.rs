@@ -6,6 +6,7 @@
 //! of itself) and [`series`] (what is measured of it).
 
 pub mod candidate;
+pub mod check;
 pub mod credential;
 pub mod device;
 pub mod discovery;
