@@ -48,7 +48,7 @@ const WITHOUT_KEY: [&str; 7] = [
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 11] = [
+const DONE_AGAIN: [&str; 12] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -57,6 +57,7 @@ const DONE_AGAIN: [&str; 11] = [
     "/api/v1/discovery-schedules",
     "/api/v1/discovery-schedules/{schedule_id}/run",
     "/api/v1/discovery-rules",
+    "/api/v1/checks",
     "/api/v1/candidates/{address}/accept",
     "/api/v1/candidates/{address}/ignore",
     "/api/v1/maintenance",

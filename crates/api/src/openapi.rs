@@ -34,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "topology", description = "Neighbours, links, and the health of the whole."),
         (name = "series", description = "What is measured."),
         (name = "discoveries", description = "Finding devices."),
+        (name = "checks", description = "Checks of services."),
         (name = "credentials", description = "What devices are asked with."),
         (name = "stream", description = "What happens, as it happens."),
         (name = "system", description = "This server."),

@@ -4,6 +4,7 @@ mod auth;
 pub(crate) mod availability;
 pub(crate) mod bandwidth;
 mod candidates;
+pub(crate) mod checks;
 mod credentials;
 pub(crate) mod devices;
 mod discoveries;
@@ -99,6 +100,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
             discovery_rules::delete
         ))
         .routes(routes!(discovery_rules::dry_run::dry_run))
+        .routes(routes!(checks::list, checks::create))
+        .routes(routes!(checks::get, checks::update, checks::delete))
         .routes(routes!(candidates::list))
         .routes(routes!(candidates::accept))
         .routes(routes!(candidates::ignore, candidates::offer))

@@ -9,7 +9,7 @@ pub mod ntp;
 mod tcp;
 
 use crate::http::Trust;
-use model::check::{Outcome, Probe};
+use model::check::{Outcome, Probe, host_and_port};
 use model::{Status, Timestamp};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -48,16 +48,6 @@ pub async fn make(trust: &Trust, question: Question<'_>) -> Outcome {
     outcome
 }
 
-/// What is wrong with a target; none where it could be asked.
-pub fn objection(target: &str, probe: &Probe) -> Option<String> {
-    match probe {
-        Probe::Http(_) => http::url(target).err(),
-        Probe::Tcp {} => split(target, None).err(),
-        Probe::Dns(probe) => split(target, Some(dns::PORT)).err().or_else(|| dns::objection(probe)),
-        Probe::Ntp(_) => split(target, Some(ntp::PORT)).err(),
-    }
-}
-
 fn down(detail: String) -> Outcome {
     Outcome {
         status: Status::Down,
@@ -74,32 +64,9 @@ fn degrade(outcome: &mut Outcome, why: &str) {
     outcome.detail = format!("{}; {why}", outcome.detail);
 }
 
-/// Host and port of `HOST`, `HOST:PORT`, `[V6]:PORT` or a bare address.
-fn split(target: &str, default: Option<u16>) -> Result<(String, u16), String> {
-    let wrong = || format!("`{target}` is no HOST:PORT");
-    let target = target.trim();
-    if target.is_empty() || target.len() > 260 || target.contains([' ', '/']) {
-        return Err(wrong());
-    }
-    if let Ok(address) = target.parse::<SocketAddr>() {
-        return Ok((address.ip().to_string(), address.port()));
-    }
-    if let Ok(address) = target.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
-        return default.map(|port| (address.to_string(), port)).ok_or_else(wrong);
-    }
-    match target.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && !host.contains(':') => {
-            let port = port.parse().ok().filter(|port| *port != 0);
-            Ok((host.to_owned(), port.ok_or_else(wrong)?))
-        }
-        Some(_) => Err(wrong()),
-        None => default.map(|port| (target.to_owned(), port)).ok_or_else(wrong),
-    }
-}
-
 /// The first address of a host.
 async fn address(target: &str, default: Option<u16>) -> Result<SocketAddr, String> {
-    let (host, port) = split(target, default)?;
+    let (host, port) = host_and_port(target, default)?;
     let failed = |why: String| format!("the name `{host}` has no address: {why}");
     let mut found = lookup_host((host.as_str(), port))
         .await
@@ -113,7 +80,9 @@ async fn within<T>(
     work: impl Future<Output = Result<T, String>>,
 ) -> Result<T, String> {
     let late = || Err(format!("no answer within {} ms", time.as_millis()));
-    tokio::time::timeout(time, work).await.unwrap_or_else(|_| late())
+    tokio::time::timeout(time, work)
+        .await
+        .unwrap_or_else(|_| late())
 }
 
 #[cfg(test)]

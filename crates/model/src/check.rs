@@ -2,6 +2,7 @@
 
 use crate::{CheckId, DeviceId, Status, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
 
 /// Most checks; each is a task for as long as it asks.
 pub const CHECKS_MAX: u64 = 10_000;
@@ -176,4 +177,87 @@ pub struct CheckState {
     pub since: Option<Timestamp>,
     /// When it was checked last.
     pub checked_at: Option<Timestamp>,
+}
+
+/// Port of name servers. Source: RFC 1035 section 4.2.
+pub const DNS_PORT: u16 = 53;
+/// Port of time servers. Source: RFC 5905 section 16.
+pub const NTP_PORT: u16 = 123;
+/// Longest target, in octets: a URL that people type.
+const TARGET_LEN_MAX: usize = 2_000;
+/// Intervals without a check after which it is not known any more how a service is.
+const FRESH_INTERVALS: u64 = 3;
+
+impl ServiceCheck {
+    /// How the service is at `now`: unknown where the check is not made, or was not for a while.
+    pub fn status(&self, state: &CheckState, now: Timestamp) -> Status {
+        let every = u64::from(self.interval_secs) * FRESH_INTERVALS + 60;
+        let fresh = |at: Timestamp| now.since(at).as_secs() <= every;
+        match state.checked_at {
+            Some(at) if self.enabled && fresh(at) => state.outcome.status,
+            _ => Status::Unknown,
+        }
+    }
+}
+
+/// What is wrong with a target; none where it could be asked.
+pub fn objection_to_target(target: &str, probe: &Probe) -> Option<String> {
+    match probe {
+        Probe::Http(_) => objection_to_url(target),
+        Probe::Tcp {} => host_and_port(target, None).err(),
+        Probe::Ntp(_) => host_and_port(target, Some(NTP_PORT)).err(),
+        Probe::Dns(dns) => host_and_port(target, Some(DNS_PORT)).err().or_else(|| {
+            let name = dns.name.trim();
+            let name = name.strip_suffix('.').unwrap_or(name);
+            let label = |label: &str| (1..=63).contains(&label.len());
+            let sound = name.is_ascii() && name.len() <= 253;
+            let named = name.is_empty() || name.split('.').all(label);
+            (!sound || !named).then(|| format!("`{}` is no name", dns.name))
+        }),
+    }
+}
+
+fn objection_to_url(url: &str) -> Option<String> {
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    // A password in a URL is shown wherever the target is.
+    let sound = host.is_some_and(|host| !host.is_empty() && !host.contains('@'));
+    let plain = url.len() <= TARGET_LEN_MAX && !url.contains(char::is_whitespace);
+    (!sound || !plain)
+        .then(|| "a URL is expected, http://HOST or https://HOST, without a password".to_owned())
+}
+
+/// Host and port of `HOST`, `HOST:PORT`, `[V6]:PORT` or a bare address; else what is wrong with it.
+pub fn host_and_port(target: &str, default: Option<u16>) -> Result<(String, u16), String> {
+    let wrong = || match default {
+        Some(_) => format!("`{target}` is no HOST or HOST:PORT"),
+        None => format!("`{target}` is no HOST:PORT"),
+    };
+    let text = target.trim();
+    if text.is_empty() || text.len() > 260 || text.contains([' ', '/']) {
+        return Err(wrong());
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        let sound = address.port() != 0;
+        return sound
+            .then(|| (address.ip().to_string(), address.port()))
+            .ok_or_else(wrong);
+    }
+    if let Ok(address) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        let port = default.ok_or_else(wrong)?;
+        return Ok((address.to_string(), port));
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && !host.contains(':') => {
+            let port = port.parse().ok().filter(|port| *port != 0);
+            Ok((host.to_owned(), port.ok_or_else(wrong)?))
+        }
+        Some(_) => Err(wrong()),
+        None => {
+            let port = default.ok_or_else(wrong)?;
+            Ok((text.to_owned(), port))
+        }
+    }
 }

@@ -78,6 +78,11 @@ metrics! {
     NETWORK_HEALTH "network_health" "ratio" Gauge "Health of the whole network, 0 to 1, assessed each minute; see health.md.";
     NETWORK_DEVICES "network_devices" "devices" Gauge "Devices in a state (label `state`), counted each minute.";
     NETWORK_INTERFACES "network_interfaces" "interfaces" Gauge "Interfaces in a state (label `state`), counted each minute.";
+    CHECK_UP "check_up" "ratio" Gauge "Whether a service answered a check as expected, also where it was degraded: 1 or 0 (label `check`).";
+    CHECK_DURATION "check_duration" "seconds" Gauge "Time that a check of a service took (label `check`).";
+    CHECK_CERTIFICATE_EXPIRY "check_certificate_expiry" "seconds" Gauge "Time until the certificate of a service ends, negative where it has (label `check`). Source: notAfter (RFC 5280).";
+    NTP_OFFSET "ntp_offset" "seconds" Gauge "How far the clock of a time server is before ours (label `check`). Source: RFC 5905 section 8.";
+    NETWORK_CHECKS "network_checks" "checks" Gauge "Checks of services in a state (label `state`), counted each minute.";
     NETWORK_LINKS "network_links" "links" Gauge "Links in a state (label `state`), counted each minute.";
 }
 

@@ -31,6 +31,8 @@ pub enum Command {
     Discover(Discover),
     /// Ask one device everything that it says of itself.
     Probe(Probe),
+    /// Check one service, once: TCP, HTTP, DNS or NTP.
+    Check(Check),
     /// Bring in an inventory of another tool's: CSV, NetBox, LibreNMS, Zabbix.
     Import(Import),
     /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
@@ -133,6 +135,86 @@ pub struct Probe {
     /// How often to ask again
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=10))]
     pub retries: u8,
+}
+
+/// Check one service, once.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  foretell check tcp 192.0.2.1:22\n  foretell check http https://192.0.2.1/ --text Welcome --certificate-days 30\n  foretell check dns 192.0.2.53 www.example --record AAAA --expect 2001:db8::1\n  foretell check ntp 192.0.2.123 --offset-max-ms 50 --json\n\nExit codes: 0 it is up, 1 it is degraded, 3 it is down."
+)]
+pub struct Check {
+    /// What to ask
+    #[command(subcommand)]
+    pub probe: CheckProbe,
+    /// Milliseconds for the check
+    #[arg(long, global = true, value_name = "MS", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(50..=60_000))]
+    pub timeout_ms: u32,
+    /// Milliseconds above which it is degraded
+    #[arg(long, global = true, value_name = "MS")]
+    pub slow_ms: Option<u32>,
+    /// Print one JSON object instead of a line
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What a check asks.
+#[derive(Debug, Subcommand)]
+pub enum CheckProbe {
+    /// Whether a port takes a connection.
+    Tcp {
+        /// Where
+        #[arg(value_name = "HOST:PORT")]
+        target: String,
+    },
+    /// Whether a page is there, and its certificate good.
+    Http {
+        /// The page
+        url: String,
+        /// The status that is expected; any from 200 to 399 where it is not given
+        #[arg(long)]
+        status: Option<u16>,
+        /// Text that is in the page
+        #[arg(long)]
+        text: Option<String>,
+        /// How many redirects are followed
+        #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=10))]
+        redirects: u8,
+        /// A certificate that is not trusted makes it degraded rather than down
+        #[arg(long)]
+        though_untrusted: bool,
+        /// Days before its certificate ends from which it is degraded
+        #[arg(long, value_name = "DAYS", default_value_t = 14)]
+        certificate_days: u16,
+    },
+    /// Whether a name server answers, and as expected.
+    Dns {
+        /// The server
+        #[arg(value_name = "HOST[:PORT]")]
+        server: String,
+        /// The name to ask for
+        name: String,
+        /// The kind of record: A, AAAA, CNAME, MX, NS, PTR, TXT
+        #[arg(long, value_name = "KIND", default_value = "A")]
+        record: String,
+        /// Data that is to be among the answers; may be repeated
+        #[arg(long = "expect", value_name = "DATA")]
+        expected: Vec<String>,
+    },
+    /// Whether a time server is well, and how far its clock is from ours.
+    Ntp {
+        /// The server
+        #[arg(value_name = "HOST[:PORT]")]
+        server: String,
+        /// Milliseconds that its clock may differ from ours
+        #[arg(long, value_name = "MS")]
+        offset_max_ms: Option<u32>,
+        /// Greatest stratum that is well
+        #[arg(long, value_name = "N")]
+        stratum_max: Option<u8>,
+        /// Greatest root dispersion that is well
+        #[arg(long, value_name = "MS")]
+        root_dispersion_max_ms: Option<u32>,
+    },
 }
 
 /// Bring in an inventory.

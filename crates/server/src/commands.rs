@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod check;
 pub mod config;
 pub mod discover;
 pub mod import;
@@ -17,6 +18,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Serve(command) => serve::run(command),
         Command::Discover(command) => discover::run(command),
         Command::Probe(command) => probe::run(command),
+        Command::Check(command) => check::run(command),
         Command::Import(command) => import::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),

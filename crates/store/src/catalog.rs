@@ -55,6 +55,10 @@ collections! {
     DISCOVERY_RULES "discovery_rules" [unique("name", &["/name"])];
     /// `model::candidate::Ignored` by its address.
     IGNORED_CANDIDATES "ignored_candidates" [];
+    /// `model::check::ServiceCheck` by its id.
+    CHECKS "checks" [unique("name", &["/name"])];
+    /// How a service is, by the check's id.
+    CHECK_STATES "check_states" [];
     /// Who may sign in, by id.
     USERS "users" [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

@@ -2,13 +2,14 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`schedules`], [`rules`], [`ignored`], [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; [`series`];
+//! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; [`series`];
 //! and [`history`] (how things were). No protocol and no
 //! detector is known here.
 
 pub mod accounts;
 pub mod blocks;
 pub mod catalog;
+pub mod checks;
 pub mod credentials;
 pub mod discoveries;
 pub mod documents;

@@ -7,6 +7,7 @@ use crate::catalog;
 use crate::documents::{CollectionSpec, Document, typed, written};
 use crate::{StoreError, credentials, idempotency, inventory, store};
 use model::candidate::Ignored;
+use model::check::{CheckState, ServiceCheck};
 use model::device::Device;
 use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
@@ -34,6 +35,8 @@ static SHAPES: &[(&CollectionSpec, Rewrite)] = &[
     (&catalog::SCHEDULE_STATES, rewrite::<ScheduleState>),
     (&catalog::DISCOVERY_RULES, rewrite::<Rule>),
     (&catalog::IGNORED_CANDIDATES, rewrite::<Ignored>),
+    (&catalog::CHECKS, rewrite::<ServiceCheck>),
+    (&catalog::CHECK_STATES, rewrite::<CheckState>),
     (&catalog::USERS, rewrite::<Account>),
     (&catalog::SESSIONS, rewrite::<sessions::Session>),
     (&catalog::SIGNING_KEYS, rewrite::<signing_keys::Kept>),

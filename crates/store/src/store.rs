@@ -2,6 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::catalog;
+use crate::checks::Checks;
 use crate::credentials::Credentials;
 use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
@@ -84,6 +85,8 @@ pub struct Store {
     pub rules: Rules,
     /// Addresses that are not to be offered.
     pub ignored: IgnoredCandidates,
+    /// Checks of services.
+    pub checks: Checks,
     /// Who may sign in.
     pub accounts: Accounts,
     /// Requests that are done once, however often they are sent.
@@ -146,6 +149,7 @@ impl Store {
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
             discoveries,
             schedules: Schedules::new(documents.clone()),
+            checks: Checks::load(documents.clone()).await?,
             rules: Rules::new(documents.clone()),
             ignored: IgnoredCandidates::new(documents.clone()),
             accounts,

@@ -2,15 +2,13 @@
 
 use super::{Question, address, within};
 use model::Status;
-use model::check::{DnsProbe, Outcome, Record};
+use model::check::{DNS_PORT, DnsProbe, Outcome, Record};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Duration, Instant, sleep};
 
-/// The port of name servers.
-pub(super) const PORT: u16 = 53;
 /// Longest name, in octets as it is sent (RFC 1035 section 2.3.4).
 const NAME_LEN_MAX: usize = 255;
 /// Most records that are looked at.
@@ -33,13 +31,9 @@ pub struct Answer {
     pub records: Vec<String>,
 }
 
-pub(super) fn objection(probe: &DnsProbe) -> Option<String> {
-    question(0, probe).is_none().then(|| format!("`{}` is no name", probe.name))
-}
-
 pub(super) async fn check(probe: &DnsProbe, asked: Question<'_>) -> Result<Outcome, String> {
     within(asked.time, async {
-        let server = address(asked.target, Some(PORT)).await?;
+        let server = address(asked.target, Some(DNS_PORT)).await?;
         let id: u16 = rand::random();
         let wrong = || format!("`{}` is no name", probe.name);
         let query = question(id, probe).ok_or_else(wrong)?;
@@ -113,10 +107,16 @@ fn judged(answer: &Answer, probe: &DnsProbe, took: Duration) -> Outcome {
         (Status::Down, format!("it has no {kind} of {}", probe.name))
     } else if let Some(missing) = missing.next() {
         let found = shown.join(", ");
-        (Status::Down, format!("`{missing}` is not among the answers: {found}"))
+        (
+            Status::Down,
+            format!("`{missing}` is not among the answers: {found}"),
+        )
     } else {
         let ms = took.as_secs_f64() * 1e3;
-        (Status::Up, format!("it answered {} in {ms:.1} ms", shown.join(", ")))
+        (
+            Status::Up,
+            format!("it answered {} in {ms:.1} ms", shown.join(", ")),
+        )
     };
     Outcome {
         status,
@@ -166,7 +166,9 @@ pub fn question(id: u16, probe: &DnsProbe) -> Option<Vec<u8>> {
     let name = probe.name.trim();
     let name = name.strip_suffix('.').unwrap_or(name);
     for label in name.split('.').filter(|_| !name.is_empty()) {
-        let len = u8::try_from(label.len()).ok().filter(|len| (1..=63).contains(len))?;
+        let len = u8::try_from(label.len())
+            .ok()
+            .filter(|len| (1..=63).contains(len))?;
         query.push(len);
         query.extend(label.as_bytes());
     }

@@ -14,7 +14,8 @@ const CERTIFICATE_DAYS: u16 = 14;
 
 /// The URL of a target; else why it is none.
 pub(super) fn url(target: &str) -> Result<Url, String> {
-    let wrong = || format!("`{target}` is no URL of a server: http://HOST or https://HOST is expected");
+    let wrong =
+        || format!("`{target}` is no URL of a server: http://HOST or https://HOST is expected");
     let url: Url = target.trim().parse().map_err(|_| wrong())?;
     let sound = matches!(url.scheme(), "http" | "https") && url.has_host();
     // A password in a URL is shown wherever the target is.
@@ -37,10 +38,19 @@ pub(super) async fn check(
         let answer = ask(trust, ask_for(&at, left, probe.though_untrusted)).await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(HttpError::Untrusted { host, reason, tls: seen }) => {
+            Err(HttpError::Untrusted {
+                host,
+                reason,
+                tls: seen,
+            }) => {
                 let detail = format!("the certificate of {host} is not trusted: {reason}");
                 let mut outcome = super::down(detail);
-                certificate(&mut outcome, tls.as_ref().unwrap_or(&seen), probe, question.now);
+                certificate(
+                    &mut outcome,
+                    tls.as_ref().unwrap_or(&seen),
+                    probe,
+                    question.now,
+                );
                 return Ok(outcome);
             }
             Err(HttpError::Time { .. }) => {
@@ -95,7 +105,11 @@ fn judged(answer: &Answered, probe: &HttpProbe, took: Duration, redirects: u8) -
     let good = probe
         .status
         .map_or((200..400).contains(&status), |wanted| wanted == status);
-    let mut detail = format!("it answered {} in {:.0} ms", answer.status, took.as_secs_f64() * 1e3);
+    let mut detail = format!(
+        "it answered {} in {:.0} ms",
+        answer.status,
+        took.as_secs_f64() * 1e3
+    );
     if redirects > 0 {
         detail = format!("{detail} after {redirects} redirects");
     }
@@ -112,7 +126,11 @@ fn judged(answer: &Answered, probe: &HttpProbe, took: Duration, redirects: u8) -
         let page = String::from_utf8_lossy(&answer.body);
         if !page.contains(text) {
             outcome.status = Status::Down;
-            let part = if answer.cut { "the first MiB of the page" } else { "the page" };
+            let part = if answer.cut {
+                "the first MiB of the page"
+            } else {
+                "the page"
+            };
             outcome.detail = format!("{}; `{text}` is not in {part}", outcome.detail);
         }
     }
@@ -122,7 +140,10 @@ fn judged(answer: &Answered, probe: &HttpProbe, took: Duration, redirects: u8) -
 /// Takes in what a certificate says.
 fn certificate(outcome: &mut Outcome, tls: &Tls, probe: &HttpProbe, now: Timestamp) {
     if let (Some(reason), true) = (&tls.distrust, probe.though_untrusted) {
-        degrade(outcome, &format!("its certificate is not trusted: {reason}"));
+        degrade(
+            outcome,
+            &format!("its certificate is not trusted: {reason}"),
+        );
     }
     let Some(validity) = tls.validity else {
         return;

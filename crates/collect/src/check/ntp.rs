@@ -5,13 +5,11 @@
 
 use super::{Question, address, degrade, within};
 use model::Status;
-use model::check::{NtpProbe, Outcome};
+use model::check::{NTP_PORT, NtpProbe, Outcome};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::UdpSocket;
 
-/// The port of time servers.
-pub(super) const PORT: u16 = 123;
 /// Octets of a packet without extensions (RFC 5905 section 7.3).
 const PACKET_LEN: usize = 48;
 /// Seconds from 1900 to 1970.
@@ -40,7 +38,7 @@ pub struct Answer {
 
 pub(super) async fn check(probe: &NtpProbe, asked: Question<'_>) -> Result<Outcome, String> {
     within(asked.time, async {
-        let server = address(asked.target, Some(PORT)).await?;
+        let server = address(asked.target, Some(NTP_PORT)).await?;
         let failed = |error: std::io::Error| format!("{server} cannot be asked: {error}");
         let any: SocketAddr = if server.is_ipv4() {
             (Ipv4Addr::UNSPECIFIED, 0).into()
@@ -68,8 +66,10 @@ pub(super) async fn check(probe: &NtpProbe, asked: Question<'_>) -> Result<Outco
 fn judged(answer: &Answer, probe: &NtpProbe, begun: f64, heard: f64) -> Outcome {
     let round_trip = within_era(heard - begun).abs();
     // RFC 5905 section 8: half of what is left of both ways.
-    let offset =
-        f64::midpoint(within_era(answer.received_secs - begun), within_era(answer.sent_secs - heard));
+    let offset = f64::midpoint(
+        within_era(answer.received_secs - begun),
+        within_era(answer.sent_secs - heard),
+    );
     let mut outcome = Outcome {
         status: Status::Up,
         detail: format!(
@@ -94,7 +94,10 @@ fn judged(answer: &Answer, probe: &NtpProbe, begun: f64, heard: f64) -> Outcome 
         outcome.ntp_offset_secs = None;
         return outcome;
     }
-    if let Some(most) = probe.offset_max_ms.filter(|most| offset.abs() * 1e3 > f64::from(*most)) {
+    if let Some(most) = probe
+        .offset_max_ms
+        .filter(|most| offset.abs() * 1e3 > f64::from(*most))
+    {
         degrade(&mut outcome, &format!("more than {most} ms"));
     }
     if let Some(most) = probe.stratum_max.filter(|most| answer.stratum > *most) {
@@ -130,7 +133,9 @@ pub fn parse(octets: &[u8], cookie: [u8; 8]) -> Option<Answer> {
     }
     let word = (stratum == 0).then(|| {
         let id = packet.get(12..16).unwrap_or_default().iter();
-        let shown = id.filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(*byte));
+        let shown = id
+            .filter(|byte| byte.is_ascii_graphic())
+            .map(|byte| char::from(*byte));
         shown.collect::<String>()
     });
     Some(Answer {
@@ -159,7 +164,9 @@ fn long(octets: &[u8]) -> Option<f64> {
 
 /// Our time as seconds of the present era. In 32 bits of seconds a double has 0.5 microseconds.
 fn seconds_of_era() -> f64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let secs = (now.as_secs() + EPOCH_SECS) % (1 << 32);
     secs as f64 + f64::from(now.subsec_nanos()) / 1e9
 }
@@ -191,7 +198,10 @@ mod tests {
         // We sent at 9 and heard at 12: it is 0.25 s behind the middle of that.
         let judge = |probe: &NtpProbe| judged(&answer, probe, 9.0, 12.0);
         let well = judge(&NtpProbe::default());
-        assert_eq!((well.status, well.ntp_offset_secs), (Status::Up, Some(0.25)));
+        assert_eq!(
+            (well.status, well.ntp_offset_secs),
+            (Status::Up, Some(0.25))
+        );
         let strict = NtpProbe {
             offset_max_ms: Some(200),
             stratum_max: Some(1),
@@ -199,10 +209,18 @@ mod tests {
         };
         let bad = judge(&strict);
         assert_eq!(bad.status, Status::Degraded);
-        assert!(bad.detail.ends_with("more than 200 ms; stratum above 1; root dispersion above 500 ms"), "{}", bad.detail);
+        assert!(
+            bad.detail
+                .ends_with("more than 200 ms; stratum above 1; root dispersion above 500 ms"),
+            "{}",
+            bad.detail
+        );
         let unsynchronised = parse(&packet(0xe4, 0, b"INIT", cookie), cookie).unwrap();
         let kissed = judged(&unsynchronised, &strict, 9.0, 12.0);
-        assert_eq!((kissed.status, kissed.detail.as_str()), (Status::Down, "it answers `INIT` and no time"));
+        assert_eq!(
+            (kissed.status, kissed.detail.as_str()),
+            (Status::Down, "it answers `INIT` and no time")
+        );
         let unset = parse(&packet(0xe4, 16, b"\0\0\0\0", cookie), cookie).unwrap();
         assert_eq!(judged(&unset, &strict, 9.0, 12.0).status, Status::Down);
     }

@@ -16,7 +16,10 @@ pub(super) async fn check(question: Question<'_>) -> Result<Outcome, String> {
         let took = begun.elapsed();
         Ok(Outcome {
             status: Status::Up,
-            detail: format!("{address} took a connection in {:.1} ms", took.as_secs_f64() * 1e3),
+            detail: format!(
+                "{address} took a connection in {:.1} ms",
+                took.as_secs_f64() * 1e3
+            ),
             duration_secs: Some(took.as_secs_f64()),
             ..Outcome::default()
         })

@@ -9,7 +9,7 @@ use crate::metrics::{self, Ingested, Sampled};
 use crate::readiness::{self, Standing};
 use crate::threads::Places;
 use crate::wire::{Heard, Receiver, Wire};
-use crate::{clock, clockwork, desk, ingest, links, secrets, seed};
+use crate::{checks, clock, clockwork, desk, ingest, links, secrets, seed};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::{Pinger, PollReport, Poller};
@@ -108,6 +108,7 @@ pub(super) async fn start(
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
 
     base.start_clockwork();
+    base.start_checks(&mut registry, places);
 
     let sampled = Sampled {
         gauges,
@@ -230,6 +231,20 @@ impl Base<'_> {
             clock: self.clock.clone(),
             stop: self.intake.clone(),
         }));
+    }
+
+    /// Checks of services, asked from where devices are polled.
+    fn start_checks(&self, registry: &mut Registry, places: &Places) {
+        let context = checks::Context {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            tasks: self.tasks.clone(),
+            counts: checks::Counts::register(registry),
+            stop: self.intake.clone(),
+        };
+        self.tasks.spawn_on(checks::run(context), &places.poll);
     }
 
     /// Ingest and links. They end after the poller, when all that it read is kept.
