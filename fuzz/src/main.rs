@@ -9,6 +9,7 @@
 
 mod api;
 mod collect_snmp;
+mod check;
 mod config;
 mod discovery;
 mod http;
@@ -46,6 +47,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("api_cursor", api::cursor),
     ("api_import", api::import),
     ("http_certificate", http::certificate),
+    ("check_dns", check::dns),
+    ("check_ntp", check::ntp),
     ("config_load", config::load),
 ];
 

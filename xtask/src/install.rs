@@ -31,6 +31,8 @@ const NEEDS: &[Need] = &[
     need("unshare", Some("util-linux"), "contract"),
     need("ping", Some("iputils-ping"), "lab"),
     need("setpriv", Some("util-linux"), "lab"),
+    need("dnsmasq", Some("dnsmasq-base"), "checks of name servers"),
+    need("chronyd", Some("chrony"), "checks of time servers"),
     need("chromium", Some("chromium"), "browser tests"),
     need("g++", Some("g++"), "fuzz"),
     need("python3", Some("python3"), "corpus, contract"),

@@ -12,6 +12,8 @@ mod harness;
 
 #[path = "all/asyncapi.rs"]
 mod asyncapi;
+#[path = "all/checks.rs"]
+mod checks;
 #[path = "all/credentials.rs"]
 mod credentials;
 #[path = "all/devices.rs"]

@@ -78,6 +78,7 @@ metrics! {
     NETWORK_HEALTH "network_health" "ratio" Gauge "Health of the whole network, 0 to 1, assessed each minute; see health.md.";
     NETWORK_DEVICES "network_devices" "devices" Gauge "Devices in a state (label `state`), counted each minute.";
     NETWORK_INTERFACES "network_interfaces" "interfaces" Gauge "Interfaces in a state (label `state`), counted each minute.";
+    ICMP_JITTER "icmp_jitter" "seconds" Gauge "Mean absolute difference of the round trips of successive echo requests of one poll, as RFC 3550 section 6.4.1 has it before it is smoothed; none where fewer than two came back.";
     CHECK_UP "check_up" "ratio" Gauge "Whether a service answered a check as expected, also where it was degraded: 1 or 0 (label `check`).";
     CHECK_DURATION "check_duration" "seconds" Gauge "Time that a check of a service took (label `check`).";
     CHECK_CERTIFICATE_EXPIRY "check_certificate_expiry" "seconds" Gauge "Time until the certificate of a service ends, negative where it has (label `check`). Source: notAfter (RFC 5280).";

@@ -8,6 +8,8 @@
 
 #[path = "all/agent.rs"]
 mod agent;
+#[path = "all/checks.rs"]
+mod checks;
 #[path = "all/commands.rs"]
 mod commands;
 #[path = "all/configuration.rs"]

@@ -301,13 +301,15 @@ fn own_readings(echo: Option<Echo>, look: &Look, took: Duration) -> Vec<Reading>
         instance: Instance::Device,
         value: Value::F64(value),
     };
-    let mut readings = Vec::with_capacity(3);
+    let mut readings = Vec::with_capacity(4);
     if let Some(echo) = echo {
         readings.push(reading(Metric::ICMP_LOSS, echo.loss()));
         let rtt = echo
             .rtt
             .map(|rtt| reading(Metric::ICMP_RTT, rtt.as_secs_f64()));
         readings.extend(rtt);
+        let jitter = echo.jitter;
+        readings.extend(jitter.map(|time| reading(Metric::ICMP_JITTER, time.as_secs_f64())));
     }
     if look.answered_at.is_some() {
         readings.push(reading(Metric::POLL_DURATION, took.as_secs_f64()));

@@ -7,6 +7,9 @@ import type {
   Availability,
   Bandwidth,
   Candidate,
+  Check,
+  CheckCreate,
+  CheckPatch,
   Credential,
   CredentialCreate,
   Device,
@@ -175,6 +178,13 @@ export const candidates = {
   accept: (address: string) => call<Discovery>("POST", `/candidates/${enc(address)}/accept`, { body: {} }),
   ignore: (address: string) => call<void>("POST", `/candidates/${enc(address)}/ignore`),
   offer: (address: string) => call<void>("DELETE", `/candidates/${enc(address)}/ignore`),
+};
+
+export const checks = {
+  ofDevice: (device_id: string, signal?: Signal) => all<Check>("/checks", { device_id }, signal),
+  create: (body: CheckCreate) => call<Check>("POST", "/checks", { body }),
+  change: (id: string, revision: number, body: CheckPatch) => call<Check>("PATCH", `/checks/${enc(id)}`, { body, revision }),
+  remove: (id: string, revision: number) => call<void>("DELETE", `/checks/${enc(id)}`, { revision }),
 };
 
 export const credentials = {

@@ -13,6 +13,7 @@ export const TABS = [
   { name: "interfaces", label: "Interfaces", parts: [] },
   { name: "availability", label: "Availability", parts: [] },
   { name: "neighbors", label: "Neighbours", parts: [] },
+  { name: "checks", label: "Checks", parts: [] },
   { name: "sensors", label: "Sensors", parts: ["sensors"] },
   { name: "storage", label: "Storage and memory", parts: ["storage", "memory", "processors"] },
   { name: "addresses", label: "Addresses", parts: ["addresses"] },
