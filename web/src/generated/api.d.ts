@@ -162,6 +162,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists checks of services, and how each service is. */
+        get: operations["list_checks"];
+        put?: never;
+        /** Makes a check of a service; it is made at once, and each interval from then on. */
+        post: operations["create_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checks/{check_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a check and how its service is. */
+        get: operations["get_check"];
+        put?: never;
+        post?: never;
+        /** Deletes a check; what was measured stays. */
+        delete: operations["delete_check"];
+        options?: never;
+        head?: never;
+        /** Changes a check; it is made at once as it is now. */
+        patch: operations["update_check"];
+        trace?: never;
+    };
     "/api/v1/credentials": {
         parameters: {
             query?: never;
@@ -714,8 +751,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Reads the health of the network: the mean of the shares of devices, interfaces and links that
-         *     are well, each weighted by what hangs on it.
+         * Reads the health of the network: the mean of the shares of devices, interfaces, links and
+         *     checks of services that are well, each weighted by what hangs on it.
          */
         get: operations["get_health"];
         put?: never;
@@ -1394,11 +1431,146 @@ export interface components {
          * @enum {string}
          */
         Check: "snmp" | "icmp";
+        /** @description What a check is made from. */
+        CheckCreate: {
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What people call it; no other check has the same. */
+            name: string;
+            /**
+             * @description Whom to ask: `HOST:PORT` of tcp, the URL of http, the server of dns and ntp.
+             * @example https://192.0.2.1/
+             */
+            target: string;
+            /** @description What to ask. */
+            probe: components["schemas"]["CheckProbe"];
+            /**
+             * Format: int32
+             * @description Seconds from check to check.
+             * @default 60
+             */
+            interval_secs: number;
+            /**
+             * Format: int32
+             * @description Milliseconds for one check.
+             * @default 5000
+             */
+            timeout_ms: number;
+            /**
+             * Format: int32
+             * @description Milliseconds above which it is degraded.
+             */
+            slow_ms?: number | null;
+            /**
+             * @description Whether it is made.
+             * @default true
+             */
+            enabled: boolean;
+        };
+        /** @description A question to a name server. */
+        CheckDns: {
+            /** @description The name that is asked for. */
+            name: string;
+            /** @description The kind of record. */
+            record?: components["schemas"]["CheckDnsRecord"];
+            /** @description Data of records that are all to be among the answers, as `192.0.2.1`. */
+            expected?: string[];
+        };
+        /**
+         * @description A kind of record. Source: RFC 1035, RFC 3596.
+         * @enum {string}
+         */
+        CheckDnsRecord: "A" | "AAAA" | "CNAME" | "MX" | "NS" | "PTR" | "TXT";
+        /** @description What is expected of a page. */
+        CheckHttp: {
+            /**
+             * Format: int32
+             * @description The status; any from 200 to 399 where it is not given.
+             */
+            status?: number | null;
+            /** @description Text that is in the page. */
+            text?: string | null;
+            /**
+             * Format: int32
+             * @description How many redirects are followed.
+             */
+            redirects_max?: number;
+            /** @description Whether a certificate that is not trusted makes the service degraded rather than down. */
+            though_untrusted?: boolean;
+            /**
+             * Format: int32
+             * @description Days before its certificate ends from which it is degraded; 14 where it is not given.
+             */
+            certificate_days?: number | null;
+        };
+        /**
+         * Format: uuid
+         * @description One check of a service.
+         */
+        CheckId: string;
+        /** @description What is expected of a time server. */
+        CheckNtp: {
+            /**
+             * Format: int32
+             * @description Milliseconds that its clock may differ from ours; beyond it is degraded.
+             */
+            offset_max_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Greatest stratum that is well.
+             */
+            stratum_max?: number | null;
+            /**
+             * Format: int32
+             * @description Greatest root dispersion that is well, in milliseconds.
+             */
+            root_dispersion_max_ms?: number | null;
+        };
         /**
          * @description What came of one check.
          * @enum {string}
          */
         CheckOutcome: "answered" | "partial" | "silent" | "refused" | "other_device" | "skipped";
+        /** @description A merge patch (RFC 7396) of a check. What is asked is replaced as a whole. */
+        CheckPatch: {
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What people call it. */
+            name?: string;
+            /** @description Whom to ask. */
+            target?: string;
+            /** @description What to ask. */
+            probe?: components["schemas"]["CheckProbe"];
+            /**
+             * Format: int32
+             * @description Seconds from check to check.
+             */
+            interval_secs?: number;
+            /**
+             * Format: int32
+             * @description Milliseconds for one check.
+             */
+            timeout_ms?: number;
+            /**
+             * Format: int32
+             * @description Milliseconds above which it is degraded; null takes that away.
+             */
+            slow_ms?: number | null;
+            /** @description Whether it is made. */
+            enabled?: boolean;
+        };
+        /** @description What is asked of a service. */
+        CheckProbe: {
+            /** @enum {string} */
+            kind: "tcp";
+        } | (components["schemas"]["CheckHttp"] & {
+            /** @enum {string} */
+            kind: "http";
+        }) | (components["schemas"]["CheckDns"] & {
+            /** @enum {string} */
+            kind: "dns";
+        }) | (components["schemas"]["CheckNtp"] & {
+            /** @enum {string} */
+            kind: "ntp";
+        });
         /** @description A credential without its secrets. */
         Credential: {
             /** @description The id. */
@@ -1937,29 +2109,18 @@ export interface components {
          *     first rule that says something counts.
          */
         DiscoveryRuleActions: {
-            /** @default null */
-            verdict: components["schemas"]["DiscoveryVerdict"] | null;
-            /**
-             * @description Tags that it is given.
-             * @default []
-             */
-            tags: string[];
+            verdict?: components["schemas"]["DiscoveryVerdict"] | null;
+            /** @description Tags that it is given. */
+            tags?: string[];
             /**
              * Format: int32
              * @description Seconds from poll to poll.
-             * @default null
              */
-            interval_secs: number | null;
-            /**
-             * @description The site it belongs to.
-             * @default null
-             */
-            site: string | null;
-            /**
-             * @description A place to go before sysLocation.
-             * @default null
-             */
-            location: string | null;
+            interval_secs?: number | null;
+            /** @description The site it belongs to. */
+            site?: string | null;
+            /** @description A place to go before sysLocation. */
+            location?: string | null;
         };
         /**
          * @description When a rule holds: all that is given must. One that gives nothing holds for every device.
@@ -1969,61 +2130,28 @@ export interface components {
          *     not say fits no pattern.
          */
         DiscoveryRuleCondition: {
-            /**
-             * @description Its address is in one of these: CIDRs, ranges or addresses.
-             * @default []
-             */
-            networks: string[];
-            /**
-             * @description Pattern of sysName.
-             * @default null
-             */
-            name: string | null;
-            /**
-             * @description Pattern of the vendor.
-             * @default null
-             */
-            vendor: string | null;
-            /**
-             * @description Pattern of the model.
-             * @default null
-             */
-            model: string | null;
-            /**
-             * @description Pattern of the operating system.
-             * @default null
-             */
-            os: string | null;
-            /**
-             * @description Pattern of the kind: router, switch, server, ...
-             * @default null
-             */
-            kind: string | null;
-            /**
-             * @description Pattern of sysObjectID, dotted.
-             * @default null
-             */
-            object_id: string | null;
-            /**
-             * @description Pattern of sysDescr.
-             * @default null
-             */
-            description: string | null;
-            /**
-             * @description It answered to one of these.
-             * @default []
-             */
-            credential_ids: components["schemas"]["CredentialId"][];
-            /**
-             * @description It was met in one of these ways.
-             * @default []
-             */
-            sources: components["schemas"]["DiscoverySource"][];
-            /**
-             * @description A run of one of these schedules found it.
-             * @default []
-             */
-            schedule_ids: components["schemas"]["ScheduleId"][];
+            /** @description Its address is in one of these: CIDRs, ranges or addresses. */
+            networks?: string[];
+            /** @description Pattern of sysName. */
+            name?: string | null;
+            /** @description Pattern of the vendor. */
+            vendor?: string | null;
+            /** @description Pattern of the model. */
+            model?: string | null;
+            /** @description Pattern of the operating system. */
+            os?: string | null;
+            /** @description Pattern of the kind: router, switch, server, ... */
+            kind?: string | null;
+            /** @description Pattern of sysObjectID, dotted. */
+            object_id?: string | null;
+            /** @description Pattern of sysDescr. */
+            description?: string | null;
+            /** @description It answered to one of these. */
+            credential_ids?: components["schemas"]["CredentialId"][];
+            /** @description It was met in one of these ways. */
+            sources?: components["schemas"]["DiscoverySource"][];
+            /** @description A run of one of these schedules found it. */
+            schedule_ids?: components["schemas"]["ScheduleId"][];
         };
         /** @description What a rule is made from. */
         DiscoveryRuleCreate: {
@@ -2282,6 +2410,8 @@ export interface components {
             interfaces: components["schemas"]["StateCounts"];
             /** @description Links by state. */
             links: components["schemas"]["StateCounts"];
+            /** @description Checks of services by state. */
+            checks?: components["schemas"]["StateCounts"];
         };
         /** @description The health over a range; it is assessed each minute. */
         HealthHistory: {
@@ -2313,6 +2443,8 @@ export interface components {
             interfaces: components["schemas"]["StatePoints"];
             /** @description Links. */
             links: components["schemas"]["StatePoints"];
+            /** @description Checks of services. */
+            checks: components["schemas"]["StatePoints"];
         };
         /** @description Another device that answers at a device's address. */
         IdentityConflict: {
@@ -2820,6 +2952,81 @@ export interface components {
                 /** @description When it was last seen. */
                 last_seen_at: components["schemas"]["Timestamp"];
                 ignored_at?: components["schemas"]["Timestamp"] | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Check: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["CheckId"];
+                device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description What people call it. */
+                name: string;
+                /** @description Whom it asks. */
+                target: string;
+                /** @description What it asks. */
+                probe: components["schemas"]["CheckProbe"];
+                /**
+                 * Format: int32
+                 * @description Seconds from check to check.
+                 */
+                interval_secs: number;
+                /**
+                 * Format: int32
+                 * @description Milliseconds for one check.
+                 */
+                timeout_ms: number;
+                /**
+                 * Format: int32
+                 * @description Milliseconds above which it is degraded.
+                 */
+                slow_ms?: number | null;
+                /** @description Whether it is made. */
+                enabled: boolean;
+                /**
+                 * @description up, degraded where it answers and something is not as it should be, down; unknown where it is
+                 *     not made, or was not for three intervals.
+                 */
+                status: components["schemas"]["Status"];
+                since?: components["schemas"]["Timestamp"] | null;
+                /** @description Why, in one sentence. */
+                detail: string;
+                checked_at?: components["schemas"]["Timestamp"] | null;
+                /**
+                 * Format: double
+                 * @description Seconds that it took; null where nothing answered.
+                 */
+                duration_secs?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds until the certificate ends, negative where it has.
+                 */
+                certificate_expiry_secs?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds that the server's clock is before ours.
+                 */
+                ntp_offset_secs?: number | null;
+                /**
+                 * Format: int32
+                 * @description Steps from a clock of reference.
+                 */
+                ntp_stratum?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds that the server's clock may be wrong by, as it says.
+                 */
+                ntp_root_dispersion_secs?: number | null;
+                /** @description When it was made. */
+                created_at: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description Counts its changes by operators; the ETag.
+                 */
+                revision: number;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -4142,6 +4349,76 @@ export interface components {
              */
             used_percent: number | null;
         };
+        /** @description A check of a service, and how the service is. */
+        ServiceCheck: {
+            /** @description The id. */
+            id: components["schemas"]["CheckId"];
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What people call it. */
+            name: string;
+            /** @description Whom it asks. */
+            target: string;
+            /** @description What it asks. */
+            probe: components["schemas"]["CheckProbe"];
+            /**
+             * Format: int32
+             * @description Seconds from check to check.
+             */
+            interval_secs: number;
+            /**
+             * Format: int32
+             * @description Milliseconds for one check.
+             */
+            timeout_ms: number;
+            /**
+             * Format: int32
+             * @description Milliseconds above which it is degraded.
+             */
+            slow_ms?: number | null;
+            /** @description Whether it is made. */
+            enabled: boolean;
+            /**
+             * @description up, degraded where it answers and something is not as it should be, down; unknown where it is
+             *     not made, or was not for three intervals.
+             */
+            status: components["schemas"]["Status"];
+            since?: components["schemas"]["Timestamp"] | null;
+            /** @description Why, in one sentence. */
+            detail: string;
+            checked_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description Seconds that it took; null where nothing answered.
+             */
+            duration_secs?: number | null;
+            /**
+             * Format: double
+             * @description Seconds until the certificate ends, negative where it has.
+             */
+            certificate_expiry_secs?: number | null;
+            /**
+             * Format: double
+             * @description Seconds that the server's clock is before ours.
+             */
+            ntp_offset_secs?: number | null;
+            /**
+             * Format: int32
+             * @description Steps from a clock of reference.
+             */
+            ntp_stratum?: number | null;
+            /**
+             * Format: double
+             * @description Seconds that the server's clock may be wrong by, as it says.
+             */
+            ntp_root_dispersion_secs?: number | null;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Counts its changes by operators; the ETag.
+             */
+            revision: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -4986,6 +5263,480 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_checks: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description name, status (the worst last), target or checked_at; with a leading `-` the other way. */
+                sort?: string;
+                /** @description Only those of this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /**
+                 * @description Only those in these states, with commas between.
+                 * @example down,degraded
+                 */
+                status?: string;
+                /** @description Only those that are made, or only those that are not. */
+                enabled?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of checks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Check"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_check: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckCreate"];
+            };
+        };
+        responses: {
+            /** @description The check as made. */
+            201: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceCheck"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The check. */
+                check_id: components["schemas"]["CheckId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The check. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceCheck"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_check: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The check. */
+                check_id: components["schemas"]["CheckId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_check: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The check. */
+                check_id: components["schemas"]["CheckId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["CheckPatch"];
+            };
+        };
+        responses: {
+            /** @description The check as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceCheck"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

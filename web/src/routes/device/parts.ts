@@ -197,7 +197,7 @@ export const PARTS: Record<PartName, Part> = {
   },
   arp: {
     title: "Heard on local networks",
-    none: "This device has told of nobody heard on local networks (IP-MIB).",
+    none: "This device has told of no neighbours on local networks (IP-MIB).",
     columns: [
       { label: "Address", text: text("address") },
       { label: "MAC", text: text("mac") },

@@ -17,7 +17,7 @@ const EXPECTED_MAX: usize = 32;
 
 /// A check of a service, and how the service is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = Check)]
+#[schema(as = ServiceCheck)]
 pub(crate) struct CheckResource {
     /// The id.
     pub(super) id: CheckId,
