@@ -2957,81 +2957,6 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
-        Page_Check: {
-            /** @description The rows. */
-            items: {
-                /** @description The id. */
-                id: components["schemas"]["CheckId"];
-                device_id?: components["schemas"]["DeviceId"] | null;
-                /** @description What people call it. */
-                name: string;
-                /** @description Whom it asks. */
-                target: string;
-                /** @description What it asks. */
-                probe: components["schemas"]["CheckProbe"];
-                /**
-                 * Format: int32
-                 * @description Seconds from check to check.
-                 */
-                interval_secs: number;
-                /**
-                 * Format: int32
-                 * @description Milliseconds for one check.
-                 */
-                timeout_ms: number;
-                /**
-                 * Format: int32
-                 * @description Milliseconds above which it is degraded.
-                 */
-                slow_ms?: number | null;
-                /** @description Whether it is made. */
-                enabled: boolean;
-                /**
-                 * @description up, degraded where it answers and something is not as it should be, down; unknown where it is
-                 *     not made, or was not for three intervals.
-                 */
-                status: components["schemas"]["Status"];
-                since?: components["schemas"]["Timestamp"] | null;
-                /** @description Why, in one sentence. */
-                detail: string;
-                checked_at?: components["schemas"]["Timestamp"] | null;
-                /**
-                 * Format: double
-                 * @description Seconds that it took; null where nothing answered.
-                 */
-                duration_secs?: number | null;
-                /**
-                 * Format: double
-                 * @description Seconds until the certificate ends, negative where it has.
-                 */
-                certificate_expiry_secs?: number | null;
-                /**
-                 * Format: double
-                 * @description Seconds that the server's clock is before ours.
-                 */
-                ntp_offset_secs?: number | null;
-                /**
-                 * Format: int32
-                 * @description Steps from a clock of reference.
-                 */
-                ntp_stratum?: number | null;
-                /**
-                 * Format: double
-                 * @description Seconds that the server's clock may be wrong by, as it says.
-                 */
-                ntp_root_dispersion_secs?: number | null;
-                /** @description When it was made. */
-                created_at: components["schemas"]["Timestamp"];
-                /**
-                 * Format: int64
-                 * @description Counts its changes by operators; the ETag.
-                 */
-                revision: number;
-            }[];
-            /** @description Give it as `cursor` for the next page; null on the last. */
-            next_cursor?: string | null;
-        };
-        /** @description A page of a list. */
         Page_Credential: {
             /** @description The rows. */
             items: {
@@ -3737,6 +3662,81 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_ServiceCheck: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["CheckId"];
+                device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description What people call it. */
+                name: string;
+                /** @description Whom it asks. */
+                target: string;
+                /** @description What it asks. */
+                probe: components["schemas"]["CheckProbe"];
+                /**
+                 * Format: int32
+                 * @description Seconds from check to check.
+                 */
+                interval_secs: number;
+                /**
+                 * Format: int32
+                 * @description Milliseconds for one check.
+                 */
+                timeout_ms: number;
+                /**
+                 * Format: int32
+                 * @description Milliseconds above which it is degraded.
+                 */
+                slow_ms?: number | null;
+                /** @description Whether it is made. */
+                enabled: boolean;
+                /**
+                 * @description up, degraded where it answers and something is not as it should be, down; unknown where it is
+                 *     not made, or was not for three intervals.
+                 */
+                status: components["schemas"]["Status"];
+                since?: components["schemas"]["Timestamp"] | null;
+                /** @description Why, in one sentence. */
+                detail: string;
+                checked_at?: components["schemas"]["Timestamp"] | null;
+                /**
+                 * Format: double
+                 * @description Seconds that it took; null where nothing answered.
+                 */
+                duration_secs?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds until the certificate ends, negative where it has.
+                 */
+                certificate_expiry_secs?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds that the server's clock is before ours.
+                 */
+                ntp_offset_secs?: number | null;
+                /**
+                 * Format: int32
+                 * @description Steps from a clock of reference.
+                 */
+                ntp_stratum?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds that the server's clock may be wrong by, as it says.
+                 */
+                ntp_root_dispersion_secs?: number | null;
+                /** @description When it was made. */
+                created_at: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description Counts its changes by operators; the ETag.
+                 */
+                revision: number;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_VlanFacts: {
             /** @description The rows. */
             items: {
@@ -4076,6 +4076,76 @@ export interface components {
          * @description One series: a device, a metric and labels.
          */
         SeriesId: string;
+        /** @description A check of a service, and how the service is. */
+        ServiceCheck: {
+            /** @description The id. */
+            id: components["schemas"]["CheckId"];
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What people call it. */
+            name: string;
+            /** @description Whom it asks. */
+            target: string;
+            /** @description What it asks. */
+            probe: components["schemas"]["CheckProbe"];
+            /**
+             * Format: int32
+             * @description Seconds from check to check.
+             */
+            interval_secs: number;
+            /**
+             * Format: int32
+             * @description Milliseconds for one check.
+             */
+            timeout_ms: number;
+            /**
+             * Format: int32
+             * @description Milliseconds above which it is degraded.
+             */
+            slow_ms?: number | null;
+            /** @description Whether it is made. */
+            enabled: boolean;
+            /**
+             * @description up, degraded where it answers and something is not as it should be, down; unknown where it is
+             *     not made, or was not for three intervals.
+             */
+            status: components["schemas"]["Status"];
+            since?: components["schemas"]["Timestamp"] | null;
+            /** @description Why, in one sentence. */
+            detail: string;
+            checked_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description Seconds that it took; null where nothing answered.
+             */
+            duration_secs?: number | null;
+            /**
+             * Format: double
+             * @description Seconds until the certificate ends, negative where it has.
+             */
+            certificate_expiry_secs?: number | null;
+            /**
+             * Format: double
+             * @description Seconds that the server's clock is before ours.
+             */
+            ntp_offset_secs?: number | null;
+            /**
+             * Format: int32
+             * @description Steps from a clock of reference.
+             */
+            ntp_stratum?: number | null;
+            /**
+             * Format: double
+             * @description Seconds that the server's clock may be wrong by, as it says.
+             */
+            ntp_root_dispersion_secs?: number | null;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Counts its changes by operators; the ETag.
+             */
+            revision: number;
+        };
         /** @description A name and a password. */
         SignIn: {
             /**
@@ -4348,76 +4418,6 @@ export interface components {
              * @default null
              */
             used_percent: number | null;
-        };
-        /** @description A check of a service, and how the service is. */
-        ServiceCheck: {
-            /** @description The id. */
-            id: components["schemas"]["CheckId"];
-            device_id?: components["schemas"]["DeviceId"] | null;
-            /** @description What people call it. */
-            name: string;
-            /** @description Whom it asks. */
-            target: string;
-            /** @description What it asks. */
-            probe: components["schemas"]["CheckProbe"];
-            /**
-             * Format: int32
-             * @description Seconds from check to check.
-             */
-            interval_secs: number;
-            /**
-             * Format: int32
-             * @description Milliseconds for one check.
-             */
-            timeout_ms: number;
-            /**
-             * Format: int32
-             * @description Milliseconds above which it is degraded.
-             */
-            slow_ms?: number | null;
-            /** @description Whether it is made. */
-            enabled: boolean;
-            /**
-             * @description up, degraded where it answers and something is not as it should be, down; unknown where it is
-             *     not made, or was not for three intervals.
-             */
-            status: components["schemas"]["Status"];
-            since?: components["schemas"]["Timestamp"] | null;
-            /** @description Why, in one sentence. */
-            detail: string;
-            checked_at?: components["schemas"]["Timestamp"] | null;
-            /**
-             * Format: double
-             * @description Seconds that it took; null where nothing answered.
-             */
-            duration_secs?: number | null;
-            /**
-             * Format: double
-             * @description Seconds until the certificate ends, negative where it has.
-             */
-            certificate_expiry_secs?: number | null;
-            /**
-             * Format: double
-             * @description Seconds that the server's clock is before ours.
-             */
-            ntp_offset_secs?: number | null;
-            /**
-             * Format: int32
-             * @description Steps from a clock of reference.
-             */
-            ntp_stratum?: number | null;
-            /**
-             * Format: double
-             * @description Seconds that the server's clock may be wrong by, as it says.
-             */
-            ntp_root_dispersion_secs?: number | null;
-            /** @description When it was made. */
-            created_at: components["schemas"]["Timestamp"];
-            /**
-             * Format: int64
-             * @description Counts its changes by operators; the ETag.
-             */
-            revision: number;
         };
     };
     responses: never;
@@ -5312,7 +5312,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Check"];
+                    "application/json": components["schemas"]["Page_ServiceCheck"];
                 };
             };
             /** @description The request cannot be read. */
