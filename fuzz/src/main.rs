@@ -9,9 +9,11 @@
 
 mod api;
 mod collect_snmp;
+mod check;
 mod config;
 mod discovery;
 mod flow;
+mod http;
 mod icmp;
 mod input;
 mod sim;
@@ -50,6 +52,10 @@ const TARGETS: &[(&str, Target)] = &[
     ("store_vault", store::vault),
     ("api_stream_message", api::stream_message),
     ("api_cursor", api::cursor),
+    ("api_import", api::import),
+    ("http_certificate", http::certificate),
+    ("check_dns", check::dns),
+    ("check_ntp", check::ntp),
     ("config_load", config::load),
 ];
 

@@ -35,6 +35,8 @@ const NEEDS: &[Need] = &[
     need("logger", Some("bsdutils"), "tests of syslog"),
     need("rsyslogd", Some("rsyslog-openssl"), "tests of syslog"),
     need("openssl", Some("openssl"), "tests of syslog"),
+    need("dnsmasq", Some("dnsmasq-base"), "checks of name servers"),
+    need("chronyd", Some("chrony"), "checks of time servers"),
     need("chromium", Some("chromium"), "browser tests"),
     need("g++", Some("g++"), "fuzz"),
     need("python3", Some("python3"), "corpus, contract"),

@@ -11,6 +11,9 @@ use std::fmt::Write as _;
 /// Longest body that is read, in bytes. A discovery of 65,536 single hosts has under 1.5 MB.
 pub(crate) const BODY_LEN_MAX: usize = 2 << 20;
 
+/// Longest body of an import, in bytes: its text, with a third more for what JSON escapes.
+pub(crate) const IMPORT_LEN_MAX: usize = crate::import::TEXT_LEN_MAX / 3 * 4;
+
 /// A body of JSON.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -54,7 +57,10 @@ async fn read<S: Send + Sync>(request: Request, state: &S, types: &[&str]) -> An
             if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
                 Problem::new(
                     Kind::TooLarge,
-                    format!("A body has at most {BODY_LEN_MAX} bytes."),
+                    format!(
+                        "A body has at most {BODY_LEN_MAX} bytes, that of an import \
+                         {IMPORT_LEN_MAX}."
+                    ),
                 )
             } else {
                 Problem::new(Kind::Malformed, "The body ended early.")

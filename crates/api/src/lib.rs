@@ -7,9 +7,11 @@
 
 pub mod auth;
 mod body;
+mod candidates;
 mod command;
 mod flows;
 mod headers;
+pub mod import;
 mod maintenance;
 mod merge;
 mod metrics;

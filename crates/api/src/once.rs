@@ -35,18 +35,20 @@ pub(crate) const KEY_LEN_MAX: usize = 128;
 /// is not bounded by that of connections; each holds a body of up to 2 MiB.
 pub(crate) const AT_WORK_MAX: usize = 64;
 
-/// POSTs that take no key: sign-in, whose bodies and answers are secrets of that moment, and what
-/// only reads.
-const WITHOUT_KEY: [&str; 5] = [
+/// POSTs that take no key: sign-in, whose bodies and answers are secrets of that moment, what
+/// only reads, and imports, which are as well done twice and longer than a body with a key may be.
+const WITHOUT_KEY: [&str; 7] = [
     "/api/v1/auth/login",
     "/api/v1/auth/session",
     "/api/v1/auth/password",
     "/api/v1/stream/tickets",
     "/api/v1/samples/query",
+    "/api/v1/discovery-rules/dry-run",
+    "/api/v1/imports",
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 8] = [
+const DONE_AGAIN: [&str; 12] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -54,6 +56,10 @@ const DONE_AGAIN: [&str; 8] = [
     "/api/v1/discoveries",
     "/api/v1/discovery-schedules",
     "/api/v1/discovery-schedules/{schedule_id}/run",
+    "/api/v1/discovery-rules",
+    "/api/v1/checks",
+    "/api/v1/candidates/{address}/accept",
+    "/api/v1/candidates/{address}/ignore",
     "/api/v1/maintenance",
 ];
 /// Headers that are kept with an answer.

@@ -36,6 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "series", description = "What is measured."),
         (name = "flows", description = "Traffic as NetFlow, IPFIX and sFlow tell of it."),
         (name = "discoveries", description = "Finding devices."),
+        (name = "checks", description = "Checks of services."),
         (name = "credentials", description = "What devices are asked with."),
         (name = "profiles", description = "What can be asked of makes of devices."),
         (name = "stream", description = "What happens, as it happens."),

@@ -199,6 +199,13 @@ impl Problem {
         }
         self.errors
     }
+    /// The same of what is at `place` of a body.
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer.insert_str(0, place);
+        }
+        self
+    }
     /// There is no such thing.
     pub(crate) fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
         Self::new(Kind::NotFound, format!("There is no {what} {id}."))

@@ -3,12 +3,16 @@
 mod auth;
 pub(crate) mod availability;
 pub(crate) mod bandwidth;
+mod candidates;
+pub(crate) mod checks;
 mod credentials;
 pub(crate) mod devices;
 mod discoveries;
+mod discovery_rules;
 mod discovery_schedules;
 mod flows;
 pub(crate) mod health;
+mod imports;
 mod interfaces;
 mod links;
 mod logs;
@@ -24,8 +28,8 @@ pub(crate) mod top;
 mod traps;
 
 use crate::auth::gate::App;
-pub(crate) use devices::fields::objection;
-use utoipa_axum::router::OpenApiRouter;
+pub(crate) use devices::fields::{check_typed, objection, objection_to_interval};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 /// Everything under `/api/v1`.
@@ -38,6 +42,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(devices::list::list, devices::create))
         .routes(routes!(devices::get, devices::update, devices::delete))
         .routes(routes!(devices::poll))
+        .routes(routes!(imports::create).layer(imports::body_limit()))
         .routes(routes!(devices::accept_identity))
         .routes(routes!(interfaces::list_of_device))
         .routes(routes!(neighbors::list_of_device))
@@ -48,6 +53,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(devices::parts::storage))
         .routes(routes!(devices::parts::sensors))
         .routes(routes!(devices::parts::inventory))
+        .routes(routes!(devices::parts::routing_neighbors))
+        .routes(routes!(devices::parts::arp))
         .routes(routes!(devices::parts::system))
         .routes(routes!(devices::parts::defects))
         .routes(routes!(bandwidth::of_device))
@@ -105,6 +112,18 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(profiles::mibs, profiles::upload_mib))
         .routes(routes!(profiles::delete_mib))
         .routes(routes!(profiles::mib_objects))
+        .routes(routes!(discovery_rules::list, discovery_rules::create))
+        .routes(routes!(
+            discovery_rules::get,
+            discovery_rules::update,
+            discovery_rules::delete
+        ))
+        .routes(routes!(discovery_rules::dry_run::dry_run))
+        .routes(routes!(checks::list, checks::create))
+        .routes(routes!(checks::get, checks::update, checks::delete))
+        .routes(routes!(candidates::list))
+        .routes(routes!(candidates::accept))
+        .routes(routes!(candidates::ignore, candidates::offer))
         .routes(routes!(stream::open))
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))

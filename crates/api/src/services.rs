@@ -98,6 +98,8 @@ pub struct Options {
     pub version: &'static str,
     /// Seconds from poll to poll of a device registered without an interval.
     pub default_interval_secs: u32,
+    /// Networks that every discovery may follow neighbours into.
+    pub allowed_networks: Vec<String>,
     /// How long a token by `POST /auth/login` is good.
     pub token_lifetime: Duration,
     /// How long a cookie session is good at most.
@@ -119,6 +121,7 @@ impl Default for Options {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             default_interval_secs: 60,
+            allowed_networks: Vec::new(),
             token_lifetime: Duration::from_mins(15),
             session_lifetime: Duration::from_hours(24 * 7),
             secure_cookie: true,

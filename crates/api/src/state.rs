@@ -15,9 +15,11 @@ use crate::stream::ring::{self, Ring};
 use crate::stream::tickets::Tickets;
 use crate::turns::Turns;
 use axum::body::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use topology::candidates::Gathered;
 
 /// Handlers that read sample files at a time: more only waits for the same disk.
 const READERS_MAX: usize = 8;
@@ -59,6 +61,12 @@ pub(crate) struct State {
     pub(crate) top: Turns<Top>,
     /// Availability of all devices.
     pub(crate) availability: Turns<Vec<Sum>>,
+    /// Addresses that devices have heard of.
+    pub(crate) candidates: Turns<Gathered>,
+    /// Those left out because there were too many.
+    pub(crate) candidates_left_out: Counter,
+    /// Room for an import: each holds a long text.
+    pub(crate) imports: Arc<Semaphore>,
     /// The OpenAPI document as it is sent.
     pub(crate) openapi_json: Bytes,
     readers: Arc<Semaphore>,
@@ -100,6 +108,9 @@ impl State {
             board: Arc::new(Board::register(&services.registry)),
             top: Turns::new(TOPS_MAX),
             availability: Turns::new(AVAILABILITIES_MAX),
+            candidates: Turns::new(1),
+            candidates_left_out: candidates_left_out(&services),
+            imports: Arc::new(Semaphore::new(1)),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             readers_waiting: Semaphore::new(READERS_WAITING_MAX),
@@ -135,4 +146,18 @@ impl State {
             .await
             .map_err(|error| Problem::internal("reading", &error))
     }
+}
+
+fn candidates_left_out(services: &Services) -> Counter {
+    let counter = Counter::default();
+    let mut registry = services
+        .registry
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    registry.register(
+        "foretell_candidates_left_out",
+        "Addresses that devices have heard of and that are not offered, for there are too many",
+        counter.clone(),
+    );
+    counter
 }

@@ -12,6 +12,8 @@ mod harness;
 
 #[path = "all/asyncapi.rs"]
 mod asyncapi;
+#[path = "all/checks.rs"]
+mod checks;
 #[path = "all/credentials.rs"]
 mod credentials;
 #[path = "all/devices.rs"]
@@ -20,6 +22,8 @@ mod devices;
 mod discoveries;
 #[path = "all/flows.rs"]
 mod flows;
+#[path = "all/imports.rs"]
+mod imports;
 #[path = "all/maintenance.rs"]
 mod maintenance;
 #[path = "all/measured.rs"]
@@ -34,6 +38,8 @@ mod past;
 mod problems;
 #[path = "all/resume.rs"]
 mod resume;
+#[path = "all/rules.rs"]
+mod rules;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/sign_in.rs"]

@@ -58,9 +58,30 @@ pub struct Echo {
     pub received: u8,
     /// Mean round trip of those answered; none where none was.
     pub rtt: Option<Duration>,
+    /// Mean absolute difference of the round trips of successive replies, which is what RFC 3550
+    /// section 6.4.1 smooths over time; none where fewer than two came back.
+    pub jitter: Option<Duration>,
 }
 
 impl Echo {
+    /// Of the round trips of the replies, in the order in which they were asked for.
+    pub(crate) fn of(sent: u8, round_trips: &[Duration]) -> Self {
+        let mean = |sum: Duration, count: usize| {
+            let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
+            Some(sum / count)
+        };
+        let differences = round_trips.windows(2).filter_map(|pair| match pair {
+            [a, b] => Some(a.abs_diff(*b)),
+            _ => None,
+        });
+        Self {
+            sent,
+            received: u8::try_from(round_trips.len()).unwrap_or(u8::MAX),
+            rtt: mean(round_trips.iter().sum(), round_trips.len()),
+            jitter: mean(differences.sum(), round_trips.len().saturating_sub(1)),
+        }
+    }
+
     /// Share of requests that went unanswered, 0 to 1.
     pub fn loss(&self) -> f64 {
         if self.sent == 0 {
@@ -156,8 +177,31 @@ mod tests {
                 sent,
                 received,
                 rtt: None,
+                jitter: None,
             };
             assert!((echo.loss() - loss).abs() < 1e-9, "{echo:?}");
+        }
+    }
+
+    #[test]
+    fn jitter_is_the_mean_difference_of_successive_round_trips() {
+        for (round_trips, rtt, jitter) in [
+            (&[][..], None, None),
+            (&[4], Some(4), None),
+            (&[4, 4], Some(4), Some(0)),
+            (&[4, 10, 1], Some(5), Some(7)),
+        ] {
+            let ms: Vec<Duration> = round_trips
+                .iter()
+                .map(|n| Duration::from_millis(*n))
+                .collect();
+            let echo = Echo::of(3, &ms);
+            let ms = |time: Option<Duration>| time.map(|time| time.as_millis());
+            assert_eq!(
+                (ms(echo.rtt), ms(echo.jitter)),
+                (rtt, jitter),
+                "{round_trips:?}"
+            );
         }
     }
 

@@ -6,9 +6,11 @@
 //! makes of both how the device is; and a [`poller::PollReport`] leaves by a bounded channel.
 //! Finding devices in the first place is [`discovery`]; what they send by themselves, [`trap`].
 
+pub mod check;
 pub mod credential;
 pub mod discovery;
 pub mod flow;
+pub mod http;
 pub mod icmp;
 pub mod object_names;
 pub mod poller;

@@ -6,6 +6,7 @@
 //! How a question is put on the wire is the `snmp` crate's business; when it is put, the schedule's.
 //! Begin with [`read`] and [`interpret`]; `mib.rs` lists what is read.
 
+mod arp;
 mod bridge;
 mod cisco_cdp;
 mod cisco_vtp;
@@ -26,6 +27,7 @@ mod mib;
 mod platform;
 mod profiled;
 mod q_bridge;
+mod routing;
 mod rows;
 mod system;
 #[cfg(test)]

@@ -131,10 +131,25 @@ pub struct DiscoveryResult {
     pub description: Option<String>,
     /// Vendor, where it answered.
     pub vendor: Option<String>,
+    /// Model, where it answered.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Operating system, where it answered.
+    #[serde(default)]
+    pub os: Option<String>,
+    /// router, switch, server, ..., where it answered.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// sysObjectID, dotted, where it answered.
+    #[serde(default)]
+    pub object_id: Option<String>,
     /// The device it is.
     pub device_id: Option<DeviceId>,
     /// Why it is that device and no other: which identity agreed or conflicted.
     pub identity_reason: Option<String>,
+    /// What the rules for new devices said of it, and which ones; none where it is not new.
+    #[serde(default)]
+    pub rule_reason: Option<String>,
 }
 
 /// What came of asking an address by SNMP.

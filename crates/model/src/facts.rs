@@ -3,8 +3,9 @@
 //! Every field may be missing; a missing value is left out, never 0 and never a copy of another
 //! field. Units are in the names. This is the object that `foretell probe --json` prints.
 
+use crate::Timestamp;
 use crate::interface::IfStatus;
-use crate::neighbor::Protocol;
+use crate::neighbor::{Protocol, RoutingProtocol};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -41,6 +42,18 @@ pub struct Facts {
     /// Parts of the device. Source: ENTITY-MIB.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inventory: Vec<PartFacts>,
+    /// Neighbours by routing protocols.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routing_neighbors: Vec<RoutingNeighborFacts>,
+    /// When those were read; none where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing_read_at: Option<Timestamp>,
+    /// Who was heard by ARP or IPv6 neighbour discovery.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub arp: Vec<ArpFacts>,
+    /// When those were read; none where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arp_read_at: Option<Timestamp>,
 }
 
 macro_rules! facts {
@@ -267,5 +280,43 @@ facts!(
         firmware_revision: String,
         /// entPhysicalSoftwareRev.
         software_revision: String,
+    }
+);
+
+facts!(
+    /// A neighbour by a routing protocol. Source: OSPF-MIB (RFC 4750), BGP4-MIB (RFC 4273).
+    RoutingNeighborFacts {
+        /// Which protocol.
+        protocol: RoutingProtocol,
+        /// Its address.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+        remote_address: IpAddr,
+        /// Its router id, dotted.
+        remote_id: String,
+        /// Its autonomous system. Source: bgpPeerRemoteAs.
+        remote_as: u32,
+        /// By the name that the MIB has for it: full, twoWay, established, idle, ...
+        state: String,
+        /// Our own end of the session. Source: bgpPeerLocalAddr.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+        local_address: IpAddr,
+        /// Name of the interface that it is heard on, where that is known.
+        local_interface: String,
+        /// Seconds since the session was established, or last was. Source:
+        /// bgpPeerFsmEstablishedTime.
+        established_seconds: u32,
+    }
+);
+
+facts!(
+    /// A neighbour on a local network. Source: IP-MIB (RFC 4293).
+    ArpFacts {
+        /// Its address.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+        address: IpAddr,
+        /// Its MAC as `aa:bb:cc:dd:ee:ff`.
+        mac: String,
+        /// Name of the interface that it was heard on.
+        interface: String,
     }
 );

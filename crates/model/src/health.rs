@@ -43,4 +43,7 @@ pub struct Health {
     pub interfaces: StateCounts,
     /// Links by state.
     pub links: StateCounts,
+    /// Checks of services by state.
+    #[serde(default)]
+    pub checks: StateCounts,
 }

@@ -86,3 +86,7 @@ id!(/// One thing that was told or found at a moment: a line of a log, a trap, a
     EventId);
 id!(/// One person who signs in.
     UserId);
+id!(/// One rule for what discoveries find.
+    RuleId);
+id!(/// One check of a service.
+    CheckId);

@@ -5,6 +5,8 @@
 //! crate uses alone lives in that crate. Begin with [`device`], then [`facts`] (what a device says
 //! of itself) and [`series`] (what is measured of it).
 
+pub mod candidate;
+pub mod check;
 pub mod credential;
 pub mod device;
 pub mod discovery;
@@ -20,6 +22,8 @@ pub mod link;
 pub mod log_line;
 pub mod metric;
 pub mod neighbor;
+pub mod network;
+pub mod rule;
 pub mod schedule;
 pub mod series;
 pub mod status;
@@ -28,8 +32,8 @@ pub mod trap;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    CredentialId, DeviceId, DiscoveryId, EventId, InterfaceId, LinkId, ReservedId, ScheduleId,
-    SeriesId, StreamId, UserId,
+    CheckId, CredentialId, DeviceId, DiscoveryId, EventId, InterfaceId, LinkId, ReservedId, RuleId,
+    ScheduleId, SeriesId, StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

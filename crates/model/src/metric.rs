@@ -97,6 +97,12 @@ metrics! {
     SENSOR_COUNT "sensor_count" "" Gauge "A number of things that a device counts.";
     SENSOR_CLIENTS "sensor_clients" "" Gauge "Clients of an access point or a controller.";
     SENSOR_DISTANCE "sensor_distance" "metres" Gauge "Length of a radio or optical line.";
+    ICMP_JITTER "icmp_jitter" "seconds" Gauge "Mean absolute difference of the round trips of successive echo requests of one poll, as RFC 3550 section 6.4.1 has it before it is smoothed; none where fewer than two came back.";
+    CHECK_UP "check_up" "ratio" Gauge "Whether a service answered a check as expected, also where it was degraded: 1 or 0 (label `check`).";
+    CHECK_DURATION "check_duration" "seconds" Gauge "Time that a check of a service took (label `check`).";
+    CHECK_CERTIFICATE_EXPIRY "check_certificate_expiry" "seconds" Gauge "Time until the certificate of a service ends, negative where it has (label `check`). Source: notAfter (RFC 5280).";
+    NTP_OFFSET "ntp_offset" "seconds" Gauge "How far the clock of a time server is before ours (label `check`). Source: RFC 5905 section 8.";
+    NETWORK_CHECKS "network_checks" "checks" Gauge "Checks of services in a state (label `state`), counted each minute.";
     NETWORK_LINKS "network_links" "links" Gauge "Links in a state (label `state`), counted each minute.";
 }
 

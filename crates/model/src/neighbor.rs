@@ -48,3 +48,14 @@ pub enum Protocol {
     /// Foundry Discovery Protocol. Source: FOUNDRY-SN-SWITCH-GROUP-MIB.
     Fdp,
 }
+
+/// A routing protocol by which two routers are neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum RoutingProtocol {
+    /// OSPF version 2. Source: OSPF-MIB (RFC 4750).
+    Ospf,
+    /// BGP version 4. Source: BGP4-MIB (RFC 4273).
+    Bgp,
+}

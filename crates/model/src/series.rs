@@ -19,6 +19,8 @@ pub const NETWORK: DeviceId = DeviceId::from_bytes([0; 16]);
 pub struct Labels(pub BTreeMap<String, String>);
 
 impl Labels {
+    /// The label of a check's id.
+    pub const CHECK: &'static str = "check";
     /// The label of an interface's id.
     pub const INTERFACE_ID: &'static str = "interface_id";
     /// The label of an interface's name, for people.

@@ -40,6 +40,10 @@ pub enum Command {
     Profile(Profile),
     /// Read what a device has, object by object, and record it.
     Walk(Walk),
+    /// Check one service, once: TCP, HTTP, DNS or NTP.
+    Check(Check),
+    /// Bring in an inventory of another tool's: CSV, NetBox, LibreNMS, Zabbix.
+    Import(Import),
     /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
     Simulate(Box<Simulate>),
     /// Change the users of a server that is stopped.
@@ -143,6 +147,167 @@ pub struct Probe {
     /// How often to ask again
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=10))]
     pub retries: u8,
+}
+
+/// Check one service, once.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  foretell check tcp 192.0.2.1:22\n  foretell check http https://192.0.2.1/ --text Welcome --certificate-days 30\n  foretell check dns 192.0.2.53 www.example --record AAAA --expect 2001:db8::1\n  foretell check ntp 192.0.2.123 --offset-max-ms 50 --json\n\nExit codes: 0 it is up, 1 it is degraded, 3 it is down."
+)]
+pub struct Check {
+    /// What to ask
+    #[command(subcommand)]
+    pub probe: CheckProbe,
+    /// Milliseconds for the check
+    #[arg(long, global = true, value_name = "MS", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(50..=60_000))]
+    pub timeout_ms: u32,
+    /// Milliseconds above which it is degraded
+    #[arg(long, global = true, value_name = "MS")]
+    pub slow_ms: Option<u32>,
+    /// Print one JSON object instead of a line
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What a check asks.
+#[derive(Debug, Subcommand)]
+pub enum CheckProbe {
+    /// Whether a port takes a connection.
+    Tcp {
+        /// Where
+        #[arg(value_name = "HOST:PORT")]
+        target: String,
+    },
+    /// Whether a page is there, and its certificate good.
+    Http {
+        /// The page
+        url: String,
+        /// The status that is expected; any from 200 to 399 where it is not given
+        #[arg(long)]
+        status: Option<u16>,
+        /// Text that is in the page
+        #[arg(long)]
+        text: Option<String>,
+        /// How many redirects are followed
+        #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=10))]
+        redirects: u8,
+        /// A certificate that is not trusted makes it degraded rather than down
+        #[arg(long)]
+        though_untrusted: bool,
+        /// Days before its certificate ends from which it is degraded
+        #[arg(long, value_name = "DAYS", default_value_t = 14)]
+        certificate_days: u16,
+    },
+    /// Whether a name server answers, and as expected.
+    Dns {
+        /// The server
+        #[arg(value_name = "HOST[:PORT]")]
+        server: String,
+        /// The name to ask for
+        name: String,
+        /// The kind of record: A, AAAA, CNAME, MX, NS, PTR, TXT
+        #[arg(long, value_name = "KIND", default_value = "A")]
+        record: String,
+        /// Data that is to be among the answers; may be repeated
+        #[arg(long = "expect", value_name = "DATA")]
+        expected: Vec<String>,
+    },
+    /// Whether a time server is well, and how far its clock is from ours.
+    Ntp {
+        /// The server
+        #[arg(value_name = "HOST[:PORT]")]
+        server: String,
+        /// Milliseconds that its clock may differ from ours
+        #[arg(long, value_name = "MS")]
+        offset_max_ms: Option<u32>,
+        /// Greatest stratum that is well
+        #[arg(long, value_name = "N")]
+        stratum_max: Option<u8>,
+        /// Greatest root dispersion that is well
+        #[arg(long, value_name = "MS")]
+        root_dispersion_max_ms: Option<u32>,
+    },
+}
+
+/// Bring in an inventory.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The running server is asked to take it in. What is there already stays as it is, so that an import may be done again.\nA CSV begins with a header: address (needed), port, name, credential, tags, site, location, interval_secs.\n\nExamples:\n  foretell import devices.csv --format csv --dry-run --password-env FORETELL_ADMIN_PASSWORD\n  foretell import zabbix.yaml --format zabbix --credential site-ro --password-env PASSWORD\n  foretell import --format netbox --url https://netbox.example --token-env NETBOX_TOKEN --password-env PASSWORD\n\nExit codes: 0 every row is a device now, 1 some rows were refused, 2 the file or the command line is wrong."
+)]
+pub struct Import {
+    /// The file; `-` reads standard input
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "url",
+        conflicts_with = "url"
+    )]
+    pub file: Option<PathBuf>,
+    /// What it is written as
+    #[arg(long, value_name = "FORMAT")]
+    pub format: ImportFormat,
+    /// A NetBox to read the devices of, instead of a file
+    #[arg(long, value_name = "URL", requires = "token_env")]
+    pub url: Option<String>,
+    /// Environment variable that holds the token of that NetBox
+    #[arg(long, value_name = "VAR", requires = "url")]
+    pub token_env: Option<String>,
+    /// The name of the credential that rows without one are asked with
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
+    /// Seconds from poll to poll of rows that do not say
+    #[arg(long, value_name = "SECONDS")]
+    pub interval_secs: Option<u32>,
+    /// Only tell what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object instead of a line a row
+    #[arg(long)]
+    pub json: bool,
+    /// Which server takes it in.
+    #[command(flatten)]
+    pub to: ToServer,
+}
+
+/// A running server, and who signs in to it.
+#[derive(Debug, Args)]
+pub struct ToServer {
+    /// Address of the server
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "Server",
+        default_value = "http://127.0.0.1:8080"
+    )]
+    pub server: String,
+    /// User to sign in as
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Server",
+        default_value = "admin"
+    )]
+    pub user: String,
+    /// Environment variable that holds the password
+    #[arg(long, value_name = "VAR", help_heading = "Server")]
+    pub password_env: Option<String>,
+    /// File that holds the password
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Server",
+        conflicts_with = "password_env"
+    )]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Formats of inventories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum ImportFormat {
+    Csv,
+    Netbox,
+    Librenms,
+    Zabbix,
 }
 
 /// What to ask devices with. Secrets come from the environment or a file.

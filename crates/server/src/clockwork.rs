@@ -154,8 +154,8 @@ impl Context {
 
     /// Assesses the health, keeps it as samples of the network, and tells them.
     async fn assess(&self, now: Timestamp) -> Result<(), NotKept> {
-        let inventory = self.store.inventory.clone();
-        let assessed = tokio::task::spawn_blocking(move || api::assess(&inventory));
+        let store = self.store.clone();
+        let assessed = tokio::task::spawn_blocking(move || api::assess(&store, now));
         let health = assessed.await.map_err(|_| NotKept::GivenUp)?;
         let (keys, values): (Vec<_>, Vec<_>) = measured(&health).into_iter().unzip();
         let series = self.series.resolve(NETWORK, keys).await?;
@@ -197,7 +197,7 @@ fn over(records: &[Arc<DeviceRecord>], now: Timestamp) -> Vec<Arc<DeviceRecord>>
 
 /// Health as samples. Where nothing is known there is no score.
 fn measured(health: &Health) -> Vec<((Metric, Labels), Value)> {
-    let mut all = Vec::with_capacity(16);
+    let mut all = Vec::with_capacity(21);
     if let Some(score) = health.score {
         let key = (Metric::NETWORK_HEALTH, Labels::default());
         all.push((key, Value::F64(score)));
@@ -206,6 +206,7 @@ fn measured(health: &Health) -> Vec<((Metric, Labels), Value)> {
         (Metric::NETWORK_DEVICES, health.devices),
         (Metric::NETWORK_INTERFACES, health.interfaces),
         (Metric::NETWORK_LINKS, health.links),
+        (Metric::NETWORK_CHECKS, health.checks),
     ] {
         for (state, count) in counts.each() {
             let labels = Labels::default().with(Labels::STATE, state);
@@ -220,13 +221,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn health_is_sixteen_samples_and_no_score_where_nothing_is_known() {
+    fn health_is_twenty_one_samples_and_no_score_where_nothing_is_known() {
         let mut health = Health::default();
-        assert_eq!(measured(&health).len(), 15);
+        assert_eq!(measured(&health).len(), 20);
         health.score = Some(0.5);
         health.devices.down = 3;
         let all = measured(&health);
-        assert_eq!(all.len(), 16);
+        assert_eq!(all.len(), 21);
         let down = all.iter().find(|((metric, labels), _)| {
             *metric == Metric::NETWORK_DEVICES && labels.get(Labels::STATE) == Some("down")
         });

@@ -1,7 +1,9 @@
 //! One file a command.
 
+pub mod check;
 pub mod config;
 pub mod discover;
+pub mod import;
 pub mod probe;
 pub mod profile;
 pub mod serve;
@@ -20,6 +22,8 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Probe(command) => probe::run(command),
         Command::Profile(command) => profile::run(command),
         Command::Walk(command) => walk::run(command),
+        Command::Check(command) => check::run(command),
+        Command::Import(command) => import::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Config(command) => config::run(command),

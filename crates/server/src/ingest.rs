@@ -289,8 +289,13 @@ impl Context {
                 Err(error) => self.not_kept(device_id, "what it says of itself", &error),
             }
         }
-        if !report.complete.is_empty() {
-            let facts = facts::merge(&record.facts, &report.facts, report.complete);
+        if !report.complete.is_empty() || !report.facts.arp.is_empty() {
+            let facts = facts::merge(
+                &record.facts,
+                &report.facts,
+                report.complete,
+                report.answered_at,
+            );
             if let Err(error) = self.store.inventory.set_facts(device_id, facts).await {
                 self.not_kept(device_id, "facts", &error);
             }

@@ -8,6 +8,8 @@
 
 #[path = "all/agent.rs"]
 mod agent;
+#[path = "all/checks.rs"]
+mod checks;
 #[path = "all/commands.rs"]
 mod commands;
 #[path = "all/configuration.rs"]
@@ -26,6 +28,8 @@ mod program;
 mod recordings;
 #[path = "all/replaced.rs"]
 mod replaced;
+#[path = "all/rules.rs"]
+mod rules;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/serve.rs"]

@@ -51,6 +51,14 @@ collections! {
     SCHEDULES "schedules" [unique("name", &["/name"])];
     /// When a schedule ran and runs next, by the schedule's id.
     SCHEDULE_STATES "schedule_states" [];
+    /// `model::rule::Rule` by its id.
+    DISCOVERY_RULES "discovery_rules" [unique("name", &["/name"])];
+    /// `model::candidate::Ignored` by its address.
+    IGNORED_CANDIDATES "ignored_candidates" [];
+    /// `model::check::ServiceCheck` by its id.
+    CHECKS "checks" [unique("name", &["/name"])];
+    /// How a service is, by the check's id.
+    CHECK_STATES "check_states" [];
     /// Who may sign in, by id.
     USERS "users" [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

@@ -2,13 +2,15 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`schedules`], [`accounts`], [`idempotency`], [`settings`], all made of [`documents`]; [`series`];
-//! [`history`] (how things were); and [`events`] (log lines, traps, flows). No protocol and no
+//! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
+//! all made of [`documents`]; [`series`]; [`history`] (how things were); and [`events`] (log lines,
+//! traps, flows). No protocol and no
 //! detector is known here.
 
 pub mod accounts;
 pub mod blocks;
 pub mod catalog;
+pub mod checks;
 pub mod credentials;
 pub mod discoveries;
 pub mod documents;
@@ -17,7 +19,9 @@ pub mod events;
 mod folder;
 pub mod history;
 pub mod idempotency;
+pub mod ignored;
 pub mod inventory;
+pub mod rules;
 pub mod schedules;
 pub mod series;
 pub mod settings;

@@ -6,11 +6,14 @@ use crate::accounts::{Account, sessions, signing_keys};
 use crate::catalog;
 use crate::documents::{CollectionSpec, Document, typed, written};
 use crate::{StoreError, credentials, idempotency, inventory, store};
+use model::candidate::Ignored;
+use model::check::{CheckState, ServiceCheck};
 use model::device::Device;
 use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
 use model::interface::Interface;
 use model::link::Link;
+use model::rule::Rule;
 use model::schedule::{Schedule, ScheduleState};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,6 +33,10 @@ static SHAPES: &[(&CollectionSpec, Rewrite)] = &[
     (&catalog::DISCOVERY_RESULTS, rewrite::<DiscoveryResult>),
     (&catalog::SCHEDULES, rewrite::<Schedule>),
     (&catalog::SCHEDULE_STATES, rewrite::<ScheduleState>),
+    (&catalog::DISCOVERY_RULES, rewrite::<Rule>),
+    (&catalog::IGNORED_CANDIDATES, rewrite::<Ignored>),
+    (&catalog::CHECKS, rewrite::<ServiceCheck>),
+    (&catalog::CHECK_STATES, rewrite::<CheckState>),
     (&catalog::USERS, rewrite::<Account>),
     (&catalog::SESSIONS, rewrite::<sessions::Session>),
     (&catalog::SIGNING_KEYS, rewrite::<signing_keys::Kept>),

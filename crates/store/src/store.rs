@@ -2,6 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::catalog;
+use crate::checks::Checks;
 use crate::credentials::Credentials;
 use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
@@ -10,7 +11,9 @@ use crate::events::{EventOptions, EventStore};
 use crate::folder::Folder;
 use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
+use crate::ignored::IgnoredCandidates;
 use crate::inventory::Inventory;
+use crate::rules::Rules;
 use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
 use crate::settings::Settings;
@@ -84,6 +87,12 @@ pub struct Store {
     pub discoveries: Discoveries,
     /// Schedules of discoveries.
     pub schedules: Schedules,
+    /// Rules for what discoveries find.
+    pub rules: Rules,
+    /// Addresses that are not to be offered.
+    pub ignored: IgnoredCandidates,
+    /// Checks of services.
+    pub checks: Checks,
     /// Who may sign in.
     pub accounts: Accounts,
     /// Requests that are done once, however often they are sent.
@@ -152,6 +161,9 @@ impl Store {
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
             discoveries,
             schedules: Schedules::new(documents.clone()),
+            checks: Checks::load(documents.clone()).await?,
+            rules: Rules::new(documents.clone()),
+            ignored: IgnoredCandidates::new(documents.clone()),
             accounts,
             idempotency,
             settings: Settings::new(documents.clone()),

@@ -9,6 +9,15 @@ use model::{DeviceId, InterfaceId, Status};
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 
+/// A check of a service that is made, for the formula.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked {
+    /// The device that the service is a part of.
+    pub device_id: Option<DeviceId>,
+    /// How the service is.
+    pub status: Status,
+}
+
 /// How one thing is, for the formula.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -23,20 +32,21 @@ enum State {
 ///
 /// ```text
 /// share of a kind = sum(weight x value) / sum(weight)     value: up 1, degraded 1/2, down 0
-/// health          = mean of the shares of devices, interfaces and links
+/// health          = mean of the shares of devices, interfaces, links and checks
 /// ```
 ///
 /// The weight of a device is 1 + the number of its links, of an interface 1 + the number of its
-/// links, of a link 1: what more hangs on counts more. What is unknown or in maintenance takes no
+/// links, of a link or a check 1: what more hangs on counts more. What is unknown or in maintenance takes no
 /// part, neither do interfaces that are shut on purpose (ifAdminStatus is not up); a kind of which
 /// nothing takes part is left out of the mean, and where no kind is left there is no health.
 ///
 /// An interface that is down, was never seen up and has no link is taken for an unused port:
 /// unknown. The interfaces of a device that does not answer are unknown, for the device counts
-/// already. A link is in maintenance where one of its devices is.
+/// already. A link is in maintenance where one of its devices is, a check where its device is.
 pub fn assess<'a, L: Borrow<Link>>(
     devices: impl IntoIterator<Item = Known<'a>>,
     links: &[L],
+    checks: impl IntoIterator<Item = Checked>,
 ) -> Health {
     let mut links_of_device: HashMap<DeviceId, u32> = HashMap::new();
     let mut links_of_interface: HashMap<InterfaceId, u32> = HashMap::new();
@@ -77,7 +87,14 @@ pub fn assess<'a, L: Borrow<Link>>(
         };
         of_links.add(state, 0);
     }
-    let shares: Vec<f64> = [&of_devices, &of_interfaces, &of_links]
+    let mut of_checks = Tally::default();
+    for check in checks {
+        let maintained = check
+            .device_id
+            .is_some_and(|id| in_maintenance.contains(&id));
+        of_checks.add(state_of(check.status, maintained), 0);
+    }
+    let shares: Vec<f64> = [&of_devices, &of_interfaces, &of_links, &of_checks]
         .into_iter()
         .filter_map(Tally::share)
         .collect();
@@ -86,12 +103,17 @@ pub fn assess<'a, L: Borrow<Link>>(
         devices: of_devices.counts,
         interfaces: of_interfaces.counts,
         links: of_links.counts,
+        checks: of_checks.counts,
     }
 }
 
 fn device_state(device: &Known<'_>) -> State {
-    match device.status {
-        _ if device.maintenance => State::Maintenance,
+    state_of(device.status, device.maintenance)
+}
+
+fn state_of(status: Status, maintenance: bool) -> State {
+    match status {
+        _ if maintenance => State::Maintenance,
         Status::Up => State::Up,
         Status::Degraded => State::Degraded,
         Status::Down => State::Down,

@@ -53,7 +53,7 @@ export function healthHistory(from, to, total) {
   const down = (at) => (at > to - 5 * HOUR && at < to - 4.5 * HOUR ? 6 : 1);
   const line = (of) => times.map((at) => [at, known(at) ? of(at) : null]);
   const states = (n) => ({ up: line((at) => n - down(at)), degraded: line(() => 0), down: line(down), unknown: line(() => 0), maintenance: line(() => 0) });
-  return { from: iso(from), to: iso(to), step_secs: step / 1000, score: line(score), score_min: line((at) => score(at) - 0.02), devices: states(total), interfaces: states(total * 8), links: states(total) };
+  return { from: iso(from), to: iso(to), step_secs: step / 1000, score: line(score), score_min: line((at) => score(at) - 0.02), devices: states(total), interfaces: states(total * 8), links: states(total), checks: states(0) };
 }
 
 /** The first rows by what interfaces carry now; the real server looks at a range. */

@@ -28,6 +28,9 @@ const QUERIES = {
   "GET /devices/:id/status-history": [...PAGING, "from", "to", "sort"],
   "GET /interfaces/:id/status-history": [...PAGING, "from", "to", "sort"],
   "GET /discovery-schedules": [...PAGING, "sort", "enabled"],
+  "GET /discovery-rules": [...PAGING, "sort", "enabled"],
+  "GET /checks": [...PAGING, "sort", "device_id", "status", "enabled"],
+  "GET /candidates": [...PAGING, "sort", "how", "ignored"],
   "GET /devices/:id/bandwidth": ["from", "to", "step_secs"],
   "GET /interfaces/:id/bandwidth": ["from", "to", "step_secs"],
 };
@@ -201,6 +204,10 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
           tell("devices", "device_changed", { device_id: d.id });
           tell("status", "device_maintenance", { device_id: d.id, maintenance: d.maintenance, maintenance_since: d.maintenance_since, maintenance_until: d.maintenance_until, maintenance_reason: d.maintenance_reason, at: now() });
         });
+      case "GET /checks":
+      case "GET /discovery-rules":
+      case "GET /candidates":
+        return page([], query, answer);
       case "GET /discovery-schedules":
         return page(planned.all, query, answer);
       case "POST /discovery-schedules":
@@ -236,6 +243,10 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         ], query, answer);
       case "GET /devices/:id/addresses":
         return page([{ address: device.address, prefix_len: 24, interface: "te0/0/0" }, { address: "2001:db8::1", prefix_len: 64, interface: "te0/0/1" }, { address: "127.0.0.1", prefix_len: 8 }], query, answer);
+      case "GET /devices/:id/routing-neighbors":
+        return page([{ protocol: "bgp", remote_address: "192.0.2.1", remote_id: "10.255.0.1", remote_as: 64500, state: "established", established_seconds: 86400 }], query, answer);
+      case "GET /devices/:id/arp":
+        return page([{ address: "192.0.2.7", mac: "02:00:00:00:00:07", interface: "vlan10" }], query, answer);
       case "GET /devices/:id/vlans":
         return page([], query, answer);
       case "GET /neighbors":
@@ -268,7 +279,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         for (const i of net.interfaces) interfaces[i.admin_status === "down" ? "maintenance" : i.oper_status] += 1;
         const down = net.links.filter((l) => l.status === "down").length;
         const links = { up: net.links.length - down, degraded: 0, down, unknown: 0, maintenance: 0 };
-        return send(200, { score: net.devices.length === 0 ? null : 0.941, devices, interfaces, links });
+        const checks = { up: 0, degraded: 0, down: 0, unknown: 0, maintenance: 0 };
+        return send(200, { score: net.devices.length === 0 ? null : 0.941, devices, interfaces, links, checks });
       }
       case "GET /system/:id":
         return send(200, { items: [{ code: "icmp_not_permitted", message: "ICMP is not permitted here: net.ipv4.ping_group_range leaves this group out. Status rests on SNMP.", since: new Date(net.born).toISOString() }], next_cursor: null });

@@ -129,7 +129,7 @@ pub(super) fn accepted(discovery: Discovery) -> Response {
         .into_response()
 }
 
-async fn begin(
+pub(super) async fn begin(
     services: &Services,
     discovery_id: DiscoveryId,
     request: DiscoveryRequest,

@@ -11,27 +11,30 @@ use model::series::NETWORK;
 use model::{Labels, Metric, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use store::inventory::Inventory;
+use store::Store;
 use store::series::SeriesStore;
 use topology::Known;
+use topology::health::Checked;
 
 /// The range of the history where none is asked for.
 const RANGE_DEFAULT: Duration = Duration::from_hours(24);
 /// Seconds from one assessment to the next.
 pub const HEALTH_INTERVAL_SECS: u32 = 60;
 
-/// Reads the health of the network: the mean of the shares of devices, interfaces and links that
-/// are well, each weighted by what hangs on it.
+/// Reads the health of the network: the mean of the shares of devices, interfaces, links and
+/// checks of services that are well, each weighted by what hangs on it.
 #[utoipa::path(get, path = "/health", tag = "topology", operation_id = "get_health",
     responses((status = 200, description = "The health, and how many are in each state.", body = Health)))]
 pub(crate) async fn get(granted: Granted<permit::ReadInventory>) -> Answer<Json<Health>> {
-    let inventory = granted.services().store.inventory.clone();
-    let work = move || assess(&inventory);
+    let services = granted.services();
+    let (store, now) = (services.store.clone(), services.clock.now());
+    let work = move || assess(&store, now);
     granted.state().blocking(work).await.map(Json)
 }
 
-/// The health of all that is known.
-pub fn assess(inventory: &Inventory) -> Health {
+/// The health of all that is known, at `now`.
+pub fn assess(store: &Store, now: Timestamp) -> Health {
+    let inventory = &store.inventory;
     let records = inventory.devices();
     let known = records.iter().map(|record| Known {
         device_id: record.device.body.id,
@@ -43,7 +46,13 @@ pub fn assess(inventory: &Inventory) -> Health {
         maintenance: record.device.body.maintenance.is_some(),
         interfaces: &record.interfaces,
     });
-    topology::health::assess(known, &inventory.links())
+    let checks = store.checks.list().into_iter();
+    let made = checks.filter(|(stored, _)| stored.body.enabled);
+    let checked = made.map(|(stored, state)| Checked {
+        device_id: stored.body.device_id,
+        status: stored.body.status(&state, now),
+    });
+    topology::health::assess(known, &inventory.links(), checked)
 }
 
 /// How many of a kind were in each state at the end of each step; null where it was not assessed.
@@ -88,6 +97,8 @@ pub(crate) struct HealthHistory {
     interfaces: StatePoints,
     /// Links.
     links: StatePoints,
+    /// Checks of services.
+    checks: StatePoints,
 }
 
 /// Over which range.
@@ -129,6 +140,7 @@ pub(crate) async fn history(
     let devices = plans.states(Metric::NETWORK_DEVICES)?;
     let interfaces = plans.states(Metric::NETWORK_INTERFACES)?;
     let links = plans.states(Metric::NETWORK_LINKS)?;
+    let checks = plans.states(Metric::NETWORK_CHECKS)?;
     // Of a server that has not yet assessed there is no plan, and the same step nonetheless.
     let step_secs = query
         .step_secs
@@ -144,6 +156,7 @@ pub(crate) async fn history(
             devices: devices.read(&store)?,
             interfaces: interfaces.read(&store)?,
             links: links.read(&store)?,
+            checks: checks.read(&store)?,
         })
     };
     granted.state().blocking(work).await?.map(Json)

@@ -90,6 +90,11 @@ fn events(api: &Api) -> Vec<Event> {
         vendor: name.map(str::to_owned),
         device_id: name.map(|_| device_id),
         identity_reason: name.map(str::to_owned),
+        model: None,
+        os: None,
+        kind: None,
+        object_id: None,
+        rule_reason: None,
     };
     let maintenance = |maintenance| Event::DeviceMaintenance {
         device_id,

@@ -181,6 +181,11 @@ fn result(address: &str) -> DiscoveryResult {
         vendor: None,
         device_id: None,
         identity_reason: None,
+        model: None,
+        os: None,
+        kind: None,
+        object_id: None,
+        rule_reason: None,
     }
 }
 

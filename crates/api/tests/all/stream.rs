@@ -214,6 +214,11 @@ async fn what_is_subscribed_to_is_told() {
             vendor: None,
             device_id: None,
             identity_reason: None,
+            model: None,
+            os: None,
+            kind: None,
+            object_id: None,
+            rule_reason: None,
         },
     };
     for event in [

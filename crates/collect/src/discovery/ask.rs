@@ -62,8 +62,13 @@ pub(super) async fn ask(
         name: facts.and_then(|f| f.name.clone()),
         description: facts.and_then(|f| f.description.clone()),
         vendor: facts.and_then(|f| f.vendor.clone()),
+        model: facts.and_then(|f| f.model.clone()),
+        os: facts.and_then(|f| f.os.clone()),
+        kind: facts.and_then(|f| f.kind.clone()),
+        object_id: facts.and_then(|f| f.object_id.clone()),
         device_id: None,
         identity_reason: None,
+        rule_reason: None,
     };
     Answer {
         lead,

@@ -130,11 +130,7 @@ impl Engine {
                     let reply = timeout(echoes.gap, &mut first.arrived).await;
                     if let Ok(Ok(at)) = reply {
                         let rtt = at.saturating_duration_since(first.sent);
-                        return Echo {
-                            sent: n,
-                            received: 1,
-                            rtt: Some(rtt),
-                        };
+                        return Echo::of(n, &[rtt]);
                     }
                 }
                 None if n > 0 => sleep(echoes.gap).await,
@@ -142,22 +138,16 @@ impl Engine {
             }
             awaited.extend(self.send(address, echoes.timeout).await);
         }
-        let mut round_trips = Duration::ZERO;
-        let mut received = 0u8;
+        let mut round_trips = Vec::with_capacity(awaited.len());
         for mut reply in awaited {
             if let Ok(Ok(at)) = timeout_at(reply.until, &mut reply.arrived).await {
-                received = received.saturating_add(1);
-                round_trips += at.saturating_duration_since(reply.sent);
+                round_trips.push(at.saturating_duration_since(reply.sent));
                 if echoes.one_reply_is_enough {
                     break;
                 }
             }
         }
-        Echo {
-            sent: echoes.count,
-            received,
-            rtt: (received > 0).then(|| round_trips / u32::from(received)),
-        }
+        Echo::of(echoes.count, &round_trips)
     }
 
     /// Sends one request; none where it could not leave (no route, a filter), which is a loss.

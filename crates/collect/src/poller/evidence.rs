@@ -80,6 +80,9 @@ pub(super) fn icmp(echo: &Result<Echo, Skipped>, at: Timestamp) -> Seen {
                 let ms = rtt.as_secs_f64() * 1000.0;
                 // Writing to a String cannot fail.
                 let _ = write!(detail, ", {ms:.1} ms on average");
+                if let Some(jitter) = echo.jitter {
+                    let _ = write!(detail, ", jitter {:.1} ms", jitter.as_secs_f64() * 1000.0);
+                }
             }
             detail.push('.');
             (outcome, detail)
@@ -105,6 +108,8 @@ fn names(groups: Groups) -> String {
         Groups::NEIGHBORS => "neighbours",
         Groups::VLANS => "VLANs",
         Groups::INVENTORY => "inventory",
+        Groups::ROUTING => "routing neighbours",
+        Groups::ARP => "ARP",
         _ => "counters of interfaces",
     };
     let names: Vec<&str> = groups.each().map(name).collect();
@@ -198,6 +203,7 @@ mod tests {
                 sent,
                 received,
                 rtt: (received > 0).then(|| Duration::from_micros(1250)),
+                jitter: None,
             })
         };
         let skipped = Err(Skipped {

@@ -23,6 +23,9 @@ const NEIGHBORS_UNMARKED_INTERVAL: Duration = Duration::from_mins(5);
 /// Shortest time between two readings of the parts because their marker moved: some agents move it
 /// all the time.
 const INVENTORY_INTERVAL_MIN: Duration = Duration::from_mins(5);
+/// Time between two readings of who was heard on local networks: the tables of a router are long, and
+/// an address that comes is no hurry.
+const ARP_INTERVAL: Duration = Duration::from_hours(1);
 /// Time until details that could not be read to their end are asked for again.
 const DETAILS_RETRY: Duration = Duration::from_mins(1);
 
@@ -59,6 +62,8 @@ pub(super) struct Memory {
     heard: Option<u64>,
     /// Neighbours changed while their marker stood still.
     neighbors_unmarked: bool,
+    routing_at: Option<Instant>,
+    arp_at: Option<Instant>,
     up_time: Option<(f64, Instant)>,
     /// Who answered when what seldom changes was last read.
     glimpse: Glimpse,
@@ -118,11 +123,26 @@ impl Memory {
         self.details_at.is_some()
     }
 
+    /// The tables of addresses for which it is time: routing neighbours as often as what seldom
+    /// changes, ARP each hour.
+    pub(super) fn heard_due(&self, options: &PollerOptions, now: Instant) -> Groups {
+        let mut due = Groups::NONE;
+        if passed(self.routing_at, options.details_interval, now) {
+            due |= Groups::ROUTING;
+        }
+        if passed(self.arp_at, ARP_INTERVAL.max(options.details_interval), now) {
+            due |= Groups::ARP;
+        }
+        due
+    }
+
     /// What seldom changes, and the neighbours, are to be read with the next poll.
     pub(super) fn reread(&mut self) {
         self.details_at = None;
         self.neighbors_at = None;
         self.inventory_at = None;
+        self.routing_at = None;
+        self.arp_at = None;
     }
 
     /// Takes in what a look found; says what else may have changed, and is to be read anew: all that
@@ -130,7 +150,8 @@ impl Memory {
     /// other ones than before; IF-MIB where the state of an interface changed, since it may have
     /// been shut on purpose.
     pub(super) fn take_in(&mut self, look: &Look, now: Instant) -> Groups {
-        let asked = implied(look.asked);
+        // A table of ARP that is longer than is read makes no device degraded.
+        let asked = implied(look.asked) - Groups::ARP;
         let complete = implied(look.complete);
         self.incomplete = (self.incomplete - asked) | (asked - complete);
         if look.asked.contains(details()) {
@@ -151,6 +172,12 @@ impl Memory {
         if look.asked.contains(Groups::INTERFACES) {
             moved = moved - Groups::INTERFACES;
             self.markers.interfaces = look.markers.interfaces;
+        }
+        if look.asked.contains(Groups::ROUTING) {
+            self.routing_at = Some(now);
+        }
+        if look.asked.contains(Groups::ARP) {
+            self.arp_at = Some(now);
         }
         // An agent that says now this and now that is not read whole all the time.
         let rested = passed(self.details_at, CHANGE_INTERVAL_MIN, now);

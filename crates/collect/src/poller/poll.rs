@@ -178,6 +178,11 @@ async fn ask(
     let details_due = !late && memory.details_due(options, began);
     let inventory_due = !late && memory.inventory_due(options, began);
     let neighbors_due = !late && memory.neighbors_due(options, began);
+    let heard_due = if late {
+        Groups::NONE
+    } else {
+        memory.heard_due(options, began)
+    };
     let Some(mut session) = memory.take_session(target, &context.transport, options) else {
         return asked;
     };
@@ -222,6 +227,11 @@ async fn ask(
                 &context.clock,
                 deadline,
             )
+            .await;
+    }
+    if !heard_due.is_empty() {
+        asked
+            .stage(heard_due, &mut session, memory, &context.clock, deadline)
             .await;
     }
     if asked.look.facts.interfaces.is_empty() {
@@ -324,13 +334,15 @@ fn own_readings(echo: Option<Echo>, look: &Look, took: Duration) -> Vec<Reading>
         instance: Instance::Device,
         value: Value::F64(value),
     };
-    let mut readings = Vec::with_capacity(3);
+    let mut readings = Vec::with_capacity(4);
     if let Some(echo) = echo {
         readings.push(reading(Metric::ICMP_LOSS, echo.loss()));
         let rtt = echo
             .rtt
             .map(|rtt| reading(Metric::ICMP_RTT, rtt.as_secs_f64()));
         readings.extend(rtt);
+        let jitter = echo.jitter;
+        readings.extend(jitter.map(|time| reading(Metric::ICMP_JITTER, time.as_secs_f64())));
     }
     if look.answered_at.is_some() {
         readings.push(reading(Metric::POLL_DURATION, took.as_secs_f64()));

@@ -31,12 +31,18 @@ impl Groups {
     pub const INVENTORY: Self = Self(1 << 9);
     /// Counters and states of interfaces alone: the part of IF-MIB that changes.
     pub const TRAFFIC: Self = Self(1 << 10);
+    /// Neighbours by routing protocols.
+    pub const ROUTING: Self = Self(1 << 11);
+    /// Who was heard on local networks.
+    pub const ARP: Self = Self(1 << 12);
     /// The groups that HOST-RESOURCES-MIB keeps in one table.
     pub(super) const VOLUMES: Self = Self(Self::MEMORY.0 | Self::STORAGE.0);
     /// The groups whose rows name interfaces.
-    pub(super) const NAMED: Self = Self(Self::INTERFACES.0 | Self::ADDRESSES.0 | Self::NEIGHBORS.0);
+    pub(super) const NAMED: Self = Self(
+        Self::INTERFACES.0 | Self::ADDRESSES.0 | Self::NEIGHBORS.0 | Self::ROUTING.0 | Self::ARP.0,
+    );
     /// All there is.
-    pub const ALL: Self = Self((1 << 11) - 1);
+    pub const ALL: Self = Self((1 << 13) - 1);
     /// What each poll reads.
     pub const COUNTERS: Self = Self(
         Self::TRAFFIC.0 | Self::PROCESSORS.0 | Self::MEMORY.0 | Self::STORAGE.0 | Self::SENSORS.0,
@@ -56,7 +62,7 @@ impl Groups {
     }
     /// Each group in it, alone.
     pub fn each(self) -> impl Iterator<Item = Self> {
-        (0..11)
+        (0..13)
             .map(|bit| Self(1 << bit))
             .filter(move |&group| self.contains(group))
     }
@@ -72,6 +78,8 @@ impl Groups {
             Self::NEIGHBORS => "neighbors",
             Self::VLANS => "vlans",
             Self::INVENTORY => "inventory",
+            Self::ROUTING => "routing",
+            Self::ARP => "arp",
             _ => "traffic",
         }
     }

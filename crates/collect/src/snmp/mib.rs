@@ -5,8 +5,8 @@
 use super::draft::Draft;
 use super::{Groups, Rows};
 use super::{
-    bridge, cisco_cdp, cisco_vtp, entity, host_resources, if_mib, ip_mib, lldp, profiled, q_bridge,
-    system, ucd,
+    arp, bridge, cisco_cdp, cisco_vtp, entity, host_resources, if_mib, ip_mib, lldp, profiled,
+    q_bridge, routing, system, ucd,
 };
 
 /// A MIB, or a part of one.
@@ -66,6 +66,9 @@ pub(super) static ALL: &[&Mib] = &[
     &profiled::SENSORS,
     &lldp::MIB,
     &cisco_cdp::MIB,
+    &arp::MIB,
+    &routing::OSPF,
+    &routing::BGP,
 ];
 
 impl Mib {

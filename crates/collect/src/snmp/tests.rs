@@ -510,3 +510,97 @@ fn loads_that_only_the_vendor_tells() {
     let other = read("2.1.1.2.0 oid 4.1.9.1.1\n4.1.2636.3.1.13.1.8.9.1.0.0 gauge 12");
     assert!(other.facts.processors.is_empty());
 }
+
+#[test]
+fn who_was_heard_on_local_networks() {
+    let look = read(
+        "2.1.31.1.1.1.1.3 text Gi0/3
+         2.1.4.35.1.4.3.1.4.192.0.2.9 hex 02 00 00 00 00 09
+         2.1.4.35.1.6.3.1.4.192.0.2.9 int 3
+         2.1.4.35.1.4.3.1.4.192.0.2.1 hex 02 00 00 00 00 01
+         2.1.4.35.1.6.3.1.4.192.0.2.1 int 5
+         2.1.4.35.1.4.3.2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.5 hex 02 00 00 00 00 05
+         2.1.4.35.1.4.3.1.4.192.0.2.300 hex 02 00 00 00 00 07
+         2.1.4.22.1.2.3.192.0.2.9 hex 02 00 00 00 00 09
+         2.1.4.22.1.2.3.192.0.2.10 hex 02 00 00 00 00 10
+         2.1.4.22.1.4.3.192.0.2.10 int 2
+         2.1.4.22.1.2.3.192.0.2.11 text
+         2.1.4.22.1.2.4.192.0.2.12 hex 02 00 00 00 00 12",
+    );
+    let found: Vec<_> = look
+        .facts
+        .arp
+        .iter()
+        .map(|row| {
+            let address = row.address.unwrap().to_string();
+            (address, row.mac.clone().unwrap(), row.interface.as_deref())
+        })
+        .collect();
+    let row = |address: &str, mac: &str, interface| (address.to_owned(), mac.to_owned(), interface);
+    assert_eq!(
+        found,
+        [
+            row("192.0.2.9", "02:00:00:00:00:09", Some("Gi0/3")),
+            row("192.0.2.12", "02:00:00:00:00:12", None),
+            row("2001:db8::5", "02:00:00:00:00:05", Some("Gi0/3")),
+        ]
+    );
+    let defects = look.defects.by_name();
+    assert_eq!(defects.get("wrong_index"), Some(&1), "{defects:?}");
+}
+
+#[test]
+fn a_long_table_of_arp_is_cut_and_counted() {
+    let lines: String = (0..super::arp::ARP_MAX + 3)
+        .map(|n| {
+            let (high, low) = (n / 256, n % 256);
+            format!("2.1.4.22.1.2.1.10.0.{high}.{low} hex 02 00 00 00 00 01\n")
+        })
+        .collect();
+    let look = read(&lines);
+    assert_eq!(look.facts.arp.len(), super::arp::ARP_MAX);
+    assert_eq!(look.defects.by_name().get("too_many_rows"), Some(&3));
+}
+
+#[test]
+fn neighbours_by_routing_protocols() {
+    let look = read(
+        "2.1.31.1.1.1.1.7 text xe-0/0/7
+         2.1.4.20.1.2.10.0.0.1 int 7
+         2.1.4.20.1.3.10.0.0.1 ip 255.255.255.252
+         2.1.4.20.1.2.10.0.9.9 int 8
+         2.1.4.20.1.3.10.0.9.9 ip 255.0.0.0
+         2.1.14.10.1.3.10.0.0.2.0 ip 10.255.0.2
+         2.1.14.10.1.6.10.0.0.2.0 int 8
+         2.1.14.10.1.3.10.255.0.3.7 ip 10.255.0.3
+         2.1.14.10.1.6.10.255.0.3.7 int 9
+         2.1.14.10.1.6.10.255.0 int 1
+         2.1.15.3.1.1.192.0.2.1 ip 10.255.0.9
+         2.1.15.3.1.2.192.0.2.1 int 6
+         2.1.15.3.1.5.192.0.2.1 ip 10.0.0.1
+         2.1.15.3.1.9.192.0.2.1 int 64500
+         2.1.15.3.1.16.192.0.2.1 gauge 86400
+         2.1.15.3.1.1.192.0.2.2 ip 0.0.0.0
+         2.1.15.3.1.2.192.0.2.2 int 3
+         2.1.15.3.1.5.192.0.2.2 ip 0.0.0.0
+         2.1.15.3.1.9.192.0.2.2 text x",
+    );
+    let said: Vec<String> = look
+        .facts
+        .routing_neighbors
+        .iter()
+        .map(|n| serde_json::to_string(n).unwrap())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            r#"{"protocol":"ospf","remote_address":"10.0.0.2","remote_id":"10.255.0.2","state":"full","local_interface":"xe-0/0/7"}"#,
+            r#"{"protocol":"ospf","remote_address":"10.255.0.3","remote_id":"10.255.0.3","local_interface":"xe-0/0/7"}"#,
+            r#"{"protocol":"bgp","remote_address":"192.0.2.1","remote_id":"10.255.0.9","remote_as":64500,"state":"established","local_address":"10.0.0.1","local_interface":"xe-0/0/7","established_seconds":86400}"#,
+            r#"{"protocol":"bgp","remote_address":"192.0.2.2","state":"active"}"#,
+        ]
+    );
+    let defects = look.defects.by_name();
+    let counted = ["wrong_index", "absurd_value", "wrong_type"].map(|name| defects.get(name));
+    assert_eq!(counted, [Some(&1), Some(&1), Some(&1)], "{defects:?}");
+}

@@ -5,10 +5,12 @@ use collect::snmp::Look;
 use model::device::{Device, Identity, LOCAL_VANTAGE, Said, Typed};
 use model::discovery::{DiscoveryResult, SnmpAnswer};
 use model::event::Event;
-use model::{CredentialId, DeviceId};
+use model::rule::{Decision, Source, Verdict};
+use model::{CredentialId, DeviceId, ScheduleId};
 use std::net::SocketAddr;
 use store::StoreError;
 use topology::identity::{self, Index, Resolution};
+use topology::rules::{RuleSet, Subject};
 use tracing::{info, warn};
 
 /// What became of an address.
@@ -21,27 +23,101 @@ pub(super) struct Placed {
     pub(super) counted_as: Option<DeviceId>,
     /// It was not known before.
     pub(super) new: bool,
+    /// What the rules said of it, where it was not known before.
+    pub(super) rule_reason: Option<String>,
+}
+
+impl Placed {
+    /// No device, or none that is kept.
+    fn nothing(reason: Option<String>) -> Self {
+        Self {
+            device_id: None,
+            reason,
+            counted_as: None,
+            new: false,
+            rule_reason: None,
+        }
+    }
+}
+
+/// The rules as they were last read.
+#[derive(Default)]
+pub(super) struct RuleBook {
+    /// [`store::rules::Rules::changes`] of before that.
+    read_at: Option<u64>,
+    rules: RuleSet,
+}
+
+impl RuleBook {
+    /// The rules as they are now. Where they cannot be read, those of before count.
+    pub(super) async fn current(&mut self, context: &Context) -> &RuleSet {
+        let changes = context.store.rules.changes();
+        if self.read_at != Some(changes) {
+            match context.store.rules.list().await {
+                Ok(rules) => {
+                    self.rules = RuleSet::new(rules.iter().map(|stored| &stored.body));
+                    self.read_at = Some(changes);
+                }
+                Err(error) => {
+                    warn!(error = %crate::chain(&error), "rules for new devices cannot be read, those of before count");
+                }
+            }
+        }
+        &self.rules
+    }
+}
+
+/// How a device was found.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    /// Whether the run registers what is new.
+    pub(super) register: bool,
+    /// The schedule that began it.
+    pub(super) schedule_id: Option<ScheduleId>,
+    /// What answered at the address.
+    pub(super) result: &'a DiscoveryResult,
+    /// What it said.
+    pub(super) look: Option<&'a Look>,
+    /// What it answered to.
+    pub(super) credential: Option<CredentialId>,
+}
+
+impl Found<'_> {
+    /// What the rules are asked of.
+    fn subject<'a>(&self, said: &'a Said) -> Subject<'a> {
+        Subject {
+            address: Some(self.result.address),
+            name: said.name.as_deref(),
+            vendor: said.vendor.as_deref(),
+            model: said.model.as_deref(),
+            os: said.os.as_deref(),
+            kind: said.kind.as_deref(),
+            object_id: said.object_id.as_deref(),
+            description: said.description.as_deref(),
+            credential_id: self.credential,
+            source: Some(if self.result.hops == 0 {
+                Source::Target
+            } else {
+                Source::Neighbor
+            }),
+            schedule_id: self.schedule_id,
+        }
+    }
 }
 
 /// Finds the device that answered, or registers it. `index` knows the inventory and what this run
-/// found.
+/// found; the rules say what becomes of a new one.
 pub(super) async fn place(
     context: &Context,
     index: &mut Index,
-    register: bool,
-    result: &DiscoveryResult,
-    look: Option<&Look>,
-    credential: Option<CredentialId>,
+    rules: &RuleSet,
+    found: Found<'_>,
 ) -> Placed {
+    let Found { result, look, .. } = found;
     let address = SocketAddr::new(result.address, result.port);
     let by_echo_alone = result.snmp == SnmpAnswer::NotAsked && result.icmp_answered == Some(true);
     if look.is_none() && !by_echo_alone {
-        return Placed {
-            device_id: None,
-            reason: None,
-            counted_as: None,
-            new: false,
-        };
+        return Placed::nothing(None);
     }
     let (said, mut identity) =
         look.map_or_else(Default::default, |look| (look.said(), look.identity()));
@@ -53,44 +129,49 @@ pub(super) async fn place(
         let device_id_kept = kept.then_some(device_id);
         return Placed {
             device_id: device_id_kept,
-            reason,
             counted_as: Some(device_id),
-            new: false,
+            ..Placed::nothing(reason)
         };
     }
     if let Resolution::Conflict { with, reason } = &resolution {
         info!(device.id = %with, %address, "{reason}");
     }
-    if !register {
+    let decision = rules.decide(&found.subject(&said));
+    let rule_reason = decision.reason();
+    let ignored = decision.verdict == Verdict::Ignore;
+    if !found.register || ignored {
         let counted_as = DeviceId::new();
         index.insert(counted_as, &identity, address);
         return Placed {
-            device_id: None,
-            reason,
             counted_as: Some(counted_as),
-            new: true,
+            // What is ignored is no news, however often it is found.
+            new: !ignored,
+            rule_reason,
+            ..Placed::nothing(reason)
         };
     }
-    match create(context, address, said, identity.clone(), credential).await {
+    let made = create(
+        context,
+        address,
+        (said, identity.clone()),
+        found.credential,
+        decision,
+    );
+    match made.await {
         Ok(device_id) => {
             index.insert(device_id, &identity, address);
             Placed {
                 device_id: Some(device_id),
-                reason,
                 counted_as: Some(device_id),
                 new: true,
+                rule_reason,
+                ..Placed::nothing(reason)
             }
         }
         Err(StoreError::Duplicate { .. }) => held(context, address, &identity, resolution.reason()),
         Err(error) => {
             warn!(%address, error = %crate::chain(&error), "a found device was not registered");
-            let reason = Some(format!("not registered: {error}"));
-            Placed {
-                device_id: None,
-                reason,
-                counted_as: None,
-                new: false,
-            }
+            Placed::nothing(Some(format!("not registered: {error}")))
         }
     }
 }
@@ -113,9 +194,8 @@ fn held(context: &Context, address: SocketAddr, identity: &Identity, reason: &st
                 Resolution::Same { device_id, reason } => {
                     return Placed {
                         device_id: Some(device_id),
-                        reason: Some(reason),
                         counted_as: Some(device_id),
-                        new: false,
+                        ..Placed::nothing(Some(reason))
                     };
                 }
                 Resolution::New { reason } | Resolution::Conflict { reason, .. } => {
@@ -125,10 +205,8 @@ fn held(context: &Context, address: SocketAddr, identity: &Identity, reason: &st
         }
     };
     Placed {
-        device_id: None,
-        reason: Some(reason),
         counted_as: Some(DeviceId::new()),
-        new: false,
+        ..Placed::nothing(Some(reason))
     }
 }
 
@@ -146,20 +224,25 @@ fn not_here(holder: &Device, reason: &str) -> String {
 async fn create(
     context: &Context,
     address: SocketAddr,
-    said: Said,
-    identity: Identity,
+    (said, identity): (Said, Identity),
     credential_id: Option<CredentialId>,
+    rules_say: Decision,
 ) -> Result<DeviceId, StoreError> {
     let device = Device {
         id: DeviceId::new(),
         address: address.ip(),
         port: address.port(),
         vantage: LOCAL_VANTAGE.to_owned(),
-        typed: Typed::default(),
+        typed: Typed {
+            name: None,
+            location: rules_say.location,
+            site: rules_say.site,
+            tags: rules_say.tags,
+        },
         said,
         identity,
         credential_id,
-        interval_secs: context.interval_secs,
+        interval_secs: rules_say.interval_secs.unwrap_or(context.interval_secs),
         maintenance: None,
         created_at: context.clock.now(),
         conflict: None,

@@ -1,6 +1,7 @@
 //! Runs of discovery at work: what they found is placed at once, and written and told in lots.
 
-use super::{Context, register};
+use super::Context;
+use super::register::{self, RuleBook};
 use crate::wire::{self, RunWord};
 use api::DiscoveryRefused;
 use collect::{DiscoveryPlan, Found, TargetError};
@@ -21,9 +22,9 @@ const NOTICES_MAX: usize = 100;
 /// the oldest are told and lost.
 const UNWRITTEN_MAX: usize = 10_000;
 
-/// The runs at work.
+/// The runs at work, and the rules for what they find.
 #[derive(Default)]
-pub(super) struct Runs(BTreeMap<DiscoveryId, Run>);
+pub(super) struct Runs(BTreeMap<DiscoveryId, Run>, RuleBook);
 
 /// The schedule that begins a run.
 #[derive(Clone, Copy)]
@@ -165,13 +166,18 @@ impl Runs {
                 look,
                 credential,
             } => {
-                let register = run.discovery.request.register;
-                let look = look.as_deref();
-                let placed =
-                    register::place(context, &mut run.index, register, &result, look, credential)
-                        .await;
+                let found = register::Found {
+                    register: run.discovery.request.register,
+                    schedule_id: run.discovery.schedule_id,
+                    result: &result,
+                    look: look.as_deref(),
+                    credential,
+                };
+                let rules = self.1.current(context).await;
+                let placed = register::place(context, &mut run.index, rules, found).await;
                 result.device_id = placed.device_id;
                 result.identity_reason = placed.reason;
+                result.rule_reason = placed.rule_reason;
                 run.devices.extend(placed.counted_as);
                 run.discovery.devices_found = run.devices.len() as u64;
                 let at = SocketAddr::new(result.address, result.port);

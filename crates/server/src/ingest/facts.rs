@@ -2,11 +2,12 @@
 //! end leaves it as it is.
 
 use collect::snmp::Groups;
+use model::Timestamp;
 use model::device::Identity;
 use model::facts::Facts;
 
 /// The facts after a poll that read these groups to their end.
-pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups) -> Facts {
+pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups, at: Timestamp) -> Facts {
     let mut facts = known.clone();
     macro_rules! take {
         ($($group:ident $field:ident),*) => {
@@ -17,8 +18,17 @@ pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups) -> Facts {
     }
     take!(
         SYSTEM device, ADDRESSES addresses, PROCESSORS processors, MEMORY memory,
-        STORAGE storage, SENSORS sensors, VLANS vlans, INVENTORY inventory
+        STORAGE storage, SENSORS sensors, VLANS vlans, INVENTORY inventory,
+        ROUTING routing_neighbors
     );
+    if complete.contains(Groups::ROUTING) {
+        facts.routing_read_at = Some(at);
+    }
+    // Of a table that is longer than is read, what was read is worth having.
+    if complete.contains(Groups::ARP) || !read.arp.is_empty() {
+        facts.arp.clone_from(&read.arp);
+        facts.arp_read_at = Some(at);
+    }
     facts
 }
 
@@ -91,10 +101,13 @@ mod tests {
             sensors: vec![sensor("new")],
             ..Facts::default()
         };
-        let merged = merge(&known, &read, Groups::SENSORS);
+        let at = Timestamp::from_unix_ms(1_000);
+        let merged = merge(&known, &read, Groups::SENSORS, at);
         assert_eq!(merged.sensors, read.sensors);
         assert_eq!(merged.vlans, known.vlans);
-        assert_eq!(merge(&known, &read, Groups::NONE), known);
-        assert_eq!(merge(&known, &read, Groups::ALL), read);
+        assert_eq!(merge(&known, &read, Groups::NONE, at), known);
+        let all = merge(&known, &read, Groups::ALL, at);
+        assert_eq!((all.routing_read_at, all.arp_read_at), (Some(at), Some(at)));
+        assert_eq!((&all.sensors, &all.vlans), (&read.sensors, &read.vlans));
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn api(settings: &Settings) -> api::Options {
     let secs = |secs: u32| Duration::from_secs(u64::from(secs));
     api::Options {
         default_interval_secs: settings.poll.default_interval_secs,
+        allowed_networks: settings.discovery.allowed_networks.clone(),
         token_lifetime: secs(settings.http.token_lifetime_secs),
         session_lifetime: secs(settings.http.session_lifetime_secs),
         secure_cookie: match settings.http.secure_cookie {

@@ -12,7 +12,7 @@ use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{FlowTops, Heard, Receiver, Wire};
 use crate::workbench::Bench;
-use crate::{clock, clockwork, desk, flows, ingest, links, secrets, seed, traps};
+use crate::{checks, clock, clockwork, desk, flows, ingest, links, secrets, seed, traps};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::Profiles;
@@ -133,6 +133,7 @@ pub(super) async fn start(
     base.start_clockwork();
     base.start_traps(wire.traps, &poller, &mut registry, &mut standing, places)
         .await?;
+    base.start_checks(&mut registry, places);
 
     let sampled = Sampled {
         gauges,
@@ -383,6 +384,20 @@ impl Base<'_> {
         self.tasks
             .spawn_on(traps::run(context, listener, reports_out), &places.ingest);
         Ok(())
+    }
+
+    /// Checks of services, asked from where devices are polled.
+    fn start_checks(&self, registry: &mut Registry, places: &Places) {
+        let context = checks::Context {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            tasks: self.tasks.clone(),
+            counts: checks::Counts::register(registry),
+            stop: self.intake.clone(),
+        };
+        self.tasks.spawn_on(checks::run(context), &places.poll);
     }
 
     /// Ingest and links. They end after the poller, when all that it read is kept.

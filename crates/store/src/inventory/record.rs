@@ -2,7 +2,7 @@
 
 use crate::documents::Stored;
 use model::device::{Device, DeviceState};
-use model::facts::{Facts, ProcessorFacts, SensorFacts, VolumeFacts};
+use model::facts::{Facts, ProcessorFacts, RoutingNeighborFacts, SensorFacts, VolumeFacts};
 use model::interface::Interface;
 use model::neighbor::Neighbor;
 use model::status::Evidence;
@@ -106,5 +106,19 @@ pub(super) fn lasting(facts: &Facts) -> Facts {
         neighbors: Vec::new(),
         vlans: facts.vlans.clone(),
         inventory: facts.inventory.clone(),
+        // Not the state of a session, which changes, nor how long it is so.
+        routing_neighbors: facts
+            .routing_neighbors
+            .iter()
+            .map(|n| RoutingNeighborFacts {
+                state: None,
+                established_seconds: None,
+                ..n.clone()
+            })
+            .collect(),
+        routing_read_at: None,
+        // Read anew after a start, and different each hour.
+        arp: Vec::new(),
+        arp_read_at: None,
     }
 }

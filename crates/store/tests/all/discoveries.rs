@@ -31,6 +31,11 @@ fn result(n: u8) -> DiscoveryResult {
         vendor: None,
         device_id: None,
         identity_reason: None,
+        model: None,
+        os: None,
+        kind: None,
+        object_id: None,
+        rule_reason: None,
     }
 }
 

@@ -101,7 +101,7 @@ fn check(
         maintenance: device.maintenance,
         interfaces: &device.interfaces,
     });
-    let health = health::assess(known, &links);
+    let health = health::assess(known, &links, []);
     match (health.score, expected) {
         (Some(score), Some(expected)) => {
             assert!((score - expected).abs() < 1e-9, "{score} is not {expected}");
@@ -155,4 +155,18 @@ fn maintenance_takes_no_part() {
 fn a_device_that_does_not_answer_counts_once() {
     let health = check(&["up", "down:down,up"], &[], Some(0.5));
     assert_eq!(health.interfaces.unknown, 2);
+}
+
+#[test]
+fn checks_of_services_are_a_kind_of_their_own() {
+    let check = |status| health::Checked {
+        device_id: None,
+        status,
+    };
+    let none: [Known<'_>; 0] = [];
+    let links: [Link; 0] = [];
+    let checks = [Status::Up, Status::Down, Status::Degraded, Status::Unknown].map(check);
+    let health = health::assess(none, &links, checks);
+    assert_eq!(health.score, Some(0.5));
+    assert_eq!((health.checks.up, health.checks.unknown), (1, 1));
 }

@@ -6,6 +6,10 @@ import { call, type Query } from "./call";
 import type {
   Availability,
   Bandwidth,
+  Candidate,
+  Check,
+  CheckCreate,
+  CheckPatch,
   Credential,
   CredentialCreate,
   Device,
@@ -15,6 +19,11 @@ import type {
   Discovery,
   DiscoveryCreate,
   DiscoveryResult,
+  DiscoveryRule,
+  DiscoveryRuleCreate,
+  DiscoveryRuleDryRun,
+  DiscoveryRuleOutcome,
+  DiscoveryRulePatch,
   DiscoverySchedule,
   DiscoveryScheduleCreate,
   DiscoverySchedulePatch,
@@ -178,6 +187,29 @@ export const schedules = {
   change: (id: string, revision: number, body: DiscoverySchedulePatch) => call<DiscoverySchedule>("PATCH", `/discovery-schedules/${enc(id)}`, { body, revision }),
   remove: (id: string, revision: number) => call<void>("DELETE", `/discovery-schedules/${enc(id)}`, { revision }),
   run: (id: string) => call<Discovery>("POST", `/discovery-schedules/${enc(id)}/run`),
+};
+
+export const rules = {
+  all: (signal?: Signal) => all<DiscoveryRule>("/discovery-rules", {}, signal),
+  create: (body: DiscoveryRuleCreate) => call<DiscoveryRule>("POST", "/discovery-rules", { body }),
+  change: (id: string, revision: number, body: DiscoveryRulePatch) => call<DiscoveryRule>("PATCH", `/discovery-rules/${enc(id)}`, { body, revision }),
+  remove: (id: string, revision: number) => call<void>("DELETE", `/discovery-rules/${enc(id)}`, { revision }),
+  /** What rules would do; the first rows of it. */
+  dryRun: (body: DiscoveryRuleDryRun, limit: number) => call<Page<DiscoveryRuleOutcome>>("POST", "/discovery-rules/dry-run", { body, query: { limit } }),
+};
+
+export const candidates = {
+  page: (query: Query, signal?: Signal) => call<Page<Candidate>>("GET", "/candidates", { query, ...(signal && { signal }) }),
+  accept: (address: string) => call<Discovery>("POST", `/candidates/${enc(address)}/accept`, { body: {} }),
+  ignore: (address: string) => call<void>("POST", `/candidates/${enc(address)}/ignore`),
+  offer: (address: string) => call<void>("DELETE", `/candidates/${enc(address)}/ignore`),
+};
+
+export const checks = {
+  ofDevice: (device_id: string, signal?: Signal) => all<Check>("/checks", { device_id }, signal),
+  create: (body: CheckCreate) => call<Check>("POST", "/checks", { body }),
+  change: (id: string, revision: number, body: CheckPatch) => call<Check>("PATCH", `/checks/${enc(id)}`, { body, revision }),
+  remove: (id: string, revision: number) => call<void>("DELETE", `/checks/${enc(id)}`, { revision }),
 };
 
 export const credentials = {

@@ -38,7 +38,7 @@ export function plan(all: readonly Series[], interfaceId: string | null): Plan {
   const processors = ids("processor_utilization");
   return {
     rates: tooManyErrors ? {} : errors,
-    gauges: { rtt: ids("icmp_rtt"), loss: ids("icmp_loss"), processors: processors.slice(0, PROCESSORS_MAX) },
+    gauges: { rtt: ids("icmp_rtt"), jitter: ids("icmp_jitter"), loss: ids("icmp_loss"), processors: processors.slice(0, PROCESSORS_MAX) },
     memory: memoryOf(mine),
     processors: processors.length,
     tooManyErrors,

@@ -2,7 +2,7 @@
 // what is said where there is none. A further kind of part is one entry here. Pure.
 
 import type { Series } from "../../lib/api/shapes";
-import { bytes, percent } from "../../lib/units";
+import { bytes, duration, percent } from "../../lib/units";
 
 /** A row as the server sends it; what the device did not tell is left out. */
 export type PartRow = Record<string, unknown>;
@@ -41,7 +41,18 @@ export interface Part {
   order?: (rows: readonly PartRow[]) => PartRow[];
 }
 
-export type PartName = "processors" | "memory" | "storage" | "sensors" | "optics" | "power" | "inventory" | "addresses" | "vlans";
+export type PartName =
+  | "processors"
+  | "memory"
+  | "storage"
+  | "sensors"
+  | "optics"
+  | "power"
+  | "inventory"
+  | "addresses"
+  | "vlans"
+  | "routing-neighbors"
+  | "arp";
 
 function text(field: string): (row: PartRow) => string | null {
   return (row) => {
@@ -247,6 +258,28 @@ export const PARTS: Record<PartName, Part> = {
     none: "This device has told of no addresses (IP-MIB).",
     columns: [
       { label: "Address", text: (row) => (number(row, "prefix_len") === null ? text("address")(row) : `${text("address")(row)}/${number(row, "prefix_len")}`) },
+      { label: "Interface", text: text("interface"), interface: true },
+    ],
+  },
+  "routing-neighbors": {
+    title: "Routing neighbours",
+    none: "This device has told of no routing neighbours (OSPF-MIB, BGP4-MIB).",
+    columns: [
+      { label: "Protocol", text: (row) => text("protocol")(row)?.toUpperCase() ?? null },
+      { label: "Neighbour", text: text("remote_address") },
+      { label: "Router ID", text: text("remote_id") },
+      { label: "AS", text: text("remote_as"), right: true },
+      { label: "State", text: text("state") },
+      { label: "For", text: (row) => (number(row, "established_seconds") === null || row.state !== "established" ? null : duration((number(row, "established_seconds") ?? 0) * 1000)) },
+      { label: "Interface", text: text("local_interface"), interface: true },
+    ],
+  },
+  arp: {
+    title: "Heard on local networks",
+    none: "This device has told of no neighbours on local networks (IP-MIB).",
+    columns: [
+      { label: "Address", text: text("address") },
+      { label: "MAC", text: text("mac") },
       { label: "Interface", text: text("interface"), interface: true },
     ],
   },

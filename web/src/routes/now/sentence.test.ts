@@ -13,7 +13,7 @@ test.each([
   [{ up: 3, down: 2, degraded: 1 }, "2 devices are down, 1 is degraded."],
   [{ up: 3, degraded: 4 }, "4 devices are degraded."],
 ])("%o", (devices, expected) => {
-  expect(sentence({ devices: { ...none, ...devices }, interfaces: none, links: none })).toBe(expected);
+  expect(sentence({ devices: { ...none, ...devices }, interfaces: none, links: none, checks: none })).toBe(expected);
 });
 
 test("a link that is down is said, whatever the devices say", () => {
@@ -23,7 +23,7 @@ test("a link that is down is said, whatever the devices say", () => {
 });
 
 test("figures leave out what there is none of", () => {
-  expect(figures({ devices: { ...none, up: 1204, down: 15 }, interfaces: { ...none, up: 41_880 }, links: none })).toBe(
+  expect(figures({ devices: { ...none, up: 1204, down: 15 }, interfaces: { ...none, up: 41_880 }, links: none, checks: none })).toBe(
     "1,204 of 1,219 devices well · 41,880 interfaces",
   );
 });

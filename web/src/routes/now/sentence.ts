@@ -8,7 +8,7 @@ export function total(counts: StateCounts): number {
 }
 
 /** How things are, the worst first. */
-export function sentence({ devices, links }: Health): string {
+export function sentence({ devices, links, checks }: Health): string {
   const all = total(devices);
   if (all === 0) return "Nothing is watched yet.";
   const parts: string[] = [];
@@ -18,6 +18,7 @@ export function sentence({ devices, links }: Health): string {
     parts.push(`${who} ${verb(devices.degraded)} degraded`);
   }
   if (links.down > 0) parts.push(`${plural(links.down, "link")} ${verb(links.down)} down`);
+  if (checks !== undefined && checks.down > 0) parts.push(`${plural(checks.down, "check")} of services ${verb(checks.down)} down`);
   if (parts.length > 0) return `${parts.join(", ")}.`;
   if (devices.up === 0) return devices.maintenance === all ? "Everything is in maintenance." : "It is not known yet how things are.";
   return devices.unknown > 0 ? "All that is known is well." : "All is well.";
@@ -28,9 +29,10 @@ function verb(n: number): string {
 }
 
 /** The figures beside the sentence. */
-export function figures({ devices, interfaces, links }: Health): string {
+export function figures({ devices, interfaces, links, checks }: Health): string {
   const parts = [`${count(devices.up)} of ${plural(total(devices), "device")} well`];
   if (total(interfaces) > 0) parts.push(plural(total(interfaces), "interface"));
   if (total(links) > 0) parts.push(plural(total(links), "link"));
+  if (checks !== undefined && total(checks) > 0) parts.push(plural(total(checks), "check"));
   return parts.join(" · ");
 }

@@ -2,6 +2,7 @@
 
 use crate::problem::{Answer, Faults};
 use model::device::Device;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Longest name, location, site or tag, in characters: sysName's bound (RFC 3418).
@@ -24,38 +25,55 @@ pub(crate) fn check(device: &mut Device) -> Answer<()> {
     if device.port == 0 {
         faults.add("/port", "a port from 1 to 65535 is expected");
     }
-    if !INTERVAL_SECS.contains(&device.interval_secs) {
-        faults.add("/interval_secs", "5 to 86400 seconds are expected");
+    if let Some(detail) = objection_to_interval(device.interval_secs) {
+        faults.add("/interval_secs", detail);
     }
     let typed = &mut device.typed;
-    for (pointer, text) in [
-        ("/name", &mut typed.name),
-        ("/location", &mut typed.location),
-        ("/site", &mut typed.site),
-    ] {
+    let texts = [
+        ("name", &mut typed.name),
+        ("location", &mut typed.location),
+        ("site", &mut typed.site),
+    ];
+    check_typed("", texts, &mut typed.tags, &mut faults);
+    faults.into_result()
+}
+
+/// Why an interval is not taken; none where it is.
+pub(crate) fn objection_to_interval(secs: u32) -> Option<&'static str> {
+    (!INTERVAL_SECS.contains(&secs)).then_some("5 to 86400 seconds are expected")
+}
+
+/// Checks and tidies texts and tags that are at `place` of their body.
+pub(crate) fn check_typed<const N: usize>(
+    place: &str,
+    texts: [(&str, &mut Option<String>); N],
+    tags: &mut BTreeSet<String>,
+    faults: &mut Faults,
+) {
+    for (name, text) in texts {
         *text = text
             .take()
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty());
         if let Some(objection) = text.as_deref().and_then(objection) {
-            faults.add(pointer, objection);
+            faults.add(format!("{place}/{name}"), objection);
         }
     }
-    if typed.tags.len() > TAGS_MAX {
-        faults.add("/tags", format!("at most {TAGS_MAX} tags are taken"));
+    let at = format!("{place}/tags");
+    if tags.len() > TAGS_MAX {
+        faults.add(at.clone(), format!("at most {TAGS_MAX} tags are taken"));
     }
-    typed.tags = std::mem::take(&mut typed.tags)
+    *tags = std::mem::take(tags)
         .into_iter()
         .map(|tag| tag.trim().to_owned())
         .collect();
-    for tag in &typed.tags {
+    for tag in tags.iter() {
         if tag.is_empty() || tag.contains(',') {
-            faults.add("/tags", "a tag is not empty and has no comma");
+            faults.add(at.clone(), "a tag is not empty and has no comma");
         } else if let Some(objection) = objection(tag) {
-            faults.add("/tags", objection);
+            faults.add(at.clone(), objection);
         }
     }
-    faults.into_result()
 }
 
 /// Why a text is not taken; none where it is.

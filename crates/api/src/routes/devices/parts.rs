@@ -1,5 +1,5 @@
 //! What a device says it is made of: addresses, VLANs, processors, memory, storage, sensors,
-//! inventory, its system group, and the defects of its answers.
+//! inventory, routing neighbours, ARP, its system group, and the defects of its answers.
 
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, sort_field};
@@ -9,8 +9,8 @@ use crate::routes::devices::{self, fields};
 use axum::Json;
 use model::DeviceId;
 use model::facts::{
-    AddressFacts, DeviceFacts, Facts, PartFacts, ProcessorFacts, SensorFacts, VlanFacts,
-    VolumeFacts,
+    AddressFacts, ArpFacts, DeviceFacts, Facts, PartFacts, ProcessorFacts, RoutingNeighborFacts,
+    SensorFacts, VlanFacts, VolumeFacts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -74,6 +74,10 @@ parts! {
         ["name", "kind", "value", "unit", "interface"];
     inventory "/devices/{device_id}/inventory" "list_device_inventory" PartFacts, "parts", |facts| &facts.inventory,
         ["index", "contained_in", "class", "name", "model", "serial"];
+    routing_neighbors "/devices/{device_id}/routing-neighbors" "list_device_routing_neighbors" RoutingNeighborFacts, "routing neighbours", |facts| &facts.routing_neighbors,
+        ["protocol", "remote_address", "remote_id", "remote_as", "state", "local_interface"];
+    arp "/devices/{device_id}/arp" "list_device_arp" ArpFacts, "neighbours on local networks", |facts| &facts.arp,
+        ["address", "mac", "interface"];
 }
 
 /// Reads what a device says of itself as a whole.

@@ -1,0 +1,106 @@
+//! The running server, asked over its API.
+
+use crate::cli::ToServer;
+use crate::exit::UsageError;
+use anyhow::{Context as _, bail};
+use collect::http::{self, Ask, HeaderMap, HeaderValue, Method, Trust, Url, header};
+use model::credential::Secret;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Time for an answer: 10,000 devices are made in seconds.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
+/// Octets of an answer that are read: that of an import tells of 10,000 rows.
+const ANSWER_LEN_MAX: usize = 16 << 20;
+
+/// Somebody signed in.
+pub(super) struct Session {
+    base: Url,
+    token: String,
+}
+
+/// Signs in.
+pub(super) async fn sign_in(
+    trust: &Trust,
+    to: &ToServer,
+    password: &Secret,
+) -> anyhow::Result<Session> {
+    let wrong = || {
+        UsageError(format!(
+            "`{}` is no server, as http://127.0.0.1:8080 is",
+            to.server
+        ))
+    };
+    let base: Url = to.server.parse().map_err(|_| wrong())?;
+    let url = base.join("api/v1/auth/login").map_err(|_| wrong())?;
+    let body = json!({"username": to.user, "password": password.reveal()});
+    let answer = post(trust, &url, None, &body).await;
+    let answer = answer.with_context(|| format!("signing in at {base}"))?;
+    let token = answer["token"].as_str().unwrap_or_default().to_owned();
+    Ok(Session { base, token })
+}
+
+impl Session {
+    /// Has an inventory taken in.
+    pub(super) async fn import(&self, trust: &Trust, body: &Value) -> anyhow::Result<Value> {
+        let url = self.base.join("api/v1/imports")?;
+        post(trust, &url, Some(&self.token), body).await
+    }
+}
+
+/// A GET with this authorization.
+pub(super) fn ask_with<'a>(url: &'a Url, authorization: &str) -> anyhow::Result<Ask<'a>> {
+    let mut headers = HeaderMap::new();
+    let value = HeaderValue::from_str(authorization);
+    let mut value =
+        value.map_err(|_| UsageError("the token is no text for a header".to_owned()))?;
+    value.set_sensitive(true);
+    headers.insert(header::AUTHORIZATION, value);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    Ok(Ask {
+        method: Method::GET,
+        url,
+        address: None,
+        headers,
+        body: Vec::new().into(),
+        time: ANSWER_TIME_MAX,
+        body_len_max: ANSWER_LEN_MAX,
+        though_untrusted: false,
+    })
+}
+
+async fn post(
+    trust: &Trust,
+    url: &Url,
+    token: Option<&str>,
+    body: &Value,
+) -> anyhow::Result<Value> {
+    let mut ask = match token {
+        Some(token) => ask_with(url, &format!("Bearer {token}"))?,
+        None => Ask {
+            headers: HeaderMap::new(),
+            ..ask_with(url, "none")?
+        },
+    };
+    ask.method = Method::POST;
+    ask.body = body.to_string().into();
+    let json = HeaderValue::from_static("application/json");
+    ask.headers.insert(header::CONTENT_TYPE, json);
+    let answer = http::ask(trust, ask).await?;
+    let told: Value = serde_json::from_slice(&answer.body)
+        .with_context(|| format!("what answers at {url} is no Foretell"))?;
+    if answer.status.is_success() {
+        return Ok(told);
+    }
+    let text = |pointer: &str| told.pointer(pointer).and_then(Value::as_str);
+    let said = match (text("/errors/0/pointer"), text("/errors/0/detail")) {
+        (Some(pointer), Some(detail)) => {
+            format!("{}: {detail}", pointer.trim_start_matches('/'))
+        }
+        _ => text("/detail").unwrap_or("refused").to_owned(),
+    };
+    if answer.status == http::StatusCode::UNPROCESSABLE_ENTITY {
+        return Err(UsageError(said).into());
+    }
+    bail!(said)
+}
