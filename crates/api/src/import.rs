@@ -127,6 +127,11 @@ fn said(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// How many lines end in it.
+fn line_ends(octets: &[u8]) -> u64 {
+    octets.split(|octet| *octet == b'\n').skip(1).count() as u64
+}
+
 /// What was given, short enough to be shown.
 fn short(text: &str) -> String {
     text.chars().take(64).collect()

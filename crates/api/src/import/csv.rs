@@ -1,7 +1,7 @@
 //! CSV (RFC 4180) with a header: `address` is needed; `port`, `name`, `credential`, `tags` (with
 //! commas or semicolons between), `site`, `location` and `interval_secs` may be there, in any order.
 
-use super::{ROWS_MAX, Read, Refused, Row, Unreadable, said, short, too_many};
+use super::{ROWS_MAX, Read, Refused, Row, Unreadable, line_ends, said, short, too_many};
 use ::csv::{ReaderBuilder, StringRecord, Trim};
 use std::net::IpAddr;
 
@@ -64,7 +64,7 @@ impl Lines<'_> {
             begins += 1;
         }
         let between = self.text.get(self.at..begins).unwrap_or_default();
-        self.line += between.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += line_ends(between);
         self.at = begins;
         self.line
     }

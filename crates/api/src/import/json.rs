@@ -1,6 +1,6 @@
 //! JSON in which a list of objects is somewhere, each read on its own, with the line it begins on.
 
-use super::{ROWS_MAX, Read, Refused, Unreadable, too_many};
+use super::{ROWS_MAX, Read, Refused, Unreadable, line_ends, too_many};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -37,7 +37,7 @@ fn objects<'a>(text: &'a str, path: &[&str]) -> Result<Vec<(u64, &'a RawValue)>,
     let line_of = |raw: &RawValue| {
         let begins = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let before = text.as_bytes().get(..begins).unwrap_or_default();
-        1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
+        1 + line_ends(before)
     };
     for name in path {
         if raw.get().starts_with('[') {
@@ -55,7 +55,7 @@ fn objects<'a>(text: &'a str, path: &[&str]) -> Result<Vec<(u64, &'a RawValue)>,
     for raw in list.into_iter().take(ROWS_MAX + 1) {
         let begins = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let between = text.as_bytes().get(at..begins).unwrap_or_default();
-        line += between.iter().filter(|byte| **byte == b'\n').count() as u64;
+        line += line_ends(between);
         at = begins;
         rows.push((line, raw));
     }

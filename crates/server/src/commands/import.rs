@@ -36,14 +36,14 @@ pub fn run(import: &cli::Import) -> anyhow::Result<Exit> {
             (_, _, Some(file)) => read(file)?,
             _ => anyhow::bail!(UsageError("name a file, or a NetBox by --url".to_owned())),
         };
-        let body = body(import, text);
+        let body = body(import, &text);
         let session = server::sign_in(&trust, to, &password).await?;
         session.import(&trust, &body).await
     })?;
     tell(import, &answer)
 }
 
-fn body(import: &cli::Import, text: String) -> Value {
+fn body(import: &cli::Import, text: &str) -> Value {
     let format = match import.format {
         ImportFormat::Csv => "csv",
         ImportFormat::Netbox => "netbox",

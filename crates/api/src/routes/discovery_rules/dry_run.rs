@@ -185,12 +185,11 @@ async fn discovery(
     id: Option<DiscoveryId>,
 ) -> Answer<Vec<Owned>> {
     let runs = &granted.services().store.discoveries;
-    let run = match id {
-        Some(id) => runs.get(id).await.map_err(of_store)?,
-        None => {
-            let latest = runs.page(None, None, true, 1).await.map_err(of_store)?;
-            latest.items.into_iter().next()
-        }
+    let run = if let Some(id) = id {
+        runs.get(id).await.map_err(of_store)?
+    } else {
+        let latest = runs.page(None, None, true, 1).await.map_err(of_store)?;
+        latest.items.into_iter().next()
     };
     let Some(run) = run else {
         let unknown = || {

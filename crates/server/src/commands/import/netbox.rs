@@ -16,7 +16,7 @@ const PAGE_BYTES_MAX: usize = 16 << 20;
 /// Most pages that are followed.
 const PAGES_MAX: usize = 2 * ROWS_MAX / PAGE_LEN;
 /// Time for one page: NetBox takes seconds for one where it is large.
-const PAGE_TIME_MAX: Duration = Duration::from_secs(60);
+const PAGE_TIME_MAX: Duration = Duration::from_mins(1);
 /// What is kept of a device.
 const FIELDS: [&str; 9] = [
     "name",

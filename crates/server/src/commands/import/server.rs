@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Time for an answer: 10,000 devices are made in seconds.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
+const ANSWER_TIME_MAX: Duration = Duration::from_mins(2);
 /// Octets of an answer that are read: that of an import tells of 10,000 rows.
 const ANSWER_LEN_MAX: usize = 16 << 20;
 
@@ -36,7 +36,8 @@ pub(super) async fn sign_in(
     let body = json!({"username": to.user, "password": password.reveal()});
     let answer = post(trust, &url, None, &body).await;
     let answer = answer.with_context(|| format!("signing in at {base}"))?;
-    let token = answer["token"].as_str().unwrap_or_default().to_owned();
+    let token = answer.get("token").and_then(Value::as_str);
+    let token = token.unwrap_or_default().to_owned();
     Ok(Session { base, token })
 }
 
