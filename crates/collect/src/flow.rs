@@ -10,6 +10,7 @@ pub mod defects;
 mod element;
 pub mod exporter;
 mod frame;
+mod hashing;
 pub mod listen;
 mod netflow5;
 mod octets;

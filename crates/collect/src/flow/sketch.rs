@@ -8,6 +8,7 @@
 //! schedule. The floor never exceeds [`error_max`]: at each making of room three quarters of the
 //! counters stand above the new floor, and only traffic can have lifted them from the old one.
 
+use super::hashing::Seeded;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -23,7 +24,7 @@ const ROOM_PART: usize = 4;
 // what the floor was when it came.
 #[derive(Clone, Debug)]
 pub struct Sketch<K> {
-    keys: HashMap<K, Count>,
+    keys: HashMap<K, Count, Seeded>,
     counters_max: usize,
     /// The most keys that it ever held: what it has taken of its window's room.
     taken: usize,
@@ -81,7 +82,7 @@ impl<K: Copy + Eq + Hash + Ord> Sketch<K> {
     /// With so many counters, at least [`COUNTERS_MIN`].
     pub fn new(counters_max: usize) -> Self {
         Self {
-            keys: HashMap::new(),
+            keys: HashMap::default(),
             counters_max: counters_max.max(COUNTERS_MIN),
             taken: 0,
             floor: Bound::default(),

@@ -1,5 +1,11 @@
 //! The collector as a whole, fed with messages written by hand after the standards.
 
+#![allow(
+    clippy::cast_sign_loss,
+    clippy::cast_possible_truncation,
+    reason = "numbers that the tests write themselves"
+)]
+
 mod sampling;
 mod sflow;
 

@@ -4,6 +4,7 @@
 //! [`Window::add`] counts a flow, [`Window::seal`] makes tops of what was counted. Which window a
 //! flow belongs to is the business of the [`collector`](super::collector).
 
+use super::hashing::Seeded;
 use super::record::{Address, Flow, Observed};
 use super::sketch::{Bound, Heaviest, Sketch};
 use model::Timestamp;
@@ -37,7 +38,7 @@ const METERED_MAX: usize = 8_192;
 #[derive(Debug)]
 pub struct Window {
     from: Timestamp,
-    places: HashMap<Place, Box<Counted>>,
+    places: HashMap<Place, Box<Counted>, Seeded>,
     room: usize,
 }
 
@@ -97,7 +98,7 @@ impl Window {
     pub fn new(from: Timestamp) -> Self {
         Self {
             from,
-            places: HashMap::new(),
+            places: HashMap::default(),
             room: WINDOW_COUNTERS_MAX,
         }
     }
