@@ -19,6 +19,7 @@ mod quantity;
 
 pub use catalog::{Catalog, CatalogError, LeftOut, Profiles};
 pub use check::{Mistake, check};
+pub use names::standard_objects;
 pub use expression::{Cell, Column, Piece, Place, Template};
 pub use plan::{
     Amount, Condition, DeviceSources, InterfaceOf, Kind, Limits, Neighbors, Octets, Plan,

@@ -14,7 +14,7 @@ static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/profiles.
 
 /// Octets of a profile's file.
 const FILE_LEN_MAX: u64 = 1024 * 1024;
-/// Files in an operator's folder.
+/// Files in an operator's folder. Those beyond are not looked at.
 const FILES_MAX: usize = 2_000;
 
 /// An operator's folder of profiles could not be used.
@@ -54,6 +54,17 @@ fn list(mistakes: &[Mistake]) -> String {
         .join("; ")
 }
 
+/// The text of a profile's file.
+fn text_of(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > FILE_LEN_MAX {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "a profile has at most 1 MiB",
+        ));
+    }
+    fs::read_to_string(path)
+}
+
 /// Profiles by name.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -88,34 +99,40 @@ impl Catalog {
             source,
         };
         let mut texts = Vec::new();
+        let mut left_out = Vec::new();
         let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
         for entry in entries.take(FILES_MAX) {
             let path = entry.map_err(|error| unreadable(folder, error))?.path();
             if path.extension().is_none_or(|end| end != "toml") {
                 continue;
             }
-            let len = fs::metadata(&path)
-                .map_err(|error| unreadable(&path, error))?
-                .len();
-            if len > FILE_LEN_MAX {
-                let error =
-                    io::Error::new(io::ErrorKind::FileTooLarge, "a profile has at most 1 MiB");
-                return Err(unreadable(&path, error));
-            }
-            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
             let name = path
                 .file_stem()
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            texts.push((name, text));
+            match text_of(&path) {
+                Ok(text) => texts.push((name, text)),
+                // One file that cannot be read does not take the others away.
+                Err(error) => left_out.push(LeftOut {
+                    name,
+                    mistakes: vec![Mistake {
+                        line: 1,
+                        key: String::new(),
+                        detail: format!("the file cannot be read: {error}"),
+                    }],
+                }),
+            }
         }
         texts.sort();
         let mut catalog = self.clone();
-        catalog
-            .own
-            .extend(texts.iter().map(|(name, _)| name.clone()));
-        let left_out = catalog.add_all(texts);
+        let names: Vec<String> = texts.iter().map(|(name, _)| name.clone()).collect();
+        left_out.extend(catalog.add_all(texts));
+        catalog.own.extend(
+            names
+                .into_iter()
+                .filter(|name| left_out.iter().all(|fault| fault.name != *name)),
+        );
         Ok((catalog, left_out))
     }
 
@@ -210,6 +227,26 @@ impl Catalog {
         plan
     }
 
+    /// Whether a profile may have a part in how a device is read: by its own match or by that of one
+    /// that extends it. What only the device can tell counts as told.
+    pub fn may_concern(&self, name: &str, object_id: &[u32], description: &str) -> bool {
+        let fitting = self.profiles.values().filter(|profile| {
+            let mut matches = profile.matches.iter();
+            matches.any(|one| one.by_words(object_id, description).is_some())
+        });
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&str> = fitting.map(|profile| profile.name.as_str()).collect();
+        while let Some(next) = open.pop() {
+            if next == name {
+                return true;
+            }
+            if let Some(profile) = self.profiles.get(next).filter(|_| seen.insert(next)) {
+                open.extend(profile.extends.iter().map(String::as_str));
+            }
+        }
+        false
+    }
+
     fn add(&self, profile: &Arc<Profile>, object_id: &[u32], plan: &mut Plan) {
         if plan.profiles.iter().any(|known| known.name == profile.name) {
             return;
@@ -277,5 +314,100 @@ impl Profiles {
 impl Default for Profiles {
     fn default() -> Self {
         Self::new(Catalog::embedded())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::expression::oid;
+    use super::super::quantity::Quantity;
+    use super::*;
+
+    #[test]
+    fn every_embedded_profile_is_read_without_a_mistake() {
+        let catalog = Catalog::embedded();
+        let mut wrong = Vec::new();
+        let mut names = BTreeSet::new();
+        for &(name, text) in EMBEDDED {
+            if !names.insert(name) {
+                wrong.push(format!("{name}: there are two of that name"));
+            }
+            if let Err(mistakes) = Profile::read(name, text, &catalog) {
+                wrong.push(format!("{name}: {}", list(&mistakes)));
+                continue;
+            }
+            wrong.extend(what_the_text_says(name, text));
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert_eq!(names.len(), catalog.all().count());
+        assert!(names.len() > 50, "{}", names.len());
+    }
+
+    /// Reads a profile's text beside our reader: what it names must be there.
+    fn what_the_text_says(name: &str, text: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let table: toml::Table = text.parse().unwrap();
+        if table.get("summary").and_then(toml::Value::as_str).is_none() {
+            wrong.push(format!("{name}: no summary"));
+        }
+        let blocks = |key: &str| {
+            table
+                .get(key)
+                .and_then(toml::Value::as_array)
+                .cloned()
+                .unwrap_or_default()
+        };
+        for block in blocks("match") {
+            let ids = block.get("object_id").and_then(toml::Value::as_array);
+            for id in ids.into_iter().flatten() {
+                let arcs = oid(id.as_str().unwrap_or("")).unwrap_or_default();
+                if arcs.len() < 2 {
+                    wrong.push(format!("{name}: object_id {id}"));
+                }
+            }
+        }
+        for block in blocks("sensor") {
+            if let Some(kind) = block.get("kind").and_then(toml::Value::as_str)
+                && Quantity::named(kind).is_none()
+            {
+                wrong.push(format!("{name}: kind {kind}"));
+            }
+        }
+        wrong
+    }
+
+    const OWN: &str = "[[match]]\nobject_id = [\"1.3.6.1.4.1.99999\"]\n[device]\nvendor = \"Acme\"\n";
+
+    #[test]
+    fn one_bad_file_costs_only_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text).unwrap();
+        write("acme.toml", OWN.as_bytes());
+        write("octets.toml", &[0xff, 0xfe]);
+        write("wrong.toml", b"[[sensor]]\nkind = \"smell\"\n");
+        write("README.md", b"not a profile");
+        let large = fs::File::create(folder.path().join("large.toml")).unwrap();
+        large.set_len(FILE_LEN_MAX + 1).unwrap();
+        let (catalog, left_out) = Catalog::embedded().with_folder(folder.path()).unwrap();
+        let mut names: Vec<&str> = left_out.iter().map(|fault| fault.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["large", "octets", "wrong"]);
+        assert!(catalog.is_own("acme") && !catalog.is_own("wrong"));
+        assert!(catalog.find("acme").is_some() && catalog.find("octets").is_none());
+    }
+
+    #[test]
+    fn which_devices_a_profile_concerns() {
+        let base = Catalog::default()
+            .with("base", "[device]\nvendor = \"Acme\"\n")
+            .unwrap();
+        let catalog = base
+            .with("acme", &format!("extends = [\"base\"]\n{OWN}"))
+            .unwrap();
+        let acme = [1, 3, 6, 1, 4, 1, 99_999, 1];
+        assert!(catalog.may_concern("acme", &acme, ""));
+        assert!(catalog.may_concern("base", &acme, ""), "it is extended");
+        assert!(!catalog.may_concern("acme", &[1, 3, 6, 1, 4, 1, 9], ""));
+        assert!(!base.may_concern("base", &acme, ""), "nothing matches");
     }
 }
