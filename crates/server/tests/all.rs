@@ -12,6 +12,8 @@ mod agent;
 mod commands;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/own_objects.rs"]
+mod own_objects;
 #[path = "all/past.rs"]
 mod past;
 #[path = "all/program.rs"]
