@@ -13,6 +13,7 @@ mod config;
 mod discovery;
 mod icmp;
 mod input;
+mod profile;
 mod sim;
 mod sim_network;
 mod snmp_wire;
@@ -28,6 +29,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("collect_octets", collect_snmp::octets),
     ("collect_indexes", collect_snmp::indexes),
     ("collect_look", collect_snmp::look),
+    ("profile_check", profile::check),
+    ("mib_read", profile::mib),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
     ("sim_agent", sim::agent),

@@ -11,9 +11,9 @@ test.each([
 
 test.each([
   ["ArrowRight", "interfaces", "availability"],
-  ["ArrowLeft", "interfaces", "inventory"],
-  ["ArrowRight", "inventory", "interfaces"],
+  ["ArrowLeft", "interfaces", "objects"],
+  ["ArrowRight", "objects", "interfaces"],
   ["Home", "vlans", "interfaces"],
-  ["End", "vlans", "inventory"],
+  ["End", "vlans", "objects"],
   ["a", "vlans", null],
 ])("%s from %s goes to %s", (key, now, to) => expect(tabByKey(key, now)).toBe(to));

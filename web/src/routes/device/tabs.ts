@@ -20,6 +20,7 @@ export const TABS = [
   { name: "addresses", label: "Addresses", parts: ["addresses"] },
   { name: "vlans", label: "VLANs", parts: ["vlans"] },
   { name: "inventory", label: "Inventory", parts: ["inventory"] },
+  { name: "objects", label: "Objects", parts: [] },
 ] as const satisfies readonly Tab[];
 
 export type TabName = (typeof TABS)[number]["name"];
