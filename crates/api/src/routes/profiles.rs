@@ -5,7 +5,7 @@ use crate::auth::gate::{Granted, permit};
 use crate::body::Body;
 use crate::command::Command;
 use crate::page::{Key, Page, Paging, sort_field};
-use crate::problem::{Answer, Faults, FieldError, Kind, Problem};
+use crate::problem::{Answer, Faults, Kind, Problem};
 use crate::query::{PathId, Query};
 use crate::revision::{IfMatch, etag, stale};
 use crate::services::Services;
@@ -372,16 +372,15 @@ fn problem(error: WorkbenchError) -> Problem {
         WorkbenchError::NotFound { what, name } => Problem::not_found(what, name),
         WorkbenchError::Conflict(detail) => Problem::new(Kind::Conflict, detail),
         WorkbenchError::Stale(found) => stale(found),
-        WorkbenchError::Invalid(errors) => Problem::of_faults(
-            Kind::Invalid,
-            errors
-                .into_iter()
-                .map(|(pointer, detail)| FieldError {
-                    pointer: pointer.to_owned(),
-                    detail,
-                })
-                .collect(),
-        ),
+        WorkbenchError::Invalid(errors) => {
+            let mut faults = Faults::default();
+            for (pointer, detail) in errors {
+                faults.add(pointer, detail);
+            }
+            // A refusal that points at nothing is still one.
+            let refused = faults.into_result().err();
+            refused.unwrap_or_else(|| Problem::new(Kind::Invalid, "It is refused."))
+        }
         WorkbenchError::Device(detail) => Problem::new(Kind::Conflict, detail),
         WorkbenchError::Busy => Problem::busy(
             "As many devices as are allowed are being read.",
@@ -425,8 +424,8 @@ fn page<T: Clone>(
     let needle = query.q.as_deref().unwrap_or("").to_lowercase();
     let rows = all.iter().filter_map(|item| {
         let row = of(item, field);
-        let fits = row.name.to_lowercase().contains(&needle)
-            || row.words.to_lowercase().contains(&needle);
+        let fits =
+            row.name.to_lowercase().contains(&needle) || row.words.to_lowercase().contains(&needle);
         fits.then(|| ((row.key, row.name.to_owned()), item))
     });
     Ok(paging.take(rows).map(T::clone))

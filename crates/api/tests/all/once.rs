@@ -245,7 +245,14 @@ fn every_post_says_whether_it_takes_a_key() {
         let mut names = parameters.into_iter().flatten().map(|p| &p["name"]);
         let declared = names.any(|name| name == "Idempotency-Key");
         let read_only = path.contains("/auth/")
-            || ["/api/v1/stream/tickets", "/api/v1/samples/query"].contains(&path.as_str());
+            || [
+                "/api/v1/stream/tickets",
+                "/api/v1/samples/query",
+                "/api/v1/profile-checks",
+                "/api/v1/devices/{device_id}/profile-trial",
+                "/api/v1/devices/{device_id}/walk",
+            ]
+            .contains(&path.as_str());
         assert_eq!(
             declared,
             method == Method::POST && !read_only,

@@ -8,7 +8,12 @@ fn draft(name: &str) -> Value {
     json!({"name": name, "text": format!("summary = \"{name}\"\n")})
 }
 
-async fn put(client: &Client<'_>, path: &str, etag: Option<&str>, text: &str) -> crate::harness::Answer {
+async fn put(
+    client: &Client<'_>,
+    path: &str,
+    etag: Option<&str>,
+    text: &str,
+) -> crate::harness::Answer {
     let body = json!({"text": text});
     client.call(Method::PUT, path, etag, Some(&body)).await
 }
@@ -23,10 +28,15 @@ async fn a_profile_is_made_read_changed_and_deleted_by_its_revision() {
     assert_eq!(path, "/api/v1/profiles/acme");
     assert_eq!(made.header("etag"), Some("\"1\""));
     let read = admin.get(&path).await;
-    assert_eq!((&read.body, read.header("etag")), (&made.body, Some("\"1\"")));
+    assert_eq!(
+        (&read.body, read.header("etag")),
+        (&made.body, Some("\"1\""))
+    );
     assert_eq!(read.json()["own"], true);
 
-    put(&admin, &path, None, "a").await.problem(428, "precondition-required");
+    put(&admin, &path, None, "a")
+        .await
+        .problem(428, "precondition-required");
     let stale = put(&admin, &path, Some("\"7\""), "a").await;
     stale.problem(412, "stale");
     assert_eq!(stale.header("etag"), Some("\"1\""));
@@ -34,14 +44,28 @@ async fn a_profile_is_made_read_changed_and_deleted_by_its_revision() {
     assert_eq!(changed.status, 200, "{:?}", changed.body);
     assert_eq!(changed.header("etag"), Some("\"2\""));
 
-    admin.delete(&path, None).await.problem(428, "precondition-required");
-    admin.delete(&path, Some("\"1\"")).await.problem(412, "stale");
+    admin
+        .delete(&path, None)
+        .await
+        .problem(428, "precondition-required");
+    admin
+        .delete(&path, Some("\"1\""))
+        .await
+        .problem(412, "stale");
     assert_eq!(admin.delete(&path, Some("\"2\"")).await.status, 204);
     admin.get(&path).await.problem(404, "not-found");
-    admin.delete(&path, Some("*")).await.problem(404, "not-found");
-    put(&admin, &path, Some("*"), "a").await.problem(404, "not-found");
+    admin
+        .delete(&path, Some("*"))
+        .await
+        .problem(404, "not-found");
+    put(&admin, &path, Some("*"), "a")
+        .await
+        .problem(404, "not-found");
     let built_in = "/api/v1/profiles/built-in";
-    admin.delete(built_in, Some("*")).await.problem(409, "conflict");
+    admin
+        .delete(built_in, Some("*"))
+        .await
+        .problem(409, "conflict");
 }
 
 #[tokio::test]
@@ -99,7 +123,11 @@ async fn odd_names_in_the_path_are_problems() {
             let path = format!("/api/v1/{path}/{name}");
             let answer = admin.delete(&path, Some("*")).await;
             let is_bad = name == "%FF";
-            let (status, kind) = if is_bad { (400, "malformed") } else { (404, "not-found") };
+            let (status, kind) = if is_bad {
+                (400, "malformed")
+            } else {
+                (404, "not-found")
+            };
             answer.problem(status, kind);
         }
     }
@@ -119,8 +147,14 @@ async fn lists_are_paged_searched_and_sorted() {
     loop {
         let page = admin.get(&path).await.json();
         let items = page["items"].as_array().unwrap();
-        names.extend(items.iter().map(|row| row["name"].as_str().unwrap().to_owned()));
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        names.extend(
+            items
+                .iter()
+                .map(|row| row["name"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
         path = format!("/api/v1/profiles?limit=2&cursor={cursor}");
     }
     assert_eq!(names, ["acme", "Beta", "built-in", "zulu"]);
@@ -132,7 +166,10 @@ async fn lists_are_paged_searched_and_sorted() {
     for name in ["A-MIB", "B-MIB"] {
         let text = json!({"text": format!("{name} DEFINITIONS ::= BEGIN END")});
         let kept = admin.post("/api/v1/mibs", &text).await;
-        assert_eq!((kept.status.as_u16(), &kept.json()["objects"]), (201, &json!(3)));
+        assert_eq!(
+            (kept.status.as_u16(), &kept.json()["objects"]),
+            (201, &json!(3))
+        );
     }
     let objects = |query: &'static str| {
         let path = format!("/api/v1/mibs/A-MIB/objects{query}");
@@ -140,7 +177,9 @@ async fn lists_are_paged_searched_and_sorted() {
         async move {
             let page = admin.get(&path).await.json();
             let items = page["items"].as_array().unwrap().clone();
-            let names = items.iter().map(|row| row["name"].as_str().unwrap().to_owned());
+            let names = items
+                .iter()
+                .map(|row| row["name"].as_str().unwrap().to_owned());
             (names.collect::<Vec<_>>(), page["next_cursor"].clone())
         }
     };
@@ -168,7 +207,9 @@ async fn lists_are_paged_searched_and_sorted() {
 async fn a_walk_and_a_trial_are_of_a_device() {
     let api = Api::new().await;
     let admin = api.admin().await;
-    let device = admin.make("/api/v1/devices", json!({"address": "192.0.2.1"})).await;
+    let device = admin
+        .make("/api/v1/devices", json!({"address": "192.0.2.1"}))
+        .await;
     let device = format!("/api/v1/devices/{}", device["id"].as_str().unwrap());
     let walk = |object: &'static str| {
         let path = format!("{device}/walk");
@@ -195,13 +236,19 @@ async fn a_walk_and_a_trial_are_of_a_device() {
         answer.problem(422, "invalid");
         assert_eq!(answer.pointers(), [pointer]);
     }
-    let tried = admin.post(&format!("{device}/profile-trial"), &draft("acme")).await;
+    let tried = admin
+        .post(&format!("{device}/profile-trial"), &draft("acme"))
+        .await;
     assert_eq!(tried.status, 200, "{:?}", tried.body);
     assert_eq!(tried.json()["profiles"], json!(["acme"]));
     let nobody = "/api/v1/devices/01900000-0000-7000-8000-000000000000";
-    let answer = admin.post(&format!("{nobody}/walk"), &json!({"object": "x"})).await;
+    let answer = admin
+        .post(&format!("{nobody}/walk"), &json!({"object": "x"}))
+        .await;
     answer.problem(404, "not-found");
-    let answer = admin.post(&format!("{nobody}/profile-trial"), &draft("a")).await;
+    let answer = admin
+        .post(&format!("{nobody}/profile-trial"), &draft("a"))
+        .await;
     answer.problem(404, "not-found");
 }
 

@@ -376,7 +376,8 @@ mod tests {
         wrong
     }
 
-    const OWN: &str = "[[match]]\nobject_id = [\"1.3.6.1.4.1.99999\"]\n[device]\nvendor = \"Acme\"\n";
+    const OWN: &str =
+        "[[match]]\nobject_id = [\"1.3.6.1.4.1.99999\"]\n[device]\nvendor = \"Acme\"\n";
 
     #[test]
     fn one_bad_file_costs_only_itself() {

@@ -104,7 +104,17 @@ mod tests {
             names.find("sysName.0"),
             Some(vec![1, 3, 6, 1, 2, 1, 1, 5, 0])
         );
-        for text in ["", "1", "1.", "1.x", "1.-2", "1.+2", "acme", "sysName.x", "1.4294967296"] {
+        for text in [
+            "",
+            "1",
+            "1.",
+            "1.x",
+            "1.-2",
+            "1.+2",
+            "acme",
+            "sysName.x",
+            "1.4294967296",
+        ] {
             assert_eq!(names.find(text), None, "{text}");
         }
         assert_eq!(names.find(&"1.".repeat(200)), None);

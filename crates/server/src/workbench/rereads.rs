@@ -3,8 +3,8 @@
 use crate::desk::Access;
 use collect::profile::Catalog;
 use model::DeviceId;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tracing::info;
 
@@ -70,11 +70,8 @@ impl Rereads {
 /// The devices that a profile of that name may have a part in, by what they said of themselves.
 /// A device that said nothing yet is asked for everything anyway when it first answers.
 fn concerned(access: &Access, name: &str, catalogs: &[Arc<Catalog>]) -> Vec<DeviceId> {
-    let arcs = |text: &str| -> Vec<u32> {
-        text.split('.')
-            .filter_map(|arc| arc.parse().ok())
-            .collect()
-    };
+    let arcs =
+        |text: &str| -> Vec<u32> { text.split('.').filter_map(|arc| arc.parse().ok()).collect() };
     let records = access.store.inventory.devices();
     let devices = records.into_iter().filter_map(|record| {
         let device = &record.device.body;

@@ -103,7 +103,9 @@ fn an_object_of_ones_own_becomes_a_sensor_and_goes_again() {
     assert_eq!(trial["facts"]["sensors"][0]["value"], 31.5, "{trial}");
     let origins = trial["origins"].as_array().unwrap();
     assert!(
-        origins.iter().any(|o| o["fact"] == "device.vendor" && o["source"] == "acme"),
+        origins
+            .iter()
+            .any(|o| o["fact"] == "device.vendor" && o["source"] == "acme"),
         "{trial}"
     );
     assert_eq!(server.get("profiles/acme").0, 404);
@@ -149,7 +151,10 @@ fn a_file_that_was_edited_badly_is_listed_and_can_be_mended() {
     let (_, rows) = server.get("profiles?q=acme");
     assert_eq!(rows["items"][0]["in_use"], false, "{rows}");
     let (_, profile) = server.get("profiles/acme");
-    assert!(profile["text"].as_str().unwrap().contains("smell"), "{profile}");
+    assert!(
+        profile["text"].as_str().unwrap().contains("smell"),
+        "{profile}"
+    );
     let (status, kept) = server.put("profiles/acme", &json!({ "text": PROFILE }));
     assert_eq!(status, 200, "{kept}");
     let (_, rows) = server.get("profiles?q=acme");
@@ -161,21 +166,37 @@ fn a_file_that_was_edited_badly_is_listed_and_can_be_mended() {
 fn run(arguments: &[&str], code: i32) -> String {
     let output = foretell(arguments, &[("COMMUNITY", COMMUNITY)]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}: {output:?}"
+    );
     said
 }
 
 #[test]
 fn the_command_lists_shows_and_checks_profiles() {
     let folder = tempfile::tempdir().unwrap();
-    let (good, bad) = (folder.path().join("acme.toml"), folder.path().join("bad.toml"));
+    let (good, bad) = (
+        folder.path().join("acme.toml"),
+        folder.path().join("bad.toml"),
+    );
     fs::write(&good, PROFILE).unwrap();
-    fs::write(&bad, PROFILE.replace("divide = 10", "divide = \"ten\"").replace("\"temperature\"", "\"smell\"")).unwrap();
+    fs::write(
+        &bad,
+        PROFILE
+            .replace("divide = 10", "divide = \"ten\"")
+            .replace("\"temperature\"", "\"smell\""),
+    )
+    .unwrap();
     let (good, bad) = (good.to_str().unwrap(), bad.to_str().unwrap());
     assert!(run(&["profile", "check", good], 0).contains("no mistake"));
     let said = run(&["profile", "check", good, bad], 1);
     assert!(said.contains("bad.toml: line 9: sensor[0].kind"), "{said}");
-    assert!(said.contains("bad.toml: line 11: sensor[0].divide"), "{said}");
+    assert!(
+        said.contains("bad.toml: line 11: sensor[0].divide"),
+        "{said}"
+    );
     let said: Value = serde_json::from_str(&run(&["profile", "check", "--json", bad], 1)).unwrap();
     assert_eq!(said[0]["mistakes"][0]["line"], 9, "{said}");
     run(&["profile", "check", "/not/there.toml"], 1);
