@@ -202,7 +202,7 @@ fn the_command_lists_shows_and_checks_profiles() {
     run(&["profile", "check", "/not/there.toml"], 1);
     let listed = run(&["profile", "list", "--json"], 0);
     let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
-    assert!(listed.len() > 50, "{}", listed.len());
+    assert!(listed.len() >= 10, "{}", listed.len());
     fs::remove_file(bad).unwrap();
     let own = folder.path().to_str().unwrap();
     let shown = run(&["profile", "show", "acme", "--profiles", own], 0);
