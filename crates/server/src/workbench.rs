@@ -124,7 +124,7 @@ impl Bench {
             Workbench::Mibs(reply) => drop(reply.send(self.mibs())),
             Workbench::SaveMib(text, reply) => drop(reply.send(self.save_mib(&text))),
             Workbench::DeleteMib(name, reply) => {
-                drop(reply.send(self.mib_folder.delete("MIB", &name)))
+                drop(reply.send(self.mib_folder.delete("MIB", &name)));
             }
             Workbench::MibObjects(name, reply) => drop(reply.send(self.mib_objects(&name))),
             Workbench::Walk { .. } | Workbench::Try { .. } => {}

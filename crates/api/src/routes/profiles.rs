@@ -88,7 +88,7 @@ pub(crate) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Page<ProfileSummary>>> {
     let all = ask(granted.services(), Workbench::Profiles).await?;
-    page(&query, all, "", &BY_NAME, |row, _| Row {
+    page(&query, &all, "", &BY_NAME, |row, _| Row {
         key: Key::text(&row.name),
         name: &row.name,
         words: &row.summary,
@@ -265,7 +265,7 @@ pub(crate) async fn mibs(
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Page<MibSummary>>> {
     let all = ask(granted.services(), Workbench::Mibs).await?;
-    page(&query, all, "", &BY_NAME, |row, _| Row {
+    page(&query, &all, "", &BY_NAME, |row, _| Row {
         key: Key::text(&row.name),
         name: &row.name,
         words: "",
@@ -324,7 +324,7 @@ pub(crate) async fn mib_objects(
         Workbench::MibObjects(name, reply)
     })
     .await?;
-    page(&query, all, &list, &["oid", "name"], |row, field| Row {
+    page(&query, &all, &list, &["oid", "name"], |row, field| Row {
         key: match field {
             "name" => Key::text(&row.name),
             _ => oid_key(&row.oid),
@@ -370,7 +370,9 @@ async fn ask<T>(services: &Services, question: impl FnOnce(Reply<T>) -> Workbenc
 fn problem(error: WorkbenchError) -> Problem {
     match error {
         WorkbenchError::NotFound { what, name } => Problem::not_found(what, name),
-        WorkbenchError::Conflict(detail) => Problem::new(Kind::Conflict, detail),
+        WorkbenchError::Conflict(detail) | WorkbenchError::Device(detail) => {
+            Problem::new(Kind::Conflict, detail)
+        }
         WorkbenchError::Stale(found) => stale(found),
         WorkbenchError::Invalid(errors) => {
             let mut faults = Faults::default();
@@ -381,7 +383,6 @@ fn problem(error: WorkbenchError) -> Problem {
             let refused = faults.into_result().err();
             refused.unwrap_or_else(|| Problem::new(Kind::Invalid, "It is refused."))
         }
-        WorkbenchError::Device(detail) => Problem::new(Kind::Conflict, detail),
         WorkbenchError::Busy => Problem::busy(
             "As many devices as are allowed are being read.",
             Duration::from_secs(5),
@@ -409,7 +410,7 @@ fn oid_key(oid: &str) -> Key {
 
 fn page<T: Clone>(
     query: &ListQuery,
-    all: Vec<T>,
+    all: &[T],
     list: &str,
     fields: &[&'static str],
     of: impl for<'a> Fn(&'a T, &str) -> Row<'a>,
