@@ -1,6 +1,7 @@
 //! `collect::snmp`: what agents put into octet strings and indexes.
 
 use crate::input::Input;
+use collect::profile::{Plan, Profiles};
 use collect::snmp::{Groups, Rows, decode, interpret, roots};
 use snmp::{Oid, Value};
 use std::net::Ipv4Addr;
@@ -37,21 +38,23 @@ pub(crate) fn indexes(data: &[u8]) {
     let _ = decode::prefix_of_pointer(&index, address.into());
 }
 
-static ROOTS: LazyLock<Vec<&'static [u32]>> = LazyLock::new(|| roots().collect());
+static PROFILES: LazyLock<Profiles> = LazyLock::new(Profiles::default);
+static ROOTS: LazyLock<Vec<Vec<u32>>> = LazyLock::new(|| roots(&PROFILES).into_iter().collect());
 
 /// A whole look: rows of the objects that are asked for, with any index and any value.
 pub(crate) fn look(data: &[u8]) {
     let mut input = Input(data);
     let mut rows = Rows::default();
     while !input.0.is_empty() {
-        let root = ROOTS[usize::from(input.u8()) % ROOTS.len()];
-        let mut oid = root.to_vec();
+        // There are more roots than an octet tells apart.
+        let which = usize::from(input.u8()) << 8 | usize::from(input.u8());
+        let mut oid = ROOTS[which % ROOTS.len()].clone();
         let index_len = usize::from(input.u8() % 24);
         oid.extend(Input(input.take(index_len)).arcs());
         let value = value(&mut input);
         rows.extend([(Oid::from_slice(&oid), value)]);
     }
-    let look = interpret(&rows, Groups::ALL);
+    let look = interpret(&rows, Groups::ALL, &Plan::of_rows(&PROFILES, &rows));
     for reading in &look.readings {
         let value = reading.value.as_f64();
         assert!(value.is_finite(), "{} {value}", reading.metric);

@@ -16,6 +16,7 @@ mod flow;
 mod http;
 mod icmp;
 mod input;
+mod profile;
 mod sim;
 mod sim_network;
 mod snmp_wire;
@@ -33,6 +34,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("collect_octets", collect_snmp::octets),
     ("collect_indexes", collect_snmp::indexes),
     ("collect_look", collect_snmp::look),
+    ("profile_check", profile::check),
+    ("mib_read", profile::mib),
     ("discovery_target", discovery::target),
     ("icmp_reply", icmp::reply),
     ("syslog_line", syslog::line),

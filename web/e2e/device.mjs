@@ -10,7 +10,7 @@ export const deviceTests = {
     await page.getByTestId("part-sensors").getByText("PSU 1 inlet").first().waitFor();
     assert.equal(await page.getByTestId("tab-sensors").getAttribute("aria-selected"), "true");
     await page.getByTestId("tab-sensors").focus();
-    for (const [key, tab, testid] of [["ArrowRight", "storage", "part-storage"], ["ArrowRight", "addresses", "part-addresses"], ["ArrowRight", "routing", "part-arp"], ["ArrowRight", "vlans", "part-none"], ["End", "inventory", "part-inventory"]]) {
+    for (const [key, tab, testid] of [["ArrowRight", "optics", "part-optics"], ["ArrowRight", "power", "tab-power"], ["ArrowRight", "storage", "part-storage"], ["ArrowRight", "addresses", "part-addresses"], ["ArrowRight", "routing", "part-arp"], ["ArrowRight", "vlans", "part-none"], ["End", "objects", "object"]]) {
       await page.keyboard.press(key);
       await page.getByTestId(testid).first().waitFor();
       assert.match(page.url(), new RegExp(`tab=${tab}`));

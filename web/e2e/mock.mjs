@@ -11,6 +11,7 @@ import { logTests } from "./logs.mjs";
 import { largeMap, mapTests } from "./map.mjs";
 import { startMock } from "./mock/server.mjs";
 import { operateTests } from "./operate.mjs";
+import { profileTests } from "./profiles.mjs";
 
 const PASSWORD = "correct horse";
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
@@ -333,7 +334,7 @@ async function many(browser) {
 const browser = await launch();
 const mock = await startMock({ dist, devices: 40, intervalSecs: 1 });
 let failed = 0;
-for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...logTests, ...operateTests, ...mapTests })) {
+for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...logTests, ...operateTests, ...profileTests, ...mapTests })) {
   if (only && !name.includes(only)) continue;
   const { page, errors, close } = await open(browser);
   const began = Date.now();

@@ -33,6 +33,8 @@ const views = {
   form: "/devices?discover=new",
   run: "/devices?discover=RUN",
   credentials: "/credentials",
+  profiles: "/profiles",
+  objects: `/devices/${device.id}?tab=objects`,
 };
 /** What the guide shows. */
 if (guide) {

@@ -37,7 +37,7 @@ pub(crate) const AT_WORK_MAX: usize = 64;
 
 /// POSTs that take no key: sign-in, whose bodies and answers are secrets of that moment, what
 /// only reads, and imports, which are as well done twice and longer than a body with a key may be.
-const WITHOUT_KEY: [&str; 7] = [
+const WITHOUT_KEY: [&str; 10] = [
     "/api/v1/auth/login",
     "/api/v1/auth/session",
     "/api/v1/auth/password",
@@ -45,10 +45,13 @@ const WITHOUT_KEY: [&str; 7] = [
     "/api/v1/samples/query",
     "/api/v1/discovery-rules/dry-run",
     "/api/v1/imports",
+    "/api/v1/profile-checks",
+    "/api/v1/devices/{device_id}/profile-trial",
+    "/api/v1/devices/{device_id}/walk",
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 12] = [
+const DONE_AGAIN: [&str; 14] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -61,6 +64,8 @@ const DONE_AGAIN: [&str; 12] = [
     "/api/v1/candidates/{address}/accept",
     "/api/v1/candidates/{address}/ignore",
     "/api/v1/maintenance",
+    "/api/v1/profiles",
+    "/api/v1/mibs",
 ];
 /// Headers that are kept with an answer.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];

@@ -38,7 +38,7 @@ pub enum Workbench {
     Walk {
         /// Which device.
         device_id: DeviceId,
-        /// An OID, or the name of an object of an uploaded MIB.
+        /// An OID, or the name of a standard object or of one of an uploaded MIB, also with an instance.
         object: String,
         /// Objects that are told at most.
         limit: usize,
@@ -111,6 +111,9 @@ pub struct ProfileSummary {
     pub extends: Vec<String>,
     /// Whether an operator brought it; a built-in one else.
     pub own: bool,
+    /// Whether devices are read by it. One of the operator's own with mistakes is not: where it has
+    /// the name of a built-in one, they are read by that.
+    pub in_use: bool,
 }
 
 /// A profile whole.

@@ -7,6 +7,8 @@
     unreachable_pub
 )]
 
+#[path = "all/bench.rs"]
+mod bench;
 #[path = "all/harness.rs"]
 mod harness;
 
@@ -36,6 +38,8 @@ mod openapi;
 mod past;
 #[path = "all/problems.rs"]
 mod problems;
+#[path = "all/profiles.rs"]
+mod profiles;
 #[path = "all/resume.rs"]
 mod resume;
 #[path = "all/rules.rs"]

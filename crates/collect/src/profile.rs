@@ -20,6 +20,7 @@ mod quantity;
 pub use catalog::{Catalog, CatalogError, Head, LeftOut, Profiles};
 pub use check::{Mistake, check};
 pub use expression::{Cell, Column, Piece, Place, Template};
+pub use names::standard_objects;
 pub use plan::{
     Amount, Condition, DeviceSources, InterfaceOf, Kind, Limits, Neighbors, Octets, Plan,
     Processors, Profile, Rows, Sensors, Source, Test, Texts, Unit, Vlans, Volume, VolumeAmounts,

@@ -72,7 +72,14 @@ pub struct Context {
 /// How a device is asked beside its polls.
 #[derive(Clone)]
 pub struct Access {
-    store: Store,
+    /// Where devices are kept.
+    pub store: Store,
+    /// Who polls.
+    pub poller: Arc<Poller>,
+    /// Who joins what goes on in the background.
+    pub tasks: TaskTracker,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
     /// What it is asked from.
     pub transport: Transport,
     /// The present time.
@@ -301,6 +308,9 @@ impl Context {
     fn access(&self) -> Access {
         Access {
             store: self.store.clone(),
+            poller: self.poller.clone(),
+            tasks: self.tasks.clone(),
+            stop: self.stop.clone(),
             transport: self.transport.clone(),
             clock: self.clock.clone(),
         }

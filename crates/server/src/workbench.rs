@@ -2,6 +2,8 @@
 //! walks and trials on devices.
 
 mod files;
+mod names;
+mod rereads;
 mod trials;
 
 use crate::desk;
@@ -12,8 +14,11 @@ use api::workbench::{
 use collect::Profiles;
 use collect::profile::{Catalog, Head, Profile, check, mib};
 use files::Folder;
+use names::Names;
+use rereads::Rereads;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Walks and trials under way at once: each holds a session with a device for up to a minute.
@@ -22,6 +27,14 @@ const TRIALS_MAX: usize = 4;
 const PROFILES_MAX: usize = 1_000;
 /// MIBs that are kept: every walk by name reads them.
 const MIBS_MAX: usize = 200;
+
+/// The MIBs as they were read last.
+struct Modules {
+    /// Of the texts: they are read anew where it is another one.
+    revision: u64,
+    by_name: BTreeMap<String, mib::MibModule>,
+    names: Arc<Names>,
+}
 
 /// What operators work with.
 #[derive(Clone)]
@@ -32,6 +45,9 @@ pub struct Bench {
     /// Whose turn it is to change files.
     writing: Arc<Semaphore>,
     trials: Arc<Semaphore>,
+    /// None before they are first needed.
+    modules: Arc<Mutex<Option<Arc<Modules>>>>,
+    rereads: Arc<Rereads>,
 }
 
 impl Bench {
@@ -44,6 +60,8 @@ impl Bench {
             mib_folder: Arc::new(Folder::new(data.join("mibs"), "mib", MIBS_MAX)),
             writing: Arc::new(Semaphore::new(1)),
             trials: Arc::new(Semaphore::new(TRIALS_MAX)),
+            modules: Arc::default(),
+            rereads: Arc::default(),
         }
     }
 
@@ -69,14 +87,28 @@ impl Bench {
                 // An error cannot be: it is never closed.
                 let _turn = self.writing.clone().acquire_owned().await;
                 let bench = self.clone();
+                let changed = match &question {
+                    Workbench::Save { draft, .. } => Some(draft.name.clone()),
+                    Workbench::Delete { name, .. } => Some(name.clone()),
+                    _ => None,
+                };
+                let before = self.profiles.now();
                 let _ = tokio::task::spawn_blocking(move || bench.answer_from_disk(question)).await;
+                let now = self.profiles.now();
+                if let Some(name) = changed.filter(|_| !Arc::ptr_eq(&before, &now)) {
+                    let round = self.rereads.clone().run(context.clone(), name, before, now);
+                    let stop = context.stop.clone();
+                    context.tasks.spawn(async move {
+                        let _ = stop.run_until_cancelled(round).await;
+                    });
+                }
             }
         }
     }
 
     fn answer_from_disk(&self, question: Workbench) {
         match question {
-            Workbench::Profiles(reply) => drop(reply.send(Ok(self.summaries()))),
+            Workbench::Profiles(reply) => drop(reply.send(self.summaries())),
             Workbench::Profile(name, reply) => drop(reply.send(self.profile(&name))),
             Workbench::Check(draft, reply) => drop(reply.send(Ok(self.mistakes(&draft)))),
             Workbench::Save {
@@ -92,30 +124,49 @@ impl Bench {
             Workbench::Mibs(reply) => drop(reply.send(self.mibs())),
             Workbench::SaveMib(text, reply) => drop(reply.send(self.save_mib(&text))),
             Workbench::DeleteMib(name, reply) => {
-                drop(reply.send(self.mib_folder.delete("MIB", &name)))
+                drop(reply.send(self.mib_folder.delete("MIB", &name)));
             }
             Workbench::MibObjects(name, reply) => drop(reply.send(self.mib_objects(&name))),
             Workbench::Walk { .. } | Workbench::Try { .. } => {}
         }
     }
 
-    fn summaries(&self) -> Vec<ProfileSummary> {
+    fn summaries(&self) -> Result<Vec<ProfileSummary>, WorkbenchError> {
         let catalog = self.profiles.now();
+        let own = self.profile_folder.names()?;
         let summary = |profile: &Head| ProfileSummary {
             name: profile.name.clone(),
             summary: profile.summary.clone(),
             extends: profile.extends.clone(),
-            own: catalog.is_own(&profile.name),
+            own: own.contains(&profile.name),
+            in_use: !own.contains(&profile.name) || catalog.is_own(&profile.name),
         };
-        catalog.heads().map(summary).collect()
+        let left_out = own
+            .iter()
+            .filter(|name| !catalog.heads().any(|head| head.name == **name))
+            .map(|name| ProfileSummary {
+                name: name.clone(),
+                summary: String::new(),
+                extends: Vec::new(),
+                own: true,
+                in_use: false,
+            });
+        Ok(catalog.heads().map(summary).chain(left_out).collect())
     }
 
+    /// An operator's own as its file is now, which someone may have edited; else a built-in one.
     fn profile(&self, name: &str) -> Result<ProfileText, WorkbenchError> {
         let catalog = self.profiles.now();
-        let profile = catalog
+        let known = catalog.find(name);
+        let summary = known.map_or("", |profile| &profile.summary);
+        if let Some(text) = self.profile_folder.text(name)? {
+            return Ok(text_of(name, summary, true, text));
+        }
+        let embedded = Catalog::embedded();
+        let profile = embedded
             .find(name)
             .ok_or_else(|| not_found("profile", name))?;
-        Ok(text_of(&profile, catalog.is_own(name)))
+        Ok(text_of(name, &profile.summary, false, profile.text.clone()))
     }
 
     fn mistakes(&self, draft: &ProfileDraft) -> Vec<ProfileMistake> {
@@ -140,19 +191,18 @@ impl Bench {
                 |m: &ProfileMistake| ("/text", format!("line {}: {} {}", m.line, m.key, m.detail));
             return Err(WorkbenchError::Invalid(mistakes.iter().map(of).collect()));
         }
-        let catalog = self.profiles.now();
-        let known = catalog
-            .find(&draft.name)
-            .filter(|_| catalog.is_own(&draft.name));
-        match (known, revision) {
+        match (self.profile_folder.text(&draft.name)?, revision) {
+            // The same again, as after a connection that broke off: doing it twice is as doing it
+            // once.
+            (Some(known), None) if known == draft.text => {}
             (Some(_), None) => {
                 return Err(WorkbenchError::Conflict(format!(
                     "There is a profile `{}` of yours already.",
                     draft.name
                 )));
             }
-            (None, Some(_)) => return Err(not_found("profile", &draft.name)),
-            (Some(known), Some(expected)) => files::expect(expected, &known.text)?,
+            (None, Some(_)) => return Err(self.not_own(&draft.name)),
+            (Some(known), Some(expected)) => files::expect(expected, &known)?,
             (None, None) => {}
         }
         self.profile_folder.write(&draft.name, &draft.text)?;
@@ -162,15 +212,11 @@ impl Bench {
 
     fn delete(&self, name: &str, revision: api::workbench::Expected) -> Result<(), WorkbenchError> {
         let catalog = self.profiles.now();
-        let known = catalog
-            .find(name)
-            .ok_or_else(|| not_found("profile", name))?;
-        if !catalog.is_own(name) {
-            return Err(WorkbenchError::Conflict(format!(
-                "`{name}` is built in; only profiles of your own can be deleted."
-            )));
-        }
-        files::expect(revision, &known.text)?;
+        let known = self
+            .profile_folder
+            .text(name)?
+            .ok_or_else(|| self.not_own(name))?;
+        files::expect(revision, &known)?;
         let needed: Vec<&str> = catalog
             .heads()
             .filter(|other| other.extends.iter().any(|parent| parent == name))
@@ -184,6 +230,16 @@ impl Bench {
         }
         self.profile_folder.delete("profile", name)?;
         self.load_again()
+    }
+
+    /// There is no profile of the operator's of that name.
+    fn not_own(&self, name: &str) -> WorkbenchError {
+        if self.profiles.now().find(name).is_some() {
+            return WorkbenchError::Conflict(format!(
+                "`{name}` is built in. Save one of your own under that name to take its place."
+            ));
+        }
+        not_found("profile", name)
     }
 
     /// Puts what is on disk into use: devices are read by it at their next look at the system group.
@@ -200,20 +256,8 @@ impl Bench {
     }
 
     fn mibs(&self) -> Result<Vec<MibSummary>, WorkbenchError> {
-        let texts = self.mib_folder.texts()?;
-        let summary = |name: &String| match mib::read(name, &texts) {
-            Ok(module) => MibSummary {
-                name: name.clone(),
-                objects: module.objects.len() as u64,
-                missing: module.missing.into_iter().collect(),
-            },
-            Err(_) => MibSummary {
-                name: name.clone(),
-                objects: 0,
-                missing: Vec::new(),
-            },
-        };
-        Ok(texts.keys().map(summary).collect())
+        let modules = self.modules()?;
+        Ok(modules.by_name.values().map(summary_of).collect())
     }
 
     fn save_mib(&self, text: &str) -> Result<MibSummary, WorkbenchError> {
@@ -224,78 +268,63 @@ impl Bench {
         texts.insert(name.clone(), text.to_owned());
         let module = mib::read(&name, &texts).map_err(invalid)?;
         self.mib_folder.write(&name, text)?;
-        Ok(MibSummary {
-            name,
-            objects: module.objects.len() as u64,
-            missing: module.missing.into_iter().collect(),
-        })
+        Ok(summary_of(&module))
     }
 
     fn mib_objects(&self, name: &str) -> Result<Vec<MibObject>, WorkbenchError> {
-        let texts = self.mib_folder.texts()?;
-        if !texts.contains_key(name) {
-            return Err(not_found("MIB", name));
-        }
-        let module =
-            mib::read(name, &texts).map_err(|error| WorkbenchError::Failed(error.to_string()))?;
-        let object = |object: mib::MibObject| MibObject {
-            name: object.name,
+        let modules = self.modules()?;
+        let module = modules
+            .by_name
+            .get(name)
+            .ok_or_else(|| not_found("MIB", name))?;
+        let object = |object: &mib::MibObject| MibObject {
+            name: object.name.clone(),
             oid: dotted(&object.oid),
             is_column: object.is_column,
-            syntax: object.syntax,
-            units: object.units,
-            states: object.states,
-            description: object.description,
+            syntax: object.syntax.clone(),
+            units: object.units.clone(),
+            states: object.states.clone(),
+            description: object.description.clone(),
         };
-        Ok(module.objects.into_iter().map(object).collect())
+        Ok(module.objects.iter().map(object).collect())
     }
 
-    /// The objects of all MIBs, by name and by OID.
-    fn names(&self) -> Result<Names, WorkbenchError> {
+    /// All MIBs as they are on disk now. They are read again only where a text changed.
+    fn modules(&self) -> Result<Arc<Modules>, WorkbenchError> {
         let texts = self.mib_folder.texts()?;
-        let modules = texts.keys().filter_map(|name| mib::read(name, &texts).ok());
-        Ok(Names(
-            modules
-                .flat_map(|module| module.objects)
-                .map(|object| (object.name, object.oid))
-                .collect(),
-        ))
+        let revision = texts.iter().fold(0_u64, |all, (name, text)| {
+            all.rotate_left(7) ^ files::revision(name) ^ files::revision(text).rotate_left(3)
+        });
+        let mut known = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(modules) = known.as_ref().filter(|one| one.revision == revision) {
+            return Ok(Arc::clone(modules));
+        }
+        let by_name = mib::read_all(&texts);
+        let modules = Arc::new(Modules {
+            revision,
+            names: Arc::new(Names::new(by_name.values())),
+            by_name,
+        });
+        *known = Some(Arc::clone(&modules));
+        Ok(modules)
     }
 }
 
-/// Objects that MIBs name.
-struct Names(Vec<(String, Vec<u32>)>);
-
-impl Names {
-    fn find(&self, name: &str) -> Option<&[u32]> {
-        self.0
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, oid)| oid.as_slice())
-    }
-
-    /// The name of an object, and the instance after it.
-    fn name_of(&self, oid: &[u32]) -> Option<String> {
-        let (name, rest) = self
-            .0
-            .iter()
-            .filter_map(|(name, object)| Some((name, oid.strip_prefix(object.as_slice())?)))
-            .min_by_key(|(_, rest)| rest.len())?;
-        Some(if rest.is_empty() {
-            name.clone()
-        } else {
-            format!("{name}.{}", dotted(rest))
-        })
+fn summary_of(module: &mib::MibModule) -> MibSummary {
+    MibSummary {
+        name: module.name.clone(),
+        objects: module.objects.len() as u64,
+        missing: module.missing.iter().cloned().collect(),
     }
 }
 
-fn text_of(profile: &Profile, own: bool) -> ProfileText {
+fn text_of(name: &str, summary: &str, own: bool, text: String) -> ProfileText {
     ProfileText {
-        name: profile.name.clone(),
-        summary: profile.summary.clone(),
+        name: name.to_owned(),
+        summary: summary.to_owned(),
         own,
-        text: profile.text.clone(),
-        revision: files::revision(&profile.text),
+        revision: files::revision(&text),
+        text,
     }
 }
 

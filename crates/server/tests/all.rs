@@ -18,6 +18,8 @@ mod configuration;
 mod flows;
 #[path = "all/moved.rs"]
 mod moved;
+#[path = "all/own_objects.rs"]
+mod own_objects;
 #[path = "../../collect/tests/all/packets.rs"]
 mod packets;
 #[path = "all/past.rs"]

@@ -9,6 +9,7 @@ import { logs } from "./logs.mjs";
 import { evidence, id, network, valueAt } from "./network.mjs";
 import { schedules, setMaintenance } from "./operate.mjs";
 import { availability, healthHistory, intervals, top } from "./past.mjs";
+import { workbench } from "./workbench.mjs";
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const SORT_KEYS = { status: (d) => ["down", "degraded", "unknown", "up"].indexOf(d.status) };
@@ -31,6 +32,9 @@ const QUERIES = {
   "GET /discovery-rules": [...PAGING, "sort", "enabled"],
   "GET /checks": [...PAGING, "sort", "device_id", "status", "enabled"],
   "GET /candidates": [...PAGING, "sort", "how", "ignored"],
+  "GET /profiles": [...PAGING, "sort", "q"],
+  "GET /mibs": [...PAGING, "sort", "q"],
+  "GET /mibs/:id/objects": [...PAGING, "sort", "q"],
   "GET /devices/:id/bandwidth": ["from", "to", "step_secs"],
   "GET /interfaces/:id/bandwidth": ["from", "to", "step_secs"],
 };
@@ -49,6 +53,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
   for (const one of net.interfaces) rates(one, Date.now());
 
   const planned = schedules(id, (request) => discover(request));
+  const bench = workbench();
   const now = () => new Date().toISOString();
   const clients = new Set();
   function tell(topic, event, data, at = now()) {
@@ -130,6 +135,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
     const key = `${method} /${first}${second ? "/:id" : ""}${third ? `/${third}` : ""}`;
     const unknown = method === "GET" && [...query.keys()].find((name) => !(QUERIES[key] ?? PAGING).includes(name));
     if (unknown) return problem(400, "A query parameter is wrong", `There is no parameter ${unknown}.`, [{ pointer: `?${unknown}`, detail: "it is unknown" }]);
+    if (bench(key, { name: second && decodeURIComponent(second), query, body, request, page: (rows) => page(rows, query, answer), ...answer }) !== false) return;
     switch (key) {
       case "GET /auth/:id":
         return send(200, { username: state.session });

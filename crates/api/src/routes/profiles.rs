@@ -5,7 +5,7 @@ use crate::auth::gate::{Granted, permit};
 use crate::body::Body;
 use crate::command::Command;
 use crate::page::{Key, Page, Paging, sort_field};
-use crate::problem::{Answer, Faults, FieldError, Kind, Problem};
+use crate::problem::{Answer, Faults, Kind, Problem};
 use crate::query::{PathId, Query};
 use crate::revision::{IfMatch, etag, stale};
 use crate::services::Services;
@@ -38,7 +38,7 @@ pub(crate) struct ListQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// name; with a leading `-` the other way. Objects are listed by OID.
+    /// name; for the objects of a MIB oid or name. With a leading `-` the other way.
     sort: Option<String>,
     /// Only where this is part of the name, or of what is said of it.
     #[param(max_length = 200)]
@@ -49,7 +49,8 @@ pub(crate) struct ListQuery {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WalkRequest {
-    /// An OID, or the name of an object of an uploaded MIB.
+    /// An OID, or the name of an object: a standard one, or one of an uploaded MIB; also with an
+    /// instance behind it (`sysName.0`) or the module before it (`ACME-MIB::acmeTemp`).
     #[schema(max_length = 512)]
     object: String,
     /// Objects that are told at most.
@@ -87,7 +88,12 @@ pub(crate) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Page<ProfileSummary>>> {
     let all = ask(granted.services(), Workbench::Profiles).await?;
-    page(&query, all, |row| (&row.name, &row.summary)).map(Json)
+    page(&query, &all, "", &BY_NAME, |row, _| Row {
+        key: Key::text(&row.name),
+        name: &row.name,
+        words: &row.summary,
+    })
+    .map(Json)
 }
 
 /// Reads a profile.
@@ -259,7 +265,12 @@ pub(crate) async fn mibs(
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Page<MibSummary>>> {
     let all = ask(granted.services(), Workbench::Mibs).await?;
-    page(&query, all, |row| (&row.name, &row.name)).map(Json)
+    page(&query, &all, "", &BY_NAME, |row, _| Row {
+        key: Key::text(&row.name),
+        name: &row.name,
+        words: "",
+    })
+    .map(Json)
 }
 
 /// Keeps a MIB; one of the same name is replaced.
@@ -308,11 +319,20 @@ pub(crate) async fn mib_objects(
     Path(name): Path<String>,
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Page<MibObject>>> {
+    let list = name.clone();
     let all = ask(granted.services(), |reply| {
         Workbench::MibObjects(name, reply)
     })
     .await?;
-    page(&query, all, |row| (&row.name, &row.description)).map(Json)
+    page(&query, &all, &list, &["oid", "name"], |row, field| Row {
+        key: match field {
+            "name" => Key::text(&row.name),
+            _ => oid_key(&row.oid),
+        },
+        name: &row.name,
+        words: &row.description,
+    })
+    .map(Json)
 }
 
 fn expected(if_match: IfMatch) -> Expected {
@@ -350,19 +370,19 @@ async fn ask<T>(services: &Services, question: impl FnOnce(Reply<T>) -> Workbenc
 fn problem(error: WorkbenchError) -> Problem {
     match error {
         WorkbenchError::NotFound { what, name } => Problem::not_found(what, name),
-        WorkbenchError::Conflict(detail) => Problem::new(Kind::Conflict, detail),
+        WorkbenchError::Conflict(detail) | WorkbenchError::Device(detail) => {
+            Problem::new(Kind::Conflict, detail)
+        }
         WorkbenchError::Stale(found) => stale(found),
-        WorkbenchError::Invalid(errors) => Problem::of_faults(
-            Kind::Invalid,
-            errors
-                .into_iter()
-                .map(|(pointer, detail)| FieldError {
-                    pointer: pointer.to_owned(),
-                    detail,
-                })
-                .collect(),
-        ),
-        WorkbenchError::Device(detail) => Problem::new(Kind::Conflict, detail),
+        WorkbenchError::Invalid(errors) => {
+            let mut faults = Faults::default();
+            for (pointer, detail) in errors {
+                faults.add(pointer, detail);
+            }
+            // A refusal that points at nothing is still one.
+            let refused = faults.into_result().err();
+            refused.unwrap_or_else(|| Problem::new(Kind::Invalid, "It is refused."))
+        }
         WorkbenchError::Busy => Problem::busy(
             "As many devices as are allowed are being read.",
             Duration::from_secs(5),
@@ -371,23 +391,43 @@ fn problem(error: WorkbenchError) -> Problem {
     }
 }
 
+/// What a list of names is sorted by.
+const BY_NAME: [&str; 1] = ["name"];
+
+/// A row as its list is sorted and searched.
+struct Row<'a> {
+    key: Key,
+    name: &'a str,
+    words: &'a str,
+}
+
+/// An OID so that text sorts as OIDs do: each arc with as many digits as the largest has. Longer ones
+/// than a key holds (23 arcs) are sorted by what fits, then by name.
+fn oid_key(oid: &str) -> Key {
+    let arcs = oid.split('.').map(|arc| format!("{arc:0>10}"));
+    Key::text(&arcs.collect::<Vec<_>>().join("."))
+}
+
 fn page<T: Clone>(
     query: &ListQuery,
-    all: Vec<T>,
-    of: fn(&T) -> (&String, &String),
+    all: &[T],
+    list: &str,
+    fields: &[&'static str],
+    of: impl for<'a> Fn(&'a T, &str) -> Row<'a>,
 ) -> Answer<Page<T>> {
-    let sort = sort_field(query.sort.as_deref(), &["name"])?;
+    let (field, descending) = sort_field(query.sort.as_deref(), fields)?;
     let paging = Paging::new(
         query.limit,
         query.cursor.as_deref(),
-        sort,
-        &format!("{:?}", query.q),
+        (field, descending),
+        &format!("{list}\n{:?}", query.q),
     )?;
     let needle = query.q.as_deref().unwrap_or("").to_lowercase();
-    let fitting = all.iter().filter(|row| {
-        let (name, words) = of(row);
-        name.to_lowercase().contains(&needle) || words.to_lowercase().contains(&needle)
+    let rows = all.iter().filter_map(|item| {
+        let row = of(item, field);
+        let fits =
+            row.name.to_lowercase().contains(&needle) || row.words.to_lowercase().contains(&needle);
+        fits.then(|| ((row.key, row.name.to_owned()), item))
     });
-    let rows = fitting.map(|row| ((Key::text(of(row).0), of(row).0.clone()), row));
     Ok(paging.take(rows).map(T::clone))
 }

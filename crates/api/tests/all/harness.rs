@@ -265,6 +265,7 @@ async fn server(
     store: Store,
     asked: Arc<Mutex<Vec<String>>>,
 ) {
+    let mut bench = crate::bench::Bench::default();
     while let Some(command) = commands.recv().await {
         asked.lock().unwrap().push(format!("{command:?}"));
         let (discovery_id, request, reply) = match command {
@@ -281,6 +282,10 @@ async fn server(
                         detail: "`nonsense` is no network".to_owned(),
                     })
                 }));
+                continue;
+            }
+            Command::Workbench(question) => {
+                bench.answer(question);
                 continue;
             }
             Command::ScheduleChanged { reply, .. } => {

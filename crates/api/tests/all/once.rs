@@ -250,6 +250,9 @@ fn every_post_says_whether_it_takes_a_key() {
                 "/api/v1/samples/query",
                 "/api/v1/discovery-rules/dry-run",
                 "/api/v1/imports",
+                "/api/v1/profile-checks",
+                "/api/v1/devices/{device_id}/profile-trial",
+                "/api/v1/devices/{device_id}/walk",
             ]
             .contains(&path.as_str());
         assert_eq!(
@@ -257,5 +260,26 @@ fn every_post_says_whether_it_takes_a_key() {
             method == Method::POST && !read_only,
             "{method} {path}"
         );
+    }
+}
+
+#[tokio::test]
+async fn profiles_and_mibs_take_a_key_and_what_only_reads_takes_none() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let profile = json!({"name": "acme", "text": "summary = \"a\""});
+    let mib = json!({"text": "A-MIB DEFINITIONS ::= BEGIN END"});
+    for (path, body) in [("profiles", &profile), ("mibs", &mib)] {
+        let path = format!("/api/v1/{path}");
+        let first = post(&admin, &path, "a", body).await;
+        let again = post(&admin, &path, "a", body).await;
+        assert_eq!(first.status, 201, "{path}: {:?}", first.body);
+        assert_eq!(again.header("idempotency-replayed"), Some("true"), "{path}");
+        assert_eq!(again.body, first.body);
+    }
+    for _ in 0..2 {
+        let checked = post(&admin, "/api/v1/profile-checks", "a", &profile).await;
+        assert_eq!(checked.status, 200);
+        assert_eq!(checked.header("idempotency-replayed"), None);
     }
 }

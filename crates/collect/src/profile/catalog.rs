@@ -34,7 +34,7 @@ static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/profiles.rs")
 
 /// Octets of a profile's file.
 const FILE_LEN_MAX: u64 = 1024 * 1024;
-/// Files in an operator's folder.
+/// Files in an operator's folder. Those beyond are not looked at.
 const FILES_MAX: usize = 2_000;
 
 /// An operator's folder of profiles could not be used.
@@ -86,6 +86,17 @@ pub struct Head {
     profile: OnceLock<Arc<Profile>>,
 }
 
+/// The text of a profile's file.
+fn text_of(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > FILE_LEN_MAX {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "a profile has at most 1 MiB",
+        ));
+    }
+    fs::read_to_string(path)
+}
+
 /// Profiles by name.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -117,6 +128,7 @@ impl Catalog {
             source,
         };
         let mut texts = Vec::new();
+        let mut left_out = Vec::new();
         let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
         for entry in entries.take(FILES_MAX) {
             let path = entry.map_err(|error| unreadable(folder, error))?.path();
@@ -267,6 +279,26 @@ impl Catalog {
             self.add(&head.name, object_id, &mut plan);
         }
         plan
+    }
+
+    /// Whether a profile may have a part in how a device is read: by its own match or by that of one
+    /// that extends it. What only the device can tell counts as told.
+    pub fn may_concern(&self, name: &str, object_id: &[u32], description: &str) -> bool {
+        let fitting = self.heads().filter(|head| {
+            let mut matches = head.matches.iter();
+            matches.any(|one| one.by_words(object_id, description).is_some())
+        });
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&str> = fitting.map(|head| head.name.as_str()).collect();
+        while let Some(next) = open.pop() {
+            if next == name {
+                return true;
+            }
+            if let Some(head) = self.heads.get(next).filter(|_| seen.insert(next)) {
+                open.extend(head.extends.iter().map(String::as_str));
+            }
+        }
+        false
     }
 
     fn add(&self, name: &str, object_id: &[u32], plan: &mut Plan) {

@@ -36,6 +36,8 @@ pub struct MibModule {
     pub name: String,
     /// Its objects by OID.
     pub objects: Vec<MibObject>,
+    /// Its tables and their rows, by name: they hold no value, and are walked.
+    pub tables: Vec<(String, Vec<u32>)>,
     /// Modules that it imports from and that are not at hand: objects that stand on theirs are
     /// missing.
     pub missing: BTreeSet<String>,
@@ -54,11 +56,7 @@ pub enum MibError {
 
 /// The name that a module's text gives itself.
 pub fn name_of(text: &str) -> Result<String, MibError> {
-    let plain: String = text
-        .lines()
-        .map(|line| line.split("--").next().unwrap_or(""))
-        .collect::<Vec<_>>()
-        .join(" ");
+    let plain = without_comments(text);
     let (before, _) = plain.split_once("DEFINITIONS").ok_or(MibError::Nameless)?;
     let name = before
         .split_whitespace()
@@ -76,6 +74,33 @@ pub fn name_of(text: &str) -> Result<String, MibError> {
 
 /// What a module names, given the texts of all modules at hand by their names.
 pub fn read(name: &str, texts: &BTreeMap<String, String>) -> Result<MibModule, MibError> {
+    let mut modules = load(&[name], texts)?;
+    let unread = || MibError::Unreadable(format!("no module `{name}` was found in it"));
+    modules.remove(name).ok_or_else(unread)
+}
+
+/// What all modules name, read together: each text is read once. One that cannot be read is there
+/// without objects.
+pub fn read_all(texts: &BTreeMap<String, String>) -> BTreeMap<String, MibModule> {
+    let names: Vec<&str> = texts.keys().map(String::as_str).collect();
+    let mut modules = load(&names, texts).unwrap_or_else(|_| {
+        // One that is not a module at all: the others are read one by one.
+        let each = names.iter().filter_map(|name| read(name, texts).ok());
+        each.map(|module| (module.name.clone(), module)).collect()
+    });
+    for name in names {
+        modules.entry(name.to_owned()).or_insert_with(|| MibModule {
+            name: name.to_owned(),
+            ..MibModule::default()
+        });
+    }
+    modules
+}
+
+fn load(
+    names: &[&str],
+    texts: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, MibModule>, MibError> {
     let sources = source::memory_modules(
         texts
             .iter()
@@ -83,20 +108,42 @@ pub fn read(name: &str, texts: &BTreeMap<String, String>) -> Result<MibModule, M
     );
     let mib = Loader::new()
         .source(sources)
-        .modules([name])
+        .modules(names.iter().copied())
         .parallelism(1)
         .load()
         .map_err(|error| MibError::Unreadable(error.to_string()))?;
-    let mut module = MibModule {
-        name: name.to_owned(),
-        ..MibModule::default()
-    };
-    for object in mib.objects().take(OBJECTS_MAX) {
-        let is_own = object.module().is_some_and(|module| module.name() == name);
+    let mut modules = BTreeMap::new();
+    for &name in names {
+        if mib.module(name).is_none() {
+            continue;
+        }
+        let imported = texts.get(name).map(|text| imports(text));
+        let missing = imported
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|import| mib.module(import).is_none());
+        let module = MibModule {
+            name: name.to_owned(),
+            missing: missing.collect(),
+            ..MibModule::default()
+        };
+        modules.insert(name.to_owned(), module);
+    }
+    for object in mib.objects() {
         let Some(oid) = object.node().map(|node| node.oid().to_vec()) else {
             continue;
         };
-        if !is_own || !(object.is_column() || object.is_scalar()) {
+        let own = object.module().map(|module| module.name().to_owned());
+        let Some(module) = own.and_then(|own| modules.get_mut(&own)) else {
+            continue;
+        };
+        if object.is_table() || object.is_row() {
+            if module.tables.len() < OBJECTS_MAX {
+                module.tables.push((object.name().to_owned(), oid));
+            }
+            continue;
+        }
+        if module.objects.len() == OBJECTS_MAX || !(object.is_column() || object.is_scalar()) {
             continue;
         }
         module.objects.push(MibObject {
@@ -116,20 +163,15 @@ pub fn read(name: &str, texts: &BTreeMap<String, String>) -> Result<MibModule, M
             description: words(object.description()),
         });
     }
-    module.objects.sort_by(|a, b| a.oid.cmp(&b.oid));
-    let imported = texts
-        .get(name)
-        .map(|text| imports(text))
-        .unwrap_or_default();
-    module.missing = imported
-        .into_iter()
-        .filter(|import| mib.module(import).is_none())
-        .collect();
-    Ok(module)
+    for module in modules.values_mut() {
+        module.objects.sort_by(|a, b| a.oid.cmp(&b.oid));
+    }
+    Ok(modules)
 }
 
 /// The modules that a text imports from.
 fn imports(text: &str) -> BTreeSet<String> {
+    let text = without_comments(text);
     let Some((_, imports)) = text.split_once("IMPORTS") else {
         return BTreeSet::new();
     };
@@ -142,6 +184,15 @@ fn imports(text: &str) -> BTreeSet<String> {
         }
     }
     names
+}
+
+/// A text in one line, without its comments to the ends of lines.
+fn without_comments(text: &str) -> String {
+    let lines = text.lines();
+    lines
+        .map(|line| line.split("--").next().unwrap_or(""))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn words(text: &str) -> String {
@@ -211,5 +262,25 @@ END
         let missing = module.map(|module| module.missing);
         assert_eq!(missing, Ok(["ACME-SMI".to_owned()].into()));
         assert_eq!(name_of("nothing"), Err(MibError::Nameless));
+    }
+
+    #[test]
+    fn all_are_read_together_and_a_bad_one_costs_only_itself() {
+        let other = ACME
+            .replace("ACME-MIB", "OTHER-MIB")
+            .replace("99999", "99998")
+            .replace("IMPORTS", "IMPORTS -- a, FROM NOWHERE;\n");
+        let texts = [
+            ("ACME-MIB".to_owned(), ACME.to_owned()),
+            ("BAD-MIB".to_owned(), "BAD-MIB DEFINITIONS ::=".to_owned()),
+            ("OTHER-MIB".to_owned(), other),
+        ];
+        let modules = read_all(&texts.into());
+        let counts: Vec<_> = modules
+            .values()
+            .map(|module| (module.name.as_str(), module.objects.len()))
+            .collect();
+        assert_eq!(counts, [("ACME-MIB", 2), ("BAD-MIB", 0), ("OTHER-MIB", 2)]);
+        assert!(modules["OTHER-MIB"].missing.is_empty());
     }
 }

@@ -31,6 +31,13 @@ pub(super) fn name_of(arcs: &[u32]) -> Option<&'static str> {
         .map(|(name, _)| *name)
 }
 
+/// The standard objects that every profile may name, with their OIDs.
+pub fn standard_objects() -> impl Iterator<Item = (&'static str, Vec<u32>)> {
+    STANDARD
+        .iter()
+        .filter_map(|&(name, text)| Some((name, oid(text).ok()?)))
+}
+
 /// Source: SNMPv2-MIB (RFC 3418), IF-MIB (RFC 2863), ENTITY-MIB (RFC 6933), ENTITY-SENSOR-MIB
 /// (RFC 3433), HOST-RESOURCES-MIB (RFC 2790).
 static STANDARD: &[(&str, &str)] = &[

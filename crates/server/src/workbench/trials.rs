@@ -12,8 +12,10 @@ use snmp::{Bound, Oid, Session, SessionOptions, Value, WalkBounds, WalkEnd};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest walk.
+/// Longest walk. Shorter than the API waits for an answer (30 s).
 const WALK_TIME_MAX: Duration = Duration::from_secs(20);
+/// Longest reading with a profile that is not kept. Shorter than the API waits for an answer (30 s).
+const TRIAL_TIME_MAX: Duration = Duration::from_secs(25);
 
 pub(super) async fn walk(
     bench: &Bench,
@@ -28,16 +30,16 @@ pub(super) async fn walk(
         .map_err(|_| WorkbenchError::Busy)?;
     let names = {
         let bench = bench.clone();
-        let names = tokio::task::spawn_blocking(move || bench.names()).await;
-        names.map_err(|error| WorkbenchError::Failed(error.to_string()))??
+        let names = tokio::task::spawn_blocking(move || bench.modules()).await;
+        names
+            .map_err(|error| WorkbenchError::Failed(error.to_string()))??
+            .names
+            .clone()
     };
-    let root = match oid(object) {
-        Some(root) => root,
-        None => names.find(object).map(<[u32]>::to_vec).ok_or_else(|| {
-            let detail = format!("`{object}` is neither an OID nor named by a MIB that is here.");
-            WorkbenchError::Invalid(vec![("/object", detail)])
-        })?,
-    };
+    let root = names.find(object).ok_or_else(|| {
+        let detail = format!("`{object}` is neither an OID nor named by a MIB that is here.");
+        WorkbenchError::Invalid(vec![("/object", detail)])
+    })?;
     let mut session = session(access, device_id).await?;
     let bounds = WalkBounds {
         rows: limit,
@@ -46,13 +48,16 @@ pub(super) async fn walk(
     };
     let mut found = session.walk(&Oid::from_slice(&root), bounds).await;
     if found.rows.is_empty() {
+        if let WalkEnd::Failed(error) = &found.end {
+            return Err(WorkbenchError::Device(error.to_string()));
+        }
         // A scalar that was named with its instance has nothing under it.
         let alone = session.get(&[Oid::from_slice(&root)]).await;
         found.rows = alone.map_err(|error| WorkbenchError::Device(error.to_string()))?;
     }
     let ended = match &found.end {
         WalkEnd::Complete => None,
-        WalkEnd::Bound(Bound::Rows) => Some(format!("There is more than {limit} objects.")),
+        WalkEnd::Bound(Bound::Rows) => Some(format!("There are more than {limit} objects.")),
         WalkEnd::Bound(_) => Some("It took too long.".to_owned()),
         WalkEnd::NotIncreasing => Some("The device goes round in circles.".to_owned()),
         WalkEnd::Failed(error) => Some(error.to_string()),
@@ -90,7 +95,16 @@ pub(super) async fn try_on(
         })?;
     let mut session = session(access, device_id).await?;
     let mut dialect = Dialect::new(&Profiles::new(Arc::new(catalog)));
-    let (look, origins) = explain(&mut session, &mut dialect, &access.clock).await;
+    let read = explain(&mut session, &mut dialect, &access.clock);
+    let (look, origins) = tokio::time::timeout(TRIAL_TIME_MAX, read)
+        .await
+        .map_err(|_| {
+            let detail = format!(
+                "The device was not read within {} s.",
+                TRIAL_TIME_MAX.as_secs()
+            );
+            WorkbenchError::Device(detail)
+        })?;
     if let (None, Some(error)) = (look.answered_at, &look.error) {
         return Err(WorkbenchError::Device(error.to_string()));
     }
@@ -123,16 +137,6 @@ async fn session(access: &Access, device_id: DeviceId) -> Result<Session, Workbe
         &credentials,
         SessionOptions::default(),
     ))
-}
-
-fn oid(text: &str) -> Option<Vec<u32>> {
-    let arcs: Option<Vec<u32>> = text
-        .trim()
-        .trim_start_matches('.')
-        .split('.')
-        .map(|arc| arc.parse().ok())
-        .collect();
-    arcs.filter(|arcs| arcs.len() >= 2)
 }
 
 fn syntax(value: &Value) -> &'static str {

@@ -56,6 +56,15 @@ impl Agent {
         Self::start_at(name, &["127.0.0.1"], &lines)
     }
 
+    /// Starts one of a make that no profile knows: enterprise 99999 has a temperature in tenths and a
+    /// fan, and sysObjectID says so.
+    pub(crate) fn start_of_acme(name: &str) -> Option<Self> {
+        let lines = "sysObjectID 1.3.6.1.4.1.99999.1\n\
+             override 1.3.6.1.4.1.99999.2.1.0 integer 315\n\
+             override 1.3.6.1.4.1.99999.2.2.0 integer 2\n";
+        Self::start_at(name, &["127.0.0.1"], lines)
+    }
+
     /// Starts one that answers at 127.0.0.2, too.
     pub(crate) fn start_on_two(name: &str) -> Option<Self> {
         Self::start_at(name, &["127.0.0.1", "127.0.0.2"], "")

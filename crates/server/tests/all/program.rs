@@ -118,6 +118,13 @@ impl Server {
         answer(request.bearer_auth(&self.token).json(body))
     }
 
+    /// Puts a body in the place of whatever is there.
+    pub(crate) fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.put(format!("{}/api/v1/{path}", self.url));
+        let request = request.header("If-Match", "*");
+        answer(request.bearer_auth(&self.token).json(body))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> u16 {
         let request = self.http.delete(format!("{}/api/v1/{path}", self.url));
         let request = request.header("If-Match", "*");

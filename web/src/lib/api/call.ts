@@ -31,6 +31,8 @@ export interface Call {
   /** The revision this change is made to, as If-Match. */
   revision?: number;
   signal?: AbortSignal;
+  /** Where an answer may take longer than that of the server's own data. */
+  timeoutMs?: number;
 }
 
 type Method = "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
@@ -42,11 +44,11 @@ export function onSignedOut(told: () => void): void {
   signedOut = told;
 }
 
-export async function call<T>(method: Method, path: string, { query, body, revision, signal }: Call = {}): Promise<T> {
+export async function call<T>(method: Method, path: string, { query, body, revision, signal, timeoutMs = TIMEOUT_MS }: Call = {}): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
   if (revision !== undefined) headers["if-match"] = `"${revision}"`;
-  const limit = AbortSignal.timeout(TIMEOUT_MS);
+  const limit = AbortSignal.timeout(timeoutMs);
   let response: Response;
   try {
     response = await fetch(PREFIX + path + search(query), {

@@ -42,14 +42,22 @@ import type {
   MaintenanceAnswer,
   MaintenanceRequest,
   Me,
+  MibObject,
+  MibSummary,
   Neighbor,
   Notice,
   Page,
+  ProfileDraft,
+  ProfileMistake,
+  ProfileSummary,
+  ProfileText,
   Samples,
   SamplesRequest,
   Series,
   Top,
   Trap,
+  TrialAnswer,
+  WalkAnswer,
 } from "./shapes";
 
 type Signal = AbortSignal | undefined;
@@ -216,4 +224,25 @@ export const credentials = {
   all: () => all<Credential>("/credentials", {}),
   create: (body: CredentialCreate) => call<Credential>("POST", "/credentials", { body }),
   remove: (id: string, revision: number) => call<void>("DELETE", `/credentials/${enc(id)}`, { revision }),
+};
+
+/** The server waits up to 30 s for a device that is walked or tried. */
+const DEVICE_TIMEOUT_MS = 35_000;
+
+export const profiles = {
+  all: (signal?: Signal) => all<ProfileSummary>("/profiles", {}, signal),
+  one: (name: string) => call<ProfileText>("GET", `/profiles/${enc(name)}`),
+  check: (body: ProfileDraft) => call<{ mistakes: ProfileMistake[] }>("POST", "/profile-checks", { body }),
+  create: (body: ProfileDraft) => call<ProfileText>("POST", "/profiles", { body }),
+  change: (name: string, revision: number, text: string) => call<ProfileText>("PUT", `/profiles/${enc(name)}`, { body: { text }, revision }),
+  remove: (name: string, revision: number) => call<void>("DELETE", `/profiles/${enc(name)}`, { revision }),
+  tryOn: (device: string, body: ProfileDraft) => call<TrialAnswer>("POST", `/devices/${enc(device)}/profile-trial`, { body, timeoutMs: DEVICE_TIMEOUT_MS }),
+  walk: (device: string, object: string, limit?: number) => call<WalkAnswer>("POST", `/devices/${enc(device)}/walk`, { body: { object, ...(limit && { limit }) }, timeoutMs: DEVICE_TIMEOUT_MS }),
+};
+
+export const mibs = {
+  all: (signal?: Signal) => all<MibSummary>("/mibs", {}, signal),
+  upload: (text: string) => call<MibSummary>("POST", "/mibs", { body: { text } }),
+  remove: (name: string) => call<void>("DELETE", `/mibs/${enc(name)}`),
+  objects: (name: string, q: string, signal?: Signal) => call<Page<MibObject>>("GET", `/mibs/${enc(name)}/objects`, { query: { q, limit: 200 }, ...(signal && { signal }) }),
 };

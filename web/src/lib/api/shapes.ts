@@ -76,3 +76,12 @@ export interface Page<T> {
   items: T[];
   next_cursor?: string | null;
 }
+export type ProfileSummary = Schemas["ProfileSummary"];
+export type ProfileText = Schemas["ProfileText"];
+export type ProfileDraft = Schemas["ProfileDraft"];
+export type ProfileMistake = Schemas["ProfileMistake"];
+export type MibSummary = Schemas["MibSummary"];
+export type MibObject = Schemas["MibObject"];
+export type WalkAnswer = Schemas["WalkAnswer"];
+export type WalkedObject = Schemas["WalkedObject"];
+export type TrialAnswer = Schemas["TrialAnswer"];

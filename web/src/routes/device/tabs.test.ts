@@ -11,9 +11,9 @@ test.each([
 
 test.each([
   ["ArrowRight", "interfaces", "availability"],
-  ["ArrowLeft", "interfaces", "traps"],
-  ["ArrowRight", "traps", "interfaces"],
+  ["ArrowLeft", "interfaces", "objects"],
+  ["ArrowRight", "objects", "interfaces"],
   ["Home", "vlans", "interfaces"],
-  ["End", "vlans", "traps"],
+  ["End", "vlans", "objects"],
   ["a", "vlans", null],
 ])("%s from %s goes to %s", (key, now, to) => expect(tabByKey(key, now)).toBe(to));

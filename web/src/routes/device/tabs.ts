@@ -25,6 +25,7 @@ export const TABS = [
   { name: "logs", label: "Logs", parts: [] },
   { name: "inventory", label: "Inventory", parts: ["inventory"] },
   { name: "traps", label: "Traps", parts: [] },
+  { name: "objects", label: "Objects", parts: [] },
 ] as const satisfies readonly Tab[];
 
 export type TabName = (typeof TABS)[number]["name"];
