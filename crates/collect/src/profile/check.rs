@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 pub(super) enum Problem {
     #[error("{0}")]
     Toml(String),
-    #[error("`{0}` is no OID: numbers with dots between are expected")]
+    #[error("`{0}` is no OID: numbers with dots between are expected, 128 at most")]
     Oid(String),
     #[error("`{0}` is neither in [objects] nor a standard object")]
     UnknownObject(String),
@@ -31,6 +31,14 @@ pub(super) enum Problem {
     Extends(String),
     #[error("`{0}` is no number")]
     Number(String),
+    #[error("a profile has at most {most} {of}; this one has {found}")]
+    TooMany {
+        of: &'static str,
+        most: usize,
+        found: usize,
+    },
+    #[error("a profile has at most {0} patterns")]
+    TooManyPatterns(usize),
 }
 
 /// Where in the file: keys and positions in lists.
