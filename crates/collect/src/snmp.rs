@@ -147,6 +147,7 @@ async fn ask_all(
         }
     }
     look.markers = markers::read(&rows);
+    dialect.begin(wanted, look.markers);
     dialect.learn(session, wanted, &mut rows, time).await;
     look.defects = session.take_defects();
     look.complete = walk(session, dialect, wanted, until, &mut rows, &mut look).await;
@@ -320,10 +321,9 @@ async fn walk(
         .unwrap_or_default();
     let plan = Arc::clone(dialect.plan());
     let asks = asks(&object_id, wanted, &plan);
-    // What was found empty at the last look at the system group is taken to be so until the next.
     let whole: Vec<&Ask<'_>> = asks
         .iter()
-        .filter(|ask| is_whole(ask) && !dialect.lacks(ask.root))
+        .filter(|ask| is_whole(ask) && !dialect.skips(wanted, ask))
         .collect();
     // A head of a column that is walked whole anyway needs no walk of its own.
     let heads: Vec<&Ask<'_>> = asks
@@ -345,28 +345,34 @@ async fn walk(
         rows: HEAD_ROWS,
         ..bounds
     };
-    complete = complete - ask(session, &whole, bounds, (rows, look, &mut gone)).await;
-    if complete.contains(wanted) {
-        for ask in &whole {
-            if !rows.has(ask.root) && !Groups::NAMED.intersects(ask.groups) {
-                dialect.note_absent(ask.root);
-            }
-        }
+    let found = ask(session, &whole, bounds, (rows, look, &mut gone)).await;
+    complete = complete - found.cut;
+    for ask in whole.iter().filter(|ask| found.ended.contains(ask.root)) {
+        dialect.ended(ask, rows);
     }
     let named: Vec<&Ask<'_>> = asks
         .iter()
         .filter(|ask| ask.where_any.is_some_and(|column| rows.has(column)))
         .filter(|ask| !whole.iter().any(|other| other.root == ask.root))
         .collect();
-    complete = complete - ask(session, &named, bounds, (rows, look, &mut gone)).await;
-    complete = complete - ask(session, &heads, head_bounds, (rows, look, &mut gone)).await;
+    complete = complete
+        - ask(session, &named, bounds, (rows, look, &mut gone))
+            .await
+            .cut;
+    complete = complete
+        - ask(session, &heads, head_bounds, (rows, look, &mut gone))
+            .await
+            .cut;
     if wanted.contains(Groups::TRAFFIC) && if_mib::lacks_wide_counters(rows) {
         let narrow: Vec<Ask<'_>> = if_mib::NARROW
             .iter()
             .map(|&root| Ask::of(Groups::TRAFFIC, root))
             .collect();
         let narrow: Vec<&Ask<'_>> = narrow.iter().collect();
-        complete = complete - ask(session, &narrow, bounds, (rows, look, &mut gone)).await;
+        complete = complete
+            - ask(session, &narrow, bounds, (rows, look, &mut gone))
+                .await
+                .cut;
     }
     complete
 }
@@ -378,21 +384,33 @@ struct Reach {
     until: Instant,
 }
 
-/// Walks columns together. The groups that were cut short.
-async fn ask(
+/// How a walk of columns ended.
+#[derive(Default)]
+struct Ended<'a> {
+    /// The groups that were cut short.
+    cut: Groups,
+    /// The columns that were read to their end.
+    ended: BTreeSet<&'a [u32]>,
+}
+
+/// Walks columns together.
+async fn ask<'a>(
     session: &mut Session,
-    asks: &[&Ask<'_>],
+    asks: &[&Ask<'a>],
     bounds: Reach,
     (rows, look, gone): (&mut Rows, &mut Look, &mut bool),
-) -> Groups {
-    let mut roots: Vec<&[u32]> = Vec::new();
+) -> Ended<'a> {
+    let mut roots: Vec<&'a [u32]> = Vec::new();
     for ask in asks {
         if !roots.contains(&ask.root) {
             roots.push(ask.root);
         }
     }
     if roots.is_empty() || *gone {
-        return asks.iter().fold(Groups::NONE, |cut, ask| cut | ask.groups);
+        return Ended {
+            cut: asks.iter().fold(Groups::NONE, |cut, ask| cut | ask.groups),
+            ..Ended::default()
+        };
     }
     let oids: Vec<Oid> = roots.iter().map(|root| Oid::from_slice(root)).collect();
     let walk = WalkBounds {
@@ -404,14 +422,16 @@ async fn ask(
     rows.extend(found.rows);
     // One column that an agent chokes on is no reason to leave the rest; silence at the end is.
     *gone |= found.ends.iter().filter(|end| is_silence(end)).count() > 1;
-    let mut cut = Groups::NONE;
+    let mut all = Ended::default();
     for (root, end) in roots.iter().zip(&found.ends) {
         let meant = bounds.rows == HEAD_ROWS && *end == WalkEnd::Bound(Bound::Rows);
-        if !end.is_complete() && !meant {
-            cut = asks
+        if end.is_complete() {
+            all.ended.insert(root);
+        } else if !meant {
+            all.cut = asks
                 .iter()
                 .filter(|ask| ask.root == *root)
-                .fold(cut, |cut, ask| cut | ask.groups);
+                .fold(all.cut, |cut, ask| cut | ask.groups);
         }
         if let WalkEnd::Failed(error) = end {
             look.error.get_or_insert_with(|| error.clone());
@@ -420,7 +440,7 @@ async fn ask(
     if bounds.rows != HEAD_ROWS {
         look.defects.merge(&found.defects);
     }
-    cut
+    all
 }
 
 fn is_silence(end: &WalkEnd) -> bool {
