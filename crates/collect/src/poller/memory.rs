@@ -53,6 +53,7 @@ pub(super) struct Memory {
     details_complete: bool,
     neighbors_at: Option<Instant>,
     inventory_at: Option<Instant>,
+    inventory_complete: bool,
     /// What the markers said before the tables were last read.
     markers: Markers,
     /// What was heard of neighbours when they were last read, as a number.
@@ -110,7 +111,12 @@ impl Memory {
 
     /// Whether it is time for the parts of the device, whatever their marker says.
     pub(super) fn inventory_due(&self, options: &PollerOptions, now: Instant) -> bool {
-        passed(self.inventory_at, options.inventory_interval, now)
+        let wait = if self.inventory_complete {
+            options.inventory_interval
+        } else {
+            DETAILS_RETRY.min(options.inventory_interval)
+        };
+        passed(self.inventory_at, wait, now)
     }
 
     /// Whether what seldom changes was ever asked for.
@@ -145,12 +151,17 @@ impl Memory {
         }
         if look.asked.contains(Groups::INVENTORY) {
             moved = moved - Groups::INVENTORY;
-            self.markers.inventory = look.markers.inventory;
             self.inventory_at = Some(now);
+            self.inventory_complete = look.complete.contains(Groups::INVENTORY);
+            if self.inventory_complete {
+                self.markers.inventory = look.markers.inventory;
+            }
         }
         if look.asked.contains(Groups::INTERFACES) {
             moved = moved - Groups::INTERFACES;
-            self.markers.interfaces = look.markers.interfaces;
+            if look.complete.contains(Groups::INTERFACES) {
+                self.markers.interfaces = look.markers.interfaces;
+            }
         }
         // An agent that says now this and now that is not read whole all the time.
         let rested = passed(self.details_at, CHANGE_INTERVAL_MIN, now);
@@ -546,6 +557,24 @@ mod tests {
         assert_eq!(memory.incomplete, interfaces | Groups::TRAFFIC);
         memory.take_in(&look(interfaces, interfaces, 3.0, &[]), now);
         assert_eq!(memory.incomplete, Groups::NONE);
+    }
+
+    #[tokio::test]
+    async fn parts_that_were_cut_short_are_asked_for_again_soon() {
+        let options = PollerOptions::default();
+        let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
+        let mut memory = Memory::default();
+        let mut cut = look(Groups::INVENTORY, Groups::NONE, 1e9, &[]);
+        cut.markers.inventory = Some(7);
+        memory.take_in(&cut, now);
+        assert_eq!(memory.markers.inventory, None);
+        assert!(!memory.inventory_due(&options, after(59)));
+        assert!(memory.inventory_due(&options, after(60)));
+        cut.complete = Groups::INVENTORY;
+        memory.take_in(&cut, after(60));
+        assert_eq!(memory.markers.inventory, Some(7));
+        assert!(!memory.inventory_due(&options, after(3_600)));
     }
 
     #[test]
