@@ -148,9 +148,12 @@ async fn ask_all(
     }
     look.markers = markers::read(&rows);
     dialect.begin(wanted, look.markers);
-    dialect.learn(session, wanted, &mut rows, time).await;
+    let is_learnt = dialect.learn(session, wanted, &mut rows, time).await;
     look.defects = session.take_defects();
     look.complete = walk(session, dialect, wanted, until, &mut rows, &mut look).await;
+    if !is_learnt {
+        look.complete = look.complete - Groups::SYSTEM;
+    }
     (rows, look)
 }
 

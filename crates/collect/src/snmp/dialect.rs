@@ -4,7 +4,7 @@ use super::mib::Ask;
 use super::system::{SYS_DESCR, SYS_OBJECT_ID, SYS_UP_TIME};
 use super::{Groups, Markers, Rows, decode};
 use crate::profile::{Plan, Profiles};
-use ::snmp::{Oid, Session, Value, WalkBounds};
+use ::snmp::{Bound, Oid, Session, Value, WalkBounds, WalkEnd};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,21 +95,26 @@ impl Dialect {
         }
     }
 
-    /// Finds the profiles of the agent whose system group is in `rows`, where it is time for that.
+    /// Finds the profiles of the agent whose system group is in `rows`, where it is time for that;
+    /// says whether all that it takes was answered. Where not, an earlier plan stays.
     pub(super) async fn learn(
         &mut self,
         session: &mut Session,
         wanted: Groups,
         rows: &mut Rows,
         time: Duration,
-    ) {
+    ) -> bool {
         let object_id = object_id(rows);
         if !wanted.contains(Groups::SYSTEM) && self.made_for.as_ref() == Some(&object_id) {
-            return;
+            return true;
         }
+        let mut is_answered = true;
         if rows.scalar(SYS_DESCR).is_none() {
             let scalar = Oid::from_slice(SYS_DESCR).child(0);
-            rows.extend(session.get(&[scalar]).await.unwrap_or_default());
+            match session.get(&[scalar]).await {
+                Ok(objects) => rows.extend(objects),
+                Err(error) => is_answered = error.is_answer(),
+            }
         }
         let catalog = self.profiles.now();
         let description = description(rows);
@@ -125,10 +130,17 @@ impl Dialect {
         };
         let mut there = Rows::default();
         if !questions.is_empty() {
-            there.extend(session.columns(&questions, bounds).await.rows);
+            let found = session.columns(&questions, bounds).await;
+            is_answered &= !found.ends.iter().any(is_lost);
+            there.extend(found.rows);
+        }
+        if !is_answered && self.made_for.as_ref() == Some(&object_id) {
+            return false;
         }
         self.plan = Arc::new(catalog.plan(&object_id, &description, |object| there.has(object)));
-        self.made_for = Some(object_id);
+        // A look at the system group is repeated soon; any other learns anew at the next.
+        let is_done = is_answered || wanted.contains(Groups::SYSTEM);
+        self.made_for = is_done.then_some(object_id);
         self.absent.clear();
         self.unmarked.clear();
         for marker in super::markers::OBJECTS {
@@ -136,6 +148,17 @@ impl Dialect {
                 self.unmarked.insert(marker.to_vec());
             }
         }
+        is_answered
+    }
+}
+
+/// Whether a walk ended without telling whether there is anything: an agent that answers with an
+/// error, or with nonsense, will do so again.
+fn is_lost(end: &WalkEnd) -> bool {
+    match end {
+        WalkEnd::Complete | WalkEnd::Bound(Bound::Rows) | WalkEnd::NotIncreasing => false,
+        WalkEnd::Bound(_) => true,
+        WalkEnd::Failed(error) => !error.is_answer(),
     }
 }
 
@@ -192,6 +215,18 @@ mod tests {
         assert!(!dialect.skips(Groups::COUNTERS, &sensors), "no part");
         dialect.ended(&sensors, &up_for(10_000));
         assert!(!dialect.skips(Groups::COUNTERS, &sensors), "just started");
+    }
+
+    #[test]
+    fn only_a_lost_answer_leaves_it_open_whether_there_is_something() {
+        for (end, expected) in [
+            (WalkEnd::Complete, false),
+            (WalkEnd::Bound(Bound::Rows), false),
+            (WalkEnd::NotIncreasing, false),
+            (WalkEnd::Bound(Bound::Time), true),
+        ] {
+            assert_eq!(is_lost(&end), expected, "{end:?}");
+        }
     }
 
     #[test]
