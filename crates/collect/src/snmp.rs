@@ -436,7 +436,9 @@ async fn ask<'a>(
                 .filter(|ask| ask.root == *root)
                 .fold(all.cut, |cut, ask| cut | ask.groups);
         }
-        if let WalkEnd::Failed(error) = end {
+        if let WalkEnd::Failed(error) = end
+            && *gone
+        {
             look.error.get_or_insert_with(|| error.clone());
         }
     }
