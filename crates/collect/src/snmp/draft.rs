@@ -46,7 +46,8 @@ pub(super) struct Draft {
     pub(super) told: BTreeSet<&'static str>,
     /// Where each fact came from, where somebody wants to know.
     pub(super) origins: Option<Vec<Origin>>,
-    pub(super) parts: BTreeSet<(&'static str, String)>,
+    /// Names that are taken, by what is measured.
+    pub(super) parts: BTreeSet<(Metric, String)>,
 }
 
 impl Draft {
@@ -192,17 +193,27 @@ impl Draft {
         });
     }
 
-    /// A part by its name; where the name is taken already, with its index beside it.
-    pub(super) fn part(&mut self, label: &'static str, name: &str, index: &[u32]) -> Instance {
+    /// A part by its name; where the name is taken already among those of which the same is
+    /// measured, with its index beside it. None, and a defect, where that is taken too.
+    fn part(
+        &mut self,
+        metric: Metric,
+        label: &'static str,
+        name: &str,
+        index: &[u32],
+    ) -> Option<Instance> {
         let mut name = name.to_owned();
-        if !self.parts.insert((label, name.clone())) {
+        if !self.parts.insert((metric, name.clone())) {
             name = format!("{name} [{}]", dotted(index));
-            self.parts.insert((label, name.clone()));
+            if !self.parts.insert((metric, name.clone())) {
+                self.defects.add(Defect::WrongIndex);
+                return None;
+            }
         }
-        Instance::Part {
+        Some(Instance::Part {
             label,
             name: Arc::from(name),
-        }
+        })
     }
 
     /// Adds a processor's load in percent.
@@ -214,8 +225,10 @@ impl Draft {
         if !(0.0..=6_400.0).contains(&percent) {
             return self.defects.add(Defect::AbsurdValue);
         }
-        let instance = self.part("processor", name, index);
-        self.gauge(Metric::PROCESSOR_UTILIZATION, &instance, percent / 100.0);
+        let metric = Metric::PROCESSOR_UTILIZATION;
+        if let Some(instance) = self.part(metric, "processor", name, index) {
+            self.gauge(metric, &instance, percent / 100.0);
+        }
         self.facts.processors.push(model::facts::ProcessorFacts {
             name: Some(name.to_owned()),
             utilization_percent: Some(percent),
@@ -230,9 +243,10 @@ impl Draft {
         let Some(facts) = self.volume(name, used, total) else {
             return;
         };
-        let instance = self.part("memory", name, index);
-        self.gauge(Metric::MEMORY_USED, &instance, used as f64);
-        self.gauge(Metric::MEMORY_SIZE, &instance, total as f64);
+        if let Some(instance) = self.part(Metric::MEMORY_USED, "memory", name, index) {
+            self.gauge(Metric::MEMORY_USED, &instance, used as f64);
+            self.gauge(Metric::MEMORY_SIZE, &instance, total as f64);
+        }
         self.facts.memory.push(facts);
     }
 
@@ -244,9 +258,10 @@ impl Draft {
         let Some(facts) = self.volume(name, used, total) else {
             return;
         };
-        let instance = self.part("storage", name, index);
-        self.gauge(Metric::STORAGE_USED, &instance, used as f64);
-        self.gauge(Metric::STORAGE_SIZE, &instance, total as f64);
+        if let Some(instance) = self.part(Metric::STORAGE_USED, "storage", name, index) {
+            self.gauge(Metric::STORAGE_USED, &instance, used as f64);
+            self.gauge(Metric::STORAGE_SIZE, &instance, total as f64);
+        }
         self.facts.storage.push(facts);
     }
 
@@ -269,11 +284,12 @@ impl Draft {
             return self.defects.add(Defect::AbsurdValue);
         }
         let (metric, factor) = quantity.metric();
-        let instance = self.part("sensor", &name, &index);
-        if quantity != Quantity::STATE {
-            self.gauge(metric, &instance, value * factor);
-        } else if let Some(number) = decode::whole(value) {
-            self.count(metric, &instance, number);
+        if let Some(instance) = self.part(metric, "sensor", &name, &index) {
+            if quantity != Quantity::STATE {
+                self.gauge(metric, &instance, value * factor);
+            } else if let Some(number) = decode::whole(value) {
+                self.count(metric, &instance, number);
+            }
         }
         let unit = quantity.unit();
         self.facts.sensors.push(SensorFacts {
@@ -308,4 +324,27 @@ pub(super) fn dotted(arcs: &[u32]) -> String {
         .map(u32::to_string)
         .collect::<Vec<_>>()
         .join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_readings_are_of_the_same_part() {
+        let mut draft = Draft {
+            wanted: Groups::PROCESSORS,
+            ..Draft::default()
+        };
+        for index in [1, 2, 2] {
+            draft.processor("CPU", &[index], 10.0);
+        }
+        let names: BTreeSet<String> = draft
+            .readings
+            .iter()
+            .map(|reading| format!("{:?}", reading.instance))
+            .collect();
+        assert_eq!((names.len(), draft.readings.len()), (2, 2), "{names:?}");
+        assert_eq!(draft.defects.count(Defect::WrongIndex), 1);
+    }
 }
