@@ -44,7 +44,7 @@ use ::snmp::{Bound, Oid, Session, SessionError, WalkBounds, WalkEnd};
 use draft::Draft;
 use mib::Ask;
 use model::Clock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -87,7 +87,16 @@ pub async fn read_within(
     time: Duration,
 ) -> Look {
     let (rows, mut look) = ask_all(session, dialect, groups, clock, time).await;
-    let read = interpret(&rows, implied(groups), dialect.plan());
+    let draft = Draft {
+        wanted: implied(groups),
+        plan: Arc::clone(dialect.plan()),
+        known_names: Arc::clone(dialect.names()),
+        ..Draft::default()
+    };
+    let (read, _, names) = interpret_into(&rows, draft);
+    if groups.intersects(Groups::NAMED) {
+        dialect.name(names, look.complete.contains(groups & Groups::NAMED));
+    }
     look.facts = read.facts;
     look.readings = read.readings;
     look.glimpse = read.glimpse;
@@ -174,7 +183,7 @@ pub fn interpret(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> Look {
 /// As [`interpret`], noting which object told each fact.
 pub fn interpret_noting(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> (Look, Vec<Origin>) {
     let origins = Some(Vec::new());
-    interpret_into(
+    let (look, origins, _) = interpret_into(
         rows,
         Draft {
             wanted,
@@ -182,7 +191,8 @@ pub fn interpret_noting(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> (Look,
             origins,
             ..Draft::default()
         },
-    )
+    );
+    (look, origins)
 }
 
 /// A recording as a device would be read that has all these rows: only what would be asked of it
@@ -215,7 +225,8 @@ pub fn interpret_recording(rows: &Rows, profiles: &Profiles) -> (Look, Vec<Origi
     (look, origins, plan)
 }
 
-fn interpret_into(rows: &Rows, mut draft: Draft) -> (Look, Vec<Origin>) {
+/// The look, which object told each fact, and what the interfaces are called.
+fn interpret_into(rows: &Rows, mut draft: Draft) -> (Look, Vec<Origin>, BTreeMap<u32, String>) {
     for mib in mib::ALL {
         if mib.fits(&draft.object_id) {
             let before = draft.tally();
@@ -234,7 +245,11 @@ fn interpret_into(rows: &Rows, mut draft: Draft) -> (Look, Vec<Origin>) {
         asked: draft.wanted,
         ..Look::default()
     };
-    (look, draft.origins.unwrap_or_default())
+    (
+        look,
+        draft.origins.unwrap_or_default(),
+        draft.interface_names,
+    )
 }
 
 /// Every column and subtree that an agent may be asked for.

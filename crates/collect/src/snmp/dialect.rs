@@ -5,7 +5,7 @@ use super::system::{SYS_DESCR, SYS_OBJECT_ID, SYS_UP_TIME};
 use super::{Groups, Markers, Rows, decode};
 use crate::profile::{Plan, Profiles};
 use ::snmp::{Bound, Oid, Session, Value, WalkBounds, WalkEnd};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct Dialect {
     /// Columns of parts that ended without a row when they were last walked. Bounded by what the
     /// plan asks for.
     absent: BTreeSet<Vec<u32>>,
+    /// ifName, else ifDescr, by ifIndex, as they were last read. Bounded as the rows of a walk are.
+    names: Arc<BTreeMap<u32, String>>,
     /// What the markers said at the last look.
     markers: Markers,
 }
@@ -56,6 +58,18 @@ impl Dialect {
             }
         }
         columns
+    }
+
+    /// What the interfaces are called, as far as is known.
+    pub(super) fn names(&self) -> &Arc<BTreeMap<u32, String>> {
+        &self.names
+    }
+
+    /// Takes in the names that a look read; of one that was cut short only where there are none yet.
+    pub(super) fn name(&mut self, names: BTreeMap<u32, String>, is_whole: bool) {
+        if is_whole || self.names.is_empty() {
+            self.names = Arc::new(names);
+        }
     }
 
     /// Whether the agent has no such marker, as far as is known.

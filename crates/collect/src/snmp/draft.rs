@@ -36,6 +36,8 @@ pub(super) struct Draft {
     pub(super) defects: Defects,
     /// ifName, else ifDescr, by ifIndex.
     pub(super) interface_names: BTreeMap<u32, String>,
+    /// The same as an earlier look read it, for looks that do not ask for it.
+    pub(super) known_names: Arc<BTreeMap<u32, String>>,
     /// Indexes of tables that tell of the same sensors, by the word that the tables share.
     pub(super) read_once: BTreeSet<(String, Vec<u32>)>,
     /// What is asked of this device beyond the standard MIBs.
@@ -54,6 +56,16 @@ impl Draft {
     /// Whether any of these groups is wanted.
     pub(super) fn wants(&self, groups: Groups) -> bool {
         self.wanted.intersects(groups)
+    }
+
+    /// What an interface is called, as this look read it or an earlier one.
+    pub(super) fn interface_name(&self, index: u32) -> Option<String> {
+        let names = if self.interface_names.is_empty() {
+            &*self.known_names
+        } else {
+            &self.interface_names
+        };
+        names.get(&index).cloned()
     }
 
     /// Notes which object told a fact.
@@ -346,5 +358,18 @@ mod tests {
             .collect();
         assert_eq!((names.len(), draft.readings.len()), (2, 2), "{names:?}");
         assert_eq!(draft.defects.count(Defect::WrongIndex), 1);
+    }
+
+    #[test]
+    fn a_look_without_names_has_those_of_an_earlier_one() {
+        let named = |name: &str| BTreeMap::from([(3, name.to_owned())]);
+        let mut draft = Draft {
+            known_names: Arc::new(named("before")),
+            ..Draft::default()
+        };
+        assert_eq!(draft.interface_name(3).as_deref(), Some("before"));
+        draft.interface_names = named("now");
+        assert_eq!(draft.interface_name(3).as_deref(), Some("now"));
+        assert_eq!(draft.interface_name(4), None);
     }
 }

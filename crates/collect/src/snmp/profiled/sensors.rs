@@ -128,12 +128,12 @@ fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sen
             }
             InterfaceOf::Entity => entity::interface_of(rows, index)?,
         };
-        draft.interface_names.get(&number).cloned()
+        draft.interface_name(number)
     });
     let name = first_text(&table.rows.name, rows, index);
     Some(Sensor {
         quantity,
-        name: name.unwrap_or_else(|| default_name(quantity, interface.as_deref(), index)),
+        name: name.unwrap_or_else(|| default_name(quantity, index)),
         index: index.to_vec(),
         value,
         interface,
@@ -145,16 +145,16 @@ fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sen
     })
 }
 
-/// `Temperature 3`, `Temperature`.
-fn default_name(quantity: Quantity, interface: Option<&str>, index: &[u32]) -> String {
+/// `Temperature 3`, `Temperature`. Not by the interface: its name is not read with each poll, and the
+/// name of a series stays.
+fn default_name(quantity: Quantity, index: &[u32]) -> String {
     let mut kind = quantity.kind().replace('_', " ");
     if let Some(first) = kind.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    match (interface, index) {
-        (Some(interface), _) => format!("{interface} {}", quantity.kind().replace('_', " ")),
-        (None, [0] | []) => kind,
-        (None, index) => format!("{kind} {}", dotted(index)),
+    match index {
+        [0] | [] => kind,
+        index => format!("{kind} {}", dotted(index)),
     }
 }
 
