@@ -49,6 +49,10 @@ pub(super) struct Memory {
     pub(super) dialect: Option<Dialect>,
     /// Groups that were not read to their end when they were last asked for.
     pub(super) incomplete: Groups,
+    /// Groups that are to be read anew because something changed, until they were to their end.
+    owed: Groups,
+    /// When some of them were asked for in vain.
+    owed_at: Option<Instant>,
     details_at: Option<Instant>,
     details_complete: bool,
     neighbors_at: Option<Instant>,
@@ -195,7 +199,28 @@ impl Memory {
                 again |= Groups::INTERFACES;
             }
         }
+        self.owe(look, again, now);
         again
+    }
+
+    /// What is to be read anew: at once where it was found just now, a while later where it was
+    /// asked for and cut short.
+    pub(super) fn owing(&self, now: Instant) -> Groups {
+        if passed(self.owed_at, DETAILS_RETRY, now) {
+            self.owed
+        } else {
+            Groups::NONE
+        }
+    }
+
+    fn owe(&mut self, look: &Look, again: Groups, now: Instant) {
+        let before = self.owed - look.complete;
+        self.owed = before | (again - look.complete);
+        if before.intersects(look.asked) {
+            self.owed_at = Some(now);
+        } else if before.is_empty() {
+            self.owed_at = None;
+        }
     }
 
     /// The tables whose marker is another than when they were last read, as far as they rested.
@@ -575,6 +600,29 @@ mod tests {
         memory.take_in(&cut, after(60));
         assert_eq!(memory.markers.inventory, Some(7));
         assert!(!memory.inventory_due(&options, after(3_600)));
+    }
+
+    #[tokio::test]
+    async fn what_changed_is_owed_until_it_was_read() {
+        let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
+        let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
+        let mut memory = Memory::default();
+        memory.take_in(&look(all, all, 100.0, &[1, 2]), now);
+        assert_eq!(memory.owing(now), Groups::NONE);
+        memory.take_in(&look(counters, counters, 3.0, &[1, 2]), after(20));
+        assert_eq!(memory.owing(after(20)), after_restart());
+        // A late poll does not ask for it, and does not forget it.
+        memory.take_in(&look(counters, counters, 63.0, &[1, 2]), after(80));
+        assert_eq!(memory.owing(after(80)), after_restart());
+        let read = after_restart() - Groups::INVENTORY;
+        let asked = look(after_restart(), read, 63.0, &[1, 2]);
+        memory.take_in(&asked, after(80));
+        assert_eq!(memory.owing(after(139)), Groups::NONE, "just asked");
+        assert_eq!(memory.owing(after(140)), Groups::INVENTORY);
+        let parts = Groups::INVENTORY;
+        memory.take_in(&look(parts, parts, 123.0, &[]), after(140));
+        assert_eq!(memory.owing(after(999)), Groups::NONE);
     }
 
     #[test]

@@ -200,14 +200,10 @@ async fn ask(
     if inventory_due {
         first |= Groups::INVENTORY;
     }
-    let again = asked
+    asked
         .stage(first, &mut session, memory, &context.clock, deadline)
         .await;
-    let again = if details_due {
-        again - details()
-    } else {
-        again
-    };
+    let again = memory.owing(Instant::now()) - first;
     if !again.is_empty() && !late {
         asked
             .stage(again, &mut session, memory, &context.clock, deadline)
@@ -241,7 +237,7 @@ async fn knock(session: &mut Session) -> Result<(), SessionError> {
 }
 
 impl Asked {
-    /// Reads some groups; says what is to be read anew for it.
+    /// Reads some groups; what is to be read anew for it is owed from then on.
     async fn stage(
         &mut self,
         groups: Groups,
@@ -249,11 +245,11 @@ impl Asked {
         memory: &mut Memory,
         clock: &Clock,
         deadline: Instant,
-    ) -> Groups {
+    ) {
         // A device that fell silent on the way is not asked for more.
         if self.late || self.look.error.is_some() {
             self.look.asked |= groups;
-            return Groups::NONE;
+            return;
         }
         // The look ends itself in time and keeps what it read; only where it does not it is cut off
         // and lost.
@@ -273,13 +269,10 @@ impl Asked {
         self.late |= began.elapsed() >= time && !look.complete.contains(groups);
         // Silence and refusal say nothing about what the device has; it is asked again next time.
         let unanswered = look.error.is_some() && look.complete.is_empty();
-        let again = if unanswered {
-            Groups::NONE
-        } else {
-            memory.take_in(&look, Instant::now())
-        };
+        if !unanswered {
+            memory.take_in(&look, Instant::now());
+        }
         merge(&mut self.look, look);
-        again
     }
 }
 
