@@ -100,6 +100,12 @@ impl Memory {
         passed(self.details_at, wait, now)
     }
 
+    /// Whether what seldom changes was not asked for in twice its time: polls that are always late
+    /// put it off, but not for ever.
+    pub(super) fn details_overdue(&self, options: &PollerOptions, now: Instant) -> bool {
+        passed(self.details_at, options.details_interval * 2, now)
+    }
+
     /// Whether it is time for the neighbours, whatever their marker says.
     pub(super) fn neighbors_due(&self, options: &PollerOptions, now: Instant) -> bool {
         let is_marked =
@@ -427,6 +433,8 @@ mod tests {
             assert_eq!(again, Groups::NONE);
             assert!(!memory.details_due(&options, after(due_after_secs - 1)));
             assert!(memory.details_due(&options, after(due_after_secs)));
+            assert!(!memory.details_overdue(&options, after(7_199)));
+            assert!(memory.details_overdue(&options, after(7_200)));
             assert!(!memory.inventory_due(&options, after(86_399)));
             assert!(memory.inventory_due(&options, after(86_400)));
         }

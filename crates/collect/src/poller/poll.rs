@@ -171,7 +171,9 @@ async fn ask(
     let began = Instant::now();
     let was_silent = memory.history.snmp_silent_polls() > 0;
     let options = &context.options;
-    let late = lag > target.interval / LATE_SHARE && memory.is_known();
+    let late = lag > target.interval / LATE_SHARE
+        && memory.is_known()
+        && !memory.details_overdue(options, began);
     if late {
         Counts::one(&context.shared.counts.postponed);
     }
