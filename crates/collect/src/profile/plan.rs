@@ -413,10 +413,10 @@ impl Profile {
             .min_by_key(|(_, rest)| rest.len());
         let (name, rest) = match own {
             Some((name, rest)) => (name.to_owned(), rest),
-            None => (
-                super::names::name_of(object).map_or_else(|| dotted(object), str::to_owned),
-                [].as_slice(),
-            ),
+            None => match super::names::name_of(object) {
+                Some((name, rest)) => (name.to_owned(), rest),
+                None => (dotted(object), [].as_slice()),
+            },
         };
         if rest.is_empty() {
             name

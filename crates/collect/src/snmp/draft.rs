@@ -228,14 +228,15 @@ impl Draft {
         })
     }
 
-    /// Adds a processor's load in percent.
-    pub(super) fn processor(&mut self, name: &str, index: &[u32], percent: f64) {
+    /// Adds a processor's load in percent; says whether it was taken, as the three after it do.
+    pub(super) fn processor(&mut self, name: &str, index: &[u32], percent: f64) -> bool {
         if !self.wants(Groups::PROCESSORS) {
-            return;
+            return false;
         }
         // Some agents count each core of a processor as a hundred percent.
         if !(0.0..=6_400.0).contains(&percent) {
-            return self.defects.add(Defect::AbsurdValue);
+            self.defects.add(Defect::AbsurdValue);
+            return false;
         }
         let metric = Metric::PROCESSOR_UTILIZATION;
         if let Some(instance) = self.part(metric, "processor", name, index) {
@@ -245,42 +246,45 @@ impl Draft {
             name: Some(name.to_owned()),
             utilization_percent: Some(percent),
         });
+        true
     }
 
     /// Adds a kind of memory.
-    pub(super) fn memory(&mut self, name: &str, index: &[u32], used: u64, total: u64) {
+    pub(super) fn memory(&mut self, name: &str, index: &[u32], used: u64, total: u64) -> bool {
         if !self.wants(Groups::MEMORY) {
-            return;
+            return false;
         }
         let Some(facts) = self.volume(name, used, total) else {
-            return;
+            return false;
         };
         if let Some(instance) = self.part(Metric::MEMORY_USED, "memory", name, index) {
             self.gauge(Metric::MEMORY_USED, &instance, used as f64);
             self.gauge(Metric::MEMORY_SIZE, &instance, total as f64);
         }
         self.facts.memory.push(facts);
+        true
     }
 
     /// Adds a file system or disk.
-    pub(super) fn storage(&mut self, name: &str, index: &[u32], used: u64, total: u64) {
+    pub(super) fn storage(&mut self, name: &str, index: &[u32], used: u64, total: u64) -> bool {
         if !self.wants(Groups::STORAGE) {
-            return;
+            return false;
         }
         let Some(facts) = self.volume(name, used, total) else {
-            return;
+            return false;
         };
         if let Some(instance) = self.part(Metric::STORAGE_USED, "storage", name, index) {
             self.gauge(Metric::STORAGE_USED, &instance, used as f64);
             self.gauge(Metric::STORAGE_SIZE, &instance, total as f64);
         }
         self.facts.storage.push(facts);
+        true
     }
 
     /// Adds a sensor; a value that its kind cannot have is a defect.
-    pub(super) fn sensor(&mut self, sensor: Sensor) {
+    pub(super) fn sensor(&mut self, sensor: Sensor) -> bool {
         if !self.wants(Groups::SENSORS) {
-            return;
+            return false;
         }
         let Sensor {
             quantity,
@@ -293,7 +297,8 @@ impl Draft {
             limits,
         } = sensor;
         if !value.is_finite() || !quantity.is_possible(value) {
-            return self.defects.add(Defect::AbsurdValue);
+            self.defects.add(Defect::AbsurdValue);
+            return false;
         }
         let (metric, factor) = quantity.metric();
         if let Some(instance) = self.part(metric, "sensor", &name, &index) {
@@ -314,6 +319,7 @@ impl Draft {
             severity,
             limits: (limits != SensorLimits::default()).then_some(limits),
         });
+        true
     }
 
     fn volume(&mut self, name: &str, used: u64, total: u64) -> Option<model::facts::VolumeFacts> {

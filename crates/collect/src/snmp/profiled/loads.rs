@@ -46,8 +46,9 @@ pub(super) fn processors(table: &Processors, rows: &Rows, draft: &mut Draft) {
             percent
         };
         let name = name(&table.rows, "Processor", rows, index);
-        draft.note_cell("processors", &table.load, index);
-        draft.processor(&name, index, percent);
+        if draft.processor(&name, index, percent) {
+            draft.note_cell("processors", &table.load, index);
+        }
     }
 }
 
@@ -152,10 +153,12 @@ fn row(sort: Sort, table: &Volume, first: &Cell, rows: &Rows, index: &[u32], dra
     else {
         return;
     };
-    draft.note_cell(sort.noun(), first, index);
-    match sort {
+    let is_taken = match sort {
         Sort::Memory => draft.memory(&name, index, used, total),
         Sort::Storage => draft.storage(&name, index, used, total),
+    };
+    if is_taken {
+        draft.note_cell(sort.noun(), first, index);
     }
 }
 

@@ -68,8 +68,9 @@ pub(super) fn read(table: &Sensors, rows: &Rows, draft: &mut Draft) {
         if let Some(word) = &table.once {
             draft.read_once.insert((word.clone(), index.to_vec()));
         }
-        draft.note_cell("sensors", &table.value, index);
-        draft.sensor(sensor);
+        if draft.sensor(sensor) {
+            draft.note_cell("sensors", &table.value, index);
+        }
     }
 }
 
