@@ -54,13 +54,15 @@ const LOOK_TIME_MAX: Duration = Duration::from_mins(1);
 /// Rows of a column that a look at the system group reads of a table: the chassis comes first.
 const HEAD_ROWS: usize = 12;
 
-/// Enough of a device to know it again: the system group, its engine id, chassis id, serial.
+/// Enough of a device to know it again: the system group, its engine id, chassis id, serial. What was
+/// read within the time is kept.
 pub async fn identify(
     session: &mut Session,
     dialect: &mut Dialect,
     clock: &Clock,
+    time: Duration,
 ) -> Result<Look, SessionError> {
-    let look = read(session, dialect, Groups::SYSTEM, clock).await;
+    let look = read_within(session, dialect, Groups::SYSTEM, clock, time).await;
     match &look.error {
         Some(error) if look.answered_at.is_none() => Err(error.clone()),
         _ => Ok(look),
