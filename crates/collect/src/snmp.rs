@@ -91,6 +91,7 @@ pub async fn read_within(
     let (rows, mut look) = ask_all(session, dialect, groups, clock, time).await;
     let draft = Draft {
         wanted: implied(groups),
+        cut: implied(groups) - look.complete,
         plan: Arc::clone(dialect.plan()),
         known_names: Arc::clone(dialect.names()),
         ..Draft::default()

@@ -29,6 +29,11 @@ pub(super) struct Sensor {
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) wanted: Groups,
+    /// Of these, the ones that were not read to their end: what stands in for a table that says
+    /// nothing does not do so where that table was not heard out.
+    pub(super) cut: Groups,
+    /// Words of the tables of sensors that were read already.
+    pub(super) words: BTreeSet<String>,
     pub(super) object_id: Vec<u32>,
     pub(super) glimpse: Glimpse,
     pub(super) facts: Facts,

@@ -24,7 +24,8 @@ impl Sort {
 
 pub(super) fn processors(table: &Processors, rows: &Rows, draft: &mut Draft) {
     if !draft.wants(Groups::PROCESSORS)
-        || (table.rows.fallback && !draft.facts.processors.is_empty())
+        || (table.rows.fallback
+            && (draft.cut.intersects(Groups::PROCESSORS) || !draft.facts.processors.is_empty()))
     {
         return;
     }
@@ -75,7 +76,7 @@ pub(super) fn volume(sort: Sort, table: &Volume, rows: &Rows, draft: &mut Draft)
         Sort::Memory => (Groups::MEMORY, draft.facts.memory.is_empty()),
         Sort::Storage => (Groups::STORAGE, draft.facts.storage.is_empty()),
     };
-    if !draft.wants(group) || (table.rows.fallback && !is_empty) {
+    if !draft.wants(group) || (table.rows.fallback && (draft.cut.intersects(group) || !is_empty)) {
         return;
     }
     let (first, _) = cells(table);

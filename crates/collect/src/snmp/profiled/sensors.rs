@@ -1,7 +1,7 @@
 //! Sensors by profiles.
 
 use super::super::draft::{Draft, Sensor, dotted};
-use super::super::{Rows, decode, entity};
+use super::super::{Groups, Rows, decode, entity};
 use super::cell::{self, first_text, passes};
 use super::loads::indexes;
 use crate::profile::{Amount, Cell, InterfaceOf, Kind, Quantity, Sensors, Unit};
@@ -47,6 +47,14 @@ pub(super) fn read(table: &Sensors, rows: &Rows, draft: &mut Draft) {
             .any(|sensor| sensor.kind.as_deref() == Some(quantity.kind()))
     };
     if table.rows.fallback && matches!(table.kind, Kind::One(quantity) if known(draft, quantity)) {
+        return;
+    }
+    let is_cut = draft.cut.intersects(Groups::SENSORS);
+    let is_second = table
+        .once
+        .as_ref()
+        .is_some_and(|word| !draft.words.insert(word.clone()));
+    if is_cut && (is_second || table.rows.fallback) {
         return;
     }
     for index in indexes(&table.value, rows) {
