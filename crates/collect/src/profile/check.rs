@@ -29,6 +29,10 @@ pub(super) enum Problem {
     Missing(&'static str),
     #[error("no profile is named `{0}`")]
     Extends(String),
+    #[error("`{0}` extends itself")]
+    ExtendsItself(String),
+    #[error("`{0}` extends this profile in turn: a circle")]
+    Circle(String),
     #[error("`{0}` is no number")]
     Number(String),
     #[error("a profile has at most {most} {of}; this one has {found}")]

@@ -530,6 +530,18 @@ impl Reader<'_> {
         let root = Path::default();
         let mut objects = BTreeMap::new();
         for (position, parent) in file.extends.iter().enumerate() {
+            let circle = if parent == name {
+                Some(Problem::ExtendsItself(parent.clone()))
+            } else if catalog.leads_to(parent, name) {
+                Some(Problem::Circle(parent.clone()))
+            } else {
+                None
+            };
+            if let Some(problem) = circle {
+                let path = root.key("extends").at(position);
+                self.faults.push(Fault { path, problem });
+                continue;
+            }
             if let Some(parent) = catalog.find(parent) {
                 objects.extend(parent.objects.clone());
                 continue;
