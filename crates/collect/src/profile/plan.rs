@@ -1132,10 +1132,8 @@ mod tests {
             format!("[[match]]\ndescription = [{list}]\n")
         };
         let objects = |count: usize| {
-            let lines: String = (0..count)
-                .map(|n| format!("o{n} = \"1.3.{n}\"\n"))
-                .collect();
-            format!("[objects]\n{lines}")
+            let lines: Vec<String> = (0..count).map(|n| format!("o{n} = \"1.3.{n}\"")).collect();
+            format!("[objects]\n{}\n", lines.join("\n"))
         };
         let tables = |count: usize| "[[processor]]\nload = \"1.3.6\"\n".repeat(count);
         for (text, expected) in [

@@ -56,7 +56,9 @@ fn read(rows: &Rows, draft: &mut Draft) {
         };
         match volume.kind {
             Kind::Memory => memory.push(volume),
-            Kind::Disk => draft.storage(&volume.name, &volume.index, volume.used, volume.total),
+            Kind::Disk => {
+                draft.storage(&volume.name, &volume.index, volume.used, volume.total);
+            }
             Kind::Neither => {}
         }
     }
