@@ -28,7 +28,9 @@ fn main() -> io::Result<()> {
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
         let name = stem(file);
-        let table = &tables[&name];
+        let Some(table) = tables.get(&name) else {
+            continue;
+        };
         let _ = writeln!(
             list,
             "Embedded {{ name: {name:?}, summary: {:?}, extends: &{:?}, matches: &[{}], text: include_str!({:?}) }},",
@@ -118,11 +120,10 @@ fn object(text: &str, name: &str, tables: &BTreeMap<String, Table>, depth: u8) -
         .and_then(|objects| objects.get(first));
     let found = match own.and_then(Value::as_str) {
         Some(text) if depth < DEPTH_MAX => object(text, name, tables, depth + 1),
-        Some(_) => None,
         None if depth < DEPTH_MAX => texts(table, "extends")
             .iter()
             .find_map(|parent| object(first, parent, tables, depth + 1)),
-        None => None,
+        Some(_) | None => None,
     };
     // The standard names that a profile may ask for; `profile/names.rs` has them all.
     let standard = || match first {

@@ -46,7 +46,7 @@ use ::snmp::{Bound, Oid, Session, SessionError, WalkBounds, WalkEnd};
 use draft::Draft;
 use mib::Ask;
 use model::Clock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -56,13 +56,15 @@ const LOOK_TIME_MAX: Duration = Duration::from_mins(1);
 /// Rows of a column that a look at the system group reads of a table: the chassis comes first.
 const HEAD_ROWS: usize = 12;
 
-/// Enough of a device to know it again: the system group, its engine id, chassis id, serial.
+/// Enough of a device to know it again: the system group, its engine id, chassis id, serial. What was
+/// read within the time is kept.
 pub async fn identify(
     session: &mut Session,
     dialect: &mut Dialect,
     clock: &Clock,
+    time: Duration,
 ) -> Result<Look, SessionError> {
-    let look = read(session, dialect, Groups::SYSTEM, clock).await;
+    let look = read_within(session, dialect, Groups::SYSTEM, clock, time).await;
     match &look.error {
         Some(error) if look.answered_at.is_none() => Err(error.clone()),
         _ => Ok(look),
@@ -89,7 +91,17 @@ pub async fn read_within(
     time: Duration,
 ) -> Look {
     let (rows, mut look) = ask_all(session, dialect, groups, clock, time).await;
-    let read = interpret(&rows, implied(groups), dialect.plan());
+    let draft = Draft {
+        wanted: implied(groups),
+        cut: implied(groups) - look.complete,
+        plan: Arc::clone(dialect.plan()),
+        known_names: Arc::clone(dialect.names()),
+        ..Draft::default()
+    };
+    let (read, _, names) = interpret_into(&rows, draft);
+    if groups.intersects(Groups::NAMED) {
+        dialect.name(names, look.complete.contains(groups & Groups::NAMED));
+    }
     look.facts = read.facts;
     look.readings = read.readings;
     look.glimpse = read.glimpse;
@@ -149,9 +161,13 @@ async fn ask_all(
         }
     }
     look.markers = markers::read(&rows);
-    dialect.learn(session, wanted, &mut rows, time).await;
+    dialect.begin(wanted, look.markers);
+    let is_learnt = dialect.learn(session, wanted, &mut rows, time).await;
     look.defects = session.take_defects();
     look.complete = walk(session, dialect, wanted, until, &mut rows, &mut look).await;
+    if !is_learnt {
+        look.complete = look.complete - Groups::SYSTEM;
+    }
     (rows, look)
 }
 
@@ -172,7 +188,7 @@ pub fn interpret(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> Look {
 /// As [`interpret`], noting which object told each fact.
 pub fn interpret_noting(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> (Look, Vec<Origin>) {
     let origins = Some(Vec::new());
-    interpret_into(
+    let (look, origins, _) = interpret_into(
         rows,
         Draft {
             wanted,
@@ -180,7 +196,8 @@ pub fn interpret_noting(rows: &Rows, wanted: Groups, plan: &Arc<Plan>) -> (Look,
             origins,
             ..Draft::default()
         },
-    )
+    );
+    (look, origins)
 }
 
 /// A recording as a device would be read that has all these rows: only what would be asked of it
@@ -213,7 +230,8 @@ pub fn interpret_recording(rows: &Rows, profiles: &Profiles) -> (Look, Vec<Origi
     (look, origins, plan)
 }
 
-fn interpret_into(rows: &Rows, mut draft: Draft) -> (Look, Vec<Origin>) {
+/// The look, which object told each fact, and what the interfaces are called.
+fn interpret_into(rows: &Rows, mut draft: Draft) -> (Look, Vec<Origin>, BTreeMap<u32, String>) {
     for mib in mib::ALL {
         if mib.fits(&draft.object_id) {
             let before = draft.tally();
@@ -232,7 +250,11 @@ fn interpret_into(rows: &Rows, mut draft: Draft) -> (Look, Vec<Origin>) {
         asked: draft.wanted,
         ..Look::default()
     };
-    (look, draft.origins.unwrap_or_default())
+    (
+        look,
+        draft.origins.unwrap_or_default(),
+        draft.interface_names,
+    )
 }
 
 /// Every column and subtree that an agent may be asked for.
@@ -322,10 +344,9 @@ async fn walk(
         .unwrap_or_default();
     let plan = Arc::clone(dialect.plan());
     let asks = asks(&object_id, wanted, &plan);
-    // What was found empty at the last look at the system group is taken to be so until the next.
     let whole: Vec<&Ask<'_>> = asks
         .iter()
-        .filter(|ask| is_whole(ask) && !dialect.lacks(ask.root))
+        .filter(|ask| is_whole(ask) && !dialect.skips(wanted, ask))
         .collect();
     // A head of a column that is walked whole anyway needs no walk of its own.
     let heads: Vec<&Ask<'_>> = asks
@@ -347,28 +368,34 @@ async fn walk(
         rows: HEAD_ROWS,
         ..bounds
     };
-    complete = complete - ask(session, &whole, bounds, (rows, look, &mut gone)).await;
-    if complete.contains(wanted) {
-        for ask in &whole {
-            if !rows.has(ask.root) && !Groups::NAMED.intersects(ask.groups) {
-                dialect.note_absent(ask.root);
-            }
-        }
+    let found = ask(session, &whole, bounds, (rows, look, &mut gone)).await;
+    complete = complete - found.cut;
+    for ask in whole.iter().filter(|ask| found.ended.contains(ask.root)) {
+        dialect.ended(ask, rows);
     }
     let named: Vec<&Ask<'_>> = asks
         .iter()
         .filter(|ask| ask.where_any.is_some_and(|column| rows.has(column)))
         .filter(|ask| !whole.iter().any(|other| other.root == ask.root))
         .collect();
-    complete = complete - ask(session, &named, bounds, (rows, look, &mut gone)).await;
-    complete = complete - ask(session, &heads, head_bounds, (rows, look, &mut gone)).await;
+    complete = complete
+        - ask(session, &named, bounds, (rows, look, &mut gone))
+            .await
+            .cut;
+    complete = complete
+        - ask(session, &heads, head_bounds, (rows, look, &mut gone))
+            .await
+            .cut;
     if wanted.contains(Groups::TRAFFIC) && if_mib::lacks_wide_counters(rows) {
         let narrow: Vec<Ask<'_>> = if_mib::NARROW
             .iter()
             .map(|&root| Ask::of(Groups::TRAFFIC, root))
             .collect();
         let narrow: Vec<&Ask<'_>> = narrow.iter().collect();
-        complete = complete - ask(session, &narrow, bounds, (rows, look, &mut gone)).await;
+        complete = complete
+            - ask(session, &narrow, bounds, (rows, look, &mut gone))
+                .await
+                .cut;
     }
     complete
 }
@@ -380,21 +407,33 @@ struct Reach {
     until: Instant,
 }
 
-/// Walks columns together. The groups that were cut short.
-async fn ask(
+/// How a walk of columns ended.
+#[derive(Default)]
+struct Ended<'a> {
+    /// The groups that were cut short.
+    cut: Groups,
+    /// The columns that were read to their end.
+    ended: BTreeSet<&'a [u32]>,
+}
+
+/// Walks columns together.
+async fn ask<'a>(
     session: &mut Session,
-    asks: &[&Ask<'_>],
+    asks: &[&Ask<'a>],
     bounds: Reach,
     (rows, look, gone): (&mut Rows, &mut Look, &mut bool),
-) -> Groups {
-    let mut roots: Vec<&[u32]> = Vec::new();
+) -> Ended<'a> {
+    let mut roots: Vec<&'a [u32]> = Vec::new();
     for ask in asks {
         if !roots.contains(&ask.root) {
             roots.push(ask.root);
         }
     }
     if roots.is_empty() || *gone {
-        return asks.iter().fold(Groups::NONE, |cut, ask| cut | ask.groups);
+        return Ended {
+            cut: asks.iter().fold(Groups::NONE, |cut, ask| cut | ask.groups),
+            ..Ended::default()
+        };
     }
     let oids: Vec<Oid> = roots.iter().map(|root| Oid::from_slice(root)).collect();
     let walk = WalkBounds {
@@ -406,23 +445,27 @@ async fn ask(
     rows.extend(found.rows);
     // One column that an agent chokes on is no reason to leave the rest; silence at the end is.
     *gone |= found.ends.iter().filter(|end| is_silence(end)).count() > 1;
-    let mut cut = Groups::NONE;
+    let mut all = Ended::default();
     for (root, end) in roots.iter().zip(&found.ends) {
         let meant = bounds.rows == HEAD_ROWS && *end == WalkEnd::Bound(Bound::Rows);
-        if !end.is_complete() && !meant {
-            cut = asks
+        if end.is_complete() {
+            all.ended.insert(root);
+        } else if !meant {
+            all.cut = asks
                 .iter()
                 .filter(|ask| ask.root == *root)
-                .fold(cut, |cut, ask| cut | ask.groups);
+                .fold(all.cut, |cut, ask| cut | ask.groups);
         }
-        if let WalkEnd::Failed(error) = end {
+        if let WalkEnd::Failed(error) = end
+            && *gone
+        {
             look.error.get_or_insert_with(|| error.clone());
         }
     }
     if bounds.rows != HEAD_ROWS {
         look.defects.merge(&found.defects);
     }
-    cut
+    all
 }
 
 fn is_silence(end: &WalkEnd) -> bool {

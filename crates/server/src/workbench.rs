@@ -12,7 +12,7 @@ use api::workbench::{
     WorkbenchError,
 };
 use collect::Profiles;
-use collect::profile::{Catalog, Head, Profile, check, mib};
+use collect::profile::{Catalog, Head, check, mib};
 use files::Folder;
 use names::Names;
 use rereads::Rereads;
@@ -158,9 +158,9 @@ impl Bench {
     fn profile(&self, name: &str) -> Result<ProfileText, WorkbenchError> {
         let catalog = self.profiles.now();
         let known = catalog.find(name);
-        let summary = known.map_or("", |profile| &profile.summary);
+        let summary = known.map_or_else(String::new, |profile| profile.summary.clone());
         if let Some(text) = self.profile_folder.text(name)? {
-            return Ok(text_of(name, summary, true, text));
+            return Ok(text_of(name, &summary, true, text));
         }
         let embedded = Catalog::embedded();
         let profile = embedded

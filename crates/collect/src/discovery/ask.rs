@@ -142,8 +142,8 @@ async fn try_credentials(
             }
         };
         match outcome {
-            Tried::Identified(candidate, mut session, look) => {
-                return identified_by(lead, plan, candidate, &mut session, look, clock).await;
+            Tried::Identified(candidate, mut met, look) => {
+                return identified_by(lead, plan, candidate, &mut met, look, clock).await;
             }
             Tried::Refused(place, reason) => {
                 reasons.insert(place, reason);
@@ -163,9 +163,15 @@ async fn try_credentials(
     })
 }
 
+/// An agent that answered: the session with it, and how it is asked.
+struct Met {
+    session: Session,
+    dialect: Dialect,
+}
+
 /// What came of one credential.
 enum Tried<'a> {
-    Identified(&'a Candidate, Box<Session>, Box<Look>),
+    Identified(&'a Candidate, Box<Met>, Box<Look>),
     Refused(usize, String),
     /// Silence, and an agent too slow to be told from it.
     Silent(usize, String),
@@ -180,14 +186,16 @@ async fn try_one<'a>(
     clock: &Clock,
 ) -> Tried<'a> {
     let session = Session::open(transport, lead.agent, &candidate.credentials, PATIENCE);
-    let mut session = Box::new(session);
-    let identified = timeout(
-        IDENTIFY_TIME_MAX,
-        identify(&mut session, &mut Dialect::new(&plan.profiles), clock),
-    )
-    .await;
+    let mut met = Box::new(Met {
+        session,
+        dialect: Dialect::new(&plan.profiles),
+    });
+    // The look ends itself in time and keeps what it read; a slow device is no silent one.
+    let time = IDENTIFY_TIME_MAX * 4 / 5;
+    let Met { session, dialect } = &mut *met;
+    let identified = timeout(IDENTIFY_TIME_MAX, identify(session, dialect, clock, time)).await;
     match identified.map(|identified| identified.and_then(said_something)) {
-        Ok(Ok(look)) => Tried::Identified(candidate, session, Box::new(look)),
+        Ok(Ok(look)) => Tried::Identified(candidate, met, Box::new(look)),
         Ok(Err(error)) if error.is_answer() => {
             Tried::Refused(place, reason(place, candidate, &error))
         }
@@ -213,7 +221,7 @@ async fn identified_by(
     lead: &Lead,
     plan: &DiscoveryPlan,
     candidate: &Candidate,
-    session: &mut Session,
+    met: &mut Met,
     look: Box<Look>,
     clock: &Clock,
 ) -> Snmp {
@@ -228,8 +236,8 @@ async fn identified_by(
     };
     if plan.neighbors && lead.hops < plan.hops_max {
         let neighbors = read_within(
-            session,
-            &mut Dialect::new(&plan.profiles),
+            &mut met.session,
+            &mut met.dialect,
             Groups::NEIGHBORS,
             clock,
             NEIGHBORS_TIME_MAX,

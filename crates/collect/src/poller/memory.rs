@@ -52,10 +52,15 @@ pub(super) struct Memory {
     pub(super) dialect: Option<Dialect>,
     /// Groups that were not read to their end when they were last asked for.
     pub(super) incomplete: Groups,
+    /// Groups that are to be read anew because something changed, until they were to their end.
+    owed: Groups,
+    /// When some of them were asked for in vain.
+    owed_at: Option<Instant>,
     details_at: Option<Instant>,
     details_complete: bool,
     neighbors_at: Option<Instant>,
     inventory_at: Option<Instant>,
+    inventory_complete: bool,
     /// What the markers said before the tables were last read.
     markers: Markers,
     /// What was heard of neighbours when they were last read, as a number.
@@ -100,6 +105,12 @@ impl Memory {
         passed(self.details_at, wait, now)
     }
 
+    /// Whether what seldom changes was not asked for in twice its time: polls that are always late
+    /// put it off, but not for ever.
+    pub(super) fn details_overdue(&self, options: &PollerOptions, now: Instant) -> bool {
+        passed(self.details_at, options.details_interval * 2, now)
+    }
+
     /// Whether it is time for the neighbours, whatever their marker says.
     pub(super) fn neighbors_due(&self, options: &PollerOptions, now: Instant) -> bool {
         let is_marked =
@@ -115,7 +126,12 @@ impl Memory {
 
     /// Whether it is time for the parts of the device, whatever their marker says.
     pub(super) fn inventory_due(&self, options: &PollerOptions, now: Instant) -> bool {
-        passed(self.inventory_at, options.inventory_interval, now)
+        let wait = if self.inventory_complete {
+            options.inventory_interval
+        } else {
+            DETAILS_RETRY.min(options.inventory_interval)
+        };
+        passed(self.inventory_at, wait, now)
     }
 
     /// Whether what seldom changes was ever asked for.
@@ -166,12 +182,17 @@ impl Memory {
         }
         if look.asked.contains(Groups::INVENTORY) {
             moved = moved - Groups::INVENTORY;
-            self.markers.inventory = look.markers.inventory;
             self.inventory_at = Some(now);
+            self.inventory_complete = look.complete.contains(Groups::INVENTORY);
+            if self.inventory_complete {
+                self.markers.inventory = look.markers.inventory;
+            }
         }
         if look.asked.contains(Groups::INTERFACES) {
             moved = moved - Groups::INTERFACES;
-            self.markers.interfaces = look.markers.interfaces;
+            if look.complete.contains(Groups::INTERFACES) {
+                self.markers.interfaces = look.markers.interfaces;
+            }
         }
         if look.asked.contains(Groups::ROUTING) {
             self.routing_at = Some(now);
@@ -211,7 +232,28 @@ impl Memory {
                 again |= Groups::INTERFACES;
             }
         }
+        self.owe(look, again, now);
         again
+    }
+
+    /// What is to be read anew: at once where it was found just now, a while later where it was
+    /// asked for and cut short.
+    pub(super) fn owing(&self, now: Instant) -> Groups {
+        if passed(self.owed_at, DETAILS_RETRY, now) {
+            self.owed
+        } else {
+            Groups::NONE
+        }
+    }
+
+    fn owe(&mut self, look: &Look, again: Groups, now: Instant) {
+        let before = self.owed - look.complete;
+        self.owed = before | (again - look.complete);
+        if before.intersects(look.asked) {
+            self.owed_at = Some(now);
+        } else if before.is_empty() {
+            self.owed_at = None;
+        }
     }
 
     /// The tables whose marker is another than when they were last read, as far as they rested.
@@ -418,6 +460,8 @@ mod tests {
             assert_eq!(again, Groups::NONE);
             assert!(!memory.details_due(&options, after(due_after_secs - 1)));
             assert!(memory.details_due(&options, after(due_after_secs)));
+            assert!(!memory.details_overdue(&options, after(7_199)));
+            assert!(memory.details_overdue(&options, after(7_200)));
             assert!(!memory.inventory_due(&options, after(86_399)));
             assert!(memory.inventory_due(&options, after(86_400)));
         }
@@ -573,6 +617,47 @@ mod tests {
         assert_eq!(memory.incomplete, interfaces | Groups::TRAFFIC);
         memory.take_in(&look(interfaces, interfaces, 3.0, &[]), now);
         assert_eq!(memory.incomplete, Groups::NONE);
+    }
+
+    #[tokio::test]
+    async fn parts_that_were_cut_short_are_asked_for_again_soon() {
+        let options = PollerOptions::default();
+        let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
+        let mut memory = Memory::default();
+        let mut cut = look(Groups::INVENTORY, Groups::NONE, 1e9, &[]);
+        cut.markers.inventory = Some(7);
+        memory.take_in(&cut, now);
+        assert_eq!(memory.markers.inventory, None);
+        assert!(!memory.inventory_due(&options, after(59)));
+        assert!(memory.inventory_due(&options, after(60)));
+        cut.complete = Groups::INVENTORY;
+        memory.take_in(&cut, after(60));
+        assert_eq!(memory.markers.inventory, Some(7));
+        assert!(!memory.inventory_due(&options, after(3_600)));
+    }
+
+    #[tokio::test]
+    async fn what_changed_is_owed_until_it_was_read() {
+        let (counters, all) = (Groups::COUNTERS, Groups::COUNTERS | details());
+        let now = Instant::now();
+        let after = |secs| now + Duration::from_secs(secs);
+        let mut memory = Memory::default();
+        memory.take_in(&look(all, all, 100.0, &[1, 2]), now);
+        assert_eq!(memory.owing(now), Groups::NONE);
+        memory.take_in(&look(counters, counters, 3.0, &[1, 2]), after(20));
+        assert_eq!(memory.owing(after(20)), after_restart());
+        // A late poll does not ask for it, and does not forget it.
+        memory.take_in(&look(counters, counters, 63.0, &[1, 2]), after(80));
+        assert_eq!(memory.owing(after(80)), after_restart());
+        let read = after_restart() - Groups::INVENTORY;
+        let asked = look(after_restart(), read, 63.0, &[1, 2]);
+        memory.take_in(&asked, after(80));
+        assert_eq!(memory.owing(after(139)), Groups::NONE, "just asked");
+        assert_eq!(memory.owing(after(140)), Groups::INVENTORY);
+        let parts = Groups::INVENTORY;
+        memory.take_in(&look(parts, parts, 123.0, &[]), after(140));
+        assert_eq!(memory.owing(after(999)), Groups::NONE);
     }
 
     #[test]

@@ -171,7 +171,9 @@ async fn ask(
     let began = Instant::now();
     let was_silent = memory.history.snmp_silent_polls() > 0;
     let options = &context.options;
-    let late = lag > target.interval / LATE_SHARE && memory.is_known();
+    let late = lag > target.interval / LATE_SHARE
+        && memory.is_known()
+        && !memory.details_overdue(options, began);
     if late {
         Counts::one(&context.shared.counts.postponed);
     }
@@ -205,14 +207,10 @@ async fn ask(
     if inventory_due {
         first |= Groups::INVENTORY;
     }
-    let again = asked
+    asked
         .stage(first, &mut session, memory, &context.clock, deadline)
         .await;
-    let again = if details_due {
-        again - details()
-    } else {
-        again
-    };
+    let again = memory.owing(Instant::now()) - first;
     if !again.is_empty() && !late {
         asked
             .stage(again, &mut session, memory, &context.clock, deadline)
@@ -251,7 +249,7 @@ async fn knock(session: &mut Session) -> Result<(), SessionError> {
 }
 
 impl Asked {
-    /// Reads some groups; says what is to be read anew for it.
+    /// Reads some groups; what is to be read anew for it is owed from then on.
     async fn stage(
         &mut self,
         groups: Groups,
@@ -259,11 +257,11 @@ impl Asked {
         memory: &mut Memory,
         clock: &Clock,
         deadline: Instant,
-    ) -> Groups {
+    ) {
         // A device that fell silent on the way is not asked for more.
         if self.late || self.look.error.is_some() {
             self.look.asked |= groups;
-            return Groups::NONE;
+            return;
         }
         // The look ends itself in time and keeps what it read; only where it does not it is cut off
         // and lost.
@@ -283,13 +281,10 @@ impl Asked {
         self.late |= began.elapsed() >= time && !look.complete.contains(groups);
         // Silence and refusal say nothing about what the device has; it is asked again next time.
         let unanswered = look.error.is_some() && look.complete.is_empty();
-        let again = if unanswered {
-            Groups::NONE
-        } else {
-            memory.take_in(&look, Instant::now())
-        };
+        if !unanswered {
+            memory.take_in(&look, Instant::now());
+        }
         merge(&mut self.look, look);
-        again
     }
 }
 

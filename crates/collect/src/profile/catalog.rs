@@ -34,7 +34,7 @@ static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/profiles.rs")
 
 /// Octets of a profile's file.
 const FILE_LEN_MAX: u64 = 1024 * 1024;
-/// Files in an operator's folder. Those beyond are not looked at.
+/// Files in an operator's folder.
 const FILES_MAX: usize = 2_000;
 
 /// An operator's folder of profiles could not be used.
@@ -82,19 +82,8 @@ pub struct Head {
     pub extends: Vec<String>,
     matches: Vec<Match>,
     text: Cow<'static, str>,
-    /// Once it was needed.
-    profile: OnceLock<Arc<Profile>>,
-}
-
-/// The text of a profile's file.
-fn text_of(path: &Path) -> io::Result<String> {
-    if fs::metadata(path)?.len() > FILE_LEN_MAX {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "a profile has at most 1 MiB",
-        ));
-    }
-    fs::read_to_string(path)
+    /// Once it was needed; none where it has a mistake.
+    profile: OnceLock<Option<Arc<Profile>>>,
 }
 
 /// Profiles by name.
@@ -127,29 +116,38 @@ impl Catalog {
             path: path.to_owned(),
             source,
         };
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+            let path = entry.map_err(|error| unreadable(folder, error))?.path();
+            if path.extension().is_some_and(|end| end == "toml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
         let mut texts = Vec::new();
         let mut left_out = Vec::new();
-        let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
-        for entry in entries.take(FILES_MAX) {
-            let path = entry.map_err(|error| unreadable(folder, error))?.path();
-            if path.extension().is_none_or(|end| end != "toml") {
-                continue;
+        for (position, path) in paths.iter().enumerate() {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let name = name.into_owned();
+            let text = if position < FILES_MAX {
+                text_of(path)
+            } else {
+                Err(format!("a folder has at most {FILES_MAX} profiles"))
+            };
+            match text {
+                Ok(text) => texts.push((name, text)),
+                Err(detail) => left_out.push(LeftOut {
+                    name,
+                    mistakes: vec![Mistake {
+                        line: 1,
+                        key: String::new(),
+                        detail,
+                    }],
+                }),
             }
-            let len = fs::metadata(&path)
-                .map_err(|error| unreadable(&path, error))?
-                .len();
-            if len > FILE_LEN_MAX {
-                let error =
-                    io::Error::new(io::ErrorKind::FileTooLarge, "a profile has at most 1 MiB");
-                return Err(unreadable(&path, error));
-            }
-            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
-            let name = path.file_stem().unwrap_or_default();
-            texts.push((name.to_string_lossy().into_owned(), text));
         }
-        texts.sort();
         let mut catalog = self.clone();
-        let left_out = catalog.add_all(texts);
+        left_out.extend(catalog.add_all(texts));
         Ok((catalog, left_out))
     }
 
@@ -206,7 +204,7 @@ impl Catalog {
             extends: profile.extends.clone(),
             matches: profile.matches.clone(),
             text: Cow::Owned(profile.text.clone()),
-            profile: OnceLock::from(Arc::new(profile)),
+            profile: OnceLock::from(Some(Arc::new(profile))),
         };
         self.heads.insert(name, Arc::new(head));
     }
@@ -215,20 +213,36 @@ impl Catalog {
     pub fn find(&self, name: &str) -> Option<Arc<Profile>> {
         let head = self.heads.get(name)?;
         if let Some(profile) = head.profile.get() {
-            return Some(Arc::clone(profile));
+            return profile.clone();
         }
         // Without itself: a circle of profiles that extend each other ends where it began.
         let mut others = self.clone();
         others.heads.remove(name);
         match Profile::read(name, &head.text, &others) {
-            Ok(profile) => Some(Arc::clone(head.profile.get_or_init(|| Arc::new(profile)))),
+            Ok(profile) => head.profile.get_or_init(|| Some(Arc::new(profile))).clone(),
             // A test reads them all: an embedded profile with a mistake does not leave the house.
             Err(mistakes) => {
                 let name = name.to_owned();
                 tracing::error!("left out: {}", LeftOut { name, mistakes });
-                None
+                head.profile.get_or_init(|| None).clone()
             }
         }
+    }
+
+    /// Whether a profile extends another, itself or by what it extends.
+    pub(super) fn leads_to(&self, from: &str, to: &str) -> bool {
+        let mut met = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(name) = open.pop() {
+            let Some(head) = self.heads.get(name).filter(|_| met.insert(name)) else {
+                continue;
+            };
+            if head.extends.iter().any(|parent| parent == to) {
+                return true;
+            }
+            open.extend(head.extends.iter().map(String::as_str));
+        }
+        false
     }
 
     /// What is known of all profiles before they are read, by name.
@@ -320,6 +334,15 @@ impl Catalog {
             self.add(parent, object_id, plan);
         }
     }
+}
+
+/// The text of a profile's file, else why it cannot be used.
+fn text_of(path: &Path) -> Result<String, String> {
+    let len = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if len > FILE_LEN_MAX {
+        return Err("a profile has at most 1 MiB".to_owned());
+    }
+    fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 impl Embedded {
@@ -429,23 +452,57 @@ mod tests {
     }
 
     #[test]
-    fn profiles_that_extend_each_other_end() {
+    fn a_circle_of_profiles_is_refused() {
         let text = |parent: &str| format!("extends = [\"{parent}\"]\n[[match]]\nany = true\n");
-        let (first, second) = (text("b"), text("a"));
         let catalog = Catalog::default()
             .with("a", "[[match]]\nany = true\n")
-            .unwrap();
-        let catalog = catalog
-            .with("b", &second)
             .unwrap()
-            .with("a", &first)
+            .with("b", &text("a"))
+            .unwrap()
+            .with("c", &text("b"))
             .unwrap();
-        let names: Vec<String> = catalog
-            .plan(&[], "", |_| false)
-            .profiles
-            .iter()
-            .map(|profile| profile.name.clone())
-            .collect();
-        assert_eq!(names.len(), 2, "{names:?}");
+        for (parent, expected) in [
+            ("a", "`a` extends itself"),
+            ("c", "`c` extends this profile in turn: a circle"),
+        ] {
+            let mistakes = catalog.with("a", &text(parent)).unwrap_err();
+            assert_eq!(mistakes.len(), 1);
+            assert_eq!(mistakes[0].detail, expected);
+        }
+        assert_eq!(catalog.plan(&[], "", |_| false).profiles.len(), 3);
+    }
+
+    #[test]
+    fn one_file_that_cannot_be_used_costs_only_itself() {
+        let folder = std::env::temp_dir().join(format!("foretell-profiles-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("good.toml"), "[[match]]\nany = true\n").unwrap();
+        fs::write(folder.join("octets.toml"), [0xff, 0xfe]).unwrap();
+        let long = vec![b'#'; usize::try_from(FILE_LEN_MAX).unwrap() + 1];
+        fs::write(folder.join("long.toml"), long).unwrap();
+        let read = Catalog::default().with_folder(&folder);
+        fs::remove_dir_all(&folder).unwrap();
+        let (catalog, left_out) = read.unwrap();
+        assert!(catalog.is_own("good"));
+        let names: Vec<&str> = left_out.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["long", "octets"], "{left_out:?}");
+    }
+
+    const OWN: &str =
+        "[[match]]\nobject_id = [\"1.3.6.1.4.1.99999\"]\n[device]\nvendor = \"Acme\"\n";
+
+    #[test]
+    fn which_devices_a_profile_concerns() {
+        let base = Catalog::default()
+            .with("base", "[device]\nvendor = \"Acme\"\n")
+            .unwrap();
+        let catalog = base
+            .with("acme", &format!("extends = [\"base\"]\n{OWN}"))
+            .unwrap();
+        let acme = [1, 3, 6, 1, 4, 1, 99_999, 1];
+        assert!(catalog.may_concern("acme", &acme, ""));
+        assert!(catalog.may_concern("base", &acme, ""), "it is extended");
+        assert!(!catalog.may_concern("acme", &[1, 3, 6, 1, 4, 1, 9], ""));
+        assert!(!base.may_concern("base", &acme, ""), "nothing matches");
     }
 }

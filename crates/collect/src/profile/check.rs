@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 pub(super) enum Problem {
     #[error("{0}")]
     Toml(String),
-    #[error("`{0}` is no OID: numbers with dots between are expected")]
+    #[error("`{0}` is no OID: numbers with dots between are expected, 128 at most")]
     Oid(String),
     #[error("`{0}` is neither in [objects] nor a standard object")]
     UnknownObject(String),
@@ -29,8 +29,20 @@ pub(super) enum Problem {
     Missing(&'static str),
     #[error("no profile is named `{0}`")]
     Extends(String),
+    #[error("`{0}` extends itself")]
+    ExtendsItself(String),
+    #[error("`{0}` extends this profile in turn: a circle")]
+    Circle(String),
     #[error("`{0}` is no number")]
     Number(String),
+    #[error("a profile has at most {most} {of}; this one has {found}")]
+    TooMany {
+        of: &'static str,
+        most: usize,
+        found: usize,
+    },
+    #[error("a profile has at most {0} patterns")]
+    TooManyPatterns(usize),
 }
 
 /// Where in the file: keys and positions in lists.

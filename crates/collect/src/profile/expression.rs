@@ -15,6 +15,12 @@
 use super::check::Problem;
 use super::names::Names;
 
+/// Cells that one cell leads to by `@`, one after the other: a row that names a row that names
+/// another is as far as any MIB goes.
+const POINTERS_MAX: usize = 4;
+/// Arcs of an OID. Source: RFC 2578, section 3.5.
+const ARCS_MAX: usize = 128;
+
 /// Where in its column a cell is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -102,6 +108,17 @@ impl Arcs {
 impl Cell {
     /// Reads a cell as it is written in a profile.
     pub(super) fn parse(text: &str, names: &Names<'_>) -> Result<Self, Problem> {
+        if text.matches('@').count() > POINTERS_MAX {
+            return Err(Problem::Cell {
+                text: text.chars().take(80).collect(),
+                detail: "more than four `@`",
+            });
+        }
+        Self::parse_bounded(text, names)
+    }
+
+    /// Once for each `@`, of which there are few.
+    fn parse_bounded(text: &str, names: &Names<'_>) -> Result<Self, Problem> {
         let text = text.trim();
         let (column, place) = match text.split_once('@') {
             None => (text, None),
@@ -119,7 +136,7 @@ impl Cell {
             }
             (Some(place), None) => match Arcs::parse(place) {
                 Some(arcs) => Place::Arcs(arcs),
-                None => Place::Pointer(Box::new(Self::parse(place, names)?)),
+                None => Place::Pointer(Box::new(Self::parse_bounded(place, names)?)),
             },
         };
         Ok(Self { column, place })
@@ -158,6 +175,9 @@ fn column_of(text: &str, names: &Names<'_>) -> Result<(Column, Option<Vec<u32>>)
     let column = names
         .find(name)
         .ok_or_else(|| Problem::UnknownObject(name.to_owned()))?;
+    if let Some(instance) = &instance {
+        joined(&column, instance).ok_or_else(|| Problem::Oid(text.to_owned()))?;
+    }
     Ok((Column::Object(column), instance))
 }
 
@@ -168,8 +188,16 @@ pub(super) fn oid(text: &str) -> Result<Vec<u32>, Problem> {
         .ok_or_else(|| Problem::Oid(text.to_owned()))
 }
 
+/// Numbers with dots between; none where they are no numbers, or more than an OID may have.
 pub(super) fn arcs(text: &str) -> Option<Vec<u32>> {
-    text.split('.').map(|arc| arc.parse().ok()).collect()
+    let arcs = text.split('.').take(ARCS_MAX + 1);
+    let arcs: Option<Vec<u32>> = arcs.map(|arc| arc.parse().ok()).collect();
+    arcs.filter(|arcs| arcs.len() <= ARCS_MAX)
+}
+
+/// An object and what follows it; none where that is more than an OID may have.
+pub(super) fn joined(object: &[u32], rest: &[u32]) -> Option<Vec<u32>> {
+    Some([object, rest].concat()).filter(|arcs| arcs.len() <= ARCS_MAX)
 }
 
 impl Template {
@@ -210,5 +238,33 @@ impl Template {
             Piece::Text(_) => None,
         });
         cells.flat_map(Cell::columns).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_cell_that_points_on_and_on_is_refused() {
+        let none = BTreeMap::new();
+        let parse = |pointers: usize| {
+            let text = vec!["index"; pointers + 1].join("@");
+            Cell::parse(&text, &Names(&none))
+        };
+        assert!(parse(POINTERS_MAX).is_ok());
+        assert!(parse(POINTERS_MAX + 1).is_err());
+        assert!(parse(1_000_000).is_err());
+    }
+
+    #[test]
+    fn an_oid_has_at_most_128_arcs() {
+        let text = |arcs: usize| vec!["1"; arcs].join(".");
+        assert!(oid(&text(ARCS_MAX)).is_ok());
+        assert!(oid(&text(ARCS_MAX + 1)).is_err());
+        let names = BTreeMap::from([("long".to_owned(), vec![1; ARCS_MAX])]);
+        assert!(Cell::parse("long", &Names(&names)).is_ok());
+        assert!(Cell::parse("long.0", &Names(&names)).is_err());
     }
 }

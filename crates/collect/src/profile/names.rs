@@ -18,17 +18,12 @@ fn standard(name: &str) -> Option<Vec<u32>> {
     oid(text).ok()
 }
 
-/// The name of a standard object, and the arcs that follow it.
-pub(super) fn name_of(arcs: &[u32]) -> Option<&'static str> {
-    let dotted = arcs
-        .iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(".");
-    STANDARD
-        .iter()
-        .find(|(_, text)| *text == dotted)
-        .map(|(name, _)| *name)
+/// The name of a standard object, and the arcs that follow it. No object stands on another.
+pub(super) fn name_of(arcs: &[u32]) -> Option<(&'static str, &[u32])> {
+    STANDARD.iter().find_map(|(name, text)| {
+        let object = oid(text).ok()?;
+        Some((*name, arcs.strip_prefix(object.as_slice())?))
+    })
 }
 
 /// The standard objects that every profile may name, with their OIDs.
@@ -81,3 +76,16 @@ static STANDARD: &[(&str, &str)] = &[
     ("hrProcessorLoad", "1.3.6.1.2.1.25.3.3.1.2"),
     ("prtGeneralSerialNumber", "1.3.6.1.2.1.43.5.1.1.17"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standard_object_is_named_with_its_instance() {
+        let sys_name = [1, 3, 6, 1, 2, 1, 1, 5, 0];
+        assert_eq!(name_of(&sys_name), Some(("sysName", [0].as_slice())));
+        assert_eq!(name_of(&sys_name[..8]), Some(("sysName", [].as_slice())));
+        assert_eq!(name_of(&sys_name[..7]), None);
+    }
+}

@@ -17,6 +17,12 @@ use std::sync::{Arc, OnceLock};
 
 /// Octets that a compiled pattern may take: patterns come from operators, too.
 const PATTERN_LEN_MAX: usize = 256 * 1024;
+/// Patterns of a profile: each is compiled when it is checked.
+const PATTERNS_MAX: usize = 500;
+/// Objects of a profile: several times the longest list of a vendor's MIB that is of use.
+const OBJECTS_MAX: usize = 5_000;
+/// Tables of a profile, of all sorts together: each is some columns that a device is asked for.
+const TABLES_MAX: usize = 500;
 
 /// What an object begins with that stands on the sysObjectID of the device.
 const OF_DEVICE: &str = "{sysObjectID}";
@@ -384,7 +390,12 @@ impl Profile {
         let mut reader = Reader {
             object_id,
             faults: Vec::new(),
+            patterns: 0,
         };
+        reader.bound(&file);
+        if !reader.faults.is_empty() {
+            return Err(placed(text, reader.faults));
+        }
         let profile = reader.profile(name, text, &file, catalog);
         if reader.faults.is_empty() {
             Ok(profile)
@@ -402,10 +413,10 @@ impl Profile {
             .min_by_key(|(_, rest)| rest.len());
         let (name, rest) = match own {
             Some((name, rest)) => (name.to_owned(), rest),
-            None => (
-                super::names::name_of(object).map_or_else(|| dotted(object), str::to_owned),
-                [].as_slice(),
-            ),
+            None => match super::names::name_of(object) {
+                Some((name, rest)) => (name.to_owned(), rest),
+                None => (dotted(object), [].as_slice()),
+            },
         };
         if rest.is_empty() {
             name
@@ -460,6 +471,8 @@ struct Reader<'a> {
     /// Of the device that the profile is read for.
     object_id: &'a [u32],
     faults: Vec<Fault>,
+    /// How many patterns there were until now.
+    patterns: usize,
 }
 
 impl Reader<'_> {
@@ -476,10 +489,59 @@ impl Reader<'_> {
         }
     }
 
+    /// Finds what is too much of before any of it is read.
+    fn bound(&mut self, file: &File) {
+        let tables = file.processor.len()
+            + file.memory.len()
+            + file.storage.len()
+            + file.sensor.len()
+            + file.vlan.len()
+            + file.neighbor.len();
+        let path = Path::default();
+        for (path, of, most, found) in [
+            (
+                path.key("objects"),
+                "objects",
+                OBJECTS_MAX,
+                file.objects.len(),
+            ),
+            (path, "tables", TABLES_MAX, tables),
+        ] {
+            if found > most {
+                let problem = Problem::TooMany { of, most, found };
+                self.faults.push(Fault { path, problem });
+            }
+        }
+    }
+
+    /// Compiles a pattern, as long as there are not too many; that there are is told once.
+    fn compiled(&mut self, path: &Path, text: &str) -> Option<Regex> {
+        self.patterns += 1;
+        if self.patterns > PATTERNS_MAX {
+            if self.patterns == PATTERNS_MAX + 1 {
+                self.keep::<()>(path, Err(Problem::TooManyPatterns(PATTERNS_MAX)));
+            }
+            return None;
+        }
+        self.keep(path, pattern(text))
+    }
+
     fn profile(&mut self, name: &str, text: &str, file: &File, catalog: &Catalog) -> Profile {
         let root = Path::default();
         let mut objects = BTreeMap::new();
         for (position, parent) in file.extends.iter().enumerate() {
+            let circle = if parent == name {
+                Some(Problem::ExtendsItself(parent.clone()))
+            } else if catalog.leads_to(parent, name) {
+                Some(Problem::Circle(parent.clone()))
+            } else {
+                None
+            };
+            if let Some(problem) = circle {
+                let path = root.key("extends").at(position);
+                self.faults.push(Fault { path, problem });
+                continue;
+            }
             if let Some(parent) = catalog.find(parent) {
                 objects.extend(parent.objects.clone());
                 continue;
@@ -576,7 +638,8 @@ impl Reader<'_> {
                 super::expression::arcs(rest.trim_start_matches('.'))
                     .ok_or_else(|| Problem::Oid(text.to_owned()))?
             };
-            return Ok([self.object_id, &rest].concat());
+            return super::expression::joined(self.object_id, &rest)
+                .ok_or_else(|| Problem::Oid(text.to_owned()));
         }
         if text
             .trim_start_matches('.')
@@ -631,13 +694,13 @@ impl Reader<'_> {
 
     fn patterns(&mut self, path: &Path, texts: &[String]) -> Vec<Pattern> {
         for (position, text) in texts.iter().enumerate() {
-            self.keep(&path.at(position), pattern(text));
+            self.compiled(&path.at(position), text);
         }
         texts.iter().map(|text| Pattern::new(text)).collect()
     }
 
     fn pattern(&mut self, path: &Path, text: Option<&String>) -> Option<Regex> {
-        self.keep(path, pattern(text?))
+        self.compiled(path, text?)
     }
 
     fn cell(&mut self, path: &Path, text: Option<&String>, names: &Names<'_>) -> Option<Cell> {
@@ -1045,4 +1108,52 @@ fn pattern(text: &str) -> Result<Regex, Problem> {
         .size_limit(PATTERN_LEN_MAX)
         .build()
         .map_err(|error| Problem::Pattern(error.to_string().lines().collect::<Vec<_>>().join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> String {
+        let catalog = Catalog::default();
+        let mistakes = Profile::read("test", text, &catalog).err();
+        mistakes
+            .into_iter()
+            .flatten()
+            .map(|mistake| mistake.detail)
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    #[test]
+    fn a_profile_is_bounded() {
+        let patterns = |count: usize| {
+            let list = vec!["\"a\""; count].join(", ");
+            format!("[[match]]\ndescription = [{list}]\n")
+        };
+        let objects = |count: usize| {
+            let lines: Vec<String> = (0..count).map(|n| format!("o{n} = \"1.3.{n}\"")).collect();
+            format!("[objects]\n{}\n", lines.join("\n"))
+        };
+        let tables = |count: usize| "[[processor]]\nload = \"1.3.6\"\n".repeat(count);
+        for (text, expected) in [
+            (patterns(PATTERNS_MAX), ""),
+            (
+                patterns(PATTERNS_MAX + 9),
+                "a profile has at most 500 patterns",
+            ),
+            (objects(OBJECTS_MAX), ""),
+            (
+                objects(OBJECTS_MAX + 1),
+                "a profile has at most 5000 objects; this one has 5001",
+            ),
+            (tables(TABLES_MAX), ""),
+            (
+                tables(TABLES_MAX + 1),
+                "a profile has at most 500 tables; this one has 501",
+            ),
+        ] {
+            assert_eq!(mistakes(&text), expected);
+        }
+    }
 }

@@ -29,6 +29,11 @@ pub(super) struct Sensor {
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) wanted: Groups,
+    /// Of these, the ones that were not read to their end: what stands in for a table that says
+    /// nothing does not do so where that table was not heard out.
+    pub(super) cut: Groups,
+    /// Words of the tables of sensors that were read already.
+    pub(super) words: BTreeSet<String>,
     pub(super) object_id: Vec<u32>,
     pub(super) glimpse: Glimpse,
     pub(super) facts: Facts,
@@ -36,6 +41,8 @@ pub(super) struct Draft {
     pub(super) defects: Defects,
     /// ifName, else ifDescr, by ifIndex.
     pub(super) interface_names: BTreeMap<u32, String>,
+    /// The same as an earlier look read it, for looks that do not ask for it.
+    pub(super) known_names: Arc<BTreeMap<u32, String>>,
     /// Indexes of tables that tell of the same sensors, by the word that the tables share.
     pub(super) read_once: BTreeSet<(String, Vec<u32>)>,
     /// What is asked of this device beyond the standard MIBs.
@@ -46,13 +53,24 @@ pub(super) struct Draft {
     pub(super) told: BTreeSet<&'static str>,
     /// Where each fact came from, where somebody wants to know.
     pub(super) origins: Option<Vec<Origin>>,
-    pub(super) parts: BTreeSet<(&'static str, String)>,
+    /// Names that are taken, by what is measured.
+    pub(super) parts: BTreeSet<(Metric, String)>,
 }
 
 impl Draft {
     /// Whether any of these groups is wanted.
     pub(super) fn wants(&self, groups: Groups) -> bool {
         self.wanted.intersects(groups)
+    }
+
+    /// What an interface is called, as this look read it or an earlier one.
+    pub(super) fn interface_name(&self, index: u32) -> Option<String> {
+        let names = if self.interface_names.is_empty() {
+            &*self.known_names
+        } else {
+            &self.interface_names
+        };
+        names.get(&index).cloned()
     }
 
     /// Notes which object told a fact.
@@ -192,68 +210,86 @@ impl Draft {
         });
     }
 
-    /// A part by its name; where the name is taken already, with its index beside it.
-    pub(super) fn part(&mut self, label: &'static str, name: &str, index: &[u32]) -> Instance {
+    /// A part by its name; where the name is taken already among those of which the same is
+    /// measured, with its index beside it. None, and a defect, where that is taken too.
+    fn part(
+        &mut self,
+        metric: Metric,
+        label: &'static str,
+        name: &str,
+        index: &[u32],
+    ) -> Option<Instance> {
         let mut name = name.to_owned();
-        if !self.parts.insert((label, name.clone())) {
+        if !self.parts.insert((metric, name.clone())) {
             name = format!("{name} [{}]", dotted(index));
-            self.parts.insert((label, name.clone()));
+            if !self.parts.insert((metric, name.clone())) {
+                self.defects.add(Defect::WrongIndex);
+                return None;
+            }
         }
-        Instance::Part {
+        Some(Instance::Part {
             label,
             name: Arc::from(name),
-        }
+        })
     }
 
-    /// Adds a processor's load in percent.
-    pub(super) fn processor(&mut self, name: &str, index: &[u32], percent: f64) {
+    /// Adds a processor's load in percent; says whether it was taken, as the three after it do.
+    pub(super) fn processor(&mut self, name: &str, index: &[u32], percent: f64) -> bool {
         if !self.wants(Groups::PROCESSORS) {
-            return;
+            return false;
         }
         // Some agents count each core of a processor as a hundred percent.
         if !(0.0..=6_400.0).contains(&percent) {
-            return self.defects.add(Defect::AbsurdValue);
+            self.defects.add(Defect::AbsurdValue);
+            return false;
         }
-        let instance = self.part("processor", name, index);
-        self.gauge(Metric::PROCESSOR_UTILIZATION, &instance, percent / 100.0);
+        let metric = Metric::PROCESSOR_UTILIZATION;
+        if let Some(instance) = self.part(metric, "processor", name, index) {
+            self.gauge(metric, &instance, percent / 100.0);
+        }
         self.facts.processors.push(model::facts::ProcessorFacts {
             name: Some(name.to_owned()),
             utilization_percent: Some(percent),
         });
+        true
     }
 
     /// Adds a kind of memory.
-    pub(super) fn memory(&mut self, name: &str, index: &[u32], used: u64, total: u64) {
+    pub(super) fn memory(&mut self, name: &str, index: &[u32], used: u64, total: u64) -> bool {
         if !self.wants(Groups::MEMORY) {
-            return;
+            return false;
         }
         let Some(facts) = self.volume(name, used, total) else {
-            return;
+            return false;
         };
-        let instance = self.part("memory", name, index);
-        self.gauge(Metric::MEMORY_USED, &instance, used as f64);
-        self.gauge(Metric::MEMORY_SIZE, &instance, total as f64);
+        if let Some(instance) = self.part(Metric::MEMORY_USED, "memory", name, index) {
+            self.gauge(Metric::MEMORY_USED, &instance, used as f64);
+            self.gauge(Metric::MEMORY_SIZE, &instance, total as f64);
+        }
         self.facts.memory.push(facts);
+        true
     }
 
     /// Adds a file system or disk.
-    pub(super) fn storage(&mut self, name: &str, index: &[u32], used: u64, total: u64) {
+    pub(super) fn storage(&mut self, name: &str, index: &[u32], used: u64, total: u64) -> bool {
         if !self.wants(Groups::STORAGE) {
-            return;
+            return false;
         }
         let Some(facts) = self.volume(name, used, total) else {
-            return;
+            return false;
         };
-        let instance = self.part("storage", name, index);
-        self.gauge(Metric::STORAGE_USED, &instance, used as f64);
-        self.gauge(Metric::STORAGE_SIZE, &instance, total as f64);
+        if let Some(instance) = self.part(Metric::STORAGE_USED, "storage", name, index) {
+            self.gauge(Metric::STORAGE_USED, &instance, used as f64);
+            self.gauge(Metric::STORAGE_SIZE, &instance, total as f64);
+        }
         self.facts.storage.push(facts);
+        true
     }
 
     /// Adds a sensor; a value that its kind cannot have is a defect.
-    pub(super) fn sensor(&mut self, sensor: Sensor) {
+    pub(super) fn sensor(&mut self, sensor: Sensor) -> bool {
         if !self.wants(Groups::SENSORS) {
-            return;
+            return false;
         }
         let Sensor {
             quantity,
@@ -266,14 +302,16 @@ impl Draft {
             limits,
         } = sensor;
         if !value.is_finite() || !quantity.is_possible(value) {
-            return self.defects.add(Defect::AbsurdValue);
+            self.defects.add(Defect::AbsurdValue);
+            return false;
         }
         let (metric, factor) = quantity.metric();
-        let instance = self.part("sensor", &name, &index);
-        if quantity != Quantity::STATE {
-            self.gauge(metric, &instance, value * factor);
-        } else if let Some(number) = decode::whole(value) {
-            self.count(metric, &instance, number);
+        if let Some(instance) = self.part(metric, "sensor", &name, &index) {
+            if quantity != Quantity::STATE {
+                self.gauge(metric, &instance, value * factor);
+            } else if let Some(number) = decode::whole(value) {
+                self.count(metric, &instance, number);
+            }
         }
         let unit = quantity.unit();
         self.facts.sensors.push(SensorFacts {
@@ -286,6 +324,7 @@ impl Draft {
             severity,
             limits: (limits != SensorLimits::default()).then_some(limits),
         });
+        true
     }
 
     fn volume(&mut self, name: &str, used: u64, total: u64) -> Option<model::facts::VolumeFacts> {
@@ -308,4 +347,40 @@ pub(super) fn dotted(arcs: &[u32]) -> String {
         .map(u32::to_string)
         .collect::<Vec<_>>()
         .join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_readings_are_of_the_same_part() {
+        let mut draft = Draft {
+            wanted: Groups::PROCESSORS,
+            ..Draft::default()
+        };
+        for index in [1, 2, 2] {
+            draft.processor("CPU", &[index], 10.0);
+        }
+        let names: BTreeSet<String> = draft
+            .readings
+            .iter()
+            .map(|reading| format!("{:?}", reading.instance))
+            .collect();
+        assert_eq!((names.len(), draft.readings.len()), (2, 2), "{names:?}");
+        assert_eq!(draft.defects.count(Defect::WrongIndex), 1);
+    }
+
+    #[test]
+    fn a_look_without_names_has_those_of_an_earlier_one() {
+        let named = |name: &str| BTreeMap::from([(3, name.to_owned())]);
+        let mut draft = Draft {
+            known_names: Arc::new(named("before")),
+            ..Draft::default()
+        };
+        assert_eq!(draft.interface_name(3).as_deref(), Some("before"));
+        draft.interface_names = named("now");
+        assert_eq!(draft.interface_name(3).as_deref(), Some("now"));
+        assert_eq!(draft.interface_name(4), None);
+    }
 }

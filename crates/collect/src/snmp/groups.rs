@@ -37,6 +37,9 @@ impl Groups {
     pub const ARP: Self = Self(1 << 12);
     /// The groups that HOST-RESOURCES-MIB keeps in one table.
     pub(super) const VOLUMES: Self = Self(Self::MEMORY.0 | Self::STORAGE.0);
+    /// The parts whose values each poll reads.
+    pub(super) const PARTS: Self =
+        Self(Self::PROCESSORS.0 | Self::MEMORY.0 | Self::STORAGE.0 | Self::SENSORS.0);
     /// The groups whose rows name interfaces.
     pub(super) const NAMED: Self = Self(
         Self::INTERFACES.0 | Self::ADDRESSES.0 | Self::NEIGHBORS.0 | Self::ROUTING.0 | Self::ARP.0,

@@ -56,7 +56,9 @@ fn read(rows: &Rows, draft: &mut Draft) {
         };
         match volume.kind {
             Kind::Memory => memory.push(volume),
-            Kind::Disk => draft.storage(&volume.name, &volume.index, volume.used, volume.total),
+            Kind::Disk => {
+                draft.storage(&volume.name, &volume.index, volume.used, volume.total);
+            }
             Kind::Neither => {}
         }
     }
@@ -110,8 +112,12 @@ fn processors(rows: &Rows, draft: &mut Draft) {
     let all: Vec<_> = rows.column(PROCESSOR_LOAD).collect();
     for (place, (index, load)) in all.iter().enumerate() {
         match load.as_i64() {
-            Some(load) if all.len() == 1 => draft.processor("Processor", index, load as f64),
-            Some(load) => draft.processor(&format!("Processor {}", place + 1), index, load as f64),
+            Some(load) if all.len() == 1 => {
+                draft.processor("Processor", index, load as f64);
+            }
+            Some(load) => {
+                draft.processor(&format!("Processor {}", place + 1), index, load as f64);
+            }
             None => draft.defects.add(Defect::WrongType),
         }
     }

@@ -227,7 +227,7 @@ fn vlans(table: &Vlans, rows: &Rows, draft: &mut Draft) {
     if !draft.wants(Groups::VLANS) {
         return;
     }
-    let known: BTreeSet<u16> = draft
+    let mut known: BTreeSet<u16> = draft
         .facts
         .vlans
         .iter()
@@ -240,7 +240,7 @@ fn vlans(table: &Vlans, rows: &Rows, draft: &mut Draft) {
         let id = cell::number(&table.id, rows, index).filter(|id| (1.0..=4094.0).contains(id));
         let Some(id) = id
             .and_then(|id| u16::try_from(decode::integer(id)).ok())
-            .filter(|id| !known.contains(id))
+            .filter(|&id| known.insert(id))
         else {
             continue;
         };

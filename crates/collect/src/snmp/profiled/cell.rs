@@ -131,7 +131,8 @@ pub(super) fn number_by(
 
 /// The number that a text begins with: `35.5 C`, `-3`, `+12`, `1,5`, `1.7E+01`.
 pub(super) fn leading_number(text: &str) -> Option<f64> {
-    let text = text.trim();
+    let text = without_thousands(text.trim());
+    let text = text.as_ref();
     let mut end = 0;
     let mut dots = 0;
     for (place, character) in text.char_indices() {
@@ -152,6 +153,42 @@ pub(super) fn leading_number(text: &str) -> Option<f64> {
     let number: f64 = digits.replace(',', ".").parse().ok()?;
     let number = number * 10_f64.powi(exponent(rest).unwrap_or(0).clamp(-30, 30));
     number.is_finite().then_some(number)
+}
+
+/// The text without the commas between the thousands of the number that it begins with: a comma with
+/// exactly three digits behind it, any number of times (`3,200 RPM`, `1,234,567`). Any other comma is
+/// a decimal one.
+fn without_thousands(text: &str) -> Cow<'_, str> {
+    let is_digit = |c: &char| c.is_ascii_digit();
+    let mut rest = text.trim_start_matches(['+', '-']);
+    let sign = text.get(..text.len() - rest.len()).unwrap_or_default();
+    let digits = rest.chars().take_while(is_digit).count();
+    if !(1..=3).contains(&digits) {
+        return Cow::Borrowed(text);
+    }
+    let Some((first, others)) = rest.split_at_checked(digits) else {
+        return Cow::Borrowed(text);
+    };
+    let mut whole = format!("{sign}{first}");
+    let mut groups = 0;
+    rest = others;
+    while let Some(group) = rest.strip_prefix(',') {
+        if group.chars().take_while(is_digit).count() != 3 {
+            break;
+        }
+        let Some((thousand, after)) = group.split_at_checked(3) else {
+            break;
+        };
+        whole.push_str(thousand);
+        groups += 1;
+        rest = after;
+    }
+    if groups == 0 || rest.starts_with(',') || whole.trim_start_matches(['+', '-']).starts_with('0')
+    {
+        return Cow::Borrowed(text);
+    }
+    whole.push_str(rest);
+    Cow::Owned(whole)
 }
 
 /// The power of ten that a text begins with: `E+01`, `e-3`. A sign tells it from a unit.
@@ -238,6 +275,10 @@ mod tests {
             ("-3", Some(-3.0)),
             (" +12dBm", Some(12.0)),
             ("1,5", Some(1.5)),
+            ("3,200 RPM", Some(3_200.0)),
+            ("-1,234,567.5", Some(-1_234_567.5)),
+            ("1,2345", Some(1.2345)),
+            ("0,125", Some(0.125)),
             ("1.2.3", Some(1.2)),
             ("1.7168E+01", Some(17.168)),
             ("5E-1 W", Some(0.5)),

@@ -24,7 +24,8 @@ impl Sort {
 
 pub(super) fn processors(table: &Processors, rows: &Rows, draft: &mut Draft) {
     if !draft.wants(Groups::PROCESSORS)
-        || (table.rows.fallback && !draft.facts.processors.is_empty())
+        || (table.rows.fallback
+            && (draft.cut.intersects(Groups::PROCESSORS) || !draft.facts.processors.is_empty()))
     {
         return;
     }
@@ -46,8 +47,9 @@ pub(super) fn processors(table: &Processors, rows: &Rows, draft: &mut Draft) {
             percent
         };
         let name = name(&table.rows, "Processor", rows, index);
-        draft.note_cell("processors", &table.load, index);
-        draft.processor(&name, index, percent);
+        if draft.processor(&name, index, percent) {
+            draft.note_cell("processors", &table.load, index);
+        }
     }
 }
 
@@ -74,7 +76,7 @@ pub(super) fn volume(sort: Sort, table: &Volume, rows: &Rows, draft: &mut Draft)
         Sort::Memory => (Groups::MEMORY, draft.facts.memory.is_empty()),
         Sort::Storage => (Groups::STORAGE, draft.facts.storage.is_empty()),
     };
-    if !draft.wants(group) || (table.rows.fallback && !is_empty) {
+    if !draft.wants(group) || (table.rows.fallback && (draft.cut.intersects(group) || !is_empty)) {
         return;
     }
     let (first, _) = cells(table);
@@ -152,10 +154,12 @@ fn row(sort: Sort, table: &Volume, first: &Cell, rows: &Rows, index: &[u32], dra
     else {
         return;
     };
-    draft.note_cell(sort.noun(), first, index);
-    match sort {
+    let is_taken = match sort {
         Sort::Memory => draft.memory(&name, index, used, total),
         Sort::Storage => draft.storage(&name, index, used, total),
+    };
+    if is_taken {
+        draft.note_cell(sort.noun(), first, index);
     }
 }
 

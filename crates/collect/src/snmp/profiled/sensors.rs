@@ -1,7 +1,7 @@
 //! Sensors by profiles.
 
 use super::super::draft::{Draft, Sensor, dotted};
-use super::super::{Rows, decode, entity};
+use super::super::{Groups, Rows, decode, entity};
 use super::cell::{self, first_text, passes};
 use super::loads::indexes;
 use crate::profile::{Amount, Cell, InterfaceOf, Kind, Quantity, Sensors, Unit};
@@ -49,6 +49,14 @@ pub(super) fn read(table: &Sensors, rows: &Rows, draft: &mut Draft) {
     if table.rows.fallback && matches!(table.kind, Kind::One(quantity) if known(draft, quantity)) {
         return;
     }
+    let is_cut = draft.cut.intersects(Groups::SENSORS);
+    let is_second = table
+        .once
+        .as_ref()
+        .is_some_and(|word| !draft.words.insert(word.clone()));
+    if is_cut && (is_second || table.rows.fallback) {
+        return;
+    }
     for index in indexes(&table.value, rows) {
         if let Some(word) = &table.once
             && draft.read_once.contains(&(word.clone(), index.to_vec()))
@@ -68,8 +76,9 @@ pub(super) fn read(table: &Sensors, rows: &Rows, draft: &mut Draft) {
         if let Some(word) = &table.once {
             draft.read_once.insert((word.clone(), index.to_vec()));
         }
-        draft.note_cell("sensors", &table.value, index);
-        draft.sensor(sensor);
+        if draft.sensor(sensor) {
+            draft.note_cell("sensors", &table.value, index);
+        }
     }
 }
 
@@ -128,12 +137,12 @@ fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sen
             }
             InterfaceOf::Entity => entity::interface_of(rows, index)?,
         };
-        draft.interface_names.get(&number).cloned()
+        draft.interface_name(number)
     });
     let name = first_text(&table.rows.name, rows, index);
     Some(Sensor {
         quantity,
-        name: name.unwrap_or_else(|| default_name(quantity, interface.as_deref(), index)),
+        name: name.unwrap_or_else(|| default_name(quantity, index)),
         index: index.to_vec(),
         value,
         interface,
@@ -145,16 +154,16 @@ fn row(table: &Sensors, rows: &Rows, index: &[u32], draft: &Draft) -> Option<Sen
     })
 }
 
-/// `Temperature 3`, `Temperature`.
-fn default_name(quantity: Quantity, interface: Option<&str>, index: &[u32]) -> String {
+/// `Temperature 3`, `Temperature`. Not by the interface: its name is not read with each poll, and the
+/// name of a series stays.
+fn default_name(quantity: Quantity, index: &[u32]) -> String {
     let mut kind = quantity.kind().replace('_', " ");
     if let Some(first) = kind.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    match (interface, index) {
-        (Some(interface), _) => format!("{interface} {}", quantity.kind().replace('_', " ")),
-        (None, [0] | []) => kind,
-        (None, index) => format!("{kind} {}", dotted(index)),
+    match index {
+        [0] | [] => kind,
+        index => format!("{kind} {}", dotted(index)),
     }
 }
 
