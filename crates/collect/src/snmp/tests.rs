@@ -510,3 +510,45 @@ fn loads_that_only_the_vendor_tells() {
     let other = read("2.1.1.2.0 oid 4.1.9.1.1\n4.1.2636.3.1.13.1.8.9.1.0.0 gauge 12");
     assert!(other.facts.processors.is_empty());
 }
+
+/// A profile with a table of temperatures of interfaces, and one that stands in for it.
+fn sensors_of(draft: super::Draft, lines: &str) -> Vec<model::facts::SensorFacts> {
+    let text = "[[match]]\nany = true\n\
+        [[sensor]]\nkind = \"temperature\"\nvalue = \"1.3.6.1.4.1.9999.1\"\ninterface = \"index\"\n\
+        [[sensor]]\nkind = \"temperature\"\nvalue = \"1.3.6.1.4.1.9999.2\"\nfallback = true\n";
+    let catalog = crate::profile::Catalog::default()
+        .with("own", text)
+        .unwrap();
+    let draft = super::Draft {
+        wanted: Groups::COUNTERS,
+        plan: std::sync::Arc::new(catalog.plan(&[], "", |_| false)),
+        ..draft
+    };
+    super::interpret_into(&rows(lines), draft).0.facts.sensors
+}
+
+#[test]
+fn a_sensor_keeps_its_interface_in_a_look_without_names() {
+    let names = std::collections::BTreeMap::from([(3, "eth3".to_owned())]);
+    let draft = super::Draft {
+        known_names: std::sync::Arc::new(names),
+        ..super::Draft::default()
+    };
+    let sensors = sensors_of(draft, "4.1.9999.1.3 int 40");
+    assert_eq!(sensors.len(), 1);
+    assert_eq!(sensors[0].interface.as_deref(), Some("eth3"));
+    assert_eq!(sensors[0].name.as_deref(), Some("Temperature 3"));
+}
+
+#[test]
+fn nothing_stands_in_for_a_table_that_was_cut_short() {
+    let of = |cut: Groups| {
+        let draft = super::Draft {
+            cut,
+            ..super::Draft::default()
+        };
+        sensors_of(draft, "4.1.9999.2.3 int 40").len()
+    };
+    assert_eq!(of(Groups::NONE), 1);
+    assert_eq!(of(Groups::SENSORS), 0);
+}
