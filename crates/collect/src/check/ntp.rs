@@ -180,7 +180,7 @@ fn within_era(difference: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn packet(first: u8, stratum: u8, word: &[u8; 4], cookie: [u8; 8]) -> Vec<u8> {
+    fn packet(first: u8, stratum: u8, word: [u8; 4], cookie: [u8; 8]) -> Vec<u8> {
         let mut packet = vec![first, stratum, 6, 0xe9, 0, 0, 0x80, 0, 0, 1, 0, 0];
         packet.extend(word);
         packet.extend([0; 8]);
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn an_answer_is_read_and_judged() {
         let cookie = [7; 8];
-        let answer = parse(&packet(0x24, 2, b"GPS\0", cookie), cookie).unwrap();
+        let answer = parse(&packet(0x24, 2, *b"GPS\0", cookie), cookie).unwrap();
         assert_eq!((answer.stratum, answer.root_dispersion_secs), (2, 1.0));
         assert_eq!((answer.received_secs, answer.sent_secs), (10.5, 11.0));
         // We sent at 9 and heard at 12: it is 0.25 s behind the middle of that.
@@ -215,21 +215,21 @@ mod tests {
             "{}",
             bad.detail
         );
-        let unsynchronised = parse(&packet(0xe4, 0, b"INIT", cookie), cookie).unwrap();
+        let unsynchronised = parse(&packet(0xe4, 0, *b"INIT", cookie), cookie).unwrap();
         let kissed = judged(&unsynchronised, &strict, 9.0, 12.0);
         assert_eq!(
             (kissed.status, kissed.detail.as_str()),
             (Status::Down, "it answers `INIT` and no time")
         );
-        let unset = parse(&packet(0xe4, 16, b"\0\0\0\0", cookie), cookie).unwrap();
+        let unset = parse(&packet(0xe4, 16, *b"\0\0\0\0", cookie), cookie).unwrap();
         assert_eq!(judged(&unset, &strict, 9.0, 12.0).status, Status::Down);
     }
 
     #[test]
     fn what_answers_another_question_is_none() {
-        let good = packet(0x24, 2, b"GPS\0", [7; 8]);
+        let good = packet(0x24, 2, *b"GPS\0", [7; 8]);
         assert_eq!(parse(&good, [8; 8]), None);
-        assert_eq!(parse(&packet(0x23, 2, b"GPS\0", [7; 8]), [7; 8]), None);
+        assert_eq!(parse(&packet(0x23, 2, *b"GPS\0", [7; 8]), [7; 8]), None);
         assert_eq!(parse(&good[..47], [7; 8]), None);
         assert!((within_era(5.0 - 4_294_967_294.0) - 7.0).abs() < 1e-9);
     }

@@ -551,13 +551,13 @@ fn who_was_heard_on_local_networks() {
 
 #[test]
 fn a_long_table_of_arp_is_cut_and_counted() {
-    let lines: String = (0..super::arp::ARP_MAX + 3)
+    let lines: Vec<String> = (0..super::arp::ARP_MAX + 3)
         .map(|n| {
             let (high, low) = (n / 256, n % 256);
-            format!("2.1.4.22.1.2.1.10.0.{high}.{low} hex 02 00 00 00 00 01\n")
+            format!("2.1.4.22.1.2.1.10.0.{high}.{low} hex 02 00 00 00 00 01")
         })
         .collect();
-    let look = read(&lines);
+    let look = read(&lines.join("\n"));
     assert_eq!(look.facts.arp.len(), super::arp::ARP_MAX);
     assert_eq!(look.defects.by_name().get("too_many_rows"), Some(&3));
 }
@@ -603,4 +603,45 @@ fn neighbours_by_routing_protocols() {
     let defects = look.defects.by_name();
     let counted = ["wrong_index", "absurd_value", "wrong_type"].map(|name| defects.get(name));
     assert_eq!(counted, [Some(&1), Some(&1), Some(&1)], "{defects:?}");
+
+/// A profile with a table of temperatures of interfaces, and one that stands in for it.
+fn sensors_of(draft: super::Draft, lines: &str) -> Vec<model::facts::SensorFacts> {
+    let text = "[[match]]\nany = true\n\
+        [[sensor]]\nkind = \"temperature\"\nvalue = \"1.3.6.1.4.1.9999.1\"\ninterface = \"index\"\n\
+        [[sensor]]\nkind = \"temperature\"\nvalue = \"1.3.6.1.4.1.9999.2\"\nfallback = true\n";
+    let catalog = crate::profile::Catalog::default()
+        .with("own", text)
+        .unwrap();
+    let draft = super::Draft {
+        wanted: Groups::COUNTERS,
+        plan: std::sync::Arc::new(catalog.plan(&[], "", |_| false)),
+        ..draft
+    };
+    super::interpret_into(&rows(lines), draft).0.facts.sensors
+}
+
+#[test]
+fn a_sensor_keeps_its_interface_in_a_look_without_names() {
+    let names = std::collections::BTreeMap::from([(3, "eth3".to_owned())]);
+    let draft = super::Draft {
+        known_names: std::sync::Arc::new(names),
+        ..super::Draft::default()
+    };
+    let sensors = sensors_of(draft, "4.1.9999.1.3 int 40");
+    assert_eq!(sensors.len(), 1);
+    assert_eq!(sensors[0].interface.as_deref(), Some("eth3"));
+    assert_eq!(sensors[0].name.as_deref(), Some("Temperature 3"));
+}
+
+#[test]
+fn nothing_stands_in_for_a_table_that_was_cut_short() {
+    let of = |cut: Groups| {
+        let draft = super::Draft {
+            cut,
+            ..super::Draft::default()
+        };
+        sensors_of(draft, "4.1.9999.2.3 int 40").len()
+    };
+    assert_eq!(of(Groups::NONE), 1);
+    assert_eq!(of(Groups::SENSORS), 0);
 }

@@ -117,8 +117,12 @@ fn tell(command: &cli::Explain) -> anyhow::Result<Exit> {
     if !command.recording.is_empty() {
         for recording in &command.recording {
             let (look, origins, plan) = recorded(recording, &profiles)?;
-            let mut said = as_json(&look, &origins, &plan);
-            said["recording"] = json!(recording);
+            let said = json!({
+                "recording": recording,
+                "profiles": names(&plan),
+                "origins": origins,
+                "facts": look.facts,
+            });
             writeln!(std::io::stdout().lock(), "{said}")?;
         }
         return Ok(Exit::Done);
@@ -192,9 +196,16 @@ pub(crate) fn asked(value: &sim::Value<'_>) -> Value {
     }
 }
 
+fn names(plan: &Plan) -> Vec<&str> {
+    plan.profiles
+        .iter()
+        .map(|profile| profile.name.as_str())
+        .collect()
+}
+
 fn as_json(look: &Look, origins: &[Origin], plan: &Plan) -> serde_json::Value {
     json!({
-        "profiles": plan.profiles.iter().map(|profile| &profile.name).collect::<Vec<_>>(),
+        "profiles": names(plan),
         "origins": origins,
         "facts": look.facts,
     })
@@ -238,25 +249,26 @@ fn print(json: bool, look: &Look, origins: &[Origin], plan: &Plan) -> anyhow::Re
 /// The fact in a few words: a field of the device, or the next one of a list.
 fn value_of(facts: &serde_json::Value, fact: &str, place: usize, is_one: bool) -> String {
     if let Some((section, field)) = fact.split_once('.') {
-        return facts[section][field]
-            .as_str()
-            .map_or_else(|| facts[section][field].to_string(), str::to_owned);
+        let value = facts.get(section).and_then(|section| section.get(field));
+        return match value {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
     }
+    let list = facts.get(fact).and_then(serde_json::Value::as_array);
     if !is_one {
-        return format!("{} in all", facts[fact].as_array().map_or(0, Vec::len));
+        return format!("{} in all", list.map_or(0, Vec::len));
     }
-    let item = &facts[fact][place];
-    let name = item["name"].as_str().unwrap_or("");
-    let value = ["value", "utilization_percent", "used_percent", "id"]
+    let item = list.and_then(|list| list.get(place));
+    let text = |key: &str| item.and_then(|item| item.get(key)?.as_str());
+    let number = ["value", "utilization_percent", "used_percent", "id"]
         .into_iter()
-        .find_map(|key| item[key].as_f64())
-        .map(|number| format!(" {number}"))
-        .unwrap_or_default();
-    format!(
-        "{name}{value}{}",
-        item["unit"]
-            .as_str()
-            .map(|unit| format!(" {unit}"))
-            .unwrap_or_default()
-    )
+        .find_map(|key| item.and_then(|item| item.get(key)?.as_f64()));
+    let words = [
+        text("name").map(str::to_owned),
+        number.map(|number| number.to_string()),
+        text("unit").map(str::to_owned),
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

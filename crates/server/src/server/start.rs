@@ -79,12 +79,7 @@ pub(super) async fn start(
     let signer = api::auth::load_signer(&store)
         .await
         .context("the signing key")?;
-    let (transport, pinger) = {
-        let _there = places.poll.enter();
-        let transport = Transport::bind().context("cannot ask devices from here")?;
-        (transport, open_pinger(settings, &clock, &mut standing))
-    };
-
+    let (transport, pinger) = asked_from(settings, &clock, &mut standing, places)?;
     let wire = Wire::new();
     let profiles = load_profiles(settings, &clock, &mut standing);
     let base = Base {
@@ -112,10 +107,10 @@ pub(super) async fn start(
     let ingested = Ingested::register(&mut registry);
     let poller_stop = CancellationToken::new();
     let (reports_in, reports_out) = wire.reports;
-    let asked_from = (transport.clone(), pinger.clone());
+    let ways = (transport.clone(), pinger.clone());
     let poller = {
         let _there = places.poll.enter();
-        base.start_poller(asked_from, reports_in, poller_stop.clone())
+        base.start_poller(ways, reports_in, poller_stop.clone())
     };
     base.begin_run().await;
     let mut gauges = wire.gauges;
@@ -170,8 +165,7 @@ pub(super) async fn start(
         ingested,
         stop,
     ));
-    print(&format!("listening on http://{address}"))?;
-    warn_of_plain_http(settings, address);
+    tell_address(settings, address)?;
     Ok(base.running(poller, poller_stop))
 }
 
@@ -562,6 +556,18 @@ fn load_profiles(settings: &Settings, clock: &Clock, standing: &mut Standing) ->
     Profiles::new(catalog)
 }
 
+/// What devices are asked from.
+fn asked_from(
+    settings: &Settings,
+    clock: &Clock,
+    standing: &mut Standing,
+    places: &Places,
+) -> anyhow::Result<(Transport, Pinger)> {
+    let _there = places.poll.enter();
+    let transport = Transport::bind().context("cannot ask devices from here")?;
+    Ok((transport, open_pinger(settings, clock, standing)))
+}
+
 /// The pinger; where it cannot work, the operator is told.
 fn open_pinger(settings: &Settings, clock: &Clock, standing: &mut Standing) -> Pinger {
     let pinger = if settings.poll.icmp {
@@ -608,6 +614,12 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
         .with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     Ok((listener, address))
+}
+
+fn tell_address(settings: &Settings, address: SocketAddr) -> anyhow::Result<()> {
+    print(&format!("listening on http://{address}"))?;
+    warn_of_plain_http(settings, address);
+    Ok(())
 }
 
 fn warn_of_plain_http(settings: &Settings, address: SocketAddr) {
