@@ -654,7 +654,8 @@ fn every_word_of_a_text_finds_it() {
         fill(&events, &store).await;
         store
     });
-    let mut runner = proptest::test_runner::TestRunner::new(proptest::test_runner::Config::with_cases(64));
+    let mut runner =
+        proptest::test_runner::TestRunner::new(proptest::test_runner::Config::with_cases(64));
     let texts_of = ("\\PC{0,60}", "\\PC{0,20}");
     let done = runner.run(&texts_of, |(text, typed)| {
         runtime.block_on(async {
