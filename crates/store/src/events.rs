@@ -40,7 +40,7 @@ pub const BATCH_MAX: usize = 4_096;
 pub const QUERIES_MAX: usize = 4;
 /// Default of [`EventOptions::retention`].
 pub const RETENTION_DEFAULT: Duration = Duration::from_hours(24 * 30);
-/// Default of [`EventOptions::size_max`]: some 30 million lines.
+/// Default of [`EventOptions::size_max`]: some 25 million lines.
 pub const SIZE_MAX_DEFAULT: u64 = 10 << 30;
 
 /// Settings of the event store.
