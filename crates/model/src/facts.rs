@@ -188,6 +188,8 @@ facts!(
         unit: String,
         /// Interface it sits on.
         interface: String,
+        /// Name of the metric that its series are under.
+        metric: String,
         /// Name of the state that the value is the number of.
         state: String,
         /// How the device's profile ranks that state.

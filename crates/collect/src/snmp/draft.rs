@@ -317,6 +317,7 @@ impl Draft {
         self.facts.sensors.push(SensorFacts {
             name: Some(name),
             kind: Some(quantity.kind().to_owned()),
+            metric: Some(metric.name().to_owned()),
             value: Some(value),
             unit: (!unit.is_empty()).then(|| unit.to_owned()),
             interface,

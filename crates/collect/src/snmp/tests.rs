@@ -603,6 +603,7 @@ fn neighbours_by_routing_protocols() {
     let defects = look.defects.by_name();
     let counted = ["wrong_index", "absurd_value", "wrong_type"].map(|name| defects.get(name));
     assert_eq!(counted, [Some(&1), Some(&1), Some(&1)], "{defects:?}");
+}
 
 /// A profile with a table of temperatures of interfaces, and one that stands in for it.
 fn sensors_of(draft: super::Draft, lines: &str) -> Vec<model::facts::SensorFacts> {

@@ -93,10 +93,7 @@ pub(super) async fn start(
         drain: TaskTracker::new(),
         tasks,
     };
-    let (syslog, log_counts) = {
-        let _there = places.ingest.enter();
-        base.start_syslog(wire.log_lines, &mut standing)
-    };
+    let (syslog, logs) = base.start_syslog(wire.log_lines, &mut standing, places);
     let arrows = (wire.flow_tops, wire.flows.clone());
     base.start_flows(arrows, &mut standing, &mut registry, places);
     let mut degraded = standing.degraded.clone();
@@ -138,7 +135,7 @@ pub(super) async fn start(
         transport,
         ended: places.ended.clone(),
         syslog,
-        logs: log_counts,
+        logs,
     };
     metrics::register(&mut registry, sampled);
     wire.notices
@@ -277,7 +274,9 @@ impl Base<'_> {
         &self,
         (lines_in, lines_out): (mpsc::Sender<Vec<Received>>, Receiver<Vec<Received>>),
         standing: &mut Standing,
+        places: &Places,
     ) -> (Syslog, LogCounts) {
+        let _there = places.ingest.enter();
         let syslog = Syslog::new(
             options::syslog(self.settings),
             self.clock.clone(),

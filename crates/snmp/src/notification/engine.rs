@@ -213,6 +213,6 @@ mod tests {
             table.check(&number.to_be_bytes(), 1, 1, now);
         }
         assert_eq!(table.0.len(), REMOTE_ENGINES_MAX);
-        assert!(!table.0.contains_key(&0usize.to_be_bytes().to_vec()));
+        assert!(!table.0.contains_key(0usize.to_be_bytes().as_slice()));
     }
 }

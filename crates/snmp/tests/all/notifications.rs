@@ -89,7 +89,7 @@ fn send(receiver: &mut Receiver, program: &str, arguments: &[&str], content: &[&
         discoveries: 0,
         is_content: false,
     };
-    let mut buffer = [0; 65_535];
+    let mut buffer = vec![0; 65_535];
     let mut ended = None;
     // A trap is sent and forgotten: what is in the socket when its program has ended is read.
     loop {
@@ -372,7 +372,7 @@ fn what_is_no_notification() {
     check(&[], Rejection::Malformed);
     check(b"<13>Oct 11 22:14:15 host a line", Rejection::Malformed);
     check(&[0x30, 0x82, 0xff, 0xff, 2, 1, 1], Rejection::Malformed);
-    check(&[0x30; 16 * 1024 + 1], Rejection::TooLong);
+    check(&vec![0x30; 16 * 1024 + 1], Rejection::TooLong);
     let get = [
         0x30, 0x26, 2, 1, 1, 4, 6, b'p', b'u', b'b', b'l', b'i', b'c', 0xa0, 0x19, 2, 1, 1, 2, 1,
         0, 2, 1, 0, 0x30, 0x0e, 0x30, 0x0c, 6, 8, 0x2b, 6, 1, 2, 1, 1, 5, 0, 5, 0,

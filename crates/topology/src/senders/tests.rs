@@ -1,5 +1,6 @@
 //! Senders and interfaces by cases.
 
+use super::KnownBy::{EngineId, NamedAddress, SourceAddress};
 use super::*;
 use model::Timestamp;
 use model::device::{Said, Typed};
@@ -55,7 +56,6 @@ fn a_sender_is_known_by_its_engine_then_by_what_it_names_then_by_its_address() {
         let found = senders.find(&claims).map(|(id, by)| (place(id), by));
         assert_eq!(found, expected, "{claims:?}");
     };
-    use KnownBy::{EngineId, NamedAddress, SourceAddress};
     check(None, None, "192.0.2.1", Some((0, SourceAddress)));
     check(None, None, "::ffff:192.0.2.1", Some((0, SourceAddress)));
     check(None, None, "10.0.0.2", Some((1, SourceAddress)));

@@ -25,6 +25,13 @@ test("a row finds its history, also where two have one name", () => {
   expect(seriesOf(rows, history as History, all).map((one) => one?.labels.sensor ?? null)).toEqual(["inlet", "inlet [4]", "inlet [12]", null, null, null]);
 });
 
+test("sensors of two kinds may share a name", () => {
+  const { history } = PARTS.sensors;
+  const all = [series("sensor_temperature", "Gi0/1"), series("sensor_dbm", "Gi0/1")];
+  const rows = [{ name: "Gi0/1", metric: "sensor_dbm" }, { name: "Gi0/1", metric: "sensor_temperature" }];
+  expect(seriesOf(rows, history as History, all).map((one) => one?.metric)).toEqual(["sensor_dbm", "sensor_temperature"]);
+});
+
 test("what a device did not tell is left out, and nothing is made up", () => {
   for (const part of Object.values(PARTS)) for (const column of part.columns) expect(column.text({})).toBeNull();
   for (const part of Object.values(PARTS)) expect(part.none).toMatch(/^This device has told of no /);

@@ -114,21 +114,25 @@ export function asTree(rows: readonly PartRow[]): PartRow[] {
 }
 
 /**
- * The series of each row, by its place; null where there is none. Rows that share a name are told
- * apart as the collector does: the first has the name, the others the name with their index behind.
+ * The series of each row, by its place; null where there is none. Rows of one metric that share a name
+ * are told apart as the collector does: the first has the name, the others the name with their index
+ * behind.
  */
 export function seriesOf(rows: readonly PartRow[], { label, metric }: History, all: readonly Series[]): (Series | null)[] {
   const mine = all.filter((one) => metric(one.metric) && one.labels[label] !== undefined);
-  const byName = new Map(mine.map((one) => [one.labels[label] ?? "", one]));
   const met = new Map<string, number>();
   return rows.map((row) => {
     const name = text("name")(row);
     if (name === null) return null;
-    const nth = met.get(name) ?? 0;
-    met.set(name, nth + 1);
-    if (nth === 0) return byName.get(name) ?? null;
-    const others = [...byName].filter(([other]) => other.startsWith(`${name} [`)).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
-    return others[nth - 1]?.[1] ?? null;
+    const of = text("metric")(row);
+    const key = JSON.stringify([of, name]);
+    const nth = met.get(key) ?? 0;
+    met.set(key, nth + 1);
+    const fitting = mine.filter((one) => of === null || one.metric === of);
+    const named = (one: Series): string => one.labels[label] ?? "";
+    if (nth === 0) return fitting.find((one) => named(one) === name) ?? null;
+    const others = fitting.filter((one) => named(one).startsWith(`${name} [`)).sort((x, y) => named(x).localeCompare(named(y), "en", { numeric: true }));
+    return others[nth - 1] ?? null;
   });
 }
 
