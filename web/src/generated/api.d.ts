@@ -107,6 +107,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/candidates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists addresses that devices have heard of by ARP, OSPF, BGP, LLDP or CDP, within the networks
+         *     that discoveries may look into, and that are no device yet.
+         */
+        get: operations["list_candidates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/candidates/{address}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accepts a candidate: a discovery of its address begins, which registers what answers there. */
+        post: operations["accept_candidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/candidates/{address}/ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ignores a candidate: it is offered no more. */
+        post: operations["ignore_candidate"];
+        /** Offers an ignored candidate again. */
+        delete: operations["offer_candidate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists checks of services, and how each service is. */
+        get: operations["list_checks"];
+        put?: never;
+        /** Makes a check of a service; it is made at once, and each interval from then on. */
+        post: operations["create_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checks/{check_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a check and how its service is. */
+        get: operations["get_check"];
+        put?: never;
+        post?: never;
+        /** Deletes a check; what was measured stays. */
+        delete: operations["delete_check"];
+        options?: never;
+        head?: never;
+        /** Changes a check; it is made at once as it is now. */
+        patch: operations["update_check"];
+        trace?: never;
+    };
     "/api/v1/credentials": {
         parameters: {
             query?: never;
@@ -190,6 +282,23 @@ export interface paths {
         };
         /** Lists the addresses of a device. */
         get: operations["list_device_addresses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/arp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the neighbours on local networks of a device. */
+        get: operations["list_device_arp"];
         put?: never;
         post?: never;
         delete?: never;
@@ -371,6 +480,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/profile-trial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reads a device with a profile that is not kept. Nothing of it is taken in. */
+        post: operations["try_profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/routing-neighbors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the routing neighbours of a device. */
+        get: operations["list_device_routing_neighbors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device_id}/sensors": {
         parameters: {
             query?: never;
@@ -456,6 +599,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/walk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Walks a part of a device, to see what it has. */
+        post: operations["walk_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/discoveries": {
         parameters: {
             query?: never;
@@ -507,6 +667,60 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists rules for what discoveries find, in the order in which they are tried. */
+        get: operations["list_discovery_rules"];
+        put?: never;
+        /** Makes a rule; it counts for whatever is found from now on. */
+        post: operations["create_discovery_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery-rules/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries the rules on what is known, and changes nothing. */
+        post: operations["try_discovery_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery-rules/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a rule. */
+        get: operations["get_discovery_rule"];
+        put?: never;
+        post?: never;
+        /** Deletes a rule; devices that were registered by it stay. */
+        delete: operations["delete_discovery_rule"];
+        options?: never;
+        head?: never;
+        /** Changes a rule; devices that are registered already stay as they are. */
+        patch: operations["update_discovery_rule"];
         trace?: never;
     };
     "/api/v1/discovery-schedules": {
@@ -662,8 +876,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Reads the health of the network: the mean of the shares of devices, interfaces and links that
-         *     are well, each weighted by what hangs on it.
+         * Reads the health of the network: the mean of the shares of devices, interfaces, links and
+         *     checks of services that are well, each weighted by what hangs on it.
          */
         get: operations["get_health"];
         put?: never;
@@ -685,6 +899,27 @@ export interface paths {
         get: operations["get_health_history"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports an inventory: CSV, devices of NetBox or LibreNMS, hosts of Zabbix. Each row is told apart:
+         *     made, there already, or refused with the reason. What is there stays as it is, so that an import
+         *     may be sent again.
+         */
+        post: operations["import_inventory"];
         delete?: never;
         options?: never;
         head?: never;
@@ -864,6 +1099,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mibs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the MIBs that were uploaded. */
+        get: operations["list_mibs"];
+        put?: never;
+        /** Keeps a MIB; one of the same name is replaced. */
+        post: operations["upload_mib"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mibs/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a MIB. Profiles that were written from it stay as they are. */
+        delete: operations["delete_mib"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mibs/{name}/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the objects of a MIB. */
+        get: operations["list_mib_objects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/neighbors": {
         parameters: {
             query?: never;
@@ -876,6 +1163,60 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profile-checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells what is wrong with a profile, line by line. Nothing is kept. */
+        post: operations["check_profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the device profiles there are. */
+        get: operations["list_profiles"];
+        put?: never;
+        /** Keeps a new profile of the operator's own. One with the name of a built-in profile takes its place. */
+        post: operations["create_profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a profile. */
+        get: operations["get_profile"];
+        /** Changes a profile of the operator's own. */
+        put: operations["change_profile"];
+        post?: never;
+        /** Deletes a profile of the operator's own; a built-in one of that name is in its place again. */
+        delete: operations["delete_profile"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1150,6 +1491,24 @@ export interface components {
          * @enum {string}
          */
         Aggregation: "min" | "avg" | "max" | "sum" | "last" | "rate";
+        /** @description A neighbour on a local network. Source: IP-MIB (RFC 4293). */
+        ArpFacts: {
+            /**
+             * @description Its address.
+             * @default null
+             */
+            address: string | null;
+            /**
+             * @description Its MAC as `aa:bb:cc:dd:ee:ff`.
+             * @default null
+             */
+            mac: string | null;
+            /**
+             * @description Name of the interface that it was heard on.
+             * @default null
+             */
+            interface: string | null;
+        };
         /**
          * @description HMAC of USM. Source: RFC 3414, RFC 7860.
          * @enum {string}
@@ -1276,16 +1635,212 @@ export interface components {
              */
             out_utilization?: number | null;
         };
+        /** @description An address that may be a device, and who says so. */
+        Candidate: {
+            /**
+             * @description The address.
+             * @example 192.0.2.1
+             */
+            address: string;
+            /** @description Its MAC as `aa:bb:cc:dd:ee:ff`, where ARP tells it. */
+            mac?: string | null;
+            /** @description Its name, where a neighbour tells it. */
+            name?: string | null;
+            /** @description Who saw it, the latest first; the first few. */
+            evidence: components["schemas"]["CandidateEvidence"][];
+            /**
+             * Format: int64
+             * @description How often it was seen, counting those that are not listed.
+             */
+            seen_by: number;
+            /** @description When it was last seen. */
+            last_seen_at: components["schemas"]["Timestamp"];
+            ignored_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description How a candidate is asked. */
+        CandidateAccept: {
+            /**
+             * @description Tried in this order; those of the devices that heard of it where none is given.
+             * @default []
+             */
+            credential_ids: components["schemas"]["CredentialId"][];
+            /**
+             * Format: int32
+             * @description UDP port of its agent; that of the device that heard of it last where it is not given.
+             * @default null
+             */
+            port: number | null;
+        };
+        /** @description A device that has heard of an address. */
+        CandidateEvidence: {
+            /** @description Who. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What people call it. */
+            device_name: string;
+            /** @description How. */
+            how: components["schemas"]["CandidateHeard"];
+            /** @description On which of its interfaces, where that is known. */
+            interface?: string | null;
+            /** @description What else it says: the state of a session, the platform of a neighbour. */
+            detail?: string | null;
+            /** @description When that was read of the device. */
+            seen_at: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @description How a device hears of an address.
+         * @enum {string}
+         */
+        CandidateHeard: "arp" | "ospf" | "bgp" | "lldp" | "cdp" | "fdp";
         /**
          * @description One way of asking whether a device is there.
          * @enum {string}
          */
         Check: "snmp" | "icmp";
+        /** @description What is wrong with a profile. */
+        CheckAnswer: {
+            /** @description Each mistake; none where it may be kept. */
+            mistakes: components["schemas"]["ProfileMistake"][];
+        };
+        /** @description What a check is made from. */
+        CheckCreate: {
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What people call it; no other check has the same. */
+            name: string;
+            /**
+             * @description Whom to ask: `HOST:PORT` of tcp, the URL of http, the server of dns and ntp.
+             * @example https://192.0.2.1/
+             */
+            target: string;
+            /** @description What to ask. */
+            probe: components["schemas"]["CheckProbe"];
+            /**
+             * Format: int32
+             * @description Seconds from check to check.
+             * @default 60
+             */
+            interval_secs: number;
+            /**
+             * Format: int32
+             * @description Milliseconds for one check.
+             * @default 5000
+             */
+            timeout_ms: number;
+            /**
+             * Format: int32
+             * @description Milliseconds above which it is degraded.
+             */
+            slow_ms?: number | null;
+            /**
+             * @description Whether it is made.
+             * @default true
+             */
+            enabled: boolean;
+        };
+        /** @description A question to a name server. */
+        CheckDns: {
+            /** @description The name that is asked for. */
+            name: string;
+            /** @description The kind of record. */
+            record?: components["schemas"]["CheckDnsRecord"];
+            /** @description Data of records that are all to be among the answers, as `192.0.2.1`. */
+            expected?: string[];
+        };
+        /**
+         * @description A kind of record. Source: RFC 1035, RFC 3596.
+         * @enum {string}
+         */
+        CheckDnsRecord: "A" | "AAAA" | "CNAME" | "MX" | "NS" | "PTR" | "TXT";
+        /** @description What is expected of a page. */
+        CheckHttp: {
+            /**
+             * Format: int32
+             * @description The status; any from 200 to 399 where it is not given.
+             */
+            status?: number | null;
+            /** @description Text that is in the page. */
+            text?: string | null;
+            /**
+             * Format: int32
+             * @description How many redirects are followed.
+             */
+            redirects_max?: number;
+            /** @description Whether a certificate that is not trusted makes the service degraded rather than down. */
+            though_untrusted?: boolean;
+            /**
+             * Format: int32
+             * @description Days before its certificate ends from which it is degraded; 14 where it is not given.
+             */
+            certificate_days?: number | null;
+        };
+        /**
+         * Format: uuid
+         * @description One check of a service.
+         */
+        CheckId: string;
+        /** @description What is expected of a time server. */
+        CheckNtp: {
+            /**
+             * Format: int32
+             * @description Milliseconds that its clock may differ from ours; beyond it is degraded.
+             */
+            offset_max_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Greatest stratum that is well.
+             */
+            stratum_max?: number | null;
+            /**
+             * Format: int32
+             * @description Greatest root dispersion that is well, in milliseconds.
+             */
+            root_dispersion_max_ms?: number | null;
+        };
         /**
          * @description What came of one check.
          * @enum {string}
          */
         CheckOutcome: "answered" | "partial" | "silent" | "refused" | "other_device" | "skipped";
+        /** @description A merge patch (RFC 7396) of a check. What is asked is replaced as a whole. */
+        CheckPatch: {
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What people call it. */
+            name?: string;
+            /** @description Whom to ask. */
+            target?: string;
+            /** @description What to ask. */
+            probe?: components["schemas"]["CheckProbe"];
+            /**
+             * Format: int32
+             * @description Seconds from check to check.
+             */
+            interval_secs?: number;
+            /**
+             * Format: int32
+             * @description Milliseconds for one check.
+             */
+            timeout_ms?: number;
+            /**
+             * Format: int32
+             * @description Milliseconds above which it is degraded; null takes that away.
+             */
+            slow_ms?: number | null;
+            /** @description Whether it is made. */
+            enabled?: boolean;
+        };
+        /** @description What is asked of a service. */
+        CheckProbe: {
+            /** @enum {string} */
+            kind: "tcp";
+        } | (components["schemas"]["CheckHttp"] & {
+            /** @enum {string} */
+            kind: "http";
+        }) | (components["schemas"]["CheckDns"] & {
+            /** @enum {string} */
+            kind: "dns";
+        }) | (components["schemas"]["CheckNtp"] & {
+            /** @enum {string} */
+            kind: "ntp";
+        });
         /**
          * @description Why a sender's clock is not to be trusted.
          * @enum {string}
@@ -1783,10 +2338,196 @@ export interface components {
             description?: string | null;
             /** @description Vendor, where it answered. */
             vendor?: string | null;
+            /** @description Model, where it answered. */
+            model?: string | null;
+            /** @description Operating system, where it answered. */
+            os?: string | null;
+            /** @description router, switch, server, ..., where it answered. */
+            kind?: string | null;
+            /** @description sysObjectID, dotted, where it answered. */
+            object_id?: string | null;
             device_id?: components["schemas"]["DeviceId"] | null;
             /** @description Why it is that device and no other: which identity agreed or conflicted. */
             identity_reason?: string | null;
+            /** @description What the rules for new devices said of it, and which ones; none where it is not new. */
+            rule_reason?: string | null;
         };
+        /** @description A rule for what discoveries find. */
+        DiscoveryRule: {
+            /** @description The id. */
+            id: components["schemas"]["RuleId"];
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Rules are tried from the lowest up.
+             */
+            order: number;
+            /** @description Whether it is tried. */
+            enabled: boolean;
+            /** @description When it holds. */
+            condition: components["schemas"]["DiscoveryRuleCondition"];
+            /** @description What is done then. */
+            actions: components["schemas"]["DiscoveryRuleActions"];
+            /** @description Whether later rules are tried where it holds. */
+            continue: boolean;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Counts its changes; the ETag.
+             */
+            revision: number;
+        };
+        /**
+         * @description What is done with a new device. Tags of all rules that hold are put together; of all else the
+         *     first rule that says something counts.
+         */
+        DiscoveryRuleActions: {
+            verdict?: components["schemas"]["DiscoveryVerdict"] | null;
+            /** @description Tags that it is given. */
+            tags?: string[];
+            /**
+             * Format: int32
+             * @description Seconds from poll to poll.
+             */
+            interval_secs?: number | null;
+            /** @description The site it belongs to. */
+            site?: string | null;
+            /** @description A place to go before sysLocation. */
+            location?: string | null;
+        };
+        /**
+         * @description When a rule holds: all that is given must. One that gives nothing holds for every device.
+         *
+         *     A pattern is text in which `*` stands for any characters and `?` for one; between slashes, as
+         *     `/^C9[23]00/`, it is a regular expression. Upper and lower case are the same. What a device does
+         *     not say fits no pattern.
+         */
+        DiscoveryRuleCondition: {
+            /** @description Its address is in one of these: CIDRs, ranges or addresses. */
+            networks?: string[];
+            /** @description Pattern of sysName. */
+            name?: string | null;
+            /** @description Pattern of the vendor. */
+            vendor?: string | null;
+            /** @description Pattern of the model. */
+            model?: string | null;
+            /** @description Pattern of the operating system. */
+            os?: string | null;
+            /** @description Pattern of the kind: router, switch, server, ... */
+            kind?: string | null;
+            /** @description Pattern of sysObjectID, dotted. */
+            object_id?: string | null;
+            /** @description Pattern of sysDescr. */
+            description?: string | null;
+            /** @description It answered to one of these. */
+            credential_ids?: components["schemas"]["CredentialId"][];
+            /** @description It was met in one of these ways. */
+            sources?: components["schemas"]["DiscoverySource"][];
+            /** @description A run of one of these schedules found it. */
+            schedule_ids?: components["schemas"]["ScheduleId"][];
+        };
+        /** @description What a rule is made from. */
+        DiscoveryRuleCreate: {
+            /** @description What people call it; no other rule has the same. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Rules are tried from the lowest up, those of one place in the order they were made.
+             * @default 100
+             */
+            order: number;
+            /**
+             * @description Whether it is tried.
+             * @default true
+             */
+            enabled: boolean;
+            /** @description When it holds; always where it is not given. */
+            condition?: components["schemas"]["DiscoveryRuleCondition"];
+            /** @description What is done then. */
+            actions?: components["schemas"]["DiscoveryRuleActions"];
+            /** @description Whether later rules are tried where it holds. */
+            continue?: boolean;
+        };
+        /** @description What the rules say of one device, and why. */
+        DiscoveryRuleDecision: {
+            /** @description Whether it is registered. */
+            verdict: components["schemas"]["DiscoveryVerdict"];
+            /** @description Tags that it is given. */
+            tags: string[];
+            /**
+             * Format: int32
+             * @description Seconds from poll to poll; null: as the server has it.
+             */
+            interval_secs?: number | null;
+            /** @description The site it belongs to. */
+            site?: string | null;
+            /** @description A place to go before sysLocation. */
+            location?: string | null;
+            /** @description The rules that hold, in the order they were tried; none: no rule says anything of it. */
+            matched: components["schemas"]["DiscoveryRuleMatch"][];
+        };
+        /** @description What is tried. */
+        DiscoveryRuleDryRun: {
+            /** @description What the rules are tried on. */
+            on: components["schemas"]["DiscoveryRuleSubjects"];
+            discovery_id?: components["schemas"]["DiscoveryId"] | null;
+            rule?: components["schemas"]["DiscoveryRuleCreate"] | null;
+            replaces?: components["schemas"]["RuleId"] | null;
+        };
+        /** @description A rule that holds, and why. */
+        DiscoveryRuleMatch: {
+            /** @description The rule. */
+            rule_id: components["schemas"]["RuleId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description What of its condition holds, in words. */
+            because: string[];
+        };
+        /** @description What would become of one address, and why. */
+        DiscoveryRuleOutcome: {
+            /**
+             * @description The address.
+             * @example 192.0.2.1
+             */
+            address: string;
+            /**
+             * Format: int32
+             * @description UDP port of its agent; null for a candidate.
+             */
+            port?: number | null;
+            /** @description Its name, where it is known. */
+            name?: string | null;
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What the rules say of it. */
+            decision: components["schemas"]["DiscoveryRuleDecision"];
+            /** @description The same in one sentence. */
+            reason: string;
+        };
+        /** @description A merge patch (RFC 7396) of a rule. Condition and actions are replaced as a whole. */
+        DiscoveryRulePatch: {
+            /** @description What people call it. */
+            name?: string;
+            /**
+             * Format: int32
+             * @description Rules are tried from the lowest up.
+             */
+            order?: number;
+            /** @description Whether it is tried. */
+            enabled?: boolean;
+            /** @description When it holds. */
+            condition?: components["schemas"]["DiscoveryRuleCondition"];
+            /** @description What is done then. */
+            actions?: components["schemas"]["DiscoveryRuleActions"];
+            /** @description Whether later rules are tried where it holds. */
+            continue?: boolean;
+        };
+        /**
+         * @description What rules are tried on.
+         * @enum {string}
+         */
+        DiscoveryRuleSubjects: "devices" | "discovery" | "candidates";
         /** @description A schedule of discoveries. */
         DiscoverySchedule: {
             /** @description The id. */
@@ -1868,6 +2609,16 @@ export interface components {
              */
             keep_runs?: number;
         };
+        /**
+         * @description How a discovery came to ask a device.
+         * @enum {string}
+         */
+        DiscoverySource: "target" | "neighbor";
+        /**
+         * @description Whether a new device is registered.
+         * @enum {string}
+         */
+        DiscoveryVerdict: "register" | "ignore";
         /** @description One end of a link. */
         End: {
             /** @description The device. */
@@ -1915,6 +2666,15 @@ export interface components {
             at: components["schemas"]["Timestamp"];
             /** @description One sentence: what was seen, and the reason where there is one. */
             detail: string;
+        };
+        /** @description Which object gave a fact. */
+        FactOrigin: {
+            /** @description The fact: `device.model`, `sensors`, ... */
+            fact: string;
+            /** @description The profile or MIB by which it was read. */
+            source: string;
+            /** @description The object. */
+            object?: string | null;
         };
         /** @description One field that is wrong. */
         FieldError: {
@@ -2185,6 +2945,8 @@ export interface components {
             interfaces: components["schemas"]["StateCounts"];
             /** @description Links by state. */
             links: components["schemas"]["StateCounts"];
+            /** @description Checks of services by state. */
+            checks?: components["schemas"]["StateCounts"];
         };
         /** @description The health over a range; it is assessed each minute. */
         HealthHistory: {
@@ -2216,6 +2978,8 @@ export interface components {
             interfaces: components["schemas"]["StatePoints"];
             /** @description Links. */
             links: components["schemas"]["StatePoints"];
+            /** @description Checks of services. */
+            checks: components["schemas"]["StatePoints"];
         };
         /** @description Another device that answers at a device's address. */
         IdentityConflict: {
@@ -2234,6 +2998,83 @@ export interface components {
          * @enum {string}
          */
         IfStatus: "up" | "down" | "testing" | "unknown" | "dormant" | "notPresent" | "lowerLayerDown";
+        /** @description What became of an import, row by row. */
+        Import: {
+            /** @description Whether it was only told what would be done. */
+            dry_run: boolean;
+            /**
+             * Format: int64
+             * @description Rows of which a device was made, or would be.
+             */
+            created: number;
+            /**
+             * Format: int64
+             * @description Rows that are devices already.
+             */
+            known: number;
+            /**
+             * Format: int64
+             * @description Rows that are not taken.
+             */
+            refused: number;
+            /** @description The rows, in the order of the text. */
+            rows: components["schemas"]["ImportedRow"][];
+        };
+        /**
+         * @description What a file is written as.
+         * @enum {string}
+         */
+        ImportFormat: "csv" | "netbox" | "librenms" | "zabbix";
+        /**
+         * @description What became of a row.
+         * @enum {string}
+         */
+        ImportOutcome: "created" | "known" | "refused";
+        /** @description What is imported. */
+        ImportRequest: {
+            /** @description What the text is written as. */
+            format: components["schemas"]["ImportFormat"];
+            /**
+             * @description The inventory itself: a file of up to 16 MiB, of up to 10,000 devices.
+             * @example address,name
+             *     192.0.2.1,core-1
+             */
+            text: string;
+            /** @description Whether it is only told what would be done. */
+            dry_run?: boolean;
+            /** @description The name of the credential that rows without one are asked with. */
+            credential?: string | null;
+            /**
+             * Format: int32
+             * @description Seconds from poll to poll of rows that do not say.
+             */
+            interval_secs?: number | null;
+        };
+        /** @description A row and what became of it. */
+        ImportedRow: {
+            /**
+             * Format: int64
+             * @description The line of the text that it begins on, from 1.
+             */
+            line: number;
+            /** @description What it is called, as far as that can be told. */
+            name?: string | null;
+            /**
+             * @description The address that it is asked at.
+             * @example 192.0.2.1
+             */
+            address?: string | null;
+            /**
+             * Format: int32
+             * @description The UDP port of its agent.
+             */
+            port?: number | null;
+            /** @description What became of it. */
+            outcome: components["schemas"]["ImportOutcome"];
+            /** @description Why, where it is not made. */
+            detail?: string | null;
+            device_id?: components["schemas"]["DeviceId"] | null;
+        };
         /** @description An interface, and what it carries now. */
         Interface: {
             /** @description The id; kept when the agent renumbers. */
@@ -2600,6 +3441,42 @@ export interface components {
          * @example ifHCInOctets
          */
         Metric: string;
+        /** @description An object of a MIB. */
+        MibObject: {
+            /** @description Its name. */
+            name: string;
+            /** @description Its OID, without an instance. */
+            oid: string;
+            /** @description Whether it is a column of a table; a scalar else. */
+            is_column: boolean;
+            /** @description Its base type. */
+            syntax: string;
+            /** @description UNITS. */
+            units?: string | null;
+            /** @description Named numbers. */
+            states: {
+                [key: string]: string;
+            };
+            /** @description What the module says of it, cut. */
+            description: string;
+        };
+        /** @description A MIB in a list. */
+        MibSummary: {
+            /** @description The module's name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Objects with a value that it names.
+             */
+            objects: number;
+            /** @description Modules that it imports from and that are not here: what stands on them is missing. */
+            missing: string[];
+        };
+        /** @description A MIB to keep. */
+        MibUpload: {
+            /** @description The module's text, `NAME DEFINITIONS ::= BEGIN ... END`. */
+            text: string;
+        };
         /** @description A neighbour as one device reported it, resolved as far as it could be. */
         Neighbor: {
             /** @description Who says so. */
@@ -2655,6 +3532,56 @@ export interface components {
                  * @default null
                  */
                 interface: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_ArpFacts: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * @description Its address.
+                 * @default null
+                 */
+                address: string | null;
+                /**
+                 * @description Its MAC as `aa:bb:cc:dd:ee:ff`.
+                 * @default null
+                 */
+                mac: string | null;
+                /**
+                 * @description Name of the interface that it was heard on.
+                 * @default null
+                 */
+                interface: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Candidate: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * @description The address.
+                 * @example 192.0.2.1
+                 */
+                address: string;
+                /** @description Its MAC as `aa:bb:cc:dd:ee:ff`, where ARP tells it. */
+                mac?: string | null;
+                /** @description Its name, where a neighbour tells it. */
+                name?: string | null;
+                /** @description Who saw it, the latest first; the first few. */
+                evidence: components["schemas"]["CandidateEvidence"][];
+                /**
+                 * Format: int64
+                 * @description How often it was seen, counting those that are not listed.
+                 */
+                seen_by: number;
+                /** @description When it was last seen. */
+                last_seen_at: components["schemas"]["Timestamp"];
+                ignored_at?: components["schemas"]["Timestamp"] | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -2891,9 +3818,76 @@ export interface components {
                 description?: string | null;
                 /** @description Vendor, where it answered. */
                 vendor?: string | null;
+                /** @description Model, where it answered. */
+                model?: string | null;
+                /** @description Operating system, where it answered. */
+                os?: string | null;
+                /** @description router, switch, server, ..., where it answered. */
+                kind?: string | null;
+                /** @description sysObjectID, dotted, where it answered. */
+                object_id?: string | null;
                 device_id?: components["schemas"]["DeviceId"] | null;
                 /** @description Why it is that device and no other: which identity agreed or conflicted. */
                 identity_reason?: string | null;
+                /** @description What the rules for new devices said of it, and which ones; none where it is not new. */
+                rule_reason?: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_DiscoveryRule: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["RuleId"];
+                /** @description What people call it. */
+                name: string;
+                /**
+                 * Format: int32
+                 * @description Rules are tried from the lowest up.
+                 */
+                order: number;
+                /** @description Whether it is tried. */
+                enabled: boolean;
+                /** @description When it holds. */
+                condition: components["schemas"]["DiscoveryRuleCondition"];
+                /** @description What is done then. */
+                actions: components["schemas"]["DiscoveryRuleActions"];
+                /** @description Whether later rules are tried where it holds. */
+                continue: boolean;
+                /** @description When it was made. */
+                created_at: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description Counts its changes; the ETag.
+                 */
+                revision: number;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_DiscoveryRuleOutcome: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * @description The address.
+                 * @example 192.0.2.1
+                 */
+                address: string;
+                /**
+                 * Format: int32
+                 * @description UDP port of its agent; null for a candidate.
+                 */
+                port?: number | null;
+                /** @description Its name, where it is known. */
+                name?: string | null;
+                device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description What the rules say of it. */
+                decision: components["schemas"]["DiscoveryRuleDecision"];
+                /** @description The same in one sentence. */
+                reason: string;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -3157,6 +4151,47 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_MibObject: {
+            /** @description The rows. */
+            items: {
+                /** @description Its name. */
+                name: string;
+                /** @description Its OID, without an instance. */
+                oid: string;
+                /** @description Whether it is a column of a table; a scalar else. */
+                is_column: boolean;
+                /** @description Its base type. */
+                syntax: string;
+                /** @description UNITS. */
+                units?: string | null;
+                /** @description Named numbers. */
+                states: {
+                    [key: string]: string;
+                };
+                /** @description What the module says of it, cut. */
+                description: string;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_MibSummary: {
+            /** @description The rows. */
+            items: {
+                /** @description The module's name. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Objects with a value that it names.
+                 */
+                objects: number;
+                /** @description Modules that it imports from and that are not here: what stands on them is missing. */
+                missing: string[];
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_Neighbor: {
             /** @description The rows. */
             items: {
@@ -3281,6 +4316,75 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_ProfileSummary: {
+            /** @description The rows. */
+            items: {
+                /** @description Its name. */
+                name: string;
+                /** @description What it is for, in one line. */
+                summary: string;
+                /** @description Profiles that it extends. */
+                extends: string[];
+                /** @description Whether an operator brought it; a built-in one else. */
+                own: boolean;
+                /**
+                 * @description Whether devices are read by it. One of the operator's own with mistakes is not: where it has
+                 *     the name of a built-in one, they are read by that.
+                 */
+                in_use: boolean;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_RoutingNeighborFacts: {
+            /** @description The rows. */
+            items: {
+                /** @default null */
+                protocol: components["schemas"]["RoutingProtocol"] | null;
+                /**
+                 * @description Its address.
+                 * @default null
+                 */
+                remote_address: string | null;
+                /**
+                 * @description Its router id, dotted.
+                 * @default null
+                 */
+                remote_id: string | null;
+                /**
+                 * Format: int32
+                 * @description Its autonomous system. Source: bgpPeerRemoteAs.
+                 * @default null
+                 */
+                remote_as: number | null;
+                /**
+                 * @description By the name that the MIB has for it: full, twoWay, established, idle, ...
+                 * @default null
+                 */
+                state: string | null;
+                /**
+                 * @description Our own end of the session. Source: bgpPeerLocalAddr.
+                 * @default null
+                 */
+                local_address: string | null;
+                /**
+                 * @description Name of the interface that it is heard on, where that is known.
+                 * @default null
+                 */
+                local_interface: string | null;
+                /**
+                 * Format: int32
+                 * @description Seconds since the session was established, or last was. Source:
+                 *     bgpPeerFsmEstablishedTime.
+                 * @default null
+                 */
+                established_seconds: number | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_SensorFacts: {
             /** @description The rows. */
             items: {
@@ -3310,6 +4414,20 @@ export interface components {
                  * @default null
                  */
                 interface: string | null;
+                /**
+                 * @description Name of the metric that its series are under.
+                 * @default null
+                 */
+                metric: string | null;
+                /**
+                 * @description Name of the state that the value is the number of.
+                 * @default null
+                 */
+                state: string | null;
+                /** @default null */
+                severity: components["schemas"]["Severity"] | null;
+                /** @default null */
+                limits: components["schemas"]["SensorLimits"] | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -3331,6 +4449,81 @@ export interface components {
                  *     network, `interface_id` and `interface` where it is an interface's.
                  */
                 labels: components["schemas"]["Labels"];
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_ServiceCheck: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["CheckId"];
+                device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description What people call it. */
+                name: string;
+                /** @description Whom it asks. */
+                target: string;
+                /** @description What it asks. */
+                probe: components["schemas"]["CheckProbe"];
+                /**
+                 * Format: int32
+                 * @description Seconds from check to check.
+                 */
+                interval_secs: number;
+                /**
+                 * Format: int32
+                 * @description Milliseconds for one check.
+                 */
+                timeout_ms: number;
+                /**
+                 * Format: int32
+                 * @description Milliseconds above which it is degraded.
+                 */
+                slow_ms?: number | null;
+                /** @description Whether it is made. */
+                enabled: boolean;
+                /**
+                 * @description up, degraded where it answers and something is not as it should be, down; unknown where it is
+                 *     not made, or was not for three intervals.
+                 */
+                status: components["schemas"]["Status"];
+                since?: components["schemas"]["Timestamp"] | null;
+                /** @description Why, in one sentence. */
+                detail: string;
+                checked_at?: components["schemas"]["Timestamp"] | null;
+                /**
+                 * Format: double
+                 * @description Seconds that it took; null where nothing answered.
+                 */
+                duration_secs?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds until the certificate ends, negative where it has.
+                 */
+                certificate_expiry_secs?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds that the server's clock is before ours.
+                 */
+                ntp_offset_secs?: number | null;
+                /**
+                 * Format: int32
+                 * @description Steps from a clock of reference.
+                 */
+                ntp_stratum?: number | null;
+                /**
+                 * Format: double
+                 * @description Seconds that the server's clock may be wrong by, as it says.
+                 */
+                ntp_root_dispersion_secs?: number | null;
+                /** @description When it was made. */
+                created_at: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description Counts its changes by operators; the ETag.
+                 */
+                revision: number;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -3579,11 +4772,67 @@ export interface components {
              */
             utilization_percent: number | null;
         };
+        /** @description The text of a profile. */
+        ProfileChange: {
+            /** @description Its TOML. */
+            text: string;
+        };
+        /** @description A profile to check, to try or to keep. */
+        ProfileDraft: {
+            /** @description Its name: letters, digits, `-` and `_`. */
+            name: string;
+            /** @description Its TOML. */
+            text: string;
+        };
+        /** @description A mistake in a profile. */
+        ProfileMistake: {
+            /**
+             * Format: int64
+             * @description Line, from 1.
+             */
+            line: number;
+            /** @description Which key, as `sensor[2].value`; empty where the text cannot be read at all. */
+            key: string;
+            /** @description What is wrong with it. */
+            detail: string;
+        };
+        /** @description A profile in a list. */
+        ProfileSummary: {
+            /** @description Its name. */
+            name: string;
+            /** @description What it is for, in one line. */
+            summary: string;
+            /** @description Profiles that it extends. */
+            extends: string[];
+            /** @description Whether an operator brought it; a built-in one else. */
+            own: boolean;
+            /**
+             * @description Whether devices are read by it. One of the operator's own with mistakes is not: where it has
+             *     the name of a built-in one, they are read by that.
+             */
+            in_use: boolean;
+        };
+        /** @description A profile whole. */
+        ProfileText: {
+            /** @description Its name. */
+            name: string;
+            /** @description What it is for, in one line. */
+            summary: string;
+            /** @description Whether an operator brought it; a built-in one else. */
+            own: boolean;
+            /** @description Its TOML. */
+            text: string;
+            /**
+             * Format: int64
+             * @description Another one where the text is another.
+             */
+            revision: number;
+        };
         /**
          * @description The protocol by which a neighbour was heard.
          * @enum {string}
          */
-        Protocol: "lldp" | "cdp";
+        Protocol: "lldp" | "cdp" | "fdp";
         /** @description Whether the server can do its work. */
         Readiness: {
             /** @description Whether it can. */
@@ -3605,6 +4854,59 @@ export interface components {
          * @enum {string}
          */
         Role: "admin" | "viewer";
+        /** @description A neighbour by a routing protocol. Source: OSPF-MIB (RFC 4750), BGP4-MIB (RFC 4273). */
+        RoutingNeighborFacts: {
+            /** @default null */
+            protocol: components["schemas"]["RoutingProtocol"] | null;
+            /**
+             * @description Its address.
+             * @default null
+             */
+            remote_address: string | null;
+            /**
+             * @description Its router id, dotted.
+             * @default null
+             */
+            remote_id: string | null;
+            /**
+             * Format: int32
+             * @description Its autonomous system. Source: bgpPeerRemoteAs.
+             * @default null
+             */
+            remote_as: number | null;
+            /**
+             * @description By the name that the MIB has for it: full, twoWay, established, idle, ...
+             * @default null
+             */
+            state: string | null;
+            /**
+             * @description Our own end of the session. Source: bgpPeerLocalAddr.
+             * @default null
+             */
+            local_address: string | null;
+            /**
+             * @description Name of the interface that it is heard on, where that is known.
+             * @default null
+             */
+            local_interface: string | null;
+            /**
+             * Format: int32
+             * @description Seconds since the session was established, or last was. Source:
+             *     bgpPeerFsmEstablishedTime.
+             * @default null
+             */
+            established_seconds: number | null;
+        };
+        /**
+         * @description A routing protocol by which two routers are neighbours.
+         * @enum {string}
+         */
+        RoutingProtocol: "ospf" | "bgp";
+        /**
+         * Format: uuid
+         * @description One rule for what discoveries find.
+         */
+        RuleId: string;
         /** @description The samples of a series, summed up by steps of time. */
         Samples: {
             /** @description The series. */
@@ -3677,6 +4979,47 @@ export interface components {
              * @default null
              */
             interface: string | null;
+            /**
+             * @description Name of the metric that its series are under.
+             * @default null
+             */
+            metric: string | null;
+            /**
+             * @description Name of the state that the value is the number of.
+             * @default null
+             */
+            state: string | null;
+            /** @default null */
+            severity: components["schemas"]["Severity"] | null;
+            /** @default null */
+            limits: components["schemas"]["SensorLimits"] | null;
+        };
+        /** @description Limits of a sensor, in its unit. */
+        SensorLimits: {
+            /**
+             * Format: double
+             * @description Below this it is critical.
+             * @default null
+             */
+            low: number | null;
+            /**
+             * Format: double
+             * @description Below this it is to be looked at.
+             * @default null
+             */
+            low_warning: number | null;
+            /**
+             * Format: double
+             * @description Above this it is to be looked at.
+             * @default null
+             */
+            high_warning: number | null;
+            /**
+             * Format: double
+             * @description Above this it is critical.
+             * @default null
+             */
+            high: number | null;
         };
         /** @description A series. */
         Series: {
@@ -3699,6 +5042,81 @@ export interface components {
          * @description One series: a device, a metric and labels.
          */
         SeriesId: string;
+        /** @description A check of a service, and how the service is. */
+        ServiceCheck: {
+            /** @description The id. */
+            id: components["schemas"]["CheckId"];
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What people call it. */
+            name: string;
+            /** @description Whom it asks. */
+            target: string;
+            /** @description What it asks. */
+            probe: components["schemas"]["CheckProbe"];
+            /**
+             * Format: int32
+             * @description Seconds from check to check.
+             */
+            interval_secs: number;
+            /**
+             * Format: int32
+             * @description Milliseconds for one check.
+             */
+            timeout_ms: number;
+            /**
+             * Format: int32
+             * @description Milliseconds above which it is degraded.
+             */
+            slow_ms?: number | null;
+            /** @description Whether it is made. */
+            enabled: boolean;
+            /**
+             * @description up, degraded where it answers and something is not as it should be, down; unknown where it is
+             *     not made, or was not for three intervals.
+             */
+            status: components["schemas"]["Status"];
+            since?: components["schemas"]["Timestamp"] | null;
+            /** @description Why, in one sentence. */
+            detail: string;
+            checked_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description Seconds that it took; null where nothing answered.
+             */
+            duration_secs?: number | null;
+            /**
+             * Format: double
+             * @description Seconds until the certificate ends, negative where it has.
+             */
+            certificate_expiry_secs?: number | null;
+            /**
+             * Format: double
+             * @description Seconds that the server's clock is before ours.
+             */
+            ntp_offset_secs?: number | null;
+            /**
+             * Format: int32
+             * @description Steps from a clock of reference.
+             */
+            ntp_stratum?: number | null;
+            /**
+             * Format: double
+             * @description Seconds that the server's clock may be wrong by, as it says.
+             */
+            ntp_root_dispersion_secs?: number | null;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Counts its changes by operators; the ETag.
+             */
+            revision: number;
+        };
+        /**
+         * @description How a state is to be taken.
+         * @enum {string}
+         */
+        Severity: "ok" | "warning" | "critical";
         /** @description A name and a password. */
         SignIn: {
             /**
@@ -4037,6 +5455,17 @@ export interface components {
              */
             value: string;
         };
+        /** @description What a profile brings of a device. */
+        TrialAnswer: {
+            /** @description Whether the profile is for this device at all. */
+            matched: boolean;
+            /** @description The profiles that are for it, the sharpest first. */
+            profiles: string[];
+            /** @description Where each fact came from. */
+            origins: components["schemas"]["FactOrigin"][];
+            /** @description What was read. */
+            facts: Record<string, never>;
+        };
         /**
          * Format: uuid
          * @description One person who signs in.
@@ -4099,6 +5528,39 @@ export interface components {
              * @description Sets of data that could not be read for want of it.
              */
             sets: number;
+        };
+        /** @description What a walk found. */
+        WalkAnswer: {
+            /** @description Objects in the order of their OIDs. */
+            items: components["schemas"]["WalkedObject"][];
+            /** @description Whether there is nothing more under the object. */
+            complete: boolean;
+            /** @description Why it ended early, where it did. */
+            ended?: string | null;
+        };
+        /** @description What to walk. */
+        WalkRequest: {
+            /**
+             * @description An OID, or the name of an object: a standard one, or one of an uploaded MIB; also with an
+             *     instance behind it (`sysName.0`) or the module before it (`ACME-MIB::acmeTemp`).
+             */
+            object: string;
+            /**
+             * @description Objects that are told at most.
+             * @default 200
+             */
+            limit: number;
+        };
+        /** @description An object of a device. */
+        WalkedObject: {
+            /** @description Its OID with the instance. */
+            oid: string;
+            /** @description Its name with the instance, where a MIB at hand tells it. */
+            name?: string | null;
+            /** @description Its type, as `Counter64`. */
+            syntax: string;
+            /** @description Its value as text. */
+            value: string;
         };
     };
     responses: never;
@@ -4604,6 +6066,820 @@ export interface operations {
             };
             /** @description Not permitted. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_candidates: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description address, last_seen_at or seen_by; with a leading `-` the other way. */
+                sort?: string;
+                /**
+                 * @description Only those heard of in these ways, with commas between.
+                 * @example ospf,bgp
+                 */
+                how?: string;
+                /** @description Those that are ignored; false, those that are offered, where it is not given. */
+                ignored?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of candidates. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Candidate"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_candidate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The address. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CandidateAccept"];
+            };
+        };
+        responses: {
+            /** @description Its discovery has begun; follow it at its Location or by the stream. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ignore_candidate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The address. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is ignored. */
+            204: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    offer_candidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The address. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is ignored no longer. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_checks: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description name, status (the worst last), target or checked_at; with a leading `-` the other way. */
+                sort?: string;
+                /** @description Only those of this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /**
+                 * @description Only those in these states, with commas between.
+                 * @example down,degraded
+                 */
+                status?: string;
+                /** @description Only those that are made, or only those that are not. */
+                enabled?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of checks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ServiceCheck"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_check: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckCreate"];
+            };
+        };
+        responses: {
+            /** @description The check as made. */
+            201: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceCheck"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The check. */
+                check_id: components["schemas"]["CheckId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The check. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceCheck"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_check: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The check. */
+                check_id: components["schemas"]["CheckId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_check: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The check. */
+                check_id: components["schemas"]["CheckId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["CheckPatch"];
+            };
+        };
+        responses: {
+            /** @description The check as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceCheck"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5655,6 +7931,81 @@ export interface operations {
             };
         };
     };
+    list_device_arp: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of neighbours on local networks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ArpFacts"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_device_availability: {
         parameters: {
             query?: {
@@ -6479,6 +8830,189 @@ export interface operations {
             };
         };
     };
+    try_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileDraft"];
+            };
+        };
+        responses: {
+            /** @description What it brings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_device_routing_neighbors: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of routing neighbours. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RoutingNeighborFacts"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_device_sensors: {
         parameters: {
             query?: {
@@ -6833,6 +9367,114 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    walk_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WalkRequest"];
+            };
+        };
+        responses: {
+            /** @description What there is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalkAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7222,6 +9864,576 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_discovery_rules: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description order (as they are tried), name or created_at; with a leading `-` the other way. */
+                sort?: string;
+                /** @description Only those that are tried, or only those that are not. */
+                enabled?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of rules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DiscoveryRule"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_discovery_rule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscoveryRuleCreate"];
+            };
+        };
+        responses: {
+            /** @description The rule as made. */
+            201: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryRule"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_discovery_rules: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description address or name; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscoveryRuleDryRun"];
+            };
+        };
+        responses: {
+            /** @description A page of what would become of each address. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DiscoveryRuleOutcome"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_discovery_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rule. */
+                rule_id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryRule"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_discovery_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                rule_id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_discovery_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                rule_id: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["DiscoveryRulePatch"];
+            };
+        };
+        responses: {
+            /** @description The rule as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryRule"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8246,6 +11458,102 @@ export interface operations {
             };
         };
     };
+    import_inventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            /** @description What became of each row. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_interfaces: {
         parameters: {
             query?: {
@@ -9005,6 +12313,315 @@ export interface operations {
             };
         };
     };
+    list_mibs: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description name; for the objects of a MIB oid or name. With a leading `-` the other way. */
+                sort?: string;
+                /** @description Only where this is part of the name, or of what is said of it. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of MIBs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MibSummary"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_mib: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MibUpload"];
+            };
+        };
+        responses: {
+            /** @description The MIB as it could be read. */
+            201: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MibSummary"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_mib: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The module's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_mib_objects: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description name; for the objects of a MIB oid or name. With a leading `-` the other way. */
+                sort?: string;
+                /** @description Only where this is part of the name, or of what is said of it. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The module's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of objects. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MibObject"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_neighbors: {
         parameters: {
             query?: {
@@ -9059,6 +12676,561 @@ export interface operations {
             };
             /** @description Not permitted. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileDraft"];
+            };
+        };
+        responses: {
+            /** @description The mistakes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_profiles: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description name; for the objects of a MIB oid or name. With a leading `-` the other way. */
+                sort?: string;
+                /** @description Only where this is part of the name, or of what is said of it. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of profiles. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ProfileSummary"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_profile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileDraft"];
+            };
+        };
+        responses: {
+            /** @description The profile as kept. */
+            201: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileText"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The profile. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileText"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_profile: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description ETag of what was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileChange"];
+            };
+        };
+        responses: {
+            /** @description The profile as kept. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileText"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_profile: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description ETag of what was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
