@@ -16,6 +16,7 @@ pub mod mib;
 mod names;
 mod plan;
 mod quantity;
+mod reader;
 
 pub use catalog::{Catalog, CatalogError, Head, LeftOut, Profiles};
 pub use check::{Mistake, check};

@@ -94,8 +94,8 @@ metrics! {
     SENSOR_SHARE "sensor_share" "ratio" Gauge "A percentage that a device states.";
     SENSOR_CHARGE "sensor_charge" "ratio" Gauge "Charge of a battery, 0 to 1. Source: UPS-MIB::upsEstimatedChargeRemaining (RFC 1628) and the like.";
     SENSOR_RUNTIME "sensor_runtime" "seconds" Gauge "Time that a battery will last. Source: UPS-MIB::upsEstimatedMinutesRemaining (RFC 1628) and the like.";
-    SENSOR_COUNT "sensor_count" "" Gauge "A number of things that a device counts.";
-    SENSOR_CLIENTS "sensor_clients" "" Gauge "Clients of an access point or a controller.";
+    SENSOR_COUNT "sensor_count" "count" Gauge "A number of things that a device counts.";
+    SENSOR_CLIENTS "sensor_clients" "clients" Gauge "Clients of an access point or a controller.";
     SENSOR_DISTANCE "sensor_distance" "metres" Gauge "Length of a radio or optical line.";
     ICMP_JITTER "icmp_jitter" "seconds" Gauge "Mean absolute difference of the round trips of successive echo requests of one poll, as RFC 3550 section 6.4.1 has it before it is smoothed; none where fewer than two came back.";
     CHECK_UP "check_up" "ratio" Gauge "Whether a service answered a check as expected, also where it was degraded: 1 or 0 (label `check`).";

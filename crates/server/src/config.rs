@@ -151,14 +151,14 @@ pub struct EventSettings {
     /// Octets that all of them may take on disk. Over it the oldest days go; where the present day
     /// alone is larger, no more is taken until it ends.
     #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
-    pub size_max_bytes: u64,
+    pub size_bytes_max: u64,
 }
 
 impl Default for EventSettings {
     fn default() -> Self {
         Self {
             keep_days: 30,
-            size_max_bytes: store::events::SIZE_MAX_DEFAULT,
+            size_bytes_max: store::events::SIZE_MAX_DEFAULT,
         }
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! [`Ingested`] is counted as it happens; [`Sampled`] is asked when somebody looks.
 
+mod encoder;
+
+pub(crate) use encoder::Encoder;
+
 use crate::logs::LogCounts;
 use crate::process;
 use crate::threads::Ended;
@@ -9,10 +13,9 @@ use crate::wire::Gauge;
 use collect::Poller;
 use collect::syslog::Syslog;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
@@ -657,72 +660,4 @@ fn poll(poller: &Poller, out: &mut Encoder<'_, '_>) -> fmt::Result {
         "How late the latest poll began",
         stats.lag.as_secs_f64(),
     )
-}
-
-/// Writes constants by name.
-pub(crate) struct Encoder<'a, 'b>(pub(crate) &'a mut DescriptorEncoder<'b>);
-
-impl Encoder<'_, '_> {
-    fn one(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result {
-        let encoder = self
-            .0
-            .encode_descriptor(name, help, None, metric.metric_type())?;
-        metric.encode(encoder)
-    }
-    pub(crate) fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        self.one(
-            name,
-            help,
-            &ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)),
-        )
-    }
-    fn gauge_f64(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        self.one(name, help, &ConstGauge::new(value))
-    }
-    pub(crate) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        self.one(name, help, &ConstCounter::new(value))
-    }
-    fn counter_f64(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        self.one(name, help, &ConstCounter::new(value))
-    }
-    fn gauges<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl Iterator<Item = (L, u64)>,
-    ) -> fmt::Result {
-        let kind = ConstGauge::new(0i64).metric_type();
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, value) in values {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
-    pub(crate) fn counters<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl Iterator<Item = (L, u64)>,
-    ) -> fmt::Result {
-        let kind = ConstCounter::new(0u64).metric_type();
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, value) in values {
-            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
-    fn counters_f64<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl Iterator<Item = (L, f64)>,
-    ) -> fmt::Result {
-        let kind = ConstCounter::new(0.0f64).metric_type();
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, value) in values {
-            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
 }

@@ -41,7 +41,6 @@ pub(crate) struct ListQuery {
     /// name; for the objects of a MIB oid or name. With a leading `-` the other way.
     sort: Option<String>,
     /// Only where this is part of the name, or of what is said of it.
-    #[param(max_length = 200)]
     q: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Traps and informs that were received.
 
 use crate::auth::gate::{Granted, permit};
-use crate::page::{LIMIT_DEFAULT, LIMIT_MAX, Page};
+use crate::page::{Key, Page, Paging};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::Query;
 use axum::Json;
@@ -112,37 +112,22 @@ pub(crate) async fn list(
     Query(query): Query<TrapsQuery>,
 ) -> Answer<Json<Page<TrapResource>>> {
     let services = granted.services();
-    let asked = asked(query)?;
-    let page = services.store.events.query(asked).await;
-    let page = page.map_err(|error| Problem::internal("the event store", &error))?;
-    let items = page.items.into_iter().map(|event| {
-        let device = event
-            .device_id
-            .and_then(|id| services.store.inventory.device(id));
-        resource(event, device.map(|record| record.device.body.name()))
-    });
-    Ok(Json(Page {
-        items: items.collect(),
-        next_cursor: page.next.map(|cursor| cursor.to_string()),
-    }))
-}
-
-fn asked(query: TrapsQuery) -> Answer<EventQuery> {
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("a page has 1 to {LIMIT_MAX} rows");
-        return Err(Problem::field(Kind::BadQuery, "?limit", detail));
-    }
-    let cursor = query.cursor.map(|text| {
-        text.parse()
-            .map_err(|()| Problem::field(Kind::BadCursor, "?cursor", "it is not one of ours"))
-    });
     let text = query.q.unwrap_or_default();
     if text.len() > SEARCH_LEN_MAX {
         let detail = format!("at most {SEARCH_LEN_MAX} characters are searched for");
         return Err(Problem::field(Kind::BadQuery, "?q", detail));
     }
-    Ok(EventQuery {
+    let filters = format!(
+        "{:?}{:?}{:?}{text:?}{:?}",
+        query.device_id, query.from, query.to, query.source
+    );
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), ("at", true), &filters)?;
+    let after = paging.after().map(|(_, place)| place.parse());
+    let Ok(cursor) = after.transpose() else {
+        let detail = "it is not one of ours";
+        return Err(Problem::field(Kind::BadCursor, "?cursor", detail));
+    };
+    let asked = EventQuery {
         kind: Some(EventKind::Trap),
         device_id: query.device_id,
         source: query.source,
@@ -150,9 +135,19 @@ fn asked(query: TrapsQuery) -> Answer<EventQuery> {
         text,
         from: query.from,
         to: query.to,
-        cursor: cursor.transpose()?,
-        limit: limit as usize,
-    })
+        cursor,
+        limit: paging.limit(),
+    };
+    let page = services.store.events.query(asked).await;
+    let page = page.map_err(|error| Problem::internal("the event store", &error))?;
+    let next = page.next.map(|next| (Key::Absent, next.to_string()));
+    let items = page.items.into_iter().map(|event| {
+        let device = event
+            .device_id
+            .and_then(|id| services.store.inventory.device(id));
+        resource(event, device.map(|record| record.device.body.name()))
+    });
+    Ok(Json(paging.going_on(items.collect(), next.as_ref())))
 }
 
 fn resource(event: EventRecord, device_name: Option<String>) -> TrapResource {

@@ -15,7 +15,7 @@ pub fn store(settings: &Settings) -> StoreOptions {
     options.series = series(settings);
     options.history.retention = days(settings.store.history_days);
     options.events.retention = days(settings.events.keep_days);
-    options.events.size_max = settings.events.size_max_bytes;
+    options.events.size_max = settings.events.size_bytes_max;
     options
 }
 
