@@ -2,7 +2,7 @@
 
 use crate::input::Input;
 use collect::profile::{Plan, Profiles};
-use collect::snmp::{Groups, Rows, decode, interpret, roots};
+use collect::snmp::{Groups, Rows, columns, decode, interpret};
 use snmp::{Oid, Value};
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
@@ -39,12 +39,30 @@ pub(crate) fn indexes(data: &[u8]) {
 }
 
 static PROFILES: LazyLock<Profiles> = LazyLock::new(Profiles::default);
-static ROOTS: LazyLock<Vec<Vec<u32>>> = LazyLock::new(|| roots(&PROFILES).into_iter().collect());
+/// sysObjectID of the products of some vendors, whose profiles have something of each sort.
+static VENDORS: [[u32; 7]; 6] = [
+    [1, 3, 6, 1, 4, 1, 9],
+    [1, 3, 6, 1, 4, 1, 232],
+    [1, 3, 6, 1, 4, 1, 318],
+    [1, 3, 6, 1, 4, 1, 2636],
+    [1, 3, 6, 1, 4, 1, 6527],
+    [1, 3, 6, 1, 4, 1, 12356],
+];
+static ROOTS: LazyLock<Vec<Vec<u32>>> = LazyLock::new(|| {
+    let roots = VENDORS.iter().flat_map(|object_id| {
+        let plan = PROFILES.now().plan(object_id, "", |_| false);
+        columns(object_id, Groups::ALL, &plan)
+    });
+    roots.collect()
+});
 
 /// A whole look: rows of the objects that are asked for, with any index and any value.
 pub(crate) fn look(data: &[u8]) {
     let mut input = Input(data);
     let mut rows = Rows::default();
+    let vendor = Oid::from_slice(&VENDORS[usize::from(input.u8()) % VENDORS.len()]);
+    let object_id = Oid::from_slice(&[1, 3, 6, 1, 2, 1, 1, 2, 0]);
+    rows.extend([(object_id, Value::Oid(vendor))]);
     while !input.0.is_empty() {
         // There are more roots than an octet tells apart.
         let which = usize::from(input.u8()) << 8 | usize::from(input.u8());

@@ -8,8 +8,8 @@
 #![no_main]
 
 mod api;
-mod collect_snmp;
 mod check;
+mod collect_snmp;
 mod config;
 mod discovery;
 mod flow;

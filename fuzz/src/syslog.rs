@@ -10,7 +10,11 @@ use model::log_line::{LogLine, LogTransport};
 pub(crate) fn line(data: &[u8]) {
     let received = Timestamp::from_unix_ms(1_800_000_000_000);
     let parsed = parse(data, LogTransport::Udp, received);
-    assert!(!parsed.text.contains(|letter: char| letter.is_control() && letter != '\t'));
+    assert!(
+        !parsed
+            .text
+            .contains(|letter: char| letter.is_control() && letter != '\t')
+    );
     // Latin-1 takes two octets for one; a program's name may come before the message again.
     assert!(parsed.text.len() <= 2 * LINE_LEN_MAX);
     assert!(parsed.severity.is_none_or(|severity| severity <= 7));
@@ -35,6 +39,10 @@ pub(crate) fn frames(data: &[u8]) {
         messages
     };
     let whole = messages(octets.len().max(1));
-    assert!(whole.iter().all(|message| message.len() <= LINE_LEN_MAX + 1));
+    assert!(
+        whole
+            .iter()
+            .all(|message| message.len() <= LINE_LEN_MAX + 1)
+    );
     assert_eq!(messages(usize::from(*piece) + 1), whole);
 }
