@@ -51,7 +51,7 @@ pub enum WalkEnd {
     Complete,
     /// It went on past a bound.
     Bound(Bound),
-    /// It answered with an OID that does not come after the last.
+    /// It answered with an OID that it had answered with before, or one before the column.
     NotIncreasing,
     /// It stopped answering, or answered nonsense.
     Failed(SessionError),

@@ -3,6 +3,10 @@
 //! A window of columns is asked in one GETBULK. A column that ends makes room for the next, so that
 //! the many tables that an agent lacks cost a place in a packet, not a packet each. Each column has
 //! its own cursor: sparse columns do not hold up the others.
+//!
+//! Some agents keep tables out of order. What comes before its predecessor is counted as a defect and
+//! read on from, as long as it was not met before: an agent that goes round in circles comes to such
+//! an object, and any other to the bound on rows.
 
 use super::{Bound, Columns, WalkBounds, WalkEnd};
 use crate::defects::{Defect, Defects};
@@ -10,6 +14,7 @@ use crate::error::SessionError;
 use crate::session::{Failure, Question, Session};
 use crate::value::Value;
 use async_snmp::Oid;
+use std::collections::HashSet;
 use tokio::time::{Instant, timeout_at};
 
 /// Columns in one question: with one repetition each they fit a packet even as strings.
@@ -22,6 +27,8 @@ struct Column {
     cursor: Oid,
     rows: usize,
     found: Vec<(Oid, Value)>,
+    /// Every object that was met, once one came out of order.
+    met: Option<HashSet<Oid>>,
     end: Option<WalkEnd>,
 }
 
@@ -32,8 +39,26 @@ impl Column {
             cursor: after.clone(),
             rows: 0,
             found: Vec::new(),
+            met: None,
             end: None,
         }
+    }
+
+    /// Whether an object that does not come after the one before it was met already.
+    fn was_met(&mut self, oid: &Oid) -> bool {
+        let found = &self.found;
+        let met = self
+            .met
+            .get_or_insert_with(|| found.iter().map(|(oid, _)| oid.clone()).collect());
+        *oid == self.cursor || *oid == self.root || met.contains(oid)
+    }
+
+    /// What was found, in increasing order.
+    fn into_found(mut self) -> Vec<(Oid, Value)> {
+        if self.met.is_some() {
+            self.found.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        self.found
     }
 }
 
@@ -102,10 +127,7 @@ async fn walk_columns(session: &mut Session, columns: Vec<Column>, bounds: WalkB
     }
     columns.sort_by(|a, b| a.root.cmp(&b.root));
     Columns {
-        rows: columns
-            .into_iter()
-            .flat_map(|column| column.found)
-            .collect(),
+        rows: columns.into_iter().flat_map(Column::into_found).collect(),
         ends,
         defects,
     }
@@ -219,6 +241,11 @@ impl Walker<'_> {
         }
         if oid <= column.cursor {
             self.session.note(Defect::OidNotIncreasing);
+            if column.was_met(&oid) {
+                column.end = Some(WalkEnd::NotIncreasing);
+                return true;
+            }
+        } else if column.met.as_ref().is_some_and(|met| met.contains(&oid)) {
             column.end = Some(WalkEnd::NotIncreasing);
             return true;
         }
@@ -232,6 +259,9 @@ impl Walker<'_> {
             .saturating_add(oid.len() * size_of::<u32>());
         column.rows += 1;
         column.cursor.clone_from(&oid);
+        if let Some(met) = &mut column.met {
+            met.insert(oid.clone());
+        }
         if self.octets > self.bounds.octets {
             self.end_all(&WalkEnd::Bound(Bound::Octets));
             return true;

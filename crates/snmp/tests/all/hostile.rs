@@ -55,7 +55,7 @@ async fn a_looping_agent_ends_the_walk() {
 }
 
 #[tokio::test]
-async fn an_agent_that_counts_down_ends_the_walk() {
+async fn an_agent_that_counts_down_over_and_over_ends_the_walk() {
     let walk = walk(|question| {
         let objects: Vec<_> = (0..question.repetitions)
             .map(|row| ber::object(&[&ROOT[..], &[1000 - row]].concat(), &ber::integer(1)))
@@ -64,7 +64,55 @@ async fn an_agent_that_counts_down_ends_the_walk() {
     })
     .await;
     assert_eq!(walk.end, WalkEnd::NotIncreasing);
-    assert_eq!(walk.rows.len(), 1);
+    assert!(
+        walk.rows.is_sorted_by(|a, b| a.0 < b.0),
+        "each once, in order"
+    );
+    assert!(walk.rows.len() < 500, "{} rows", walk.rows.len());
+    assert!(walk.defects.count(Defect::OidNotIncreasing) > 0);
+}
+
+#[tokio::test]
+async fn a_table_out_of_order_is_read_whole_and_counted() {
+    // As a table sorted by the text of its index: 10.x before 9.x.
+    let order = [1, 10, 11, 2, 30, 4, 200, 5];
+    let walk = walk(move |question| {
+        let last = question.oids[0].get(ROOT.len()).copied();
+        let begin = last.map_or(0, |last| {
+            order.iter().position(|&arc| arc == last).unwrap() + 1
+        });
+        let beyond = ber::object(&[1, 3, 6, 1, 9, 2], &ber::integer(1));
+        let objects: Vec<_> = (begin..begin + question.repetitions as usize)
+            .map(|place| match order.get(place) {
+                Some(&arc) => ber::object(&[&ROOT[..], &[arc]].concat(), &ber::integer(1)),
+                None => beyond.clone(),
+            })
+            .collect();
+        vec![question.response(&objects)]
+    })
+    .await;
+    let arcs: Vec<u32> = walk
+        .rows
+        .iter()
+        .filter_map(|(oid, _)| oid.arcs().last().copied())
+        .collect();
+    assert_eq!(arcs, [1, 2, 4, 5, 10, 11, 30, 200]);
+    assert_eq!(walk.defects.count(Defect::OidNotIncreasing), 3);
+    assert_eq!(walk.end, WalkEnd::Complete);
+}
+
+#[tokio::test]
+async fn a_walk_that_only_counts_down_ends_at_its_bound() {
+    let walk = walk(|question| {
+        let last = question.oids[0].get(ROOT.len()).copied().unwrap_or(1 << 20);
+        let objects: Vec<_> = (1..=question.repetitions)
+            .map(|step| ber::object(&[&ROOT[..], &[last - step]].concat(), &ber::integer(1)))
+            .collect();
+        vec![question.response(&objects)]
+    })
+    .await;
+    assert_eq!(walk.end, WalkEnd::Bound(Bound::Rows));
+    assert_eq!(walk.rows.len(), 500);
 }
 
 #[tokio::test]
