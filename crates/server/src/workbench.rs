@@ -13,10 +13,11 @@ use api::workbench::{
 };
 use collect::Profiles;
 use collect::profile::{Catalog, Head, check, mib};
+use collect::snmp::decode::dotted;
 use files::Folder;
 use names::Names;
 use rereads::Rereads;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -205,31 +206,50 @@ impl Bench {
             (Some(known), Some(expected)) => files::expect(expected, &known)?,
             (None, None) => {}
         }
+        self.spares_others(&draft.name, Some(&draft.text))?;
         self.profile_folder.write(&draft.name, &draft.text)?;
         self.load_again()?;
         self.profile(&draft.name)
     }
 
     fn delete(&self, name: &str, revision: api::workbench::Expected) -> Result<(), WorkbenchError> {
-        let catalog = self.profiles.now();
         let known = self
             .profile_folder
             .text(name)?
             .ok_or_else(|| self.not_own(name))?;
         files::expect(revision, &known)?;
-        let needed: Vec<&str> = catalog
-            .heads()
-            .filter(|other| other.extends.iter().any(|parent| parent == name))
-            .map(|other| other.name.as_str())
-            .collect();
-        if !needed.is_empty() && Catalog::embedded().find(name).is_none() {
-            return Err(WorkbenchError::Conflict(format!(
-                "`{name}` is extended by {}.",
-                needed.join(", ")
-            )));
-        }
+        self.spares_others(name, None)?;
         self.profile_folder.delete("profile", name)?;
         self.load_again()
+    }
+
+    /// Whether every other profile stays in use where one is another, or is gone.
+    fn spares_others(&self, name: &str, text: Option<&str>) -> Result<(), WorkbenchError> {
+        let embedded = Catalog::embedded();
+        let left_out = |texts: &BTreeMap<String, String>| {
+            embedded.with_texts(texts.clone().into_iter().collect()).1
+        };
+        let mut texts = self.profile_folder.texts()?;
+        let before: BTreeSet<String> = left_out(&texts)
+            .into_iter()
+            .map(|fault| fault.name)
+            .collect();
+        match text {
+            Some(text) => drop(texts.insert(name.to_owned(), text.to_owned())),
+            None => drop(texts.remove(name)),
+        }
+        let lost: Vec<String> = left_out(&texts)
+            .into_iter()
+            .filter(|fault| fault.name == name || !before.contains(&fault.name))
+            .map(|fault| fault.to_string())
+            .collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(WorkbenchError::Conflict(format!(
+            "With that, others could not be used: {}.",
+            lost.join("; ")
+        )))
     }
 
     /// There is no profile of the operator's of that name.
@@ -335,9 +355,35 @@ fn not_found(what: &'static str, name: &str) -> WorkbenchError {
     }
 }
 
-fn dotted(arcs: &[u32]) -> String {
-    arcs.iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(".")
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::workbench::Expected;
+
+    #[test]
+    fn a_profile_that_others_stand_on_is_not_taken_from_them() {
+        let data = tempfile::tempdir().unwrap();
+        let bench = Bench::new(data.path(), Profiles::default());
+        let draft = |name: &str, text: &str| ProfileDraft {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        };
+        let base = "summary = \"base\"\n[objects]\nacmeLoad = \"1.3.6.1.4.1.99999.1\"\n";
+        let child = "extends = [\"acme-base\"]\n[[match]]\nany = true\n[[processor]]\nload = \"acmeLoad\"\n";
+        bench.save(&draft("acme-base", base), None).unwrap();
+        bench.save(&draft("acme", child), None).unwrap();
+        let without = draft("acme-base", "summary = \"base\"\n");
+        for refused in [
+            bench.save(&without, Some(Expected::Any)).map(drop),
+            bench.delete("acme-base", Expected::Any),
+        ] {
+            assert!(
+                matches!(&refused, Err(WorkbenchError::Conflict(words)) if words.contains("`acme`")),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(bench.profile("acme-base").unwrap().text, base);
+        bench.delete("acme", Expected::Any).unwrap();
+        bench.delete("acme-base", Expected::Any).unwrap();
+    }
 }

@@ -146,9 +146,16 @@ impl Catalog {
                 }),
             }
         }
-        let mut catalog = self.clone();
-        left_out.extend(catalog.add_all(texts));
+        let (catalog, with_mistakes) = self.with_texts(texts);
+        left_out.extend(with_mistakes);
         Ok((catalog, left_out))
+    }
+
+    /// These, and an operator's by name and text; and those that are left out for their mistakes.
+    pub fn with_texts(&self, texts: Vec<(String, String)>) -> (Self, Vec<LeftOut>) {
+        let mut catalog = self.clone();
+        let left_out = catalog.add_all(texts);
+        (catalog, left_out)
     }
 
     /// These and one more, as if an operator had brought it; else what is wrong with it.

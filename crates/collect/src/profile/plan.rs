@@ -6,6 +6,7 @@ use super::expression::{Cell, Template};
 use super::file::{File, PlainFile};
 use super::quantity::Quantity;
 use super::reader::{PLACEHOLDER, Reader, pattern};
+use crate::snmp::decode::dotted;
 use model::neighbor::Protocol;
 use regex::Regex;
 use std::collections::BTreeMap;
@@ -407,11 +408,4 @@ impl Profile {
             format!("{name}.{}", dotted(rest))
         }
     }
-}
-
-fn dotted(arcs: &[u32]) -> String {
-    arcs.iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(".")
 }

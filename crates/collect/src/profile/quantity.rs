@@ -20,57 +20,55 @@ struct Row {
 }
 
 macro_rules! kinds {
-    ($($constant:ident $kind:literal $unit:literal $metric:ident $factor:literal $least:literal $most:literal;)*) => {
+    ($($kind:literal $unit:literal $metric:ident $factor:literal $least:literal $most:literal;)*) => {
         static KINDS: &[Row] = &[$(Row {
             kind: $kind, unit: $unit, metric: Metric::$metric, factor: $factor, least: $least, most: $most,
         }),*];
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms, dead_code)]
-        enum Position { $($constant),* }
-        #[allow(dead_code)]
-        impl Quantity {
-            $(pub(crate) const $constant: Self = Self(Position::$constant as u8);)*
-        }
     };
 }
 
 kinds! {
-    TEMPERATURE "temperature" "°C" SENSOR_TEMPERATURE 1.0 -200.0 1_000.0;
-    VOLTAGE "voltage" "V" SENSOR_VOLTAGE 1.0 -100_000.0 100_000.0;
-    CURRENT "current" "A" SENSOR_CURRENT 1.0 -100_000.0 100_000.0;
-    POWER "power" "W" SENSOR_POWER 1.0 -10_000_000.0 10_000_000.0;
-    POWER_FACTOR "power_factor" "" SENSOR_POWER_FACTOR 1.0 -1.0 1.0;
-    ENERGY "power_consumed" "kWh" SENSOR_ENERGY 3_600_000.0 0.0 1e12;
-    FREQUENCY "frequency" "Hz" SENSOR_FREQUENCY 1.0 0.0 1e15;
-    HUMIDITY "humidity" "%" SENSOR_HUMIDITY 0.01 0.0 100.0;
-    FAN_SPEED "fanspeed" "rpm" SENSOR_FAN_SPEED 1.0 0.0 200_000.0;
-    AIR_FLOW "airflow" "m³/min" SENSOR_FLOW 0.016_666_666_666_666_666 0.0 1e9;
-    WATER_FLOW "waterflow" "l/min" SENSOR_FLOW 0.000_016_666_666_666_666_667 0.0 1e9;
-    PRESSURE "pressure" "kPa" SENSOR_PRESSURE 1_000.0 -1e9 1e9;
-    STATE "state" "" SENSOR_STATE 1.0 -9e15 9e15;
-    DBM "dbm" "dBm" SENSOR_DBM 1.0 -200.0 200.0;
-    SNR "snr" "dB" SENSOR_SNR 1.0 -100.0 200.0;
-    SIGNAL "signal" "dBm" SENSOR_DBM 1.0 -200.0 200.0;
-    SIGNAL_LOSS "signal_loss" "dB" SENSOR_LOSS 1.0 -200.0 200.0;
-    TV_SIGNAL "tv_signal" "dBmV" SENSOR_DBMV 1.0 -200.0 200.0;
-    NOISE_FLOOR "noise_floor" "dBm" SENSOR_DBM 1.0 -200.0 200.0;
-    QUALITY_FACTOR "quality_factor" "dB" SENSOR_QUALITY 1.0 -1_000.0 1_000.0;
-    CHROMATIC_DISPERSION "chromatic_dispersion" "ps/nm" SENSOR_DISPERSION 1.0 -1e9 1e9;
-    DELAY "delay" "s" SENSOR_DELAY 1.0 -1e9 1e9;
-    BIT_ERROR_RATIO "ber" "" SENSOR_ERROR_RATIO 1.0 0.0 1.0;
-    BIT_RATE "bitrate" "bit/s" SENSOR_BIT_RATE 1.0 0.0 1e16;
-    LOAD "load" "%" SENSOR_LOAD 0.01 0.0 1_000.0;
-    PERCENT "percent" "%" SENSOR_SHARE 0.01 -1_000.0 1_000.0;
-    UTILIZATION "utilization" "%" SENSOR_LOAD 0.01 0.0 1_000.0;
-    CHARGE "charge" "%" SENSOR_CHARGE 0.01 0.0 100.0;
-    RUNTIME "runtime" "min" SENSOR_RUNTIME 60.0 0.0 1e9;
-    COUNT "count" "" SENSOR_COUNT 1.0 -9e15 9e15;
-    CLIENTS "clients" "" SENSOR_CLIENTS 1.0 0.0 1e9;
-    ACCESS_POINTS "access_points" "" SENSOR_COUNT 1.0 0.0 1e9;
-    DISTANCE "distance" "km" SENSOR_DISTANCE 1_000.0 0.0 1e9;
-    OTHER "other" "" SENSOR_OTHER 1.0 -9e15 9e15;
+    // First, for it is the one that is told apart: see `STATE`.
+    "state" "" SENSOR_STATE 1.0 -9e15 9e15;
+    "temperature" "°C" SENSOR_TEMPERATURE 1.0 -200.0 1_000.0;
+    "voltage" "V" SENSOR_VOLTAGE 1.0 -100_000.0 100_000.0;
+    "current" "A" SENSOR_CURRENT 1.0 -100_000.0 100_000.0;
+    "power" "W" SENSOR_POWER 1.0 -10_000_000.0 10_000_000.0;
+    "power_factor" "" SENSOR_POWER_FACTOR 1.0 -1.0 1.0;
+    "power_consumed" "kWh" SENSOR_ENERGY 3_600_000.0 0.0 1e12;
+    "frequency" "Hz" SENSOR_FREQUENCY 1.0 0.0 1e15;
+    "humidity" "%" SENSOR_HUMIDITY 0.01 0.0 100.0;
+    "fanspeed" "rpm" SENSOR_FAN_SPEED 1.0 0.0 200_000.0;
+    "airflow" "m³/min" SENSOR_FLOW 0.016_666_666_666_666_666 0.0 1e9;
+    "waterflow" "l/min" SENSOR_FLOW 0.000_016_666_666_666_666_667 0.0 1e9;
+    "pressure" "kPa" SENSOR_PRESSURE 1_000.0 -1e9 1e9;
+    "dbm" "dBm" SENSOR_DBM 1.0 -200.0 200.0;
+    "snr" "dB" SENSOR_SNR 1.0 -100.0 200.0;
+    "signal" "dBm" SENSOR_DBM 1.0 -200.0 200.0;
+    "signal_loss" "dB" SENSOR_LOSS 1.0 -200.0 200.0;
+    "tv_signal" "dBmV" SENSOR_DBMV 1.0 -200.0 200.0;
+    "noise_floor" "dBm" SENSOR_DBM 1.0 -200.0 200.0;
+    "quality_factor" "dB" SENSOR_QUALITY 1.0 -1_000.0 1_000.0;
+    "chromatic_dispersion" "ps/nm" SENSOR_DISPERSION 1.0 -1e9 1e9;
+    "delay" "s" SENSOR_DELAY 1.0 -1e9 1e9;
+    "ber" "" SENSOR_ERROR_RATIO 1.0 0.0 1.0;
+    "bitrate" "bit/s" SENSOR_BIT_RATE 1.0 0.0 1e16;
+    "load" "%" SENSOR_LOAD 0.01 0.0 1_000.0;
+    "percent" "%" SENSOR_SHARE 0.01 -1_000.0 1_000.0;
+    "utilization" "%" SENSOR_LOAD 0.01 0.0 1_000.0;
+    "charge" "%" SENSOR_CHARGE 0.01 0.0 100.0;
+    "runtime" "min" SENSOR_RUNTIME 60.0 0.0 1e9;
+    "count" "" SENSOR_COUNT 1.0 -9e15 9e15;
+    "clients" "" SENSOR_CLIENTS 1.0 0.0 1e9;
+    "access_points" "" SENSOR_COUNT 1.0 0.0 1e9;
+    "distance" "km" SENSOR_DISTANCE 1_000.0 0.0 1e9;
+    "other" "" SENSOR_OTHER 1.0 -9e15 9e15;
 }
 
 impl Quantity {
+    /// A state by its number, which is no measure of anything.
+    pub(crate) const STATE: Self = Self(0);
+
     /// The kind of that name.
     pub fn named(kind: &str) -> Option<Self> {
         let position = KINDS.iter().position(|row| row.kind == kind)?;
@@ -100,5 +98,18 @@ impl Quantity {
     /// Whether it can be so much at all.
     pub fn is_possible(self, value: f64) -> bool {
         (self.row().least..=self.row().most).contains(&value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_found_by_their_names_and_states_are_the_first() {
+        assert_eq!(Quantity::STATE.kind(), "state");
+        for kind in Quantity::names() {
+            assert_eq!(Quantity::named(kind).map(Quantity::kind), Some(kind));
+        }
     }
 }

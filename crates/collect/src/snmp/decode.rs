@@ -8,6 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// do not.
 const TEXT_LEN_MAX: usize = 2048;
 
+/// An OID or an index as people write it: arcs with dots between.
+pub fn dotted(arcs: &[u32]) -> String {
+    arcs.iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
 /// A number without its decimals; what is beyond the integers is the last of them.
 #[expect(
     clippy::cast_possible_truncation,

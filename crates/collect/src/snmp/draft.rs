@@ -221,7 +221,7 @@ impl Draft {
     ) -> Option<Instance> {
         let mut name = name.to_owned();
         if !self.parts.insert((metric, name.clone())) {
-            name = format!("{name} [{}]", dotted(index));
+            name = format!("{name} [{}]", decode::dotted(index));
             if !self.parts.insert((metric, name.clone())) {
                 self.defects.add(Defect::WrongIndex);
                 return None;
@@ -340,14 +340,6 @@ impl Draft {
             used_percent: (total > 0).then(|| used as f64 / total as f64 * 100.0),
         })
     }
-}
-
-/// Arcs with dots between.
-pub(super) fn dotted(arcs: &[u32]) -> String {
-    arcs.iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(".")
 }
 
 #[cfg(test)]

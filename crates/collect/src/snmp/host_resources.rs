@@ -126,7 +126,7 @@ fn processors(rows: &Rows, draft: &mut Draft) {
 fn volume(rows: &Rows, draft: &mut Draft, index: Vec<u32>) -> Option<Volume> {
     let name = draft
         .text(rows, STORAGE_DESCR, &index)
-        .unwrap_or_else(|| format!("Storage {}", super::draft::dotted(&index)));
+        .unwrap_or_else(|| format!("Storage {}", super::decode::dotted(&index)));
     let kind = rows
         .cell(STORAGE_TYPE, &index)
         .and_then(Value::as_oid)

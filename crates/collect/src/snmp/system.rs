@@ -1,6 +1,7 @@
 //! SNMPv2-MIB (RFC 3418) and SNMP-FRAMEWORK-MIB (RFC 3411): what the agent is.
 
-use super::draft::{Draft, dotted};
+use super::decode::dotted;
+use super::draft::Draft;
 use super::mib::{Ask, Mib, enterprise};
 use super::{Glimpse, Groups, Rows, decode, kind, platform, vendor};
 use crate::reading::Instance;

@@ -84,7 +84,7 @@ fn disks(rows: &Rows, draft: &mut Draft) {
     for index in rows.indexes(&[DISK_TOTAL]) {
         let path = draft
             .text(rows, DISK_PATH, index)
-            .unwrap_or_else(|| format!("Disk {}", super::draft::dotted(index)));
+            .unwrap_or_else(|| format!("Disk {}", super::decode::dotted(index)));
         let total = draft.unsigned32(rows, DISK_TOTAL, index);
         let used = draft.unsigned32(rows, DISK_USED, index);
         if let (Some(total), Some(used)) = (total, used)

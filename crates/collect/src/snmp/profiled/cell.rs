@@ -1,6 +1,6 @@
 //! What a cell of a profile holds in the row that is read, as a number or as text.
 
-use super::super::draft::dotted;
+use super::super::decode::dotted;
 use super::super::{Rows, decode};
 use crate::profile::file::PlainFile;
 use crate::profile::{Cell, Column, Condition, Octets, Piece, Place, Template, Test};

@@ -1,6 +1,7 @@
 //! Processors, memory and storage by profiles.
 
-use super::super::draft::{Draft, dotted};
+use super::super::decode::dotted;
+use super::super::draft::Draft;
 use super::super::{Groups, Rows, decode};
 use super::cell::{self, first_text, passes};
 use crate::profile::{Amount, Cell, Processors, Volume, VolumeAmounts};

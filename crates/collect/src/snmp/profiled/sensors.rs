@@ -1,6 +1,7 @@
 //! Sensors by profiles.
 
-use super::super::draft::{Draft, Sensor, dotted};
+use super::super::decode::dotted;
+use super::super::draft::{Draft, Sensor};
 use super::super::{Groups, Rows, decode, entity};
 use super::cell::{self, first_text, passes};
 use super::loads::indexes;
