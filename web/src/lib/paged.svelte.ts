@@ -1,0 +1,85 @@
+// A list whose latest rows are looked at again and again, and whose older ones are fetched page by page
+// behind them. Older pages belong to the first one as it was: while they are shown, it stays.
+
+import { reason } from "./api/call";
+import type { Page } from "./api/shapes";
+import { Fetched } from "./fetched.svelte";
+
+/** Requests for one page: a rare word in much text is looked for in several. */
+const REQUESTS_MAX = 10;
+
+export class Paged<T> {
+  older = $state.raw<T[]>([]);
+  /** Where the rows end that are shown; undefined where that is where the first page ends. */
+  #end = $state.raw<string | null | undefined>(undefined);
+  loadingMore = $state(false);
+  #failed = $state<string | null>(null);
+  /** Another number for each list that was begun: what was asked of an earlier one is not for it. */
+  #list = 0;
+  #ask: (cursor: string | null, signal?: AbortSignal) => Promise<Page<T>>;
+  first: Fetched<Page<T>>;
+
+  constructor(ask: (cursor: string | null, signal?: AbortSignal) => Promise<Page<T>>) {
+    this.#ask = ask;
+    this.first = new Fetched((signal) => this.#page(null, signal));
+  }
+
+  get rows(): T[] {
+    return [...(this.first.value?.items ?? []), ...this.older];
+  }
+  /** Where older rows begin; null where there are none. */
+  get next(): string | null {
+    return this.#end === undefined ? (this.first.value?.next_cursor ?? null) : this.#end;
+  }
+  get error(): string | null {
+    return this.#failed ?? this.first.error;
+  }
+
+  /** Begins anew: another list is asked for, or the same after an error. */
+  begin(): void {
+    this.#list += 1;
+    this.older = [];
+    this.#end = undefined;
+    this.#failed = null;
+    void this.first.load();
+  }
+
+  /** Looks for new rows; who has gone back reads in peace, and a page that nobody sees asks for nothing. */
+  renew(): void {
+    if (this.#end === undefined && !this.loadingMore && document.visibilityState === "visible") void this.first.again();
+  }
+
+  /** Fetches the next older page. */
+  async more(): Promise<void> {
+    const cursor = this.next;
+    if (!cursor || this.loadingMore) return;
+    const list = this.#list;
+    // A first page that came now would end elsewhere, and rows between would be missing.
+    this.first.stop();
+    this.loadingMore = true;
+    try {
+      const got = await this.#page(cursor);
+      if (list !== this.#list) return;
+      this.older = [...this.older, ...got.items];
+      this.#end = got.next_cursor ?? null;
+      this.#failed = null;
+    } catch (error) {
+      if (list === this.#list) this.#failed = reason(error);
+    } finally {
+      this.loadingMore = false;
+    }
+  }
+
+  stop(): void {
+    this.#list += 1;
+    this.first.stop();
+  }
+
+  async #page(cursor: string | null, signal?: AbortSignal): Promise<Page<T>> {
+    let got = await this.#ask(cursor, signal);
+    for (let i = 1; i < REQUESTS_MAX && got.items.length === 0 && got.next_cursor; i += 1) {
+      got = await this.#ask(got.next_cursor, signal);
+    }
+    return got;
+  }
+}
