@@ -1,5 +1,6 @@
 // A walk through the demo in a real browser: sign in, the overview, the map, a device and its history,
-// and a fault that is injected by command and is shown within two intervals.
+// a fault that is injected by command and is shown within two intervals, and what the device says of
+// it: log lines, flows, sensors.
 //
 //   FORETELL_URL=http://127.0.0.1:8080 FORETELL_PASSWORD=... FORETELL_FAULT='foretell simulate fault ...' \
 //   FORETELL_INTERVAL_SECS=10 FORETELL_HISTORY_SECS=1209600 node e2e/demo.mjs
@@ -92,6 +93,17 @@ try {
   const shownMs = Date.now() - began;
   await shot("fault");
   assert.ok(shownMs <= 2 * intervalMs, `the fault was shown after ${shownMs} ms, two intervals are ${2 * intervalMs} ms`);
+
+  step("what the device says of it, and what else it tells");
+  await page.goto(`${url}${device}?tab=logs`);
+  await until("a line tells that a port is down", async () => (await page.getByTestId("log-row").allTextContents()).some((text) => /down/i.test(text)), 30_000);
+  await shot("logs");
+  await page.goto(`${url}${device}?tab=flows`);
+  await until("its largest flows", async () => (await page.getByTestId("flows-top").locator("tbody tr").count()) > 0, 120_000);
+  await shot("flows");
+  await page.goto(`${url}${device}?tab=sensors`);
+  await until("its sensors", async () => (await page.getByTestId("part-sensors").locator("tbody tr").count()) > 0, 30_000);
+  await shot("sensors");
 
   step("the overview tells it");
   await page.goto(url);

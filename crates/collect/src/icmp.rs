@@ -2,9 +2,10 @@
 //! all devices.
 //!
 //! Begin with [`Pinger::open`] and [`Pinger::ping`]. The bytes are in [`packet`], the socket with
-//! its table of awaited replies in [`engine`]. Whether silence means that a device is down is not
+//! its table of awaited replies in [`engine`], many packets per call in [`batch`]. Whether silence means that a device is down is not
 //! decided here; see [`crate::status`].
 
+mod batch;
 mod engine;
 pub mod packet;
 
@@ -100,9 +101,12 @@ pub struct Skipped {
 }
 
 /// Sends echo requests. Cheap to clone; all clones share the sockets and the bound on requests in
-/// flight. The sockets close, and their tasks end, with the last clone.
+/// flight. The sockets close, and their threads end, with the last clone.
 #[derive(Clone)]
-pub struct Pinger(Arc<Sockets>);
+pub struct Pinger {
+    sockets: Arc<Sockets>,
+    even_on_loopback: bool,
+}
 
 struct Sockets {
     v4: Result<Engine, Skipped>,
@@ -111,16 +115,15 @@ struct Sockets {
 
 impl Pinger {
     /// Opens a datagram ICMP socket per address family, else a raw one, else none. Never fails:
-    /// what could not be opened is skipped with the reason, see [`Pinger::notice`]. Must be called
-    /// within a tokio runtime.
+    /// what could not be opened is skipped with the reason, see [`Pinger::notice`].
     pub fn open() -> Self {
         let skipped = |reason: String| Skipped {
             reason: reason.into(),
         };
-        Self(Arc::new(Sockets {
+        Self::of(Sockets {
             v4: Engine::open(Family::V4).map_err(|e| skipped(e.to_string())),
             v6: Engine::open(Family::V6).map_err(|e| skipped(e.to_string())),
-        }))
+        })
     }
 
     /// A pinger that skips every address, as where an operator switched ICMP off.
@@ -128,16 +131,36 @@ impl Pinger {
         let skipped = Skipped {
             reason: reason.into(),
         };
-        Self(Arc::new(Sockets {
+        Self::of(Sockets {
             v4: Err(skipped.clone()),
             v6: Err(skipped),
-        }))
+        })
+    }
+
+    fn of(sockets: Sockets) -> Self {
+        Self {
+            sockets: Arc::new(sockets),
+            even_on_loopback: false,
+        }
+    }
+
+    /// One that asks loopback addresses as well, and so measures itself and the kernel.
+    #[must_use]
+    pub fn even_on_loopback(self) -> Self {
+        Self {
+            even_on_loopback: true,
+            ..self
+        }
     }
 
     /// Why ICMP is not measured, in one sentence for an operator; none where it is. IPv6 alone
     /// missing is no notice: many machines have none.
     pub fn notice(&self) -> Option<Arc<str>> {
-        self.0.v4.as_ref().err().map(|e| Arc::clone(&e.reason))
+        self.sockets
+            .v4
+            .as_ref()
+            .err()
+            .map(|e| Arc::clone(&e.reason))
     }
 
     /// Why `address` would be skipped; none where it can be asked.
@@ -152,15 +175,15 @@ impl Pinger {
     }
 
     fn engine(&self, address: IpAddr) -> Result<&Engine, Skipped> {
-        if address.to_canonical().is_loopback() {
+        if address.to_canonical().is_loopback() && !self.even_on_loopback {
             return Err(Skipped {
                 reason: "ICMP proves nothing on loopback: the kernel itself answers for every such address."
                     .into(),
             });
         }
         let engine = match address {
-            IpAddr::V4(_) => &self.0.v4,
-            IpAddr::V6(_) => &self.0.v6,
+            IpAddr::V4(_) => &self.sockets.v4,
+            IpAddr::V6(_) => &self.sockets.v6,
         };
         engine.as_ref().map_err(Clone::clone)
     }

@@ -53,9 +53,11 @@ const STORE: &str = "store";
 const OTHER: &str = "other";
 
 /// Whose a thread is, by how its name begins.
-const NAMED: [(&str, &str); 5] = [
+const NAMED: [(&str, &str); 6] = [
     (FRONT, FRONT),
     (POLL, POLL),
+    // Echo requests and their replies.
+    ("icmp", POLL),
     (INGEST, INGEST),
     (STORE, STORE),
     ("documents", STORE),

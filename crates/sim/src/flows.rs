@@ -9,28 +9,27 @@
 mod application;
 mod message;
 
+use crate::exporting::{self, Exported, Exporter, Turns};
 use crate::hash::{self, purpose};
 use crate::network::{Behind, DeviceNo, PortNo, Role};
 use crate::simulation::Simulation;
 use crate::timeline::Timeline;
 use crate::traffic::demands::End;
 use application::Application;
-use message::{Message, Record};
+use message::Record;
 use model::{Clock, Timestamp};
-use nix::libc;
-use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 use std::collections::HashMap;
-use std::io::{self, IoSlice};
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::os::fd::AsRawFd as _;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How often each device exports. Real ones export what goes on once a minute, what ended sooner.
-const INTERVAL: Duration = Duration::from_secs(20);
-/// Devices take turns within an interval, in so many steps.
-const STEPS: u32 = 80;
+const TURNS: Turns = Turns {
+    interval: Duration::from_secs(20),
+    steps: 80,
+};
 /// Of how many packets a router at the head of a network looks at one.
 pub const SAMPLED_IN: u32 = 100;
 /// Mean octets of a packet.
@@ -45,59 +44,20 @@ const WORLD: [(u32, [u8; 3]); 6] = [
     (64_501, [192, 0, 2]),
 ];
 
-/// What was exported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Exported {
-    /// Records.
-    pub records: u64,
-    /// Datagrams.
-    pub datagrams: u64,
-    /// Datagrams that could not be sent.
-    pub failed: u64,
-}
-
-/// Exports the flows of every device that forwards, to one collector, until it is cancelled. What
-/// cannot be sent is counted and left: a collector that is away is no fault of the network.
+/// Exports the flows of every device that forwards, to one collector, until it is cancelled.
 pub async fn export(
     simulation: &Arc<Simulation>,
     collector: SocketAddrV4,
     clock: &Clock,
     cancel: &CancellationToken,
 ) -> io::Result<Exported> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     let network = simulation.network();
-    let devices: Vec<DeviceNo> = network
+    let exporters: Vec<FlowExporter> = network
         .device_numbers()
         .filter(|device| forwards(network.device(*device).role))
+        .map(FlowExporter::new)
         .collect();
-    let mut exporters: Vec<Exporter> = devices.into_iter().map(Exporter::new).collect();
-    let turn = exporters.len().div_ceil(STEPS as usize).max(1);
-    let mut ticks = tokio::time::interval(INTERVAL / STEPS);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut exported, mut place) = (Exported::default(), 0);
-    for step in (0..STEPS).cycle() {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = cancel.cancelled() => break,
-        }
-        if step == 0 {
-            place = 0;
-        }
-        let timeline = simulation.timeline();
-        for exporter in exporters.iter_mut().skip(place).take(turn) {
-            let messages = exporter.messages(simulation, &timeline, clock.now());
-            let source = network.device(exporter.device).address;
-            for message in messages {
-                exported.records += u64::from(message.records);
-                exported.datagrams += 1;
-                if send(&socket, &message.octets, source, collector).is_err() {
-                    exported.failed += 1;
-                }
-            }
-        }
-        place += turn;
-    }
-    Ok(exported)
+    exporting::export(exporters, TURNS, simulation, collector, clock, cancel).await
 }
 
 fn forwards(role: Role) -> bool {
@@ -105,7 +65,7 @@ fn forwards(role: Role) -> bool {
 }
 
 /// The exporting process of one device.
-struct Exporter {
+struct FlowExporter {
     device: DeviceNo,
     /// Until when everything was exported, in simulated time.
     until: Option<Timestamp>,
@@ -113,7 +73,7 @@ struct Exporter {
     sequence: u32,
 }
 
-impl Exporter {
+impl FlowExporter {
     fn new(device: DeviceNo) -> Self {
         Self {
             device,
@@ -121,14 +81,20 @@ impl Exporter {
             sequence: 0,
         }
     }
+}
 
-    /// What there is to export now; nothing the first time, for an interval has a beginning.
-    fn messages(
+impl Exporter for FlowExporter {
+    fn device(&self) -> DeviceNo {
+        self.device
+    }
+
+    fn datagrams(
         &mut self,
         simulation: &Arc<Simulation>,
         timeline: &Timeline,
         real: Timestamp,
-    ) -> Vec<Message> {
+    ) -> Vec<Vec<u8>> {
+        // Nothing the first time, for an interval has a beginning.
         let now = simulation.pace().now();
         let Some(from) = self.until.replace(now) else {
             return Vec::new();
@@ -272,31 +238,6 @@ fn address(simulation: &Arc<Simulation>, end: End, chance: u64) -> (Ipv4Addr, u3
     }
 }
 
-/// Sends from a device's own address.
-fn send(
-    socket: &UdpSocket,
-    datagram: &[u8],
-    source: Ipv4Addr,
-    collector: SocketAddrV4,
-) -> io::Result<()> {
-    let address = libc::in_addr {
-        s_addr: u32::from_ne_bytes(source.octets()),
-    };
-    let info = libc::in_pktinfo {
-        ipi_ifindex: 0,
-        ipi_spec_dst: address,
-        ipi_addr: address,
-    };
-    sendmsg(
-        socket.as_raw_fd(),
-        &[IoSlice::new(datagram)],
-        &[ControlMessage::Ipv4PacketInfo(&info)],
-        MsgFlags::MSG_DONTWAIT,
-        Some(&SockaddrStorage::from(std::net::SocketAddr::V4(collector))),
-    )?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -357,13 +298,13 @@ mod tests {
         let clock = Clock::new(|| Timestamp::from_unix_ms(START));
         let simulation = Simulation::new(&Scenario::default(), clock).unwrap();
         let device = simulation.network().by_name("core-1").unwrap();
-        let mut exporter = Exporter::new(device);
+        let mut exporter = FlowExporter::new(device);
         let timeline = simulation.timeline();
         let at = Timestamp::from_unix_ms(START);
-        assert!(exporter.messages(&simulation, &timeline, at).is_empty());
+        assert!(exporter.datagrams(&simulation, &timeline, at).is_empty());
         assert_eq!(exporter.until, Some(at));
         // No time has passed: templates alone.
-        let messages = exporter.messages(&simulation, &timeline, at);
-        assert_eq!(messages.iter().map(|it| it.records).sum::<u32>(), 0);
+        let messages = exporter.datagrams(&simulation, &timeline, at);
+        assert_eq!((messages.len(), exporter.sequence), (1, 1));
     }
 }

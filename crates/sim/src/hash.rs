@@ -65,4 +65,5 @@ pub(crate) mod purpose {
     pub(crate) const ERRORS: u64 = 13;
     pub(crate) const ENGINE: u64 = 15;
     pub(crate) const APPLICATION: u64 = 16;
+    pub(crate) const LOG: u64 = 17;
 }

@@ -12,9 +12,11 @@
 pub mod agent;
 mod clock;
 pub mod control;
+mod exporting;
 pub mod flows;
 mod hardware;
 mod hash;
+pub mod logs;
 pub mod mib;
 pub mod network;
 pub mod recording;
@@ -30,6 +32,7 @@ pub mod traffic;
 mod truth;
 
 pub use clock::Pace;
+pub use exporting::Exported;
 pub use mib::{Mib, Value};
 pub use network::{DeviceNo, Network, NetworkError, PortNo};
 pub use scenario::{Scenario, ScenarioError};

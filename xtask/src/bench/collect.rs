@@ -1,15 +1,18 @@
 //! What polling costs: one poll beside net-snmp's library, thousands of devices for five minutes, the
-//! simulator itself, the page that shows it all, and what lines of logs cost. The CPU time of each part is told by itself:
+//! simulator itself, the page that shows it all, what lines of logs and flows cost, a sweep beside
+//! fping, and what the listeners survive. The CPU time of each part is told by itself:
 //! that of the simulator, which is its own process, and within the server that of asking (`poll`), of
 //! taking in (`ingest`), of the log and the blocks (`store`) and of HTTP (`front`), which run on
 //! threads of their own.
 
 mod exporter;
 mod fleet;
+mod listeners;
 mod load;
 mod overview;
 mod poll;
 mod simulator;
+mod sweep;
 
 use super::example;
 use super::figure::{Bound, Outcome, Peer, Want};
@@ -35,6 +38,8 @@ pub(super) const PARTS: &[&str] = &[
     "overview",
     "syslog",
     "flows",
+    "sweep",
+    "listeners",
 ];
 
 pub(super) const WANTS: &[Want] = &[
@@ -140,6 +145,54 @@ pub(super) const WANTS: &[Want] = &[
         target: Some(50_000.0),
         peer: Peer::None,
     },
+    Want {
+        name: "sweep_missed",
+        floor: Bound::Most(0.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "sweep_cpu_us_per_ping",
+        floor: Bound::Less,
+        target: None,
+        peer: Peer::Measured("fping_cpu_us_per_ping"),
+    },
+    Want {
+        name: "sweep_cpu_ratio_to_fping",
+        floor: Bound::Most(1.0),
+        target: Some(0.5),
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_secs",
+        floor: Bound::Least(600.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_panics",
+        floor: Bound::Most(0.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_peak_memory_mib",
+        floor: Bound::Most(1_024.0),
+        target: Some(512.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_slowest_health_ms",
+        floor: Bound::Most(5_000.0),
+        target: Some(1_000.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_good_lines_lost_percent",
+        floor: Bound::Less,
+        target: Some(0.0),
+        peer: Peer::None,
+    },
 ];
 
 /// One part: measures, and adds its figures.
@@ -170,13 +223,15 @@ pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
         folder: target_dir().join("bench"),
     };
     std::fs::create_dir_all(&bench.folder)?;
-    let parts: [(&str, Part); 6] = [
+    let parts: [(&str, Part); 8] = [
         ("poll", poll::run),
         ("exporter", exporter::run),
         ("simulator", simulator::run),
         ("fleet", fleet::run),
         ("load", load::run),
         ("overview", overview::run),
+        ("sweep", sweep::run),
+        ("listeners", listeners::run),
     ];
     for (name, part) in parts {
         if only.is_none_or(|only| only == name) {
@@ -224,6 +279,14 @@ fn text<'a>(told: &'a Value, field: &str) -> anyhow::Result<&'a str> {
     told[field]
         .as_str()
         .with_context(|| format!("no {field} in {told}"))
+}
+
+/// What the environment says instead of a size of a bench.
+fn given(name: &str, otherwise: u32) -> anyhow::Result<u32> {
+    match std::env::var(name) {
+        Ok(given) => given.parse().with_context(|| name.to_owned()),
+        Err(_) => Ok(otherwise),
+    }
 }
 
 /// The middle of some numbers.

@@ -56,8 +56,8 @@ impl Stand {
         let scenario = scenario(folder, shape)?;
         let password = password(&folder.join("admin-password"))?;
         eprintln!("==> simulated network");
-        let flows = free_port()?;
-        let (simulator, told) = simulator(program, folder, &scenario, &flows)?;
+        let (flows, syslog) = free_ports()?;
+        let (simulator, told) = simulator(program, folder, &scenario, (&flows, &syslog))?;
         eprintln!("==> server");
         let (mut server, address) = Service::start(
             "server",
@@ -70,6 +70,7 @@ impl Stand {
                 .arg(&scenario)
                 .env("FORETELL_ADMIN_PASSWORD", &password)
                 .env("FORETELL_FLOWS__LISTEN_NETFLOW", format!("[\"{flows}\"]"))
+                .env("FORETELL_SYSLOG__LISTEN_UDP", format!("[\"{syslog}\"]"))
                 .env(
                     "FORETELL_POLL__DEFAULT_INTERVAL_SECS",
                     shape.interval_secs.to_string(),
@@ -208,7 +209,7 @@ fn simulator(
     program: &Path,
     folder: &Path,
     scenario: &Path,
-    flows: &str,
+    (flows, syslog): (&str, &str),
 ) -> anyhow::Result<(Service, Value)> {
     Service::start(
         "simulator",
@@ -220,6 +221,8 @@ fn simulator(
                 "127.0.0.1:0",
                 "--flows",
                 flows,
+                "--syslog",
+                syslog,
                 "--scenario",
             ])
             .arg(scenario),
@@ -276,9 +279,12 @@ fn password(path: &Path) -> anyhow::Result<String> {
     Ok(made)
 }
 
-/// A UDP port for flows that is free just now.
-fn free_port() -> anyhow::Result<String> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.to_string())
+/// UDP ports for flows and for syslog that are free just now.
+fn free_ports() -> anyhow::Result<(String, String)> {
+    let flows = UdpSocket::bind("127.0.0.1:0")?;
+    let syslog = UdpSocket::bind("127.0.0.1:0")?;
+    let addresses = (flows.local_addr()?, syslog.local_addr()?);
+    Ok((addresses.0.to_string(), addresses.1.to_string()))
 }
 
 fn free_address() -> &'static str {

@@ -1,24 +1,27 @@
 //! One ICMP socket and the table of replies that are awaited on it.
 //!
-//! A task of its own reads the socket and stamps each reply, so that a busy caller does not make a
-//! round trip look longer. Replies are matched on (address, sequence): on datagram sockets the
-//! kernel replaces the identifier by one of its own.
+//! One thread sends and reads, many packets at a time, and stamps each request and reply, so that a
+//! busy caller does not make a round trip look longer. Nobody else waits at the socket: a worker of
+//! the callers' runtime would be woken by every reply, which costs as much as the reply. Replies are matched on
+//! sequence and address: on datagram sockets the kernel replaces the identifier by one of its own.
 
-use super::packet::{self, REQUEST_LEN, Wire};
+use super::batch::{self, BATCH_MAX, Incoming, Outgoing};
+use super::packet::{self, Wire};
 use super::{Echo, Echoes};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::runtime::Builder;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// Requests in flight on one socket. A reply takes some 768 octets of the receive buffer whatever
 /// its length, and Linux by default grants 416 KiB at most: so many fit even when all come at once
@@ -26,9 +29,8 @@ use tokio_util::task::AbortOnDropHandle;
 const IN_FLIGHT_MAX: usize = 512;
 /// Octets of receive buffer that we ask for; the kernel cuts it to what it allows.
 const RECEIVE_BUFFER_LEN: usize = 4 << 20;
-/// Enough for an echo reply with the longest IPv4 header. Longer packets are cut, which is well:
-/// only the header is read.
-const PACKET_LEN_MAX: usize = 60 + REQUEST_LEN;
+/// Name of the threads.
+const THREAD: &str = "icmp";
 /// How long the reader rests after an error that may come again at once.
 const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
 
@@ -72,49 +74,62 @@ pub(super) enum OpenError {
     },
 }
 
-type Key = (IpAddr, u16);
-type Waiting = Arc<Mutex<HashMap<Key, oneshot::Sender<Instant>>>>;
+/// A request under way.
+struct Pending {
+    address: IpAddr,
+    sent: Instant,
+    round_trip: oneshot::Sender<Duration>,
+}
 
-/// A socket with its reader.
+/// Requests under way by their sequence number.
+type Waiting = Arc<Mutex<HashMap<u16, Pending>>>;
+
+/// A socket with the thread that sends and reads.
 pub(super) struct Engine {
-    socket: Arc<UdpSocket>,
-    wire: Wire,
-    identifier: u16,
     next_sequence: AtomicU16,
     waiting: Waiting,
+    // The thread at the socket ends with this.
+    requests: mpsc::Sender<u16>,
     places: Semaphore,
-    // Owns the reader: it ends with the engine.
-    _reader: AbortOnDropHandle<()>,
 }
 
 impl Engine {
     /// Opens a datagram socket, else a raw one.
     pub(super) fn open(family: Family) -> Result<Self, OpenError> {
+        let identifier = rand::random();
         let (socket, wire) = match socket(family, Type::DGRAM) {
             Ok(socket) => (socket, datagram(family)),
             Err(first) => match socket(family, Type::RAW) {
-                Ok(socket) => (socket, raw(family)),
+                Ok(socket) => {
+                    hear_only(&socket, family, identifier);
+                    (socket, raw(family))
+                }
                 Err(second) => return Err(reason(family, &first, second)),
             },
         };
         let io = |source| OpenError::Socket { family, source };
-        let socket = Arc::new(UdpSocket::from_std(socket.into()).map_err(io)?);
         let waiting = Waiting::default();
-        let identifier = rand::random();
-        let reader = tokio::spawn(read(
-            Arc::clone(&socket),
+        let (requests, asked) = mpsc::channel(IN_FLIGHT_MAX);
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(io)?;
+        let line = Line {
+            socket: {
+                let _here = runtime.enter();
+                UdpSocket::from_std(socket.into()).map_err(io)?
+            },
             wire,
             identifier,
-            Arc::clone(&waiting),
-        ));
+            waiting: Arc::clone(&waiting),
+        };
+        let thread = thread::Builder::new().name(THREAD.to_owned());
+        thread
+            .spawn(move || runtime.block_on(line.run(asked)))
+            .map_err(io)?;
         Ok(Self {
-            socket,
-            wire,
-            identifier,
             next_sequence: AtomicU16::new(rand::random()),
             waiting,
+            requests,
             places: Semaphore::new(IN_FLIGHT_MAX),
-            _reader: AbortOnDropHandle::new(reader),
         })
     }
 
@@ -127,9 +142,7 @@ impl Engine {
         for n in 0..echoes.count {
             match awaited.last_mut().filter(|_| echoes.one_reply_is_enough) {
                 Some(first) => {
-                    let reply = timeout(echoes.gap, &mut first.arrived).await;
-                    if let Ok(Ok(at)) = reply {
-                        let rtt = at.saturating_duration_since(first.sent);
+                    if let Some(rtt) = first.by(Instant::now() + echoes.gap).await {
                         return Echo::of(n, &[rtt]);
                     }
                 }
@@ -140,8 +153,9 @@ impl Engine {
         }
         let mut round_trips = Vec::with_capacity(awaited.len());
         for mut reply in awaited {
-            if let Ok(Ok(at)) = timeout_at(reply.until, &mut reply.arrived).await {
-                round_trips.push(at.saturating_duration_since(reply.sent));
+            let until = reply.until;
+            if let Some(rtt) = reply.by(until).await {
+                round_trips.push(rtt);
                 if echoes.one_reply_is_enough {
                     break;
                 }
@@ -150,35 +164,34 @@ impl Engine {
         Echo::of(echoes.count, &round_trips)
     }
 
-    /// Sends one request; none where it could not leave (no route, a filter), which is a loss.
+    /// Has one request sent; none where there is no more of this engine.
     async fn send(&self, address: IpAddr, wait: Duration) -> Option<Awaited<'_>> {
-        let (sequence, arrived) = self.expect(address)?;
-        let sent = Instant::now();
+        let (sequence, round_trip) = self.expect(address)?;
         let awaited = Awaited {
             waiting: &self.waiting,
-            key: (address, sequence),
-            sent,
-            until: sent + wait,
-            arrived,
+            sequence,
+            until: Instant::now() + wait,
+            round_trip,
+            came: false,
         };
-        let bytes = packet::request(self.wire, self.identifier, sequence);
-        self.socket
-            .send_to(&bytes, SocketAddr::new(address, 0))
-            .await
-            .ok()?;
+        self.requests.send(sequence).await.ok()?;
         Some(awaited)
     }
 
-    /// Books the next sequence number that is free for this address. With at most
-    /// [`IN_FLIGHT_MAX`] requests in flight the first or second try finds one.
-    fn expect(&self, address: IpAddr) -> Option<(u16, oneshot::Receiver<Instant>)> {
+    /// Books the next sequence number that is free. With at most [`IN_FLIGHT_MAX`] requests in
+    /// flight the first or second try finds one.
+    fn expect(&self, address: IpAddr) -> Option<(u16, oneshot::Receiver<Duration>)> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..=IN_FLIGHT_MAX {
             let sequence = self.next_sequence.fetch_add(1, Ordering::Relaxed);
-            if let Entry::Vacant(place) = waiting.entry((address, sequence)) {
-                let (tell, arrived) = oneshot::channel();
-                place.insert(tell);
-                return Some((sequence, arrived));
+            if let Entry::Vacant(place) = waiting.entry(sequence) {
+                let (tell, round_trip) = oneshot::channel();
+                place.insert(Pending {
+                    address,
+                    sent: Instant::now(),
+                    round_trip: tell,
+                });
+                return Some((sequence, round_trip));
             }
         }
         None
@@ -188,50 +201,139 @@ impl Engine {
 /// A reply that is waited for; the place in the table is given back when this is dropped.
 struct Awaited<'a> {
     waiting: &'a Waiting,
-    key: Key,
-    sent: Instant,
+    sequence: u16,
     until: Instant,
-    arrived: oneshot::Receiver<Instant>,
+    round_trip: oneshot::Receiver<Duration>,
+    came: bool,
+}
+
+impl Awaited<'_> {
+    /// The round trip, where the reply comes by then.
+    async fn by(&mut self, at: Instant) -> Option<Duration> {
+        let round_trip = timeout_at(at, &mut self.round_trip).await.ok()?.ok()?;
+        self.came = true;
+        Some(round_trip)
+    }
 }
 
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
+        if self.came {
+            return;
+        }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.remove(&self.key);
+        waiting.remove(&self.sequence);
     }
 }
 
-/// Reads replies for as long as the engine lives.
-async fn read(socket: Arc<UdpSocket>, wire: Wire, identifier: u16, waiting: Waiting) {
-    let mut bytes = [0; PACKET_LEN_MAX];
-    loop {
-        let (len, from) = match socket.recv_from(&mut bytes).await {
-            Ok(received) => received,
-            Err(e) => {
-                tracing::debug!(error = %e, "an ICMP socket gave an error; reading on");
-                sleep(REST_AFTER_ERROR).await;
-                continue;
+/// What the thread at the socket works with.
+struct Line {
+    socket: UdpSocket,
+    wire: Wire,
+    identifier: u16,
+    waiting: Waiting,
+}
+
+impl Line {
+    /// Sends what is asked for and reads replies, as long as the engine lives. Replies go first: what
+    /// waits looks like a longer round trip.
+    async fn run(self, mut asked: mpsc::Receiver<u16>) {
+        let mut incoming = Incoming::new();
+        let mut replies = Vec::with_capacity(BATCH_MAX);
+        let mut sequences = Vec::with_capacity(BATCH_MAX);
+        loop {
+            tokio::select! {
+                biased;
+                received = incoming.receive(&self.socket, |packets| self.match_up(packets, &mut replies)) => {
+                    for (tell, round_trip) in replies.drain(..) {
+                        // The caller may have given up in this very moment; then nobody wants to know.
+                        let _ = tell.send(round_trip);
+                    }
+                    if let Err(e) = received {
+                        tracing::debug!(error = %e, "an ICMP socket gave an error; reading on");
+                        sleep(REST_AFTER_ERROR).await;
+                    }
+                }
+                count = asked.recv_many(&mut sequences, BATCH_MAX) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.send(&sequences).await;
+                    sequences.clear();
+                }
             }
-        };
-        let at = Instant::now();
-        let Some(reply) = bytes.get(..len).and_then(|b| packet::reply(wire, b)) else {
-            continue;
-        };
-        let ours = match wire {
-            Wire::V4Datagram | Wire::V6Datagram => true,
-            Wire::V4Raw | Wire::V6Raw => reply.identifier == identifier,
-        };
-        if !ours {
-            continue;
         }
-        let key = (from.ip(), reply.sequence);
-        let awaited = waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&key);
-        if let Some(tell) = awaited {
-            // The caller may have given up in this very moment; then nobody wants to know.
-            let _ = tell.send(at);
+    }
+
+    /// Sends requests. What could not leave (no route, a filter) is a loss, of which its caller
+    /// learns at once.
+    async fn send(&self, sequences: &[u16]) {
+        let packets = self.stamped(sequences);
+        let mut rest = packets.as_slice();
+        while let Some(first) = rest.first() {
+            let gone = if let Ok(sent) = batch::send(&self.socket, rest).await {
+                sent
+            } else {
+                self.waiting().remove(&first.sequence);
+                1
+            };
+            rest = rest.get(gone.max(1)..).unwrap_or_default();
+        }
+    }
+
+    /// The packets of those requests that are still wanted; notes that they go now.
+    fn stamped(&self, sequences: &[u16]) -> Vec<Outgoing> {
+        let mut waiting = self.waiting();
+        let now = Instant::now();
+        let wanted = sequences.iter().filter_map(|sequence| {
+            let pending = waiting.get_mut(sequence)?;
+            pending.sent = now;
+            Some(Outgoing {
+                sequence: *sequence,
+                bytes: packet::request(self.wire, self.identifier, *sequence),
+                address: pending.address,
+            })
+        });
+        wanted.collect()
+    }
+
+    /// Finds who waits for these packets. They are told when the table is free again: told before,
+    /// they would wake and wait for it.
+    fn match_up(
+        &self,
+        packets: &mut dyn Iterator<Item = (IpAddr, &[u8])>,
+        replies: &mut Vec<(oneshot::Sender<Duration>, Duration)>,
+    ) {
+        let at = Instant::now();
+        let mut waiting = self.waiting();
+        replies.extend(packets.filter_map(|(from, bytes)| {
+            let pending = self.answered(&mut waiting, from, bytes)?;
+            let round_trip = at.saturating_duration_since(pending.sent);
+            Some((pending.round_trip, round_trip))
+        }));
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u16, Pending>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request that a packet answers, where it is one of ours that is still waited for.
+    fn answered(
+        &self,
+        waiting: &mut HashMap<u16, Pending>,
+        from: IpAddr,
+        bytes: &[u8],
+    ) -> Option<Pending> {
+        let reply = packet::reply(self.wire, bytes)?;
+        let ours = match self.wire {
+            Wire::V4Datagram | Wire::V6Datagram => true,
+            Wire::V4Raw | Wire::V6Raw => reply.identifier == self.identifier,
+        };
+        match waiting.entry(reply.sequence) {
+            Entry::Occupied(pending) if ours && pending.get().address == from => {
+                Some(pending.remove())
+            }
+            _ => None,
         }
     }
 }
@@ -246,6 +348,33 @@ fn socket(family: Family, kind: Type) -> io::Result<Socket> {
     // Only asked for: a smaller buffer works too, and the kernel's limit is not ours to judge.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_LEN);
     Ok(socket)
+}
+
+/// Has the kernel drop what a raw socket hears but nobody here asked for: everything on this
+/// machine that is no echo reply with our identifier. Only asked for: the reader looks as well.
+fn hear_only(socket: &Socket, family: Family, identifier: u16) {
+    // Classic BPF (bpf(4), linux/filter.h). For IPv4 the packet begins with its IP header, whose
+    // length goes to X; for IPv6 there is none, and X is 0.
+    const LDX_MSH: u16 = 0xb1;
+    const LDX_IMM: u16 = 0x01;
+    const LD_BYTE_AT_X: u16 = 0x50;
+    const LD_HALF_AT_X: u16 = 0x48;
+    const JEQ: u16 = 0x15;
+    const RET: u16 = 0x06;
+    const WHOLE: u32 = u32::MAX;
+    let (skip_ip_header, reply_type) = match family {
+        Family::V4 => (LDX_MSH, raw(family).reply_type()),
+        Family::V6 => (LDX_IMM, raw(family).reply_type()),
+    };
+    let _ = socket.attach_filter(&[
+        SockFilter::new(skip_ip_header, 0, 0, 0),
+        SockFilter::new(LD_BYTE_AT_X, 0, 0, 0),
+        SockFilter::new(JEQ, 0, 3, reply_type.into()),
+        SockFilter::new(LD_HALF_AT_X, 0, 0, 4),
+        SockFilter::new(JEQ, 0, 1, identifier.into()),
+        SockFilter::new(RET, 0, 0, WHOLE),
+        SockFilter::new(RET, 0, 0, 0),
+    ]);
 }
 
 fn datagram(family: Family) -> Wire {
@@ -369,7 +498,7 @@ mod tests {
         };
         // TEST-NET-1 (RFC 5737): nobody answers, or the send fails at once.
         let ping = engine.ping("192.0.2.1".parse().unwrap(), silent);
-        let _ = timeout(Duration::from_millis(20), ping).await;
+        let _ = tokio::time::timeout(Duration::from_millis(20), ping).await;
         assert!(engine.waiting.lock().unwrap().is_empty());
         assert_eq!(engine.places.available_permits(), IN_FLIGHT_MAX);
     }

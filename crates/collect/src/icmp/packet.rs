@@ -29,7 +29,8 @@ impl Wire {
             Self::V6Datagram | Self::V6Raw => 128,
         }
     }
-    fn reply_type(self) -> u8 {
+    /// ICMP type of an echo reply.
+    pub(super) fn reply_type(self) -> u8 {
         match self {
             Self::V4Datagram | Self::V4Raw => 0,
             Self::V6Datagram | Self::V6Raw => 129,

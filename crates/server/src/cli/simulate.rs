@@ -56,6 +56,10 @@ pub struct Simulate {
     /// Export the flows of every device as IPFIX to this collector, from the devices' own addresses
     #[arg(long, value_name = "ADDR:PORT")]
     pub flows: Option<SocketAddrV4>,
+    /// Send the log lines of every device as syslog over UDP to this collector, from the devices' own
+    /// addresses
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub syslog: Option<SocketAddrV4>,
     /// Threads that answer
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub threads: u8,
@@ -85,9 +89,9 @@ pub struct Simulate {
 }
 
 /// What belongs to a simulated network alone.
-const NOT_WITH_RECORDINGS: [&str; 12] = [
+const NOT_WITH_RECORDINGS: [&str; 13] = [
     "scenario", "topology", "devices", "ports", "graph", "seed", "base", "port", "speed", "truth",
-    "control", "flows",
+    "control", "flows", "syslog",
 ];
 
 /// What to do with a simulation that runs.

@@ -50,14 +50,6 @@ pub(super) struct Record {
     pub(super) destination_as: u32,
 }
 
-/// A message as it is sent.
-#[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) octets: Vec<u8>,
-    /// Flows in it.
-    pub(super) records: u32,
-}
-
 /// The messages of some flows: the template and the sampling first, then the flows. `sequence` counts
 /// data records, those of options among them (RFC 7011, 3.1).
 pub(super) fn messages(
@@ -65,7 +57,7 @@ pub(super) fn messages(
     rate: u32,
     at: Timestamp,
     sequence: &mut u32,
-) -> Vec<Message> {
+) -> Vec<Vec<u8>> {
     let mut first = set(2, &template(TEMPLATE, None, &FIELDS));
     let mut data_records = 0;
     if rate > 1 {
@@ -78,18 +70,18 @@ pub(super) fn messages(
         first.extend(set(OPTIONS, &options));
         data_records = 1;
     }
-    let mut messages = vec![message(&first, 0, at, *sequence)];
+    let mut messages = vec![message(&first, at, *sequence)];
     *sequence = sequence.wrapping_add(data_records);
     for part in records.chunks((LEN_MAX - HEADER_LEN - 4) / RECORD_LEN) {
         let body: Vec<u8> = part.iter().flat_map(|record| data(record, at)).collect();
         let count = u32::try_from(part.len()).unwrap_or(0);
-        messages.push(message(&set(TEMPLATE, &body), count, at, *sequence));
+        messages.push(message(&set(TEMPLATE, &body), at, *sequence));
         *sequence = sequence.wrapping_add(count);
     }
     messages
 }
 
-fn message(sets: &[u8], records: u32, at: Timestamp, sequence: u32) -> Message {
+fn message(sets: &[u8], at: Timestamp, sequence: u32) -> Vec<u8> {
     let len = u16::try_from(HEADER_LEN + sets.len()).unwrap_or(u16::MAX);
     let seconds = u32::try_from(at.unix_ms() / 1_000).unwrap_or(u32::MAX);
     let mut octets = Vec::with_capacity(usize::from(len));
@@ -100,7 +92,7 @@ fn message(sets: &[u8], records: u32, at: Timestamp, sequence: u32) -> Message {
     // Observation domain 0: the whole device.
     octets.extend(0_u32.to_be_bytes());
     octets.extend(sets);
-    Message { octets, records }
+    octets
 }
 
 fn set(id: u16, body: &[u8]) -> Vec<u8> {
@@ -166,9 +158,9 @@ mod tests {
         assert_eq!(sequence, 7 + 1 + 60);
         assert_eq!(messages.len(), 4);
         for message in &messages {
-            assert!(message.octets.len() <= LEN_MAX);
-            let said = u16::from_be_bytes([message.octets[2], message.octets[3]]);
-            assert_eq!(usize::from(said), message.octets.len());
+            assert!(message.len() <= LEN_MAX);
+            let said = u16::from_be_bytes([message[2], message[3]]);
+            assert_eq!(usize::from(said), message.len());
         }
     }
 }

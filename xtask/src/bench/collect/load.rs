@@ -2,7 +2,7 @@
 //! simulator beside it on the same machine.
 
 use super::super::{example, proc};
-use super::{Bench, COMMUNITY, text};
+use super::{Bench, COMMUNITY, given, text};
 use crate::bench::figure::Outcome;
 use crate::programs::output;
 use anyhow::Context as _;
@@ -51,11 +51,4 @@ pub(super) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     // The simulator was at work while polls spread, too.
     outcome.add("load_simulator_cpu_secs", simulated);
     Ok(())
-}
-
-fn given(name: &str, otherwise: u32) -> anyhow::Result<u32> {
-    match std::env::var(name) {
-        Ok(given) => given.parse().with_context(|| name.to_owned()),
-        Err(_) => Ok(otherwise),
-    }
 }

@@ -64,8 +64,11 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
         tokio::select! {
             _ = signals.next() => {}
             () = agents.follow(&simulation, &cancel) => {}
-            exported = export(simulate.flows, &simulation, &cancel) => {
+            exported = export_flows(simulate.flows, &simulation, &cancel) => {
                 exported.context("flows cannot be exported")?;
+            }
+            exported = export_logs(simulate.syslog, &simulation, &cancel) => {
+                exported.context("log lines cannot be sent")?;
             }
         }
         cancel.cancel();
@@ -84,7 +87,7 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
 }
 
 /// Exports flows where that is asked for; otherwise waits for ever.
-async fn export(
+async fn export_flows(
     collector: Option<SocketAddrV4>,
     simulation: &Arc<Simulation>,
     cancel: &CancellationToken,
@@ -93,6 +96,19 @@ async fn export(
         return std::future::pending().await;
     };
     sim::flows::export(simulation, collector, &clock::real(), cancel).await?;
+    Ok(())
+}
+
+/// Sends log lines where that is asked for; otherwise waits for ever.
+async fn export_logs(
+    collector: Option<SocketAddrV4>,
+    simulation: &Arc<Simulation>,
+    cancel: &CancellationToken,
+) -> std::io::Result<()> {
+    let Some(collector) = collector else {
+        return std::future::pending().await;
+    };
+    sim::logs::export(simulation, collector, &clock::real(), cancel).await?;
     Ok(())
 }
 
