@@ -21,6 +21,7 @@ pub mod snmp;
 pub mod status;
 pub mod syslog;
 pub mod trap;
+mod udp;
 
 pub use credential::{CredentialError, auth_protocol, credentials, privacy_protocol};
 pub use discovery::{DiscoveryPlan, Found, TargetError};

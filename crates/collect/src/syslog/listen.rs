@@ -6,6 +6,7 @@
 use super::frames::Frames;
 use super::parse::{Parsed, parse};
 use super::source::{Dropped, Sources};
+use crate::udp;
 use model::device::LOCAL_VANTAGE;
 use model::log_line::LogTransport;
 use model::{Clock, DeviceId, EventId, EventKind, EventRecord, Timestamp};
@@ -34,7 +35,7 @@ pub const CONNECTIONS_PER_SOURCE_MAX: usize = 32;
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Octets that the kernel holds of datagrams: a quarter of a second of 50,000 lines a second. It
 /// may give less, by `net.core.rmem_max`.
-const RECEIVE_BUFFER: usize = 8 << 20;
+const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 /// The largest datagram.
 const DATAGRAM_MAX: usize = 65_535;
 /// Octets that are read of a connection at a time.
@@ -167,17 +168,7 @@ impl Syslog {
 
     /// Listens for datagrams; answers where.
     pub fn listen_udp(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        let domain = socket2::Domain::for_address(address);
-        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
-        if address.is_ipv6() {
-            // The same port may be listened on over IPv4 beside it.
-            socket.set_only_v6(true)?;
-        }
-        // Less is what the kernel gives where this is too much for it.
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        let socket = UdpSocket::from_std(socket.into())?;
+        let socket = udp::bind(address, RECEIVE_BUFFER_OCTETS)?;
         let bound = socket.local_addr()?;
         let shared = Arc::clone(&self.0);
         self.0

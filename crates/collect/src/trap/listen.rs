@@ -5,6 +5,7 @@ use super::pace::{Admission, Pace};
 use super::port::{self, Port};
 use super::refusal::Refusals;
 use super::repeat::{InformKey, Known, Repeats};
+use crate::udp;
 use bytes::Bytes;
 use model::{Clock, CredentialId, Timestamp};
 use snmp::{Credentials, LocalEngine, Notification, Outcome, Receiver, Rejection};
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 /// The largest UDP datagram there can be: a datagram is never cut, and never sizes the buffer.
 const DATAGRAM_LEN_MAX: usize = 65_535;
 /// Octets the kernel may hold for us while one is worked on. It grants what net.core.rmem_max allows.
-const RECEIVE_BUFFER_LEN: usize = 4 * 1024 * 1024;
+const RECEIVE_BUFFER_OCTETS: usize = 4 * 1024 * 1024;
 /// Rest after a failed receive, so that a broken socket does not spin.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(50);
 
@@ -42,16 +43,7 @@ pub struct BoundSocket {
 impl BoundSocket {
     /// Binds an address. Call within a tokio runtime.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let domain = socket2::Domain::for_address(address);
-        let protocol = Some(socket2::Protocol::UDP);
-        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, protocol)?;
-        // A smaller buffer loses bursts and works otherwise.
-        if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER_LEN) {
-            tracing::debug!(%error, "the receive buffer keeps its default size");
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        let socket = UdpSocket::from_std(socket.into())?;
+        let socket = udp::bind(address, RECEIVE_BUFFER_OCTETS)?;
         let address = socket.local_addr()?;
         Ok(Self { socket, address })
     }
