@@ -10,6 +10,7 @@ use bytes::Bytes;
 use model::{Clock, CredentialId, Timestamp};
 use snmp::{Credentials, LocalEngine, Notification, Outcome, Receiver, Rejection};
 use std::collections::BTreeMap;
+use std::hash::RandomState;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,7 +93,7 @@ impl Acknowledgement {
             hearing.repeats.answered(&self.key);
             hearing.stats.informs_answered += 1;
         }
-        if let Err(error) = self.socket.send_to(&reply, self.key.0).await {
+        if let Err(error) = self.socket.send_to(&reply, self.key.source).await {
             tracing::debug!(%error, "an inform could not be answered");
         }
     }
@@ -145,6 +146,7 @@ struct Shared {
     hearing: Mutex<Hearing>,
     clock: Clock,
     begun: Instant,
+    hasher: RandomState,
     reports: mpsc::Sender<TrapReport>,
 }
 
@@ -181,6 +183,7 @@ impl TrapListener {
             }),
             clock,
             begun: Instant::now(),
+            hasher: RandomState::new(),
             reports,
         });
         let addresses = sockets.iter().map(BoundSocket::address).collect();
@@ -288,10 +291,7 @@ fn hear(
         }
     };
     let &credential_id = hearing.credentials.get(notification.credential)?;
-    let key = notification
-        .request_id
-        .filter(|_| notification.confirmed)
-        .map(|id| (source, id));
+    let key = InformKey::of(source, credential_id, &notification, &shared.hasher);
     if let Some(key) = key {
         match hearing.repeats.note(key, elapsed) {
             Known::New => {}
