@@ -281,16 +281,8 @@ impl Shared {
                 readable = socket.readable() => readable,
             };
             let mut batch = Vec::new();
-            while readable.is_ok() && batch.len() < BATCH_MAX {
-                match socket.try_recv_from(&mut buffer) {
-                    Ok((length, from)) => {
-                        let octets = buffer.get(..length).unwrap_or_default();
-                        let source = from.ip().to_canonical();
-                        self.line(octets, (source, LogTransport::Udp), &mut batch);
-                    }
-                    // What a peer's ICMP said of an answer that was never sent, or nothing more.
-                    Err(_) => break,
-                }
+            if readable.is_ok() {
+                self.turn(socket, &mut buffer, &mut batch);
             }
             let lines = batch.len() as u64;
             if lines > 0 && self.lines.try_send(batch).is_err() {
@@ -298,6 +290,19 @@ impl Shared {
             }
             // Other tasks of this thread have their turn, however fast lines come.
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Reads the datagrams of one turn: as many as a batch has, also where they bring no lines.
+    fn turn(&self, socket: &UdpSocket, buffer: &mut [u8], batch: &mut Vec<Received>) {
+        for _ in 0..BATCH_MAX {
+            // What a peer's ICMP said of an answer that was never sent, or nothing more.
+            let Ok((length, from)) = socket.try_recv_from(buffer) else {
+                return;
+            };
+            let octets = buffer.get(..length).unwrap_or_default();
+            let source = from.ip().to_canonical();
+            self.line(octets, (source, LogTransport::Udp), batch);
         }
     }
 
@@ -412,5 +417,33 @@ async fn serve(admitted: Admitted, stream: TcpStream, tls: Option<TlsAcceptor>) 
     match greeted {
         Ok(Ok(stream)) => shared.connection(stream, (source, LogTransport::Tls)).await,
         _ => add(&shared.counters.connections_failed, 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn datagrams_without_lines_let_others_have_their_turn() {
+        let options = SyslogOptions {
+            source_per_sec_max: 1_000_000,
+            idle_max: Duration::from_secs(1),
+        };
+        let clock = Clock::new(Timestamp::default);
+        let (lines, _lines) = mpsc::channel(1);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let syslog = Syslog::new(options, clock, lines, stop, tasks);
+        let socket = udp::bind(([127, 0, 0, 1], 0).into(), RECEIVE_BUFFER_OCTETS).unwrap();
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sent = BATCH_MAX + 10;
+        for _ in 0..sent {
+            sender.send_to(b"", socket.local_addr().unwrap()).unwrap();
+        }
+        socket.readable().await.unwrap();
+        let (mut buffer, mut batch) = (vec![0; 64], Vec::new());
+        syslog.0.turn(&socket, &mut buffer, &mut batch);
+        assert_eq!(batch.len(), 0);
+        assert_eq!(syslog.stats().received[0], BATCH_MAX as u64);
     }
 }
