@@ -166,7 +166,7 @@ impl Context {
             .into_iter()
             .map(|received| {
                 let host = received.parsed.line.host.as_deref();
-                let device_id = senders.device_of(received.source, host);
+                let device_id = senders.at(received.source, host);
                 strangers += u64::from(device_id.is_none());
                 received.into_event(device_id)
             })
@@ -200,7 +200,7 @@ impl Context {
                     at,
                     vantage: LOCAL_VANTAGE.to_owned(),
                     kind: EventKind::Log,
-                    device_id: senders.device_of(source, None),
+                    device_id: senders.at(source, None),
                     interface_id: None,
                     source,
                     severity: Some(WARNING),

@@ -9,6 +9,7 @@ mod metrics;
 mod nudge;
 mod record;
 
+use crate::senders::Senders;
 use crate::wire::Receiver;
 use collect::trap::{BoundSocket, Consequence};
 use collect::{Poller, TrapListener, TrapOptions, TrapReport};
@@ -23,7 +24,7 @@ use store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use topology::senders::{Claims, Senders};
+use topology::senders::Claims;
 use tracing::{info, warn};
 
 pub use engine::begin as begin_engine;
@@ -31,10 +32,6 @@ pub use metrics::{Counts, register};
 
 /// Traps that are kept by one write at most.
 const BATCH_MAX: usize = 256;
-/// How old what we know of senders may be before it is made anew for the next trap.
-const SENDERS_AGE_MAX: Duration = Duration::from_secs(10);
-/// The same where the sender of a trap is not known: it may have been registered just now.
-const SENDERS_AGE_UNKNOWN: Duration = Duration::from_secs(1);
 /// How often it is looked whether credentials changed.
 const CREDENTIALS_INTERVAL: Duration = Duration::from_secs(2);
 /// Senders that no device is known by which are logged, each once.
@@ -46,6 +43,8 @@ pub struct Context {
     pub store: Store,
     /// The present time.
     pub clock: Clock,
+    /// Whose an address is.
+    pub senders: Senders,
     /// Who polls.
     pub poller: Arc<Poller>,
     /// Whether traps of senders that are no devices are kept.
@@ -86,8 +85,6 @@ pub async fn run(context: Context, listener: Arc<TrapListener>, mut reports: Rec
     let stop = context.stop.clone();
     let mut intake = Intake {
         context,
-        senders: Senders::default(),
-        senders_at: None,
         nudges: Nudges::default(),
         begun: Instant::now(),
         unknown_logged: HashSet::new(),
@@ -125,8 +122,6 @@ pub async fn run(context: Context, listener: Arc<TrapListener>, mut reports: Rec
 
 struct Intake {
     context: Context,
-    senders: Senders,
-    senders_at: Option<Instant>,
     nudges: Nudges,
     begun: Instant,
     // Invariant: at most UNKNOWN_LOGGED_MAX.
@@ -184,12 +179,11 @@ impl Intake {
 
     /// What is kept of a trap, and whose it is; none where it is not kept.
     fn event(&mut self, report: &TrapReport) -> Option<(Option<DeviceId>, EventRecord)> {
-        self.know_senders(SENDERS_AGE_MAX);
-        let mut sender = self.senders.find(&claims(report));
-        if sender.is_none() {
-            self.know_senders(SENDERS_AGE_UNKNOWN);
-            sender = self.senders.find(&claims(report));
-        }
+        let (senders, claims) = (&self.context.senders, claims(report));
+        let sender = senders
+            .snapshot()
+            .find(&claims)
+            .or_else(|| senders.newer_snapshot().find(&claims));
         if sender.is_none() {
             self.context.counts.unknown_senders.inc();
             self.log_unknown(report.source.ip());
@@ -200,15 +194,6 @@ impl Intake {
         let record = sender.and_then(|(id, _)| self.context.store.inventory.device(id));
         let event = record::event(report, sender.map(|(_, by)| by), record.as_deref());
         Some((event.device_id, event))
-    }
-
-    fn know_senders(&mut self, age_max: Duration) {
-        if self.senders_at.is_some_and(|at| at.elapsed() < age_max) {
-            return;
-        }
-        let records = self.context.store.inventory.devices();
-        self.senders = Senders::new(records.iter().map(|record| &record.device.body));
-        self.senders_at = Some(Instant::now());
     }
 
     fn log_unknown(&mut self, source: IpAddr) {

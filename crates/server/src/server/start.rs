@@ -41,6 +41,7 @@ struct Base<'a> {
     clock: Clock,
     profiles: Profiles,
     store: Store,
+    senders: Senders,
     series: SeriesStore,
     events: broadcast::Sender<Arc<Event>>,
     intake: CancellationToken,
@@ -67,8 +68,7 @@ pub(super) async fn start(
     let (front, mut registry) = (Front::default(), Registry::default());
     let (router, stop) = (front.router(), intake.clone());
     serve(listener, router, &tasks, stop, &mut registry);
-    let clock = clock::real();
-    let mut standing = Standing::default();
+    let (clock, mut standing) = (clock::real(), Standing::default());
     let (store, series) = open(settings, &clock, &mut standing).await?;
     let seeding = match seed {
         Some(wanted) => seed::prepare(&store, wanted, &clock).await?,
@@ -84,6 +84,7 @@ pub(super) async fn start(
     let profiles = load_profiles(settings, &clock, &mut standing);
     let base = Base {
         settings,
+        senders: Senders::new(store.inventory.clone(), clock.clone()),
         clock,
         profiles,
         store,
@@ -194,7 +195,7 @@ impl Base<'_> {
         let context = flows::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
-            senders: Senders::new(self.store.inventory.clone(), self.clock.clone()),
+            senders: self.senders.clone(),
             stop: self.intake.clone(),
             drain: self.drain.clone(),
         };
@@ -289,7 +290,7 @@ impl Base<'_> {
             standing.add("syslog", "syslog_not_received", refusal, self.clock.now());
         }
         let context = logs::Context {
-            senders: Senders::new(self.store.inventory.clone(), self.clock.clone()),
+            senders: self.senders.clone(),
             events: self.store.events.clone(),
             syslog: syslog.clone(),
             clock: self.clock.clone(),
@@ -369,6 +370,7 @@ impl Base<'_> {
         let context = traps::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
+            senders: self.senders.clone(),
             poller: Arc::clone(poller),
             accept_unknown_senders: settings.accept_unknown_senders,
             counts,
