@@ -267,8 +267,13 @@ impl Believed {
             let entry = if let Some(kept) = unchanged {
                 kept
             } else {
-                let secrets = store.credentials.secrets(id).await?;
-                let opened = collect::credentials(&stored.body.kind, &secrets);
+                // One that was deleted just now or is damaged costs itself alone: were the rest not
+                // taken in, what was deleted would be believed for as long as it is there.
+                let opened = match store.credentials.secrets(id).await {
+                    Ok(secrets) => collect::credentials(&stored.body.kind, &secrets)
+                        .map_err(|error| crate::chain(&error)),
+                    Err(error) => Err(crate::chain(&error)),
+                };
                 if let Err(error) = &opened {
                     warn!(credential.id = %id, "traps are not believed by a credential: {error}");
                 }
@@ -290,5 +295,59 @@ fn claims(report: &TrapReport) -> Claims<'_> {
         engine_id: notification.engine_id.as_deref().filter(|_| proven),
         named: notification.agent_address.map(IpAddr::from),
         source: report.source.ip(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+    use model::credential::{CredentialKind, CredentialSecrets, Secret};
+    use store::StoreOptions;
+    use store::catalog::CREDENTIALS;
+    use store::documents::{Change, Expect};
+
+    #[tokio::test]
+    async fn a_credential_that_cannot_be_read_leaves_no_deleted_one_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::new(|| Timestamp::from_unix_ms(1_800_000_000_000));
+        let opened = Store::open(StoreOptions::new(dir.path()), clock).await;
+        let store = opened.unwrap().0;
+        let secrets = CredentialSecrets {
+            community: Some(Secret::new("public".to_owned())),
+            ..CredentialSecrets::default()
+        };
+        let mut ids = Vec::new();
+        for name in ["damaged", "deleted", "kept"] {
+            let (id, name) = (CredentialId::new(), name.to_owned());
+            let kind = CredentialKind::SnmpV2c;
+            let made = store.credentials.create(id, name, kind, &secrets).await;
+            ids.push(made.unwrap().body.id);
+        }
+        let mut believed = Believed::default();
+        let first = believed.renew(&store).await.unwrap().unwrap();
+        assert_eq!(first.len(), 3);
+        // What is sealed for another document does not open.
+        let body = async |id: CredentialId| {
+            let document = store.documents.get(&CREDENTIALS, &id.to_string()).await;
+            let body = document.unwrap().unwrap().body;
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap()
+        };
+        let mut damaged = body(ids[0]).await;
+        damaged["sealed"] = body(ids[1]).await["sealed"].clone();
+        let put = Change::Put {
+            collection: &CREDENTIALS,
+            id: ids[0].to_string(),
+            expect: Expect::Present,
+            body: serde_json::to_vec(&damaged).unwrap(),
+        };
+        store.documents.write(vec![put]).await.unwrap();
+        let deleted = store.credentials.delete(ids[1], Expect::Any).await;
+        deleted.unwrap();
+        let now = believed.renew(&store).await.unwrap().unwrap();
+        let now: Vec<CredentialId> = now.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(now, [ids[2]]);
+        // It is told once, not at every look.
+        assert!(believed.renew(&store).await.unwrap().is_none());
     }
 }
