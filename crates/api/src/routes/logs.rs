@@ -4,12 +4,13 @@ use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::Query;
+use crate::search;
 use axum::Json;
 use model::log_line::LogLine;
 use model::{DeviceId, EventId, EventKind, EventRecord, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use store::events::{EventQuery, SEARCH_LEN_MAX, WORDS_MAX};
+use store::events::EventQuery;
 
 /// A line.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -71,15 +72,11 @@ pub(crate) async fn list(
     granted: Granted<permit::ReadInventory>,
     Query(query): Query<LogsQuery>,
 ) -> Answer<Json<Page<LogEntry>>> {
-    let refuse = |name: &str, detail: String| Err(Problem::field(Kind::BadQuery, name, detail));
     if query.severity.is_some_and(|severity| severity > 7) {
-        return refuse("?severity", "it is 0 to 7".to_owned());
+        let detail = "it is 0 to 7";
+        return Err(Problem::field(Kind::BadQuery, "?severity", detail));
     }
-    let text = query.q.unwrap_or_default();
-    if text.len() > SEARCH_LEN_MAX || text.split_whitespace().count() > WORDS_MAX {
-        let detail = format!("at most {WORDS_MAX} words of {SEARCH_LEN_MAX} octets together");
-        return refuse("?q", detail);
-    }
+    let text = search::text(query.q)?;
     let filters = format!(
         "{:?}{:?}{:?}{text:?}{:?}{:?}",
         query.device_id, query.from, query.to, query.severity, query.source
