@@ -13,6 +13,7 @@ pub mod flow;
 pub mod http;
 pub mod icmp;
 pub mod object_names;
+mod pace;
 pub mod poller;
 pub mod profile;
 pub mod reading;

@@ -137,6 +137,7 @@ pub struct Syslog(Arc<Shared>);
 struct Shared {
     options: SyslogOptions,
     clock: Clock,
+    begun: Instant,
     lines: mpsc::Sender<Vec<Received>>,
     sources: Mutex<Sources>,
     connections: Mutex<HashMap<IpAddr, usize>>,
@@ -158,6 +159,7 @@ impl Syslog {
             sources: Mutex::new(Sources::new(options.source_per_sec_max)),
             options,
             clock,
+            begun: Instant::now(),
             lines,
             connections: Mutex::default(),
             counters: Counters::default(),
@@ -250,7 +252,7 @@ impl Shared {
             LogTransport::Tls => tls,
         };
         add(received, 1);
-        if !self.sources().take(source, Instant::now()) {
+        if !self.sources().take(source, self.begun.elapsed()) {
             add(&counters.dropped_of_source, 1);
             return;
         }

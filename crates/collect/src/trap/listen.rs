@@ -1,10 +1,10 @@
 //! The sockets that notifications come to, and what is counted of them.
 
 use super::kind::{self, Kind};
-use super::pace::{Admission, Pace};
 use super::port::{self, Port};
 use super::refusal::Refusals;
 use super::repeat::{InformKey, Known, Repeats};
+use crate::pace::{Admission, Pace};
 use crate::udp;
 use bytes::Bytes;
 use model::{Clock, CredentialId, Timestamp};
@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 const DATAGRAM_LEN_MAX: usize = 65_535;
 /// Octets the kernel may hold for us while one is worked on. It grants what net.core.rmem_max allows.
 const RECEIVE_BUFFER_OCTETS: usize = 4 * 1024 * 1024;
+/// Seconds of its rate that a sender may send at once: a chassis that restarts sends a trap a port.
+const BURST_SECS: u32 = 20;
 /// Rest after a failed receive, so that a broken socket does not spin.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(50);
 
@@ -176,7 +178,7 @@ impl TrapListener {
             hearing: Mutex::new(Hearing {
                 receiver: Receiver::new(engine),
                 credentials: Vec::new(),
-                pace: Pace::new(options.per_source_rate_max),
+                pace: Pace::new(options.per_source_rate_max, BURST_SECS),
                 repeats: Repeats::default(),
                 refusals: Refusals::default(),
                 stats: TrapStats::default(),
