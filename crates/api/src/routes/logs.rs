@@ -21,6 +21,8 @@ pub(crate) struct LogEntry {
     received_at: Timestamp,
     /// The device that sent it; null where the sender's address is no device's.
     device_id: Option<DeviceId>,
+    /// What the device is called now.
+    device_name: Option<String>,
     /// The address that sent it.
     #[schema(value_type = String)]
     source: IpAddr,
@@ -99,19 +101,24 @@ pub(crate) async fn list(
         cursor,
         limit: paging.limit(),
     };
-    let read = granted.services().store.events.query(asked).await;
+    let store = &granted.services().store;
+    let read = store.events.query(asked).await;
     let page = read.map_err(|error| Problem::internal("the events", &error))?;
     let next = page.next.map(|next| (Key::Absent, next.to_string()));
-    let items = page.items.into_iter().map(LogEntry::of).collect();
-    Ok(Json(paging.going_on(items, next.as_ref())))
+    let items = page.items.into_iter().map(|event| {
+        let device = event.device_id.and_then(|id| store.inventory.device(id));
+        LogEntry::of(event, device.map(|record| record.device.body.name()))
+    });
+    Ok(Json(paging.going_on(items.collect(), next.as_ref())))
 }
 
 impl LogEntry {
-    fn of(event: EventRecord) -> Self {
+    fn of(event: EventRecord, device_name: Option<String>) -> Self {
         Self {
             id: event.id,
             received_at: event.at,
             device_id: event.device_id,
+            device_name,
             source: event.source,
             severity: event.severity,
             text: event.text,
