@@ -9,6 +9,7 @@ mod metrics;
 mod nudge;
 mod record;
 
+use crate::allowance::{Allowance, Verdict};
 use crate::senders::Senders;
 use crate::wire::Receiver;
 use collect::trap::{BoundSocket, Consequence};
@@ -45,6 +46,8 @@ pub struct Context {
     pub clock: Clock,
     /// Whose an address is.
     pub senders: Senders,
+    /// What of each sender is kept.
+    pub allowance: Allowance,
     /// Who polls.
     pub poller: Arc<Poller>,
     /// Whether traps of senders that are no devices are kept.
@@ -147,6 +150,10 @@ impl Intake {
             };
             if let (Some(device_id), Some(kind)) = (device_id, report.kind) {
                 self.nudge(device_id, kind.consequence);
+            }
+            // An inform that is not kept is not answered either.
+            if self.context.allowance.take(&event) != Verdict::Kept {
+                continue;
             }
             events.push(event);
             acknowledgements.extend(acknowledgement);

@@ -4,6 +4,7 @@
 use super::connections::{self, Bounds, Counts};
 use super::front::Front;
 use super::{Running, options};
+use crate::allowance::Allowance;
 use crate::config::{SecureCookie, Settings};
 use crate::logs::{self, LogCounts};
 use crate::metrics::{self, Ingested, Sampled};
@@ -42,6 +43,7 @@ struct Base<'a> {
     profiles: Profiles,
     store: Store,
     senders: Senders,
+    allowance: Allowance,
     series: SeriesStore,
     events: broadcast::Sender<Arc<Event>>,
     intake: CancellationToken,
@@ -85,6 +87,7 @@ pub(super) async fn start(
     let base = Base {
         settings,
         senders: Senders::new(store.inventory.clone(), clock.clone()),
+        allowance: Allowance::register(settings.events.sender_bytes_per_day_max, &mut registry),
         clock,
         profiles,
         store,
@@ -102,8 +105,7 @@ pub(super) async fn start(
         degraded.push(seed::Seeding::waiting());
         base.start_seeding(seeding, wire.seeding.clone(), places);
     }
-    let ingested = Ingested::register(&mut registry);
-    let poller_stop = CancellationToken::new();
+    let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
     let ways = (transport.clone(), pinger.clone());
     let poller = {
@@ -291,6 +293,7 @@ impl Base<'_> {
         }
         let context = logs::Context {
             senders: self.senders.clone(),
+            allowance: self.allowance.clone(),
             events: self.store.events.clone(),
             syslog: syslog.clone(),
             clock: self.clock.clone(),
@@ -371,6 +374,7 @@ impl Base<'_> {
             store: self.store.clone(),
             clock: self.clock.clone(),
             senders: self.senders.clone(),
+            allowance: self.allowance.clone(),
             poller: Arc::clone(poller),
             accept_unknown_senders: settings.accept_unknown_senders,
             counts,
