@@ -26,6 +26,7 @@ mod rates;
 mod revision;
 mod routes;
 mod sampling;
+mod search;
 pub mod services;
 mod site;
 mod state;

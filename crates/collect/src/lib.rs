@@ -13,6 +13,7 @@ pub mod flow;
 pub mod http;
 pub mod icmp;
 pub mod object_names;
+mod pace;
 pub mod poller;
 pub mod profile;
 pub mod reading;
@@ -21,6 +22,7 @@ pub mod snmp;
 pub mod status;
 pub mod syslog;
 pub mod trap;
+mod udp;
 
 pub use credential::{CredentialError, auth_protocol, credentials, privacy_protocol};
 pub use discovery::{DiscoveryPlan, Found, TargetError};

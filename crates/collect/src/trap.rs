@@ -1,7 +1,7 @@
 //! Traps and informs: heard, believed or refused, and told by a bounded channel. Off unless an
 //! address to listen at is given.
 //!
-//! A datagram goes through the pace of its sender ([`pace`]) before anything else is spent on it,
+//! A datagram goes through the pace of its sender ([`crate::pace`]) before anything else is spent on it,
 //! then through [`snmp::Receiver`], which says whether it is believed; an inform that was told
 //! before is answered again and told no more ([`repeat`]). What a notification is called and what
 //! it asks for is a table ([`kind`]); which interface it is about, a guess from its objects
@@ -9,11 +9,9 @@
 
 pub mod kind;
 mod listen;
-mod pace;
 pub mod port;
 mod refusal;
 mod repeat;
 
 pub use kind::{Consequence, Kind};
 pub use listen::{Acknowledgement, BoundSocket, TrapListener, TrapOptions, TrapReport, TrapStats};
-pub use pace::{BURST_SECS, SOURCES_MAX};

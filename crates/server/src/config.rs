@@ -152,6 +152,10 @@ pub struct EventSettings {
     /// alone is larger, no more is taken until it ends.
     #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
     pub size_bytes_max: u64,
+    /// Octets of lines of logs and traps together, about, that one sender may have kept in a UTC day;
+    /// what it sends beyond is dropped and told. One that relays for many needs more.
+    #[schemars(range(min = 1_048_576, max = 1_099_511_627_776_u64))]
+    pub sender_bytes_per_day_max: u64,
 }
 
 impl Default for EventSettings {
@@ -159,6 +163,8 @@ impl Default for EventSettings {
         Self {
             keep_days: 30,
             size_bytes_max: store::events::SIZE_MAX_DEFAULT,
+            // One that floods on each of 30 days takes less than half of the 10 GiB.
+            sender_bytes_per_day_max: 160 << 20,
         }
     }
 }
@@ -169,6 +175,7 @@ impl Default for EventSettings {
 #[serde(default)]
 pub struct SyslogSettings {
     /// Addresses and ports to receive datagrams on (RFC 5426), as `["0.0.0.0:514", "[::]:514"]`.
+    /// `[::]` hears IPv6 alone: list `0.0.0.0` beside it.
     pub listen_udp: Vec<String>,
     /// Addresses and ports to receive connections on (RFC 6587), as `["0.0.0.0:514"]`.
     pub listen_tcp: Vec<String>,
@@ -276,8 +283,8 @@ impl Default for DiscoverySettings {
 #[serde(default)]
 pub struct TrapSettings {
     /// Addresses and UDP ports to listen at, as `["0.0.0.0:162", "[::]:162"]`. Empty: traps are not
-    /// heard. Ports below 1024 need a permission of the system (CAP_NET_BIND_SERVICE). An address
-    /// that cannot be bound is told and left out.
+    /// heard. `[::]` hears IPv6 alone: list `0.0.0.0` beside it. Ports below 1024 need a permission of
+    /// the system (CAP_NET_BIND_SERVICE). An address that cannot be bound is told and left out.
     pub listen: Vec<String>,
     /// Whether traps that a stored credential proves, but of senders that are no devices, are kept.
     pub accept_unknown_senders: bool,
@@ -302,7 +309,8 @@ impl Default for TrapSettings {
 #[serde(default)]
 pub struct FlowSettings {
     /// Addresses and UDP ports to listen on for NetFlow v5, v9 and IPFIX, as `["0.0.0.0:2055"]`.
-    /// None: no such flows are taken. A port that cannot be had is told and does not stop the server.
+    /// None: no such flows are taken. `[::]` hears IPv6 alone: list `0.0.0.0` beside it. A port that
+    /// cannot be had is told and does not stop the server.
     #[schemars(with = "Vec<String>")]
     pub listen_netflow: Vec<SocketAddr>,
     /// The same for sFlow v5, as `["0.0.0.0:6343"]`.

@@ -5,7 +5,7 @@ mod measured;
 
 use crate::config::FlowSettings;
 use crate::readiness::Standing;
-use crate::senders::{Senders, Snapshot};
+use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{FlowTops, Receiver};
 use collect::flow::{ExporterState, Flows, Protocol, Sealed};
@@ -23,6 +23,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use topology::senders;
 use tracing::{info, warn};
 
 /// How often it is told anew who sends flows.
@@ -208,12 +209,12 @@ struct Owner {
 /// Whose the tops of one window are.
 struct Whose<'a> {
     store: &'a Store,
-    senders: &'a Snapshot,
+    senders: &'a senders::Senders,
     known: HashMap<IpAddr, Option<Owner>>,
 }
 
 impl<'a> Whose<'a> {
-    fn new(store: &'a Store, senders: &'a Snapshot) -> Self {
+    fn new(store: &'a Store, senders: &'a senders::Senders) -> Self {
         Self {
             store,
             senders,
@@ -248,8 +249,8 @@ impl<'a> Whose<'a> {
     }
 }
 
-fn owner_of(store: &Store, senders: &Snapshot, exporter: IpAddr) -> Option<Owner> {
-    let device_id = senders.device_of(exporter, None)?;
+fn owner_of(store: &Store, senders: &senders::Senders, exporter: IpAddr) -> Option<Owner> {
+    let device_id = senders.at(exporter, None)?;
     let record = store.inventory.device(device_id)?;
     // Where an ifIndex was given anew, the interface that is there has it.
     let (present, gone): (Vec<_>, Vec<_>) = record.interfaces.iter().partition(|row| row.present);
@@ -260,12 +261,12 @@ fn owner_of(store: &Store, senders: &Snapshot, exporter: IpAddr) -> Option<Owner
     })
 }
 
-fn exporter(state: ExporterState, senders: &Snapshot) -> FlowExporter {
+fn exporter(state: ExporterState, senders: &senders::Senders) -> FlowExporter {
     let waited = state.templates_waited_for.into_iter();
     let defects = state.defects.named().into_iter();
     FlowExporter {
         address: state.address,
-        device_id: senders.device_of(state.address, None),
+        device_id: senders.at(state.address, None),
         format: state.format.map(|format| format.name().to_owned()),
         first_heard_at: state.first_heard,
         last_heard_at: state.last_heard,

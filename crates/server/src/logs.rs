@@ -1,12 +1,13 @@
 //! Lines of logs: from the listeners, with the device that sent them, into the event store.
 
+use crate::allowance::{Allowance, Verdict};
 use crate::config::SyslogSettings;
 use crate::senders::Senders;
 use crate::wire::Receiver;
 use collect::syslog::source::Dropped;
 use collect::syslog::{Received, Syslog, tls_config};
 use model::device::LOCAL_VANTAGE;
-use model::{Clock, EventId, EventKind, EventRecord};
+use model::{Clock, DeviceId, EventId, EventKind, EventRecord, Timestamp};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,9 @@ const TOLD_MAX: usize = 100;
 const LAST_WAIT: Duration = Duration::from_millis(200);
 /// The severity of what the server says in a sender's log: warning.
 const WARNING: u8 = 4;
+/// What it says where a sender had as much kept today as one may.
+const OVER: &str = "foretell: further lines of this sender are dropped until 0:00 UTC, \
+    more than events.sender_bytes_per_day_max";
 
 /// What became of lines. Cheap to clone.
 #[derive(Clone, Default)]
@@ -50,6 +54,8 @@ impl LogCounts {
 pub struct Context {
     /// Whose an address is.
     pub senders: Senders,
+    /// What of each sender is kept.
+    pub allowance: Allowance,
     /// Where they are kept.
     pub events: EventStore,
     /// The listeners, which know what they dropped.
@@ -161,16 +167,18 @@ async fn gather(mut first: Vec<Received>, lines: &mut Receiver<Vec<Received>>) -
 impl Context {
     fn events_of(&self, lines: Vec<Received>) -> Vec<EventRecord> {
         let senders = self.senders.snapshot();
-        let mut strangers = 0;
-        let events: Vec<EventRecord> = lines
-            .into_iter()
-            .map(|received| {
-                let host = received.parsed.line.host.as_deref();
-                let device_id = senders.device_of(received.source, host);
-                strangers += u64::from(device_id.is_none());
-                received.into_event(device_id)
-            })
-            .collect();
+        let (mut strangers, mut events) = (0, Vec::with_capacity(lines.len()));
+        for received in lines {
+            let host = received.parsed.line.host.as_deref();
+            let device_id = senders.at(received.source, host);
+            strangers += u64::from(device_id.is_none());
+            let event = received.into_event(device_id);
+            match self.allowance.take(&event) {
+                Verdict::Kept => events.push(event),
+                Verdict::First => events.push(own(event.at, event.source, device_id, OVER.into())),
+                Verdict::Over => {}
+            }
+        }
         self.counts
             .without_device
             .fetch_add(strangers, Ordering::Relaxed);
@@ -195,21 +203,11 @@ impl Context {
             .take(TOLD_MAX)
             .map(|Dropped { source, lines }| {
                 let source = source.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-                EventRecord {
-                    id: EventId::received(at),
-                    at,
-                    vantage: LOCAL_VANTAGE.to_owned(),
-                    kind: EventKind::Log,
-                    device_id: senders.device_of(source, None),
-                    interface_id: None,
-                    source,
-                    severity: Some(WARNING),
-                    text: format!(
-                        "foretell: {lines} lines of this sender were dropped in the last minute, \
+                let text = format!(
+                    "foretell: {lines} lines of this sender were dropped in the last minute, \
                      more than syslog.source_lines_per_sec_max"
-                    ),
-                    body: serde_json::Value::Null,
-                }
+                );
+                own(at, source, senders.at(source, None), text)
             });
         told.collect()
     }
@@ -232,38 +230,91 @@ impl Context {
     }
 }
 
+/// What the server says in a sender's log.
+fn own(at: Timestamp, source: IpAddr, device_id: Option<DeviceId>, text: String) -> EventRecord {
+    EventRecord {
+        id: EventId::received(at),
+        at,
+        vantage: LOCAL_VANTAGE.to_owned(),
+        kind: EventKind::Log,
+        device_id,
+        interface_id: None,
+        source,
+        severity: Some(WARNING),
+        text,
+        body: serde_json::Value::Null,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use collect::syslog::SyslogOptions;
-    use model::Timestamp;
+    use collect::syslog::{SyslogOptions, parse};
+    use model::log_line::LogTransport;
+    use prometheus_client::registry::Registry;
     use std::net::UdpSocket;
     use store::{Store, StoreOptions};
     use tokio_util::task::TaskTracker;
 
-    #[tokio::test]
-    async fn a_sender_whose_lines_were_dropped_is_told_so_in_its_own_log() {
-        let folder = tempfile::tempdir().unwrap();
+    /// One line a second is taken of a sender, and so many octets are kept a day.
+    async fn context(
+        folder: &Path,
+        octets_max: u64,
+    ) -> (Context, tokio::sync::mpsc::Receiver<Vec<Received>>) {
         let clock = Clock::new(|| Timestamp::from_unix_ms(1_800_000_000_000));
-        let opened = Store::open(StoreOptions::new(folder.path()), clock.clone()).await;
+        let opened = Store::open(StoreOptions::new(folder), clock.clone()).await;
         let store = opened.unwrap().0;
         let stop = CancellationToken::new();
         let options = SyslogOptions {
             source_per_sec_max: 1,
             idle_max: Duration::from_secs(10),
         };
-        let (lines_in, mut lines) = tokio::sync::mpsc::channel(4);
+        let (lines_in, lines) = tokio::sync::mpsc::channel(4);
         let tasks = TaskTracker::new();
         let syslog = Syslog::new(options, clock.clone(), lines_in, stop.clone(), tasks);
-        let address = syslog.listen_udp("127.0.0.1:0".parse().unwrap()).unwrap();
         let context = Context {
             senders: Senders::new(store.inventory.clone(), clock.clone()),
             events: store.events.clone(),
-            syslog: syslog.clone(),
+            syslog,
+            allowance: Allowance::register(octets_max, &mut Registry::default()),
             clock,
-            stop: stop.clone(),
+            stop,
             counts: LogCounts::default(),
         };
+        (context, lines)
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_had_enough_kept_today_is_told_so_once_in_its_own_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let (context, _lines) = context(folder.path(), 1_000).await;
+        let at = context.clock.now();
+        let lines = |host: u8, count: usize| {
+            let line = Received {
+                at,
+                source: [192, 0, 2, host].into(),
+                parsed: parse(b"<13>a: b", LogTransport::Udp, at),
+            };
+            vec![line; count]
+        };
+        let kept = context.events_of(lines(1, 50));
+        let (last, before) = kept.split_last().unwrap();
+        assert!(before.len() < 10, "{}", before.len());
+        assert!(before.iter().all(|event| event.text == "a: b"), "{kept:?}");
+        assert_eq!(
+            (last.text.as_str(), last.source),
+            (OVER, [192, 0, 2, 1].into())
+        );
+        assert_eq!(context.events_of(lines(1, 50)), []);
+        assert_eq!(context.events_of(lines(2, 3)).len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_sender_whose_lines_were_dropped_is_told_so_in_its_own_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let (context, mut lines) = context(folder.path(), u64::MAX).await;
+        let syslog = &context.syslog;
+        let address = syslog.listen_udp("127.0.0.1:0".parse().unwrap()).unwrap();
         assert_eq!(context.dropped(), []);
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..50 {
@@ -281,6 +332,6 @@ mod tests {
             "{told:?}"
         );
         assert_eq!(context.dropped(), []);
-        stop.cancel();
+        context.stop.cancel();
     }
 }

@@ -9,6 +9,8 @@ mod metrics;
 mod nudge;
 mod record;
 
+use crate::allowance::{Allowance, Verdict};
+use crate::senders::Senders;
 use crate::wire::Receiver;
 use collect::trap::{BoundSocket, Consequence};
 use collect::{Poller, TrapListener, TrapOptions, TrapReport};
@@ -23,7 +25,7 @@ use store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use topology::senders::{Claims, Senders};
+use topology::senders::Claims;
 use tracing::{info, warn};
 
 pub use engine::begin as begin_engine;
@@ -31,10 +33,6 @@ pub use metrics::{Counts, register};
 
 /// Traps that are kept by one write at most.
 const BATCH_MAX: usize = 256;
-/// How old what we know of senders may be before it is made anew for the next trap.
-const SENDERS_AGE_MAX: Duration = Duration::from_secs(10);
-/// The same where the sender of a trap is not known: it may have been registered just now.
-const SENDERS_AGE_UNKNOWN: Duration = Duration::from_secs(1);
 /// How often it is looked whether credentials changed.
 const CREDENTIALS_INTERVAL: Duration = Duration::from_secs(2);
 /// Senders that no device is known by which are logged, each once.
@@ -46,6 +44,10 @@ pub struct Context {
     pub store: Store,
     /// The present time.
     pub clock: Clock,
+    /// Whose an address is.
+    pub senders: Senders,
+    /// What of each sender is kept.
+    pub allowance: Allowance,
     /// Who polls.
     pub poller: Arc<Poller>,
     /// Whether traps of senders that are no devices are kept.
@@ -86,8 +88,6 @@ pub async fn run(context: Context, listener: Arc<TrapListener>, mut reports: Rec
     let stop = context.stop.clone();
     let mut intake = Intake {
         context,
-        senders: Senders::default(),
-        senders_at: None,
         nudges: Nudges::default(),
         begun: Instant::now(),
         unknown_logged: HashSet::new(),
@@ -125,8 +125,6 @@ pub async fn run(context: Context, listener: Arc<TrapListener>, mut reports: Rec
 
 struct Intake {
     context: Context,
-    senders: Senders,
-    senders_at: Option<Instant>,
     nudges: Nudges,
     begun: Instant,
     // Invariant: at most UNKNOWN_LOGGED_MAX.
@@ -152,6 +150,10 @@ impl Intake {
             };
             if let (Some(device_id), Some(kind)) = (device_id, report.kind) {
                 self.nudge(device_id, kind.consequence);
+            }
+            // An inform that is not kept is not answered either.
+            if self.context.allowance.take(&event) != Verdict::Kept {
+                continue;
             }
             events.push(event);
             acknowledgements.extend(acknowledgement);
@@ -184,12 +186,11 @@ impl Intake {
 
     /// What is kept of a trap, and whose it is; none where it is not kept.
     fn event(&mut self, report: &TrapReport) -> Option<(Option<DeviceId>, EventRecord)> {
-        self.know_senders(SENDERS_AGE_MAX);
-        let mut sender = self.senders.find(&claims(report));
-        if sender.is_none() {
-            self.know_senders(SENDERS_AGE_UNKNOWN);
-            sender = self.senders.find(&claims(report));
-        }
+        let (senders, claims) = (&self.context.senders, claims(report));
+        let sender = senders
+            .snapshot()
+            .find(&claims)
+            .or_else(|| senders.newer_snapshot().find(&claims));
         if sender.is_none() {
             self.context.counts.unknown_senders.inc();
             self.log_unknown(report.source.ip());
@@ -200,15 +201,6 @@ impl Intake {
         let record = sender.and_then(|(id, _)| self.context.store.inventory.device(id));
         let event = record::event(report, sender.map(|(_, by)| by), record.as_deref());
         Some((event.device_id, event))
-    }
-
-    fn know_senders(&mut self, age_max: Duration) {
-        if self.senders_at.is_some_and(|at| at.elapsed() < age_max) {
-            return;
-        }
-        let records = self.context.store.inventory.devices();
-        self.senders = Senders::new(records.iter().map(|record| &record.device.body));
-        self.senders_at = Some(Instant::now());
     }
 
     fn log_unknown(&mut self, source: IpAddr) {
@@ -282,8 +274,13 @@ impl Believed {
             let entry = if let Some(kept) = unchanged {
                 kept
             } else {
-                let secrets = store.credentials.secrets(id).await?;
-                let opened = collect::credentials(&stored.body.kind, &secrets);
+                // One that was deleted just now or is damaged costs itself alone: were the rest not
+                // taken in, what was deleted would be believed for as long as it is there.
+                let opened = match store.credentials.secrets(id).await {
+                    Ok(secrets) => collect::credentials(&stored.body.kind, &secrets)
+                        .map_err(|error| crate::chain(&error)),
+                    Err(error) => Err(crate::chain(&error)),
+                };
                 if let Err(error) = &opened {
                     warn!(credential.id = %id, "traps are not believed by a credential: {error}");
                 }
@@ -305,5 +302,59 @@ fn claims(report: &TrapReport) -> Claims<'_> {
         engine_id: notification.engine_id.as_deref().filter(|_| proven),
         named: notification.agent_address.map(IpAddr::from),
         source: report.source.ip(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+    use model::credential::{CredentialKind, CredentialSecrets, Secret};
+    use store::StoreOptions;
+    use store::catalog::CREDENTIALS;
+    use store::documents::{Change, Expect};
+
+    #[tokio::test]
+    async fn a_credential_that_cannot_be_read_leaves_no_deleted_one_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::new(|| Timestamp::from_unix_ms(1_800_000_000_000));
+        let opened = Store::open(StoreOptions::new(dir.path()), clock).await;
+        let store = opened.unwrap().0;
+        let secrets = CredentialSecrets {
+            community: Some(Secret::new("public".to_owned())),
+            ..CredentialSecrets::default()
+        };
+        let mut ids = Vec::new();
+        for name in ["damaged", "deleted", "kept"] {
+            let (id, name) = (CredentialId::new(), name.to_owned());
+            let kind = CredentialKind::SnmpV2c;
+            let made = store.credentials.create(id, name, kind, &secrets).await;
+            ids.push(made.unwrap().body.id);
+        }
+        let mut believed = Believed::default();
+        let first = believed.renew(&store).await.unwrap().unwrap();
+        assert_eq!(first.len(), 3);
+        // What is sealed for another document does not open.
+        let body = async |id: CredentialId| {
+            let document = store.documents.get(&CREDENTIALS, &id.to_string()).await;
+            let body = document.unwrap().unwrap().body;
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap()
+        };
+        let mut damaged = body(ids[0]).await;
+        damaged["sealed"] = body(ids[1]).await["sealed"].clone();
+        let put = Change::Put {
+            collection: &CREDENTIALS,
+            id: ids[0].to_string(),
+            expect: Expect::Present,
+            body: serde_json::to_vec(&damaged).unwrap(),
+        };
+        store.documents.write(vec![put]).await.unwrap();
+        let deleted = store.credentials.delete(ids[1], Expect::Any).await;
+        deleted.unwrap();
+        let now = believed.renew(&store).await.unwrap().unwrap();
+        let now: Vec<CredentialId> = now.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(now, [ids[2]]);
+        // It is told once, not at every look.
+        assert!(believed.renew(&store).await.unwrap().is_none());
     }
 }

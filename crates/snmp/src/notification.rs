@@ -207,7 +207,7 @@ pub struct Receiver {
     remote: EngineTable,
     // usmStats of RFC 3414, which Reports carry.
     reported: BTreeMap<Rejection, u32>,
-    discoveries: u32,
+    unknown_engines: u32,
     salts: reply::Salts,
 }
 
@@ -224,7 +224,7 @@ impl Receiver {
             accepted: Accepted::default(),
             remote: EngineTable::default(),
             reported: BTreeMap::new(),
-            discoveries: 0,
+            unknown_engines: 0,
         }
     }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::net::Ipv4Addr;
 
 /// The value of an object. Source: RFC 2578 section 7.1, RFC 3416 section 3.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// INTEGER
     Integer(i64),

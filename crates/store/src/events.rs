@@ -156,7 +156,7 @@ pub struct EventStore(Arc<Inner>);
 struct Inner {
     parts: Arc<Parts>,
     queue: mpsc::Sender<Request>,
-    reading: Semaphore,
+    reading: Arc<Semaphore>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -182,7 +182,7 @@ impl EventStore {
         let inner = Inner {
             parts,
             queue,
-            reading: Semaphore::new(QUERIES_MAX),
+            reading: Arc::new(Semaphore::new(QUERIES_MAX)),
             threads: Mutex::new(vec![thread]),
         };
         let store = Self(Arc::new(inner));
@@ -227,14 +227,20 @@ impl EventStore {
 
     /// A page of what is kept, newest first.
     pub async fn query(&self, query: EventQuery) -> Result<EventPage, EventsError> {
-        let permit = self.0.reading.acquire().await;
+        let reading = Arc::clone(&self.0.reading);
+        let permit = reading.acquire_owned().await;
+        let permit = permit.map_err(|_| EventsError::Closed)?;
         let parts = Arc::clone(&self.0.parts);
-        let read = tokio::task::spawn_blocking(move || read::page(&parts, &query)).await;
-        drop(permit);
-        match read {
+        // Whoever asked may be gone before it has read, which takes its place all the same.
+        let read = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read::page(&parts, &query)
+        });
+        match read.await {
             Ok(page) => page,
-            // It is never cancelled; what is left is a panic, which goes on here.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) if error.is_panic() => Err(EventsError::Panicked),
+            // The runtime ends, and took it no more.
+            Err(_) => Err(EventsError::Closed),
         }
     }
 
@@ -293,5 +299,49 @@ impl EventStore {
         let sent = self.0.queue.send(request(reply)).await;
         sent.map_err(|_| EventsError::Closed)?;
         answer.await.map_err(|_| EventsError::Closed)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+
+    #[test]
+    fn queries_that_nobody_waits_for_any_more_keep_their_places_until_they_have_read() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::new(|| Timestamp::from_unix_ms(1_800_000_000_000));
+        let opened = EventStore::open(folder.path(), EventOptions::default(), clock);
+        let store = opened.unwrap().0;
+        runtime.block_on(async {
+            let (go_on, wait) = std::sync::mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || wait.recv());
+            for _ in 0..QUERIES_MAX {
+                let mut query = std::pin::pin!(store.query(EventQuery::default()));
+                assert!(polled(query.as_mut()).await.is_none());
+            }
+            assert_eq!(store.0.reading.available_permits(), 0);
+            go_on.send(()).unwrap();
+            busy.await.unwrap().unwrap();
+            store.query(EventQuery::default()).await.unwrap();
+            let all = u32::try_from(QUERIES_MAX).unwrap();
+            let _all = store.0.reading.acquire_many(all).await.unwrap();
+            store.close().await;
+        });
+    }
+
+    /// Polls once.
+    async fn polled<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        std::future::poll_fn(|context| {
+            std::task::Poll::Ready(match future.as_mut().poll(context) {
+                std::task::Poll::Ready(done) => Some(done),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
     }
 }

@@ -1,10 +1,12 @@
-//! Which device sent a message by itself (a trap), and which of its interfaces the message is about.
+//! Which device sent something by itself (a trap, a line of a log, flows), and which of its interfaces
+//! a trap is about.
 
 use crate::usable;
 use model::device::{Device, Identity};
 use model::interface::Interface;
 use model::{DeviceId, InterfaceId};
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -41,12 +43,19 @@ impl KnownBy {
     }
 }
 
-/// A value that one device has, or several: then it tells nothing.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Devices of one address that are told apart by name. Only simulated ones share an address so.
+const SHARED_MAX: usize = 64;
+
+/// Who has a value that one device should have.
+#[derive(Clone, PartialEq, Eq)]
 enum Holder {
     One(DeviceId),
-    Several,
+    /// The first [`SHARED_MAX`] of them.
+    Several(Vec<DeviceId>),
 }
+
+/// sysName and the name that was typed, in small letters.
+type Names = [Option<String>; 2];
 
 /// Devices by what messages tell of their senders. Built from a snapshot; to be built anew when
 /// devices came, went or changed.
@@ -57,14 +66,33 @@ pub struct Senders {
     asked_at: HashMap<IpAddr, Holder>,
     /// Their other addresses.
     own_addresses: HashMap<IpAddr, Holder>,
+    /// Of devices that share an address.
+    names: HashMap<DeviceId, Names>,
 }
 
 impl Senders {
     /// Indexes devices.
     pub fn new<'a>(devices: impl IntoIterator<Item = &'a Device>) -> Self {
         let mut senders = Self::default();
-        for device in devices {
+        let devices: Vec<&Device> = devices.into_iter().collect();
+        for device in &devices {
             senders.add(device.id, device.socket(), &device.identity);
+        }
+        let holders = senders
+            .asked_at
+            .values()
+            .chain(senders.own_addresses.values());
+        let shared = holders.filter_map(|holder| match holder {
+            Holder::Several(ids) => Some(ids),
+            Holder::One(_) => None,
+        });
+        let shared: HashSet<DeviceId> = shared.flatten().copied().collect();
+        for device in devices {
+            if shared.contains(&device.id) {
+                let names = [&device.identity.sys_name, &device.typed.name];
+                let names = names.map(|name| name.as_deref().map(fold));
+                senders.names.insert(device.id, names);
+            }
         }
         senders
     }
@@ -75,6 +103,7 @@ impl Senders {
             hold(&mut self.engines, engine, id);
         }
         hold(&mut self.asked_at, socket.ip().to_canonical(), id);
+        // Each has the loopback addresses; only one that is asked there is meant by them.
         let own = identity.addresses.iter().map(IpAddr::to_canonical);
         for address in own.filter(|address| !address.is_loopback() && !address.is_unspecified()) {
             hold(&mut self.own_addresses, address, id);
@@ -83,27 +112,79 @@ impl Senders {
 
     /// The device that a message is from; none where that is not known, or several could be it. An
     /// engine id goes before addresses, and the address that is named before that of whoever
-    /// passed the message on.
+    /// passed the message on, where it is one that a device is known by beyond its own wire.
     pub fn find(&self, claims: &Claims<'_>) -> Option<(DeviceId, KnownBy)> {
         let by_engine = claims.engine_id.and_then(|id| one(self.engines.get(id)));
         if let Some(id) = by_engine {
             return Some((id, KnownBy::EngineId));
         }
-        let named = claims.named.and_then(|address| self.at(address));
+        let source = claims.source.to_canonical();
+        let named = claims.named.map(|address| address.to_canonical());
+        // Simulated devices are on loopback, and name it; another machine that does means itself.
+        let named = named.filter(|address| source.is_loopback() || tells_a_device(*address));
+        let named = named.and_then(|address| self.at(address, None));
         if let Some(id) = named {
             return Some((id, KnownBy::NamedAddress));
         }
-        self.at(claims.source)
-            .map(|id| (id, KnownBy::SourceAddress))
+        self.at(source, None).map(|id| (id, KnownBy::SourceAddress))
     }
 
-    fn at(&self, address: IpAddr) -> Option<DeviceId> {
+    /// The device that is asked at an address, or else has it on an interface. Where several are, the
+    /// one that is called as the sender calls its host, if it does; none where that does not decide.
+    pub fn at(&self, address: IpAddr, host: Option<&str>) -> Option<DeviceId> {
         let address = address.to_canonical();
-        match self.asked_at.get(&address) {
-            Some(holder) => one(Some(holder)),
-            None => one(self.own_addresses.get(&address)),
+        let holder = self
+            .asked_at
+            .get(&address)
+            .or_else(|| self.own_addresses.get(&address))?;
+        match holder {
+            Holder::One(id) => Some(*id),
+            Holder::Several(ids) => self.called(ids, host?),
         }
     }
+
+    /// The one of several devices that has a name: all of it, else its first part where either is
+    /// without a domain.
+    fn called(&self, ids: &[DeviceId], host: &str) -> Option<DeviceId> {
+        let host = fold(host);
+        let having = |is_it: &dyn Fn(&str) -> bool| -> Vec<DeviceId> {
+            let has = |id: &DeviceId| {
+                let names = self.names.get(id);
+                names.is_some_and(|names| names.iter().flatten().any(|name| is_it(name)))
+            };
+            ids.iter().copied().filter(has).collect()
+        };
+        let mut found = having(&|name| name == host);
+        if found.is_empty() && host.parse::<IpAddr>().is_err() {
+            let has_domain = |name: &str| name.contains('.');
+            found = having(&|name| {
+                !(has_domain(&host) && has_domain(name)) && short(name) == short(&host)
+            });
+        }
+        match found.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+}
+
+/// Whether an address that a message names can be that of one device: others have the same loopback
+/// and link-local addresses.
+fn tells_a_device(address: IpAddr) -> bool {
+    let is_link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !(is_link_local || address.is_loopback() || address.is_multicast() || address.is_unspecified())
+}
+
+fn fold(name: &str) -> String {
+    name.trim_end_matches('.').to_lowercase()
+}
+
+/// A name without its domain.
+fn short(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 /// What a message says of an interface.
@@ -151,13 +232,23 @@ fn octets(hex: &str) -> Option<Vec<u8>> {
 }
 
 fn hold<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Holder>, key: K, id: DeviceId) {
-    map.entry(key)
-        .and_modify(|holder| {
-            if *holder != Holder::One(id) {
-                *holder = Holder::Several;
+    match map.entry(key) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(Holder::One(id));
+        }
+        Entry::Occupied(mut occupied) => match occupied.get_mut() {
+            Holder::One(first) if *first == id => {}
+            Holder::One(first) => {
+                let both = vec![*first, id];
+                occupied.insert(Holder::Several(both));
             }
-        })
-        .or_insert(Holder::One(id));
+            Holder::Several(ids) => {
+                if ids.len() < SHARED_MAX && !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+        },
+    }
 }
 
 fn one(holder: Option<&Holder>) -> Option<DeviceId> {

@@ -4,12 +4,13 @@ use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::Query;
+use crate::search;
 use axum::Json;
 use model::log_line::LogLine;
 use model::{DeviceId, EventId, EventKind, EventRecord, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use store::events::{EventQuery, SEARCH_LEN_MAX, WORDS_MAX};
+use store::events::EventQuery;
 
 /// A line.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -20,6 +21,8 @@ pub(crate) struct LogEntry {
     received_at: Timestamp,
     /// The device that sent it; null where the sender's address is no device's.
     device_id: Option<DeviceId>,
+    /// What the device is called now.
+    device_name: Option<String>,
     /// The address that sent it.
     #[schema(value_type = String)]
     source: IpAddr,
@@ -71,15 +74,11 @@ pub(crate) async fn list(
     granted: Granted<permit::ReadInventory>,
     Query(query): Query<LogsQuery>,
 ) -> Answer<Json<Page<LogEntry>>> {
-    let refuse = |name: &str, detail: String| Err(Problem::field(Kind::BadQuery, name, detail));
     if query.severity.is_some_and(|severity| severity > 7) {
-        return refuse("?severity", "it is 0 to 7".to_owned());
+        let detail = "it is 0 to 7";
+        return Err(Problem::field(Kind::BadQuery, "?severity", detail));
     }
-    let text = query.q.unwrap_or_default();
-    if text.len() > SEARCH_LEN_MAX || text.split_whitespace().count() > WORDS_MAX {
-        let detail = format!("at most {WORDS_MAX} words of {SEARCH_LEN_MAX} octets together");
-        return refuse("?q", detail);
-    }
+    let text = search::text(query.q)?;
     let filters = format!(
         "{:?}{:?}{:?}{text:?}{:?}{:?}",
         query.device_id, query.from, query.to, query.severity, query.source
@@ -102,19 +101,24 @@ pub(crate) async fn list(
         cursor,
         limit: paging.limit(),
     };
-    let read = granted.services().store.events.query(asked).await;
+    let store = &granted.services().store;
+    let read = store.events.query(asked).await;
     let page = read.map_err(|error| Problem::internal("the events", &error))?;
     let next = page.next.map(|next| (Key::Absent, next.to_string()));
-    let items = page.items.into_iter().map(LogEntry::of).collect();
-    Ok(Json(paging.going_on(items, next.as_ref())))
+    let items = page.items.into_iter().map(|event| {
+        let device = event.device_id.and_then(|id| store.inventory.device(id));
+        LogEntry::of(event, device.map(|record| record.device.body.name()))
+    });
+    Ok(Json(paging.going_on(items.collect(), next.as_ref())))
 }
 
 impl LogEntry {
-    fn of(event: EventRecord) -> Self {
+    fn of(event: EventRecord, device_name: Option<String>) -> Self {
         Self {
             id: event.id,
             received_at: event.at,
             device_id: event.device_id,
+            device_name,
             source: event.source,
             severity: event.severity,
             text: event.text,

@@ -4,12 +4,13 @@ use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::Query;
+use crate::search;
 use axum::Json;
 use model::trap::{TrapBody, TrapObject};
 use model::{CredentialId, DeviceId, EventId, EventKind, EventRecord, InterfaceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use store::events::{EventQuery, SEARCH_LEN_MAX};
+use store::events::EventQuery;
 
 /// A trap or an inform.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -112,11 +113,7 @@ pub(crate) async fn list(
     Query(query): Query<TrapsQuery>,
 ) -> Answer<Json<Page<TrapResource>>> {
     let services = granted.services();
-    let text = query.q.unwrap_or_default();
-    if text.len() > SEARCH_LEN_MAX {
-        let detail = format!("at most {SEARCH_LEN_MAX} characters are searched for");
-        return Err(Problem::field(Kind::BadQuery, "?q", detail));
-    }
+    let text = search::text(query.q)?;
     let filters = format!(
         "{:?}{:?}{:?}{text:?}{:?}",
         query.device_id, query.from, query.to, query.source

@@ -4,8 +4,8 @@ use super::Protocol;
 use super::collector::{Collector, Totals};
 use super::exporter::ExporterState;
 use super::window::Sealed;
+use crate::udp;
 use model::Clock;
-use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use tracing::warn;
 
 /// Memory for datagrams that wait to be read, in octets; the kernel gives what `net.core.rmem_max`
 /// allows. Three tenths of a second of 300,000 flows/s.
-const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
+const RECEIVE_BUFFER_OCTETS: usize = 8 * 1024 * 1024;
 /// The largest datagram of UDP, in octets.
 const DATAGRAM_MAX: usize = 65_535;
 /// Datagrams that are read in one turn, before others are let in.
@@ -65,7 +65,7 @@ impl Flows {
 
     /// Takes a port. Call it within a runtime.
     pub fn bind(address: SocketAddr) -> Result<UdpSocket, ListenError> {
-        open(address).map_err(|source| ListenError { address, source })
+        udp::bind(address, RECEIVE_BUFFER_OCTETS).map_err(|source| ListenError { address, source })
     }
 
     /// Reads a socket until it is cancelled.
@@ -134,13 +134,4 @@ impl Flows {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn open(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-    // As much as the kernel gives; a smaller one loses more in a burst.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::from(address))?;
-    UdpSocket::from_std(socket.into())
 }

@@ -6,6 +6,7 @@
 use super::frames::Frames;
 use super::parse::{Parsed, parse};
 use super::source::{Dropped, Sources};
+use crate::udp;
 use model::device::LOCAL_VANTAGE;
 use model::log_line::LogTransport;
 use model::{Clock, DeviceId, EventId, EventKind, EventRecord, Timestamp};
@@ -34,7 +35,7 @@ pub const CONNECTIONS_PER_SOURCE_MAX: usize = 32;
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Octets that the kernel holds of datagrams: a quarter of a second of 50,000 lines a second. It
 /// may give less, by `net.core.rmem_max`.
-const RECEIVE_BUFFER: usize = 8 << 20;
+const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 /// The largest datagram.
 const DATAGRAM_MAX: usize = 65_535;
 /// Octets that are read of a connection at a time.
@@ -136,6 +137,7 @@ pub struct Syslog(Arc<Shared>);
 struct Shared {
     options: SyslogOptions,
     clock: Clock,
+    begun: Instant,
     lines: mpsc::Sender<Vec<Received>>,
     sources: Mutex<Sources>,
     connections: Mutex<HashMap<IpAddr, usize>>,
@@ -157,6 +159,7 @@ impl Syslog {
             sources: Mutex::new(Sources::new(options.source_per_sec_max)),
             options,
             clock,
+            begun: Instant::now(),
             lines,
             connections: Mutex::default(),
             counters: Counters::default(),
@@ -167,17 +170,7 @@ impl Syslog {
 
     /// Listens for datagrams; answers where.
     pub fn listen_udp(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        let domain = socket2::Domain::for_address(address);
-        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
-        if address.is_ipv6() {
-            // The same port may be listened on over IPv4 beside it.
-            socket.set_only_v6(true)?;
-        }
-        // Less is what the kernel gives where this is too much for it.
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        let socket = UdpSocket::from_std(socket.into())?;
+        let socket = udp::bind(address, RECEIVE_BUFFER_OCTETS)?;
         let bound = socket.local_addr()?;
         let shared = Arc::clone(&self.0);
         self.0
@@ -259,7 +252,7 @@ impl Shared {
             LogTransport::Tls => tls,
         };
         add(received, 1);
-        if !self.sources().take(source, Instant::now()) {
+        if !self.sources().take(source, self.begun.elapsed()) {
             add(&counters.dropped_of_source, 1);
             return;
         }
@@ -290,16 +283,8 @@ impl Shared {
                 readable = socket.readable() => readable,
             };
             let mut batch = Vec::new();
-            while readable.is_ok() && batch.len() < BATCH_MAX {
-                match socket.try_recv_from(&mut buffer) {
-                    Ok((length, from)) => {
-                        let octets = buffer.get(..length).unwrap_or_default();
-                        let source = from.ip().to_canonical();
-                        self.line(octets, (source, LogTransport::Udp), &mut batch);
-                    }
-                    // What a peer's ICMP said of an answer that was never sent, or nothing more.
-                    Err(_) => break,
-                }
+            if readable.is_ok() {
+                self.turn(socket, &mut buffer, &mut batch);
             }
             let lines = batch.len() as u64;
             if lines > 0 && self.lines.try_send(batch).is_err() {
@@ -307,6 +292,19 @@ impl Shared {
             }
             // Other tasks of this thread have their turn, however fast lines come.
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Reads the datagrams of one turn: as many as a batch has, also where they bring no lines.
+    fn turn(&self, socket: &UdpSocket, buffer: &mut [u8], batch: &mut Vec<Received>) {
+        for _ in 0..BATCH_MAX {
+            // What a peer's ICMP said of an answer that was never sent, or nothing more.
+            let Ok((length, from)) = socket.try_recv_from(buffer) else {
+                return;
+            };
+            let octets = buffer.get(..length).unwrap_or_default();
+            let source = from.ip().to_canonical();
+            self.line(octets, (source, LogTransport::Udp), batch);
         }
     }
 
@@ -421,5 +419,33 @@ async fn serve(admitted: Admitted, stream: TcpStream, tls: Option<TlsAcceptor>) 
     match greeted {
         Ok(Ok(stream)) => shared.connection(stream, (source, LogTransport::Tls)).await,
         _ => add(&shared.counters.connections_failed, 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn datagrams_without_lines_let_others_have_their_turn() {
+        let options = SyslogOptions {
+            source_per_sec_max: 1_000_000,
+            idle_max: Duration::from_secs(1),
+        };
+        let clock = Clock::new(Timestamp::default);
+        let (lines, _lines) = mpsc::channel(1);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let syslog = Syslog::new(options, clock, lines, stop, tasks);
+        let socket = udp::bind(([127, 0, 0, 1], 0).into(), RECEIVE_BUFFER_OCTETS).unwrap();
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sent = BATCH_MAX + 10;
+        for _ in 0..sent {
+            sender.send_to(b"", socket.local_addr().unwrap()).unwrap();
+        }
+        socket.readable().await.unwrap();
+        let (mut buffer, mut batch) = (vec![0; 64], Vec::new());
+        syslog.0.turn(&socket, &mut buffer, &mut batch);
+        assert_eq!(batch.len(), 0);
+        assert_eq!(syslog.stats().received[0], BATCH_MAX as u64);
     }
 }

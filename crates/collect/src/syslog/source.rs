@@ -1,37 +1,20 @@
-//! What one sender may cost: a bucket of lines for each address, so that a flood of one is dropped
-//! and costs nobody else.
+//! What one sender may cost, and whose lines were dropped for it.
 
+use crate::pace::{Admission, Pace, SOURCES_MAX};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Senders that are told apart: 16 for each of the thousand devices of a large site, and some two
-/// megabytes. Beyond them, those that are new share one bucket.
-pub const SOURCES_MAX: usize = 16_384;
 /// Seconds of its rate that a sender may bring at once: what a device says when it starts.
-const BURST_SECS: u64 = 5;
-/// How often idle senders are forgotten while there are [`SOURCES_MAX`].
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// A line in the units that are counted: refilling goes by the nanosecond.
-const LINE: u64 = 1_000_000_000;
+const BURST_SECS: u32 = 5;
 
-/// The buckets of all senders.
+/// The pace of all senders, and what came over it.
 #[derive(Debug)]
 pub struct Sources {
-    per_sec: u64,
-    buckets: HashMap<IpAddr, Bucket>,
-    /// Of those for which there is no room.
-    strangers: Option<Bucket>,
-    swept_at: Option<Instant>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    /// What may come, in billionths of a line.
-    left: u64,
-    at: Instant,
+    pace: Pace,
     /// Lines that were dropped and not told yet.
-    dropped: u64,
+    // Invariant: at most SOURCES_MAX senders besides none.
+    dropped: HashMap<Option<IpAddr>, u64>,
 }
 
 /// Lines of one sender that were dropped.
@@ -47,101 +30,39 @@ impl Sources {
     /// Each sender may bring so many lines a second, at least one.
     pub fn new(lines_per_sec: u32) -> Self {
         Self {
-            per_sec: u64::from(lines_per_sec.max(1)),
-            buckets: HashMap::new(),
-            strangers: None,
-            swept_at: None,
+            pace: Pace::new(lines_per_sec, BURST_SECS),
+            dropped: HashMap::new(),
         }
     }
 
-    /// Whether a line of a sender is taken; it is counted where not.
-    pub fn take(&mut self, source: IpAddr, now: Instant) -> bool {
-        let per_sec = self.per_sec;
-        if let Some(bucket) = self.buckets.get_mut(&source) {
-            return bucket.take(per_sec, now);
-        }
-        if self.buckets.len() >= SOURCES_MAX {
-            self.sweep(now);
-        }
-        let full = Bucket::full(per_sec, now);
-        if self.buckets.len() >= SOURCES_MAX {
-            return self.strangers.get_or_insert(full).take(per_sec, now);
-        }
-        self.buckets
-            .entry(source)
-            .or_insert(full)
-            .take(per_sec, now)
+    /// Whether a line of a sender is taken; it is counted where not. `now` is what has passed since
+    /// the listener began.
+    pub fn take(&mut self, source: IpAddr, now: Duration) -> bool {
+        let whose = match self.pace.admit(source, now) {
+            Admission::Admitted => return true,
+            Admission::TooMany => Some(source),
+            Admission::TooManyStrangers => None,
+        };
+        let has_room = self.dropped.len() < SOURCES_MAX || self.dropped.contains_key(&whose);
+        let whose = whose.filter(|_| has_room);
+        *self.dropped.entry(whose).or_default() += 1;
+        false
     }
 
-    /// Whose lines were dropped since this was asked last.
+    /// Whose lines were dropped since this was asked last, most first.
     pub fn told(&mut self) -> Vec<Dropped> {
-        let mut told: Vec<Dropped> = Vec::new();
-        let named = self
-            .buckets
-            .iter_mut()
-            .map(|(source, bucket)| (Some(*source), bucket));
-        let strangers = self.strangers.iter_mut().map(|bucket| (None, bucket));
-        for (source, bucket) in named
-            .chain(strangers)
-            .filter(|(_, bucket)| bucket.dropped > 0)
-        {
-            let lines = std::mem::take(&mut bucket.dropped);
-            told.push(Dropped { source, lines });
-        }
+        let dropped = self.dropped.drain();
+        let mut told: Vec<Dropped> = dropped
+            .map(|(source, lines)| Dropped { source, lines })
+            .collect();
         told.sort_by_key(|dropped| std::cmp::Reverse(dropped.lines));
         told
     }
 
     /// Senders that are told apart at present.
     pub fn count(&self) -> usize {
-        self.buckets.len()
+        self.pace.sources()
     }
-
-    /// Forgets those that could bring as much as a new one, and have nothing to tell.
-    fn sweep(&mut self, now: Instant) {
-        let swept_lately = |at: Instant| now.saturating_duration_since(at) < SWEEP_INTERVAL;
-        if self.swept_at.is_some_and(swept_lately) {
-            return;
-        }
-        self.swept_at = Some(now);
-        let per_sec = self.per_sec;
-        self.buckets.retain(|_, bucket| {
-            bucket.refill(per_sec, now);
-            bucket.left < burst(per_sec) || bucket.dropped > 0
-        });
-    }
-}
-
-impl Bucket {
-    fn full(per_sec: u64, now: Instant) -> Self {
-        Self {
-            left: burst(per_sec),
-            at: now,
-            dropped: 0,
-        }
-    }
-
-    fn refill(&mut self, per_sec: u64, now: Instant) {
-        let passed = now.saturating_duration_since(self.at).as_nanos();
-        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
-        let more = passed.saturating_mul(per_sec);
-        self.left = self.left.saturating_add(more).min(burst(per_sec));
-        self.at = now;
-    }
-
-    fn take(&mut self, per_sec: u64, now: Instant) -> bool {
-        self.refill(per_sec, now);
-        if let Some(left) = self.left.checked_sub(LINE) {
-            self.left = left;
-            return true;
-        }
-        self.dropped += 1;
-        false
-    }
-}
-
-fn burst(per_sec: u64) -> u64 {
-    per_sec.saturating_mul(BURST_SECS * LINE)
 }
 
 #[cfg(test)]
@@ -155,7 +76,7 @@ mod tests {
     #[test]
     fn a_flood_costs_only_its_sender() {
         let mut sources = Sources::new(10);
-        let begin = Instant::now();
+        let begin = Duration::from_secs(1);
         let (loud, quiet) = (address(1), address(2));
         let taken = (0..1_000).filter(|_| sources.take(loud, begin)).count();
         assert_eq!(taken, 50);
@@ -176,7 +97,7 @@ mod tests {
     #[test]
     fn senders_are_bounded_and_idle_ones_forgotten() {
         let mut sources = Sources::new(1);
-        let begin = Instant::now();
+        let begin = Duration::from_secs(1);
         let most = u32::try_from(SOURCES_MAX).unwrap();
         for n in 0..most {
             assert!(sources.take(address(n), begin));

@@ -1,14 +1,16 @@
 //! The sockets that notifications come to, and what is counted of them.
 
 use super::kind::{self, Kind};
-use super::pace::{Admission, Pace};
 use super::port::{self, Port};
 use super::refusal::Refusals;
 use super::repeat::{InformKey, Known, Repeats};
+use crate::pace::{Admission, Pace};
+use crate::udp;
 use bytes::Bytes;
 use model::{Clock, CredentialId, Timestamp};
 use snmp::{Credentials, LocalEngine, Notification, Outcome, Receiver, Rejection};
 use std::collections::BTreeMap;
+use std::hash::RandomState;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 /// The largest UDP datagram there can be: a datagram is never cut, and never sizes the buffer.
 const DATAGRAM_LEN_MAX: usize = 65_535;
 /// Octets the kernel may hold for us while one is worked on. It grants what net.core.rmem_max allows.
-const RECEIVE_BUFFER_LEN: usize = 4 * 1024 * 1024;
+const RECEIVE_BUFFER_OCTETS: usize = 4 * 1024 * 1024;
+/// Seconds of its rate that a sender may send at once: a chassis that restarts sends a trap a port.
+const BURST_SECS: u32 = 20;
 /// Rest after a failed receive, so that a broken socket does not spin.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(50);
 
@@ -42,16 +46,7 @@ pub struct BoundSocket {
 impl BoundSocket {
     /// Binds an address. Call within a tokio runtime.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let domain = socket2::Domain::for_address(address);
-        let protocol = Some(socket2::Protocol::UDP);
-        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, protocol)?;
-        // A smaller buffer loses bursts and works otherwise.
-        if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER_LEN) {
-            tracing::debug!(%error, "the receive buffer keeps its default size");
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        let socket = UdpSocket::from_std(socket.into())?;
+        let socket = udp::bind(address, RECEIVE_BUFFER_OCTETS)?;
         let address = socket.local_addr()?;
         Ok(Self { socket, address })
     }
@@ -100,7 +95,7 @@ impl Acknowledgement {
             hearing.repeats.answered(&self.key);
             hearing.stats.informs_answered += 1;
         }
-        if let Err(error) = self.socket.send_to(&reply, self.key.0).await {
+        if let Err(error) = self.socket.send_to(&reply, self.key.source).await {
             tracing::debug!(%error, "an inform could not be answered");
         }
     }
@@ -153,6 +148,7 @@ struct Shared {
     hearing: Mutex<Hearing>,
     clock: Clock,
     begun: Instant,
+    hasher: RandomState,
     reports: mpsc::Sender<TrapReport>,
 }
 
@@ -182,13 +178,14 @@ impl TrapListener {
             hearing: Mutex::new(Hearing {
                 receiver: Receiver::new(engine),
                 credentials: Vec::new(),
-                pace: Pace::new(options.per_source_rate_max),
+                pace: Pace::new(options.per_source_rate_max, BURST_SECS),
                 repeats: Repeats::default(),
                 refusals: Refusals::default(),
                 stats: TrapStats::default(),
             }),
             clock,
             begun: Instant::now(),
+            hasher: RandomState::new(),
             reports,
         });
         let addresses = sockets.iter().map(BoundSocket::address).collect();
@@ -296,10 +293,7 @@ fn hear(
         }
     };
     let &credential_id = hearing.credentials.get(notification.credential)?;
-    let key = notification
-        .request_id
-        .filter(|_| notification.confirmed)
-        .map(|id| (source, id));
+    let key = InformKey::of(source, credential_id, &notification, &shared.hasher);
     if let Some(key) = key {
         match hearing.repeats.note(key, elapsed) {
             Known::New => {}

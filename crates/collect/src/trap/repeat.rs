@@ -1,6 +1,9 @@
 //! Informs that come again because their answer was late or lost: answered again, told once.
 
+use model::CredentialId;
+use snmp::Notification;
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,8 +14,46 @@ const REPEATED_FOR: Duration = Duration::from_mins(2);
 /// again.
 const REMEMBERED_MAX: usize = 16_384;
 
-/// What tells an inform from others: a repeated one keeps both.
-pub(super) type InformKey = (SocketAddr, i32);
+/// What tells an inform from others; a repeated one keeps all of it. A sender that begins anew, or
+/// several behind one address, use a request-id again for what is another event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct InformKey {
+    pub(super) source: SocketAddr,
+    request_id: i32,
+    credential_id: CredentialId,
+    /// Of who made it, snmpTrapOID, sysUpTime and the objects.
+    content: u64,
+}
+
+impl InformKey {
+    /// Of an inform that was believed by a credential; none of a trap. `hasher` is the same for all,
+    /// and made at random, so that nobody makes two informs of one hash.
+    pub(super) fn of(
+        source: SocketAddr,
+        credential_id: CredentialId,
+        notification: &Notification,
+        hasher: &RandomState,
+    ) -> Option<Self> {
+        let request_id = notification.request_id.filter(|_| notification.confirmed)?;
+        let mut content = hasher.build_hasher();
+        notification.engine_id.hash(&mut content);
+        notification.context.hash(&mut content);
+        notification.agent_address.hash(&mut content);
+        notification.trap_oid.hash(&mut content);
+        notification.uptime.hash(&mut content);
+        notification.objects.len().hash(&mut content);
+        for (oid, value) in &notification.objects {
+            oid.hash(&mut content);
+            value.hash(&mut content);
+        }
+        Some(Self {
+            source,
+            request_id,
+            credential_id,
+            content: content.finish(),
+        })
+    }
+}
 
 /// What is known of an inform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +117,13 @@ impl Repeats {
 mod tests {
     use super::*;
 
-    fn key(port: u16, id: i32) -> InformKey {
-        (([192, 0, 2, 1], port).into(), id)
+    fn key(port: u16, request_id: i32) -> InformKey {
+        InformKey {
+            source: ([192, 0, 2, 1], port).into(),
+            request_id,
+            credential_id: CredentialId::from_bytes([1; 16]),
+            content: 0,
+        }
     }
 
     #[test]

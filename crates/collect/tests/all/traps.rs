@@ -145,6 +145,38 @@ async fn an_inform_is_told_once_and_answered_when_it_is_kept() {
 }
 
 #[tokio::test]
+async fn an_inform_with_a_used_id_and_other_content_is_told() {
+    let (mut lab, first) = start(100, 16);
+    let second = CredentialId::new();
+    let both = ["public", "secret"].map(|community| Arc::new(Credentials::v2c(community)));
+    lab.listener
+        .believe([first, second].into_iter().zip(both).collect());
+    let device = device().await;
+    let public = inform(1);
+    // sysUpTime is 0x43012a.
+    let at = public.windows(3).position(|three| three == [0x43, 1, 42]);
+    let mut later = public.clone();
+    later[at.unwrap() + 2] = 43;
+    let at = public.windows(6).position(|six| six == b"public").unwrap();
+    let mut by_another = public.clone();
+    by_another[at..at + 6].copy_from_slice(b"secret");
+    for (datagram, credential) in [(&public, first), (&later, first), (&by_another, second)] {
+        device.send_to(datagram, lab.at).await.unwrap();
+        let report = lab.report().await;
+        assert_eq!(report.credential_id, credential);
+        report.acknowledgement.unwrap().send().await;
+        assert!(answered(&device).await);
+        // Each comes again, and is answered and told no more.
+        device.send_to(datagram, lab.at).await.unwrap();
+        assert!(answered(&device).await);
+    }
+    assert!(lab.is_quiet().await);
+    assert_eq!(lab.listener.stats().informs_repeated, 3);
+    lab.cancel.cancel();
+    lab.listener.join().await;
+}
+
+#[tokio::test]
 async fn what_nobody_takes_in_is_dropped_and_counted() {
     let (mut lab, _) = start(1_000, 4);
     let device = device().await;

@@ -4,6 +4,7 @@
 use super::connections::{self, Bounds, Counts};
 use super::front::Front;
 use super::{Running, options};
+use crate::allowance::Allowance;
 use crate::config::{SecureCookie, Settings};
 use crate::logs::{self, LogCounts};
 use crate::metrics::{self, Ingested, Sampled};
@@ -41,6 +42,8 @@ struct Base<'a> {
     clock: Clock,
     profiles: Profiles,
     store: Store,
+    senders: Senders,
+    allowance: Allowance,
     series: SeriesStore,
     events: broadcast::Sender<Arc<Event>>,
     intake: CancellationToken,
@@ -67,8 +70,7 @@ pub(super) async fn start(
     let (front, mut registry) = (Front::default(), Registry::default());
     let (router, stop) = (front.router(), intake.clone());
     serve(listener, router, &tasks, stop, &mut registry);
-    let clock = clock::real();
-    let mut standing = Standing::default();
+    let (clock, mut standing) = (clock::real(), Standing::default());
     let (store, series) = open(settings, &clock, &mut standing).await?;
     let seeding = match seed {
         Some(wanted) => seed::prepare(&store, wanted, &clock).await?,
@@ -84,6 +86,8 @@ pub(super) async fn start(
     let profiles = load_profiles(settings, &clock, &mut standing);
     let base = Base {
         settings,
+        senders: Senders::new(store.inventory.clone(), clock.clone()),
+        allowance: Allowance::register(settings.events.sender_bytes_per_day_max, &mut registry),
         clock,
         profiles,
         store,
@@ -101,8 +105,7 @@ pub(super) async fn start(
         degraded.push(seed::Seeding::waiting());
         base.start_seeding(seeding, wire.seeding.clone(), places);
     }
-    let ingested = Ingested::register(&mut registry);
-    let poller_stop = CancellationToken::new();
+    let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
     let ways = (transport.clone(), pinger.clone());
     let poller = {
@@ -194,7 +197,7 @@ impl Base<'_> {
         let context = flows::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
-            senders: Senders::new(self.store.inventory.clone(), self.clock.clone()),
+            senders: self.senders.clone(),
             stop: self.intake.clone(),
             drain: self.drain.clone(),
         };
@@ -289,7 +292,8 @@ impl Base<'_> {
             standing.add("syslog", "syslog_not_received", refusal, self.clock.now());
         }
         let context = logs::Context {
-            senders: Senders::new(self.store.inventory.clone(), self.clock.clone()),
+            senders: self.senders.clone(),
+            allowance: self.allowance.clone(),
             events: self.store.events.clone(),
             syslog: syslog.clone(),
             clock: self.clock.clone(),
@@ -369,6 +373,8 @@ impl Base<'_> {
         let context = traps::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
+            senders: self.senders.clone(),
+            allowance: self.allowance.clone(),
             poller: Arc::clone(poller),
             accept_unknown_senders: settings.accept_unknown_senders,
             counts,

@@ -69,7 +69,7 @@ pub(super) fn of_pdu(pdu: &Pdu) -> Result<Content, NoContent> {
         objects: Vec::new(),
         left_out: 0,
     };
-    content.keep(objects.iter().filter(|object| !is_frame(&object.oid)));
+    content.keep(objects);
     Ok(content)
 }
 
@@ -87,7 +87,7 @@ pub(super) fn of_v1(trap: &TrapV1Pdu) -> Result<Content, NoContent> {
         objects: Vec::new(),
         left_out: 0,
     };
-    content.keep(trap.varbinds().iter());
+    content.keep(trap.varbinds());
     Ok(content)
 }
 
@@ -97,8 +97,9 @@ pub(super) fn request_id(pdu: &Pdu) -> i32 {
 }
 
 impl Content {
-    fn keep<'a>(&mut self, objects: impl Iterator<Item = &'a VarBind>) {
-        for object in objects {
+    /// Keeps the objects that are about what happened.
+    fn keep(&mut self, objects: &[VarBind]) {
+        for object in objects.iter().filter(|object| !is_frame(&object.oid)) {
             if self.objects.len() < OBJECTS_MAX {
                 let value = Value::from(object.value.clone());
                 self.objects.push((object.oid.clone(), value));
@@ -113,9 +114,10 @@ fn named<'a>(objects: &'a [VarBind], name: &Oid) -> Option<&'a VarBind> {
     objects.iter().find(|object| object.oid == *name)
 }
 
-/// What every notification carries, which is not repeated among its objects.
+/// What every notification carries, which is not repeated among its objects; and the community that a
+/// proxy says it came with, which is a secret and is neither kept nor shown.
 fn is_frame(oid: &Oid) -> bool {
-    *oid == sys_up_time() || *oid == snmp_trap_oid()
+    *oid == sys_up_time() || *oid == snmp_trap_oid() || *oid == snmp_trap_community()
 }
 
 /// 0.0.0.0 is what agents say that do not know their address.
@@ -132,10 +134,40 @@ fn snmp_trap_oid() -> Oid {
     oid!(1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0)
 }
 
+/// What proxies append. Source: RFC 3584 section 3.1.
+fn snmp_trap_community() -> Oid {
+    oid!(1, 3, 6, 1, 6, 3, 18, 1, 4, 0)
+}
+
 fn snmp_trap_enterprise() -> Oid {
     oid!(1, 3, 6, 1, 6, 3, 1, 1, 4, 3, 0)
 }
 
 fn snmp_trap_address() -> Oid {
     oid!(1, 3, 6, 1, 6, 3, 18, 1, 3, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_snmp::pdu::{GenericTrap, NotificationPdu};
+    use async_snmp::{Value as Wire, Version};
+
+    #[test]
+    fn a_community_that_a_proxy_appends_is_not_kept() {
+        let about = oid!(1, 3, 6, 1, 2, 1, 2, 2, 1, 1, 1);
+        let objects = vec![
+            VarBind::new(about.clone(), Wire::Integer(1)),
+            VarBind::new(snmp_trap_community(), Wire::OctetString("secret".into())),
+        ];
+        let kept = vec![(about, Value::Integer(1))];
+        let link_down = oid!(1, 3, 6, 1, 6, 3, 1, 1, 5, 3);
+        let pdu = NotificationPdu::trap_v2(Version::V2c, 1, 1, &link_down, objects.clone());
+        let content = of_pdu(&pdu.unwrap().into_raw()).ok().unwrap();
+        assert_eq!(content.objects, kept);
+        let device = oid!(1, 3, 6, 1, 4, 1, 9);
+        let trap =
+            TrapV1Pdu::from_raw_parts(device, [192, 0, 2, 1], GenericTrap::LinkDown, 0, 1, objects);
+        assert_eq!(of_v1(&trap).ok().unwrap().objects, kept);
+    }
 }

@@ -44,7 +44,16 @@ pub(super) fn take(receiver: &mut Receiver, datagram: &Bytes, elapsed: Duration)
     let accepted = std::mem::take(&mut receiver.accepted);
     let taken = take_from(receiver, &accepted, &raw, elapsed);
     receiver.accepted = accepted;
-    taken
+    let is_believed = matches!(taken.outcome, Outcome::Notification(_));
+    if is_believed || !reportable(&raw) || raw.usm.engine_id() == receiver.engine.id() {
+        return taken;
+    }
+    // It wants an answer of an engine that is not here, as ours was before it got another id. Told
+    // so, its sender asks who we are; whatever else is wrong with it shows then. Source: step 3.
+    Taken {
+        outcome: Outcome::Rejected(Rejection::UnknownEngine),
+        reply: unknown_engine(receiver, &raw, elapsed),
+    }
 }
 
 fn read(datagram: &Bytes) -> Option<Raw<'_>> {
@@ -68,18 +77,23 @@ fn read(datagram: &Bytes) -> Option<Raw<'_>> {
 
 /// A sender of informs asks who we are.
 fn discovery(receiver: &mut Receiver, raw: &Raw<'_>, elapsed: Duration) -> Taken {
-    receiver.discoveries = receiver.discoveries.wrapping_add(1);
-    let count = receiver.discoveries;
-    let reply = reportable(raw)
-        .then(|| {
-            let envelope = envelope(receiver, raw, elapsed);
-            envelope.report(report_oids::unknown_engine_ids(), count, None)
-        })
-        .flatten();
+    let reply = unknown_engine(receiver, raw, elapsed);
     Taken {
         outcome: Outcome::Discovery,
         reply,
     }
+}
+
+/// The Report by which a sender learns who we are, where it can take one.
+fn unknown_engine(receiver: &mut Receiver, raw: &Raw<'_>, elapsed: Duration) -> Option<Bytes> {
+    receiver.unknown_engines = receiver.unknown_engines.wrapping_add(1);
+    let count = receiver.unknown_engines;
+    reportable(raw)
+        .then(|| {
+            let envelope = envelope(receiver, raw, elapsed);
+            envelope.report(report_oids::unknown_engine_ids(), count, None)
+        })
+        .flatten()
 }
 
 fn take_from(
@@ -306,5 +320,55 @@ impl Accepted {
             Credentials::V3(user) if user.name().as_bytes() == name => Some((place, user)),
             _ => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notification::LocalEngine;
+    use async_snmp::message::{MsgFlags, MsgGlobalData, V3Message};
+    use async_snmp::pdu::{NotificationPdu, Pdu};
+    use async_snmp::{UDP_RECEIVE_LIMITS, oid};
+
+    const OURS: &[u8] = &[0x80, 0, 0, 0, 5, 1, 2, 3, 4];
+    const BEFORE: &[u8] = &[0x80, 0, 0, 0, 5, 9, 9, 9, 9];
+
+    fn message(pdu: Pdu, reportable: bool) -> Bytes {
+        let size = UDP_RECEIVE_LIMITS.advertised();
+        let flags = MsgFlags::new(SecurityLevel::NoAuthNoPriv, reportable);
+        let header = MsgGlobalData::new(77, size, flags).unwrap();
+        let usm = UsmSecurityParams::new(Bytes::from_static(BEFORE), 3, 1_000, "ops");
+        let scoped = ScopedPdu::new(Bytes::from_static(BEFORE), Bytes::new(), pdu);
+        let message = V3Message::new(header, usm.unwrap().encode().unwrap(), scoped);
+        message.unwrap().encode().unwrap()
+    }
+
+    #[test]
+    fn a_sender_that_knows_our_engine_by_an_old_id_is_told_so() {
+        let link_down = oid!(1, 3, 6, 1, 6, 3, 1, 1, 5, 3);
+        let version = async_snmp::Version::V3;
+        let inform = NotificationPdu::inform(version, 5, 1, &link_down, Vec::new()).unwrap();
+        let trap = NotificationPdu::trap_v2(version, 5, 1, &link_down, Vec::new()).unwrap();
+        let mut receiver = Receiver::new(LocalEngine::new(OURS, 7).unwrap());
+        let elapsed = Duration::from_secs(50);
+        for count in 1..3 {
+            let taken = receiver.take(&message(inform.clone().into_raw(), true), elapsed);
+            let unknown = Outcome::Rejected(Rejection::UnknownEngine);
+            assert_eq!(taken.outcome, unknown);
+            let reply = taken.reply.unwrap();
+            let raw = read(&reply).unwrap();
+            assert_eq!(raw.usm.engine_id(), OURS);
+            assert_eq!(raw.message.msg_id(), 77);
+            assert_eq!((raw.usm.engine_boots(), raw.usm.engine_time()), (7, 50));
+            let report = scoped(&raw, None).unwrap().pdu;
+            let told = report.varbinds().first().unwrap();
+            assert_eq!(told.oid, report_oids::unknown_engine_ids());
+            assert_eq!(told.value, async_snmp::Value::Counter32(count));
+        }
+        // A trap is of the engine of its sender, and its user is what is not known.
+        let taken = receiver.take(&message(trap.into_raw(), false), elapsed);
+        assert_eq!(taken.outcome, Outcome::Rejected(Rejection::UnknownUser));
+        assert_eq!(taken.reply, None);
     }
 }

@@ -26,7 +26,7 @@ struct State {
     files: BTreeMap<Day, Kept>,
     /// Those that a reader found damaged.
     suspect: BTreeSet<Day>,
-    /// Files that were set aside and of which nothing was saved yet.
+    /// Files that were set aside and were not saved to their end yet.
     aside: Vec<PathBuf>,
 }
 
@@ -58,6 +58,7 @@ impl Days {
                 Err(error) => return Err(error),
             }
         }
+        days.find_aside()?;
         days.measure()?;
         Ok((days, damage))
     }
@@ -167,6 +168,36 @@ impl Days {
         std::mem::take(&mut self.state().aside)
     }
 
+    /// Keeps a file that was set aside for the next time that files are saved.
+    pub(super) fn put_aside(&self, file: PathBuf) {
+        self.state().aside.push(file);
+    }
+
+    /// Notes on disk that all that can be saved of a file was. Without the note the next start
+    /// reads it once more, which does no harm.
+    pub(super) fn mark_saved(&self, file: PathBuf) {
+        // It went with its day meanwhile.
+        if !file.exists() {
+            return;
+        }
+        if let Err(error) = fs::File::create(mark(&file)).and_then(|mark| mark.sync_all()) {
+            warn!(file = %file.display(), %error, "a file that was saved could not be marked");
+            self.put_aside(file);
+        }
+    }
+
+    /// Takes up what an earlier run set aside and did not save to its end.
+    fn find_aside(&self) -> Result<(), EventsError> {
+        for (path, _) in self.files()? {
+            let is_aside = path.extension().is_some_and(|is| is == "damaged");
+            let mut state = self.state();
+            if is_aside && !mark(&path).exists() && !state.aside.contains(&path) {
+                state.aside.push(path);
+            }
+        }
+        Ok(())
+    }
+
     /// Has connections of readers closed that wait for the next one.
     pub(super) fn rest(&self) {
         let state = self.state();
@@ -252,6 +283,13 @@ impl Days {
         }
         Ok(files)
     }
+}
+
+/// The file that says that one which was set aside was saved to its end.
+fn mark(aside: &Path) -> PathBuf {
+    let mut name = aside.as_os_str().to_owned();
+    name.push(".saved");
+    PathBuf::from(name)
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EventsError {

@@ -32,6 +32,9 @@ pub enum EventsError {
     /// The store was closed.
     #[error("the event store is closed")]
     Closed,
+    /// What reads panicked, which was printed: a defect of ours, which costs this query alone.
+    #[error("a query of events ended early")]
+    Panicked,
 }
 
 impl EventsError {

@@ -531,7 +531,9 @@ async fn a_damaged_day_is_set_aside_and_what_can_be_read_is_saved() {
     until("the end of saving", || store.stats().saved > 1_000).await;
     store.close().await;
     assert!(store.stats().damaged >= 1);
-    assert_eq!(events.files(), [name.clone(), format!("{name}.0.damaged")]);
+    let aside = format!("{name}.0.damaged");
+    let mark = format!("{aside}.saved");
+    assert_eq!(events.files(), [name.clone(), aside, mark]);
     let found = texts(
         &store,
         EventQuery {
@@ -541,6 +543,42 @@ async fn a_damaged_day_is_set_aside_and_what_can_be_read_is_saved() {
     )
     .await;
     assert_eq!(found.len(), 1_000);
+}
+
+#[tokio::test]
+async fn saving_that_was_interrupted_is_taken_up_at_the_next_start() {
+    let events = Events::new();
+    let (store, _) = events.open();
+    let some = vec![line(events.now(), "first"), line(events.now(), "second")];
+    store.append(some).await.unwrap();
+    store.close().await;
+    drop(store);
+    let name = events.files().remove(0);
+    let aside = format!("{name}.0.damaged");
+    let path = |name: &str| events.folder().join(name);
+    // As a crash leaves it that came between setting aside and saving.
+    std::fs::rename(path(&name), path(&aside)).unwrap();
+    let (store, damage) = events.open();
+    assert_eq!(damage, Vec::<String>::new());
+    until("the end of saving", || store.stats().saved == 2).await;
+    assert_eq!(texts(&store, words("first")).await, ["first"]);
+    store.close().await;
+    drop(store);
+    let mark = format!("{aside}.saved");
+    assert_eq!(events.files(), [name.clone(), aside, mark.clone()]);
+    // What was saved whole is left alone; without its mark it is read again, and doubles nothing.
+    for (is_marked, appends) in [(true, 0), (false, 1)] {
+        if !is_marked {
+            std::fs::remove_file(path(&mark)).unwrap();
+        }
+        let (store, _) = events.open();
+        until("the mark", || path(&mark).exists()).await;
+        store.close().await;
+        let stats = store.stats();
+        assert_eq!((stats.saved, stats.commits), (0, appends));
+        assert_eq!(stats.duplicates, appends * 2);
+        drop(store);
+    }
 }
 
 #[tokio::test]

@@ -86,6 +86,110 @@ fn a_sender_is_known_by_its_engine_then_by_what_it_names_then_by_its_address() {
     check(None, None, "203.0.113.9", None);
 }
 
+#[test]
+fn what_an_agent_names_that_does_not_know_its_address_is_not_its_device() {
+    let devices = [
+        device("127.0.0.1", None, &[]),
+        device("192.0.2.1", None, &["169.254.0.1", "fe80::1"]),
+        device("192.0.2.2", None, &[]),
+    ];
+    let senders = Senders::new(&devices);
+    let check = |named: &str, source: &str, expected| {
+        let claims = Claims {
+            engine_id: None,
+            named: Some(named.parse().unwrap()),
+            source: source.parse().unwrap(),
+        };
+        let place = |id| devices.iter().position(|device| device.id == id).unwrap();
+        let found = senders.find(&claims).map(|(id, by)| (place(id), by));
+        assert_eq!(found, expected, "{claims:?}");
+    };
+    for named in [
+        "127.0.0.1",
+        "169.254.0.1",
+        "fe80::1",
+        "224.0.0.5",
+        "0.0.0.0",
+        "::ffff:127.0.0.1",
+    ] {
+        check(named, "192.0.2.2", Some((2, SourceAddress)));
+        check(named, "203.0.113.9", None);
+    }
+    // Simulated devices.
+    check("127.0.0.1", "127.0.0.1", Some((0, NamedAddress)));
+    check("127.0.0.1", "127.0.0.9", Some((0, NamedAddress)));
+    check("192.0.2.1", "127.0.0.1", Some((1, NamedAddress)));
+}
+
+fn called(at: &str, sys_name: Option<&str>, typed: Option<&str>, own: &[&str]) -> Device {
+    let mut device = device(at, None, own);
+    device.identity.sys_name = sys_name.map(str::to_owned);
+    device.typed.name = typed.map(str::to_owned);
+    device
+}
+
+#[test]
+fn a_sender_is_the_device_of_its_address() {
+    let devices = [
+        called(
+            "192.0.2.1",
+            Some("core.example.net"),
+            None,
+            &["198.51.100.1", "127.0.0.1"],
+        ),
+        called(
+            "192.0.2.2",
+            Some("edge"),
+            None,
+            &["192.0.2.2", "2001:db8::2"],
+        ),
+        called("127.0.0.1", Some("sim-1"), None, &[]),
+        called("127.0.0.1", Some("sim-2"), None, &[]),
+        // Where one is asked, another says that it is.
+        called("192.0.2.3", Some("other"), None, &["192.0.2.2"]),
+        // Two of one short name, and two that are named by addresses.
+        called("192.0.2.9", Some("sw1.ber.example.net"), None, &[]),
+        called("192.0.2.9", Some("sw1.par.example.net"), None, &[]),
+        called("192.0.2.9", Some("sw2.par.example.net"), Some("desk"), &[]),
+        called("192.0.2.9", Some("10.1.1.1"), None, &[]),
+        called("192.0.2.9", Some("10"), None, &[]),
+    ];
+    let senders = Senders::new(&devices);
+    for (source, host, expected) in [
+        ("192.0.2.1", None, Some(0)),
+        ("198.51.100.1", Some("anything"), Some(0)),
+        ("::ffff:192.0.2.2", None, Some(1)),
+        ("192.0.2.2", Some("other"), Some(1)),
+        ("2001:db8::2", None, Some(1)),
+        ("203.0.113.9", Some("edge"), None),
+        ("127.0.0.1", None, None),
+        ("127.0.0.1", Some("SIM-2.lab."), Some(3)),
+        ("127.0.0.1", Some("core"), None),
+        ("192.0.2.9", Some("SW1.ber.example.net"), Some(5)),
+        ("192.0.2.9", Some("sw1"), None),
+        ("192.0.2.9", Some("sw1.rom.example.net"), None),
+        ("192.0.2.9", Some("sw2"), Some(7)),
+        ("192.0.2.9", Some("desk.example.net"), Some(7)),
+        ("192.0.2.9", Some("10.1.1.1"), Some(8)),
+        ("192.0.2.9", Some("10.2.2.2"), None),
+    ] {
+        let found = senders.at(source.parse().unwrap(), host);
+        let expected = expected.map(|at: usize| devices[at].id);
+        assert_eq!(found, expected, "{source} {host:?}");
+    }
+}
+
+#[test]
+fn devices_of_one_address_beyond_the_bound_are_not_told_apart() {
+    let devices: Vec<Device> = (0..SHARED_MAX + 2)
+        .map(|at| called("192.0.2.1", Some(&format!("sw{at}")), None, &[]))
+        .collect();
+    let senders = Senders::new(&devices);
+    let at = |host: &str| senders.at("192.0.2.1".parse().unwrap(), Some(host));
+    assert_eq!(at("sw0"), Some(devices[0].id));
+    assert_eq!(at("sw65"), None);
+}
+
 fn row(index: u32, name: &str, description: &str) -> Arc<Interface> {
     Arc::new(Interface {
         id: InterfaceId::new(),

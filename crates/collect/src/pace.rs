@@ -1,0 +1,188 @@
+//! How much each sender may bring: a token bucket for each address, so that a flood of one costs
+//! only that one. Logs and traps have one of these each. Pure; time is given as what has passed
+//! since the listener began.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Senders that have a bucket of their own: 16 for each of the thousand devices of a large site, and
+/// some two megabytes. Others share one, so that a flood from made-up addresses takes no memory.
+pub(crate) const SOURCES_MAX: usize = 16_384;
+/// How often idle senders are forgotten while there are [`SOURCES_MAX`]: looking at all of them for
+/// every made-up sender would be the flood's work.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// One datagram or line in the units that are counted: refilling goes by the nanosecond.
+const ONE: u64 = 1_000_000_000;
+
+/// Whether what a sender brings may be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Admitted,
+    /// Its sender brings too much.
+    TooMany,
+    /// Too much comes from senders for whom there is no bucket.
+    TooManyStrangers,
+}
+
+/// What is left to a sender.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    /// Billionths of one.
+    left: u64,
+    at: Duration,
+}
+
+/// What one sender may bring.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    per_sec: u64,
+    /// Of a full bucket, in billionths of one.
+    burst: u64,
+}
+
+/// Buckets by sender.
+// Invariant: at most SOURCES_MAX buckets.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    share: Share,
+    buckets: HashMap<IpAddr, Bucket>,
+    strangers: Bucket,
+    swept_at: Option<Duration>,
+}
+
+impl Pace {
+    /// Each sender may bring so many a second, at least one, and so many seconds of them at once.
+    pub(crate) fn new(per_sec: u32, burst_secs: u32) -> Self {
+        let per_sec = u64::from(per_sec.max(1));
+        let burst = per_sec
+            .saturating_mul(u64::from(burst_secs))
+            .saturating_mul(ONE);
+        Self {
+            share: Share { per_sec, burst },
+            buckets: HashMap::new(),
+            strangers: Bucket {
+                left: burst,
+                at: Duration::ZERO,
+            },
+            swept_at: None,
+        }
+    }
+
+    /// Takes one from a sender's bucket.
+    pub(crate) fn admit(&mut self, source: IpAddr, now: Duration) -> Admission {
+        let share = self.share;
+        if let Some(bucket) = self.buckets.get_mut(&source) {
+            return taken(bucket.take(share, now), Admission::TooMany);
+        }
+        if self.buckets.len() >= SOURCES_MAX {
+            self.sweep(now);
+        }
+        if self.buckets.len() >= SOURCES_MAX {
+            let is_taken = self.strangers.take(share, now);
+            return taken(is_taken, Admission::TooManyStrangers);
+        }
+        let full = Bucket {
+            left: share.burst,
+            at: now,
+        };
+        let bucket = self.buckets.entry(source).or_insert(full);
+        taken(bucket.take(share, now), Admission::TooMany)
+    }
+
+    /// Senders that have a bucket.
+    pub(crate) fn sources(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// Forgets those whose bucket is full again, which is as good as none.
+    fn sweep(&mut self, now: Duration) {
+        let swept_lately = |at: Duration| now.saturating_sub(at) < SWEEP_INTERVAL;
+        if self.swept_at.is_some_and(swept_lately) {
+            return;
+        }
+        self.swept_at = Some(now);
+        let share = self.share;
+        self.buckets
+            .retain(|_, bucket| bucket.refilled(share, now) < share.burst);
+    }
+}
+
+impl Bucket {
+    fn refilled(&self, share: Share, now: Duration) -> u64 {
+        let passed = now.saturating_sub(self.at).as_nanos();
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        let more = passed.saturating_mul(share.per_sec);
+        self.left.saturating_add(more).min(share.burst)
+    }
+
+    fn take(&mut self, share: Share, now: Duration) -> bool {
+        let refilled = self.refilled(share, now);
+        let rest = refilled.checked_sub(ONE);
+        *self = Self {
+            left: rest.unwrap_or(refilled),
+            at: now.max(self.at),
+        };
+        rest.is_some()
+    }
+}
+
+fn taken(is_taken: bool, otherwise: Admission) -> Admission {
+    if is_taken {
+        Admission::Admitted
+    } else {
+        otherwise
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn at(number: u32) -> IpAddr {
+        Ipv4Addr::from(number).into()
+    }
+
+    #[test]
+    fn a_flood_of_one_costs_only_that_one() {
+        let mut pace = Pace::new(10, 20);
+        let now = Duration::from_secs(1);
+        let admitted = (0..1_000)
+            .filter(|_| pace.admit(at(1), now) == Admission::Admitted)
+            .count();
+        assert_eq!(admitted, 200);
+        assert_eq!(pace.admit(at(2), now), Admission::Admitted);
+        // What was taken comes back with time, no more than a burst of it.
+        let later = now + Duration::from_millis(250);
+        let admitted = (0..10).filter(|_| pace.admit(at(1), later) == Admission::Admitted);
+        assert_eq!(admitted.count(), 2);
+        let much_later = now + Duration::from_hours(1);
+        let admitted = (0..1_000)
+            .filter(|_| pace.admit(at(1), much_later) == Admission::Admitted)
+            .count();
+        assert_eq!(admitted, 200);
+        // A clock that goes backwards gives nothing.
+        assert_eq!(pace.admit(at(1), now), Admission::TooMany);
+    }
+
+    #[test]
+    fn made_up_senders_take_no_memory() {
+        let mut pace = Pace::new(10, 20);
+        let now = Duration::from_secs(1);
+        let mut refused = 0;
+        for number in 0..100_000 {
+            if pace.admit(at(number), now) == Admission::TooManyStrangers {
+                refused += 1;
+            }
+        }
+        assert_eq!(pace.sources(), SOURCES_MAX);
+        assert_eq!(refused, 100_000 - SOURCES_MAX - 200);
+        // Once they are idle they make room.
+        assert_eq!(
+            pace.admit(at(200_000), now + Duration::from_mins(1)),
+            Admission::Admitted
+        );
+        assert_eq!(pace.sources(), 1);
+    }
+}
