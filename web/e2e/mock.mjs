@@ -7,6 +7,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { launch, open, signIn, until } from "./browser.mjs";
 import { deviceTests } from "./device.mjs";
+import { flowTests } from "./flows.mjs";
 import { logTests } from "./logs.mjs";
 import { largeMap, mapTests } from "./map.mjs";
 import { startMock } from "./mock/server.mjs";
@@ -334,7 +335,7 @@ async function many(browser) {
 const browser = await launch();
 const mock = await startMock({ dist, devices: 40, intervalSecs: 1 });
 let failed = 0;
-for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...logTests, ...operateTests, ...profileTests, ...mapTests })) {
+for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...flowTests, ...logTests, ...operateTests, ...profileTests, ...mapTests })) {
   if (only && !name.includes(only)) continue;
   const { page, errors, close } = await open(browser);
   const began = Date.now();

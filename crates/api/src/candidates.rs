@@ -15,9 +15,14 @@ use std::sync::Arc;
 use store::inventory::Inventory;
 use topology::candidates::{Gathered, Witness, gather};
 
-/// Runs of discovery whose networks count, the latest: one that was looked at last year says nothing
-/// of what may be asked today.
-const RUNS_MAX: usize = 50;
+/// Requests of discovery whose networks count, the latest: one that was made last year says nothing of
+/// what may be asked today.
+const REQUESTS_MAX: usize = 50;
+/// Runs that are read at a time, to look through them for requests.
+const RUNS_A_PAGE: usize = 200;
+/// Pages that are read: all runs where schedules keep few, and no more than a moment's reading where
+/// they keep thousands.
+const PAGES_MAX: usize = 5;
 
 /// The candidates, by address, those that are ignored marked so.
 pub(crate) async fn candidates(state: &State) -> Answer<Vec<Candidate>> {
@@ -85,11 +90,41 @@ async fn allowed(services: &Services) -> Answer<Vec<Network>> {
             add(schedule.body.request);
         }
     }
-    let runs = store.discoveries.page(None, None, true, RUNS_MAX).await;
-    for run in runs.map_err(of_store)?.items {
-        add(run.body.request);
+    let (mut latest, mut after) = (Latest::default(), None);
+    for _ in 0..PAGES_MAX {
+        let page = store.discoveries.page(None, after, true, RUNS_A_PAGE);
+        let page = page.await.map_err(of_store)?;
+        latest.take(page.items.into_iter().map(|run| run.body.request));
+        after = page.next;
+        if after.is_none() || latest.requests.len() >= REQUESTS_MAX {
+            break;
+        }
     }
+    latest.requests.into_iter().for_each(add);
     Ok(texts.iter().filter_map(|text| network(text)).collect())
+}
+
+/// Of requests, the latest first, those that count: each once, however often it was made. One address
+/// that was looked at alone, as each candidate is that was accepted, opens no network, and pushes none
+/// out.
+// Invariant: no two look into the same, and there are no more than `REQUESTS_MAX`.
+#[derive(Default)]
+struct Latest {
+    requests: Vec<DiscoveryRequest>,
+}
+
+impl Latest {
+    fn take(&mut self, requests: impl Iterator<Item = DiscoveryRequest>) {
+        for request in requests.filter(|request| !request.is_of_one_address()) {
+            let is_same = |known: &DiscoveryRequest| {
+                known.targets == request.targets
+                    && known.allowed_networks == request.allowed_networks
+            };
+            if self.requests.len() < REQUESTS_MAX && !self.requests.iter().any(is_same) {
+                self.requests.push(request);
+            }
+        }
+    }
 }
 
 /// The addresses of a target; none of one that is a name.
@@ -105,6 +140,31 @@ fn network(text: &str) -> Option<Network> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn candidates_that_are_accepted_and_runs_of_one_schedule_push_no_network_out() {
+        let request = |target: &str, max_hops| DiscoveryRequest {
+            targets: vec![target.to_owned()],
+            methods: Vec::new(),
+            credential_ids: Vec::new(),
+            allowed_networks: Vec::new(),
+            port: 161,
+            max_hops,
+            register: true,
+        };
+        let accepted = (0..100).map(|host| request(&format!("192.0.2.{host}:161"), 0));
+        let scheduled = std::iter::repeat_n(request("198.51.100.0/24", 0), 100);
+        let others = [request("203.0.113.1", 2), request("switch.example", 0)];
+        let mut latest = Latest::default();
+        latest.take(accepted.chain(scheduled).chain(others));
+        let counted = latest.requests.iter().flat_map(|request| &request.targets);
+        assert_eq!(
+            counted.collect::<Vec<_>>(),
+            ["198.51.100.0/24", "203.0.113.1", "switch.example"]
+        );
+        latest.take((0..100).map(|net| request(&format!("198.51.{net}.0/24"), 0)));
+        assert_eq!(latest.requests.len(), REQUESTS_MAX);
+    }
 
     #[test]
     fn targets_are_networks_where_they_are_no_names() {

@@ -4,7 +4,7 @@
 use crate::problem::{Answer, Kind, Problem};
 use crate::sampling::{Point, Span};
 use crate::state::State;
-use model::flow::{FlowDimension, FlowDirection, FlowTop, Merging};
+use model::flow::{FlowDimension, FlowDirection, FlowTop, GRACE, Merging, WINDOW_SECS};
 use model::{DeviceId, EventKind, EventRecord, InterfaceId, Timestamp};
 use serde::Deserialize as _;
 use std::collections::HashMap;
@@ -20,8 +20,11 @@ const RECORDS_MAX: usize = 20_160;
 const STEPS_WANTED: i64 = 300;
 /// The steps that are chosen from, in seconds: whole windows.
 const STEPS_SECS: [u32; 10] = [60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400];
-/// After so long a window is sealed and kept: its minute, and the grace for flows that come late.
-const SEALED_AFTER: Duration = Duration::from_mins(2);
+/// Length of a window.
+const WINDOW_MS: i64 = WINDOW_SECS as i64 * 1_000;
+/// Within so long a window that is sealed is kept, also on a busy machine. Until then it is not taken to
+/// be without traffic because nothing of it is there.
+const KEPT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Whose tops, and which.
 #[derive(Clone, Debug)]
@@ -45,6 +48,53 @@ pub(crate) struct Coverage {
     pub(crate) records: usize,
     /// There were more than one answer adds up: what is older than this was left out.
     pub(crate) cut_before: Option<Timestamp>,
+    /// When the newest of them began.
+    pub(crate) newest: Option<Timestamp>,
+}
+
+/// The time that was added up: whole windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Added {
+    from_ms: i64,
+    to_ms: i64,
+}
+
+impl Coverage {
+    /// Of a range what was added up by now: the windows that begin in it, without what was left out,
+    /// and without those that are not kept yet.
+    pub(crate) fn added(self, span: Span, now: Timestamp) -> Added {
+        let from = self.cut_before.map_or(span.from, |cut| cut.max(span.from));
+        let newest = self.newest.map(|newest| newest.unix_ms() + WINDOW_MS);
+        let kept = sealed_until(now.minus(KEPT_WITHIN)).max(newest.unwrap_or(i64::MIN));
+        Added {
+            from_ms: next_window(from.unix_ms()),
+            to_ms: next_window(span.to.unix_ms()).min(kept),
+        }
+    }
+}
+
+impl Added {
+    /// Its seconds, at least those of one window.
+    pub(crate) fn secs(self) -> f64 {
+        self.secs_of(i64::MIN, i64::MAX)
+    }
+
+    /// The seconds of it between two times, at least those of one window.
+    fn secs_of(self, from_ms: i64, to_ms: i64) -> f64 {
+        let ms = self.to_ms.min(to_ms) - self.from_ms.max(from_ms);
+        ms.max(WINDOW_MS) as f64 / 1_000.0
+    }
+}
+
+/// Where the last window that is sealed ends.
+fn sealed_until(now: Timestamp) -> i64 {
+    now.minus(GRACE).unix_ms().div_euclid(WINDOW_MS) * WINDOW_MS
+}
+
+/// Where the first window begins that does not begin before a time.
+fn next_window(ms: i64) -> i64 {
+    let into = ms.rem_euclid(WINDOW_MS);
+    ms - into + if into == 0 { 0 } else { WINDOW_MS }
 }
 
 /// Refuses a range that is too long to add up.
@@ -81,6 +131,8 @@ pub(crate) async fn read<T: Send + 'static>(
         let page = state.services.store.events.query(query.clone()).await;
         let page = page.map_err(|error| Problem::internal("the event store", &error))?;
         let oldest = page.items.last().map(|event| event.at);
+        let newest = page.items.first().map(|event| event.at);
+        coverage.newest = coverage.newest.max(newest);
         let (direction, by) = (question.direction, question.by);
         let (done, taken) = state
             .blocking(move || {
@@ -169,41 +221,94 @@ impl Steps {
     }
 
     /// bit/s of all.
-    pub(crate) fn total(&self, span: Span, now: Timestamp) -> Vec<Point> {
-        self.points(span, now, |step| self.totals.get(&step).copied())
+    pub(crate) fn total(&self, span: Span, added: Added) -> Vec<Point> {
+        self.points(span, added, |step| self.totals.get(&step).copied())
     }
 
     /// bit/s of a key. In a step with traffic but without a row of it, it is 0.
-    pub(crate) fn of(&self, key: &str, span: Span, now: Timestamp) -> Vec<Point> {
+    pub(crate) fn of(&self, key: &str, span: Span, added: Added) -> Vec<Point> {
         let key = self.keys.get(key).copied();
-        self.points(span, now, |step| {
+        self.points(span, added, |step| {
             self.totals.get(&step)?;
             let octets = key.and_then(|key| self.by_key.get(&(key, step)));
             Some(octets.copied().unwrap_or(0))
         })
     }
 
-    fn points(
-        &self,
-        span: Span,
-        now: Timestamp,
-        octets: impl Fn(i64) -> Option<u64>,
-    ) -> Vec<Point> {
-        let sealed_ms = now.minus(SEALED_AFTER).unix_ms();
-        let to_ms = span.to.unix_ms();
-        let range_ms = (to_ms - self.from_ms).max(0);
+    fn points(&self, span: Span, added: Added, octets: impl Fn(i64) -> Option<u64>) -> Vec<Point> {
+        let range_ms = (span.to.unix_ms() - self.from_ms).max(0);
         let steps = range_ms / self.step_ms + i64::from(range_ms % self.step_ms > 0);
         let point = |step: i64| {
             let begins = self.from_ms + step * self.step_ms;
-            let ends = (begins + self.step_ms)
-                .min(to_ms)
-                .min(sealed_ms.max(begins + 60_000));
-            let seconds = (ends - begins.max(span.from.unix_ms())).max(60_000) as f64 / 1_000.0;
+            let seconds = added.secs_of(begins, begins + self.step_ms);
             Point(
                 begins,
                 octets(step).map(|octets| octets as f64 * 8.0 / seconds),
             )
         };
         (0..steps).map(point).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-03-01T12:00:00Z and so many seconds.
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_unix_ms(1_772_366_400_000 + secs * 1_000)
+    }
+
+    fn span(from: i64, to: i64) -> Span {
+        Span {
+            from: at(from),
+            to: at(to),
+        }
+    }
+
+    #[test]
+    fn a_mean_is_of_the_time_that_was_added_up() {
+        let check = |(from, to), now, (cut, newest): (Option<i64>, Option<i64>), expected: f64| {
+            let coverage = Coverage {
+                records: 0,
+                cut_before: cut.map(at),
+                newest: newest.map(at),
+            };
+            let secs = coverage.added(span(from, to), at(now)).secs();
+            assert!((secs - expected).abs() < 1e-9, "{secs} {expected}");
+        };
+        check((0, 3_600), 9_000, (None, None), 3_600.0);
+        check((0, 3_600), 9_000, (Some(1_800), None), 1_800.0);
+        check((600, 3_600), 9_000, (Some(0), None), 3_000.0);
+        // Windows count that begin in the range.
+        check((30, 3_630), 9_000, (None, None), 3_600.0);
+        // The minute that ended at 3,540 is sealed at 3,600, and kept a little later.
+        check((0, 3_600), 3_600, (None, Some(3_480)), 3_540.0);
+        check((0, 3_600), 3_600, (None, Some(3_420)), 3_480.0);
+        check((0, 3_630), 3_630, (None, None), 3_540.0);
+        check((0, 3_599), 3_599, (None, Some(3_420)), 3_480.0);
+        // Nothing of it is kept.
+        check((3_580, 3_600), 3_600, (None, None), 60.0);
+    }
+
+    #[test]
+    fn the_newest_point_is_of_all_the_minutes_that_it_has() {
+        let span = span(0, 600);
+        let mut steps = Steps::new(span, Some(300));
+        // Of the second step the minutes up to 480 are kept at 545, 1,000 octets each.
+        steps.totals = HashMap::from([(0, 5_000), (1, 3_000)]);
+        let told = |newest, secs| {
+            let coverage = Coverage {
+                newest: Some(at(newest)),
+                ..Coverage::default()
+            };
+            let told = steps.total(span, coverage.added(span, at(secs)));
+            told.iter().map(|point| point.1).collect::<Vec<_>>()
+        };
+        let each = 1_000.0 * 8.0 / 60.0;
+        assert_eq!(told(420, 545), [Some(each), Some(each)]);
+        // That of 480 is sealed by then, but not kept.
+        assert_eq!(told(420, 605), [Some(each), Some(each)]);
+        assert_eq!(told(420, 615), [Some(each), Some(each * 3.0 / 4.0)]);
     }
 }

@@ -8,12 +8,12 @@ mod http;
 pub mod ntp;
 mod tcp;
 
+use crate::connect::resolve;
 use crate::http::Trust;
 use model::check::{Outcome, Probe, host_and_port};
 use model::{Status, Timestamp};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::lookup_host;
 
 /// One check to make.
 #[derive(Clone, Copy, Debug)]
@@ -64,14 +64,18 @@ fn degrade(outcome: &mut Outcome, why: &str) {
     outcome.detail = format!("{}; {why}", outcome.detail);
 }
 
-/// The first address of a host.
-async fn address(target: &str, default: Option<u16>) -> Result<SocketAddr, String> {
+/// The addresses of a target; at least one.
+async fn addresses(target: &str, default: Option<u16>) -> Result<Vec<SocketAddr>, String> {
     let (host, port) = host_and_port(target, default)?;
-    let failed = |why: String| format!("the name `{host}` has no address: {why}");
-    let mut found = lookup_host((host.as_str(), port))
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-    found.next().ok_or_else(|| failed("none".to_owned()))
+    let found = resolve(&host, port).await;
+    found.map_err(|error| error.to_string())
+}
+
+/// The first of them: over UDP nobody tells whether there is another to be asked.
+async fn address(target: &str, default: Option<u16>) -> Result<SocketAddr, String> {
+    let found = addresses(target, default).await?;
+    let none = || format!("`{target}` has no address");
+    found.first().copied().ok_or_else(none)
 }
 
 /// Work within a time; else the sentence that there was no answer.

@@ -4,6 +4,7 @@
 
 pub mod certificate;
 
+use crate::connect::{ConnectError, connect, resolve};
 use bytes::Bytes;
 use certificate::Validity;
 use http_body_util::{BodyExt as _, Full};
@@ -23,7 +24,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 pub use url::Url;
@@ -95,24 +95,9 @@ pub enum HttpError {
         /// As given, cut.
         url: String,
     },
-    /// The name has no address.
-    #[error("the name `{name}` has no address: {source}")]
-    Name {
-        /// The name.
-        name: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
     /// No connection.
-    #[error("no connection to {address}: {source}")]
-    Connect {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// No TLS.
     #[error("no TLS with {address}: {source}")]
     Handshake {
@@ -202,12 +187,12 @@ async fn in_time(trust: &Trust, ask: Ask<'_>) -> Result<Answered, HttpError> {
         _ => return Err(wrong()),
     };
     let port = ask.url.port_or_known_default().ok_or_else(wrong)?;
-    let address = match ask.address {
-        Some(address) => address,
+    let addresses = match ask.address {
+        Some(address) => vec![address],
         None => resolve(&host, port).await?,
     };
-    let connect = |source| HttpError::Connect { address, source };
-    let stream = TcpStream::connect(address).await.map_err(connect)?;
+    let left = until.saturating_duration_since(Instant::now());
+    let (stream, address) = connect(&addresses, left).await?;
     let _ = stream.set_nodelay(true);
     if !secure {
         let (parts, body, cut) = exchange(stream, &ask, until).await?;
@@ -230,19 +215,6 @@ async fn in_time(trust: &Trust, ask: Ask<'_>) -> Result<Answered, HttpError> {
     }
     let (parts, body, cut) = exchange(stream, &ask, until).await?;
     Ok(answered(parts, body, cut, Some(tls), begun))
-}
-
-async fn resolve(host: &str, port: u16) -> Result<SocketAddr, HttpError> {
-    let failed = |source| HttpError::Name {
-        name: host.to_owned(),
-        source,
-    };
-    let bare = host.trim_matches(['[', ']']);
-    let mut found = tokio::net::lookup_host((bare, port))
-        .await
-        .map_err(failed)?;
-    let none = || std::io::Error::from(std::io::ErrorKind::NotFound);
-    found.next().ok_or_else(|| failed(none()))
 }
 
 fn answered(

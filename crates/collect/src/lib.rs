@@ -7,6 +7,7 @@
 //! Finding devices in the first place is [`discovery`]; what they send by themselves, [`trap`].
 
 pub mod check;
+pub mod connect;
 pub mod credential;
 pub mod discovery;
 pub mod flow;

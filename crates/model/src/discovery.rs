@@ -2,7 +2,7 @@
 
 use crate::{CredentialId, DeviceId, DiscoveryId, ScheduleId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Most targets of a run, and most allowed networks; a network is one.
 pub const TARGETS_MAX: usize = 1_024;
@@ -35,6 +35,20 @@ pub struct DiscoveryRequest {
     /// Whether what is found is registered and polled.
     #[serde(default = "yes")]
     pub register: bool,
+}
+
+impl DiscoveryRequest {
+    /// Whether one address alone is looked at, as where a candidate is accepted: no network, and no
+    /// neighbour of it.
+    #[must_use]
+    pub fn is_of_one_address(&self) -> bool {
+        let [only] = self.targets.as_slice() else {
+            return false;
+        };
+        let only = only.trim();
+        let is_address = only.parse::<IpAddr>().is_ok() || only.parse::<SocketAddr>().is_ok();
+        is_address && self.max_hops == 0 && self.allowed_networks.is_empty()
+    }
 }
 
 fn default_port() -> u16 {

@@ -16,6 +16,13 @@ pub use merge::{MergedRow, Merging};
 use crate::InterfaceId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
+
+/// Length of a window, the time that one top adds up, in seconds.
+pub const WINDOW_SECS: u32 = 60;
+/// How long after its end a window still takes flows. Exporters send what ended some 15 s later; what
+/// ended earlier still counts in the oldest window.
+pub const GRACE: Duration = Duration::from_mins(1);
 
 /// Which way traffic crossed an interface, seen from its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

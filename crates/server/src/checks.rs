@@ -15,9 +15,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
-use store::documents::Expect;
+use store::documents::{Expect, Stored};
 use store::series::{AppendError, Batch, SeriesError, SeriesStore};
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +27,12 @@ use tracing::{info, warn};
 const TICK: Duration = Duration::from_millis(200);
 /// Checks at work at a time: a page of a MiB and a socket each. Beyond it they wait.
 const AT_WORK_MAX: usize = 256;
+/// How often it is looked for checks of devices that are gone, besides when one is deleted: what
+/// could not be deleted then, and a check that came with the end of its device.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+/// Checks that are deleted at a time: they share a sync of the disk, and no tick waits for more. The
+/// next tick deletes the next ones.
+const SWEEP_MAX: usize = 64;
 
 /// What it works with.
 #[derive(Clone)]
@@ -78,62 +84,179 @@ impl Counts {
     }
 }
 
-/// A check and when it is due next; none while it is at work.
-struct Planned {
-    check: Arc<ServiceCheck>,
-    due: Option<Timestamp>,
-}
-
 /// Runs until the server stops.
 pub async fn run(context: Context) {
     let trust = Trust::of_this_machine();
-    let places = Arc::new(Semaphore::new(AT_WORK_MAX));
     let (done_in, mut done) = mpsc::channel(AT_WORK_MAX);
-    let mut planned: HashMap<CheckId, Planned> = HashMap::new();
+    let mut schedule = Schedule::default();
     let mut read_at = None;
+    let mut heard = context.events.subscribe();
+    let mut sweep_at = context.clock.now();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = context.stop.cancelled() => return,
             Some(id) = done.recv() => {
-                if let Some(one) = planned.get_mut(&id) {
-                    one.due = Some(next_after(&one.check, context.clock.now()));
-                }
+                schedule.done(id, context.clock.now());
                 continue;
             }
             _ = ticks.tick() => {}
         }
+        let now = context.clock.now();
+        if a_device_is_gone(&mut heard) || sweep_at <= now {
+            let is_done = sweep(&context.store).await;
+            sweep_at = if is_done {
+                now.plus(SWEEP_INTERVAL)
+            } else {
+                now
+            };
+        }
         let changes = context.store.checks.changes();
         if read_at != Some(changes) {
             read_at = Some(changes);
-            planned = context.plan(&planned);
+            let all = context.store.checks.list().into_iter();
+            schedule.read(all.map(|(stored, _)| stored), now);
         }
-        let now = context.clock.now();
-        for (id, one) in &mut planned {
-            if one.due.is_none_or(|due| due > now) {
-                continue;
-            }
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                context.counts.waited.inc();
-                break;
-            };
-            one.due = None;
-            let (context, trust) = (context.clone(), trust.clone());
-            let (check, done, id) = (Arc::clone(&one.check), done_in.clone(), *id);
+        let Turn { taken, waited } = schedule.take(now);
+        context.counts.waited.inc_by(waited);
+        for check in taken {
+            let (context, trust, done) = (context.clone(), trust.clone(), done_in.clone());
             let tasks = context.tasks.clone();
             // On the runtime of this task.
             tasks.spawn(async move {
-                let _place = place;
                 tokio::select! {
                     () = context.make(&trust, &check) => {}
                     () = context.stop.cancelled() => return,
                 }
                 // An error means that the server stops.
-                let _ = done.send(id).await;
+                let _ = done.send(check.body.id).await;
             });
         }
     }
+}
+
+/// When each check is due, and which are at work.
+// Invariant: no more than `AT_WORK_MAX` are at work, and none of them twice.
+#[derive(Default)]
+struct Schedule {
+    planned: HashMap<CheckId, Planned>,
+    /// The revision that each attempt began with. One that is disabled stays here until its attempt
+    /// has ended.
+    at_work: HashMap<CheckId, u64>,
+}
+
+/// A check and when it is due next.
+struct Planned {
+    check: Arc<Stored<ServiceCheck>>,
+    due: Timestamp,
+    /// It is counted as one that waits.
+    waits: bool,
+}
+
+/// What may begin now.
+struct Turn {
+    taken: Vec<Arc<Stored<ServiceCheck>>>,
+    /// How many are due and found no room, those left out that were counted before.
+    waited: u64,
+}
+
+impl Schedule {
+    /// Takes in the checks as they are now. One that is as it was keeps its turn; another is due at
+    /// once.
+    fn read(&mut self, all: impl Iterator<Item = Arc<Stored<ServiceCheck>>>, now: Timestamp) {
+        let mut before = std::mem::take(&mut self.planned);
+        let enabled = all.filter(|check| check.body.enabled);
+        self.planned = enabled
+            .map(|check| {
+                let id = check.body.id;
+                let known = before.remove(&id);
+                let same = known.filter(|known| known.check.revision == check.revision);
+                let planned = same.unwrap_or(Planned {
+                    check,
+                    due: now,
+                    waits: false,
+                });
+                (id, planned)
+            })
+            .collect();
+    }
+
+    /// Takes those that are due, as many as there is room for, the one that is due longest first.
+    fn take(&mut self, now: Timestamp) -> Turn {
+        let due = self.planned.iter();
+        let mut due: Vec<(Timestamp, CheckId)> = due
+            .filter(|(id, one)| one.due <= now && !self.at_work.contains_key(*id))
+            .map(|(id, one)| (one.due, *id))
+            .collect();
+        due.sort_unstable();
+        let room = AT_WORK_MAX.saturating_sub(self.at_work.len());
+        let mut turn = Turn {
+            taken: Vec::new(),
+            waited: 0,
+        };
+        for (place, (_, id)) in due.into_iter().enumerate() {
+            let Some(one) = self.planned.get_mut(&id) else {
+                continue;
+            };
+            if place < room {
+                one.waits = false;
+                self.at_work.insert(id, one.check.revision);
+                turn.taken.push(Arc::clone(&one.check));
+            } else if !std::mem::replace(&mut one.waits, true) {
+                turn.waited += 1;
+            }
+        }
+        turn
+    }
+
+    /// An attempt has ended. What was changed meanwhile is due at once, for nothing is known of it.
+    fn done(&mut self, id: CheckId, now: Timestamp) {
+        let began_with = self.at_work.remove(&id);
+        if let Some(one) = self.planned.get_mut(&id) {
+            one.due = if began_with == Some(one.check.revision) {
+                next_after(&one.check.body, now)
+            } else {
+                now
+            };
+        }
+    }
+}
+
+/// Whether a device was deleted since it was asked for last.
+fn a_device_is_gone(heard: &mut broadcast::Receiver<Arc<Event>>) -> bool {
+    let mut is_gone = false;
+    loop {
+        match heard.try_recv() {
+            Ok(event) => is_gone |= matches!(*event, Event::DeviceDeleted { .. }),
+            // It may have been among those that were missed.
+            Err(broadcast::error::TryRecvError::Lagged(_)) => is_gone = true,
+            Err(_) => return is_gone,
+        }
+    }
+}
+
+/// Deletes checks of devices that are gone, also those that are disabled. Whether that were all.
+async fn sweep(store: &Store) -> bool {
+    let all = store.checks.list().into_iter();
+    let gone = all.filter(|(check, _)| {
+        let device_id = check.body.device_id;
+        device_id.is_some_and(|id| store.inventory.device(id).is_none())
+    });
+    let gone: Vec<CheckId> = gone.map(|(check, _)| check.body.id).collect();
+    let lot = gone.iter().take(SWEEP_MAX);
+    let deleted = lot.map(|id| store.checks.delete(*id, Expect::Any));
+    let deleted = futures_util::future::join_all(deleted).await;
+    for (id, deleted) in gone.iter().zip(&deleted) {
+        match deleted {
+            Ok(()) => info!(check.id = %id, "its device is gone, and the check with it"),
+            Err(error) => {
+                warn!(check.id = %id, error = %crate::chain(error), "a check of a device that is gone stays for now");
+            }
+        }
+    }
+    // What failed is tried again after a while, not with the next tick.
+    gone.len() <= SWEEP_MAX || deleted.iter().any(Result::is_err)
 }
 
 /// The first time after `after` at which a check is due; checks of one interval are spread over it,
@@ -156,42 +279,8 @@ enum NotKept {
 }
 
 impl Context {
-    /// The checks as they are now. One that was there keeps its turn; a new one is made at once.
-    fn plan(&self, before: &HashMap<CheckId, Planned>) -> HashMap<CheckId, Planned> {
-        let now = self.clock.now();
-        let all = self.store.checks.list();
-        let enabled = all.into_iter().filter(|(stored, _)| stored.body.enabled);
-        enabled
-            .map(|(stored, _)| {
-                let check = stored.body.clone();
-                let due = match before.get(&check.id) {
-                    Some(known) if *known.check == check => known.due,
-                    // At work as it was: its turn comes when that is done.
-                    Some(Planned { due: None, .. }) => None,
-                    _ => Some(now),
-                };
-                let check = Arc::new(check);
-                (check.id, Planned { check, due })
-            })
-            .collect()
-    }
-
-    async fn make(&self, trust: &Trust, check: &ServiceCheck) {
-        if let Some(device_id) = check.device_id
-            && self.store.inventory.device(device_id).is_none()
-        {
-            // It was a part of a device that is gone.
-            if self
-                .store
-                .checks
-                .delete(check.id, Expect::Any)
-                .await
-                .is_ok()
-            {
-                info!(check.id = %check.id, "its device is gone, and the check with it");
-            }
-            return;
-        }
+    async fn make(&self, trust: &Trust, begun: &Stored<ServiceCheck>) {
+        let check = &begun.body;
         let outcome = check::make(
             trust,
             Question {
@@ -208,11 +297,17 @@ impl Context {
             status: word(outcome.status),
         };
         self.counts.made.get_or_create(&labels).inc();
+        let present = self.store.checks.get(check.id);
+        if present.is_none_or(|(present, _)| present.revision != begun.revision) {
+            // It was changed, disabled or deleted meanwhile: this says nothing of what it is now.
+            return;
+        }
         let at = self.clock.now();
         if let Err(error) = self.measure(check, &outcome, at).await {
             warn!(check.id = %check.id, error = %crate::chain(&error), "samples of a check not kept");
         }
-        self.store.checks.set_outcome(check.id, outcome, at).await;
+        let (checks, revision) = (&self.store.checks, begun.revision);
+        checks.set_outcome(check.id, revision, outcome, at).await;
     }
 
     async fn measure(
@@ -277,28 +372,166 @@ fn word(status: Status) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::DeviceId;
     use model::check::Probe;
+    use store::StoreOptions;
 
-    #[test]
-    fn checks_are_due_at_even_times_each_at_its_own() {
-        let check = ServiceCheck {
-            id: CheckId::new(),
+    fn typed(enabled: bool) -> ServiceCheck {
+        let id = CheckId::new();
+        ServiceCheck {
+            id,
             device_id: None,
-            name: "c".to_owned(),
+            name: id.to_string(),
             target: "192.0.2.1:22".to_owned(),
             probe: Probe::Tcp {},
             interval_secs: 60,
             timeout_ms: 1_000,
             slow_ms: None,
-            enabled: true,
+            enabled,
             created_at: Timestamp::default(),
-        };
-        let now = Timestamp::from_unix_ms(1_772_366_400_000);
+        }
+    }
+
+    fn stored(check: &ServiceCheck, revision: u64) -> Arc<Stored<ServiceCheck>> {
+        Arc::new(Stored {
+            id: check.id.to_string(),
+            revision,
+            body: check.clone(),
+        })
+    }
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_unix_ms(1_772_366_400_000 + secs * 1_000)
+    }
+
+    #[test]
+    fn checks_are_due_at_even_times_each_at_its_own() {
+        let check = typed(true);
+        let now = at(0);
         let first = next_after(&check, now);
         let second = next_after(&check, first);
         assert!(first > now && first.since(now) <= Duration::from_mins(1));
         assert_eq!(second.since(first), Duration::from_mins(1));
         let just_before = Timestamp::from_unix_ms(first.unix_ms() - 1);
         assert_eq!(next_after(&check, just_before), first);
+    }
+
+    #[test]
+    fn no_check_starves_where_more_are_due_than_may_be_at_work() {
+        let checks: Vec<_> = (0..AT_WORK_MAX * 3)
+            .map(|_| stored(&typed(true), 1))
+            .collect();
+        let mut schedule = Schedule::default();
+        schedule.read(checks.iter().cloned(), at(0));
+        let mut made: HashMap<CheckId, usize> = HashMap::new();
+        let mut waited = 0;
+        // Each attempt lasts the minute in which it is due again, as in an outage.
+        for round in 0..6 {
+            let turn = schedule.take(at(round * 60));
+            assert_eq!(turn.taken.len(), AT_WORK_MAX);
+            waited += turn.waited;
+            assert_eq!(schedule.take(at(round * 60)).waited, 0, "counted once");
+            for check in turn.taken {
+                *made.entry(check.body.id).or_default() += 1;
+                schedule.done(check.body.id, at(round * 60 + 59));
+            }
+        }
+        assert_eq!(made.len(), checks.len());
+        assert!(made.values().all(|times| *times == 2), "{made:?}");
+        assert!(waited >= (AT_WORK_MAX * 2) as u64, "{waited}");
+    }
+
+    #[test]
+    fn a_check_that_is_changed_or_disabled_at_work_is_made_anew_and_never_twice_at_once() {
+        let mut check = typed(true);
+        let mut schedule = Schedule::default();
+        let read = |schedule: &mut Schedule, check: &ServiceCheck, revision, secs| {
+            schedule.read(std::iter::once(stored(check, revision)), at(secs));
+        };
+        read(&mut schedule, &check, 1, 0);
+        assert_eq!(schedule.take(at(0)).taken.len(), 1);
+        check.enabled = false;
+        read(&mut schedule, &check, 2, 1);
+        check.enabled = true;
+        read(&mut schedule, &check, 3, 2);
+        assert_eq!(schedule.take(at(2)).taken.len(), 0, "it is at work");
+        schedule.done(check.id, at(3));
+        let taken = schedule.take(at(3)).taken;
+        assert_eq!(taken.iter().map(|c| c.revision).collect::<Vec<_>>(), [3]);
+        schedule.done(check.id, at(4));
+        assert_eq!(schedule.take(at(4)).taken.len(), 0, "it has had its turn");
+        assert_eq!(schedule.take(at(64)).taken.len(), 1);
+    }
+
+    async fn opened(folder: &tempfile::TempDir) -> Store {
+        let options = StoreOptions::new(folder.path());
+        let opened = Store::open(options, Clock::new(|| at(0))).await;
+        opened.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn what_came_of_a_check_that_was_changed_meanwhile_says_nothing_of_what_it_is_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = opened(&folder).await;
+        let mut check = typed(true);
+        store
+            .checks
+            .put(check.clone(), Expect::Absent)
+            .await
+            .unwrap();
+        check.target = "192.0.2.2:22".to_owned();
+        store.checks.put(check.clone(), Expect::Any).await.unwrap();
+        let status = |store: &Store| store.checks.get(check.id).unwrap().1.outcome.status;
+        for (revision, expected) in [(1, Status::Unknown), (2, Status::Down)] {
+            let outcome = Outcome {
+                status: Status::Down,
+                ..Outcome::default()
+            };
+            let checks = &store.checks;
+            checks.set_outcome(check.id, revision, outcome, at(1)).await;
+            assert_eq!(status(&store), expected, "{revision}");
+        }
+    }
+
+    #[tokio::test]
+    async fn checks_of_a_device_that_is_gone_go_also_where_they_are_disabled() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = opened(&folder).await;
+        let of_none = typed(false);
+        store
+            .checks
+            .put(of_none.clone(), Expect::Absent)
+            .await
+            .unwrap();
+        for enabled in [true, false] {
+            let mut check = typed(enabled);
+            check.device_id = Some(DeviceId::new());
+            store.checks.put(check, Expect::Absent).await.unwrap();
+        }
+        assert!(sweep(&store).await);
+        let left = store.checks.list().into_iter();
+        let left: Vec<CheckId> = left.map(|(check, _)| check.body.id).collect();
+        assert_eq!(left, [of_none.id]);
+    }
+
+    #[test]
+    fn it_is_heard_that_a_device_is_gone() {
+        let (events, mut heard) = broadcast::channel(2);
+        let device_id = DeviceId::new();
+        assert!(!a_device_is_gone(&mut heard));
+        events
+            .send(Arc::new(Event::DeviceChanged { device_id }))
+            .unwrap();
+        assert!(!a_device_is_gone(&mut heard));
+        events
+            .send(Arc::new(Event::DeviceDeleted { device_id }))
+            .unwrap();
+        assert!(a_device_is_gone(&mut heard));
+        for _ in 0..4 {
+            events
+                .send(Arc::new(Event::DeviceChanged { device_id }))
+                .unwrap();
+        }
+        assert!(a_device_is_gone(&mut heard), "it may be among those missed");
     }
 }

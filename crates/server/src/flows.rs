@@ -19,6 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
+use store::events::BATCH_MAX;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -163,17 +164,32 @@ impl Keeper {
         }
     }
 
+    /// Keeps a minute, as much at a time as the store takes at once: nobody waits while all of it is
+    /// written as JSON, nor does all of it lie in memory twice.
     async fn keep(&mut self, sealed: Vec<Sealed>) {
-        let senders = self.senders.snapshot();
-        let mut whose = Whose::new(&self.store, &senders);
-        let (mut events, mut strangers) = (Vec::with_capacity(sealed.len()), 0);
-        for sealed in sealed {
-            match whose.event(sealed) {
-                Some(event) => events.push(event),
-                None => strangers += 1,
-            }
+        let mut whose = Whose::new(self.store.clone(), self.senders.snapshot());
+        let mut sealed = sealed.into_iter();
+        while !sealed.as_slice().is_empty() {
+            let lot: Vec<Sealed> = sealed.by_ref().take(BATCH_MAX).collect();
+            let made = tokio::task::spawn_blocking(move || {
+                let (events, strangers) = whose.events(lot);
+                (whose, events, strangers)
+            });
+            let (returned, events, strangers) = match made.await {
+                Ok(made) => made,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime ends.
+                    Err(_) => return,
+                },
+            };
+            whose = returned;
+            self.kept.of_strangers.inc_by(strangers);
+            self.append(events).await;
         }
-        self.kept.of_strangers.inc_by(strangers);
+    }
+
+    async fn append(&mut self, events: Vec<EventRecord>) {
         let count = events.len() as u64;
         match self.store.events.append(events).await {
             Ok(appended) => {
@@ -207,14 +223,14 @@ struct Owner {
 }
 
 /// Whose the tops of one window are.
-struct Whose<'a> {
-    store: &'a Store,
-    senders: &'a senders::Senders,
+struct Whose {
+    store: Store,
+    senders: Arc<senders::Senders>,
     known: HashMap<IpAddr, Option<Owner>>,
 }
 
-impl<'a> Whose<'a> {
-    fn new(store: &'a Store, senders: &'a senders::Senders) -> Self {
+impl Whose {
+    fn new(store: Store, senders: Arc<senders::Senders>) -> Self {
         Self {
             store,
             senders,
@@ -222,9 +238,21 @@ impl<'a> Whose<'a> {
         }
     }
 
+    /// The events of tops, and how many were of an exporter that is no device that we know.
+    fn events(&mut self, sealed: Vec<Sealed>) -> (Vec<EventRecord>, u64) {
+        let (mut events, mut strangers) = (Vec::with_capacity(sealed.len()), 0);
+        for sealed in sealed {
+            match self.event(sealed) {
+                Some(event) => events.push(event),
+                None => strangers += 1,
+            }
+        }
+        (events, strangers)
+    }
+
     /// None where the exporter is no device that we know.
     fn event(&mut self, sealed: Sealed) -> Option<EventRecord> {
-        let (store, senders) = (self.store, self.senders);
+        let (store, senders) = (&self.store, &self.senders);
         let Sealed {
             exporter,
             from,

@@ -115,35 +115,46 @@ impl Checks {
         Ok(())
     }
 
-    /// Takes in what came of a check. It is written where the status is another than before; where
-    /// that fails it is seen nonetheless.
-    pub async fn set_outcome(&self, id: CheckId, outcome: Outcome, at: Timestamp) {
-        let Some((_, before)) = self.get(id) else {
+    /// Takes in what came of a check that began with a revision of it: nothing where it was changed or
+    /// deleted meanwhile. It is written where the status is another than before; where that fails it
+    /// is seen nonetheless.
+    pub async fn set_outcome(&self, id: CheckId, revision: u64, outcome: Outcome, at: Timestamp) {
+        let Some((typed, before)) = self.get(id) else {
             return;
         };
+        if typed.revision != revision {
+            return;
+        }
         let same = before.since.is_some() && before.outcome.status == outcome.status;
         let state = CheckState {
             since: if same { before.since } else { Some(at) },
             outcome,
             checked_at: Some(at),
         };
-        if !same && let Err(error) = self.keep(id, &state).await {
-            warn!(check.id = %id, error = %error, "how a service is was seen and not kept");
+        if !same {
+            match self.keep(id, revision, &state).await {
+                Ok(()) => {}
+                Err(StoreError::RevisionConflict { .. } | StoreError::NotFound { .. }) => return,
+                Err(error) => {
+                    warn!(check.id = %id, error = %error, "how a service is was seen and not kept");
+                }
+            }
         }
         self.alter(|view| {
-            if view.typed.contains_key(&id) {
+            let typed = view.typed.get(&id);
+            if typed.is_some_and(|typed| typed.revision == revision) {
                 view.states.insert(id, state);
             }
         });
     }
 
-    async fn keep(&self, id: CheckId, state: &CheckState) -> Result<(), StoreError> {
+    async fn keep(&self, id: CheckId, revision: u64, state: &CheckState) -> Result<(), StoreError> {
         let key = id.to_string();
         let changes = vec![
             Change::Require {
                 collection: &catalog::CHECKS,
                 id: key.clone(),
-                expect: Expect::Present,
+                expect: Expect::Revision(revision),
             },
             self.states.change(&key, Expect::Any, state)?,
         ];

@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Runs begun by somebody that are kept; the oldest that has ended goes when a new one begins. An
-/// operator looks back over days, not over a year of hourly runs. Schedules say how many of theirs
-/// are kept.
+/// operator looks back over days, not over a year of hourly runs. As many are kept besides that
+/// looked at one address alone, so that many candidates that are accepted push no network out.
+/// Schedules say how many of theirs are kept.
 pub const RUNS_KEPT: usize = 200;
 /// Changes made in one transaction where there are many, so that others are not kept waiting.
 const CHANGES_PER_WRITE: usize = 500;
@@ -114,8 +115,8 @@ impl Discoveries {
         self.runs.page(query).await
     }
 
-    /// All runs: at most [`RUNS_KEPT`], and those that schedules keep; only those of a schedule where
-    /// one is given.
+    /// All runs: at most [`RUNS_KEPT`] of networks, as many of one address, and those that schedules
+    /// keep; only those of a schedule where one is given.
     pub async fn all(
         &self,
         schedule: Option<ScheduleId>,
@@ -227,8 +228,13 @@ impl Discoveries {
         }
         let mut all = self.runs.all(Query::default()).await?;
         all.retain(|run| run.body.schedule_id.is_none());
-        let excess = all.len().saturating_sub(RUNS_KEPT);
-        self.forget(all.into_iter().take(excess)).await
+        let is_of_one = |run: &Stored<Discovery>| run.body.request.is_of_one_address();
+        let (of_one, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_of_one);
+        for runs in [of_one, others] {
+            let excess = runs.len().saturating_sub(RUNS_KEPT);
+            self.forget(runs.into_iter().take(excess)).await?;
+        }
+        Ok(())
     }
 
     async fn forget(

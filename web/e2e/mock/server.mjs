@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { WebSocketServer } from "ws";
+import * as flows from "./flows.mjs";
 import { logs } from "./logs.mjs";
 import { evidence, id, network, valueAt } from "./network.mjs";
 import { schedules, setMaintenance } from "./operate.mjs";
@@ -22,6 +23,7 @@ const QUERIES = {
   "GET /links/:id": [...PAGING, "device_id"],
   "GET /series": [...PAGING, "device_id", "interface_id", "metric"],
   "GET /logs": [...PAGING, "device_id", "from", "to", "q", "severity", "source"],
+  "GET /flows/:id": [...PAGING, "device_id", "interface_id", "direction", "by", "from", "to"],
   "GET /health/:id": ["from", "to", "step_secs"],
   "GET /top": ["by", "of", "statistic", "from", "to", "limit", "site", "tag", "points"],
   "GET /devices/:id/availability": ["from", "to"],
@@ -201,6 +203,13 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       }
       case "GET /logs":
         return page(logs(net, query, Date.now()), query, answer);
+      case "GET /flows/:id": {
+        const [device_id, interface_id] = [query.get("device_id"), query.get("interface_id")];
+        const exports = [device_id, interfaceById.get(interface_id)?.device_id].includes(net.devices[0].id) ? net.devices[0] : undefined;
+        if (second === "series") return send(200, flows.series(exports, query, Date.now()));
+        if (second === "interfaces") return send(200, flows.interfaces(exports, interfacesOf.get(device_id) ?? [], query));
+        return page(second === "exporters" ? flows.exporters(exports, Date.now()) : flows.listeners(), query, answer);
+      }
       case "GET /health/:id":
         return send(200, healthHistory(Date.parse(query.get("from")), Date.parse(query.get("to")), net.devices.length));
       case "GET /top":

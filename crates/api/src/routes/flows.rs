@@ -11,7 +11,8 @@ use crate::query::Query;
 use crate::sampling::{Point, Span, Where};
 use axum::Json;
 use model::flow::{
-    Application, FlowBound, FlowDimension, FlowDirection, FlowRow, FlowSampling, FlowTotal, Merging,
+    Application, FlowBound, FlowDimension, FlowDirection, FlowRow, FlowSampling, FlowTotal,
+    Merging, WINDOW_SECS,
 };
 use model::{DeviceId, InterfaceId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,6 @@ const LIMIT_DEFAULT: u32 = 10;
 const LIMIT_MAX: u32 = 100;
 /// Most series: more cannot be told apart on a chart.
 const SERIES_MAX: u32 = 20;
-/// Seconds that a step must be a multiple of: the length of a window.
-const WINDOW_SECS: u32 = 60;
 /// The longest step.
 const STEP_SECS_MAX: u32 = 86_400;
 
@@ -248,9 +247,11 @@ pub(crate) async fn top(
     };
     let state = granted.state();
     let (sum, coverage) = flows::read(state, &question, Merging::default(), flows::merge).await?;
-    let inventory = &granted.services().store.inventory;
+    let services = granted.services();
+    let added = coverage.added(question.span, services.clock.now());
+    let inventory = &services.store.inventory;
     let rows = sum.rows(limit).into_iter();
-    let items = rows.map(|row| item(inventory, &question, sum.total(), row));
+    let items = rows.map(|row| item(inventory, &question, (sum.total(), added.secs()), row));
     Ok(Json(FlowTopAnswer {
         items: items.collect(),
         of: of(&question, &sum, coverage),
@@ -290,16 +291,18 @@ pub(crate) async fn series(
         &granted.services().store.inventory,
         granted.services().clock.now(),
     );
+    let added = coverage.added(question.span, now);
+    let total = steps.merging.total();
     let rows = steps.merging.rows(limit).into_iter();
     let items = rows.map(|row| FlowSeriesItem {
-        points: steps.of(&row.key, question.span, now),
-        row: item(inventory, &question, steps.merging.total(), row),
+        points: steps.of(&row.key, question.span, added),
+        row: item(inventory, &question, (total, added.secs()), row),
     });
     Ok(Json(FlowSeriesAnswer {
         items: items.collect(),
         of: of(&question, &steps.merging, coverage),
         step_secs: steps.step_secs(),
-        total_points: steps.total(question.span, now),
+        total_points: steps.total(question.span, added),
     }))
 }
 
@@ -339,7 +342,9 @@ pub(crate) async fn interfaces(
         )
         .await?;
         cut_before = cut_before.max(coverage.cut_before);
-        let inventory = &granted.services().store.inventory;
+        let services = granted.services();
+        let secs = coverage.added(span, services.clock.now()).secs();
+        let inventory = &services.store.inventory;
         items.extend(
             totals
                 .into_iter()
@@ -350,7 +355,7 @@ pub(crate) async fn interfaces(
                         if_index,
                         name: interface.map(|interface| interface.name.clone()),
                         direction,
-                        bps: bps(total.octets, span),
+                        bps: bps(total.octets, secs),
                         total,
                         sampling,
                     }
@@ -429,7 +434,13 @@ fn of(question: &Question, sum: &Merging, coverage: Coverage) -> FlowsOf {
     }
 }
 
-fn item(inventory: &Inventory, question: &Question, total: FlowTotal, row: FlowRow) -> FlowTopItem {
+/// A row, of all that there was and of the seconds that were added up.
+fn item(
+    inventory: &Inventory,
+    question: &Question,
+    (total, secs): (FlowTotal, f64),
+    row: FlowRow,
+) -> FlowTopItem {
     let device = match question.by {
         FlowDimension::Host => device(inventory, &row.key),
         _ => None,
@@ -442,7 +453,7 @@ fn item(inventory: &Inventory, question: &Question, total: FlowTotal, row: FlowR
         packets: row.packets,
         octets_error: row.error.octets,
         packets_error: row.error.packets,
-        bps: bps(row.octets, question.span),
+        bps: bps(row.octets, secs),
         share: row.octets as f64 / (total.octets.max(1)) as f64,
         key: row.key,
     }
@@ -499,6 +510,6 @@ fn dscp_name(dscp: u8) -> Option<&'static str> {
     })
 }
 
-fn bps(octets: u64, span: Span) -> f64 {
-    octets as f64 * 8.0 / (span.secs().max(1)) as f64
+fn bps(octets: u64, secs: f64) -> f64 {
+    octets as f64 * 8.0 / secs
 }

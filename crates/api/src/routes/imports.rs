@@ -192,26 +192,40 @@ struct Known {
     asked_at: HashMap<SocketAddr, (DeviceId, String)>,
     /// Other addresses that devices have.
     own: HashMap<IpAddr, (DeviceId, String)>,
+    /// The same with the port that the device is asked at: behind another port is another agent.
+    own_at: HashMap<SocketAddr, (DeviceId, String)>,
 }
 
 impl Known {
     fn of(services: &Services) -> Self {
         let mut known = Self::default();
         for record in services.store.inventory.devices() {
-            let device = &record.device.body;
-            let told = (device.id, device.name());
-            for address in &device.identity.addresses {
-                known.own.insert(*address, told.clone());
-            }
-            known.asked_at.insert(device.socket(), told);
+            known.add(&record.device.body);
         }
         known
     }
-    fn find(&self, at: SocketAddr) -> Option<(DeviceId, String)> {
-        if let Some((id, name)) = self.asked_at.get(&at) {
+
+    fn add(&mut self, device: &Device) {
+        let told = (device.id, device.name());
+        for address in &device.identity.addresses {
+            let at = SocketAddr::new(*address, device.port);
+            self.own.insert(*address, told.clone());
+            self.own_at.insert(at, told.clone());
+        }
+        self.asked_at.insert(device.socket(), told);
+    }
+
+    /// The device of an address, and of the port where one is given.
+    fn find(&self, address: IpAddr, port: Option<u16>) -> Option<(DeviceId, String)> {
+        let at = |port| SocketAddr::new(address, port);
+        let asked_at = at(port.unwrap_or_else(fields::default_port));
+        if let Some((id, name)) = self.asked_at.get(&asked_at) {
             return Some((*id, format!("{name} is asked there already")));
         }
-        let (id, name) = self.own.get(&at.ip())?;
+        let (id, name) = match port {
+            Some(port) => self.own_at.get(&at(port)),
+            None => self.own.get(&address),
+        }?;
         Some((*id, format!("it is an address of {name}")))
     }
 }
@@ -265,7 +279,7 @@ impl Plan {
             detail: None,
             device_id: None,
         };
-        if let Some((id, detail)) = self.known.find(at) {
+        if let Some((id, detail)) = self.known.find(row.address, row.port) {
             told.outcome = Outcome::Known;
             (told.detail, told.device_id) = (Some(detail), Some(id));
             return Planned::Settled(told);
@@ -361,4 +375,46 @@ async fn make(services: &Services, mut row: ImportedRow, device: Device) -> Impo
     }
     services.publish(Event::DeviceChanged { device_id: id });
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn another_port_of_an_address_that_a_device_has_is_another_agent() {
+        let device = Device {
+            id: DeviceId::new(),
+            address: "192.0.2.1".parse().unwrap(),
+            port: 1_161,
+            vantage: LOCAL_VANTAGE.to_owned(),
+            typed: Typed::default(),
+            said: Said::default(),
+            identity: Identity {
+                addresses: BTreeSet::from(["198.51.100.1".parse().unwrap()]),
+                ..Identity::default()
+            },
+            credential_id: None,
+            interval_secs: 60,
+            maintenance: None,
+            created_at: Timestamp::default(),
+            conflict: None,
+            replaced_at: Vec::new(),
+        };
+        let mut known = Known::default();
+        known.add(&device);
+        for (address, port, is_known) in [
+            ("192.0.2.1", Some(1_161), true),
+            ("192.0.2.1", Some(161), false),
+            ("198.51.100.1", None, true),
+            ("198.51.100.1", Some(1_161), true),
+            ("198.51.100.1", Some(161), false),
+            ("203.0.113.1", None, false),
+        ] {
+            let found = known.find(address.parse().unwrap(), port);
+            assert_eq!(found.is_some(), is_known, "{address} {port:?}");
+        }
+    }
 }

@@ -44,13 +44,13 @@ async fn a_check_is_made_read_changed_and_deleted() {
     };
     let at = |secs: i64| Timestamp::from_unix_ms(NOW - secs * 1_000);
     checks
-        .set_outcome(id, outcome(Status::Up, Some(0.1)), at(120))
+        .set_outcome(id, 1, outcome(Status::Up, Some(0.1)), at(120))
         .await;
     checks
-        .set_outcome(id, outcome(Status::Down, None), at(60))
+        .set_outcome(id, 1, outcome(Status::Down, None), at(60))
         .await;
     checks
-        .set_outcome(id, outcome(Status::Down, None), at(0))
+        .set_outcome(id, 1, outcome(Status::Down, None), at(0))
         .await;
     let read = admin.get(&path).await;
     assert_eq!(read.header("etag"), Some(etag.as_str()));

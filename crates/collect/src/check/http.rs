@@ -66,8 +66,14 @@ pub(super) async fn check(
                 redirects += 1;
                 at = next;
             }
-            _ => {
+            further => {
                 let mut outcome = judged(&answer, probe, begun.elapsed(), redirects);
+                // Where none is followed, a redirect is an answer as any other.
+                if further.is_some() && redirects > 0 && probe.status.is_none() {
+                    outcome.status = Status::Down;
+                    let words = format!("more than {redirects} redirects");
+                    outcome.detail = format!("{}; {words}", outcome.detail);
+                }
                 if let Some(tls) = &tls {
                     certificate(&mut outcome, tls, probe, question.now);
                 }

@@ -1,18 +1,19 @@
 //! A connection that is made and closed.
 
-use super::{Question, address, within};
+use super::{Question, addresses, within};
+use crate::connect::connect;
 use model::Status;
 use model::check::Outcome;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 pub(super) async fn check(question: Question<'_>) -> Result<Outcome, String> {
     within(question.time, async {
-        let address = address(question.target, None).await?;
+        let asked = Instant::now();
+        let addresses = addresses(question.target, None).await?;
         let begun = Instant::now();
-        TcpStream::connect(address)
-            .await
-            .map_err(|error| format!("no connection to {address}: {error}"))?;
+        let left = question.time.saturating_sub(begun - asked);
+        let connected = connect(&addresses, left).await;
+        let (_, address) = connected.map_err(|error| error.to_string())?;
         let took = begun.elapsed();
         Ok(Outcome {
             status: Status::Up,

@@ -209,7 +209,17 @@ async fn pages_are_read_over_tls_and_certificates_told() {
     check("/away", &plain, NOW, Status::Up, "302").await;
     let follows = probe(|p| p.redirects_max = 3);
     check("/away", &follows, NOW, Status::Up, "200 OK in").await;
-    check("/round", &follows, NOW, Status::Up, "after 3 redirects").await;
+    // A circle is no page.
+    check(
+        "/round",
+        &follows,
+        NOW,
+        Status::Down,
+        "more than 3 redirects",
+    )
+    .await;
+    let named = probe(|p| (p.redirects_max, p.status) = (3, Some(302)));
+    check("/round", &named, NOW, Status::Up, "after 3 redirects").await;
 
     let outcome = made(&nobody(), &url, &plain, NOW).await;
     assert_eq!(outcome.status, Status::Down);

@@ -4,8 +4,9 @@
 use super::Protocol;
 use super::defects::Defects;
 use super::exporter::{Exporter, ExporterState};
-use super::window::{Sender, WINDOW_SECS, Window};
+use super::window::{Sender, Window};
 use model::Timestamp;
+use model::flow::{GRACE, WINDOW_SECS};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -16,9 +17,6 @@ pub const EXPORTERS_MAX: usize = 10_240;
 const IDLE: Duration = Duration::from_mins(10);
 /// How often it is looked for one that may go.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long after its end a window still takes flows. Exporters send what ended some 15 s later; what
-/// ended earlier still counts in the oldest window.
-pub const GRACE: Duration = Duration::from_mins(1);
 /// Windows open at a time: the present one, the one before it, and one that is about to be taken; more
 /// only where a clock was set.
 const WINDOWS_MAX: usize = 4;
@@ -101,19 +99,21 @@ impl Collector {
             number: *number,
             address,
         };
-        let (mut late, mut refused) = (0, 0);
+        let (mut late, mut by_window, mut by_exporter) = (0, 0, 0);
         reader.read(protocol, source.port(), datagram, now, &mut |flow| {
             let mut place = flow.at.unix_ms().div_euclid(WINDOW_MS);
             if place < oldest {
                 place = oldest;
                 late += 1;
             }
-            let held = window(windows, early, place).add(sender, metered, &flow);
-            refused += u64::from(!held);
+            let refused = window(windows, early, place).add(sender, metered, &flow, now);
+            by_window += refused.by_window;
+            by_exporter += refused.by_exporter;
         });
         let defects = reader.defects();
         defects.late += late;
-        defects.interfaces_refused += refused;
+        defects.interfaces_refused += by_window;
+        defects.own_interfaces_refused += by_exporter;
         while self.early.len() > EARLY_MAX {
             self.early.pop_front();
             self.totals.windows_dropped += 1;

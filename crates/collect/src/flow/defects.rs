@@ -54,6 +54,11 @@ defects! {
     late,
     /// Flows of interfaces beyond those that a window holds.
     interfaces_refused,
+    /// Flows of interfaces beyond those that a window holds of one exporter.
+    own_interfaces_refused,
+    /// Sampling rates stated of samplers and interfaces beyond those that are kept; what they sample
+    /// counts as not stated.
+    rates_refused,
     /// Sampled packets that the exporter itself had to drop, the most that one of its sFlow sources
     /// tells.
     samples_dropped,

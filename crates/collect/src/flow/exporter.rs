@@ -10,9 +10,13 @@ use super::{Protocol, netflow5, sflow};
 use model::Timestamp;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Observation domains, engines or sub-agents of an exporter. A large chassis has one a line card.
 const DOMAINS_MAX: usize = 128;
+/// A domain that is silent for so long makes room for the rates of another: an exporter that starts
+/// anew sends from another port, which is another domain.
+const DOMAIN_IDLE: Duration = Duration::from_mins(10);
 
 /// One exporter.
 #[derive(Debug)]
@@ -256,7 +260,23 @@ impl Reader {
         let defects = &mut self.shared.defects;
         let (message, sets) = templated::header(version, datagram, now, defects)?;
         let (domain, shared) = self.domain(format, port, message.domain(), now);
-        Some(domain.read(&message, sets, shared, sink))
+        let records = domain.read(&message, sets, shared, sink);
+        self.make_room_for_rates(now);
+        Some(records)
+    }
+
+    /// Where a rate found no room, those of domains that are silent go. It is stated again.
+    fn make_room_for_rates(&mut self, now: Timestamp) {
+        let shared = &mut self.shared;
+        shared.defects.rates_refused += std::mem::take(&mut shared.rates.refused);
+        if !std::mem::take(&mut shared.rates.is_short) {
+            return;
+        }
+        for domain in self.domains.values_mut() {
+            if now.since(domain.heard) >= DOMAIN_IDLE {
+                domain.forget_rates(shared);
+            }
+        }
     }
 
     fn domain(

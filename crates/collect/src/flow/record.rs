@@ -78,6 +78,18 @@ pub enum Observed {
     Egress,
 }
 
+impl Observed {
+    /// Where the other way of a flow was observed: what comes in by an interface one way goes out by
+    /// it the other way.
+    fn reversed(self) -> Self {
+        match self {
+            Self::Unsaid => Self::Unsaid,
+            Self::Ingress => Self::Egress,
+            Self::Egress => Self::Ingress,
+        }
+    }
+}
+
 impl Flow {
     /// Multiplies what was counted by the rate.
     #[must_use]
@@ -100,6 +112,7 @@ impl Flow {
             destination_as: self.source_as,
             input: self.output,
             output: self.input,
+            observed: self.observed.reversed(),
             octets,
             packets,
             ..self

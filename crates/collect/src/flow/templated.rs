@@ -5,7 +5,7 @@ use super::defects::Defects;
 use super::element::{Draft, End};
 use super::octets::Octets;
 use super::record::Flow;
-use super::sampling::Samplers;
+use super::sampling::{Rates, Samplers};
 use super::sequence::{Arrival, Sequence};
 use super::template::{self, Said, Template, Version};
 use model::Timestamp;
@@ -37,6 +37,7 @@ pub(super) struct Shared {
     /// Templates that data came for before they did: by domain and id, sets so far.
     pub(super) waited: BTreeMap<(u32, u16), u64>,
     pub(super) templates: usize,
+    pub(super) rates: Rates,
     steps: usize,
     uses: u64,
 }
@@ -268,6 +269,12 @@ impl Domain {
         for id in ids {
             self.forget(id, shared);
         }
+        self.samplers.end(&mut shared.rates);
+    }
+
+    /// Gives back the room for rates of interfaces alone.
+    pub(super) fn forget_rates(&mut self, shared: &mut Shared) {
+        self.samplers.end(&mut shared.rates);
     }
 
     /// Reads a set of data. How many records it has; none where that cannot be told.
@@ -307,8 +314,9 @@ impl Domain {
             }
             if template.is_options {
                 if let Some(rate) = draft.rate() {
+                    let (selector, interface) = (draft.selector, draft.scope_interface);
                     self.samplers
-                        .state(draft.selector, draft.scope_interface, rate);
+                        .state(selector, interface, rate, &mut shared.rates);
                 }
                 continue;
             }

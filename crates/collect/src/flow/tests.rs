@@ -323,6 +323,33 @@ fn a_biflow_counts_both_ways() {
     );
 }
 
+/// The interface of a biflow that is observed as it comes in sees the answer as it goes out: the
+/// interface beyond is known by neither.
+#[test]
+fn a_biflow_with_a_direction_is_observed_on_one_interface_both_ways() {
+    let mut bench = Bench::new();
+    let fields = [(10, 4), (14, 4), (61, 1), (1, 4)];
+    let mut body = be(&[(256, 2), (fields.len() as u64 + 1, 2)]);
+    for (field, len) in fields {
+        body.extend(be(&[(field, 2), (len, 2)]));
+    }
+    // octetDeltaCount of the reverse direction (RFC 5103).
+    body.extend(be(&[(0x8001, 2), (4, 2), (29_305, 4)]));
+    let record = |input, output| be(&[(input, 4), (output, 4), (0, 1), (100, 4), (7, 4)]);
+    let data = [record(3, 4), record(4, 3)].concat();
+    bench.netflow(&ipfix(1, 0, &[set(2, &body), set(256, &data)]));
+    // Of the second, interface 3 is known to be observed itself, both ways.
+    assert_eq!(
+        bench.octets(),
+        [
+            (3, FlowDirection::Ingress, 100),
+            (3, FlowDirection::Egress, 7),
+            (4, FlowDirection::Ingress, 107),
+            (4, FlowDirection::Egress, 107),
+        ]
+    );
+}
+
 #[test]
 fn lengths_that_lie_cost_what_is_behind_them_alone() {
     let good = set(256, &record(100));

@@ -9,15 +9,15 @@ use super::record::{Address, Flow, Observed};
 use super::sketch::{Bound, Heaviest, Sketch};
 use model::Timestamp;
 use model::flow::{
-    Application, FlowBound, FlowDimension, FlowDirection, FlowRow, FlowSampling, FlowTop, FlowTotal,
+    Application, FlowBound, FlowDimension, FlowDirection, FlowRow, FlowSampling, FlowTop,
+    FlowTotal, WINDOW_SECS,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::time::Duration;
 
-/// Length of a window in seconds.
-pub const WINDOW_SECS: u32 = 60;
 /// Counters of one sketch: by the bound of a sketch no error is above a 384th of the interface's
 /// traffic.
 pub const COUNTERS_MAX: usize = 512;
@@ -29,17 +29,36 @@ pub const WINDOW_COUNTERS_MAX: usize = 1_000_000;
 /// Interfaces and directions of a window. Each may have [`COUNTERS_MIN`](super::sketch::COUNTERS_MIN)
 /// counters in each of its sketches also where the window has none left: 130 MB.
 pub const WINDOW_INTERFACES_MAX: usize = 16_384;
+/// Of these, those of one exporter: 2,048 interfaces both ways, and a quarter of the window, so that one
+/// that makes interfaces up leaves room for the others.
+pub const EXPORTER_PLACES_MAX: usize = 4_096;
 /// Rows of a top: what is beyond them is small, and its bound is kept. DSCPs are kept all.
 pub const ROWS_MAX: usize = 32;
 /// Interfaces of an exporter that it is known of where it observes.
 const METERED_MAX: usize = 8_192;
+/// For so long an exporter is taken to observe where it told that it does: longer than its caches keep
+/// a flow, and short enough that one that is set up anew is soon counted right.
+const METERED_FOR: Duration = Duration::from_mins(10);
+/// How often it is looked for what has lapsed, where there is no room.
+const METERED_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One minute of traffic.
 #[derive(Debug)]
 pub struct Window {
     from: Timestamp,
     places: HashMap<Place, Box<Counted>, Seeded>,
+    /// How many of them each exporter has.
+    of_exporters: HashMap<u32, usize, Seeded>,
     room: usize,
+}
+
+/// How often a flow found no room for an interface that it crossed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// The window has as many as it may.
+    pub by_window: u64,
+    /// The exporter has as many as it may.
+    pub by_exporter: u64,
 }
 
 /// Who sent a flow.
@@ -53,7 +72,11 @@ pub struct Sender {
 
 /// Where an exporter is known to observe flows, so that none is counted twice.
 #[derive(Clone, Debug, Default)]
-pub struct Metered(HashSet<(u32, FlowDirection)>);
+pub struct Metered {
+    /// When each was learnt last.
+    places: HashMap<(u32, FlowDirection), Timestamp>,
+    looked: Timestamp,
+}
 
 /// A top, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,13 +122,20 @@ impl Window {
         Self {
             from,
             places: HashMap::default(),
+            of_exporters: HashMap::default(),
             room: WINDOW_COUNTERS_MAX,
         }
     }
 
-    /// Counts a flow for the interfaces that it crossed. False where the window could not hold one of
-    /// them.
-    pub fn add(&mut self, sender: Sender, metered: &mut Metered, flow: &Flow) -> bool {
+    /// Counts a flow, received at `now`, for the interfaces that it crossed. Where there was no room
+    /// for one of them, it is told.
+    pub fn add(
+        &mut self,
+        sender: Sender,
+        metered: &mut Metered,
+        flow: &Flow,
+        now: Timestamp,
+    ) -> Refused {
         let application = if flow.is_ip {
             Application::of(flow.protocol, flow.source_port, flow.destination_port)
         } else {
@@ -114,8 +144,8 @@ impl Window {
                 port: 0,
             }
         };
-        let mut held = true;
-        for (if_index, direction) in metered.crossed(flow).into_iter().flatten() {
+        let mut refused = Refused::default();
+        for (if_index, direction) in metered.crossed(flow, now).into_iter().flatten() {
             let place = Place {
                 exporter: sender.number,
                 if_index,
@@ -125,17 +155,24 @@ impl Window {
             let counted = match self.places.get_mut(&place) {
                 Some(counted) => counted,
                 None if is_full => {
-                    held = false;
+                    refused.by_window += 1;
                     continue;
                 }
-                None => self
-                    .places
-                    .entry(place)
-                    .or_insert_with(|| Box::new(Counted::of(sender.address))),
+                None => {
+                    let own = self.of_exporters.entry(sender.number).or_default();
+                    if *own >= EXPORTER_PLACES_MAX {
+                        refused.by_exporter += 1;
+                        continue;
+                    }
+                    *own += 1;
+                    self.places
+                        .entry(place)
+                        .or_insert_with(|| Box::new(Counted::of(sender.address)))
+                }
             };
             counted.add(flow, application, &mut self.room);
         }
-        held
+        refused
     }
 
     /// Interfaces and directions that something crossed.
@@ -164,7 +201,7 @@ impl Metered {
     /// The interfaces that a flow crossed, each with the direction. A flow that was observed on one
     /// side counts for the other too, unless the exporter observes there as well and so tells it
     /// again.
-    fn crossed(&mut self, flow: &Flow) -> [Option<(u32, FlowDirection)>; 2] {
+    fn crossed(&mut self, flow: &Flow, now: Timestamp) -> [Option<(u32, FlowDirection)>; 2] {
         let into = (flow.input != 0).then_some((flow.input, FlowDirection::Ingress));
         let out = (flow.output != 0).then_some((flow.output, FlowDirection::Egress));
         if into.is_none() && out.is_none() {
@@ -173,28 +210,48 @@ impl Metered {
         }
         // A host's exporter that watches one interface names it for both.
         let is_one_sided = flow.input == flow.output;
-        let other = |place: (u32, FlowDirection)| !is_one_sided && !self.0.contains(&place);
+        let other = |place: (u32, FlowDirection)| !is_one_sided && !self.observes(place, now);
         match flow.observed {
             Observed::Unsaid => [into, out],
             Observed::Ingress => {
                 let out = out.filter(|place| other(*place));
-                self.learn(into);
+                self.learn(into, now);
                 [into, out]
             }
             Observed::Egress => {
                 let into = into.filter(|place| other(*place));
-                self.learn(out);
+                self.learn(out, now);
                 [into, out]
             }
         }
     }
 
-    fn learn(&mut self, place: Option<(u32, FlowDirection)>) {
-        if let Some(place) = place
-            && self.0.len() < METERED_MAX
-        {
-            self.0.insert(place);
+    fn observes(&self, place: (u32, FlowDirection), now: Timestamp) -> bool {
+        let learnt = self.places.get(&place);
+        learnt.is_some_and(|learnt| now.since(*learnt) < METERED_FOR)
+    }
+
+    fn learn(&mut self, place: Option<(u32, FlowDirection)>, now: Timestamp) {
+        let Some(place) = place else {
+            return;
+        };
+        if let Some(learnt) = self.places.get_mut(&place) {
+            *learnt = now;
+        } else if self.places.len() < METERED_MAX || self.forget_lapsed(now) {
+            self.places.insert(place, now);
         }
+    }
+
+    /// Forgets what has lapsed. Whether something had.
+    fn forget_lapsed(&mut self, now: Timestamp) -> bool {
+        if now.since(self.looked) < METERED_LOOK_INTERVAL && now >= self.looked {
+            return false;
+        }
+        self.looked = now;
+        let before = self.places.len();
+        self.places
+            .retain(|_, learnt| now.since(*learnt) < METERED_FOR);
+        self.places.len() < before
     }
 }
 
@@ -343,7 +400,8 @@ mod tests {
         let mut window = Window::new(Timestamp::default());
         let mut metered = Metered::default();
         for flow in flows {
-            assert!(window.add(SENDER, &mut metered, flow));
+            let refused = window.add(SENDER, &mut metered, flow, Timestamp::default());
+            assert_eq!(refused, Refused::default());
         }
         let totals: Vec<(u32, FlowDirection, u64)> = window
             .seal()
@@ -393,11 +451,11 @@ mod tests {
         voice.dscp = 46;
         voice.destination_as = 65_001;
         voice.rate = Some(10);
-        window.add(SENDER, &mut metered, &voice);
+        window.add(SENDER, &mut metered, &voice, Timestamp::default());
         let mut other = flow(1, 0, Observed::Unsaid);
         other.is_ip = false;
         other.octets = 7;
-        window.add(SENDER, &mut metered, &other);
+        window.add(SENDER, &mut metered, &other, Timestamp::default());
         let shown: Vec<String> = window
             .seal()
             .iter()
@@ -424,15 +482,75 @@ mod tests {
     }
 
     #[test]
+    fn where_an_exporter_observed_once_lapses() {
+        let totals = |last_secs: i64| {
+            let mut window = Window::new(Timestamp::default());
+            let mut metered = Metered::default();
+            for (secs, observed) in [(0_i64, Observed::Egress), (last_secs, Observed::Ingress)] {
+                let now = Timestamp::from_unix_ms(secs * 1_000);
+                window.add(SENDER, &mut metered, &flow(1, 2, observed), now);
+            }
+            let sealed = window.seal().into_iter();
+            let egress = sealed.filter(|sealed| {
+                let top = &sealed.top;
+                top.dimension == FlowDimension::Dscp && top.direction == FlowDirection::Egress
+            });
+            egress
+                .map(|sealed| sealed.top.total.octets)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(totals(599), [100], "interface 2 tells of it itself");
+        assert_eq!(totals(600), [200], "it does no longer");
+    }
+
+    #[test]
+    fn where_an_exporter_observes_is_bounded_and_makes_room_when_it_lapses() {
+        let mut metered = Metered::default();
+        let learn = |metered: &mut Metered, interface, secs: i64| {
+            let now = Timestamp::from_unix_ms(secs * 1_000);
+            metered.crossed(&flow(interface, 0, Observed::Ingress), now);
+            metered.places.len()
+        };
+        for interface in 1..=10_000 {
+            learn(&mut metered, interface, 1);
+        }
+        assert_eq!(metered.places.len(), METERED_MAX);
+        assert_eq!(learn(&mut metered, 20_000, 300), METERED_MAX);
+        assert_eq!(learn(&mut metered, 20_000, 601), 1);
+    }
+
+    /// Flows of so many interfaces of an exporter; what was refused.
+    fn fill(window: &mut Window, number: u32, interfaces: u32) -> Refused {
+        let mut metered = Metered::default();
+        let sender = Sender { number, ..SENDER };
+        let mut all = Refused::default();
+        for interface in 1..=interfaces {
+            let flow = flow(interface, 0, Observed::Unsaid);
+            let refused = window.add(sender, &mut metered, &flow, Timestamp::default());
+            all.by_window += refused.by_window;
+            all.by_exporter += refused.by_exporter;
+        }
+        all
+    }
+
+    #[test]
+    fn interfaces_that_one_exporter_makes_up_leave_room_for_another() {
+        let mut window = Window::new(Timestamp::default());
+        let refused = fill(&mut window, 1, 20_000);
+        assert_eq!(window.places(), EXPORTER_PLACES_MAX);
+        assert_eq!(refused.by_exporter, 20_000 - EXPORTER_PLACES_MAX as u64);
+        assert_eq!(refused.by_window, 0);
+        assert_eq!(fill(&mut window, 2, 4_000), Refused::default());
+    }
+
+    #[test]
     fn what_a_window_cannot_hold_is_refused() {
         let mut window = Window::new(Timestamp::default());
-        let mut metered = Metered::default();
         let mut refused = 0;
-        for interface in 1..=20_000 {
-            let held = window.add(SENDER, &mut metered, &flow(interface, 0, Observed::Unsaid));
-            refused += usize::from(!held);
+        for number in 0..5 {
+            refused += fill(&mut window, number, 4_000).by_window;
         }
         assert_eq!(window.places(), WINDOW_INTERFACES_MAX);
-        assert_eq!(refused, 20_000 - WINDOW_INTERFACES_MAX);
+        assert_eq!(refused, 20_000 - WINDOW_INTERFACES_MAX as u64);
     }
 }

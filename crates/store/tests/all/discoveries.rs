@@ -141,3 +141,32 @@ async fn old_runs_are_forgotten_with_their_results() {
         "still at work"
     );
 }
+
+#[tokio::test]
+async fn candidates_that_are_accepted_push_no_run_of_a_network_out() {
+    let fixture = Fixture::new();
+    let store = fixture.open().await;
+    let of_a_network = begin(&store).await;
+    let mut first = None;
+    for host in 0..=RUNS_KEPT {
+        let one = DiscoveryRequest {
+            targets: vec![format!("198.51.100.{host}:161")],
+            max_hops: 0,
+            ..request()
+        };
+        let id = DiscoveryId::new();
+        store.discoveries.create(id, one).await.unwrap();
+        first = first.or(Some(id));
+        for id in [of_a_network, id] {
+            let mut run = store.discoveries.get(id).await.unwrap().unwrap().body;
+            run.phase = DiscoveryPhase::Done;
+            store.discoveries.update(&run).await.unwrap();
+        }
+    }
+    let is_kept = |id| {
+        let store = store.clone();
+        async move { store.discoveries.get(id).await.unwrap().is_some() }
+    };
+    assert!(is_kept(of_a_network).await);
+    assert!(!is_kept(first.unwrap()).await);
+}

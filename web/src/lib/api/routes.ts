@@ -31,7 +31,6 @@ import type {
   FlowInterfaces,
   FlowListener,
   FlowSeries,
-  FlowTop,
   Health,
   HealthHistory,
   Interface,
@@ -174,7 +173,6 @@ export const traps = {
 };
 
 export const flows = {
-  top: (query: Query, signal?: Signal) => call<FlowTop>("GET", "/flows/top", { query, ...(signal && { signal }) }),
   series: (query: Query, signal?: Signal) => call<FlowSeries>("GET", "/flows/series", { query, ...(signal && { signal }) }),
   interfaces: (query: Query, signal?: Signal) => call<FlowInterfaces>("GET", "/flows/interfaces", { query, ...(signal && { signal }) }),
   exporters: (device_id: string, signal?: Signal) => all<FlowExporter>("/flows/exporters", { device_id }, signal),

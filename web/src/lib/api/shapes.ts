@@ -41,7 +41,6 @@ export type FlowInterfaces = Schemas["FlowInterfacesAnswer"];
 export type FlowListener = Schemas["FlowListener"];
 export type FlowSampling = Schemas["FlowSampling"];
 export type FlowSeries = Schemas["FlowSeriesAnswer"];
-export type FlowTop = Schemas["FlowTopAnswer"];
 export type FlowTopItem = Schemas["FlowTopItem"];
 export type Health = Schemas["Health"];
 export type HealthHistory = Schemas["HealthHistory"];

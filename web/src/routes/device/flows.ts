@@ -62,6 +62,8 @@ const DEFECTS: Record<string, string> = {
   domains_evicted: "observation domains were forgotten",
   late: "flows came too late for their minute",
   interfaces_refused: "flows were of more interfaces than a minute holds",
+  own_interfaces_refused: "flows were of more interfaces than a minute holds of one exporter",
+  rates_refused: "sampling rates were of more samplers or interfaces than are kept",
   samples_dropped: "samples were dropped by the device itself",
 };
 
