@@ -3286,6 +3286,8 @@ export interface components {
             /** @description When the server received it: lines are in this order. */
             received_at: components["schemas"]["Timestamp"];
             device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What the device is called now. */
+            device_name?: string | null;
             /** @description The address that sent it. */
             source: string;
             /**
@@ -4136,6 +4138,8 @@ export interface components {
                 /** @description When the server received it: lines are in this order. */
                 received_at: components["schemas"]["Timestamp"];
                 device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description What the device is called now. */
+                device_name?: string | null;
                 /** @description The address that sent it. */
                 source: string;
                 /**
