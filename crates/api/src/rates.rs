@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use store::inventory::DeviceRecord;
-use store::series::{Column, SeriesStore, resets};
+use store::series::{Column, SeriesStore, increase, resets};
 
 /// Polls without a sample after which a rate is no longer "now", and a pair no longer neighbours.
 const GAP_POLLS: u32 = 3;
@@ -173,11 +173,7 @@ fn per_second(
     if took.is_zero() || took > gap_max || now.since(*later) > gap_max || restarted {
         return None;
     }
-    let grown = match (before, after) {
-        (Value::U64(before), Value::U64(after)) => after.checked_sub(*before)? as f64,
-        _ => Some(after.as_f64() - before.as_f64()).filter(|by| *by >= 0.0)?,
-    };
-    Some(grown / took.as_secs_f64())
+    Some(increase(*before, *after)? / took.as_secs_f64())
 }
 
 /// An interface and whose it is.
@@ -212,7 +208,8 @@ mod tests {
         check("0:100 10:300", "0:50 10:60", 12, Some(20.0));
         check("0:100 10:100", "0:50 10:60", 12, Some(0.0));
         check("10:300", "10:60", 12, None);
-        check("0:300 10:100", "0:50 10:60", 12, None); // wrapped or restarted
+        check("0:300 10:100", "0:50 10:60", 12, None); // cleared or restarted
+        check("0:4294967290 10:4", "0:50 10:60", 12, Some(1.0)); // wrapped at 32 bits
         check("0:100 10:300", "0:50 10:4", 12, None); // restarted between
         check("0:100 40:300", "0:50 40:90", 42, None); // gap
         check("0:100 30:400", "0:50 30:80", 31, Some(10.0)); // just no gap

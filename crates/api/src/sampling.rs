@@ -55,7 +55,7 @@ pub(crate) enum Aggregation {
     Sum,
     /// The latest.
     Last,
-    /// Increase per second of a counter; breaks at wrap, at restart and at a gap of over three polls.
+    /// Increase per second of a counter; goes on over a wrap of 32 bits, breaks at a restart and at a gap of over three polls.
     Rate,
 }
 

@@ -19,7 +19,7 @@ mod stats;
 mod threads;
 
 pub use crate::blocks::Column;
-pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, resets};
+pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX, SERIES_PER_DEVICE_MAX,

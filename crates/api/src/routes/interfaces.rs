@@ -40,7 +40,7 @@ pub(crate) struct InterfaceResource {
     admin_status: Option<IfStatus>,
     /// ifOperStatus.
     oper_status: Option<IfStatus>,
-    /// bit/s received between the last two polls; null where that is not known, and after a wrap, a
+    /// bit/s received between the last two polls; null where that is not known, and after a
     /// restart or a gap of three polls.
     in_bps: Option<f64>,
     /// bit/s sent, likewise.

@@ -12,8 +12,9 @@
 //! be spread evenly between them. A bucket's rate is the sum of the increases that fall in it,
 //! divided by the seconds of it that are covered by such pairs; `None` where nothing is covered. So
 //! a step shorter than the poll interval still has a rate in each bucket, and a bucket covered in
-//! part is not made smaller by what is missing. A pair is no increase, and covers nothing, where
-//! the counter is lower than before (a wrap or a restart), where the device restarted or was
+//! part is not made smaller by what is missing. A counter of 32 bits that has wrapped is taken on
+//! ([`increase`]). A pair is no increase, and covers nothing, where the counter is lower than before
+//! otherwise, where the device restarted or was
 //! replaced between the two ([`Breaks::resets`]), or where a gap of over three polls lies between them. What a poll was
 //! is taken from the data, since intervals are changed: the longer of the usual spacings before and
 //! after the pair, each the median of the [`SPACINGS`] next to it. Only a pair that stands alone is
@@ -274,14 +275,21 @@ fn rates(
         .collect()
 }
 
-/// How much a counter grew, exactly also above 2^53; `None` where it fell.
-fn increase(before: Value, after: Value) -> Option<f64> {
-    if let (Value::U64(before), Value::U64(after)) = (before, after) {
-        after.checked_sub(before).map(|by| by as f64)
-    } else {
+/// How much a counter grew from one sample to the next, exactly also above 2^53; `None` where it
+/// fell. A fall within 32 bits is a wrap of a Counter32 (RFC 2578 section 7.1.6) if by that it grew
+/// by less than half its range: a counter that was cleared, or went back a little, would have grown
+/// by more. Restarts are the caller's to rule out.
+pub fn increase(before: Value, after: Value) -> Option<f64> {
+    const RANGE: u64 = 1 << 32;
+    let (Value::U64(before), Value::U64(after)) = (before, after) else {
         let by = after.as_f64() - before.as_f64();
-        (by >= 0.0).then_some(by)
+        return (by >= 0.0).then_some(by);
+    };
+    if let Some(by) = after.checked_sub(before) {
+        return Some(by as f64);
     }
+    let by = after.checked_add(RANGE)?.checked_sub(before)?;
+    (before < RANGE && by < RANGE / 2).then_some(by as f64)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn rate_of_a_counter() {
 
 #[test]
 fn rate_breaks() {
-    // Lower than before: a wrap or a restart.
+    // Lower than before, and no wrap.
     check(
         "0:900 60:1500 120:5 180:65",
         &[],
@@ -127,6 +127,38 @@ fn rate_breaks() {
     check("0:0 181:1810", &[], "rate 0..180/180", "0=-");
     // In part covered: not made smaller by what is missing.
     check("0:0 60:600 600:0", &[], "rate 0..120/120", "0=10");
+}
+
+#[test]
+fn a_narrow_counter_that_wraps_goes_on() {
+    // 2^32 is 4,294,967,296.
+    check(
+        "0:4294967000 60:4294967240 120:184",
+        &[],
+        "rate 0..120/60",
+        "0=4 60=4",
+    );
+    // The device restarted: it began anew.
+    check(
+        "0:4294967000 60:4294967240 120:184",
+        &[100],
+        "rate 0..120/60",
+        "0=4 60=-",
+    );
+    let grown = |before, after| increase(Value::U64(before), Value::U64(after));
+    for (before, after, by) in [
+        ((1 << 32) - 1, 0, Some(1.0)),
+        (1 << 31, 0, None),
+        ((1 << 31) + 1, 0, Some(2_147_483_647.0)),
+        // Cleared, or back by a little.
+        (5_000, 20, None),
+        (4_000_000_000, 3_999_999_000, None),
+        // Of 64 bits.
+        (1 << 32, 5, None),
+        (u64::MAX, 5, None),
+    ] {
+        assert_eq!(grown(before, after), by, "{before} {after}");
+    }
 }
 
 #[test]
