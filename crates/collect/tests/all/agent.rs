@@ -46,6 +46,19 @@ impl Agent {
             address.port()
         ));
         std::fs::create_dir_all(&dir).unwrap();
+        let mut agent = Self {
+            address,
+            dir,
+            child: None,
+        };
+        agent.configure(lines);
+        agent.resume().await;
+        Some(agent)
+    }
+
+    /// Lines of configuration besides the usual; they hold from the next start on.
+    pub(super) fn configure(&self, lines: &str) {
+        let address = self.address;
         let conf = format!(
             "agentAddress udp:{address}\n\
              rocommunity {COMMUNITY}\n\
@@ -53,14 +66,7 @@ impl Agent {
              rouser {USER} priv\n\
              {lines}\n"
         );
-        std::fs::write(dir.join("agent.conf"), conf).unwrap();
-        let mut agent = Self {
-            address,
-            dir,
-            child: None,
-        };
-        agent.resume().await;
-        Some(agent)
+        std::fs::write(self.dir.join("agent.conf"), conf).unwrap();
     }
 
     /// Starts it again, and waits until it listens.

@@ -3,6 +3,7 @@
 use super::agent::{Agent, COMMUNITY, PASSPHRASE, USER, free_port};
 use super::relay::{silent, slow};
 use foretell_collect::poller::{PollReport, Poller, PollerOptions, PollerStats, Target};
+use foretell_collect::reading::Instance;
 use foretell_collect::snmp::Groups;
 use foretell_collect::{Pinger, Profiles, credentials};
 use model::credential::{AuthProtocol, CredentialKind, CredentialSecrets, PrivacyProtocol, Secret};
@@ -209,6 +210,44 @@ async fn an_agent_that_dies_and_comes_back() {
     let up = lab.until(device, Status::Up).await;
     let after = up.started_at.since(resumed);
     assert!(after <= INTERVAL * 2, "{after:?}");
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn a_value_that_changes_its_type_between_polls_costs_only_itself() {
+    let Some(mut agent) = Agent::start(local(free_port("127.0.0.1")), "").await else {
+        return;
+    };
+    let mut lab = start(16, 64);
+    let device = lab.add(agent.address, v2c());
+    let read = |report: &PollReport, metric| {
+        let of_first = Instance::Interface { index: 1 };
+        let mut all = report.readings.iter();
+        all.any(|it| it.metric == metric && it.instance == of_first)
+    };
+    let first = lab.until(device, Status::Up).await;
+    assert!(read(&first, Metric::IF_IN_ERRORS) && read(&first, Metric::IF_HC_IN_OCTETS));
+    // ifInErrors of the first interface is a text from now on.
+    agent.stop();
+    lab.until(device, Status::Down).await;
+    agent.configure("override 1.3.6.1.2.1.2.2.1.14.1 octet_str \"many\"");
+    agent.resume().await;
+    let mut then = lab.until(device, Status::Up).await;
+    while !read(&then, Metric::IF_HC_IN_OCTETS) {
+        then = lab.report_of(device).await;
+    }
+    assert!(!read(&then, Metric::IF_IN_ERRORS), "{then:?}");
+    assert!(then.defects.get("wrong_type") >= Some(&1), "{then:?}");
+    // And a number again.
+    agent.stop();
+    lab.until(device, Status::Down).await;
+    agent.configure("");
+    agent.resume().await;
+    let mut then = lab.until(device, Status::Up).await;
+    while !read(&then, Metric::IF_IN_ERRORS) {
+        then = lab.report_of(device).await;
+    }
+    assert_eq!(then.defects.get("wrong_type"), None, "{then:?}");
     lab.stop().await;
 }
 
