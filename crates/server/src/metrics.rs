@@ -20,6 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Weak;
 use store::Store;
 use store::series::SeriesStore;
@@ -140,6 +141,18 @@ struct ArrowLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SocketLabels {
+    address: String,
+}
+
+impl SocketLabels {
+    fn of(address: SocketAddr) -> Self {
+        let address = address.to_string();
+        Self { address }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartLabels {
     part: &'static str,
 }
@@ -179,6 +192,12 @@ impl Collector for Sampled {
         self.events(&mut out)?;
         self.syslog(&mut out)?;
         datagrams(&self.transport, &mut out)?;
+        let dropped = process::udp_dropped().into_iter();
+        out.counters(
+            "foretell_udp_dropped_datagrams",
+            "Datagrams that the kernel dropped since the buffer of a socket was full",
+            dropped.map(|(address, count)| (SocketLabels::of(address), count)),
+        )?;
         out.gauge(
             "foretell_devices",
             "Devices registered",

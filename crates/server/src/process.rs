@@ -1,6 +1,8 @@
 //! What this process uses, from `/proc/self`. Absent where there is no such file system.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 /// CPU time used by the process so far, in seconds, of all its threads.
@@ -66,5 +68,86 @@ mod tests {
         assert!(super::cpu_seconds().is_some());
         assert!(super::resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
         assert!(super::open_fds().is_some_and(|fds| fds >= 3));
+    }
+}
+
+/// Datagrams that the kernel has dropped since a buffer was full, by the local address of each UDP
+/// socket of this process. Those of sockets that are closed are no longer among them.
+pub fn udp_dropped() -> BTreeMap<SocketAddr, u64> {
+    let Ok(files) = fs::read_dir("/proc/self/fd") else {
+        return BTreeMap::new();
+    };
+    let inodes: Vec<String> = files
+        .filter_map(|file| {
+            let target = fs::read_link(file.ok()?.path()).ok()?;
+            let inode = target.to_str()?.strip_prefix("socket:[")?;
+            Some(inode.strip_suffix(']')?.to_owned())
+        })
+        .collect();
+    let mut dropped = BTreeMap::new();
+    for table in ["/proc/self/net/udp", "/proc/self/net/udp6"] {
+        let table = fs::read_to_string(table).unwrap_or_default();
+        for (address, inode, count) in table.lines().skip(1).filter_map(udp_row) {
+            if inodes.iter().any(|ours| ours == inode) {
+                *dropped.entry(address).or_default() += count;
+            }
+        }
+    }
+    dropped
+}
+
+/// The local address, the inode and the drops of a row of /proc/net/udp or udp6 (proc(5)): columns 2,
+/// 10 and the last. Addresses are in hexadecimal, in words of 32 bits as this machine has them.
+fn udp_row(row: &str) -> Option<(SocketAddr, &str, u64)> {
+    let mut columns = row.split_ascii_whitespace().skip(1);
+    let (address, port) = columns.next()?.split_once(':')?;
+    let inode = columns.nth(7)?;
+    let dropped = columns.last()?.parse().ok()?;
+    let words = (0..address.len()).step_by(8).map(|at| {
+        let word = u32::from_str_radix(address.get(at..at + 8)?, 16).ok()?;
+        Some(word.to_ne_bytes())
+    });
+    let octets = words.collect::<Option<Vec<_>>>()?.concat();
+    let address = match octets.len() {
+        4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?)),
+        _ => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(octets).ok()?)),
+    };
+    let port = u16::from_str_radix(port, 16).ok()?;
+    Some((SocketAddr::new(address, port), inode, dropped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn what_a_full_socket_drops_is_counted_at_its_address() {
+        let deaf = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = deaf.local_addr().unwrap();
+        assert_eq!(udp_dropped().get(&address), Some(&0));
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..2_000 {
+            sender.send_to(&[0; 1_000], address).unwrap();
+        }
+        assert!(udp_dropped().get(&address) > Some(&0));
+    }
+
+    #[test]
+    fn rows_of_both_families_are_read() {
+        let rest = "00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 7712 2 0 31";
+        // As a little-endian machine writes them.
+        for (address, read) in [
+            ("0100007F:A1E5", "127.0.0.1:41445"),
+            ("B80D0120000000000000000001000000:0202", "[2001:db8::1]:514"),
+        ] {
+            let row = format!(" 511: {address} {rest}");
+            let (found, inode, dropped) = udp_row(&row).unwrap();
+            if cfg!(target_endian = "little") {
+                assert_eq!(found, read.parse().unwrap());
+            }
+            assert_eq!((inode, dropped), ("7712", 31));
+        }
+        assert_eq!(udp_row("  sl  local_address rem_address"), None);
     }
 }
