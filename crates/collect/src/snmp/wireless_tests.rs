@@ -124,6 +124,57 @@ fn radios_by_the_standard_are_left_out_where_the_vendor_tells_of_them() {
     );
 }
 
+#[test]
+fn makes_of_controllers() {
+    for (lines, expected) in [
+        // The serial number of the access point is in the index.
+        (
+            "2.1.1.2.0 oid 4.1.12356.101.1.1004
+             4.1.12356.101.14.4.3.1.3.1.4.70.80.49.50 text attic
+             4.1.12356.101.14.4.4.1.7.1.4.70.80.49.50 int 2
+             4.1.12356.101.14.4.4.1.17.1.4.70.80.49.50 gauge 5",
+            r#"{"kind":"access_point","name":"attic","state":"online","serial":"FP12","clients":5}"#,
+        ),
+        // The MAC has its length before it.
+        (
+            "2.1.1.2.0 oid 4.1.25053.3.1.5.1
+             4.1.25053.1.2.2.1.1.2.1.1.2.6.0.42.16.0.0.1 text attic
+             4.1.25053.1.2.2.1.1.2.2.1.4.6.0.42.16.0.0.1.0 int 6
+             4.1.25053.1.2.2.1.1.2.2.1.8.6.0.42.16.0.0.1.0 gauge 5",
+            r#"{"kind":"radio","name":"attic radio 0","access_point":"attic","channel":6,"clients":5}"#,
+        ),
+        (
+            "2.1.1.2.0 oid 4.1.2011.2.240.6
+             4.1.2011.6.139.13.3.3.1.4.0.42.16.0.0.1 text attic
+             4.1.2011.6.139.16.1.2.1.7.0.42.16.0.0.1.1 int 149
+             4.1.2011.6.139.16.1.2.1.25.0.42.16.0.0.1.1 int 12",
+            r#"{"kind":"radio","name":"attic radio 1","access_point":"attic","channel":149,"utilization_percent":12.0}"#,
+        ),
+        // Of an interface of a manager of access points.
+        (
+            "2.1.1.2.0 oid 4.1.14988.1
+             2.1.31.1.1.1.1.9 text cap9
+             4.1.14988.1.1.1.7.1.3.9 gauge 5
+             4.1.14988.1.1.1.7.1.5.9 text 2412/20-Ce/gn(20dBm)",
+            r#"{"kind":"radio","name":"cap9","frequency_mhz":2412.0,"clients":5}"#,
+        ),
+        // The cloud tells of switches, too.
+        (
+            "2.1.1.2.0 oid 4.1.29671.1
+             4.1.29671.1.1.4.1.2.1 text core
+             4.1.29671.1.1.4.1.9.1 text MS225-48
+             4.1.29671.1.1.4.1.2.2 text attic
+             4.1.29671.1.1.4.1.3.2 int 1
+             4.1.29671.1.1.4.1.5.2 int 5
+             4.1.29671.1.1.4.1.9.2 text MR46",
+            r#"{"kind":"access_point","name":"attic","state":"online","model":"MR46","clients":5}"#,
+        ),
+    ] {
+        let told = told(&read(lines).facts.wireless);
+        assert_eq!(told.last().map(String::as_str), Some(expected), "{told:?}");
+    }
+}
+
 /// A profile of which access points and networks may share their names.
 const OWN: &str = "[[match]]\nany = true\n\
     [[wireless]]\nkind = \"access_point\"\nrows = \"1.3.6.1.4.1.9999.1\"\nname = \"{1.3.6.1.4.1.9999.1}\"\n\
