@@ -10,7 +10,7 @@ export const deviceTests = {
     await page.getByTestId("part-sensors").getByText("PSU 1 inlet").first().waitFor();
     assert.equal(await page.getByTestId("tab-sensors").getAttribute("aria-selected"), "true");
     await page.getByTestId("tab-sensors").focus();
-    for (const [key, tab, testid] of [["ArrowRight", "optics", "part-optics"], ["ArrowRight", "power", "tab-power"], ["ArrowRight", "storage", "part-storage"], ["ArrowRight", "addresses", "part-addresses"], ["ArrowRight", "routing", "part-arp"], ["ArrowRight", "vlans", "part-none"], ["End", "objects", "object"]]) {
+    for (const [key, tab, testid] of [["ArrowRight", "optics", "part-optics"], ["ArrowRight", "power", "tab-power"], ["ArrowRight", "wireless", "part-radios"], ["ArrowRight", "storage", "part-storage"], ["ArrowRight", "addresses", "part-addresses"], ["ArrowRight", "routing", "part-arp"], ["ArrowRight", "vlans", "part-none"], ["End", "objects", "object"]]) {
       await page.keyboard.press(key);
       await page.getByTestId(testid).first().waitFor();
       assert.match(page.url(), new RegExp(`tab=${tab}`));
@@ -51,7 +51,7 @@ export const deviceTests = {
     for (const theme of ["light", "dark"]) {
       const phone = await open(browser, { width: 390, height: 844, phone: true, theme });
       await signIn(phone.page, mock.url, password);
-      for (const tab of ["interfaces", "availability", "neighbors", "checks", "sensors", "storage", "addresses", "routing", "vlans", "logs", "inventory"]) {
+      for (const tab of ["interfaces", "availability", "neighbors", "checks", "sensors", "wireless", "storage", "addresses", "routing", "vlans", "logs", "inventory"]) {
         await phone.page.goto(`${mock.url}/devices/${mock.control.net.devices[0].id}?tab=${tab}`);
         await phone.page.getByTestId(`tab-${tab}`).waitFor();
         await phone.page.waitForTimeout(250);

@@ -52,6 +52,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(devices::parts::memory))
         .routes(routes!(devices::parts::storage))
         .routes(routes!(devices::parts::sensors))
+        .routes(routes!(devices::parts::wireless))
         .routes(routes!(devices::parts::inventory))
         .routes(routes!(devices::parts::routing_neighbors))
         .routes(routes!(devices::parts::arp))

@@ -26,7 +26,8 @@ pub enum Instance {
     },
     /// Another part, told apart by name.
     Part {
-        /// The label that its series carry: `processor`, `memory`, `storage` or `sensor`.
+        /// The label that its series carry: `processor`, `memory`, `storage`, `sensor`,
+        /// `access_point`, `radio` or `ssid`.
         label: &'static str,
         /// The part's name, unique among those of its label in one look.
         name: Arc<str>,

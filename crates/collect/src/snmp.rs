@@ -34,6 +34,8 @@ mod system;
 mod tests;
 mod ucd;
 mod vendor;
+#[cfg(test)]
+mod wireless_tests;
 
 pub use dialect::Dialect;
 pub use groups::Groups;

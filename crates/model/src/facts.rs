@@ -33,6 +33,9 @@ pub struct Facts {
     /// Sensors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sensors: Vec<SensorFacts>,
+    /// Access points, radios and wireless networks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wireless: Vec<WirelessFacts>,
     /// Neighbours by LLDP and CDP.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub neighbors: Vec<NeighborFacts>,
@@ -225,6 +228,49 @@ facts!(
         high: f64,
     }
 );
+
+facts!(
+    /// An access point, a radio of one, or a wireless network.
+    WirelessFacts {
+        /// Which of them.
+        kind: WirelessKind,
+        /// Name; of a network its SSID.
+        name: String,
+        /// Access point that a radio is of, by name.
+        access_point: String,
+        /// State in the words of its MIB.
+        state: String,
+        /// Model.
+        model: String,
+        /// Serial number.
+        serial: String,
+        /// Channel number (IEEE 802.11).
+        channel: u32,
+        /// Centre of the channel, MHz.
+        frequency_mhz: f64,
+        /// Transmitted power, dBm.
+        transmit_power_dbm: f64,
+        /// Clients that are associated.
+        clients: u32,
+        /// Share of time that the channel was busy, 0 to 100.
+        utilization_percent: f64,
+        /// Noise floor, dBm.
+        noise_dbm: f64,
+    }
+);
+
+/// What a row of [`WirelessFacts`] is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum WirelessKind {
+    /// An access point: the device itself, or one that a controller has.
+    AccessPoint,
+    /// A radio.
+    Radio,
+    /// A network by its SSID.
+    Network,
+}
 
 facts!(
     /// A neighbour.

@@ -104,6 +104,12 @@ metrics! {
     NTP_OFFSET "ntp_offset" "seconds" Gauge "How far the clock of a time server is before ours (label `check`). Source: RFC 5905 section 8.";
     NETWORK_CHECKS "network_checks" "checks" Gauge "Checks of services in a state (label `state`), counted each minute.";
     NETWORK_LINKS "network_links" "links" Gauge "Links in a state (label `state`), counted each minute.";
+    WIRELESS_CLIENTS "wireless_clients" "clients" Gauge "Clients of an access point, a radio or a wireless network (label `access_point`, `radio` or `ssid`). Source: device profiles.";
+    WIRELESS_UTILIZATION "wireless_utilization" "ratio" Gauge "Share of time that the channel of a radio was busy, 0 to 1 (labels as of `wireless_clients`).";
+    WIRELESS_NOISE "wireless_noise" "dBm" Gauge "Noise floor of a radio (labels as of `wireless_clients`).";
+    WIRELESS_TRANSMIT_POWER "wireless_transmit_power" "dBm" Gauge "Power that a radio transmits (labels as of `wireless_clients`).";
+    WIRELESS_FREQUENCY "wireless_frequency" "hertz" Gauge "Centre of the channel of a radio (labels as of `wireless_clients`).";
+    WIRELESS_CHANNEL "wireless_channel" "" State "Channel of a radio by its number (IEEE 802.11; labels as of `wireless_clients`).";
 }
 
 /// What is measured: a row of the one table.

@@ -249,6 +249,12 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
           { name: "Fan tray 1", kind: "fanspeed", value: 4200, unit: "rpm" },
           { name: "Door", kind: "state", value: 1 },
         ], query, answer);
+      case "GET /devices/:id/wireless":
+        return page([
+          { kind: "access_point", name: "lobby", state: "associated", model: "AP-2802I", serial: "FCW2133N0AA" },
+          { kind: "radio", name: "lobby slot 1", access_point: "lobby", state: "up", channel: 36, transmit_power_dbm: 17, noise_dbm: -92, clients: 12, utilization_percent: 37 },
+          { kind: "network", name: "guests", clients: 41 },
+        ], query, answer);
       case "GET /devices/:id/inventory":
         return page([
           { index: 1, contained_in: 0, class: "chassis", name: "Chassis", description: "Modular chassis", model: device.model, serial: device.serial },

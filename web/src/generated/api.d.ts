@@ -616,6 +616,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/wireless": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the access points, radios and wireless networks of a device. */
+        get: operations["list_device_wireless"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/discoveries": {
         parameters: {
             query?: never;
@@ -4659,6 +4676,77 @@ export interface components {
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
         };
+        /** @description A page of a list. */
+        Page_WirelessFacts: {
+            /** @description The rows. */
+            items: {
+                /** @default null */
+                kind: components["schemas"]["WirelessKind"] | null;
+                /**
+                 * @description Name; of a network its SSID.
+                 * @default null
+                 */
+                name: string | null;
+                /**
+                 * @description Access point that a radio is of, by name.
+                 * @default null
+                 */
+                access_point: string | null;
+                /**
+                 * @description State in the words of its MIB.
+                 * @default null
+                 */
+                state: string | null;
+                /**
+                 * @description Model.
+                 * @default null
+                 */
+                model: string | null;
+                /**
+                 * @description Serial number.
+                 * @default null
+                 */
+                serial: string | null;
+                /**
+                 * Format: int32
+                 * @description Channel number (IEEE 802.11).
+                 * @default null
+                 */
+                channel: number | null;
+                /**
+                 * Format: double
+                 * @description Centre of the channel, MHz.
+                 * @default null
+                 */
+                frequency_mhz: number | null;
+                /**
+                 * Format: double
+                 * @description Transmitted power, dBm.
+                 * @default null
+                 */
+                transmit_power_dbm: number | null;
+                /**
+                 * Format: int32
+                 * @description Clients that are associated.
+                 * @default null
+                 */
+                clients: number | null;
+                /**
+                 * Format: double
+                 * @description Share of time that the channel was busy, 0 to 100.
+                 * @default null
+                 */
+                utilization_percent: number | null;
+                /**
+                 * Format: double
+                 * @description Noise floor, dBm.
+                 * @default null
+                 */
+                noise_dbm: number | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
         /** @description A part of the device. Source: ENTITY-MIB (RFC 6933). */
         PartFacts: {
             /**
@@ -5566,6 +5654,77 @@ export interface components {
             /** @description Its value as text. */
             value: string;
         };
+        /** @description An access point, a radio of one, or a wireless network. */
+        WirelessFacts: {
+            /** @default null */
+            kind: components["schemas"]["WirelessKind"] | null;
+            /**
+             * @description Name; of a network its SSID.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description Access point that a radio is of, by name.
+             * @default null
+             */
+            access_point: string | null;
+            /**
+             * @description State in the words of its MIB.
+             * @default null
+             */
+            state: string | null;
+            /**
+             * @description Model.
+             * @default null
+             */
+            model: string | null;
+            /**
+             * @description Serial number.
+             * @default null
+             */
+            serial: string | null;
+            /**
+             * Format: int32
+             * @description Channel number (IEEE 802.11).
+             * @default null
+             */
+            channel: number | null;
+            /**
+             * Format: double
+             * @description Centre of the channel, MHz.
+             * @default null
+             */
+            frequency_mhz: number | null;
+            /**
+             * Format: double
+             * @description Transmitted power, dBm.
+             * @default null
+             */
+            transmit_power_dbm: number | null;
+            /**
+             * Format: int32
+             * @description Clients that are associated.
+             * @default null
+             */
+            clients: number | null;
+            /**
+             * Format: double
+             * @description Share of time that the channel was busy, 0 to 100.
+             * @default null
+             */
+            utilization_percent: number | null;
+            /**
+             * Format: double
+             * @description Noise floor, dBm.
+             * @default null
+             */
+            noise_dbm: number | null;
+        };
+        /**
+         * @description What a row of [`WirelessFacts`] is of.
+         * @enum {string}
+         */
+        WirelessKind: "access_point" | "radio" | "network";
     };
     responses: never;
     parameters: never;
@@ -9479,6 +9638,81 @@ export interface operations {
             };
             /** @description Fields are wrong. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_device_wireless: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of access points, radios and wireless networks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WirelessFacts"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

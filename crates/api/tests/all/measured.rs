@@ -1,6 +1,7 @@
 //! What is measured: interfaces with what they carry, series, samples, bandwidth, health.
 
 use crate::harness::{Api, NOW};
+use model::facts::{Facts, WirelessFacts, WirelessKind};
 use model::interface::{IfStatus, Interface};
 use model::link::{End, Link, LinkStatus};
 use model::{DeviceId, InterfaceId, Labels, LinkId, Metric, SeriesId, Timestamp, Value};
@@ -533,6 +534,7 @@ async fn parts_links_and_health_are_there_before_anything_is_known() {
         "memory",
         "storage",
         "sensors",
+        "wireless",
         "inventory",
         "defects",
     ] {
@@ -553,4 +555,37 @@ async fn parts_links_and_health_are_there_before_anything_is_known() {
     let health = admin.get("/api/v1/health").await.json();
     assert_eq!(health["devices"]["unknown"], 1);
     assert_eq!(health["score"], json!(null));
+}
+
+#[tokio::test]
+async fn access_points_and_radios_of_a_controller_are_listed_and_sorted() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let radio = |name: &str, clients: u32| WirelessFacts {
+        kind: Some(WirelessKind::Radio),
+        name: Some(name.to_owned()),
+        access_point: Some("lobby".to_owned()),
+        channel: Some(36),
+        clients: Some(clients),
+        noise_dbm: Some(-92.0),
+        ..WirelessFacts::default()
+    };
+    let facts = Facts {
+        wireless: vec![radio("lobby radio 0", 3), radio("lobby radio 1", 11)],
+        ..Facts::default()
+    };
+    let inventory = &api.services.store.inventory;
+    inventory.set_facts(lab.device, facts).await.unwrap();
+    let path = format!("/api/v1/devices/{}/wireless", lab.device);
+    let page = admin.get(&format!("{path}?sort=-clients")).await.json();
+    assert_eq!(
+        page["items"],
+        json!([
+            {"kind": "radio", "name": "lobby radio 1", "access_point": "lobby", "channel": 36, "clients": 11, "noise_dbm": -92.0},
+            {"kind": "radio", "name": "lobby radio 0", "access_point": "lobby", "channel": 36, "clients": 3, "noise_dbm": -92.0},
+        ])
+    );
+    let answer = admin.get(&format!("{path}?sort=mast")).await;
+    assert_eq!(answer.status, 400);
 }

@@ -110,6 +110,7 @@ fn names(groups: Groups) -> String {
         Groups::INVENTORY => "inventory",
         Groups::ROUTING => "routing neighbours",
         Groups::ARP => "ARP",
+        Groups::WIRELESS => "wireless",
         _ => "counters of interfaces",
     };
     let names: Vec<&str> = groups.each().map(name).collect();

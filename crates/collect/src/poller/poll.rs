@@ -308,6 +308,7 @@ fn merge(look: &mut Look, later: Look) {
     take(&mut look.facts.memory, facts.memory);
     take(&mut look.facts.storage, facts.storage);
     take(&mut look.facts.sensors, facts.sensors);
+    take(&mut look.facts.wireless, facts.wireless);
     take(&mut look.facts.neighbors, facts.neighbors);
     take(&mut look.facts.vlans, facts.vlans);
     take(&mut look.facts.inventory, facts.inventory);

@@ -25,6 +25,8 @@ pub struct File {
     pub storage: Vec<VolumeFile>,
     /// Tables of sensors.
     pub sensor: Vec<SensorFile>,
+    /// Tables of access points, radios and wireless networks.
+    pub wireless: Vec<WirelessFile>,
     /// Tables of VLANs.
     pub vlan: Vec<VlanFile>,
     /// Tables of neighbours.
@@ -299,6 +301,79 @@ pub struct SensorFile {
     /// Tables of the same word share their indexes: what one of them read is not read again.
     #[serde(default)]
     pub once: Option<String>,
+}
+
+/// A number and what it is scaled by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum MeasureFile {
+    /// The cell, in the unit that is expected.
+    Cell(String),
+    /// The cell, and what makes that unit of it.
+    Scaled(ScaledFile),
+}
+
+/// A cell, and what its number is scaled by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScaledFile {
+    /// The cell.
+    pub value: String,
+    /// What the number is multiplied by.
+    #[serde(default)]
+    pub multiply: Option<f64>,
+    /// What it is divided by then.
+    #[serde(default)]
+    pub divide: Option<f64>,
+}
+
+/// A table of access points, radios or wireless networks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WirelessFile {
+    /// `access_point`, `radio` or `network`.
+    pub kind: String,
+    /// Column whose rows they are.
+    pub rows: String,
+    /// Templates of the name, tried in order.
+    #[serde(default)]
+    pub name: Option<OneOrMany<String>>,
+    /// Name of the access point that a radio is of.
+    #[serde(default)]
+    pub access_point: TextsFile,
+    /// State.
+    #[serde(default)]
+    pub state: TextsFile,
+    /// Model.
+    #[serde(default)]
+    pub model: TextsFile,
+    /// Serial number.
+    #[serde(default)]
+    pub serial: TextsFile,
+    /// Channel number.
+    #[serde(default)]
+    pub channel: Option<MeasureFile>,
+    /// MHz.
+    #[serde(default)]
+    pub frequency: Option<MeasureFile>,
+    /// dBm.
+    #[serde(default)]
+    pub transmit_power: Option<MeasureFile>,
+    /// How many.
+    #[serde(default)]
+    pub clients: Option<MeasureFile>,
+    /// Percent.
+    #[serde(default)]
+    pub utilization: Option<MeasureFile>,
+    /// dBm; a positive number stands for its negative.
+    #[serde(default)]
+    pub noise: Option<MeasureFile>,
+    /// Which rows are read.
+    #[serde(default)]
+    pub when: Vec<ConditionFile>,
+    /// Only where another profile told of none of this kind before.
+    #[serde(default)]
+    pub fallback: bool,
 }
 
 /// A table of VLANs.

@@ -7,6 +7,7 @@ use super::file::{File, PlainFile};
 use super::quantity::Quantity;
 use super::reader::{PLACEHOLDER, Reader, pattern};
 use crate::snmp::decode::dotted;
+use model::facts::WirelessKind;
 use model::neighbor::Protocol;
 use regex::Regex;
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub struct Profile {
     pub storage: Vec<Volume>,
     /// Sensors.
     pub sensors: Vec<Sensors>,
+    /// Access points, radios and wireless networks.
+    pub wireless: Vec<Wireless>,
     /// VLANs.
     pub vlans: Vec<Vlans>,
     /// Neighbours.
@@ -310,6 +313,48 @@ pub struct Sensors {
     pub rows: Rows,
     /// Tables of the same word share their indexes.
     pub once: Option<String>,
+}
+
+/// A number of a row, in the unit of its field.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    /// The cell.
+    pub cell: Cell,
+    /// What the number is multiplied by, and then divided by.
+    pub multiply: f64,
+    /// As above.
+    pub divide: f64,
+}
+
+/// A table of access points, radios or wireless networks.
+#[derive(Clone, Debug)]
+pub struct Wireless {
+    /// Which of them.
+    pub kind: WirelessKind,
+    /// Column whose rows they are.
+    pub column: Vec<u32>,
+    /// Name of the access point that a radio is of.
+    pub access_point: Texts,
+    /// As their names say.
+    pub state: Texts,
+    /// As above.
+    pub model: Texts,
+    /// As above.
+    pub serial: Texts,
+    /// Number of the channel.
+    pub channel: Option<Measure>,
+    /// MHz.
+    pub frequency: Option<Measure>,
+    /// dBm.
+    pub transmit_power: Option<Measure>,
+    /// How many.
+    pub clients: Option<Measure>,
+    /// Percent.
+    pub utilization: Option<Measure>,
+    /// dBm.
+    pub noise: Option<Measure>,
+    /// Which rows.
+    pub rows: Rows,
 }
 
 /// A table of VLANs.

@@ -57,6 +57,7 @@ impl Reader<'_> {
             + file.memory.len()
             + file.storage.len()
             + file.sensor.len()
+            + file.wireless.len()
             + file.vlan.len()
             + file.neighbor.len();
         let path = Path::default();
@@ -164,6 +165,10 @@ impl Reader<'_> {
         for (position, one) in file.sensor.iter().enumerate() {
             sensors.extend(self.sensors(&list("sensor")(position), one, &names));
         }
+        let mut wireless = Vec::new();
+        for (position, one) in file.wireless.iter().enumerate() {
+            wireless.extend(self.wireless(&list("wireless")(position), one, &names));
+        }
         let mut vlans = Vec::new();
         for (position, one) in file.vlan.iter().enumerate() {
             vlans.extend(self.vlans(&list("vlan")(position), one, &names));
@@ -182,6 +187,7 @@ impl Reader<'_> {
             memory,
             storage,
             sensors,
+            wireless,
             vlans,
             neighbors,
             objects,

@@ -54,7 +54,7 @@ pub(super) struct Draft {
     /// Where each fact came from, where somebody wants to know.
     pub(super) origins: Option<Vec<Origin>>,
     /// Names that are taken, by what is measured.
-    pub(super) parts: BTreeSet<(Metric, String)>,
+    pub(super) parts: BTreeSet<(Metric, &'static str, String)>,
 }
 
 impl Draft {
@@ -210,9 +210,9 @@ impl Draft {
         });
     }
 
-    /// A part by its name; where the name is taken already among those of which the same is
-    /// measured, with its index beside it. None, and a defect, where that is taken too.
-    fn part(
+    /// A part by its name; where the name is taken already among those of its label of which the
+    /// same is measured, with its index beside it. None, and a defect, where that is taken too.
+    pub(super) fn part(
         &mut self,
         metric: Metric,
         label: &'static str,
@@ -220,9 +220,9 @@ impl Draft {
         index: &[u32],
     ) -> Option<Instance> {
         let mut name = name.to_owned();
-        if !self.parts.insert((metric, name.clone())) {
+        if !self.parts.insert((metric, label, name.clone())) {
             name = format!("{name} [{}]", decode::dotted(index));
-            if !self.parts.insert((metric, name.clone())) {
+            if !self.parts.insert((metric, label, name.clone())) {
                 self.defects.add(Defect::WrongIndex);
                 return None;
             }

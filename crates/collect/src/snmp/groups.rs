@@ -35,21 +35,22 @@ impl Groups {
     pub const ROUTING: Self = Self(1 << 11);
     /// Who was heard on local networks.
     pub const ARP: Self = Self(1 << 12);
+    /// Access points, radios and wireless networks.
+    pub const WIRELESS: Self = Self(1 << 13);
     /// The groups that HOST-RESOURCES-MIB keeps in one table.
     pub(super) const VOLUMES: Self = Self(Self::MEMORY.0 | Self::STORAGE.0);
     /// The parts whose values each poll reads.
-    pub(super) const PARTS: Self =
-        Self(Self::PROCESSORS.0 | Self::MEMORY.0 | Self::STORAGE.0 | Self::SENSORS.0);
+    pub(super) const PARTS: Self = Self(
+        Self::PROCESSORS.0 | Self::MEMORY.0 | Self::STORAGE.0 | Self::SENSORS.0 | Self::WIRELESS.0,
+    );
     /// The groups whose rows name interfaces.
     pub(super) const NAMED: Self = Self(
         Self::INTERFACES.0 | Self::ADDRESSES.0 | Self::NEIGHBORS.0 | Self::ROUTING.0 | Self::ARP.0,
     );
     /// All there is.
-    pub const ALL: Self = Self((1 << 13) - 1);
+    pub const ALL: Self = Self((1 << 14) - 1);
     /// What each poll reads.
-    pub const COUNTERS: Self = Self(
-        Self::TRAFFIC.0 | Self::PROCESSORS.0 | Self::MEMORY.0 | Self::STORAGE.0 | Self::SENSORS.0,
-    );
+    pub const COUNTERS: Self = Self(Self::TRAFFIC.0 | Self::PARTS.0);
 
     /// Whether all of the others are in it.
     pub const fn contains(self, others: Self) -> bool {
@@ -65,7 +66,7 @@ impl Groups {
     }
     /// Each group in it, alone.
     pub fn each(self) -> impl Iterator<Item = Self> {
-        (0..13)
+        (0..14)
             .map(|bit| Self(1 << bit))
             .filter(move |&group| self.contains(group))
     }
@@ -83,6 +84,7 @@ impl Groups {
             Self::INVENTORY => "inventory",
             Self::ROUTING => "routing",
             Self::ARP => "arp",
+            Self::WIRELESS => "wireless",
             _ => "traffic",
         }
     }

@@ -4,6 +4,7 @@ mod cell;
 mod device;
 mod loads;
 mod sensors;
+mod wireless;
 
 use super::draft::Draft;
 use super::mib::Mib;
@@ -12,11 +13,13 @@ use crate::profile::{Cell, Condition, InterfaceOf, Neighbors, Plan, Template, Te
 use cell::{first_text, passes, text_of};
 use model::facts::{NeighborFacts, VlanFacts};
 use std::collections::BTreeSet;
+#[cfg(test)]
+pub(super) use wireless::WIRELESS_MAX;
 
 /// The name under which both halves are listed.
 pub(super) const NAME: &str = "profiles";
 
-/// The device as a whole, processors, memory, storage, VLANs and neighbours: before the standard MIBs
+/// The device as a whole, processors, memory, storage, wireless, VLANs and neighbours: before the standard MIBs
 /// that tell of the same in general terms.
 pub(super) static FACTS: Mib = Mib {
     name: NAME,
@@ -37,6 +40,10 @@ pub(super) static FACTS: Mib = Mib {
             }
             for table in &profile.storage {
                 loads::volume(loads::Sort::Storage, table, rows, draft);
+            }
+            let told = wireless::kinds(draft);
+            for table in &profile.wireless {
+                wireless::read(table, &told, rows, draft);
             }
             for table in &profile.vlans {
                 vlans(table, rows, draft);
@@ -123,6 +130,22 @@ pub(super) fn asks(plan: &Plan) -> Vec<PlanAsk<'_>> {
                     });
                 }
             }
+        }
+        for table in &profile.wireless {
+            asks.whole(Groups::WIRELESS, &table.column);
+            for measure in wireless::measures(table) {
+                asks.of(Groups::WIRELESS, &measure.cell, &table.column);
+            }
+            for source in wireless::texts(table) {
+                let from = std::slice::from_ref(&source.from);
+                asks.rows(Groups::WIRELESS, from, &[], &table.column);
+            }
+            asks.rows(
+                Groups::WIRELESS,
+                &table.rows.name,
+                &table.rows.when,
+                &table.column,
+            );
         }
         for table in &profile.vlans {
             asks.whole(Groups::VLANS, &table.column);

@@ -8,7 +8,7 @@ use model::interface::IfStatus;
 use model::{Metric, Value as Measured};
 
 /// A line an object: `OID TYPE VALUE`. OIDs are under 1.3.6.1 unless they begin with a dot.
-fn rows(lines: &str) -> Rows {
+pub(super) fn rows(lines: &str) -> Rows {
     lines
         .lines()
         .map(str::trim)
@@ -49,13 +49,13 @@ fn parse(kind: &str, value: &str) -> Value {
     }
 }
 
-fn read(lines: &str) -> Look {
+pub(super) fn read(lines: &str) -> Look {
     let rows = rows(lines);
     let plan = Plan::of_rows(&Profiles::default(), &rows);
     interpret(&rows, Groups::ALL, &plan)
 }
 
-fn reading(look: &Look, metric: Metric, instance: &Instance) -> Option<Measured> {
+pub(super) fn reading(look: &Look, metric: Metric, instance: &Instance) -> Option<Measured> {
     look.readings
         .iter()
         .find(|reading| reading.metric == metric && reading.instance == *instance)

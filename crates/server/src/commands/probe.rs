@@ -184,6 +184,7 @@ fn print_people(out: &mut impl Write, facts: &Facts) -> std::io::Result<()> {
         ("memory", facts.memory.len()),
         ("storage", facts.storage.len()),
         ("sensors", facts.sensors.len()),
+        ("wireless", facts.wireless.len()),
         ("vlans", facts.vlans.len()),
         ("parts", facts.inventory.len()),
     ] {

@@ -18,8 +18,8 @@ pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups, at: Timestamp
     }
     take!(
         SYSTEM device, ADDRESSES addresses, PROCESSORS processors, MEMORY memory,
-        STORAGE storage, SENSORS sensors, VLANS vlans, INVENTORY inventory,
-        ROUTING routing_neighbors
+        STORAGE storage, SENSORS sensors, WIRELESS wireless, VLANS vlans,
+        INVENTORY inventory, ROUTING routing_neighbors
     );
     if complete.contains(Groups::ROUTING) {
         facts.routing_read_at = Some(at);

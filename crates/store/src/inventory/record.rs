@@ -2,7 +2,9 @@
 
 use crate::documents::Stored;
 use model::device::{Device, DeviceState};
-use model::facts::{Facts, ProcessorFacts, RoutingNeighborFacts, SensorFacts, VolumeFacts};
+use model::facts::{
+    Facts, ProcessorFacts, RoutingNeighborFacts, SensorFacts, VolumeFacts, WirelessFacts,
+};
 use model::interface::Interface;
 use model::neighbor::Neighbor;
 use model::status::Evidence;
@@ -103,6 +105,19 @@ pub(super) fn lasting(facts: &Facts) -> Facts {
                 ..s.clone()
             })
             .collect(),
+        // What there is of it, not how it is.
+        wireless: facts
+            .wireless
+            .iter()
+            .map(|w| WirelessFacts {
+                kind: w.kind,
+                name: w.name.clone(),
+                access_point: w.access_point.clone(),
+                model: w.model.clone(),
+                serial: w.serial.clone(),
+                ..WirelessFacts::default()
+            })
+            .collect(),
         neighbors: Vec::new(),
         vlans: facts.vlans.clone(),
         inventory: facts.inventory.clone(),
@@ -120,5 +135,33 @@ pub(super) fn lasting(facts: &Facts) -> Facts {
         // Read anew after a start, and different each hour.
         arp: Vec::new(),
         arp_read_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_radio_is_at_a_moment_is_not_written_at_each_poll() {
+        let radio = |clients, channel| WirelessFacts {
+            name: Some("lobby radio 0".to_owned()),
+            access_point: Some("lobby".to_owned()),
+            state: Some("up".to_owned()),
+            clients,
+            channel,
+            ..WirelessFacts::default()
+        };
+        let facts = |radio| Facts {
+            wireless: vec![radio],
+            ..Facts::default()
+        };
+        let first = lasting(&facts(radio(Some(3), Some(36))));
+        assert_eq!(first, lasting(&facts(radio(Some(4), Some(100)))));
+        assert_eq!(
+            first.wireless[0].access_point.as_deref(),
+            Some("lobby"),
+            "what there is of it is kept"
+        );
     }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Series } from "../../lib/api/shapes";
+import { percent } from "../../lib/units";
 import { asTree, PARTS, seriesOf, standing, type History } from "./parts";
 
 test("parts stand below what contains them, a ring ends", () => {
@@ -67,4 +68,37 @@ test("light belongs to optics, supplies to power, each once", () => {
   ];
   expect(rows.map((row) => PARTS.optics.keep?.(row))).toEqual([true, true, false, false]);
   expect(rows.map((row) => PARTS.power.keep?.(row))).toEqual([false, false, true, false]);
+});
+
+test("what a radio link tells is neither optics nor power, and only beside a signal", () => {
+  const link = [
+    { kind: "signal", interface: "wlan1" },
+    { kind: "snr" },
+    { kind: "frequency" },
+    { kind: "temperature" },
+  ];
+  expect(link.map((row) => PARTS.signals.keep?.(row, link))).toEqual([true, true, true, false]);
+  expect(link.map((row) => PARTS.optics.keep?.(row, link))).toEqual([false, false, false, false]);
+  expect(link.map((row) => PARTS.power.keep?.(row, link))).toEqual([false, false, false, false]);
+  const coherent = [{ kind: "snr", interface: "xe-0/0/1" }, { kind: "frequency" }];
+  expect(coherent.map((row) => PARTS.signals.keep?.(row, coherent))).toEqual([false, false]);
+  expect(coherent.map((row) => PARTS.optics.keep?.(row, coherent))).toEqual([true, false]);
+  expect(coherent.map((row) => PARTS.power.keep?.(row, coherent))).toEqual([false, true]);
+});
+
+test("access points, radios and networks are each a table, with the history of their clients", () => {
+  const rows = [
+    { kind: "access_point", name: "hall", state: "up", clients: 9 },
+    { kind: "radio", name: "hall radio 0", access_point: "hall", channel: 36, frequency_mhz: 5180, transmit_power_dbm: 18.5, noise_dbm: -92, utilization_percent: 37, clients: 9 },
+    { kind: "network", name: "hall", clients: 7 },
+  ];
+  const parts = [PARTS["access-points"], PARTS.radios, PARTS.networks];
+  expect(parts.map((part) => rows.filter((row) => part.keep?.(row)).map((row) => row.kind))).toEqual([["access_point"], ["radio"], ["network"]]);
+  expect(PARTS.radios.columns.map((column) => column.text(rows[1] ?? {}))).toEqual(["hall radio 0", "hall", null, "36", "5180 MHz", "18.5 dBm", "-92 dBm", percent(0.37), "9"]);
+  const of = (metric: string, label: string, name: string): Series => ({ id: `${metric} ${label}`, metric, unit: "", kind: "gauge", labels: { [label]: name } });
+  const all = [of("wireless_clients", "access_point", "hall"), of("wireless_clients", "ssid", "hall"), of("wireless_utilization", "radio", "hall radio 0")];
+  const found = parts.map((part) => seriesOf(rows, part.history as History, all).map((one) => one?.id ?? null));
+  expect(found[0]?.[0]).toBe("wireless_clients access_point");
+  expect(found[1]?.[1]).toBe("wireless_utilization radio");
+  expect(found[2]?.[2]).toBe("wireless_clients ssid");
 });

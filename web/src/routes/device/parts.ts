@@ -24,6 +24,8 @@ export interface History {
   /** The label of the series that holds a row's name. */
   label: string;
   metric: (metric: string) => boolean;
+  /** What is drawn where a device has no series of that. */
+  otherwise?: (metric: string) => boolean;
   /** Amounts are drawn from zero to this; readings within their own range where it is left out. */
   top?: (row: PartRow) => number | null;
 }
@@ -35,8 +37,8 @@ export interface Part {
   none: string;
   history?: History;
   /** The list that its rows are taken from, where that has another name, and which of them. */
-  of?: PartName;
-  keep?: (row: PartRow) => boolean;
+  of?: PartName | "wireless";
+  keep?: (row: PartRow, all?: readonly PartRow[]) => boolean;
   /** The order that rows are shown in, where it is not the device's own. */
   order?: (rows: readonly PartRow[]) => PartRow[];
 }
@@ -48,6 +50,10 @@ export type PartName =
   | "sensors"
   | "optics"
   | "power"
+  | "access-points"
+  | "radios"
+  | "networks"
+  | "signals"
   | "inventory"
   | "addresses"
   | "vlans"
@@ -74,6 +80,10 @@ function share(field: string): Column["ratio"] {
 }
 
 const size = (field: string): Column["text"] => (row) => (number(row, field) === null ? null : bytes(number(row, field)));
+const inUnit = (field: string, unit: string): Column["text"] => (row) => {
+  const value = number(row, field);
+  return value === null ? null : `${rounded(value)} ${unit}`;
+};
 const shareText = (field: string): Column["text"] => (row) => {
   const value = number(row, field);
   return value === null ? null : percent(value / 100);
@@ -114,18 +124,20 @@ export function asTree(rows: readonly PartRow[]): PartRow[] {
 }
 
 /**
- * The series of each row, by its place; null where there is none. Rows of one metric that share a name
- * are told apart as the collector does: the first has the name, the others the name with their index
+ * The series of each row, by its place; null where there is none. Rows of one metric, or of one kind,
+ * that share a name are told apart as the collector does: the first has the name, the others the name with their index
  * behind.
  */
-export function seriesOf(rows: readonly PartRow[], { label, metric }: History, all: readonly Series[]): (Series | null)[] {
-  const mine = all.filter((one) => metric(one.metric) && one.labels[label] !== undefined);
+export function seriesOf(rows: readonly PartRow[], { label, metric, otherwise }: History, all: readonly Series[]): (Series | null)[] {
+  const labelled = all.filter((one) => one.labels[label] !== undefined);
+  const wanted = labelled.filter((one) => metric(one.metric));
+  const mine = wanted.length > 0 || !otherwise ? wanted : labelled.filter((one) => otherwise(one.metric));
   const met = new Map<string, number>();
   return rows.map((row) => {
     const name = text("name")(row);
     if (name === null) return null;
     const of = text("metric")(row);
-    const key = JSON.stringify([of, name]);
+    const key = JSON.stringify([of ?? text("kind")(row), name]);
     const nth = met.get(key) ?? 0;
     met.set(key, nth + 1);
     const fitting = mine.filter((one) => of === null || one.metric === of);
@@ -200,7 +212,22 @@ const LIGHT = ["dbm", "signal_loss", "chromatic_dispersion", "quality_factor", "
 const POWER = ["voltage", "current", "power", "power_consumed", "power_factor", "frequency", "load", "charge", "runtime"];
 
 const ofKinds = (kinds: readonly string[]) => (row: PartRow): boolean => kinds.includes(text("kind")(row) ?? "");
-const isOptic = (row: PartRow): boolean => ofKinds(LIGHT)(row) || (text("interface")(row) !== null && row.kind !== "power");
+/** Only radios are told of by these. */
+const isAir = ofKinds(["signal", "noise_floor", "clients", "access_points"]);
+/** What is of a radio on a device that tells a signal, and of light or power elsewhere. */
+const isBesideSignal = ofKinds(["snr", "bitrate", "distance", "frequency"]);
+const isRadio = (row: PartRow, all: readonly PartRow[] = []): boolean => isAir(row) || (isBesideSignal(row) && all.some((one) => one.kind === "signal"));
+const isOptic = (row: PartRow, all?: readonly PartRow[]): boolean =>
+  !isRadio(row, all) && (ofKinds(LIGHT)(row) || (text("interface")(row) !== null && row.kind !== "power"));
+
+/** Rows of the list `wireless` of one kind, with the history of their clients. */
+function wireless(kind: string, label: string): Pick<Part, "of" | "keep" | "history"> {
+  return {
+    of: "wireless",
+    keep: (row) => row.kind === kind,
+    history: { label, metric: (m) => m === "wireless_clients", otherwise: (m) => m === "wireless_utilization" },
+  };
+}
 
 export const PARTS: Record<PartName, Part> = {
   processors: {
@@ -240,8 +267,54 @@ export const PARTS: Record<PartName, Part> = {
     ...SENSOR,
     title: "Power",
     of: "sensors",
-    keep: (row) => ofKinds(POWER)(row) && !isOptic(row),
+    keep: (row, all) => ofKinds(POWER)(row) && !isOptic(row, all) && !isRadio(row, all),
     none: "This device has told of no power supplies, batteries or outlets.",
+  },
+  "access-points": {
+    ...wireless("access_point", "access_point"),
+    title: "Access points",
+    none: "This device has told of no access points (device profiles).",
+    columns: [
+      { label: "Name", text: text("name") },
+      { label: "State", text: text("state") },
+      { label: "Model", text: text("model") },
+      { label: "Serial", text: text("serial") },
+      { label: "Clients", text: text("clients"), right: true },
+    ],
+  },
+  radios: {
+    ...wireless("radio", "radio"),
+    title: "Radios",
+    none: "This device has told of no radios (IEEE802dot11-MIB, device profiles).",
+    columns: [
+      { label: "Name", text: text("name") },
+      { label: "Access point", text: text("access_point") },
+      { label: "State", text: text("state") },
+      { label: "Channel", text: text("channel"), right: true },
+      { label: "Frequency", text: inUnit("frequency_mhz", "MHz"), right: true },
+      { label: "Transmits", text: inUnit("transmit_power_dbm", "dBm"), right: true },
+      { label: "Noise", text: inUnit("noise_dbm", "dBm"), right: true },
+      { label: "In use", text: shareText("utilization_percent"), ratio: share("utilization_percent") },
+      { label: "Clients", text: text("clients"), right: true },
+    ],
+  },
+  networks: {
+    ...wireless("network", "ssid"),
+    title: "Wireless networks",
+    none: "This device has told of no wireless networks (device profiles).",
+    columns: [
+      { label: "SSID", text: text("name") },
+      { label: "State", text: text("state") },
+      { label: "Channel", text: text("channel"), right: true },
+      { label: "Clients", text: text("clients"), right: true },
+    ],
+  },
+  signals: {
+    ...SENSOR,
+    title: "Signals",
+    of: "sensors",
+    keep: isRadio,
+    none: "This device has told of no signals: received power, noise, rate and distance of its radio links.",
   },
   inventory: {
     title: "Inventory",

@@ -18,6 +18,7 @@ export const TABS = [
   { name: "sensors", label: "Sensors", parts: ["sensors"] },
   { name: "optics", label: "Optics", parts: ["optics"] },
   { name: "power", label: "Power", parts: ["power"] },
+  { name: "wireless", label: "Wireless", parts: ["access-points", "radios", "networks", "signals"] },
   { name: "storage", label: "Storage and memory", parts: ["storage", "memory", "processors"] },
   { name: "addresses", label: "Addresses", parts: ["addresses"] },
   { name: "routing", label: "Routing", parts: ["routing-neighbors", "arp"] },

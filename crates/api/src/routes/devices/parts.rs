@@ -1,5 +1,5 @@
 //! What a device says it is made of: addresses, VLANs, processors, memory, storage, sensors,
-//! inventory, routing neighbours, ARP, its system group, and the defects of its answers.
+//! wireless, inventory, routing neighbours, ARP, its system group, and the defects of its answers.
 
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, sort_field};
@@ -10,7 +10,7 @@ use axum::Json;
 use model::DeviceId;
 use model::facts::{
     AddressFacts, ArpFacts, DeviceFacts, Facts, PartFacts, ProcessorFacts, RoutingNeighborFacts,
-    SensorFacts, VlanFacts, VolumeFacts,
+    SensorFacts, VlanFacts, VolumeFacts, WirelessFacts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,6 +72,8 @@ parts! {
         ["name", "used_bytes", "total_bytes", "used_percent"];
     sensors "/devices/{device_id}/sensors" "list_device_sensors" SensorFacts, "sensors", |facts| &facts.sensors,
         ["name", "kind", "value", "unit", "interface"];
+    wireless "/devices/{device_id}/wireless" "list_device_wireless" WirelessFacts, "access points, radios and wireless networks", |facts| &facts.wireless,
+        ["kind", "name", "access_point", "state", "model", "serial", "channel", "frequency_mhz", "transmit_power_dbm", "clients", "utilization_percent", "noise_dbm"];
     inventory "/devices/{device_id}/inventory" "list_device_inventory" PartFacts, "parts", |facts| &facts.inventory,
         ["index", "contained_in", "class", "name", "model", "serial"];
     routing_neighbors "/devices/{device_id}/routing-neighbors" "list_device_routing_neighbors" RoutingNeighborFacts, "routing neighbours", |facts| &facts.routing_neighbors,

@@ -1,17 +1,18 @@
-//! The tables of a profile: processors, memory and storage, sensors, VLANs, neighbours.
+//! The tables of a profile: processors, memory and storage, sensors, wireless, VLANs, neighbours.
 
 use super::super::check::{Fault, Path, Problem};
 use super::super::file::{
-    AmountFile, ConditionFile, KindFile, NeighborFile, OneOrMany, ProcessorFile, SensorFile,
-    VlanFile, VolumeFile,
+    AmountFile, ConditionFile, KindFile, MeasureFile, NeighborFile, OneOrMany, ProcessorFile,
+    SensorFile, VlanFile, VolumeFile, WirelessFile,
 };
 use super::super::names::Names;
 use super::super::plan::{
-    Amount, InterfaceOf, Kind, Limits, Neighbors, Octets, Processors, Rows, Sensors, Unit, Vlans,
-    Volume, VolumeAmounts,
+    Amount, InterfaceOf, Kind, Limits, Measure, Neighbors, Octets, Processors, Rows, Sensors, Unit,
+    Vlans, Volume, VolumeAmounts, Wireless,
 };
 use super::super::quantity::Quantity;
 use super::Reader;
+use model::facts::WirelessKind;
 use model::neighbor::Protocol;
 use std::collections::BTreeMap;
 
@@ -271,6 +272,78 @@ impl Reader<'_> {
                 .ok_or_else(|| Problem::UnknownObject(text.to_owned()))
         });
         self.keep(path, read)
+    }
+
+    pub(super) fn wireless(
+        &mut self,
+        path: &Path,
+        one: &WirelessFile,
+        names: &Names<'_>,
+    ) -> Option<Wireless> {
+        let kind = self.word(
+            &path.key("kind"),
+            Some(&one.kind),
+            "access_point, radio, network",
+            |word| match word {
+                "access_point" => Some(WirelessKind::AccessPoint),
+                "radio" => Some(WirelessKind::Radio),
+                "network" => Some(WirelessKind::Network),
+                _ => None,
+            },
+        );
+        let how = RowsFile {
+            fallback: one.fallback,
+            ..RowsFile::of(one.name.as_ref(), &one.when)
+        };
+        let rows = self.rows(path, &how, names);
+        let column = self.column(&path.key("rows"), &one.rows, names);
+        let mut texts = |key: &str, texts| self.texts(&path.key(key), texts, names);
+        let access_point = texts("access_point", &one.access_point);
+        let state = texts("state", &one.state);
+        let (model, serial) = (texts("model", &one.model), texts("serial", &one.serial));
+        let mut measure = |key: &str, measure| self.measure(&path.key(key), measure, names);
+        let channel = measure("channel", one.channel.as_ref());
+        let frequency = measure("frequency", one.frequency.as_ref());
+        let transmit_power = measure("transmit_power", one.transmit_power.as_ref());
+        let clients = measure("clients", one.clients.as_ref());
+        let utilization = measure("utilization", one.utilization.as_ref());
+        let noise = measure("noise", one.noise.as_ref());
+        Some(Wireless {
+            kind: kind?,
+            column: column?,
+            access_point,
+            state,
+            model,
+            serial,
+            channel,
+            frequency,
+            transmit_power,
+            clients,
+            utilization,
+            noise,
+            rows,
+        })
+    }
+
+    fn measure(
+        &mut self,
+        path: &Path,
+        measure: Option<&MeasureFile>,
+        names: &Names<'_>,
+    ) -> Option<Measure> {
+        let (cell, multiply, divide) = match measure? {
+            MeasureFile::Cell(text) => (self.cell(path, Some(text), names), None, None),
+            MeasureFile::Scaled(scaled) => (
+                self.cell(&path.key("value"), Some(&scaled.value), names),
+                scaled.multiply,
+                scaled.divide,
+            ),
+        };
+        Some(Measure {
+            cell: cell?,
+            multiply: multiply.unwrap_or(1.0),
+            divide: divide.unwrap_or(1.0),
+        })
     }
 
     pub(super) fn vlans(

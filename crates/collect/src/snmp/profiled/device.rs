@@ -56,6 +56,11 @@ fn text(source: &Source, rows: &Rows) -> Option<(String, Vec<u32>)> {
             }
         }
     }
+    Some((made(source, text)?, object))
+}
+
+/// What a source makes of the text of its template.
+fn made(source: &Source, mut text: String) -> Option<String> {
     if let Some((pattern, format)) = &source.pattern {
         let captures = pattern.captures(&text)?;
         let mut taken = String::new();
@@ -66,7 +71,14 @@ fn text(source: &Source, rows: &Rows) -> Option<(String, Vec<u32>)> {
         text = map.get(text.trim())?.clone();
     }
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    entity::is_told(&text).then_some((text, object))
+    entity::is_told(&text).then_some(text)
+}
+
+/// What the first of some sources that tells something tells in a row of a table.
+pub(super) fn of_row(sources: &[Source], rows: &Rows, index: &[u32]) -> Option<String> {
+    sources
+        .iter()
+        .find_map(|source| made(source, cell::text_of(&source.from, rows, index)?))
 }
 
 /// A scalar, or the first row of a column that tells something.
