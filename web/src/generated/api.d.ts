@@ -1986,6 +1986,11 @@ export interface components {
             site?: string | null;
             /** @description Free tags. */
             tags: string[];
+            /**
+             * @description Name of the device profile that was chosen for it; null: it is read by those that match it.
+             *     Where none of that name is there any more, those are used, and `status_evidence` says so.
+             */
+            profile?: string | null;
             /** @description How it is. */
             status: components["schemas"]["Status"];
             status_since?: components["schemas"]["Timestamp"] | null;
@@ -2057,6 +2062,8 @@ export interface components {
             site?: string | null;
             /** @description Free tags. */
             tags?: string[];
+            /** @description Name of the device profile that it is read by; where it is not given, by those that match. */
+            profile?: string | null;
             credential_id?: components["schemas"]["CredentialId"] | null;
             /**
              * Format: int32
@@ -2190,6 +2197,11 @@ export interface components {
             site?: string | null;
             /** @description All its tags; null takes them away. */
             tags?: string[] | null;
+            /**
+             * @description Name of the device profile that it is read by; null: by those that match it. All of it is
+             *     read anew.
+             */
+            profile?: string | null;
             credential_id?: components["schemas"]["CredentialId"] | null;
             /**
              * Format: int32
@@ -2396,6 +2408,8 @@ export interface components {
             site?: string | null;
             /** @description A place to go before sysLocation. */
             location?: string | null;
+            /** @description Name of the device profile that it is read by, rather than those that match it. */
+            profile?: string | null;
         };
         /**
          * @description When a rule holds: all that is given must. One that gives nothing holds for every device.
@@ -2465,6 +2479,8 @@ export interface components {
             site?: string | null;
             /** @description A place to go before sysLocation. */
             location?: string | null;
+            /** @description Name of the device profile that it is read by; null: by those that match it. */
+            profile?: string | null;
             /** @description The rules that hold, in the order they were tried; none: no rule says anything of it. */
             matched: components["schemas"]["DiscoveryRuleMatch"][];
         };
@@ -3286,6 +3302,8 @@ export interface components {
             /** @description When the server received it: lines are in this order. */
             received_at: components["schemas"]["Timestamp"];
             device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What the device is called now. */
+            device_name?: string | null;
             /** @description The address that sent it. */
             source: string;
             /**
@@ -3671,6 +3689,11 @@ export interface components {
                 site?: string | null;
                 /** @description Free tags. */
                 tags: string[];
+                /**
+                 * @description Name of the device profile that was chosen for it; null: it is read by those that match it.
+                 *     Where none of that name is there any more, those are used, and `status_evidence` says so.
+                 */
+                profile?: string | null;
                 /** @description How it is. */
                 status: components["schemas"]["Status"];
                 status_since?: components["schemas"]["Timestamp"] | null;
@@ -4136,6 +4159,8 @@ export interface components {
                 /** @description When the server received it: lines are in this order. */
                 received_at: components["schemas"]["Timestamp"];
                 device_id?: components["schemas"]["DeviceId"] | null;
+                /** @description What the device is called now. */
+                device_name?: string | null;
                 /** @description The address that sent it. */
                 source: string;
                 /**
@@ -5457,7 +5482,7 @@ export interface components {
         };
         /** @description What a profile brings of a device. */
         TrialAnswer: {
-            /** @description Whether the profile is for this device at all. */
+            /** @description Whether the profile is for this device at all: where another was chosen for it, it is not. */
             matched: boolean;
             /** @description The profiles that are for it, the sharpest first. */
             profiles: string[];
