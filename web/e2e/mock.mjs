@@ -200,8 +200,11 @@ const tests = {
     await page.getByTestId("edit-device").click();
     await form.locator('[name="name"]').fill("renamed");
     await form.locator('[name="maintenance"]').check();
+    await form.locator('datalist option[value="linux"]').waitFor({ state: "attached" });
+    await form.locator('[name="profile"]').fill("linux");
     await page.getByTestId("save-device").click();
     await until("its new name", async () => (await page.getByTestId("device-name").textContent()) === "renamed");
+    await page.getByRole("link", { name: "linux", exact: true }).waitFor();
   },
 
   async "by keyboard alone: skip link, search, dialogue, tabs"({ page, mock }) {

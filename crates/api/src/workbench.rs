@@ -13,6 +13,8 @@ pub enum Workbench {
     Profiles(Reply<Vec<ProfileSummary>>),
     /// One profile whole.
     Profile(String, Reply<ProfileText>),
+    /// Whether devices can be read by a profile of that name.
+    IsUsable(String, Reply<bool>),
     /// What is wrong with a profile's text.
     Check(ProfileDraft, Reply<Vec<ProfileMistake>>),
     /// Keep a profile of the operator's own. `revision` is that of the one it replaces; none where it
@@ -195,7 +197,7 @@ pub struct FactOrigin {
 /// What a profile brings of a device.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct TrialAnswer {
-    /// Whether the profile is for this device at all.
+    /// Whether the profile is for this device at all: where another was chosen for it, it is not.
     pub matched: bool,
     /// The profiles that are for it, the sharpest first.
     pub profiles: Vec<String>,

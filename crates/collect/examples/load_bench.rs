@@ -65,6 +65,7 @@ async fn run(
             address: SocketAddr::from((address, port)),
             credentials: Some(Arc::clone(&credentials)),
             interval: INTERVAL,
+            profile: None,
         });
     }
     // Until every device was read whole once and polls are spread over their interval.

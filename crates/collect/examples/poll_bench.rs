@@ -63,6 +63,7 @@ async fn run(agent: SocketAddr, polls: u32, credentials: &Credentials) {
         address: agent,
         credentials: Some(Arc::new(credentials.clone())),
         interval: DAY,
+        profile: None,
     });
     let mut readings = 0;
     let mut before = (Duration::ZERO, 0);

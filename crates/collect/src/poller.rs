@@ -41,6 +41,8 @@ pub struct Target {
     pub credentials: Option<Arc<Credentials>>,
     /// From poll to poll; held to 5 s to 86,400 s.
     pub interval: Duration,
+    /// Name of the profile that it is read by; none: by those that match it.
+    pub profile: Option<Arc<str>>,
 }
 
 /// How the poller works.
@@ -199,7 +201,7 @@ impl Poller {
     }
 
     /// Adds a device, or changes how it is asked. A new one is asked at once. What is remembered
-    /// of it is kept unless its address changes.
+    /// of it is kept unless its address changes; where its profile changes, all of it is read anew.
     pub fn set(&self, target: Target) {
         let device_id = target.device_id;
         self.order(device_id, |order| order.change = Some(Change::Set(target)));

@@ -146,6 +146,9 @@ pub struct Typed {
     /// Free tags.
     #[serde(default)]
     pub tags: BTreeSet<String>,
+    /// Name of the device profile that it is read by; none: by those that match what it says.
+    #[serde(default)]
+    pub profile: Option<String>,
 }
 
 /// What a device says of itself.

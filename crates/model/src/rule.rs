@@ -114,6 +114,9 @@ pub struct Actions {
     /// A place to go before sysLocation.
     #[serde(default)]
     pub location: Option<String>,
+    /// Name of the device profile that it is read by, rather than those that match it.
+    #[serde(default)]
+    pub profile: Option<String>,
 }
 
 /// Whether a new device is registered.
@@ -144,6 +147,9 @@ pub struct Decision {
     pub site: Option<String>,
     /// A place to go before sysLocation.
     pub location: Option<String>,
+    /// Name of the device profile that it is read by; null: by those that match it.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// The rules that hold, in the order they were tried; none: no rule says anything of it.
     pub matched: Vec<Matched>,
 }

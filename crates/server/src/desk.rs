@@ -287,6 +287,7 @@ impl Context {
             address: SocketAddr::new(device.address, device.port),
             credentials,
             interval: Duration::from_secs(u64::from(device.interval_secs)),
+            profile: device.typed.profile.as_deref().map(Arc::from),
         });
     }
 

@@ -60,16 +60,6 @@ pub fn open_fds() -> Option<u64> {
     Some(entries.saturating_sub(1) as u64)
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn linux_tells() {
-        assert!(super::cpu_seconds().is_some());
-        assert!(super::resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
-        assert!(super::open_fds().is_some_and(|fds| fds >= 3));
-    }
-}
 
 /// Datagrams that the kernel has dropped since a buffer was full, by the local address of each UDP
 /// socket of this process. Those of sockets that are closed are no longer among them.
@@ -122,6 +112,15 @@ mod tests {
     use std::net::UdpSocket;
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_tells() {
+        assert!(cpu_seconds().is_some());
+        assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
+        assert!(open_fds().is_some_and(|fds| fds >= 3));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     fn what_a_full_socket_drops_is_counted_at_its_address() {
         let deaf = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = deaf.local_addr().unwrap();

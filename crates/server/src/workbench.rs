@@ -84,6 +84,10 @@ impl Bench {
             } => {
                 let _ = reply.send(trials::try_on(&self, context, device_id, &draft).await);
             }
+            // Whoever saves a device or a rule need not wait for the disk.
+            Workbench::IsUsable(name, reply) => {
+                let _ = reply.send(Ok(self.profiles.now().contains(&name)));
+            }
             question => {
                 // An error cannot be: it is never closed.
                 let _turn = self.writing.clone().acquire_owned().await;
@@ -128,7 +132,7 @@ impl Bench {
                 drop(reply.send(self.mib_folder.delete("MIB", &name)));
             }
             Workbench::MibObjects(name, reply) => drop(reply.send(self.mib_objects(&name))),
-            Workbench::Walk { .. } | Workbench::Try { .. } => {}
+            Workbench::Walk { .. } | Workbench::Try { .. } | Workbench::IsUsable(..) => {}
         }
     }
 

@@ -85,6 +85,29 @@ mod tests {
     }
 
     #[test]
+    fn a_device_and_a_rule_of_before_profiles_could_be_chosen_are_read() {
+        let device = r#"{"id":"00000000-0000-7000-8000-000000000001","address":"192.0.2.1","port":161,
+            "vantage":"local","typed":{"name":null,"location":null,"site":"HQ","tags":["a"]},
+            "said":{},"identity":{},"credential_id":null,"interval_secs":60,"created_at":"2026-03-01T12:00:00Z"}"#;
+        let rule = r#"{"id":"00000000-0000-7000-8000-000000000002","name":"r","order":1,"enabled":true,
+            "condition":{},"actions":{"site":"HQ"},"goes_on":false,"created_at":"2026-03-01T12:00:00Z"}"#;
+        for (spec, body, place) in [
+            (&catalog::DEVICES, device, "typed"),
+            (&catalog::DISCOVERY_RULES, rule, "actions"),
+        ] {
+            let document = Document {
+                id: "00000000-0000-7000-8000-000000000001".to_owned(),
+                revision: 1,
+                body: body.as_bytes().to_vec(),
+            };
+            let written = rewritten(spec, document).unwrap();
+            let written: serde_json::Value = serde_json::from_slice(&written).unwrap();
+            assert_eq!(written[place]["site"], "HQ", "{written}");
+            assert!(written[place]["profile"].is_null(), "{written}");
+        }
+    }
+
+    #[test]
     fn every_collection_has_a_shape() {
         let of: Vec<_> = SHAPES.iter().map(|(spec, _)| *spec).collect();
         assert_eq!(of, catalog::ALL);

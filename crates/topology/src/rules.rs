@@ -180,6 +180,7 @@ impl RuleSet {
             };
             first(&mut decision.site, &actions.site);
             first(&mut decision.location, &actions.location);
+            first(&mut decision.profile, &actions.profile);
             decision.matched.push(Matched {
                 rule_id: rule.id,
                 name: rule.name.clone(),

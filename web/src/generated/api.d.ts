@@ -2003,6 +2003,11 @@ export interface components {
             site?: string | null;
             /** @description Free tags. */
             tags: string[];
+            /**
+             * @description Name of the device profile that was chosen for it; null: it is read by those that match it.
+             *     Where none of that name is there any more, those are used, and `status_evidence` says so.
+             */
+            profile?: string | null;
             /** @description How it is. */
             status: components["schemas"]["Status"];
             status_since?: components["schemas"]["Timestamp"] | null;
@@ -2074,6 +2079,8 @@ export interface components {
             site?: string | null;
             /** @description Free tags. */
             tags?: string[];
+            /** @description Name of the device profile that it is read by; where it is not given, by those that match. */
+            profile?: string | null;
             credential_id?: components["schemas"]["CredentialId"] | null;
             /**
              * Format: int32
@@ -2207,6 +2214,11 @@ export interface components {
             site?: string | null;
             /** @description All its tags; null takes them away. */
             tags?: string[] | null;
+            /**
+             * @description Name of the device profile that it is read by; null: by those that match it. All of it is
+             *     read anew.
+             */
+            profile?: string | null;
             credential_id?: components["schemas"]["CredentialId"] | null;
             /**
              * Format: int32
@@ -2413,6 +2425,8 @@ export interface components {
             site?: string | null;
             /** @description A place to go before sysLocation. */
             location?: string | null;
+            /** @description Name of the device profile that it is read by, rather than those that match it. */
+            profile?: string | null;
         };
         /**
          * @description When a rule holds: all that is given must. One that gives nothing holds for every device.
@@ -2482,6 +2496,8 @@ export interface components {
             site?: string | null;
             /** @description A place to go before sysLocation. */
             location?: string | null;
+            /** @description Name of the device profile that it is read by; null: by those that match it. */
+            profile?: string | null;
             /** @description The rules that hold, in the order they were tried; none: no rule says anything of it. */
             matched: components["schemas"]["DiscoveryRuleMatch"][];
         };
@@ -3690,6 +3706,11 @@ export interface components {
                 site?: string | null;
                 /** @description Free tags. */
                 tags: string[];
+                /**
+                 * @description Name of the device profile that was chosen for it; null: it is read by those that match it.
+                 *     Where none of that name is there any more, those are used, and `status_evidence` says so.
+                 */
+                profile?: string | null;
                 /** @description How it is. */
                 status: components["schemas"]["Status"];
                 status_since?: components["schemas"]["Timestamp"] | null;
@@ -5549,7 +5570,7 @@ export interface components {
         };
         /** @description What a profile brings of a device. */
         TrialAnswer: {
-            /** @description Whether the profile is for this device at all. */
+            /** @description Whether the profile is for this device at all: where another was chosen for it, it is not. */
             matched: boolean;
             /** @description The profiles that are for it, the sharpest first. */
             profiles: string[];

@@ -13,6 +13,7 @@ use crate::once::NewId;
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::PathId;
 use crate::revision::{IfMatch, etag};
+use crate::routes::profiles::check_usable;
 use crate::services::Services;
 use crate::store_problem::of_store;
 use axum::Json;
@@ -50,6 +51,7 @@ pub(crate) async fn create(
             location: body.location,
             site: body.site,
             tags: body.tags,
+            profile: body.profile,
         },
         said: model::device::Said::default(),
         identity: model::device::Identity::default(),
@@ -69,6 +71,7 @@ pub(crate) async fn create(
     };
     maintenance::apply(&mut device, wish, now)?;
     fields::check(&mut device)?;
+    check_usable(services, "/profile", device.typed.profile.as_deref()).await?;
     let record = services
         .to_the_end(|services| async move {
             let inventory = &services.store.inventory;
@@ -128,6 +131,11 @@ pub(crate) async fn update(
     let work = device.maintenance.clone();
     patch.apply(&mut device, now)?;
     fields::check(&mut device)?;
+    // One that is gone meanwhile hinders no other change.
+    let profile = &device.typed.profile;
+    if *profile != record.device.body.typed.profile {
+        check_usable(services, "/profile", profile.as_deref()).await?;
+    }
     services
         .to_the_end(|services| async move {
             let expect = Expect::Revision(revision);

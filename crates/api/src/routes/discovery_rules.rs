@@ -10,6 +10,7 @@ use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::{PathId, Query};
 use crate::revision::{IfMatch, etag};
+use crate::routes::profiles::check_usable;
 use crate::services::Services;
 use crate::store_problem::of_store;
 use axum::Json;
@@ -21,6 +22,9 @@ use serde::Deserialize;
 use shape::{RuleCreate, RulePatch, RuleResource};
 use store::StoreError;
 use store::documents::{Expect, Stored};
+
+/// Where a rule has the profile that it chooses.
+const PROFILE: &str = "/actions/profile";
 
 /// How the rows are paged.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -79,6 +83,7 @@ pub(crate) async fn create(
     let services = granted.services();
     let id = RuleId::reserved(id);
     let rule = body.finish(id, services.clock.now())?;
+    check_usable(services, PROFILE, rule.actions.profile.as_deref()).await?;
     let rules = &services.store.rules;
     // An attempt before this one may have made it, and been broken off before its answer.
     if rules.get(id).await.map_err(of_store)?.is_none() {
@@ -129,7 +134,12 @@ pub(crate) async fn update(
     let stored = find(services, id).await?;
     let revision = if_match.check(stored.revision)?;
     let mut rule = stored.body;
+    let profile = rule.actions.profile.clone();
     patch.apply(&mut rule)?;
+    // One that is gone meanwhile hinders no other change.
+    if rule.actions.profile != profile {
+        check_usable(services, PROFILE, rule.actions.profile.as_deref()).await?;
+    }
     let expect = Expect::Revision(revision);
     let kept = services.store.rules.put(&rule, expect).await;
     let revision = kept.map_err(of_rule)?;

@@ -310,6 +310,7 @@ impl Plan {
                 location: row.location,
                 site: row.site,
                 tags: row.tags,
+                profile: None,
             },
             said: Said::default(),
             identity: Identity::default(),

@@ -390,6 +390,25 @@ fn problem(error: WorkbenchError) -> Problem {
     }
 }
 
+/// Refuses a name at `pointer` of a body by which no device can be read.
+pub(crate) async fn check_usable(
+    services: &Services,
+    pointer: &str,
+    name: Option<&str>,
+) -> Answer<()> {
+    let Some(name) = name else {
+        return Ok(());
+    };
+    let usable = ask(services, |reply| {
+        Workbench::IsUsable(name.to_owned(), reply)
+    });
+    if usable.await? {
+        return Ok(());
+    }
+    let detail = format!("there is no profile `{name}` that devices can be read by");
+    Err(Problem::field(Kind::Invalid, pointer, detail))
+}
+
 /// What a list of names is sorted by.
 const BY_NAME: [&str; 1] = ["name"];
 

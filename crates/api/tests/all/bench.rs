@@ -78,6 +78,7 @@ impl Bench {
                 drop(reply.send(Ok(rows.collect())));
             }
             Workbench::Profile(name, reply) => drop(reply.send(self.text(&name))),
+            Workbench::IsUsable(name, reply) => drop(reply.send(Ok(self.text(&name).is_ok()))),
             Workbench::Check(draft, reply) => drop(reply.send(Ok(mistakes(&draft.text)))),
             Workbench::Save {
                 draft,

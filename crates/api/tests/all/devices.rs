@@ -21,7 +21,7 @@ async fn a_device_from_birth_to_death() {
         "id": id, "name": "r1", "address": "192.0.2.1", "port": 161, "vantage": "local",
         "vendor": null, "model": null, "os": null, "os_version": null, "serial": null,
         "kind": null, "location": null, "site": null, "tags": ["core", "x"],
-        "status": "unknown", "status_since": "2026-03-01T12:00:00.000Z", "status_evidence": [],
+        "profile": null, "status": "unknown", "status_since": "2026-03-01T12:00:00.000Z", "status_evidence": [],
         "credential_id": null, "interval_secs": 60, "maintenance": false,
         "maintenance_since": null, "maintenance_until": null, "maintenance_reason": null,
         "last_seen_at": null, "identity_conflict": null,
@@ -153,6 +153,43 @@ async fn another_device_at_the_address_is_accepted_or_given_way() {
     let patch = json!({"address": "192.0.2.3"});
     let device = admin.patch(&moved, Some("*"), &patch).await.json();
     assert_eq!(device["identity_conflict"], Value::Null, "{device}");
+}
+
+#[tokio::test]
+async fn a_device_is_given_a_profile_that_there_is() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let (devices, profiles) = ("/api/v1/devices", "/api/v1/profiles");
+    let refused = json!({"address": "192.0.2.1", "profile": "nowhere"});
+    let answer = admin.post(devices, &refused).await;
+    answer.problem(422, "invalid");
+    assert_eq!(answer.pointers(), ["/profile"]);
+    let body = json!({"address": "192.0.2.1", "profile": " built-in "});
+    let device = admin.make(devices, body).await;
+    assert_eq!(device["profile"], "built-in");
+
+    let path = format!("{devices}/{}", device["id"].as_str().unwrap());
+    let answer = admin
+        .patch(&path, Some("*"), &json!({"profile": "nowhere"}))
+        .await;
+    answer.problem(422, "invalid");
+    assert_eq!(answer.pointers(), ["/profile"]);
+    let draft = json!({"name": "acme", "text": "summary = \"a\""});
+    assert_eq!(admin.post(profiles, &draft).await.status, 201);
+    let change = json!({"profile": "acme"});
+    let answer = admin.patch(&path, Some("*"), &change).await;
+    assert_eq!(answer.json()["profile"], "acme");
+    // One that is gone hinders no other change, and can be taken away.
+    let acme = format!("{profiles}/acme");
+    assert_eq!(admin.delete(&acme, Some("*")).await.status, 204);
+    for (change, profile) in [
+        (json!({"name": "r1"}), json!("acme")),
+        (json!({"profile": null}), json!(null)),
+    ] {
+        let answer = admin.patch(&path, Some("*"), &change).await;
+        assert_eq!(answer.status, 200, "{change} {:?}", answer.body);
+        assert_eq!(answer.json()["profile"], profile, "{change}");
+    }
 }
 
 async fn names(admin: &Client<'_>, query: &str) -> Vec<String> {

@@ -20,7 +20,8 @@ async fn a_rule_is_made_read_changed_and_deleted() {
     let body = json!({
         "name": " lab ", "order": 20,
         "condition": {"networks": ["192.0.2.0/24"], "vendor": "cisco*", "sources": ["neighbor"]},
-        "actions": {"verdict": "ignore", "tags": [" lab "], "site": "HQ", "interval_secs": 300},
+        "actions": {"verdict": "ignore", "tags": [" lab "], "site": "HQ", "interval_secs": 300,
+            "profile": " built-in "},
     });
     let answer = admin.post(RULES, &body).await;
     assert_eq!(answer.status, 201, "{:?}", answer.body);
@@ -32,6 +33,7 @@ async fn a_rule_is_made_read_changed_and_deleted() {
         (&json!(true), &json!(false))
     );
     assert_eq!(made["actions"]["tags"], json!(["lab"]));
+    assert_eq!(made["actions"]["profile"], "built-in");
     assert_eq!(admin.get(&path).await.json(), made);
     admin.post(RULES, &body).await.problem(409, "conflict");
 
@@ -88,6 +90,10 @@ async fn what_is_wrong_with_a_rule_is_pointed_at() {
             json!({"name": "a", "actions": {"verdict": "maybe"}}),
             vec!["/actions/verdict"],
         ),
+        (
+            json!({"name": "a", "actions": {"profile": "nowhere"}}),
+            vec!["/actions/profile"],
+        ),
     ] {
         let answer = admin.post(RULES, &body).await;
         answer.problem(422, "invalid");
@@ -102,6 +108,42 @@ async fn what_is_wrong_with_a_rule_is_pointed_at() {
         let pointers: Vec<String> = pointers.iter().map(|at| format!("/rule{at}")).collect();
         assert_eq!(found, pointers, "{tried}");
     }
+}
+
+#[tokio::test]
+async fn a_rule_whose_profile_is_gone_can_still_be_changed() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let draft = json!({"name": "acme", "text": "summary = \"a\""});
+    assert_eq!(admin.post("/api/v1/profiles", &draft).await.status, 201);
+    let actions = json!({"profile": "acme"});
+    let rule = json!({"name": "ours", "actions": actions});
+    let made = admin.make(RULES, rule).await;
+    let gone = admin.delete("/api/v1/profiles/acme", Some("*")).await;
+    assert_eq!(gone.status, 204, "{:?}", gone.body);
+    let path = format!("{RULES}/{}", made["id"].as_str().unwrap());
+    let same = json!({"enabled": false, "actions": actions});
+    let answer = admin.patch(&path, Some("*"), &same).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    let other = json!({"actions": {"profile": "nowhere"}});
+    let answer = admin.patch(&path, Some("*"), &other).await;
+    answer.problem(422, "invalid");
+    assert_eq!(answer.pointers(), ["/actions/profile"]);
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_the_profile() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    admin
+        .make("/api/v1/devices", json!({"address": "192.0.2.9"}))
+        .await;
+    let rule = json!({"name": "ours", "actions": {"profile": "built-in"}});
+    let body = json!({"on": "devices", "rule": rule});
+    let answer = admin.post(DRY_RUN, &body).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    let row = answer.json()["items"][0].clone();
+    assert_eq!(row["decision"]["profile"], "built-in", "{row}");
 }
 
 async fn tried(api: &Api, body: Value) -> Vec<(String, String, String)> {

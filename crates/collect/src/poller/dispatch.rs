@@ -126,10 +126,21 @@ impl Dispatch {
             return;
         };
         let change = change(&device.target, &target);
+        let has_other_profile = device.target.profile != target.profile;
         device.target = target;
         match &mut device.place {
-            Place::Here(memory) => apply(memory, change),
-            Place::InFlight { abort, then, .. } => {
+            Place::Here(memory) => {
+                apply(memory, change);
+                if has_other_profile {
+                    memory.reread();
+                }
+            }
+            Place::InFlight {
+                abort,
+                then,
+                reread,
+            } => {
+                *reread |= has_other_profile;
                 // What still answers is another device: its answers must not be kept under this one.
                 if change == Then::Forget {
                     abort.abort();
@@ -141,7 +152,7 @@ impl Dispatch {
                 };
             }
         }
-        if change != Then::Keep {
+        if change != Then::Keep || has_other_profile {
             self.schedule.hasten(device_id, now);
         }
     }

@@ -13,7 +13,14 @@ use std::time::Duration;
 /// What SNMP saw. `incomplete` are the groups that were not read to their end when they were last
 /// asked for, `limit` is what the poll was given.
 pub(super) fn snmp(asked: &Asked, incomplete: Groups, limit: Duration, at: Timestamp) -> Seen {
-    let (outcome, detail) = snmp_outcome(asked, incomplete, limit);
+    let (outcome, mut detail) = snmp_outcome(asked, incomplete, limit);
+    if let Some(profile) = &asked.missing_profile {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            detail,
+            " There is no profile `{profile}`, which was chosen for it: those that match are used."
+        );
+    }
     Seen {
         outcome,
         at,
@@ -158,10 +165,20 @@ mod tests {
             any: true,
             late,
             took: Duration::from_millis(12),
+            missing_profile: None,
         };
         let (none, some) = (Groups::NONE, Groups::TRAFFIC);
         let parts = Groups::SENSORS | Groups::VLANS;
         check(&Asked::default(), none, Skipped, "No credential");
+        let mut misread = asked(None, some, true, false);
+        misread.missing_profile = Some("acme".into());
+        check(&misread, none, Answered, "everything was read in 12 ms.");
+        check(
+            &misread,
+            none,
+            Answered,
+            "There is no profile `acme`, which was chosen",
+        );
         check(&asked(None, some, true, false), none, Answered, "12 ms");
         check(
             &asked(None, some, true, false),

@@ -156,6 +156,8 @@ pub(super) struct Asked {
     /// The deadline cut it short.
     pub(super) late: bool,
     pub(super) took: Duration,
+    /// The profile that was chosen for it, where there is none of that name.
+    pub(super) missing_profile: Option<Arc<str>>,
 }
 
 /// Asks in the order of what matters: what changes, then what seldom changes, then neighbours.
@@ -191,7 +193,8 @@ async fn ask(
     asked.any = true;
     memory
         .dialect
-        .get_or_insert_with(|| Dialect::new(&context.profiles));
+        .get_or_insert_with(|| Dialect::new(&context.profiles))
+        .choose(target.profile.as_ref());
     // One that was silent is asked a single question first: a dead device costs no more.
     if was_silent && let Err(error) = knock(&mut session).await {
         asked.look.error = Some(error);
@@ -235,6 +238,7 @@ async fn ask(
     if asked.look.facts.interfaces.is_empty() {
         asked.look.facts.interfaces = memory.interfaces(&asked.look);
     }
+    asked.missing_profile = memory.dialect.as_ref().and_then(Dialect::missing).cloned();
     asked.took = began.elapsed();
     memory.session = Some(session);
     asked

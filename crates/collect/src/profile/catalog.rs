@@ -237,7 +237,7 @@ impl Catalog {
     }
 
     /// Whether a profile extends another, itself or by what it extends.
-    pub(super) fn leads_to(&self, from: &str, to: &str) -> bool {
+    pub fn leads_to(&self, from: &str, to: &str) -> bool {
         let mut met = BTreeSet::new();
         let mut open = vec![from];
         while let Some(name) = open.pop() {
@@ -255,6 +255,11 @@ impl Catalog {
     /// What is known of all profiles before they are read, by name.
     pub fn heads(&self) -> impl Iterator<Item = &Head> {
         self.heads.values().map(AsRef::as_ref)
+    }
+
+    /// Whether there is a profile of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.heads.contains_key(name)
     }
 
     /// Whether a profile is an operator's.
@@ -280,6 +285,43 @@ impl Catalog {
     /// sysObjectID, then what is told by other objects, then those for every device; each followed by
     /// what it extends.
     pub fn plan(&self, object_id: &[u32], description: &str, has: impl Fn(&[u32]) -> bool) -> Plan {
+        let mut plan = Plan::default();
+        for head in self.fitting(object_id, description, has, |_| true) {
+            self.add(&head.name, object_id, &mut plan);
+        }
+        plan
+    }
+
+    /// The profiles for a device that is to be read by one of them: that one with what it extends,
+    /// then those for every device and those that the device's own objects tell, in the order of
+    /// [`Self::plan`]; none where there is no such profile.
+    pub fn plan_by(
+        &self,
+        chosen: &str,
+        object_id: &[u32],
+        description: &str,
+        has: impl Fn(&[u32]) -> bool,
+    ) -> Option<Plan> {
+        let mut plan = Plan::default();
+        self.add(chosen, object_id, &mut plan);
+        if plan.profiles.is_empty() {
+            return None;
+        }
+        let is_standard = |sharpness| sharpness == Sharpness::default();
+        for head in self.fitting(object_id, description, has, is_standard) {
+            self.add(&head.name, object_id, &mut plan);
+        }
+        Some(plan)
+    }
+
+    /// The profiles that match a device so sharply as `is_wanted` says, the sharpest first.
+    fn fitting(
+        &self,
+        object_id: &[u32],
+        description: &str,
+        has: impl Fn(&[u32]) -> bool,
+        is_wanted: impl Fn(Sharpness) -> bool,
+    ) -> Vec<&Head> {
         let mut fitting: Vec<(_, &Head)> = Vec::new();
         for head in self.heads() {
             let best = head
@@ -287,7 +329,8 @@ impl Catalog {
                 .iter()
                 .filter(|one| one.has.is_empty() || one.has.iter().any(|object| has(object)))
                 .filter_map(|one| {
-                    Some((one.by_words(object_id, description)?, one.has.len().min(1)))
+                    let sharpness = one.by_words(object_id, description)?;
+                    is_wanted(sharpness).then(|| (sharpness, one.has.len().min(1)))
                 })
                 .max();
             if let Some(best) = best {
@@ -295,11 +338,7 @@ impl Catalog {
             }
         }
         fitting.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
-        let mut plan = Plan::default();
-        for (_, head) in fitting {
-            self.add(&head.name, object_id, &mut plan);
-        }
-        plan
+        fitting.into_iter().map(|(_, head)| head).collect()
     }
 
     /// Whether a profile may have a part in how a device is read: by its own match or by that of one
@@ -375,10 +414,12 @@ impl Embedded {
     }
 }
 
+/// How sharply sysObjectID and sysDescr fit: arcs of the longest beginning, and whether words do.
+type Sharpness = (usize, bool);
+
 impl Match {
-    /// How sharply sysObjectID and sysDescr fit: arcs of the longest beginning, and whether words do;
-    /// none where they do not.
-    fn by_words(&self, object_id: &[u32], description: &str) -> Option<(usize, bool)> {
+    /// How sharply sysObjectID and sysDescr fit; none where they do not.
+    fn by_words(&self, object_id: &[u32], description: &str) -> Option<Sharpness> {
         let arcs = if self.object_ids.is_empty() {
             0
         } else {
@@ -497,6 +538,38 @@ mod tests {
 
     const OWN: &str =
         "[[match]]\nobject_id = [\"1.3.6.1.4.1.99999\"]\n[device]\nvendor = \"Acme\"\n";
+
+    #[test]
+    fn a_chosen_profile_takes_the_place_of_those_that_match() {
+        let any = "[[match]]\nany = true\n";
+        let other = "[[match]]\ndescription = [\"Acme\"]\n";
+        let catalog = Catalog::default()
+            .with("base", "[device]\nvendor = \"Base\"\n")
+            .and_then(|catalog| catalog.with("chosen", "extends = [\"base\"]\n"))
+            .and_then(|catalog| catalog.with("matches", OWN))
+            .and_then(|catalog| catalog.with("other", other))
+            .and_then(|catalog| catalog.with("standard", any))
+            .unwrap();
+        let acme = [1, 3, 6, 1, 4, 1, 99_999, 1];
+        let by = |chosen: Option<&str>| {
+            let plan = match chosen {
+                None => Some(catalog.plan(&acme, "Acme", |_| false)),
+                Some(name) => catalog.plan_by(name, &acme, "Acme", |_| false),
+            };
+            plan.map(|plan| {
+                let names = plan.profiles.iter().map(|one| one.name.clone());
+                names.collect::<Vec<_>>().join(" ")
+            })
+        };
+        for (chosen, expected) in [
+            (None, Some("matches other standard")),
+            (Some("chosen"), Some("chosen base standard")),
+            (Some("standard"), Some("standard")),
+            (Some("nowhere"), None),
+        ] {
+            assert_eq!(by(chosen).as_deref(), expected, "{chosen:?}");
+        }
+    }
 
     #[test]
     fn which_devices_a_profile_concerns() {

@@ -18,6 +18,10 @@ const STARTING_TICKS: u64 = 10 * 60 * 100;
 #[derive(Clone, Debug, Default)]
 pub struct Dialect {
     profiles: Profiles,
+    /// Name of the profile that the device is to be read by; none: by those that match it.
+    chosen: Option<Arc<str>>,
+    /// There was no such profile when the plan was made.
+    is_chosen_missing: bool,
     plan: Arc<Plan>,
     /// sysObjectID when the plan was made; none before there is one.
     made_for: Option<Vec<u32>>,
@@ -39,6 +43,22 @@ impl Dialect {
             profiles: profiles.clone(),
             ..Self::default()
         }
+    }
+
+    /// Says by which profile the device is to be read; none: by those that match it. Another one
+    /// than before is taken up at the next look.
+    pub fn choose(&mut self, profile: Option<&Arc<str>>) {
+        if self.chosen.as_ref() != profile {
+            self.chosen = profile.cloned();
+            self.is_chosen_missing = false;
+            self.made_for = None;
+        }
+    }
+
+    /// The name of the chosen profile, where there was none of that name at the last look at the
+    /// system group: the device is read by those that match it.
+    pub fn missing(&self) -> Option<&Arc<str>> {
+        self.chosen.as_ref().filter(|_| self.is_chosen_missing)
     }
 
     /// What is asked beyond the standard MIBs.
@@ -151,7 +171,12 @@ impl Dialect {
         if !is_answered && self.made_for.as_ref() == Some(&object_id) {
             return false;
         }
-        self.plan = Arc::new(catalog.plan(&object_id, &description, |object| there.has(object)));
+        let has = |object: &[u32]| there.has(object);
+        let chosen = self.chosen.as_deref();
+        let by_choice = chosen.map(|name| catalog.plan_by(name, &object_id, &description, has));
+        self.is_chosen_missing = matches!(by_choice, Some(None));
+        let plan = by_choice.flatten();
+        self.plan = Arc::new(plan.unwrap_or_else(|| catalog.plan(&object_id, &description, has)));
         // A look at the system group is repeated soon; any other learns anew at the next.
         let is_done = is_answered || wanted.contains(Groups::SYSTEM);
         self.made_for = is_done.then_some(object_id);

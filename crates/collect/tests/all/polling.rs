@@ -3,6 +3,7 @@
 use super::agent::{Agent, COMMUNITY, PASSPHRASE, USER, free_port};
 use super::relay::{silent, slow};
 use foretell_collect::poller::{PollReport, Poller, PollerOptions, PollerStats, Target};
+use foretell_collect::profile::Catalog;
 use foretell_collect::reading::Instance;
 use foretell_collect::snmp::Groups;
 use foretell_collect::{Pinger, Profiles, credentials};
@@ -64,6 +65,10 @@ fn start(in_flight_max: usize, reports_max: usize) -> Lab {
 }
 
 fn start_with(options: PollerOptions, reports_max: usize) -> Lab {
+    start_by(options, reports_max, Profiles::default())
+}
+
+fn start_by(options: PollerOptions, reports_max: usize, profiles: Profiles) -> Lab {
     let options = PollerOptions {
         interval_min: INTERVAL,
         ..options
@@ -77,7 +82,7 @@ fn start_with(options: PollerOptions, reports_max: usize) -> Lab {
         transport,
         pinger,
         clock(),
-        Profiles::default(),
+        profiles,
         send,
         cancel.clone(),
     );
@@ -100,6 +105,7 @@ impl Lab {
             address,
             credentials: credentials.into(),
             interval: INTERVAL,
+            profile: None,
         });
         device_id
     }
@@ -290,6 +296,7 @@ async fn a_slow_agent_costs_only_itself_and_is_asked_one_thing_at_a_time() {
         address: slow.address,
         credentials: Some(v2c()),
         interval: INTERVAL * 3,
+        profile: None,
     });
     let quick_device = lab.add(agent.address, v2c());
     lab.until(quick_device, Status::Up).await;
@@ -410,6 +417,7 @@ async fn a_poll_can_be_asked_for_and_a_credential_changed() {
         address: agent.address,
         credentials: Some(Arc::new(Credentials::v2c("other"))),
         interval: Duration::from_hours(1),
+        profile: None,
     };
     lab.poller.set(target.clone());
     let report = lab.report().await;
@@ -422,6 +430,46 @@ async fn a_poll_can_be_asked_for_and_a_credential_changed() {
     lab.poller.set(target);
     let report = lab.report().await;
     assert_eq!(report.status, Status::Up, "{report:?}");
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_is_read_at_once_by_a_profile_that_is_chosen_for_it() {
+    let Some(agent) = Agent::start(local(free_port("127.0.0.1")), "").await else {
+        return;
+    };
+    let own = "[device]\nvendor = \"Acme\"\n";
+    let catalog = Catalog::embedded().with("acme", own).unwrap();
+    let profiles = Profiles::new(Arc::new(catalog));
+    let mut lab = start_by(PollerOptions::default(), 64, profiles);
+    let mut target = Target {
+        device_id: DeviceId::new(),
+        address: agent.address,
+        credentials: Some(v2c()),
+        interval: Duration::from_hours(1),
+        profile: None,
+    };
+    // An hour is not waited for, neither for the poll nor for the look at the system group.
+    for (profile, is_acme, is_missing) in [
+        (None, false, false),
+        (Some("acme"), true, false),
+        (Some("nowhere"), false, true),
+        (None, false, false),
+    ] {
+        target.profile = profile.map(Arc::from);
+        lab.poller.set(target.clone());
+        let report = lab.report().await;
+        assert_eq!(report.status, Status::Up, "{profile:?} {report:?}");
+        let said = report.said.clone().expect("what it says of itself");
+        let vendor = said.vendor.as_deref();
+        assert_eq!(vendor == Some("Acme"), is_acme, "{profile:?} {said:?}");
+        let (outcome, words) = snmp_outcome(&report);
+        assert_eq!(outcome, CheckOutcome::Answered, "{profile:?}");
+        let told = words.ends_with(
+            " There is no profile `nowhere`, which was chosen for it: those that match are used.",
+        );
+        assert_eq!(told, is_missing, "{profile:?} {words}");
+    }
     lab.stop().await;
 }
 

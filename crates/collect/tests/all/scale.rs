@@ -37,6 +37,7 @@ async fn ten_thousand_devices_every_five_seconds() {
             address: (Ipv4Addr::from_bits(0x0a00_0001 + n), 161).into(),
             credentials: None,
             interval: INTERVAL,
+            profile: None,
         });
     }
     let until = Instant::now() + Duration::from_secs(40);

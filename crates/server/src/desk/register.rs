@@ -238,6 +238,7 @@ async fn create(
             location: rules_say.location,
             site: rules_say.site,
             tags: rules_say.tags,
+            profile: rules_say.profile,
         },
         said,
         identity,

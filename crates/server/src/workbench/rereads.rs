@@ -67,7 +67,8 @@ impl Rereads {
     }
 }
 
-/// The devices that a profile of that name may have a part in, by what they said of themselves.
+/// The devices that a profile of that name may have a part in, by what they said of themselves or
+/// because it was chosen for them.
 /// A device that said nothing yet is asked for everything anyway when it first answers.
 fn concerned(access: &Access, name: &str, catalogs: &[Arc<Catalog>]) -> Vec<DeviceId> {
     let arcs =
@@ -77,7 +78,11 @@ fn concerned(access: &Access, name: &str, catalogs: &[Arc<Catalog>]) -> Vec<Devi
         let device = &record.device.body;
         let object_id = arcs(device.said.object_id.as_deref()?);
         let description = device.said.description.as_deref().unwrap_or("");
-        let concerns = |catalog: &Arc<Catalog>| catalog.may_concern(name, &object_id, description);
+        let chosen = device.typed.profile.as_deref();
+        let concerns = |catalog: &Arc<Catalog>| {
+            chosen.is_some_and(|chosen| chosen == name || catalog.leads_to(chosen, name))
+                || catalog.may_concern(name, &object_id, description)
+        };
         catalogs.iter().any(concerns).then_some(device.id)
     });
     devices.collect()

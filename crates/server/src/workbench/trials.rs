@@ -95,6 +95,9 @@ pub(super) async fn try_on(
         })?;
     let mut session = session(access, device_id).await?;
     let mut dialect = Dialect::new(&Profiles::new(Arc::new(catalog)));
+    let record = access.store.inventory.device(device_id);
+    let chosen = record.and_then(|record| record.device.body.typed.profile.clone());
+    dialect.choose(chosen.map(Arc::from).as_ref());
     let read = explain(&mut session, &mut dialect, &access.clock);
     let (look, origins) = tokio::time::timeout(TRIAL_TIME_MAX, read)
         .await

@@ -141,6 +141,54 @@ fn an_object_of_ones_own_becomes_a_sensor_and_goes_again() {
 }
 
 #[test]
+fn a_device_is_read_by_the_profile_that_a_rule_or_an_operator_chose_for_it() {
+    let Some(agent) = Agent::start_of_acme("chosen") else {
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path());
+    server.sign_in();
+    let credential = add_credential(&server);
+    // It matches nothing.
+    let text = PROFILE.replace("[[match]]\nobject_id = [\"1.3.6.1.4.1.99999.1\"]\n", "");
+    let draft = json!({"name": "ours", "text": text});
+    let (status, kept) = server.post("profiles", &draft);
+    assert_eq!(status, 201, "{kept}");
+    let rule = json!({"name": "boxes", "condition": {"object_id": "1.3.6.1.4.1.99999.*"}, "actions": {"profile": "ours"}});
+    let (status, rule) = server.post("discovery-rules", &rule);
+    assert_eq!(status, 201, "{rule}");
+
+    let path = format!(
+        "devices/{}",
+        discover(&server, &agent.address(), &credential)
+    );
+    assert_eq!(server.get(&path).1["profile"], "ours");
+    let is_read = || names(&server.get(&format!("{path}/sensors")).1).contains(&"Inside");
+    until("the sensor of the profile of the rule", is_read);
+    let change = |profile: Value| server.patch(&path, &json!({ "profile": profile }));
+    assert_eq!(change(json!(null)).0, 200);
+    until("the sensor to go", || !is_read());
+    assert_eq!(change(json!("ours")).0, 200);
+    until("the sensor of the chosen profile", is_read);
+
+    // Where it is gone, those that match are used, which is told; back again, it is used again.
+    assert_eq!(server.delete("profiles/ours"), 204);
+    until("the sensor to go with its profile", || !is_read());
+    let why = || server.get(&path).1["status_evidence"].to_string();
+    until("the status to say so", || {
+        why().contains("There is no profile `ours`")
+    });
+    assert_eq!(server.get(&path).1["status"], "up");
+    assert_eq!(server.post("profiles", &draft).0, 201);
+    until("the sensor to come back with its profile", is_read);
+    let (status, problem) = change(json!("nowhere"));
+    assert_eq!(
+        (status, &problem["errors"][0]["pointer"]),
+        (422, &json!("/profile"))
+    );
+}
+
+#[test]
 fn a_file_that_was_edited_badly_is_listed_and_can_be_mended() {
     let data = tempfile::tempdir().unwrap();
     fs::create_dir(data.path().join("profiles")).unwrap();

@@ -78,12 +78,12 @@ fn the_first_counts_and_tags_come_together() {
         rule(
             20,
             serde_json::json!({}),
-            serde_json::json!({"verdict": "ignore", "interval_secs": 300, "tags": ["late"]}),
+            serde_json::json!({"verdict": "ignore", "interval_secs": 300, "tags": ["late"], "profile": "any"}),
         ),
         rule(
             10,
             serde_json::json!({"vendor": "cisco"}),
-            serde_json::json!({"verdict": "register", "site": "HQ", "tags": ["cisco"]}),
+            serde_json::json!({"verdict": "register", "site": "HQ", "tags": ["cisco"], "profile": "ios"}),
         ),
         rule(
             30,
@@ -101,6 +101,7 @@ fn the_first_counts_and_tags_come_together() {
     let both = RuleSet::new(&rules).decide(&cisco());
     assert_eq!((both.verdict, both.matched.len()), (Verdict::Register, 2));
     assert_eq!(both.interval_secs, Some(300));
+    assert_eq!(both.profile.as_deref(), Some("ios"), "the first counts");
     assert_eq!(both.tags, ["cisco".to_owned(), "late".to_owned()].into());
     assert_eq!(
         both.reason().unwrap(),

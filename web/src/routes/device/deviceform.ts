@@ -10,6 +10,8 @@ export interface Form {
   site: string;
   location: string;
   tags: string;
+  /** Empty: those that match. */
+  profile: string;
   /** Null: what the server is set to. */
   interval_secs: number | null;
   credential_id: string;
@@ -24,6 +26,7 @@ export function filled(device: Device | undefined): Form {
     site: device?.site ?? "",
     location: device?.location ?? "",
     tags: device?.tags.join(", ") ?? "",
+    profile: device?.profile ?? "",
     interval_secs: device?.interval_secs ?? null,
     credential_id: device?.credential_id ?? "",
     maintenance: device?.maintenance ?? false,
@@ -43,6 +46,7 @@ function typed(form: Form) {
     site: form.site.trim() || null,
     location: form.location.trim() || null,
     tags: tagsOf(form.tags),
+    profile: form.profile.trim() || null,
     interval_secs: form.interval_secs ?? null,
     credential_id: form.credential_id || null,
     maintenance: form.maintenance,

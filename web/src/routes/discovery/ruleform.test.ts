@@ -5,7 +5,7 @@ import { actionsInWords, bodyOf, conditionInWords, empty, formOf, nextOrder } fr
 const rule: DiscoveryRule = {
   id: "r", name: "lab", order: 20, enabled: true, continue: true, created_at: "", revision: 1,
   condition: { networks: ["192.0.2.0/24"], vendor: "Cisco*", sources: ["neighbor"], credential_ids: ["c"], schedule_ids: [] },
-  actions: { verdict: "ignore", tags: ["a", "b"], interval_secs: 300, site: "HQ" },
+  actions: { verdict: "ignore", tags: ["a", "b"], interval_secs: 300, site: "HQ", profile: "acme" },
 };
 
 test("an empty form sends a rule for every device", () => {
@@ -22,7 +22,7 @@ test("a form of a rule sends that rule, also what it does not show", () => {
 
 test("a rule in words", () => {
   expect(conditionInWords(rule)).toBe("vendor Cisco*, in 192.0.2.0/24, told of by a neighbour, answers to chosen credentials");
-  expect(actionsInWords(rule)).toBe("ignore, tag a, b, poll every 5\u202fmin, site HQ");
+  expect(actionsInWords(rule)).toBe("ignore, tag a, b, poll every 5\u202fmin, site HQ, profile acme");
   expect([conditionInWords({ condition: {} }), actionsInWords({ actions: {} })]).toEqual(["every device", "nothing"]);
 });
 

@@ -29,6 +29,7 @@ export interface RuleForm {
   intervalSecs: number | null;
   site: string;
   location: string;
+  profile: string;
   /** What the form does not show, and keeps. */
   kept: { credential_ids: string[]; schedule_ids: string[] };
 }
@@ -38,7 +39,7 @@ const NO_PATTERNS: Record<PatternName, string> = { name: "", vendor: "", model: 
 export function empty(order = 100): RuleForm {
   return {
     name: "", order, enabled: true, goesOn: false, networks: "", patterns: { ...NO_PATTERNS }, source: "",
-    verdict: "", tags: "", intervalSecs: null, site: "", location: "", kept: { credential_ids: [], schedule_ids: [] },
+    verdict: "", tags: "", intervalSecs: null, site: "", location: "", profile: "", kept: { credential_ids: [], schedule_ids: [] },
   };
 }
 
@@ -59,6 +60,7 @@ export function formOf({ name, order, enabled, condition, actions, ...rule }: Di
     intervalSecs: actions.interval_secs ?? null,
     site: actions.site ?? "",
     location: actions.location ?? "",
+    profile: actions.profile ?? "",
     kept: { credential_ids: condition.credential_ids ?? [], schedule_ids: condition.schedule_ids ?? [] },
   };
 }
@@ -79,6 +81,7 @@ export function bodyOf(form: RuleForm): DiscoveryRuleCreate & DiscoveryRulePatch
       ...(form.intervalSecs !== null && { interval_secs: form.intervalSecs }),
       ...(form.site.trim() !== "" && { site: form.site.trim() }),
       ...(form.location.trim() !== "" && { location: form.location.trim() }),
+      ...(form.profile.trim() !== "" && { profile: form.profile.trim() }),
     },
   };
 }
@@ -102,5 +105,6 @@ export function actionsInWords({ actions }: Pick<DiscoveryRule, "actions">): str
   if (actions.interval_secs) words.push(`poll every ${duration(actions.interval_secs * 1000)}`);
   if (actions.site) words.push(`site ${actions.site}`);
   if (actions.location) words.push(`location ${actions.location}`);
+  if (actions.profile) words.push(`profile ${actions.profile}`);
   return words.length === 0 ? "nothing" : words.join(", ");
 }

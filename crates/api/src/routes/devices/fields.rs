@@ -33,6 +33,7 @@ pub(crate) fn check(device: &mut Device) -> Answer<()> {
         ("name", &mut typed.name),
         ("location", &mut typed.location),
         ("site", &mut typed.site),
+        ("profile", &mut typed.profile),
     ];
     check_typed("", texts, &mut typed.tags, &mut faults);
     faults.into_result()

@@ -45,6 +45,9 @@ pub(crate) struct DeviceResource {
     site: Option<String>,
     /// Free tags.
     tags: BTreeSet<String>,
+    /// Name of the device profile that was chosen for it; null: it is read by those that match it.
+    /// Where none of that name is there any more, those are used, and `status_evidence` says so.
+    profile: Option<String>,
     /// How it is.
     status: Status,
     /// Since when.
@@ -97,6 +100,7 @@ impl DeviceResource {
             location: device.location().map(str::to_owned),
             site: device.typed.site.clone(),
             tags: device.typed.tags.clone(),
+            profile: device.typed.profile.clone(),
             status: state.status,
             status_since: state.status_since,
             status_evidence: state.status_evidence,
@@ -209,6 +213,9 @@ pub(crate) struct DeviceCreate {
     /// Free tags.
     #[serde(default)]
     pub(super) tags: BTreeSet<String>,
+    /// Name of the device profile that it is read by; where it is not given, by those that match.
+    #[serde(default)]
+    pub(super) profile: Option<String>,
     /// What it is asked with; without it SNMP is not asked.
     #[serde(default)]
     pub(super) credential_id: Option<CredentialId>,
@@ -255,6 +262,11 @@ pub(crate) struct DevicePatch {
     #[serde(default, deserialize_with = "merge::nullable")]
     #[schema(value_type = Option<BTreeSet<String>>)]
     tags: Change<BTreeSet<String>>,
+    /// Name of the device profile that it is read by; null: by those that match it. All of it is
+    /// read anew.
+    #[serde(default, deserialize_with = "merge::nullable")]
+    #[schema(value_type = Option<String>)]
+    profile: Change<String>,
     /// What it is asked with; null stops asking SNMP.
     #[serde(default, deserialize_with = "merge::nullable")]
     #[schema(value_type = Option<CredentialId>)]
@@ -305,6 +317,9 @@ impl DevicePatch {
         }
         if let Some(tags) = self.tags {
             device.typed.tags = tags.unwrap_or_default();
+        }
+        if let Some(profile) = self.profile {
+            device.typed.profile = profile;
         }
         if let Some(credential_id) = self.credential_id {
             device.credential_id = credential_id;

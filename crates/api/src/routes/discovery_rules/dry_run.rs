@@ -8,6 +8,7 @@ use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::Query;
 use crate::routes::devices::fields::address_key;
+use crate::routes::profiles::check_usable;
 use crate::store_problem::of_store;
 use axum::Json;
 use model::device::{Device, Said};
@@ -116,7 +117,10 @@ pub(crate) async fn dry_run(
     if let Some(draft) = body.rule {
         // It takes the place in the order that the one before it had.
         let id = body.replaces.unwrap_or_else(RuleId::new);
-        rules.push(draft.finish_at("/rule", id, services.clock.now())?);
+        let draft = draft.finish_at("/rule", id, services.clock.now())?;
+        let profile = draft.actions.profile.as_deref();
+        check_usable(services, "/rule/actions/profile", profile).await?;
+        rules.push(draft);
     }
     let set = RuleSet::new(&rules);
     let subjects = match body.on {

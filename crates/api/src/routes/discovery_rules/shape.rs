@@ -178,10 +178,11 @@ fn check(rule: &mut Rule) -> Answer<()> {
         tags,
         site,
         location,
+        profile,
         interval_secs,
         ..
     } = &mut rule.actions;
-    let texts = [("site", site), ("location", location)];
+    let texts = [("site", site), ("location", location), ("profile", profile)];
     check_typed("/actions", texts, tags, &mut faults);
     if let Some(detail) = interval_secs.and_then(crate::routes::objection_to_interval) {
         faults.add("/actions/interval_secs", detail);
