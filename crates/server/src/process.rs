@@ -60,7 +60,6 @@ pub fn open_fds() -> Option<u64> {
     Some(entries.saturating_sub(1) as u64)
 }
 
-
 /// Datagrams that the kernel has dropped since a buffer was full, by the local address of each UDP
 /// socket of this process. Those of sockets that are closed are no longer among them.
 pub fn udp_dropped() -> BTreeMap<SocketAddr, u64> {

@@ -3138,7 +3138,7 @@ export interface components {
             oper_status?: components["schemas"]["IfStatus"] | null;
             /**
              * Format: double
-             * @description bit/s received between the last two polls; null where that is not known, and after a wrap, a
+             * @description bit/s received between the last two polls; null where that is not known, and after a
              *     restart or a gap of three polls.
              */
             in_bps?: number | null;
@@ -4066,7 +4066,7 @@ export interface components {
                 oper_status?: components["schemas"]["IfStatus"] | null;
                 /**
                  * Format: double
-                 * @description bit/s received between the last two polls; null where that is not known, and after a wrap, a
+                 * @description bit/s received between the last two polls; null where that is not known, and after a
                  *     restart or a gap of three polls.
                  */
                 in_bps?: number | null;
