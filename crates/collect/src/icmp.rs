@@ -171,7 +171,10 @@ impl Pinger {
     /// Asks one address and waits for the replies, at most `gap * (count - 1) + timeout` beyond
     /// the wait for a free place among the requests in flight.
     pub async fn ping(&self, address: IpAddr, echoes: Echoes) -> Result<Echo, Skipped> {
-        Ok(self.engine(address)?.ping(address, echoes).await)
+        let echo = self.engine(address)?.ping(address, echoes).await;
+        echo.map_err(|gone| Skipped {
+            reason: gone.to_string().into(),
+        })
     }
 
     fn engine(&self, address: IpAddr) -> Result<&Engine, Skipped> {

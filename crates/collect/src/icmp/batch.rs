@@ -24,23 +24,18 @@ pub(super) struct Outgoing {
 }
 
 /// Hands over the first of `packets`, at most [`BATCH_MAX`], as many as the socket takes, in their
-/// order; gives their number. Waits for room. An error is that of the first packet: the others may
-/// well go.
-pub(super) async fn send(socket: &UdpSocket, packets: &[Outgoing]) -> io::Result<usize> {
-    socket
-        .async_io(Interest::WRITABLE, || {
-            let slices: Vec<_> = packets.iter().map(|p| [IoSlice::new(&p.bytes)]).collect();
-            let addresses: Vec<Option<SockaddrStorage>> = packets
-                .iter()
-                .map(|p| Some(SocketAddr::new(p.address, 0).into()))
-                .collect();
-            let mut headers = MultiHeaders::preallocate(packets.len().min(BATCH_MAX), None);
-            let fd = socket.as_raw_fd();
-            let flags = MsgFlags::empty();
-            let sent = sendmmsg(fd, &mut headers, &slices, &addresses, [], flags)?;
-            Ok(sent.count())
-        })
-        .await
+/// order; gives their number. Never waits. An error is that of the first packet: the others may well
+/// go.
+pub(super) fn send(socket: &UdpSocket, packets: &[Outgoing]) -> io::Result<usize> {
+    let slices: Vec<_> = packets.iter().map(|p| [IoSlice::new(&p.bytes)]).collect();
+    let addresses: Vec<Option<SockaddrStorage>> = packets
+        .iter()
+        .map(|p| Some(SocketAddr::new(p.address, 0).into()))
+        .collect();
+    let mut headers = MultiHeaders::preallocate(packets.len().min(BATCH_MAX), None);
+    let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+    let sent = sendmmsg(fd, &mut headers, &slices, &addresses, [], flags)?;
+    Ok(sent.count())
 }
 
 /// Room for the packets of one call.

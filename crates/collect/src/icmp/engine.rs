@@ -21,14 +21,19 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 /// Requests in flight on one socket. A reply takes some 768 octets of the receive buffer whatever
 /// its length, and Linux by default grants 416 KiB at most: so many fit even when all come at once
 /// and the reader is late.
 const IN_FLIGHT_MAX: usize = 512;
-/// Octets of receive buffer that we ask for; the kernel cuts it to what it allows.
-const RECEIVE_BUFFER_LEN: usize = 4 << 20;
+/// Octets of each buffer that we ask for; the kernel cuts them to what it allows.
+const BUFFER_OCTETS: usize = 4 << 20;
+/// How long requests rest for which the kernel has no room.
+const REST_WITHOUT_ROOM: Duration = Duration::from_millis(10);
+/// How long a request may wait for room: packets wait some 3 s for a neighbour that does not answer
+/// ARP or neighbour solicitations, and are then thrown away.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
 /// Name of the threads.
 const THREAD: &str = "icmp";
 /// How long the reader rests after an error that may come again at once.
@@ -77,7 +82,8 @@ pub(super) enum OpenError {
 /// A request under way.
 struct Pending {
     address: IpAddr,
-    sent: Instant,
+    /// None while it waits for room in the kernel.
+    sent: Option<Instant>,
     round_trip: oneshot::Sender<Duration>,
 }
 
@@ -88,9 +94,10 @@ type Waiting = Arc<Mutex<HashMap<u16, Pending>>>;
 pub(super) struct Engine {
     next_sequence: AtomicU16,
     waiting: Waiting,
-    // The thread at the socket ends with this.
-    requests: mpsc::Sender<u16>,
     places: Semaphore,
+    // The thread at the socket ends when this is gone, and is then waited for: they go in this order.
+    requests: mpsc::Sender<u16>,
+    _thread: Thread,
 }
 
 impl Engine {
@@ -110,72 +117,66 @@ impl Engine {
         let io = |source| OpenError::Socket { family, source };
         let waiting = Waiting::default();
         let (requests, asked) = mpsc::channel(IN_FLIGHT_MAX);
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(io)?;
-        let line = Line {
-            socket: {
-                let _here = runtime.enter();
-                UdpSocket::from_std(socket.into()).map_err(io)?
-            },
+        let draft = Draft {
+            socket,
             wire,
             identifier,
             waiting: Arc::clone(&waiting),
         };
-        let thread = thread::Builder::new().name(THREAD.to_owned());
-        thread
-            .spawn(move || runtime.block_on(line.run(asked)))
-            .map_err(io)?;
         Ok(Self {
             next_sequence: AtomicU16::new(rand::random()),
             waiting,
-            requests,
             places: Semaphore::new(IN_FLIGHT_MAX),
+            requests,
+            _thread: Thread::start(draft, asked).map_err(io)?,
         })
     }
 
     /// Sends `echoes.count` requests a gap apart, then waits for what is still to come.
-    pub(super) async fn ping(&self, address: IpAddr, echoes: Echoes) -> Echo {
+    pub(super) async fn ping(&self, address: IpAddr, echoes: Echoes) -> Result<Echo, Gone> {
         let mut awaited: Vec<Awaited> = Vec::with_capacity(usize::from(echoes.count));
         let places = u32::from(echoes.count);
         // All places at once: taken one by one, many pings could each hold one and wait for ever.
         let _places = self.places.acquire_many(places).await;
         for n in 0..echoes.count {
+            let next = Instant::now() + echoes.gap;
             match awaited.last_mut().filter(|_| echoes.one_reply_is_enough) {
                 Some(first) => {
-                    if let Some(rtt) = first.by(Instant::now() + echoes.gap).await {
-                        return Echo::of(n, &[rtt]);
+                    if let Some(rtt) = first.within(echoes.gap).await {
+                        return Ok(Echo::of(n, &[rtt]));
                     }
+                    // One that could not leave is known at once; the next still keeps its distance.
+                    sleep_until(next).await;
                 }
-                None if n > 0 => sleep(echoes.gap).await,
+                None if n > 0 => sleep_until(next).await,
                 None => {}
             }
-            awaited.extend(self.send(address, echoes.timeout).await);
+            awaited.push(self.send(address).await?);
         }
         let mut round_trips = Vec::with_capacity(awaited.len());
         for mut reply in awaited {
-            let until = reply.until;
-            if let Some(rtt) = reply.by(until).await {
+            if let Some(rtt) = reply.within(echoes.timeout).await {
                 round_trips.push(rtt);
                 if echoes.one_reply_is_enough {
                     break;
                 }
             }
         }
-        Echo::of(echoes.count, &round_trips)
+        Ok(Echo::of(echoes.count, &round_trips))
     }
 
-    /// Has one request sent; none where there is no more of this engine.
-    async fn send(&self, address: IpAddr, wait: Duration) -> Option<Awaited<'_>> {
-        let (sequence, round_trip) = self.expect(address)?;
+    /// Has one request sent.
+    async fn send(&self, address: IpAddr) -> Result<Awaited<'_>, Gone> {
+        let (sequence, round_trip) = self.expect(address).ok_or(Gone)?;
         let awaited = Awaited {
             waiting: &self.waiting,
             sequence,
-            until: Instant::now() + wait,
+            asked: Instant::now(),
             round_trip,
             came: false,
         };
-        self.requests.send(sequence).await.ok()?;
-        Some(awaited)
+        self.requests.send(sequence).await.map_err(|_| Gone)?;
+        Ok(awaited)
     }
 
     /// Books the next sequence number that is free. With at most [`IN_FLIGHT_MAX`] requests in
@@ -188,7 +189,7 @@ impl Engine {
                 let (tell, round_trip) = oneshot::channel();
                 place.insert(Pending {
                     address,
-                    sent: Instant::now(),
+                    sent: None,
                     round_trip: tell,
                 });
                 return Some((sequence, round_trip));
@@ -198,21 +199,48 @@ impl Engine {
     }
 }
 
+/// The thread at the socket is no more, or no sequence number is free: nothing can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The thread that sends echo requests has ended.")]
+pub(super) struct Gone;
+
 /// A reply that is waited for; the place in the table is given back when this is dropped.
 struct Awaited<'a> {
     waiting: &'a Waiting,
     sequence: u16,
-    until: Instant,
+    asked: Instant,
     round_trip: oneshot::Receiver<Duration>,
     came: bool,
 }
 
 impl Awaited<'_> {
-    /// The round trip, where the reply comes by then.
-    async fn by(&mut self, at: Instant) -> Option<Duration> {
-        let round_trip = timeout_at(at, &mut self.round_trip).await.ok()?.ok()?;
-        self.came = true;
-        Some(round_trip)
+    /// The round trip, where the reply comes within so long of when the request left.
+    async fn within(&mut self, wait: Duration) -> Option<Duration> {
+        let mut until = self.left() + wait;
+        loop {
+            if let Ok(ended) = timeout_at(until, &mut self.round_trip).await {
+                let round_trip = ended.ok()?;
+                self.came = true;
+                return Some(round_trip);
+            }
+            let later = self.left() + wait;
+            if later <= until {
+                return None;
+            }
+            until = later;
+        }
+    }
+
+    /// When the request left. Where it still waits for room in the kernel, now, but no later than
+    /// [`ROOM_WITHIN`] after it was asked for.
+    fn left(&self) -> Instant {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = waiting.get(&self.sequence).map(|pending| pending.sent);
+        match sent {
+            Some(Some(sent)) => sent,
+            Some(None) => Instant::now().min(self.asked + ROOM_WITHIN),
+            None => self.asked,
+        }
     }
 }
 
@@ -226,6 +254,63 @@ impl Drop for Awaited<'_> {
     }
 }
 
+/// What the thread at the socket is made of.
+struct Draft {
+    socket: Socket,
+    wire: Wire,
+    identifier: u16,
+    waiting: Waiting,
+}
+
+/// The thread at the socket; dropping this waits for its end.
+struct Thread(Option<thread::JoinHandle<()>>);
+
+impl Thread {
+    /// Starts it; an error where the system gives no thread, or the socket cannot be waited at.
+    fn start(draft: Draft, asked: mpsc::Receiver<u16>) -> io::Result<Self> {
+        let (told, ready) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new().name(THREAD.to_owned());
+        // The runtime is made and ends there: it must not end within another.
+        let thread = thread.spawn(move || {
+            let made = Builder::new_current_thread().enable_all().build();
+            let made = made.and_then(|runtime| {
+                let here = runtime.enter();
+                let socket = UdpSocket::from_std(draft.socket.into())?;
+                drop(here);
+                Ok((runtime, socket))
+            });
+            let (runtime, socket) = match made {
+                Ok(made) => made,
+                Err(error) => {
+                    let _ = told.send(Err(error));
+                    return;
+                }
+            };
+            let line = Line {
+                socket,
+                wire: draft.wire,
+                identifier: draft.identifier,
+                waiting: draft.waiting,
+            };
+            if told.send(Ok(())).is_ok() {
+                runtime.block_on(line.run(asked));
+            }
+        })?;
+        let ended = |_| Err(io::Error::other("its thread has ended"));
+        ready.recv().unwrap_or_else(ended)?;
+        Ok(Self(Some(thread)))
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            // A panic there was told by the hook; what waited for replies has seen its end.
+            let _ = thread.join();
+        }
+    }
+}
+
 /// What the thread at the socket works with.
 struct Line {
     socket: UdpSocket,
@@ -236,12 +321,13 @@ struct Line {
 
 impl Line {
     /// Sends what is asked for and reads replies, as long as the engine lives. Replies go first: what
-    /// waits looks like a longer round trip.
+    /// waits looks like a longer round trip. Where the kernel has no room, because packets to
+    /// neighbours that do not answer ARP wait there, requests wait here and replies go on being read.
     async fn run(self, mut asked: mpsc::Receiver<u16>) {
         let mut incoming = Incoming::new();
         let mut replies = Vec::with_capacity(BATCH_MAX);
         let mut sequences = Vec::with_capacity(BATCH_MAX);
-        loop {
+        while !asked.is_closed() {
             tokio::select! {
                 biased;
                 received = incoming.receive(&self.socket, |packets| self.match_up(packets, &mut replies)) => {
@@ -254,47 +340,63 @@ impl Line {
                         sleep(REST_AFTER_ERROR).await;
                     }
                 }
-                count = asked.recv_many(&mut sequences, BATCH_MAX) => {
-                    if count == 0 {
-                        return;
-                    }
-                    self.send(&sequences).await;
-                    sequences.clear();
+                () = sleep(REST_WITHOUT_ROOM), if !sequences.is_empty() => self.send(&mut sequences),
+                _ = asked.recv_many(&mut sequences, BATCH_MAX), if sequences.is_empty() => {
+                    self.send(&mut sequences);
                 }
             }
         }
     }
 
-    /// Sends requests. What could not leave (no route, a filter) is a loss, of which its caller
-    /// learns at once.
-    async fn send(&self, sequences: &[u16]) {
-        let packets = self.stamped(sequences);
+    /// Sends requests; those for which the kernel has no room stay. What cannot leave otherwise (no
+    /// route, a filter) is a loss, of which its caller learns at once.
+    fn send(&self, sequences: &mut Vec<u16>) {
+        let packets = self.packets(sequences);
+        sequences.clear();
         let mut rest = packets.as_slice();
         while let Some(first) = rest.first() {
-            let gone = if let Ok(sent) = batch::send(&self.socket, rest).await {
-                sent
-            } else {
-                self.waiting().remove(&first.sequence);
-                1
+            self.stamp(rest);
+            let gone = match batch::send(&self.socket, rest) {
+                Ok(sent) => sent.max(1),
+                Err(e) if has_no_room(&e) => break,
+                Err(_) => {
+                    self.waiting().remove(&first.sequence);
+                    1
+                }
             };
-            rest = rest.get(gone.max(1)..).unwrap_or_default();
+            rest = rest.get(gone..).unwrap_or_default();
+        }
+        let mut waiting = self.waiting();
+        for packet in rest {
+            if let Some(pending) = waiting.get_mut(&packet.sequence) {
+                pending.sent = None;
+                sequences.push(packet.sequence);
+            }
         }
     }
 
-    /// The packets of those requests that are still wanted; notes that they go now.
-    fn stamped(&self, sequences: &[u16]) -> Vec<Outgoing> {
-        let mut waiting = self.waiting();
-        let now = Instant::now();
+    /// The packets of those requests that are still wanted.
+    fn packets(&self, sequences: &[u16]) -> Vec<Outgoing> {
+        let waiting = self.waiting();
         let wanted = sequences.iter().filter_map(|sequence| {
-            let pending = waiting.get_mut(sequence)?;
-            pending.sent = now;
             Some(Outgoing {
                 sequence: *sequence,
                 bytes: packet::request(self.wire, self.identifier, *sequence),
-                address: pending.address,
+                address: waiting.get(sequence)?.address,
             })
         });
         wanted.collect()
+    }
+
+    /// Notes that these go now.
+    fn stamp(&self, packets: &[Outgoing]) {
+        let mut waiting = self.waiting();
+        let now = Instant::now();
+        for packet in packets {
+            if let Some(pending) = waiting.get_mut(&packet.sequence) {
+                pending.sent = Some(now);
+            }
+        }
     }
 
     /// Finds who waits for these packets. They are told when the table is free again: told before,
@@ -308,7 +410,7 @@ impl Line {
         let mut waiting = self.waiting();
         replies.extend(packets.filter_map(|(from, bytes)| {
             let pending = self.answered(&mut waiting, from, bytes)?;
-            let round_trip = at.saturating_duration_since(pending.sent);
+            let round_trip = at.saturating_duration_since(pending.sent?);
             Some((pending.round_trip, round_trip))
         }));
     }
@@ -338,6 +440,12 @@ impl Line {
     }
 }
 
+/// Whether the kernel keeps too many packets of this socket already.
+fn has_no_room(error: &io::Error) -> bool {
+    // ENOBUFS has no ErrorKind of its own on stable Rust; 105 is Linux's number for it.
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(105)
+}
+
 fn socket(family: Family, kind: Type) -> io::Result<Socket> {
     let (domain, protocol) = match family {
         Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
@@ -345,8 +453,9 @@ fn socket(family: Family, kind: Type) -> io::Result<Socket> {
     };
     let socket = Socket::new(domain, kind, Some(protocol))?;
     socket.set_nonblocking(true)?;
-    // Only asked for: a smaller buffer works too, and the kernel's limit is not ours to judge.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_LEN);
+    // Only asked for: smaller buffers work too, and the kernel's limit is not ours to judge.
+    let _ = socket.set_recv_buffer_size(BUFFER_OCTETS);
+    let _ = socket.set_send_buffer_size(BUFFER_OCTETS);
     Ok(socket)
 }
 
@@ -444,7 +553,10 @@ mod tests {
             let Some(engine) = engine(family) else {
                 continue;
             };
-            let echo = engine.ping(address.parse().unwrap(), Echoes::POLL).await;
+            let echo = engine
+                .ping(address.parse().unwrap(), Echoes::POLL)
+                .await
+                .unwrap();
             if family == Family::V6 && echo.received == 0 {
                 println!("SKIPPED: no IPv6 loopback here");
                 continue;
@@ -462,7 +574,8 @@ mod tests {
         };
         let echo = engine
             .ping("127.0.0.1".parse().unwrap(), Echoes::SWEEP)
-            .await;
+            .await
+            .unwrap();
         assert_eq!((echo.sent, echo.received), (1, 1));
         let places = engine.places.available_permits();
         assert_eq!(
@@ -481,7 +594,7 @@ mod tests {
         for n in 0..1000u32 {
             let engine = Arc::clone(&engine);
             let address = IpAddr::V4((0x7f00_0001 + n).into());
-            pings.spawn(async move { engine.ping(address, Echoes::POLL).await.received });
+            pings.spawn(async move { engine.ping(address, Echoes::POLL).await.unwrap().received });
         }
         let answered = pings.join_all().await.into_iter().filter(|n| *n == 3);
         assert_eq!(answered.count(), 1000);
@@ -501,5 +614,61 @@ mod tests {
         let _ = tokio::time::timeout(Duration::from_millis(20), ping).await;
         assert!(engine.waiting.lock().unwrap().is_empty());
         assert_eq!(engine.places.available_permits(), IN_FLIGHT_MAX);
+    }
+
+    /// In a network namespace of its own, with a network on which nobody answers ARP.
+    #[test]
+    fn a_sweep_of_nobody_does_not_hold_up_who_answers() {
+        use nix::sched::{CloneFlags, unshare};
+        if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
+            println!("SKIPPED: no network namespace: {error}");
+            return;
+        }
+        for command in [
+            "link set lo up",
+            "link add void0 type veth peer name void1",
+            "link set void1 up",
+            "addr add 10.9.0.1/16 dev void0",
+            "link set void0 up",
+        ] {
+            let mut ip = std::process::Command::new("ip");
+            if !ip
+                .args(command.split(' '))
+                .status()
+                .is_ok_and(|it| it.success())
+            {
+                println!("SKIPPED: ip {command}");
+                return;
+            }
+        }
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let Some(engine) = engine(Family::V4) else {
+                return;
+            };
+            let engine = Arc::new(engine);
+            let mut sweep = tokio::task::JoinSet::new();
+            for n in 2..700_u32 {
+                let engine = Arc::clone(&engine);
+                let nobody = IpAddr::V4((0x0a09_0000 + n).into());
+                sweep.spawn(async move { engine.ping(nobody, Echoes::SWEEP).await.unwrap() });
+            }
+            sleep(Duration::from_millis(50)).await;
+            // Sees what waits at the socket, without a place among those that wait.
+            let here = Echoes {
+                count: 1,
+                ..Echoes::POLL
+            };
+            for _ in 0..10 {
+                let echo = engine
+                    .ping("10.9.0.1".parse().unwrap(), here)
+                    .await
+                    .unwrap();
+                assert_eq!(echo.received, 1);
+            }
+            for echo in sweep.join_all().await {
+                assert_eq!((echo.sent, echo.received), (2, 0));
+            }
+        });
     }
 }

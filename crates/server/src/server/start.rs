@@ -107,7 +107,7 @@ pub(super) async fn start(
     }
     let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
-    let ways = (transport.clone(), pinger.clone());
+    let ways = (transport.clone(), pinger);
     let poller = {
         let _there = places.poll.enter();
         base.start_poller(ways, reports_in, poller_stop.clone())
@@ -121,7 +121,9 @@ pub(super) async fn start(
 
     let (commands_in, commands_out) = wire.commands;
     let (found_in, found_out) = wire.found;
-    let desk = base.desk(Arc::clone(&poller), transport.clone(), pinger, found_in);
+    // Another one than the poller's: a sweep of addresses that are not there fills the kernel's room.
+    let sweeps = open_pinger(settings);
+    let desk = base.desk(Arc::clone(&poller), transport.clone(), sweeps, found_in);
     desk::begin_polling(&desk).await;
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
 
@@ -561,7 +563,7 @@ fn load_profiles(settings: &Settings, clock: &Clock, standing: &mut Standing) ->
     Profiles::new(catalog)
 }
 
-/// What devices are asked from.
+/// What devices are asked from; where the pinger cannot work, the operator is told.
 fn asked_from(
     settings: &Settings,
     clock: &Clock,
@@ -570,16 +572,7 @@ fn asked_from(
 ) -> anyhow::Result<(Transport, Pinger)> {
     let _there = places.poll.enter();
     let transport = Transport::bind().context("cannot ask devices from here")?;
-    Ok((transport, open_pinger(settings, clock, standing)))
-}
-
-/// The pinger; where it cannot work, the operator is told.
-fn open_pinger(settings: &Settings, clock: &Clock, standing: &mut Standing) -> Pinger {
-    let pinger = if settings.poll.icmp {
-        Pinger::open()
-    } else {
-        Pinger::disabled("ICMP is switched off by `poll.icmp`")
-    };
+    let pinger = open_pinger(settings);
     if let Some(reason) = pinger.notice() {
         warn!("{reason}");
         standing.add(
@@ -589,7 +582,15 @@ fn open_pinger(settings: &Settings, clock: &Clock, standing: &mut Standing) -> P
             clock.now(),
         );
     }
-    pinger
+    Ok((transport, pinger))
+}
+
+fn open_pinger(settings: &Settings) -> Pinger {
+    if settings.poll.icmp {
+        Pinger::open()
+    } else {
+        Pinger::disabled("ICMP is switched off by `poll.icmp`")
+    }
 }
 
 async fn tell_first_password(settings: &Settings, store: &Store) -> anyhow::Result<()> {

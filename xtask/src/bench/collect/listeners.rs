@@ -23,6 +23,8 @@ const SECS: u32 = 600;
 const PASSWORD: &str = "listeners-bench-listeners";
 /// Hosts that send what is broken, each on a thread of its own.
 const FLOODERS: [&str; 2] = ["127.66.0.1:0", "127.66.0.2:0"];
+/// The device that behaves: what senders may is counted by their addresses.
+const STEADY: &str = "127.66.0.9:0";
 /// Longest packet of chance: as long as UDP carries.
 const PACKET_LEN_MAX: usize = 65_000;
 /// Octets that are written into one connection of syslog before another is opened.
@@ -85,8 +87,9 @@ pub(super) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     let before = proc::cpu_seconds(server.pid())?;
     let said = std::thread::scope(|scope| -> anyhow::Result<Said> {
         for (seed, host) in (0..).zip(FLOODERS) {
+            let socket = UdpSocket::bind(host)?;
             let (targets, done, packets) = (&targets, &done, &packets);
-            scope.spawn(move || flood(host, seed, targets, done, packets));
+            scope.spawn(move || flood(&socket, seed, targets, done, packets));
         }
         scope.spawn(|| flood_stream(&frames, &done, &packets));
         let said = behave(bench, &mut server, &address, syslog, secs);
@@ -131,7 +134,7 @@ fn behave(
     syslog: SocketAddr,
     secs: u32,
 ) -> anyhow::Result<Said> {
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let socket = UdpSocket::bind(STEADY)?;
     let mut said = Said {
         lines: 0,
         slowest_health_ms: 0.0,
@@ -160,10 +163,13 @@ fn kept(api: &Api) -> anyhow::Result<u32> {
 }
 
 /// Sends what is broken, as fast as it goes.
-fn flood(host: &str, seed: u64, targets: &[Target], done: &AtomicBool, packets: &AtomicU64) {
-    let Ok(socket) = UdpSocket::bind(host) else {
-        return;
-    };
+fn flood(
+    socket: &UdpSocket,
+    seed: u64,
+    targets: &[Target],
+    done: &AtomicBool,
+    packets: &AtomicU64,
+) {
     let mut random = SmallRng::seed_from_u64(seed);
     while !done.load(Ordering::Relaxed) {
         for target in targets {
