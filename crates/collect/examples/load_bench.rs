@@ -58,8 +58,11 @@ async fn run(
         send,
         cancel.clone(),
     );
-    for number in 0..devices {
-        let address = Ipv4Addr::from_bits(first.to_bits() + number);
+    // The simulator gives no device an address that ends in 0 or 255.
+    let addresses = (first.to_bits()..)
+        .map(Ipv4Addr::from_bits)
+        .filter(|address| !matches!(address.octets(), [.., 0 | 255]));
+    for address in addresses.take(devices as usize) {
         poller.set(Target {
             device_id: DeviceId::new(),
             address: SocketAddr::from((address, port)),
