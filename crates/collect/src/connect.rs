@@ -1,15 +1,21 @@
-//! From the name of a host to a connection: every address that the name has is tried in turn, each for
-//! its share of the time, so that one that is silent or refuses does not hide one that answers.
+//! From the name of a host to a connection: the addresses that the name has are tried one after
+//! another, the next beside those that have not answered yet, so that one that is silent or refuses
+//! does not hide one that answers.
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 
-/// Addresses of a name that are tried: as many as a large service has, and each of them has time to
-/// answer.
+/// Addresses of a name that are tried: as many as a large service has, and the last of them is tried
+/// within two seconds.
 const ADDRESSES_MAX: usize = 8;
+/// How long an address is waited for before the next one is tried beside it. Source: RFC 8305 section
+/// 5, the Connection Attempt Delay that is recommended.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +29,7 @@ pub enum ConnectError {
         #[source]
         source: Error,
     },
-    /// No connection; where several addresses were tried, to the last of them.
+    /// No connection; where several addresses were tried, to the one that failed last.
     #[error("no connection to {address}: {source}")]
     Connect {
         /// Where.
@@ -50,51 +56,66 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectEr
     Ok(found)
 }
 
-/// A connection to the first of these addresses that takes one, and which that is. The last may take
-/// all the time that is left, and it is for the caller to end it.
-pub async fn connect(
-    addresses: &[SocketAddr],
-    time: Duration,
-) -> Result<(TcpStream, SocketAddr), ConnectError> {
-    let until = Instant::now() + time;
-    let mut rest = addresses;
+/// A connection that was made.
+#[derive(Debug)]
+pub struct Connection {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Where it leads.
+    pub address: SocketAddr,
+    /// When the attempt began that made it: those that failed or were too late are not counted in.
+    pub begun: Instant,
+}
+
+/// A connection to one of these addresses: the first that is made. Each address has
+/// [`ATTEMPT_DELAY`] before the next one is tried beside it; one that refuses makes way at once. It
+/// ends when the last address has refused, which is long where one is silent: its caller has a time
+/// for it, and by giving up ends every attempt.
+pub async fn connect(addresses: &[SocketAddr]) -> Result<Connection, ConnectError> {
+    let mut rest = addresses.iter().copied();
+    let mut attempts = FuturesUnordered::new();
+    // No caller gives no address.
+    let mut failed = ConnectError::Name {
+        name: String::new(),
+        source: ErrorKind::NotFound.into(),
+    };
+    attempts.extend(rest.next().map(attempt));
     loop {
-        let Some((&address, others)) = rest.split_first() else {
-            // No caller gives none.
-            return Err(ConnectError::Name {
-                name: String::new(),
-                source: ErrorKind::NotFound.into(),
-            });
-        };
-        rest = others;
-        let connecting = TcpStream::connect(address);
-        let connected = if others.is_empty() {
-            connecting.await
-        } else {
-            let left = until.saturating_duration_since(Instant::now());
-            timeout(share(left, others.len()), connecting)
-                .await
-                .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
-        };
-        match connected {
-            Ok(stream) => return Ok((stream, address)),
-            Err(source) if others.is_empty() => {
-                return Err(ConnectError::Connect { address, source });
+        let ended = tokio::select! {
+            ended = attempts.next() => ended,
+            () = sleep(ATTEMPT_DELAY), if rest.len() > 0 => {
+                attempts.extend(rest.next().map(attempt));
+                continue;
             }
-            Err(_) => {}
+        };
+        match ended {
+            Some(Ok(connection)) => return Ok(connection),
+            Some(Err(error)) => {
+                failed = error;
+                attempts.extend(rest.next().map(attempt));
+            }
+            None => return Err(failed),
         }
     }
 }
 
-/// The time of one address where others come after it: as much as each of them.
-fn share(left: Duration, others: usize) -> Duration {
-    left / u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1)
+async fn attempt(address: SocketAddr) -> Result<Connection, ConnectError> {
+    let begun = Instant::now();
+    match TcpStream::connect(address).await {
+        Ok(stream) => Ok(Connection {
+            stream,
+            address,
+            begun,
+        }),
+        Err(source) => Err(ConnectError::Connect { address, source }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::time::timeout;
 
     #[tokio::test]
     async fn an_address_that_refuses_does_not_hide_the_next_one() {
@@ -103,15 +124,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let takes = listener.local_addr().unwrap();
         drop(gone);
-        let time = Duration::from_secs(5);
-        let (_, address) = connect(&[refuses, takes], time).await.unwrap();
-        assert_eq!(address, takes);
-        let failed = connect(&[refuses], time).await.unwrap_err().to_string();
+        let connection = connect(&[refuses, takes]).await.unwrap();
+        assert_eq!(connection.address, takes);
+        let failed = connect(&[refuses]).await.unwrap_err().to_string();
         assert!(
             failed.starts_with(&format!("no connection to {refuses}: ")),
             "{failed}"
         );
-        assert!(connect(&[], time).await.is_err());
+        assert!(connect(&[]).await.is_err());
     }
 
     #[tokio::test]
@@ -120,10 +140,45 @@ mod tests {
         assert_eq!(found, ["[::1]:22".parse().unwrap()]);
     }
 
-    #[test]
-    fn each_address_has_its_share_of_the_time() {
-        let left = Duration::from_secs(6);
-        assert_eq!(share(left, 1), Duration::from_secs(3));
-        assert_eq!(share(left, 2), Duration::from_secs(2));
+    /// A listener that takes no more, so that whoever connects to it is left without an answer; and
+    /// what fills it. None where this system answers all the same.
+    async fn silent() -> Option<(TcpListener, Vec<TcpStream>)> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..16 {
+            match timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+                Ok(stream) => waiting.push(stream.unwrap()),
+                Err(_) => return Some((listener, waiting)),
+            }
+        }
+        None
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_takes_no_time_from_the_others() {
+        let Some((silent, _waiting)) = silent().await else {
+            let skipped = b"SKIPPED: a full listener answers on this system\n";
+            std::io::Write::write_all(&mut std::io::stderr(), skipped).unwrap();
+            return;
+        };
+        let silent = silent.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let takes = listener.local_addr().unwrap();
+        let asked = Instant::now();
+        // The last has not a share of the time, and what was in vain before it is not its own.
+        let connection = connect(&[silent, silent, takes]).await.unwrap();
+        assert_eq!(connection.address, takes);
+        assert!(connection.begun - asked >= 2 * ATTEMPT_DELAY);
+        // One that answers late is not given up for the next: here the next refuses.
+        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let refuses = gone.local_addr().unwrap();
+        drop(gone);
+        let both = [silent, refuses];
+        let waiting = connect(&both);
+        let given_up = timeout(2 * ATTEMPT_DELAY, waiting).await;
+        assert!(given_up.is_err(), "the first may still answer");
     }
 }

@@ -73,7 +73,8 @@ pub struct Answered {
     pub cut: bool,
     /// How the server proved who it is; none without TLS.
     pub tls: Option<Tls>,
-    /// Time from the first octet sent to the last read, connecting counted in.
+    /// Time from finding the address to the last octet read, without what was spent on addresses
+    /// that did not answer.
     pub took: Duration,
 }
 
@@ -191,8 +192,10 @@ async fn in_time(trust: &Trust, ask: Ask<'_>) -> Result<Answered, HttpError> {
         Some(address) => vec![address],
         None => resolve(&host, port).await?,
     };
-    let left = until.saturating_duration_since(Instant::now());
-    let (stream, address) = connect(&addresses, left).await?;
+    let resolved = Instant::now();
+    let connection = connect(&addresses).await?;
+    let (stream, address) = (connection.stream, connection.address);
+    let begun = begun + (connection.begun - resolved);
     let _ = stream.set_nodelay(true);
     if !secure {
         let (parts, body, cut) = exchange(stream, &ask, until).await?;

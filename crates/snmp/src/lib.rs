@@ -34,4 +34,4 @@ pub use refusal::{Diagnosis, diagnose};
 pub use session::{Session, SessionOptions};
 pub use transport::{Transport, TransportStats};
 pub use value::Value;
-pub use walk::{Bound, Columns, Index, Row, Table, Walk, WalkBounds, WalkEnd};
+pub use walk::{Bound, Columns, Index, Row, Table, Trail, Walk, WalkBounds, WalkEnd};

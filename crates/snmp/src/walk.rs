@@ -2,6 +2,7 @@
 
 mod columns;
 mod table;
+mod trail;
 
 use crate::defects::Defects;
 use crate::error::SessionError;
@@ -10,6 +11,7 @@ use crate::value::Value;
 use async_snmp::Oid;
 use std::time::Duration;
 pub use table::{Index, Row, Table};
+pub use trail::Trail;
 
 /// How far a walk may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl WalkEnd {
 /// What one walk found.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    /// Objects and values, in the agent's order, which is strictly increasing.
+    /// Objects and values, in strictly increasing order, also where the agent has another one.
     pub rows: Vec<(Oid, Value)>,
     /// How it ended.
     pub end: WalkEnd,
@@ -98,10 +100,10 @@ impl Session {
         }
     }
 
-    /// What is left under an object after one that was read: a long walk in pieces, each within
-    /// bounds. Where it ends with [`Bound::Rows`], that is no defect of the agent's.
-    pub async fn walk_after(&mut self, root: &Oid, after: &Oid, bounds: WalkBounds) -> Walk {
-        let found = columns::walk_after(self, root, after, bounds).await;
+    /// The next piece of a long walk, each within bounds; the trail says where it goes on. Where it
+    /// ends with [`Bound::Rows`], that is no defect of the agent's.
+    pub async fn walk_on(&mut self, trail: &mut Trail, bounds: WalkBounds) -> Walk {
+        let found = columns::walk_on(self, trail, bounds).await;
         Walk {
             rows: found.rows,
             end: found.ends.into_iter().next().unwrap_or(WalkEnd::Complete),

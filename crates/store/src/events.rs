@@ -71,6 +71,8 @@ pub struct Appended {
     pub duplicates: u64,
     /// Those that were refused: of a time that is not kept, or beyond [`EventOptions::size_max`].
     pub refused: u64,
+    /// Those of the refused that were beyond [`EventOptions::size_max`]: there may be room later.
+    pub over_size: u64,
 }
 
 /// What has happened since the store was opened.
@@ -220,6 +222,7 @@ impl EventStore {
             total.stored += done.stored;
             total.duplicates += done.duplicates;
             total.refused += done.refused;
+            total.over_size += done.over_size;
             events = rest;
         }
         Ok(total)

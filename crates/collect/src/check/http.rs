@@ -30,7 +30,7 @@ pub(super) async fn check(
 ) -> Result<Outcome, String> {
     let mut at = url(question.target)?;
     let begun = Instant::now();
-    let mut redirects = 0;
+    let (mut redirects, mut took) = (0, Duration::ZERO);
     // The certificate that is told is that of the target, not of where it leads.
     let mut tls: Option<Tls> = None;
     loop {
@@ -58,6 +58,7 @@ pub(super) async fn check(
             }
             Err(error) => return Err(error.to_string()),
         };
+        took += answer.took;
         if tls.is_none() {
             tls.clone_from(&answer.tls);
         }
@@ -67,7 +68,7 @@ pub(super) async fn check(
                 at = next;
             }
             further => {
-                let mut outcome = judged(&answer, probe, begun.elapsed(), redirects);
+                let mut outcome = judged(&answer, probe, took, redirects);
                 // Where none is followed, a redirect is an answer as any other.
                 if further.is_some() && redirects > 0 && probe.status.is_none() {
                     outcome.status = Status::Down;

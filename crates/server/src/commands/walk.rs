@@ -8,8 +8,8 @@ use crate::exit::{Exit, UsageError};
 use crate::{cli, complain, secrets};
 use anyhow::Context as _;
 use snmp::{
-    Bound, Defects, Oid, Session, SessionError, SessionOptions, Transport, Value, WalkBounds,
-    WalkEnd,
+    Bound, Defects, Oid, Session, SessionError, SessionOptions, Trail, Transport, Value,
+    WalkBounds, WalkEnd,
 };
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -124,7 +124,7 @@ impl<'a> Walker<'a> {
 
     /// Reads all under an object; how that ended.
     async fn under(&mut self, root: &Oid) -> anyhow::Result<WalkEnd> {
-        let mut after = root.clone();
+        let mut trail = Trail::under(root);
         loop {
             let left = self.walk.objects_max.saturating_sub(self.objects);
             let bounds = WalkBounds {
@@ -134,19 +134,19 @@ impl<'a> Walker<'a> {
                 octets: PIECE_OCTETS,
                 time: self.deadline.saturating_duration_since(Instant::now()),
             };
-            let piece = self.session.walk_after(root, &after, bounds).await;
+            let before = trail.last().clone();
+            let piece = self.session.walk_on(&mut trail, bounds).await;
             self.defects.merge(&piece.defects);
             self.put(&piece.rows)?;
             let is_piece = matches!(piece.end, WalkEnd::Bound(Bound::Rows | Bound::Octets));
-            let last = piece.rows.last().map(|(oid, _)| oid.clone());
-            match last.filter(|_| is_piece && self.objects < self.walk.objects_max) {
-                Some(last) => after = last,
-                None if piece.rows.is_empty() && after == *root && piece.end.is_complete() => {
-                    return Ok(self.instance(root).await?.unwrap_or(piece.end));
-                }
-                None => return Ok(piece.end),
+            let came_on = *trail.last() != before;
+            if !came_on && before == *root && piece.end.is_complete() {
+                return Ok(self.instance(root).await?.unwrap_or(piece.end));
             }
-            self.tell(&after);
+            if !is_piece || !came_on || self.objects >= self.walk.objects_max {
+                return Ok(piece.end);
+            }
+            self.tell(trail.last());
         }
     }
 

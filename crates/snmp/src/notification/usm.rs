@@ -50,8 +50,13 @@ pub(super) fn take(receiver: &mut Receiver, datagram: &Bytes, elapsed: Duration)
     }
     // It wants an answer of an engine that is not here, as ours was before it got another id. Told
     // so, its sender asks who we are; whatever else is wrong with it shows then. Source: step 3.
+    let outcome = match raw.message.msg_data() {
+        RawMsgData::Plaintext { .. } => Outcome::Rejected(Rejection::UnknownEngine),
+        // It may hide a trap, whose sender asks nobody: what is wrong with it is told now.
+        RawMsgData::Encrypted(_) => taken.outcome,
+    };
     Taken {
-        outcome: Outcome::Rejected(Rejection::UnknownEngine),
+        outcome,
         reply: unknown_engine(receiver, &raw, elapsed),
     }
 }
@@ -298,8 +303,17 @@ fn counter(reason: Rejection) -> Option<Oid> {
     })
 }
 
+/// Whether a Report is sent. Some agents set the flag in traps against the rules, but it counts only
+/// where the PDU cannot be read: a trap is never answered. Source: RFC 3412 section 6.4.
 fn reportable(raw: &Raw<'_>) -> bool {
-    raw.message.global_data().msg_flags().reportable
+    let is_asked = raw.message.global_data().msg_flags().reportable;
+    is_asked
+        && match raw.message.msg_data() {
+            RawMsgData::Plaintext { data, .. } => {
+                decode(data.clone(), 0).is_none_or(|scoped| scoped.pdu.is_confirmed())
+            }
+            RawMsgData::Encrypted(_) => true,
+        }
 }
 
 fn envelope<'a>(receiver: &'a Receiver, raw: &Raw<'_>, elapsed: Duration) -> Envelope<'a> {
@@ -370,5 +384,51 @@ mod tests {
         let taken = receiver.take(&message(trap.into_raw(), false), elapsed);
         assert_eq!(taken.outcome, Outcome::Rejected(Rejection::UnknownUser));
         assert_eq!(taken.reply, None);
+    }
+
+    #[test]
+    fn a_trap_that_asks_for_a_report_is_told_for_what_is_wrong_with_it() {
+        let link_down = oid!(1, 3, 6, 1, 6, 3, 1, 1, 5, 3);
+        let version = async_snmp::Version::V3;
+        let trap = NotificationPdu::trap_v2(version, 5, 1, &link_down, Vec::new()).unwrap();
+        let mut receiver = Receiver::new(LocalEngine::new(OURS, 7).unwrap());
+        let elapsed = Duration::from_secs(50);
+        let plain = message(trap.into_raw(), true);
+        let taken = receiver.take(&plain, elapsed);
+        assert_eq!(taken.outcome, Outcome::Rejected(Rejection::UnknownUser));
+        assert_eq!(taken.reply, None, "a trap is not answered");
+        // What is enciphered may be an inform: its sender is told who we are.
+        let hidden = hidden();
+        let phrase = |protocol| Some((protocol, "not the phrase at all".into()));
+        let auth = phrase(crate::AuthProtocol::Sha256);
+        let privacy = Some((crate::PrivacyProtocol::Aes128, "nor this one".into()));
+        let user = User::new("ops", auth, privacy, "").unwrap();
+        let other = vec![std::sync::Arc::new(Credentials::V3(user))];
+        for (believed, reason) in [
+            (Vec::new(), Rejection::UnknownUser),
+            (other, Rejection::WrongDigest),
+        ] {
+            receiver.believe(believed);
+            let taken = receiver.take(&hidden, elapsed);
+            assert_eq!(taken.outcome, Outcome::Rejected(reason));
+            let raw = read(taken.reply.as_ref().unwrap()).unwrap();
+            let report = scoped(&raw, None).unwrap().pdu;
+            let told = report.varbinds().first().unwrap();
+            assert_eq!(told.oid, report_oids::unknown_engine_ids());
+        }
+    }
+
+    /// A message whose PDU nobody can read, and which asks for a Report.
+    fn hidden() -> Bytes {
+        let size = UDP_RECEIVE_LIMITS.advertised();
+        let flags = MsgFlags::new(SecurityLevel::AuthPriv, true);
+        let header = MsgGlobalData::new(78, size, flags).unwrap();
+        let usm = UsmSecurityParams::new(Bytes::from_static(BEFORE), 3, 1_000, "ops").unwrap();
+        let usm = usm.with_auth_placeholder(24).unwrap();
+        let usm = usm.with_priv_params(Bytes::from_static(&[1; 8])).unwrap();
+        let secret = Bytes::from_static(&[7; 64]);
+        let message =
+            V3Message::new_with_opaque_encrypted_scoped_pdu(header, usm.encode().unwrap(), secret);
+        message.unwrap().encode().unwrap()
     }
 }

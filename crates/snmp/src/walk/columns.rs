@@ -8,13 +8,13 @@
 //! read on from, as long as it was not met before: an agent that goes round in circles comes to such
 //! an object, and any other to the bound on rows.
 
+use super::trail::{Met, Trail};
 use super::{Bound, Columns, WalkBounds, WalkEnd};
 use crate::defects::{Defect, Defects};
 use crate::error::SessionError;
 use crate::session::{Failure, Question, Session};
 use crate::value::Value;
 use async_snmp::Oid;
-use std::collections::HashSet;
 use tokio::time::{Instant, timeout_at};
 
 /// Columns in one question: with one repetition each they fit a packet even as strings.
@@ -27,16 +27,16 @@ struct Column {
     cursor: Oid,
     rows: usize,
     found: Vec<(Oid, Value)>,
-    /// Every object that was met, once one came out of order.
-    met: Option<HashSet<Oid>>,
+    /// Every object that was met, once one came out of order; in a walk in pieces from the beginning.
+    met: Option<Met>,
     end: Option<WalkEnd>,
 }
 
 impl Column {
-    fn begin(root: &Oid, after: &Oid) -> Self {
+    fn begin(root: &Oid) -> Self {
         Self {
             root: root.clone(),
-            cursor: after.clone(),
+            cursor: root.clone(),
             rows: 0,
             found: Vec::new(),
             met: None,
@@ -49,7 +49,7 @@ impl Column {
         let found = &self.found;
         let met = self
             .met
-            .get_or_insert_with(|| found.iter().map(|(oid, _)| oid.clone()).collect());
+            .get_or_insert_with(|| Met::of(found.iter().map(|(oid, _)| oid)));
         *oid == self.cursor || *oid == self.root || met.contains(oid)
     }
 
@@ -76,8 +76,14 @@ struct Walker<'a> {
 }
 
 pub(super) async fn walk(session: &mut Session, roots: &[Oid], bounds: WalkBounds) -> Columns {
-    let begun = roots.iter().map(|root| Column::begin(root, root));
-    let mut found = walk_columns(session, begun.collect(), bounds).await;
+    let begun = roots.iter().map(Column::begin).collect();
+    let (mut columns, ends, defects) = walk_columns(session, begun, bounds).await;
+    columns.sort_by(|a, b| a.root.cmp(&b.root));
+    let mut found = Columns {
+        rows: columns.into_iter().flat_map(Column::into_found).collect(),
+        ends,
+        defects,
+    };
     for end in &found.ends {
         if matches!(end, WalkEnd::Bound(Bound::Rows | Bound::Octets)) {
             found.defects.add(Defect::TooManyRows);
@@ -86,16 +92,41 @@ pub(super) async fn walk(session: &mut Session, roots: &[Oid], bounds: WalkBound
     found
 }
 
-pub(super) async fn walk_after(
+/// What is left of a trail, which goes on behind the agent's last object, not behind the greatest.
+pub(super) async fn walk_on(
     session: &mut Session,
-    root: &Oid,
-    after: &Oid,
+    trail: &mut Trail,
     bounds: WalkBounds,
 ) -> Columns {
-    walk_columns(session, vec![Column::begin(root, after)], bounds).await
+    let begun = vec![Column {
+        root: trail.root.clone(),
+        cursor: trail.last.clone(),
+        rows: 0,
+        found: Vec::new(),
+        met: Some(std::mem::take(&mut trail.met)),
+        end: None,
+    }];
+    let (columns, ends, defects) = walk_columns(session, begun, bounds).await;
+    let mut rows = Vec::new();
+    for mut column in columns {
+        trail.last.clone_from(&column.cursor);
+        trail.met = column.met.take().unwrap_or_default();
+        rows = column.found;
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    Columns {
+        rows,
+        ends,
+        defects,
+    }
 }
 
-async fn walk_columns(session: &mut Session, columns: Vec<Column>, bounds: WalkBounds) -> Columns {
+/// Walks columns to their ends: what they found, how each ended, and what was wrong with the answers.
+async fn walk_columns(
+    session: &mut Session,
+    columns: Vec<Column>,
+    bounds: WalkBounds,
+) -> (Vec<Column>, Vec<WalkEnd>, Defects) {
     let deadline = Instant::now() + bounds.time;
     let earlier = session.take_defects();
     let mut walker = Walker {
@@ -125,12 +156,7 @@ async fn walk_columns(session: &mut Session, columns: Vec<Column>, bounds: WalkB
             defects.add(Defect::TooSlow);
         }
     }
-    columns.sort_by(|a, b| a.root.cmp(&b.root));
-    Columns {
-        rows: columns.into_iter().flat_map(Column::into_found).collect(),
-        ends,
-        defects,
-    }
+    (columns, ends, defects)
 }
 
 fn restore(session: &Session, earlier: &Defects) {
@@ -257,14 +283,14 @@ impl Walker<'_> {
             .octets
             .saturating_add(value.weight())
             .saturating_add(oid.len() * size_of::<u32>());
-        column.rows += 1;
-        column.cursor.clone_from(&oid);
-        if let Some(met) = &mut column.met {
-            met.insert(oid.clone());
-        }
         if self.octets > self.bounds.octets {
             self.end_all(&WalkEnd::Bound(Bound::Octets));
             return true;
+        }
+        column.rows += 1;
+        column.cursor.clone_from(&oid);
+        if let Some(met) = &mut column.met {
+            met.insert(&oid);
         }
         if !value.is_absent() {
             column.found.push((oid, value));

@@ -7,7 +7,7 @@ use super::writer::Request;
 use super::{BATCH_MAX, Parts, add, row};
 use crate::blocks::salvage;
 use model::EventRecord;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::{Path, PathBuf};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
@@ -23,6 +23,8 @@ enum Stopped {
     Closed,
     /// What was saved could not be kept, as on a full disk.
     NotKept(EventsError),
+    /// What was saved was not kept, since there is as much as all events may have.
+    NoRoom,
     /// It could not be read, for another reason than its damage.
     NotRead(rusqlite::Error),
 }
@@ -46,6 +48,10 @@ pub(super) fn all(parts: &Parts, queue: &mpsc::WeakSender<Request>, files: Vec<P
                 warn!(file = %shown, %error, "events of a damaged file are still to be saved");
                 parts.days.put_aside(file);
             }
+            Err(Stopped::NoRoom) => {
+                warn!(file = %shown, "events of a damaged file wait for room");
+                parts.days.put_aside(file);
+            }
             Err(Stopped::NotRead(_)) if !file.exists() => {}
             Err(Stopped::NotRead(error)) => {
                 warn!(file = %shown, %error, "events of a damaged file are still to be saved");
@@ -60,8 +66,14 @@ fn is_final(error: &rusqlite::Error) -> bool {
     salvage::is_damage(error) || salvage::lacks_table(error)
 }
 
+/// Whether a read fails at what the file says, so that it will fail again: nonsense, or a length that
+/// no row was ever written with.
+fn is_of_the_file(error: &rusqlite::Error) -> bool {
+    salvage::is_damage(error) || error.sqlite_error_code() == Some(ErrorCode::TooBig)
+}
+
 /// Hands events to the writer, and waits until they are durable. What was saved before an
-/// interruption is there already, and kept once.
+/// interruption is there already, and kept once. What is too old by now goes unsaved.
 fn append(
     parts: &Parts,
     queue: &mpsc::WeakSender<Request>,
@@ -75,17 +87,29 @@ fn append(
     let done = answer.blocking_recv().map_err(|_| Stopped::Closed)?;
     let done = done.map_err(Stopped::NotKept)?;
     add(&parts.counters.saved, done.stored);
+    if done.over_size > 0 {
+        return Err(Stopped::NoRoom);
+    }
     Ok(())
 }
 
 /// Visits the events of a file that can still be read, in batches; answers how many.
 fn events(
     file: &Path,
-    mut visit: impl FnMut(Vec<EventRecord>) -> Result<(), Stopped>,
+    visit: impl FnMut(Vec<EventRecord>) -> Result<(), Stopped>,
 ) -> Result<u64, Stopped> {
     // Not made anew where it went with its day.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(Stopped::NotRead)?;
+    events_of(&connection, visit)
+}
+
+/// The same of a file that is open. Ends at the first read that fails for another reason than damage,
+/// as of a disk: what comes behind it is for the next time.
+fn events_of(
+    connection: &Connection,
+    mut visit: impl FnMut(Vec<EventRecord>) -> Result<(), Stopped>,
+) -> Result<u64, Stopped> {
     let columns = row::COLUMNS;
     let mut statement = connection
         .prepare(&format!(
@@ -102,7 +126,13 @@ fn events(
                     batch.extend(row::read(found).ok().flatten());
                 }
                 Ok(None) => break true,
-                Err(_) => break false,
+                Err(error) if is_of_the_file(&error) => break false,
+                Err(error) => {
+                    if !batch.is_empty() {
+                        visit(batch)?;
+                    }
+                    return Err(Stopped::NotRead(error));
+                }
             }
             if batch.len() >= BATCH_MAX {
                 saved += batch.len() as u64;
@@ -119,4 +149,95 @@ fn events(
         visit(batch)?;
     }
     Ok(saved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{EventOptions, EventStore};
+    use super::*;
+    use model::device::LOCAL_VANTAGE;
+    use model::{Clock, EventId, EventKind, Timestamp};
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+
+    fn line(number: u64) -> EventRecord {
+        let at = NOW.plus(Duration::from_millis(number));
+        EventRecord {
+            id: EventId::received(at),
+            at,
+            vantage: LOCAL_VANTAGE.to_owned(),
+            kind: EventKind::Log,
+            device_id: None,
+            interface_id: None,
+            source: [192, 0, 2, 1].into(),
+            severity: Some(5),
+            text: format!("line {number}"),
+            body: serde_json::Value::Null,
+        }
+    }
+
+    fn open(folder: &Path, options: EventOptions) -> EventStore {
+        EventStore::open(folder, options, Clock::new(|| NOW))
+            .unwrap()
+            .0
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_for_want_of_room_is_saved_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path(), EventOptions::default());
+        let (first, rest) = (BATCH_MAX as u64, 900);
+        let kept = (0..first + rest).map(line).collect();
+        store.append(kept).await.unwrap();
+        store.close().await;
+        drop(store);
+        // As a crash leaves it that came between setting aside and saving.
+        let day = folder.path().join("2027-01-15.sqlite");
+        let aside = folder.path().join("2027-01-15.sqlite.0.damaged");
+        std::fs::rename(&day, &aside).unwrap();
+        let mark = folder.path().join("2027-01-15.sqlite.0.damaged.saved");
+        let small = EventOptions {
+            size_max: 64 << 10,
+            ..EventOptions::default()
+        };
+        for (options, saved, refused) in [(small, first, rest), (EventOptions::default(), rest, 0)]
+        {
+            let store = open(folder.path(), options);
+            // It waits until the file was read, as far as it is.
+            let threads = std::mem::take(&mut *store.0.threads.lock().unwrap());
+            let mut threads = threads.into_iter();
+            let writer = threads.next();
+            for saver in threads {
+                tokio::task::spawn_blocking(|| saver.join().unwrap())
+                    .await
+                    .unwrap();
+            }
+            store.0.threads.lock().unwrap().extend(writer);
+            store.close().await;
+            let stats = store.stats();
+            assert_eq!((stats.saved, stats.over_size), (saved, refused));
+            assert_eq!(mark.exists(), refused == 0);
+        }
+    }
+
+    #[test]
+    fn a_read_that_fails_for_another_reason_than_damage_is_not_the_end_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aside");
+        let writer = Connection::open(&path).unwrap();
+        let table = format!("CREATE TABLE event ({})", row::COLUMNS);
+        writer.execute_batch(&table).unwrap();
+        let reader = Connection::open(&path).unwrap();
+        reader.busy_timeout(Duration::ZERO).unwrap();
+        let read = || events_of(&reader, |_| Ok(()));
+        assert!(matches!(read(), Ok(0)));
+        writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let Err(Stopped::NotRead(error)) = read() else {
+            panic!("it was taken for damage");
+        };
+        assert!(!is_final(&error), "{error}");
+        writer.execute_batch("ROLLBACK").unwrap();
+        assert!(matches!(read(), Ok(0)));
+    }
 }

@@ -49,6 +49,13 @@ pub(super) struct Writer {
 /// The events of a group that are to be written, by day.
 type Batch<'a> = BTreeMap<Day, Vec<(i64, &'a EventRecord)>>;
 
+/// Events of one request that are not kept.
+#[derive(Clone, Copy, Default)]
+struct Refused {
+    out_of_time: u64,
+    over_size: u64,
+}
+
 impl Writer {
     pub(super) fn new(parts: Arc<Parts>) -> Self {
         Self {
@@ -108,10 +115,14 @@ impl Writer {
         let (mut refused, mut batch) = (Vec::with_capacity(group.len()), Batch::new());
         let span = self.span();
         for (events, _) in &group {
-            let taken = events
-                .iter()
-                .filter(|event| self.take(event, &span, &mut batch));
-            refused.push((events.len() - taken.count()) as u64);
+            let mut of_request = Refused::default();
+            for event in events {
+                self.take(event, &span, &mut batch, &mut of_request);
+            }
+            let counters = &self.parts.counters;
+            add(&counters.out_of_time, of_request.out_of_time);
+            add(&counters.over_size, of_request.over_size);
+            refused.push(of_request);
         }
         let written = self.commit(&batch);
         drop(batch);
@@ -124,7 +135,7 @@ impl Writer {
     fn answer(
         &self,
         group: Vec<(Vec<EventRecord>, Reply<Appended>)>,
-        refused: Vec<u64>,
+        refused: Vec<Refused>,
         written: &Result<Written, EventsError>,
     ) {
         let counters = &self.parts.counters;
@@ -140,6 +151,11 @@ impl Writer {
             Err(_) => add(&counters.failed, group.len() as u64),
         }
         for ((events, reply), refused) in group.into_iter().zip(refused) {
+            let Refused {
+                out_of_time,
+                over_size,
+            } = refused;
+            let refused = out_of_time + over_size;
             let taken = events.len() as u64 - refused;
             let own = duplicates.min(taken);
             duplicates -= own;
@@ -147,6 +163,7 @@ impl Writer {
                 stored: taken - own,
                 duplicates: own,
                 refused,
+                over_size,
             }));
         }
     }
@@ -158,26 +175,25 @@ impl Writer {
         oldest.max(Timestamp::default())..now.plus(AHEAD_MAX)
     }
 
-    /// Puts an event into the batch, where it may be kept.
+    /// Puts an event into the batch, where it may be kept; else counts why not.
     fn take<'a>(
         &self,
         event: &'a EventRecord,
         span: &Range<Timestamp>,
         batch: &mut Batch<'a>,
-    ) -> bool {
-        let counters = &self.parts.counters;
+        refused: &mut Refused,
+    ) {
         if !span.contains(&event.at) {
-            add(&counters.out_of_time, 1);
-            return false;
+            refused.out_of_time += 1;
+            return;
         }
         if self.full.is_some() {
-            add(&counters.over_size, 1);
-            return false;
+            refused.over_size += 1;
+            return;
         }
         let day = Day::of(event.at);
         let events = batch.entry(day).or_default();
         events.push((day.number(event), event));
-        true
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<Written, EventsError> {
