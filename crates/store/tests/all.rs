@@ -20,6 +20,8 @@ mod damage;
 mod discoveries;
 #[path = "all/events.rs"]
 mod events;
+#[path = "all/events_damage.rs"]
+mod events_damage;
 #[path = "all/events_kill.rs"]
 mod events_kill;
 #[path = "all/fixture.rs"]
