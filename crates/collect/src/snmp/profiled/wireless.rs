@@ -12,10 +12,10 @@ use model::facts::{WirelessFacts, WirelessKind};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// Rows that are kept of one device: the largest controllers have some thousand access points, and
-/// each row has up to six of the 16,384 series that a device may have. Each row beyond it is counted
-/// as a defect.
-pub(in super::super) const WIRELESS_MAX: usize = 4_096;
+/// Rows that are kept of one device. Each has up to six series, together 12,288 of the 16,384 that a
+/// device may have, so that its interfaces and sensors have room. Each row beyond it is counted as a
+/// defect.
+pub(in super::super) const WIRELESS_MAX: usize = 2_048;
 
 /// IEEE 802.11 has numbers up to 233 today.
 const CHANNELS: RangeInclusive<f64> = 1.0..=500.0;
