@@ -140,6 +140,10 @@ pub(super) fn asks(plan: &Plan) -> Vec<PlanAsk<'_>> {
                 let from = std::slice::from_ref(&source.from);
                 asks.rows(Groups::WIRELESS, from, &[], &table.column);
             }
+            for source in wireless::lasting(table) {
+                let from = std::slice::from_ref(&source.from);
+                asks.rows(Groups::INVENTORY, from, &[], &table.column);
+            }
             asks.rows(
                 Groups::WIRELESS,
                 &table.rows.name,

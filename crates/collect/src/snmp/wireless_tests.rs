@@ -212,6 +212,26 @@ fn an_access_point_and_a_network_of_one_name_have_series_of_their_own() {
 }
 
 #[test]
+fn models_and_serial_numbers_of_access_points_are_not_asked_at_each_poll() {
+    let catalog = Catalog::embedded();
+    let controller = [1, 3, 6, 1, 4, 1, 9, 1, 1069];
+    let plan = catalog.plan(&controller, "", |column| column.contains(&14179));
+    let asked = |groups| super::columns(&controller, groups, &plan);
+    let entry = [1, 3, 6, 1, 4, 1, 14179, 2, 2, 1, 1];
+    let (state, model, serial) = (6, 16, 17);
+    for (column, each_poll, with_parts) in [
+        (state, true, true),
+        (model, false, true),
+        (serial, false, true),
+    ] {
+        let column = [&entry[..], &[column]].concat();
+        assert_eq!(asked(Groups::COUNTERS).contains(&column), each_poll);
+        let parts = Groups::COUNTERS | Groups::INVENTORY;
+        assert_eq!(asked(parts).contains(&column), with_parts);
+    }
+}
+
+#[test]
 fn a_long_list_of_access_points_is_cut_and_counted() {
     let most = super::profiled::WIRELESS_MAX;
     let lines: Vec<String> = (0..most + 3)

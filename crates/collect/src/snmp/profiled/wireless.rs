@@ -42,15 +42,14 @@ pub(super) fn measures(table: &Wireless) -> impl Iterator<Item = &Measure> {
     all.into_iter().flatten()
 }
 
-/// The texts of a table.
+/// The texts of a table that each poll reads.
 pub(super) fn texts(table: &Wireless) -> impl Iterator<Item = &Source> {
-    let all = [
-        &table.access_point,
-        &table.state,
-        &table.model,
-        &table.serial,
-    ];
-    all.into_iter().flatten()
+    [&table.access_point, &table.state].into_iter().flatten()
+}
+
+/// The texts of a table that are the same as long as the row is: read with the parts of the device.
+pub(super) fn lasting(table: &Wireless) -> impl Iterator<Item = &Source> {
+    [&table.model, &table.serial].into_iter().flatten()
 }
 
 /// What was told of until now.
