@@ -14,7 +14,7 @@ use cell::{first_text, passes, text_of};
 use model::facts::{NeighborFacts, VlanFacts};
 use std::collections::BTreeSet;
 #[cfg(test)]
-pub(super) use wireless::WIRELESS_MAX;
+pub(super) use wireless::{WIRELESS_MAX, measures as wireless_measures};
 
 /// The name under which both halves are listed.
 pub(super) const NAME: &str = "profiles";

@@ -232,6 +232,25 @@ fn models_and_serial_numbers_of_access_points_are_not_asked_at_each_poll() {
 }
 
 #[test]
+fn no_cell_is_kept_as_two_series() {
+    let catalog = Catalog::embedded();
+    for head in catalog.heads() {
+        let profile = catalog.find(&head.name).unwrap();
+        let sensors: Vec<String> = profile
+            .sensors
+            .iter()
+            .map(|table| format!("{:?}", table.value))
+            .collect();
+        for table in &profile.wireless {
+            for measure in super::profiled::wireless_measures(table) {
+                let cell = format!("{:?}", measure.cell);
+                assert!(!sensors.contains(&cell), "{}: {cell}", head.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_long_list_of_access_points_is_cut_and_counted() {
     let most = super::profiled::WIRELESS_MAX;
     let lines: Vec<String> = (0..most + 3)

@@ -30,7 +30,7 @@ const PERCENT: RangeInclusive<f64> = 0.0..=100.0;
 const NOISE_DBM: RangeInclusive<f64> = -200.0..=-1.0;
 
 /// The numbers of a table.
-pub(super) fn measures(table: &Wireless) -> impl Iterator<Item = &Measure> {
+pub(in super::super) fn measures(table: &Wireless) -> impl Iterator<Item = &Measure> {
     let all = [
         &table.channel,
         &table.frequency,
