@@ -212,6 +212,23 @@ fn an_access_point_and_a_network_of_one_name_have_series_of_their_own() {
 }
 
 #[test]
+fn a_row_whose_name_is_taken_is_called_as_its_series_are() {
+    let look = own("4.1.9999.1.1 text hall
+         4.1.9999.1.2 text hall
+         4.1.9999.2.1 int 8
+         4.1.9999.2.2 int 6
+         4.1.9999.3.1 text hall");
+    assert_eq!(
+        told(&look.facts.wireless),
+        [
+            r#"{"kind":"access_point","name":"hall","clients":4}"#,
+            r#"{"kind":"access_point","name":"hall [2]","clients":3}"#,
+            r#"{"kind":"network","name":"hall"}"#,
+        ]
+    );
+}
+
+#[test]
 fn models_and_serial_numbers_of_access_points_are_not_asked_at_each_poll() {
     let catalog = Catalog::embedded();
     let controller = [1, 3, 6, 1, 4, 1, 9, 1, 1069];

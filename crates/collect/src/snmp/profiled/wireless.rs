@@ -6,6 +6,7 @@ use super::super::{Groups, Rows};
 use super::cell::{self, first_text, passes};
 use super::device::of_row;
 use crate::profile::{Measure, Source, Wireless};
+use crate::reading::Instance;
 use ::snmp::Defect;
 use model::Metric;
 use model::facts::{WirelessFacts, WirelessKind};
@@ -77,8 +78,8 @@ pub(super) fn read(
             draft.defects.add(Defect::TooManyRows);
             continue;
         }
-        let facts = row(table, rows, index, draft);
-        measured(&facts, label(table.kind), index, draft);
+        let mut facts = row(table, rows, index, draft);
+        measured(&mut facts, label(table.kind), index, draft);
         draft.note("wireless", &[&table.column, index].concat());
         draft.facts.wireless.push(facts);
     }
@@ -143,8 +144,8 @@ fn label(kind: WirelessKind) -> &'static str {
     }
 }
 
-/// What of a row is kept as series, in base units.
-fn measured(facts: &WirelessFacts, label: &'static str, index: &[u32], draft: &mut Draft) {
+/// What of a row is kept as series, in base units. The row is called as its series are.
+fn measured(facts: &mut WirelessFacts, label: &'static str, index: &[u32], draft: &mut Draft) {
     let gauges = [
         (Metric::WIRELESS_CLIENTS, facts.clients.map(f64::from)),
         (
@@ -163,6 +164,9 @@ fn measured(facts: &WirelessFacts, label: &'static str, index: &[u32], draft: &m
     let Some(instance) = draft.part(Metric::WIRELESS_CLIENTS, label, name, index) else {
         return;
     };
+    if let Instance::Part { name, .. } = &instance {
+        facts.name = Some(name.as_ref().to_owned());
+    }
     for (metric, value) in gauges {
         if let Some(value) = value {
             draft.gauge(metric, &instance, value);
