@@ -5,6 +5,7 @@
 //! that memory with it and brings it back, so that two polls cannot share it. What a poll found
 //! leaves as a [`PollReport`] by the bounded channel that the caller gave.
 
+mod access_points;
 mod dispatch;
 mod evidence;
 mod memory;

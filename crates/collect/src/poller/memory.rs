@@ -1,6 +1,7 @@
 //! What is remembered of a device from poll to poll: its session, its history, and when what was
 //! last read. A poll takes it along and brings it back.
 
+use super::access_points::AccessPoints;
 use super::{PollerOptions, Target};
 use crate::reading::{Instance, Reading};
 use crate::snmp::{Dialect, Glimpse, Groups, Look, Markers};
@@ -20,8 +21,8 @@ const NEIGHBORS_INTERVAL_MIN: Duration = Duration::from_secs(15);
 /// Time from one reading of the neighbours to the next of an agent that has no marker for them, or
 /// whose marker stood still while they changed.
 const NEIGHBORS_UNMARKED_INTERVAL: Duration = Duration::from_mins(5);
-/// Shortest time between two readings of the parts because their marker moved: some agents move it
-/// all the time.
+/// Shortest time between two readings of the parts because their marker moved or other access points
+/// are there: some agents move it all the time, and some access points come and go.
 const INVENTORY_INTERVAL_MIN: Duration = Duration::from_mins(5);
 /// Time between two readings of who was heard on local networks: the tables of a router are long, and
 /// an address that comes is no hurry.
@@ -76,6 +77,7 @@ pub(super) struct Memory {
     interfaces_at: Option<Instant>,
     /// Rows of IF-MIB as they were last read to their end.
     interfaces: Vec<InterfaceFacts>,
+    pub(super) access_points: AccessPoints,
 }
 
 impl Memory {
@@ -187,6 +189,7 @@ impl Memory {
             if self.inventory_complete {
                 self.markers.inventory = look.markers.inventory;
             }
+            self.access_points.take_in(look);
         }
         if look.asked.contains(Groups::INTERFACES) {
             moved = moved - Groups::INTERFACES;
@@ -265,7 +268,8 @@ impl Memory {
         if neighbors && passed(self.neighbors_at, NEIGHBORS_INTERVAL_MIN, now) {
             moved |= Groups::NEIGHBORS;
         }
-        if other(now_say.inventory, before.inventory)
+        let parts = other(now_say.inventory, before.inventory);
+        if (parts || self.access_points.differ(look))
             && passed(self.inventory_at, INVENTORY_INTERVAL_MIN, now)
         {
             moved |= Groups::INVENTORY;

@@ -213,7 +213,11 @@ async fn ask(
     asked
         .stage(first, &mut session, memory, &context.clock, deadline)
         .await;
-    let again = memory.owing(Instant::now()) - first;
+    let mut again = memory.owing(Instant::now()) - first;
+    // What access points are by make is of the rows that tell of them.
+    if again.contains(Groups::INVENTORY) && !asked.look.facts.wireless.is_empty() {
+        again |= Groups::WIRELESS;
+    }
     if !again.is_empty() && !late {
         asked
             .stage(again, &mut session, memory, &context.clock, deadline)
@@ -238,6 +242,7 @@ async fn ask(
     if asked.look.facts.interfaces.is_empty() {
         asked.look.facts.interfaces = memory.interfaces(&asked.look);
     }
+    memory.access_points.fill(&mut asked.look.facts.wireless);
     asked.missing_profile = memory.dialect.as_ref().and_then(Dialect::missing).cloned();
     asked.took = began.elapsed();
     memory.session = Some(session);

@@ -14,7 +14,7 @@ use cell::{first_text, passes, text_of};
 use model::facts::{NeighborFacts, VlanFacts};
 use std::collections::BTreeSet;
 #[cfg(test)]
-pub(super) use wireless::WIRELESS_MAX;
+pub(super) use wireless::{WIRELESS_MAX, measures as wireless_measures};
 
 /// The name under which both halves are listed.
 pub(super) const NAME: &str = "profiles";
@@ -139,6 +139,10 @@ pub(super) fn asks(plan: &Plan) -> Vec<PlanAsk<'_>> {
             for source in wireless::texts(table) {
                 let from = std::slice::from_ref(&source.from);
                 asks.rows(Groups::WIRELESS, from, &[], &table.column);
+            }
+            for source in wireless::lasting(table) {
+                let from = std::slice::from_ref(&source.from);
+                asks.rows(Groups::INVENTORY, from, &[], &table.column);
             }
             asks.rows(
                 Groups::WIRELESS,

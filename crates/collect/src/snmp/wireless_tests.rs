@@ -212,6 +212,62 @@ fn an_access_point_and_a_network_of_one_name_have_series_of_their_own() {
 }
 
 #[test]
+fn a_row_whose_name_is_taken_is_called_as_its_series_are() {
+    let look = own("4.1.9999.1.1 text hall
+         4.1.9999.1.2 text hall
+         4.1.9999.2.1 int 8
+         4.1.9999.2.2 int 6
+         4.1.9999.3.1 text hall");
+    assert_eq!(
+        told(&look.facts.wireless),
+        [
+            r#"{"kind":"access_point","name":"hall","clients":4}"#,
+            r#"{"kind":"access_point","name":"hall [2]","clients":3}"#,
+            r#"{"kind":"network","name":"hall"}"#,
+        ]
+    );
+}
+
+#[test]
+fn models_and_serial_numbers_of_access_points_are_not_asked_at_each_poll() {
+    let catalog = Catalog::embedded();
+    let controller = [1, 3, 6, 1, 4, 1, 9, 1, 1069];
+    let plan = catalog.plan(&controller, "", |column| column.contains(&14179));
+    let asked = |groups| super::columns(&controller, groups, &plan);
+    let entry = [1, 3, 6, 1, 4, 1, 14179, 2, 2, 1, 1];
+    let (state, model, serial) = (6, 16, 17);
+    for (column, each_poll, with_parts) in [
+        (state, true, true),
+        (model, false, true),
+        (serial, false, true),
+    ] {
+        let column = [&entry[..], &[column]].concat();
+        assert_eq!(asked(Groups::COUNTERS).contains(&column), each_poll);
+        let parts = Groups::COUNTERS | Groups::INVENTORY;
+        assert_eq!(asked(parts).contains(&column), with_parts);
+    }
+}
+
+#[test]
+fn no_cell_is_kept_as_two_series() {
+    let catalog = Catalog::embedded();
+    for head in catalog.heads() {
+        let profile = catalog.find(&head.name).unwrap();
+        let sensors: Vec<String> = profile
+            .sensors
+            .iter()
+            .map(|table| format!("{:?}", table.value))
+            .collect();
+        for table in &profile.wireless {
+            for measure in super::profiled::wireless_measures(table) {
+                let cell = format!("{:?}", measure.cell);
+                assert!(!sensors.contains(&cell), "{}: {cell}", head.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_long_list_of_access_points_is_cut_and_counted() {
     let most = super::profiled::WIRELESS_MAX;
     let lines: Vec<String> = (0..most + 3)

@@ -186,8 +186,7 @@ impl SeriesOfDevice {
         if missing.is_empty() || self.full {
             return Ok(());
         }
-        // What is of the whole device first: it must not fall to the bound on series.
-        missing.sort_by_key(|key| !matches!(key.of, Of::Device));
+        missing.sort_by_key(|key| turn(&key.of));
         for keys in missing.chunks(KEYS_PER_RESOLVE) {
             let asked = keys
                 .iter()
@@ -223,6 +222,16 @@ impl SeriesOfDevice {
     }
 }
 
+/// Whose turn it is to be registered, the least first: what is of the whole device must not fall to
+/// the bound on series, and what a controller has of others must leave room for its own parts.
+fn turn(of: &Of) -> u8 {
+    match of {
+        Of::Device => 0,
+        Of::Part("access_point" | "radio" | "ssid", _) => 2,
+        Of::Interface(_) | Of::Part(..) => 1,
+    }
+}
+
 fn labels(of: &Of, by_id: &HashMap<InterfaceId, &Interface>) -> Labels {
     let labels = Labels::default().with(Labels::VANTAGE, LOCAL_VANTAGE);
     match of {
@@ -236,5 +245,28 @@ fn labels(of: &Of, by_id: &HashMap<InterfaceId, &Interface>) -> Labels {
                 .with(Labels::INTERFACE_ID, id.to_string())
                 .with(Labels::INTERFACE, name)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn radios_do_not_take_the_series_of_interfaces_and_sensors() {
+        let part = |label| Of::Part(label, Arc::from("a"));
+        let mut order = [
+            part("radio"),
+            part("ssid"),
+            part("sensor"),
+            part("access_point"),
+            Of::Interface(InterfaceId::new()),
+            Of::Device,
+        ];
+        order.sort_by_key(turn);
+        let last = |of: &Of| matches!(of, Of::Part("access_point" | "radio" | "ssid", _));
+        assert!(matches!(order[0], Of::Device));
+        assert!(!order[..3].iter().any(last));
+        assert!(order[3..].iter().all(last));
     }
 }

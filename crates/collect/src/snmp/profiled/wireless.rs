@@ -6,16 +6,17 @@ use super::super::{Groups, Rows};
 use super::cell::{self, first_text, passes};
 use super::device::of_row;
 use crate::profile::{Measure, Source, Wireless};
+use crate::reading::Instance;
 use ::snmp::Defect;
 use model::Metric;
 use model::facts::{WirelessFacts, WirelessKind};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// Rows that are kept of one device: the largest controllers have some thousand access points, and
-/// each row has up to six of the 16,384 series that a device may have. Each row beyond it is counted
-/// as a defect.
-pub(in super::super) const WIRELESS_MAX: usize = 4_096;
+/// Rows that are kept of one device. Each has up to six series, together 12,288 of the 16,384 that a
+/// device may have, so that its interfaces and sensors have room. Each row beyond it is counted as a
+/// defect.
+pub(in super::super) const WIRELESS_MAX: usize = 2_048;
 
 /// IEEE 802.11 has numbers up to 233 today.
 const CHANNELS: RangeInclusive<f64> = 1.0..=500.0;
@@ -30,7 +31,7 @@ const PERCENT: RangeInclusive<f64> = 0.0..=100.0;
 const NOISE_DBM: RangeInclusive<f64> = -200.0..=-1.0;
 
 /// The numbers of a table.
-pub(super) fn measures(table: &Wireless) -> impl Iterator<Item = &Measure> {
+pub(in super::super) fn measures(table: &Wireless) -> impl Iterator<Item = &Measure> {
     let all = [
         &table.channel,
         &table.frequency,
@@ -42,15 +43,14 @@ pub(super) fn measures(table: &Wireless) -> impl Iterator<Item = &Measure> {
     all.into_iter().flatten()
 }
 
-/// The texts of a table.
+/// The texts of a table that each poll reads.
 pub(super) fn texts(table: &Wireless) -> impl Iterator<Item = &Source> {
-    let all = [
-        &table.access_point,
-        &table.state,
-        &table.model,
-        &table.serial,
-    ];
-    all.into_iter().flatten()
+    [&table.access_point, &table.state].into_iter().flatten()
+}
+
+/// The texts of a table that are the same as long as the row is: read with the parts of the device.
+pub(super) fn lasting(table: &Wireless) -> impl Iterator<Item = &Source> {
+    [&table.model, &table.serial].into_iter().flatten()
 }
 
 /// What was told of until now.
@@ -78,8 +78,8 @@ pub(super) fn read(
             draft.defects.add(Defect::TooManyRows);
             continue;
         }
-        let facts = row(table, rows, index, draft);
-        measured(&facts, label(table.kind), index, draft);
+        let mut facts = row(table, rows, index, draft);
+        measured(&mut facts, label(table.kind), index, draft);
         draft.note("wireless", &[&table.column, index].concat());
         draft.facts.wireless.push(facts);
     }
@@ -144,8 +144,8 @@ fn label(kind: WirelessKind) -> &'static str {
     }
 }
 
-/// What of a row is kept as series, in base units.
-fn measured(facts: &WirelessFacts, label: &'static str, index: &[u32], draft: &mut Draft) {
+/// What of a row is kept as series, in base units. The row is called as its series are.
+fn measured(facts: &mut WirelessFacts, label: &'static str, index: &[u32], draft: &mut Draft) {
     let gauges = [
         (Metric::WIRELESS_CLIENTS, facts.clients.map(f64::from)),
         (
@@ -164,6 +164,9 @@ fn measured(facts: &WirelessFacts, label: &'static str, index: &[u32], draft: &m
     let Some(instance) = draft.part(Metric::WIRELESS_CLIENTS, label, name, index) else {
         return;
     };
+    if let Instance::Part { name, .. } = &instance {
+        facts.name = Some(name.as_ref().to_owned());
+    }
     for (metric, value) in gauges {
         if let Some(value) = value {
             draft.gauge(metric, &instance, value);

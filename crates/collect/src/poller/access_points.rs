@@ -1,0 +1,139 @@
+//! What access points are by make and serial number, from one look at the parts of a device to the
+//! next: the polls between them do not ask for it.
+
+use crate::snmp::{Groups, Look};
+use model::facts::{WirelessFacts, WirelessKind};
+use std::collections::{HashMap, HashSet};
+
+/// Rows as they were when the parts were last read to their end: as many as a look keeps.
+#[derive(Default)]
+pub(super) struct AccessPoints {
+    makes: HashMap<Of, Make>,
+}
+
+type Of = (Option<WirelessKind>, Option<String>);
+
+/// What does not change as long as it is the same row.
+struct Make {
+    model: Option<String>,
+    serial: Option<String>,
+}
+
+impl AccessPoints {
+    /// Takes in what a look at the parts found.
+    pub(super) fn take_in(&mut self, look: &Look) {
+        if !look.complete.contains(Groups::INVENTORY | Groups::WIRELESS) {
+            return;
+        }
+        let rows = look.facts.wireless.iter();
+        self.makes = rows
+            .filter(|row| is_access_point(row) || row.model.is_some() || row.serial.is_some())
+            .map(|row| (of(row), make(row)))
+            .collect();
+    }
+
+    /// Whether there are other access points than when the parts were last read, so that these are to be read
+    /// anew. A device that does not tell their makes is not asked again for them.
+    pub(super) fn differ(&self, look: &Look) -> bool {
+        let told = |make: &Make| make.model.is_some() || make.serial.is_some();
+        let worth_asking = self.makes.is_empty() || self.makes.values().any(told);
+        if !worth_asking || !look.complete.contains(Groups::WIRELESS) {
+            return false;
+        }
+        let rows = look.facts.wireless.iter();
+        let now: HashSet<Of> = rows.filter(|row| is_access_point(row)).map(of).collect();
+        let is_one = |of: &&Of| of.0 == Some(WirelessKind::AccessPoint);
+        let known = self.makes.keys().filter(is_one);
+        now.len() != known.count() || now.iter().any(|of| !self.makes.contains_key(of))
+    }
+
+    /// Fills in what this poll did not ask for.
+    pub(super) fn fill(&self, rows: &mut [WirelessFacts]) {
+        if self.makes.is_empty() {
+            return;
+        }
+        for row in rows {
+            let Some(make) = self.makes.get(&of(row)) else {
+                continue;
+            };
+            row.model = row.model.take().or_else(|| make.model.clone());
+            row.serial = row.serial.take().or_else(|| make.serial.clone());
+        }
+    }
+}
+
+fn is_access_point(row: &WirelessFacts) -> bool {
+    row.kind == Some(WirelessKind::AccessPoint)
+}
+
+fn of(row: &WirelessFacts) -> Of {
+    (row.kind, row.name.clone())
+}
+
+fn make(row: &WirelessFacts) -> Make {
+    Make {
+        model: row.model.clone(),
+        serial: row.serial.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(complete: Groups, rows: &[(&str, Option<&str>)]) -> Look {
+        let row = |(name, serial): &(&str, Option<&str>)| WirelessFacts {
+            kind: Some(WirelessKind::AccessPoint),
+            name: Some((*name).to_owned()),
+            serial: serial.map(str::to_owned),
+            ..WirelessFacts::default()
+        };
+        let mut look = Look {
+            complete,
+            ..Look::default()
+        };
+        look.facts.wireless = rows.iter().map(row).collect();
+        look
+    }
+
+    #[test]
+    fn access_points_keep_their_serial_numbers_in_polls_that_do_not_ask_for_them() {
+        let parts = Groups::INVENTORY | Groups::WIRELESS;
+        let mut known = AccessPoints::default();
+        known.take_in(&look(parts, &[("hall", Some("A1")), ("attic", Some("A2"))]));
+        let mut poll = look(Groups::WIRELESS, &[("hall", None), ("attic", None)]);
+        known.take_in(&poll);
+        assert!(!known.differ(&poll));
+        known.fill(&mut poll.facts.wireless);
+        let serials: Vec<Option<&str>> = poll
+            .facts
+            .wireless
+            .iter()
+            .map(|row| row.serial.as_deref())
+            .collect();
+        assert_eq!(serials, [Some("A1"), Some("A2")]);
+    }
+
+    #[test]
+    fn parts_are_read_anew_when_access_points_come_or_go() {
+        let parts = Groups::INVENTORY | Groups::WIRELESS;
+        let (all, none) = (Groups::WIRELESS, Groups::NONE);
+        let told: &[_] = &[("hall", Some("A1"))];
+        let untold: &[_] = &[("hall", None)];
+        for (before, complete, now, expected) in [
+            (told, all, &[("hall", None)][..], false),
+            (told, all, &[("hall", None), ("attic", None)], true),
+            (told, all, &[("attic", None)], true),
+            (told, all, &[], true),
+            // A table that was cut short says nothing of what is gone.
+            (told, none, &[], false),
+            (&[], all, &[("hall", None)], true),
+            // One that tells no makes is not asked for them again.
+            (untold, all, &[("attic", None)], false),
+        ] {
+            let mut known = AccessPoints::default();
+            known.take_in(&look(parts, before));
+            assert_eq!(known.differ(&look(complete, now)), expected, "{now:?}");
+        }
+    }
+}
