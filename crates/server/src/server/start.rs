@@ -8,6 +8,7 @@ use crate::allowance::Allowance;
 use crate::config::{SecureCookie, Settings};
 use crate::logs::{self, LogCounts};
 use crate::metrics::{self, Ingested, Sampled};
+use crate::process::UdpDropped;
 use crate::readiness::{self, Standing};
 use crate::senders::Senders;
 use crate::threads::Places;
@@ -108,10 +109,7 @@ pub(super) async fn start(
     let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
     let ways = (transport.clone(), pinger.clone());
-    let poller = {
-        let _there = places.poll.enter();
-        base.start_poller(ways, reports_in, poller_stop.clone())
-    };
+    let poller = base.start_poller(ways, reports_in, poller_stop.clone(), places);
     base.begin_run().await;
     let mut gauges = wire.gauges;
     gauges.push({
@@ -130,8 +128,10 @@ pub(super) async fn start(
         .await?;
     base.start_checks(&mut registry, places);
 
+    let named = options::udp_listeners(settings).chain(transport.addresses());
     let sampled = Sampled {
         gauges,
+        udp_dropped: UdpDropped::new(named.collect()),
         poller: Arc::downgrade(&poller),
         store: base.store.clone(),
         series: base.series.clone(),
@@ -224,7 +224,9 @@ impl Base<'_> {
         (transport, pinger): (Transport, Pinger),
         reports: mpsc::Sender<PollReport>,
         stop: CancellationToken,
+        places: &Places,
     ) -> Arc<Poller> {
+        let _there = places.poll.enter();
         Arc::new(Poller::start(
             options::poller(self.settings),
             transport,
