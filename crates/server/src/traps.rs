@@ -9,10 +9,10 @@ mod metrics;
 mod nudge;
 mod record;
 
-use crate::allowance::{Allowance, Verdict};
+use crate::allowance::{Allowance, Taken, Verdict};
 use crate::senders::Senders;
 use crate::wire::Receiver;
-use collect::trap::{BoundSocket, Consequence};
+use collect::trap::{Acknowledgement, BoundSocket, Consequence};
 use collect::{Poller, TrapListener, TrapOptions, TrapReport};
 use model::credential::{Credential, CredentialSecrets};
 use model::{Clock, CredentialId, DeviceId, EventRecord};
@@ -149,6 +149,7 @@ struct Believed {
 impl Intake {
     async fn take(&mut self, batch: Vec<TrapReport>) {
         let mut events = Vec::with_capacity(batch.len());
+        let (mut taken, mut told) = (Vec::new(), Vec::new());
         let mut acknowledgements = Vec::new();
         for mut report in batch {
             let acknowledgement = report.acknowledgement.take();
@@ -159,15 +160,32 @@ impl Intake {
                 self.nudge(device_id, kind.consequence);
             }
             // An inform that is not kept is not answered either.
-            if self.context.allowance.take(&event) != Verdict::Kept {
-                continue;
+            match self.context.allowance.take(&event) {
+                Verdict::Kept(octets) => {
+                    taken.push(octets);
+                    events.push(event);
+                    acknowledgements.extend(acknowledgement);
+                }
+                Verdict::First(line) => told.push(*line),
+                Verdict::Over => {}
             }
-            events.push(event);
-            acknowledgements.extend(acknowledgement);
         }
-        if events.is_empty() {
-            return;
+        if !events.is_empty() {
+            self.keep(events, &taken, acknowledgements).await;
         }
+        // Apart from the traps: it is no trap that is counted. It is in our log already, and a disk
+        // that fails is told by the traps.
+        if !told.is_empty() {
+            let _ = self.context.store.events.append(told).await;
+        }
+    }
+
+    async fn keep(
+        &mut self,
+        events: Vec<EventRecord>,
+        taken: &[Taken],
+        acknowledgements: Vec<Acknowledgement>,
+    ) {
         let count = events.len() as u64;
         let counts = &self.context.counts;
         match self.context.store.events.append(events).await {
@@ -175,6 +193,7 @@ impl Intake {
                 self.failing = false;
                 counts.kept.inc_by(done.stored);
                 counts.not_kept.inc_by(done.refused);
+                self.context.allowance.give_back(taken, done.refused);
                 // Refused are all of a batch or none: it is of one moment.
                 if done.refused < count {
                     for acknowledgement in acknowledgements {
@@ -184,6 +203,7 @@ impl Intake {
             }
             Err(error) => {
                 counts.not_kept.inc_by(count);
+                self.context.allowance.give_back(taken, count);
                 if !std::mem::replace(&mut self.failing, true) {
                     warn!(error = %crate::chain(&error), "traps are not kept");
                 }
