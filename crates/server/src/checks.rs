@@ -125,14 +125,30 @@ pub async fn run(context: Context) {
             let tasks = context.tasks.clone();
             // On the runtime of this task.
             tasks.spawn(async move {
+                let _place = Place {
+                    id: check.body.id,
+                    done,
+                };
                 tokio::select! {
                     () = context.make(&trust, &check) => {}
-                    () = context.stop.cancelled() => return,
+                    () = context.stop.cancelled() => {}
                 }
-                // An error means that the server stops.
-                let _ = done.send(check.body.id).await;
             });
         }
+    }
+}
+
+/// A place among the checks at work. It is given back when it is dropped: a check that ends in a
+/// mistake of ours must not take it with it.
+struct Place {
+    id: CheckId,
+    done: mpsc::Sender<CheckId>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // There is room for all that may be at work. An error means that the server stops.
+        let _ = self.done.try_send(self.id);
     }
 }
 
@@ -461,6 +477,19 @@ mod tests {
         schedule.done(check.id, at(4));
         assert_eq!(schedule.take(at(4)).taken.len(), 0, "it has had its turn");
         assert_eq!(schedule.take(at(64)).taken.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_ends_in_a_panic_gives_its_place_back() {
+        async fn mistaken(_place: Place) {
+            tokio::task::yield_now().await;
+            panic!("a mistake of ours, made on purpose");
+        }
+        let (done_in, mut done) = mpsc::channel(1);
+        let id = CheckId::new();
+        let check = tokio::spawn(mistaken(Place { id, done: done_in }));
+        assert!(check.await.is_err());
+        assert_eq!(done.recv().await, Some(id));
     }
 
     async fn opened(folder: &tempfile::TempDir) -> Store {

@@ -152,8 +152,8 @@ pub struct EventSettings {
     /// alone is larger, no more is taken until it ends.
     #[schemars(range(min = 16_777_216, max = 1_099_511_627_776_u64))]
     pub size_bytes_max: u64,
-    /// Octets of lines of logs and traps together, about, that one sender may have kept in a UTC day;
-    /// what it sends beyond is dropped and told. One that relays for many needs more.
+    /// Octets of lines of logs, and as many again of traps, about, that one sender may have kept in a
+    /// UTC day; what it sends beyond is dropped and told. One that relays for many needs more.
     #[schemars(range(min = 1_048_576, max = 1_099_511_627_776_u64))]
     pub sender_bytes_per_day_max: u64,
 }
@@ -163,7 +163,8 @@ impl Default for EventSettings {
         Self {
             keep_days: 30,
             size_bytes_max: store::events::SIZE_MAX_DEFAULT,
-            // One that floods on each of 30 days takes less than half of the 10 GiB.
+            // One that floods on each of 30 days takes less than half of the 10 GiB by its lines, and
+            // less than half by its traps.
             sender_bytes_per_day_max: 160 << 20,
         }
     }

@@ -19,6 +19,7 @@ pub mod links;
 pub mod logging;
 pub mod logs;
 pub mod metrics;
+pub mod own_line;
 pub mod process;
 pub mod readiness;
 pub mod secrets;

@@ -1,14 +1,14 @@
 //! Lines of logs: from the listeners, with the device that sent them, into the event store.
 
-use crate::allowance::{Allowance, Verdict};
+use crate::allowance::{Allowance, Taken, Verdict};
 use crate::config::SyslogSettings;
+use crate::own_line::{OTHERS, own_line};
 use crate::senders::Senders;
 use crate::wire::Receiver;
 use collect::syslog::source::Dropped;
 use collect::syslog::{Received, Syslog, tls_config};
-use model::device::LOCAL_VANTAGE;
-use model::{Clock, DeviceId, EventId, EventKind, EventRecord, Timestamp};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use model::{Clock, EventRecord};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,11 +26,6 @@ const TELL_INTERVAL: Duration = Duration::from_mins(1);
 const TOLD_MAX: usize = 100;
 /// How long the last lines are waited for when the server stops.
 const LAST_WAIT: Duration = Duration::from_millis(200);
-/// The severity of what the server says in a sender's log: warning.
-const WARNING: u8 = 4;
-/// What it says where a sender had as much kept today as one may.
-const OVER: &str = "foretell: further lines of this sender are dropped until 0:00 UTC, \
-    more than events.sender_bytes_per_day_max";
 
 /// What became of lines. Cheap to clone.
 #[derive(Clone, Default)]
@@ -136,7 +131,8 @@ pub async fn run(context: Context, mut lines: Receiver<Vec<Received>>) {
         let first = tokio::select! {
             () = context.stop.cancelled() => break,
             _ = ticks.tick() => {
-                context.keep(context.dropped(), &mut failing).await;
+                let told = Lot { events: context.dropped(), taken: Vec::new() };
+                context.keep(told, &mut failing).await;
                 continue;
             }
             first = lines.recv() => first,
@@ -164,25 +160,35 @@ async fn gather(mut first: Vec<Received>, lines: &mut Receiver<Vec<Received>>) -
     first
 }
 
+/// What is to be kept, and what of it was taken from the senders' allowances.
+#[derive(Default)]
+struct Lot {
+    events: Vec<EventRecord>,
+    taken: Vec<Taken>,
+}
+
 impl Context {
-    fn events_of(&self, lines: Vec<Received>) -> Vec<EventRecord> {
+    fn events_of(&self, lines: Vec<Received>) -> Lot {
         let senders = self.senders.snapshot();
-        let (mut strangers, mut events) = (0, Vec::with_capacity(lines.len()));
+        let (mut strangers, mut lot) = (0, Lot::default());
         for received in lines {
             let host = received.parsed.line.host.as_deref();
             let device_id = senders.at(received.source, host);
             strangers += u64::from(device_id.is_none());
             let event = received.into_event(device_id);
             match self.allowance.take(&event) {
-                Verdict::Kept => events.push(event),
-                Verdict::First => events.push(own(event.at, event.source, device_id, OVER.into())),
+                Verdict::Kept(taken) => {
+                    lot.taken.push(taken);
+                    lot.events.push(event);
+                }
+                Verdict::First(told) => lot.events.push(*told),
                 Verdict::Over => {}
             }
         }
         self.counts
             .without_device
             .fetch_add(strangers, Ordering::Relaxed);
-        events
+        lot
     }
 
     /// Says in the log of each sender, and once in ours, whose lines were dropped.
@@ -202,17 +208,17 @@ impl Context {
             .iter()
             .take(TOLD_MAX)
             .map(|Dropped { source, lines }| {
-                let source = source.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+                let source = source.unwrap_or(OTHERS);
                 let text = format!(
                     "foretell: {lines} lines of this sender were dropped in the last minute, \
                      more than syslog.source_lines_per_sec_max"
                 );
-                own(at, source, senders.at(source, None), text)
+                own_line(at, source, senders.at(source, None), text)
             });
         told.collect()
     }
 
-    async fn keep(&self, events: Vec<EventRecord>, failing: &mut bool) {
+    async fn keep(&self, Lot { events, taken }: Lot, failing: &mut bool) {
         let count = events.len() as u64;
         if count == 0 {
             return;
@@ -222,6 +228,7 @@ impl Context {
             Ok(done) => done.refused,
             Err(_) => count,
         };
+        self.allowance.give_back(&taken, lost);
         self.counts.not_kept.fetch_add(lost, Ordering::Relaxed);
         if let (Err(error), false) = (&kept, *failing) {
             warn!(error = %crate::chain(error), "lines of logs are not kept");
@@ -230,26 +237,11 @@ impl Context {
     }
 }
 
-/// What the server says in a sender's log.
-fn own(at: Timestamp, source: IpAddr, device_id: Option<DeviceId>, text: String) -> EventRecord {
-    EventRecord {
-        id: EventId::received(at),
-        at,
-        vantage: LOCAL_VANTAGE.to_owned(),
-        kind: EventKind::Log,
-        device_id,
-        interface_id: None,
-        source,
-        severity: Some(WARNING),
-        text,
-        body: serde_json::Value::Null,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use collect::syslog::{SyslogOptions, parse};
+    use model::Timestamp;
     use model::log_line::LogTransport;
     use prometheus_client::registry::Registry;
     use std::net::UdpSocket;
@@ -297,16 +289,38 @@ mod tests {
             };
             vec![line; count]
         };
-        let kept = context.events_of(lines(1, 50));
+        let kept = context.events_of(lines(1, 50)).events;
         let (last, before) = kept.split_last().unwrap();
+        let over = "foretell: further lines of this sender are dropped until 0:00 UTC, \
+            more than events.sender_bytes_per_day_max";
         assert!(before.len() < 10, "{}", before.len());
         assert!(before.iter().all(|event| event.text == "a: b"), "{kept:?}");
         assert_eq!(
             (last.text.as_str(), last.source),
-            (OVER, [192, 0, 2, 1].into())
+            (over, [192, 0, 2, 1].into())
         );
-        assert_eq!(context.events_of(lines(1, 50)), []);
-        assert_eq!(context.events_of(lines(2, 3)).len(), 3);
+        assert_eq!(context.events_of(lines(1, 50)).events, []);
+        assert_eq!(context.events_of(lines(2, 3)).events.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn lines_that_could_not_be_written_leave_their_sender_as_much_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (context, _lines) = context(folder.path(), 1_000).await;
+        context.events.close().await;
+        let mut failing = false;
+        for _ in 0..20 {
+            let at = context.clock.now();
+            let line = Received {
+                at,
+                source: [192, 0, 2, 1].into(),
+                parsed: parse(b"<13>a: b", LogTransport::Udp, at),
+            };
+            let lot = context.events_of(vec![line]);
+            assert_eq!(lot.taken.len(), 1);
+            context.keep(lot, &mut failing).await;
+            assert!(failing);
+        }
     }
 
     #[tokio::test]

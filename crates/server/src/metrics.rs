@@ -7,7 +7,7 @@ mod encoder;
 pub(crate) use encoder::Encoder;
 
 use crate::logs::LogCounts;
-use crate::process;
+use crate::process::{self, UdpDropped};
 use crate::threads::Ended;
 use crate::wire::Gauge;
 use collect::Poller;
@@ -114,6 +114,8 @@ pub struct Sampled {
     pub series: SeriesStore,
     /// The sockets that devices are asked from.
     pub transport: snmp::Transport,
+    /// What the kernel drops.
+    pub udp_dropped: UdpDropped,
     /// What the parts have used of the processors.
     pub ended: Ended,
     /// What lines of logs come by.
@@ -146,8 +148,8 @@ struct SocketLabels {
 }
 
 impl SocketLabels {
-    fn of(address: SocketAddr) -> Self {
-        let address = address.to_string();
+    fn of(address: Option<SocketAddr>) -> Self {
+        let address = address.map_or_else(|| "other".to_owned(), |address| address.to_string());
         Self { address }
     }
 }
@@ -192,7 +194,7 @@ impl Collector for Sampled {
         self.events(&mut out)?;
         self.syslog(&mut out)?;
         datagrams(&self.transport, &mut out)?;
-        let dropped = process::udp_dropped().into_iter();
+        let dropped = self.udp_dropped.look().into_iter();
         out.counters(
             "foretell_udp_dropped_datagrams",
             "Datagrams that the kernel dropped since the buffer of a socket was full",

@@ -1,9 +1,10 @@
 //! What this process uses, from `/proc/self`. Absent where there is no such file system.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// CPU time used by the process so far, in seconds, of all its threads.
 pub fn cpu_seconds() -> Option<f64> {
@@ -60,37 +61,77 @@ pub fn open_fds() -> Option<u64> {
     Some(entries.saturating_sub(1) as u64)
 }
 
-/// Datagrams that the kernel has dropped since a buffer was full, by the local address of each UDP
-/// socket of this process. Those of sockets that are closed are no longer among them.
-pub fn udp_dropped() -> BTreeMap<SocketAddr, u64> {
-    let Ok(files) = fs::read_dir("/proc/self/fd") else {
-        return BTreeMap::new();
-    };
-    let inodes: Vec<String> = files
-        .filter_map(|file| {
-            let target = fs::read_link(file.ok()?.path()).ok()?;
-            let inode = target.to_str()?.strip_prefix("socket:[")?;
-            Some(inode.strip_suffix(']')?.to_owned())
-        })
-        .collect();
-    let mut dropped = BTreeMap::new();
-    for table in ["/proc/self/net/udp", "/proc/self/net/udp6"] {
-        let table = fs::read_to_string(table).unwrap_or_default();
-        for (address, inode, count) in table.lines().skip(1).filter_map(udp_row) {
-            if inodes.iter().any(|ours| ours == inode) {
-                *dropped.entry(address).or_default() += count;
-            }
+/// Datagrams that the kernel has dropped since a buffer was full, at UDP sockets of this process: by
+/// the address of those that are named, and together at all others. Those come and go with each
+/// question at a port of the system's choosing, and told apart they would be series without bound.
+#[derive(Debug)]
+pub struct UdpDropped {
+    named: BTreeSet<SocketAddr>,
+    others: Mutex<Others>,
+}
+
+/// What was dropped at sockets that are not named, also at those that are closed: it never goes down.
+// Invariant: `last` has the sockets that were open at the latest look.
+#[derive(Debug, Default)]
+struct Others {
+    total: u64,
+    last: HashMap<u64, u64>,
+}
+
+impl UdpDropped {
+    /// Tells these sockets apart.
+    pub fn new(named: BTreeSet<SocketAddr>) -> Self {
+        Self {
+            named,
+            others: Mutex::default(),
         }
     }
-    dropped
+
+    /// What was dropped by now; none are all others. Named sockets that are closed are not in it.
+    pub fn look(&self) -> BTreeMap<Option<SocketAddr>, u64> {
+        let ours = socket_inodes();
+        let mut dropped = BTreeMap::new();
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = HashMap::new();
+        for table in ["/proc/self/net/udp", "/proc/self/net/udp6"] {
+            let table = fs::read_to_string(table).unwrap_or_default();
+            let rows = table.lines().skip(1).filter_map(udp_row);
+            for (address, inode, count) in rows.filter(|(_, inode, _)| ours.contains(inode)) {
+                if self.named.contains(&address) {
+                    *dropped.entry(Some(address)).or_default() += count;
+                    continue;
+                }
+                let before = others.last.get(&inode).copied().unwrap_or(0);
+                // A number that is less is another socket's, of the same inode.
+                others.total += count.checked_sub(before).unwrap_or(count);
+                last.insert(inode, count);
+            }
+        }
+        others.last = last;
+        dropped.insert(None, others.total);
+        dropped
+    }
+}
+
+/// The sockets of this process.
+fn socket_inodes() -> HashSet<u64> {
+    let Ok(files) = fs::read_dir("/proc/self/fd") else {
+        return HashSet::new();
+    };
+    let inodes = files.filter_map(|file| {
+        let target = fs::read_link(file.ok()?.path()).ok()?;
+        let inode = target.to_str()?.strip_prefix("socket:[")?;
+        inode.strip_suffix(']')?.parse().ok()
+    });
+    inodes.collect()
 }
 
 /// The local address, the inode and the drops of a row of /proc/net/udp or udp6 (proc(5)): columns 2,
 /// 10 and the last. Addresses are in hexadecimal, in words of 32 bits as this machine has them.
-fn udp_row(row: &str) -> Option<(SocketAddr, &str, u64)> {
+fn udp_row(row: &str) -> Option<(SocketAddr, u64, u64)> {
     let mut columns = row.split_ascii_whitespace().skip(1);
     let (address, port) = columns.next()?.split_once(':')?;
-    let inode = columns.nth(7)?;
+    let inode = columns.nth(7)?.parse().ok()?;
     let dropped = columns.last()?.parse().ok()?;
     let words = (0..address.len()).step_by(8).map(|at| {
         let word = u32::from_str_radix(address.get(at..at + 8)?, 16).ok()?;
@@ -123,12 +164,24 @@ mod tests {
     fn what_a_full_socket_drops_is_counted_at_its_address() {
         let deaf = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = deaf.local_addr().unwrap();
-        assert_eq!(udp_dropped().get(&address), Some(&0));
+        let (named, none) = (
+            UdpDropped::new([address].into()),
+            UdpDropped::new(BTreeSet::new()),
+        );
+        let at = |dropped: &UdpDropped, address| dropped.look().get(&address).copied();
+        assert_eq!(at(&named, Some(address)), Some(0));
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..2_000 {
             sender.send_to(&[0; 1_000], address).unwrap();
         }
-        assert!(udp_dropped().get(&address) > Some(&0));
+        assert!(at(&named, Some(address)) > Some(0));
+        // One that is not named makes no series of its own, and takes nothing with it when it closes.
+        assert_eq!(at(&none, Some(address)), None);
+        let others = at(&none, None);
+        assert!(others > Some(0));
+        drop(deaf);
+        assert_eq!(at(&named, Some(address)), None);
+        assert!(at(&none, None) >= others);
     }
 
     #[test]
@@ -144,7 +197,7 @@ mod tests {
             if cfg!(target_endian = "little") {
                 assert_eq!(found, read.parse().unwrap());
             }
-            assert_eq!((inode, dropped), ("7712", 31));
+            assert_eq!((inode, dropped), (7712, 31));
         }
         assert_eq!(udp_row("  sl  local_address rem_address"), None);
     }

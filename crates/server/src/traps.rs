@@ -9,11 +9,12 @@ mod metrics;
 mod nudge;
 mod record;
 
-use crate::allowance::{Allowance, Verdict};
+use crate::allowance::{Allowance, Taken, Verdict};
 use crate::senders::Senders;
 use crate::wire::Receiver;
-use collect::trap::{BoundSocket, Consequence};
+use collect::trap::{Acknowledgement, BoundSocket, Consequence};
 use collect::{Poller, TrapListener, TrapOptions, TrapReport};
+use model::credential::{Credential, CredentialSecrets};
 use model::{Clock, CredentialId, DeviceId, EventRecord};
 use nudge::Nudges;
 use snmp::{Credentials, LocalEngine};
@@ -21,6 +22,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use store::documents::Stored;
 use store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -137,11 +139,17 @@ struct Intake {
 /// The credentials that the listener has, so that one that did not change is not opened again: what
 /// is derived from its pass phrases takes a while.
 #[derive(Default)]
-struct Believed(HashMap<CredentialId, (u64, Option<Arc<Credentials>>)>);
+struct Believed {
+    /// With the revision; none is one that is not believed for as long as it is as it is.
+    known: HashMap<CredentialId, (u64, Option<Arc<Credentials>>)>,
+    /// Those that could not be read for now. Each is told once, and read again at each look.
+    put_off: HashSet<CredentialId>,
+}
 
 impl Intake {
     async fn take(&mut self, batch: Vec<TrapReport>) {
         let mut events = Vec::with_capacity(batch.len());
+        let (mut taken, mut told) = (Vec::new(), Vec::new());
         let mut acknowledgements = Vec::new();
         for mut report in batch {
             let acknowledgement = report.acknowledgement.take();
@@ -152,15 +160,32 @@ impl Intake {
                 self.nudge(device_id, kind.consequence);
             }
             // An inform that is not kept is not answered either.
-            if self.context.allowance.take(&event) != Verdict::Kept {
-                continue;
+            match self.context.allowance.take(&event) {
+                Verdict::Kept(octets) => {
+                    taken.push(octets);
+                    events.push(event);
+                    acknowledgements.extend(acknowledgement);
+                }
+                Verdict::First(line) => told.push(*line),
+                Verdict::Over => {}
             }
-            events.push(event);
-            acknowledgements.extend(acknowledgement);
         }
-        if events.is_empty() {
-            return;
+        if !events.is_empty() {
+            self.keep(events, &taken, acknowledgements).await;
         }
+        // Apart from the traps: it is no trap that is counted. It is in our log already, and a disk
+        // that fails is told by the traps.
+        if !told.is_empty() {
+            let _ = self.context.store.events.append(told).await;
+        }
+    }
+
+    async fn keep(
+        &mut self,
+        events: Vec<EventRecord>,
+        taken: &[Taken],
+        acknowledgements: Vec<Acknowledgement>,
+    ) {
         let count = events.len() as u64;
         let counts = &self.context.counts;
         match self.context.store.events.append(events).await {
@@ -168,6 +193,7 @@ impl Intake {
                 self.failing = false;
                 counts.kept.inc_by(done.stored);
                 counts.not_kept.inc_by(done.refused);
+                self.context.allowance.give_back(taken, done.refused);
                 // Refused are all of a batch or none: it is of one moment.
                 if done.refused < count {
                     for acknowledgement in acknowledgements {
@@ -177,6 +203,7 @@ impl Intake {
             }
             Err(error) => {
                 counts.not_kept.inc_by(count);
+                self.context.allowance.give_back(taken, count);
                 if !std::mem::replace(&mut self.failing, true) {
                     warn!(error = %crate::chain(&error), "traps are not kept");
                 }
@@ -255,43 +282,77 @@ impl Believed {
         store: &Store,
     ) -> Result<Option<Vec<(CredentialId, Arc<Credentials>)>>, StoreError> {
         let list = store.credentials.list().await?;
-        let is_known = |id: &CredentialId, revision: u64| {
-            self.0.get(id).is_some_and(|known| known.0 == revision)
-        };
-        let same = list.len() == self.0.len()
-            && list
-                .iter()
-                .all(|stored| is_known(&stored.body.id, stored.revision));
+        let same = list.len() == self.known.len() && list.iter().all(|stored| self.has(stored));
         if same {
             return Ok(None);
         }
-        let mut now = HashMap::new();
+        let mut read = HashMap::new();
+        for stored in list.iter().filter(|stored| !self.has(stored)) {
+            let id = stored.body.id;
+            read.insert(id, store.credentials.secrets(id).await);
+        }
+        Ok(Some(self.take(list, read)))
+    }
+
+    fn has(&self, stored: &Stored<Credential>) -> bool {
+        let known = self.known.get(&stored.body.id);
+        known.is_some_and(|(revision, _)| *revision == stored.revision)
+    }
+
+    /// Takes in those that there are, with the secrets of those that are new or changed; who is
+    /// believed then. One that was deleted just now or is damaged costs itself alone: were the rest
+    /// not taken in, what was deleted would be believed for as long as it is there.
+    fn take(
+        &mut self,
+        list: Vec<Stored<Credential>>,
+        mut read: HashMap<CredentialId, Result<CredentialSecrets, StoreError>>,
+    ) -> Vec<(CredentialId, Arc<Credentials>)> {
+        let (mut known, mut put_off) = (HashMap::new(), HashSet::new());
         let mut believed = Vec::new();
         for stored in list {
             let id = stored.body.id;
-            let kept = self.0.remove(&id);
-            let unchanged = kept.filter(|(revision, _)| *revision == stored.revision);
-            let entry = if let Some(kept) = unchanged {
-                kept
-            } else {
-                // One that was deleted just now or is damaged costs itself alone: were the rest not
-                // taken in, what was deleted would be believed for as long as it is there.
-                let opened = match store.credentials.secrets(id).await {
-                    Ok(secrets) => collect::credentials(&stored.body.kind, &secrets)
-                        .map_err(|error| crate::chain(&error)),
-                    Err(error) => Err(crate::chain(&error)),
-                };
-                if let Err(error) = &opened {
-                    warn!(credential.id = %id, "traps are not believed by a credential: {error}");
+            let entry = match read.remove(&id) {
+                Some(Ok(secrets)) => {
+                    let opened = collect::credentials(&stored.body.kind, &secrets);
+                    let opened =
+                        opened.inspect_err(|error| tell_unbelieved(id, &crate::chain(error)));
+                    Some((stored.revision, opened.ok().map(Arc::new)))
                 }
-                (stored.revision, opened.ok().map(Arc::new))
+                Some(Err(error)) => {
+                    let is_lasting = lasts(&error);
+                    if is_lasting || !self.put_off.contains(&id) {
+                        tell_unbelieved(id, &crate::chain(&error));
+                    }
+                    if !is_lasting {
+                        put_off.insert(id);
+                    }
+                    is_lasting.then_some((stored.revision, None))
+                }
+                None => self.known.remove(&id),
             };
+            let Some(entry) = entry else { continue };
             believed.extend(entry.1.clone().map(|credentials| (id, credentials)));
-            now.insert(id, entry);
+            known.insert(id, entry);
         }
-        self.0 = now;
-        Ok(Some(believed))
+        *self = Self { known, put_off };
+        believed
     }
+}
+
+fn tell_unbelieved(id: CredentialId, error: &str) {
+    warn!(credential.id = %id, "traps are not believed by a credential: {error}");
+}
+
+/// Whether secrets stay unreadable until the credential or the key is another. All else passes: a
+/// database that is busy, a disk that does not answer.
+fn lasts(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::NotFound { .. }
+            | StoreError::Vault(_)
+            | StoreError::Shape { .. }
+            | StoreError::Damaged { .. }
+    )
 }
 
 /// What a trap tells of its sender. An engine id counts only where it was authenticated.
@@ -309,7 +370,7 @@ fn claims(report: &TrapReport) -> Claims<'_> {
 mod tests {
     use super::*;
     use model::Timestamp;
-    use model::credential::{CredentialKind, CredentialSecrets, Secret};
+    use model::credential::{CredentialKind, Secret};
     use store::StoreOptions;
     use store::catalog::CREDENTIALS;
     use store::documents::{Change, Expect};
@@ -356,5 +417,32 @@ mod tests {
         assert_eq!(now, [ids[2]]);
         // It is told once, not at every look.
         assert!(believed.renew(&store).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn traps_are_believed_again_once_a_secret_can_be_read_that_could_not_for_a_moment() {
+        let stored = Stored {
+            id: String::new(),
+            revision: 1,
+            body: Credential {
+                id: CredentialId::new(),
+                name: "core".to_owned(),
+                kind: CredentialKind::SnmpV2c,
+                created_at: Timestamp::default(),
+            },
+        };
+        let secrets = CredentialSecrets {
+            community: Some(Secret::new("public".to_owned())),
+            ..CredentialSecrets::default()
+        };
+        let mut believed = Believed::default();
+        let mut take = |read| {
+            let read = HashMap::from([(stored.body.id, read)]);
+            let count = believed.take(vec![stored.clone()], read).len();
+            (count, believed.has(&stored))
+        };
+        assert_eq!(take(Err(StoreError::Closed)), (0, false));
+        assert_eq!(take(Err(StoreError::Closed)), (0, false));
+        assert_eq!(take(Ok(secrets)), (1, true));
     }
 }

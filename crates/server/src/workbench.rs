@@ -26,6 +26,8 @@ use tokio::sync::Semaphore;
 const TRIALS_MAX: usize = 4;
 /// Profiles of operators that are kept.
 const PROFILES_MAX: usize = 1_000;
+/// Profiles that a refused change is told to break: the first ones say what it is about.
+const LOST_TOLD_MAX: usize = 10;
 /// MIBs that are kept: every walk by name reads them.
 const MIBS_MAX: usize = 200;
 
@@ -230,25 +232,37 @@ impl Bench {
     /// Whether every other profile stays in use where one is another, or is gone.
     fn spares_others(&self, name: &str, text: Option<&str>) -> Result<(), WorkbenchError> {
         let embedded = Catalog::embedded();
-        let left_out = |texts: &BTreeMap<String, String>| {
-            embedded.with_texts(texts.clone().into_iter().collect()).1
-        };
         let mut texts = self.profile_folder.texts()?;
-        let before: BTreeSet<String> = left_out(&texts)
-            .into_iter()
-            .map(|fault| fault.name)
-            .collect();
+        let (catalog, left_out) = embedded.with_texts(texts.clone().into_iter().collect());
+        let before: BTreeSet<String> = left_out.into_iter().map(|fault| fault.name).collect();
+        // One that stands on what is built in is not read by that alone: it is tried itself.
+        let broken = |catalog: &Catalog| -> BTreeSet<String> {
+            let heads = catalog
+                .heads()
+                .filter(|head| catalog.leads_to(&head.name, name));
+            let broken = heads.filter(|head| catalog.find(&head.name).is_none());
+            broken.map(|head| head.name.clone()).collect()
+        };
+        let broken_before = broken(&catalog);
         match text {
             Some(text) => drop(texts.insert(name.to_owned(), text.to_owned())),
             None => drop(texts.remove(name)),
         }
-        let lost: Vec<String> = left_out(&texts)
+        let (catalog, left_out) = embedded.with_texts(texts.into_iter().collect());
+        let mut lost: Vec<String> = left_out
             .into_iter()
             .filter(|fault| fault.name == name || !before.contains(&fault.name))
             .map(|fault| fault.to_string())
             .collect();
+        let broken = broken(&catalog);
+        let broken = broken.difference(&broken_before);
+        lost.extend(broken.map(|head| format!("`{head}` could not be read")));
         if lost.is_empty() {
             return Ok(());
+        }
+        if lost.len() > LOST_TOLD_MAX {
+            let rest = lost.split_off(LOST_TOLD_MAX).len();
+            lost.push(format!("and {rest} more"));
         }
         Err(WorkbenchError::Conflict(format!(
             "With that, others could not be used: {}.",
@@ -389,5 +403,26 @@ mod tests {
         assert_eq!(bench.profile("acme-base").unwrap().text, base);
         bench.delete("acme", Expected::Any).unwrap();
         bench.delete("acme-base", Expected::Any).unwrap();
+    }
+
+    #[test]
+    fn a_profile_of_yours_that_stands_on_a_built_in_one_is_not_taken_from_you_by_its_replacement() {
+        let data = tempfile::tempdir().unwrap();
+        let bench = Bench::new(data.path(), Profiles::default());
+        let draft = |name: &str, text: &str| ProfileDraft {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        };
+        // It comes before what it extends, also in the alphabet.
+        let own =
+            "extends = [\"cisco\"]\n[[match]]\nany = true\n[[processor]]\nload = \"avgBusy5\"\n";
+        bench.save(&draft("acme", own), None).unwrap();
+        let without = "summary = \"nothing\"\n";
+        let refused = bench.save(&draft("cisco", without), None);
+        assert!(
+            matches!(&refused, Err(WorkbenchError::Conflict(words)) if words.contains("`acme`")),
+            "{refused:?}"
+        );
+        assert!(bench.profiles.now().find("acme").is_some());
     }
 }

@@ -72,6 +72,12 @@ impl Transport {
         })
     }
 
+    /// Where its sockets are bound.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let sockets = [&self.inner.v4, &self.inner.v6].into_iter().flatten();
+        sockets.filter_map(|socket| socket.local_addr()).collect()
+    }
+
     /// What reached no session.
     pub fn stats(&self) -> TransportStats {
         let sockets = || [&self.inner.v4, &self.inner.v6].into_iter().flatten();

@@ -52,6 +52,12 @@ export class Fetched<T> {
     this.#stopped = true;
     this.#abort?.abort();
     this.#abort = null;
+    this.loading = false;
+  }
+
+  /** After a stop: asks nothing itself, and lets `again` ask. */
+  resume(): void {
+    this.#stopped = false;
   }
 }
 

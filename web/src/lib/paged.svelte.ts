@@ -8,7 +8,16 @@ import { Fetched } from "./fetched.svelte";
 /** Requests for one page: a rare word in much text is looked for in several. */
 const REQUESTS_MAX = 10;
 
-export class Paged<T> {
+/** Asks for a page; `of` is what its list is of, as it was when its first page was asked for. */
+type Ask<T, Of> = (cursor: string | null, signal: AbortSignal | undefined, of: Of) => Promise<Page<T>>;
+
+interface First<T, Of> extends Page<T> {
+  of: Of;
+  /** The list that it begins. */
+  list: number;
+}
+
+export class Paged<T, Of = undefined> {
   older = $state.raw<T[]>([]);
   /** Where the rows end that are shown; undefined where that is where the first page ends. */
   #end = $state.raw<string | null | undefined>(undefined);
@@ -16,12 +25,17 @@ export class Paged<T> {
   #failed = $state<string | null>(null);
   /** Another number for each list that was begun: what was asked of an earlier one is not for it. */
   #list = 0;
-  #ask: (cursor: string | null, signal?: AbortSignal) => Promise<Page<T>>;
-  first: Fetched<Page<T>>;
+  #ask: Ask<T, Of>;
+  first: Fetched<First<T, Of>>;
 
-  constructor(ask: (cursor: string | null, signal?: AbortSignal) => Promise<Page<T>>) {
+  /** `of` is asked anew for each first page, and goes with the cursors of the one that came. */
+  constructor(ask: Ask<T, Of>, of?: () => Of) {
     this.#ask = ask;
-    this.first = new Fetched((signal) => this.#page(null, signal));
+    this.first = new Fetched(async (signal) => {
+      const list = this.#list;
+      const is = of?.() as Of;
+      return { ...(await this.#page(null, is, signal)), of: is, list };
+    });
   }
 
   get rows(): T[] {
@@ -52,19 +66,24 @@ export class Paged<T> {
   /** Fetches the next older page. */
   async more(): Promise<void> {
     const cursor = this.next;
-    if (!cursor || this.loadingMore) return;
+    const first = this.first.value;
     const list = this.#list;
+    // While another list begins, the rows of the one before are still shown: its cursor is not for this.
+    if (!cursor || this.loadingMore || first?.list !== list) return;
     // A first page that came now would end elsewhere, and rows between would be missing.
     this.first.stop();
     this.loadingMore = true;
     try {
-      const got = await this.#page(cursor);
+      const got = await this.#page(cursor, first.of);
       if (list !== this.#list) return;
       this.older = [...this.older, ...got.items];
       this.#end = got.next_cursor ?? null;
       this.#failed = null;
     } catch (error) {
-      if (list === this.#list) this.#failed = reason(error);
+      if (list !== this.#list) return;
+      this.#failed = reason(error);
+      // Nothing is behind the first page yet, or it stays for that: new rows are looked for again.
+      this.first.resume();
     } finally {
       this.loadingMore = false;
     }
@@ -75,10 +94,10 @@ export class Paged<T> {
     this.first.stop();
   }
 
-  async #page(cursor: string | null, signal?: AbortSignal): Promise<Page<T>> {
-    let got = await this.#ask(cursor, signal);
+  async #page(cursor: string | null, of: Of, signal?: AbortSignal): Promise<Page<T>> {
+    let got = await this.#ask(cursor, signal, of);
     for (let i = 1; i < REQUESTS_MAX && got.items.length === 0 && got.next_cursor; i += 1) {
-      got = await this.#ask(got.next_cursor, signal);
+      got = await this.#ask(got.next_cursor, signal, of);
     }
     return got;
   }

@@ -129,6 +129,14 @@ async fn a_rule_whose_profile_is_gone_can_still_be_changed() {
     let answer = admin.patch(&path, Some("*"), &other).await;
     answer.problem(422, "invalid");
     assert_eq!(answer.pointers(), ["/actions/profile"]);
+
+    // What can be saved can be tried before.
+    for (profile, status) in [("acme", 200), ("nowhere", 422)] {
+        let rule = json!({"name": "ours", "enabled": false, "actions": {"profile": profile}});
+        let body = json!({"on": "devices", "rule": rule, "replaces": made["id"]});
+        let answer = admin.post(DRY_RUN, &body).await;
+        assert_eq!(answer.status, status, "{:?}", answer.body);
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::config::{SecureCookie, Settings, Sync};
 use collect::PollerOptions;
 use collect::syslog::SyslogOptions;
+use std::net::SocketAddr;
 use std::time::Duration;
 use store::StoreOptions;
 use store::series::{SeriesOptions, SyncPolicy};
@@ -45,6 +46,15 @@ pub(super) fn poller(settings: &Settings) -> PollerOptions {
         inventory_interval: Duration::from_secs(u64::from(settings.poll.inventory_interval_secs)),
         ..PollerOptions::default()
     }
+}
+
+/// The addresses at which datagrams are listened for. What is given with port 0 is not found by it.
+pub(super) fn udp_listeners(settings: &Settings) -> impl Iterator<Item = SocketAddr> + '_ {
+    let texts = settings.syslog.listen_udp.iter();
+    let texts = texts.chain(&settings.traps.listen);
+    let flows = settings.flows.listen_netflow.iter();
+    let flows = flows.chain(&settings.flows.listen_sflow).copied();
+    texts.filter_map(|text| text.parse().ok()).chain(flows)
 }
 
 /// How lines of logs are received.

@@ -8,6 +8,7 @@ use crate::allowance::Allowance;
 use crate::config::{SecureCookie, Settings};
 use crate::logs::{self, LogCounts};
 use crate::metrics::{self, Ingested, Sampled};
+use crate::process::UdpDropped;
 use crate::readiness::{self, Standing};
 use crate::senders::Senders;
 use crate::threads::Places;
@@ -108,10 +109,7 @@ pub(super) async fn start(
     let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
     let ways = (transport.clone(), pinger);
-    let poller = {
-        let _there = places.poll.enter();
-        base.start_poller(ways, reports_in, poller_stop.clone())
-    };
+    let poller = base.start_poller(ways, reports_in, poller_stop.clone(), places);
     base.begin_run().await;
     let mut gauges = wire.gauges;
     gauges.push({
@@ -121,9 +119,7 @@ pub(super) async fn start(
 
     let (commands_in, commands_out) = wire.commands;
     let (found_in, found_out) = wire.found;
-    // Another one than the poller's: a sweep of addresses that are not there fills the kernel's room.
-    let sweeps = open_pinger(settings);
-    let desk = base.desk(Arc::clone(&poller), transport.clone(), sweeps, found_in);
+    let desk = base.desk(Arc::clone(&poller), transport.clone(), found_in);
     desk::begin_polling(&desk).await;
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
 
@@ -132,8 +128,10 @@ pub(super) async fn start(
         .await?;
     base.start_checks(&mut registry, places);
 
+    let named = options::udp_listeners(settings).chain(transport.addresses());
     let sampled = Sampled {
         gauges,
+        udp_dropped: UdpDropped::new(named.collect()),
         poller: Arc::downgrade(&poller),
         store: base.store.clone(),
         series: base.series.clone(),
@@ -226,7 +224,9 @@ impl Base<'_> {
         (transport, pinger): (Transport, Pinger),
         reports: mpsc::Sender<PollReport>,
         stop: CancellationToken,
+        places: &Places,
     ) -> Arc<Poller> {
+        let _there = places.poll.enter();
         Arc::new(Poller::start(
             options::poller(self.settings),
             transport,
@@ -427,7 +427,6 @@ impl Base<'_> {
         &self,
         poller: Arc<Poller>,
         transport: Transport,
-        pinger: Pinger,
         found: mpsc::Sender<crate::wire::RunWord>,
     ) -> desk::Context {
         let settings = self.settings;
@@ -438,7 +437,9 @@ impl Base<'_> {
             clock: self.clock.clone(),
             poller,
             transport,
-            pinger,
+            // Another one than the poller's: a sweep of addresses that are not there fills the
+            // kernel's room.
+            pinger: open_pinger(settings),
             profiles: self.profiles.clone(),
             bench: Bench::new(&settings.data_dir, self.profiles.clone()),
             found,

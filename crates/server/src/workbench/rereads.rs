@@ -3,6 +3,7 @@
 use crate::desk::Access;
 use collect::profile::Catalog;
 use model::DeviceId;
+use model::device::Said;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -69,21 +70,58 @@ impl Rereads {
 
 /// The devices that a profile of that name may have a part in, by what they said of themselves or
 /// because it was chosen for them.
-/// A device that said nothing yet is asked for everything anyway when it first answers.
+/// A device that said nothing yet is asked for everything anyway when it first answers; some never say
+/// what they are, and are read by what was chosen.
 fn concerned(access: &Access, name: &str, catalogs: &[Arc<Catalog>]) -> Vec<DeviceId> {
-    let arcs =
-        |text: &str| -> Vec<u32> { text.split('.').filter_map(|arc| arc.parse().ok()).collect() };
     let records = access.store.inventory.devices();
     let devices = records.into_iter().filter_map(|record| {
         let device = &record.device.body;
-        let object_id = arcs(device.said.object_id.as_deref()?);
-        let description = device.said.description.as_deref().unwrap_or("");
         let chosen = device.typed.profile.as_deref();
-        let concerns = |catalog: &Arc<Catalog>| {
-            chosen.is_some_and(|chosen| chosen == name || catalog.leads_to(chosen, name))
-                || catalog.may_concern(name, &object_id, description)
-        };
-        catalogs.iter().any(concerns).then_some(device.id)
+        is_concerned(chosen, &device.said, name, catalogs).then_some(device.id)
     });
     devices.collect()
+}
+
+fn is_concerned(chosen: Option<&str>, said: &Said, name: &str, catalogs: &[Arc<Catalog>]) -> bool {
+    let leads = |chosen: &str| {
+        let mut catalogs = catalogs.iter();
+        chosen == name || catalogs.any(|catalog| catalog.leads_to(chosen, name))
+    };
+    // Also where it does not say what it is.
+    if chosen.is_some_and(leads) {
+        return true;
+    }
+    let Some(object_id) = said.object_id.as_deref() else {
+        return false;
+    };
+    let object_id: Vec<u32> = object_id
+        .split('.')
+        .filter_map(|arc| arc.parse().ok())
+        .collect();
+    let description = said.description.as_deref().unwrap_or("");
+    let mut catalogs = catalogs.iter();
+    catalogs.any(|catalog| catalog.may_concern(name, &object_id, description))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_says_not_what_it_is_is_read_anew_when_its_chosen_profile_changes() {
+        let text = "summary = \"a\"".to_owned();
+        let child = "summary = \"b\"\nextends = [\"acme-base\"]".to_owned();
+        let texts = vec![("acme-base".to_owned(), text), ("acme".to_owned(), child)];
+        let catalogs = [Arc::new(Catalog::embedded().with_texts(texts).0)];
+        let said = Said::default();
+        for (chosen, name, expected) in [
+            (Some("acme"), "acme", true),
+            (Some("acme"), "acme-base", true),
+            (Some("acme-base"), "acme", false),
+            (None, "acme", false),
+        ] {
+            let found = is_concerned(chosen, &said, name, &catalogs);
+            assert_eq!(found, expected, "{chosen:?} {name}");
+        }
+    }
 }

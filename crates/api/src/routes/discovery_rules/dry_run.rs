@@ -109,17 +109,20 @@ pub(crate) async fn dry_run(
     let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &filters)?;
     let services = granted.services();
     let kept = services.store.rules.list().await.map_err(of_store)?;
-    let mut rules: Vec<Rule> = kept
+    let (replaced, mut rules): (Vec<Rule>, Vec<Rule>) = kept
         .into_iter()
         .map(|stored| stored.body)
-        .filter(|rule| body.replaces != Some(rule.id))
-        .collect();
+        .partition(|rule| body.replaces == Some(rule.id));
     if let Some(draft) = body.rule {
         // It takes the place in the order that the one before it had.
         let id = body.replaces.unwrap_or_else(RuleId::new);
         let draft = draft.finish_at("/rule", id, services.clock.now())?;
         let profile = draft.actions.profile.as_deref();
-        check_usable(services, "/rule/actions/profile", profile).await?;
+        // As where it is saved: a profile that is gone keeps nothing else from being changed.
+        let unchanged = |rule: &Rule| rule.actions.profile.as_deref() == profile;
+        if !replaced.iter().any(unchanged) {
+            check_usable(services, "/rule/actions/profile", profile).await?;
+        }
         rules.push(draft);
     }
     let set = RuleSet::new(&rules);
