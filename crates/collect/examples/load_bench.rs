@@ -87,15 +87,13 @@ async fn run(
     let after = poller.stats();
     let cpu = cpu_time().saturating_sub(before);
     cancel.cancel();
-    // Each device once an interval, give or take the one that is under way at either end.
-    let due = f64::from(devices) * (secs / INTERVAL.as_secs_f64()).floor();
     println!(
         "{}",
         serde_json::json!({
             "devices": devices,
             "secs": secs,
             "polls": seen.polls,
-            "polls_due_least": due,
+            "polls_left_out": seen.left_out,
             "polls_unanswered": seen.unanswered,
             "overruns": after.overruns - stats.overruns,
             "deadlines": after.deadlines - stats.deadlines,
@@ -117,6 +115,9 @@ struct Seen {
     devices: HashMap<DeviceId, usize>,
     polls: u64,
     unanswered: u64,
+    /// When each device was due last, and polls that never came between two that did.
+    due: HashMap<DeviceId, Timestamp>,
+    left_out: u64,
     samples: u64,
     /// Samples that a poll lacked beside the one before.
     lost: u64,
@@ -124,7 +125,8 @@ struct Seen {
 
 impl Seen {
     fn begin(&mut self) {
-        (self.polls, self.unanswered, self.samples, self.lost) = (0, 0, 0, 0);
+        (self.polls, self.unanswered, self.left_out) = (0, 0, 0);
+        (self.samples, self.lost) = (0, 0);
     }
 
     fn take(&mut self, report: &PollReport) {
@@ -136,6 +138,11 @@ impl Seen {
         self.samples += count as u64;
         if report.status != Status::Up || report.only_behind {
             self.unanswered += 1;
+        }
+        if let Some(before) = self.due.insert(report.device_id, report.due_at) {
+            // Half an interval more, to round.
+            let intervals = (report.due_at.since(before) + INTERVAL / 2).as_secs();
+            self.left_out += (intervals / INTERVAL.as_secs()).saturating_sub(1);
         }
         let known = self.devices.get(&report.device_id).copied().unwrap_or(0);
         self.lost += known.saturating_sub(count) as u64;

@@ -37,7 +37,7 @@ pub(super) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     outcome.add("load_devices", of("devices")?);
     outcome.add("load_samples_per_s", of("samples")? / of("secs")?);
     // A poll that never came is a loss of all its samples.
-    let missing = (of("polls_due_least")? - of("polls")?).max(0.0) + of("polls_unanswered")?;
+    let missing = of("polls_left_out")? + of("polls_unanswered")?;
     let each = of("samples")? / of("polls")?;
     outcome.add("load_samples_lost", of("samples_lost")? + missing * each);
     outcome.add(
