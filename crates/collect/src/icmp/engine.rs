@@ -2,8 +2,9 @@
 //!
 //! One thread sends and reads, many packets at a time, and stamps each request and reply, so that a
 //! busy caller does not make a round trip look longer. Nobody else waits at the socket: a worker of
-//! the callers' runtime would be woken by every reply, which costs as much as the reply. Replies are matched on
-//! sequence and address: on datagram sockets the kernel replaces the identifier by one of its own.
+//! the callers' runtime would be woken by every reply, which costs as much as the reply. Replies are
+//! matched on sequence and address: on datagram sockets the kernel replaces the identifier by one of
+//! its own.
 
 use super::batch::{self, BATCH_MAX, Incoming, Outgoing};
 use super::packet::{self, Wire};
@@ -173,7 +174,7 @@ impl Engine {
             sequence,
             asked: Instant::now(),
             round_trip,
-            came: false,
+            is_over: false,
         };
         self.requests.send(sequence).await.map_err(|_| Gone)?;
         Ok(awaited)
@@ -210,18 +211,21 @@ struct Awaited<'a> {
     sequence: u16,
     asked: Instant,
     round_trip: oneshot::Receiver<Duration>,
-    came: bool,
+    /// Whether the reply came, or the request could not leave: its place in the table is free.
+    is_over: bool,
 }
 
 impl Awaited<'_> {
     /// The round trip, where the reply comes within so long of when the request left.
     async fn within(&mut self, wait: Duration) -> Option<Duration> {
+        if self.is_over {
+            return None;
+        }
         let mut until = self.left() + wait;
         loop {
             if let Ok(ended) = timeout_at(until, &mut self.round_trip).await {
-                let round_trip = ended.ok()?;
-                self.came = true;
-                return Some(round_trip);
+                self.is_over = true;
+                return ended.ok();
             }
             let later = self.left() + wait;
             if later <= until {
@@ -246,7 +250,7 @@ impl Awaited<'_> {
 
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
-        if self.came {
+        if self.is_over {
             return;
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -616,33 +620,79 @@ mod tests {
         assert_eq!(engine.places.available_permits(), IN_FLIGHT_MAX);
     }
 
-    /// In a network namespace of its own, with a network on which nobody answers ARP.
-    #[test]
-    fn a_sweep_of_nobody_does_not_hold_up_who_answers() {
+    /// Moves this thread into a network namespace of its own and configures it by commands of ip(8);
+    /// whether that can be done here.
+    fn is_apart(commands: &[&str]) -> bool {
         use nix::sched::{CloneFlags, unshare};
         if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
             println!("SKIPPED: no network namespace: {error}");
+            return false;
+        }
+        commands.iter().all(|command| {
+            let mut ip = std::process::Command::new("ip");
+            let status = ip.args(command.split(' ')).status();
+            let is_done = status.is_ok_and(|status| status.success());
+            if !is_done {
+                println!("SKIPPED: ip {command}");
+            }
+            is_done
+        })
+    }
+
+    /// Runs in this thread, whose namespace the engine's socket is then in.
+    fn block_on(test: impl Future<Output = ()>) {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(test);
+    }
+
+    #[test]
+    fn what_cannot_leave_is_a_loss_in_a_sweep_as_in_a_poll() {
+        if !is_apart(&["link set lo up"]) {
             return;
         }
-        for command in [
+        block_on(async {
+            let Some(engine) = engine(Family::V4) else {
+                return;
+            };
+            // There is no route to it.
+            let nowhere = "192.0.2.1".parse().unwrap();
+            for echoes in [Echoes::SWEEP, Echoes::POLL] {
+                let echo = engine.ping(nowhere, echoes).await.unwrap();
+                assert_eq!((echo.sent, echo.received), (echoes.count, 0));
+            }
+            assert!(engine.waiting.lock().unwrap().is_empty());
+        });
+    }
+
+    #[test]
+    fn the_kernel_answers_over_ipv6_on_a_socket_of_either_kind() {
+        if !is_apart(&["link set lo up"]) {
+            return;
+        }
+        block_on(async {
+            let Some(engine) = engine(Family::V6) else {
+                return;
+            };
+            let here = "::1".parse().unwrap();
+            let echo = engine.ping(here, Echoes::POLL).await.unwrap();
+            assert_eq!((echo.sent, echo.received), (3, 3));
+        });
+    }
+
+    /// On a network on which nobody answers ARP.
+    #[test]
+    fn a_sweep_of_nobody_does_not_hold_up_who_answers() {
+        let commands = [
             "link set lo up",
             "link add void0 type veth peer name void1",
             "link set void1 up",
             "addr add 10.9.0.1/16 dev void0",
             "link set void0 up",
-        ] {
-            let mut ip = std::process::Command::new("ip");
-            if !ip
-                .args(command.split(' '))
-                .status()
-                .is_ok_and(|it| it.success())
-            {
-                println!("SKIPPED: ip {command}");
-                return;
-            }
+        ];
+        if !is_apart(&commands) {
+            return;
         }
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
+        block_on(async {
             let Some(engine) = engine(Family::V4) else {
                 return;
             };

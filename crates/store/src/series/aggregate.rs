@@ -277,8 +277,9 @@ fn rates(
 
 /// How much a counter grew from one sample to the next, exactly also above 2^53; `None` where it
 /// fell. A fall within 32 bits is a wrap of a Counter32 (RFC 2578 section 7.1.6) if by that it grew
-/// by less than half its range: a counter that was cleared, or went back a little, would have grown
-/// by more. Restarts are the caller's to rule out.
+/// by less than half its range: a counter that was cleared in the lower half of the range, or went
+/// back a little, would have grown by more. One that was cleared in the upper half cannot be told
+/// from a wrap. Restarts are the caller's to rule out.
 pub fn increase(before: Value, after: Value) -> Option<f64> {
     const RANGE: u64 = 1 << 32;
     let (Value::U64(before), Value::U64(after)) = (before, after) else {

@@ -8,7 +8,7 @@ use crate::shutdown::{self, Signals};
 use anyhow::Context as _;
 use serde::Serialize;
 use sim::scenario::{Scenario, ScenarioFile, ScenarioFileError, Shape};
-use sim::{Agents, Simulation, SimulationError, Truth};
+use sim::{Agents, Exported, Simulation, SimulationError, Truth, flows, logs};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
@@ -54,7 +54,7 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
             .with_context(|| format!("the control cannot listen on {}", simulate.control))?;
         let words = Words::of(&simulation, &scenario, &agents, &listener, credential)?;
         words.print(simulate.json)?;
-        let cancel = CancellationToken::new();
+        let (cancel, real) = (CancellationToken::new(), clock::real());
         let control = tokio::spawn(sim::control::serve(
             listener,
             Arc::clone(&simulation),
@@ -64,10 +64,10 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
         tokio::select! {
             _ = signals.next() => {}
             () = agents.follow(&simulation, &cancel) => {}
-            exported = export_flows(simulate.flows, &simulation, &cancel) => {
+            exported = export(simulate.flows, |to| flows::export(&simulation, to, &real, &cancel)) => {
                 exported.context("flows cannot be exported")?;
             }
-            exported = export_logs(simulate.syslog, &simulation, &cancel) => {
+            exported = export(simulate.syslog, |to| logs::export(&simulation, to, &real, &cancel)) => {
                 exported.context("log lines cannot be sent")?;
             }
         }
@@ -86,30 +86,18 @@ pub(super) fn run(simulate: &cli::Simulate) -> anyhow::Result<Exit> {
     })
 }
 
-/// Exports flows where that is asked for; otherwise waits for ever.
-async fn export_flows(
+/// Sends to a collector where one is given; otherwise waits for ever.
+async fn export<F>(
     collector: Option<SocketAddrV4>,
-    simulation: &Arc<Simulation>,
-    cancel: &CancellationToken,
-) -> std::io::Result<()> {
-    let Some(collector) = collector else {
-        return std::future::pending().await;
-    };
-    sim::flows::export(simulation, collector, &clock::real(), cancel).await?;
-    Ok(())
-}
-
-/// Sends log lines where that is asked for; otherwise waits for ever.
-async fn export_logs(
-    collector: Option<SocketAddrV4>,
-    simulation: &Arc<Simulation>,
-    cancel: &CancellationToken,
-) -> std::io::Result<()> {
-    let Some(collector) = collector else {
-        return std::future::pending().await;
-    };
-    sim::logs::export(simulation, collector, &clock::real(), cancel).await?;
-    Ok(())
+    to: impl FnOnce(SocketAddrV4) -> F,
+) -> std::io::Result<Exported>
+where
+    F: Future<Output = std::io::Result<Exported>>,
+{
+    match collector {
+        Some(collector) => to(collector).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The scenario: flags before the file, that before the defaults.
