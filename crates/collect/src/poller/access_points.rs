@@ -32,8 +32,8 @@ impl AccessPoints {
             .collect();
     }
 
-    /// Whether there are other access points than when the parts were last read, so that these are to be read
-    /// anew. A device that does not tell their makes is not asked again for them.
+    /// Whether there are other access points than when the parts were last read, so that these are to
+    /// be read anew. A device that does not tell their makes is not asked again for them.
     pub(super) fn differ(&self, look: &Look) -> bool {
         let told = |make: &Make| make.model.is_some() || make.serial.is_some();
         let worth_asking = self.makes.is_empty() || self.makes.values().any(told);

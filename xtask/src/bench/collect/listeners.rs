@@ -83,13 +83,16 @@ pub(super) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     ];
     let frames = target(stream, "syslog_frames")?;
 
+    let mut flooders = Vec::new();
+    for host in FLOODERS {
+        flooders.push(UdpSocket::bind(host)?);
+    }
     let (done, packets) = (AtomicBool::new(false), AtomicU64::new(0));
     let before = proc::cpu_seconds(server.pid())?;
     let said = std::thread::scope(|scope| -> anyhow::Result<Said> {
-        for (seed, host) in (0..).zip(FLOODERS) {
-            let socket = UdpSocket::bind(host)?;
+        for (seed, socket) in (0..).zip(&flooders) {
             let (targets, done, packets) = (&targets, &done, &packets);
-            scope.spawn(move || flood(&socket, seed, targets, done, packets));
+            scope.spawn(move || flood(socket, seed, targets, done, packets));
         }
         scope.spawn(|| flood_stream(&frames, &done, &packets));
         let said = behave(bench, &mut server, &address, syslog, secs);
