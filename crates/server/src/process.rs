@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -87,14 +88,18 @@ impl UdpDropped {
         }
     }
 
-    /// What was dropped by now; none are all others. Named sockets that are closed are not in it.
+    /// What was dropped by now; none are all others. Named sockets that are closed are not in it, and
+    /// no named one is where the system does not tell.
     pub fn look(&self) -> BTreeMap<Option<SocketAddr>, u64> {
-        let ours = socket_inodes();
-        let mut dropped = BTreeMap::new();
+        // First, so that an older look does not come after a newer one.
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dropped = BTreeMap::new();
+        let (Some(ours), Some(tables)) = (socket_inodes(), udp_tables()) else {
+            dropped.insert(None, others.total);
+            return dropped;
+        };
         let mut last = HashMap::new();
-        for table in ["/proc/self/net/udp", "/proc/self/net/udp6"] {
-            let table = fs::read_to_string(table).unwrap_or_default();
+        for table in tables {
             let rows = table.lines().skip(1).filter_map(udp_row);
             for (address, inode, count) in rows.filter(|(_, inode, _)| ours.contains(inode)) {
                 if self.named.contains(&address) {
@@ -113,17 +118,26 @@ impl UdpDropped {
     }
 }
 
+/// The tables of UDP sockets, of IPv4 and, where the machine has it, of IPv6.
+fn udp_tables() -> Option<[String; 2]> {
+    let v4 = fs::read_to_string("/proc/self/net/udp").ok()?;
+    let v6 = fs::read_to_string("/proc/self/net/udp6");
+    match v6 {
+        Ok(v6) => Some([v4, v6]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some([v4, String::new()]),
+        Err(_) => None,
+    }
+}
+
 /// The sockets of this process.
-fn socket_inodes() -> HashSet<u64> {
-    let Ok(files) = fs::read_dir("/proc/self/fd") else {
-        return HashSet::new();
-    };
+fn socket_inodes() -> Option<HashSet<u64>> {
+    let files = fs::read_dir("/proc/self/fd").ok()?;
     let inodes = files.filter_map(|file| {
         let target = fs::read_link(file.ok()?.path()).ok()?;
         let inode = target.to_str()?.strip_prefix("socket:[")?;
         inode.strip_suffix(']')?.parse().ok()
     });
-    inodes.collect()
+    Some(inodes.collect())
 }
 
 /// The local address, the inode and the drops of a row of /proc/net/udp or udp6 (proc(5)): columns 2,

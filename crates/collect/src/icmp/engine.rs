@@ -35,6 +35,9 @@ const REST_WITHOUT_ROOM: Duration = Duration::from_millis(10);
 /// How long a request may wait for room: packets wait some 3 s for a neighbour that does not answer
 /// ARP or neighbour solicitations, and are then thrown away.
 const ROOM_WITHIN: Duration = Duration::from_secs(5);
+/// That the kernel has no room for a packet; it has no ErrorKind of its own on stable Rust. Linux's
+/// number: of a raw socket that has too much waiting, or of a neighbour that there is no room for.
+const ENOBUFS: i32 = 105;
 /// Name of the threads.
 const THREAD: &str = "icmp";
 /// How long the reader rests after an error that may come again at once.
@@ -330,7 +333,8 @@ impl Line {
     async fn run(self, mut asked: mpsc::Receiver<u16>) {
         let mut incoming = Incoming::new();
         let mut replies = Vec::with_capacity(BATCH_MAX);
-        let mut sequences = Vec::with_capacity(BATCH_MAX);
+        let mut sequences = Vec::with_capacity(IN_FLIGHT_MAX);
+        let mut again_at = Instant::now();
         while !asked.is_closed() {
             tokio::select! {
                 biased;
@@ -344,9 +348,13 @@ impl Line {
                         sleep(REST_AFTER_ERROR).await;
                     }
                 }
-                () = sleep(REST_WITHOUT_ROOM), if !sequences.is_empty() => self.send(&mut sequences),
-                _ = asked.recv_many(&mut sequences, BATCH_MAX), if sequences.is_empty() => {
+                () = sleep_until(again_at), if !sequences.is_empty() => {
                     self.send(&mut sequences);
+                    again_at = Instant::now() + REST_WITHOUT_ROOM;
+                }
+                _ = asked.recv_many(&mut sequences, BATCH_MAX), if sequences.len() < IN_FLIGHT_MAX => {
+                    self.send(&mut sequences);
+                    again_at = Instant::now() + REST_WITHOUT_ROOM;
                 }
             }
         }
@@ -359,22 +367,29 @@ impl Line {
         sequences.clear();
         let mut rest = packets.as_slice();
         while let Some(first) = rest.first() {
-            self.stamp(rest);
-            let gone = match batch::send(&self.socket, rest) {
+            let next = rest.get(..BATCH_MAX).unwrap_or(rest);
+            self.stamp(next);
+            let gone = match batch::send(&self.socket, next) {
                 Ok(sent) => sent.max(1),
-                Err(e) if has_no_room(&e) => break,
-                Err(_) => {
-                    self.waiting().remove(&first.sequence);
+                // No room for any.
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) => {
+                    // No room for this one, of whose neighbour too much may wait: others may go.
+                    if e.raw_os_error() == Some(ENOBUFS) {
+                        sequences.push(first.sequence);
+                    } else {
+                        self.waiting().remove(&first.sequence);
+                    }
                     1
                 }
             };
             rest = rest.get(gone..).unwrap_or_default();
         }
+        sequences.extend(rest.iter().map(|packet| packet.sequence));
         let mut waiting = self.waiting();
-        for packet in rest {
-            if let Some(pending) = waiting.get_mut(&packet.sequence) {
+        for sequence in sequences {
+            if let Some(pending) = waiting.get_mut(sequence) {
                 pending.sent = None;
-                sequences.push(packet.sequence);
             }
         }
     }
@@ -442,12 +457,6 @@ impl Line {
             _ => None,
         }
     }
-}
-
-/// Whether the kernel keeps too many packets of this socket already.
-fn has_no_room(error: &io::Error) -> bool {
-    // ENOBUFS has no ErrorKind of its own on stable Rust; 105 is Linux's number for it.
-    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(105)
 }
 
 fn socket(family: Family, kind: Type) -> io::Result<Socket> {

@@ -5,7 +5,7 @@ use crate::snmp::{Groups, Look};
 use model::facts::{WirelessFacts, WirelessKind};
 use std::collections::{HashMap, HashSet};
 
-/// Rows as they were when the parts were last read to their end: as many as a look keeps.
+/// Rows as they were when the parts were last read: as many as a look keeps.
 #[derive(Default)]
 pub(super) struct AccessPoints {
     makes: HashMap<Of, Make>,
@@ -20,16 +20,25 @@ struct Make {
 }
 
 impl AccessPoints {
-    /// Takes in what a look at the parts found.
+    /// Takes in what a look at the parts found. One that was cut short takes nothing away.
     pub(super) fn take_in(&mut self, look: &Look) {
-        if !look.complete.contains(Groups::INVENTORY | Groups::WIRELESS) {
+        if !look.asked.contains(Groups::INVENTORY) {
             return;
         }
-        let rows = look.facts.wireless.iter();
-        self.makes = rows
-            .filter(|row| is_access_point(row) || row.model.is_some() || row.serial.is_some())
-            .map(|row| (of(row), make(row)))
-            .collect();
+        let is_whole = |groups| look.complete.contains(groups);
+        let rows = || look.facts.wireless.iter();
+        if is_whole(Groups::INVENTORY | Groups::WIRELESS) {
+            self.makes.clear();
+        } else if is_whole(Groups::WIRELESS) {
+            let now: HashSet<Of> = rows().map(of).collect();
+            self.makes.retain(|of, _| now.contains(of));
+        }
+        for row in rows() {
+            let tells = row.model.is_some() || row.serial.is_some();
+            if tells || (is_access_point(row) && is_whole(Groups::INVENTORY)) {
+                self.makes.insert(of(row), make(row));
+            }
+        }
     }
 
     /// Whether there are other access points than when the parts were last read, so that these are to
@@ -45,6 +54,11 @@ impl AccessPoints {
         let is_one = |of: &&Of| of.0 == Some(WirelessKind::AccessPoint);
         let known = self.makes.keys().filter(is_one);
         now.len() != known.count() || now.iter().any(|of| !self.makes.contains_key(of))
+    }
+
+    /// Whether there are any.
+    pub(super) fn are_known(&self) -> bool {
+        !self.makes.is_empty()
     }
 
     /// Fills in what this poll did not ask for.
@@ -89,6 +103,7 @@ mod tests {
             ..WirelessFacts::default()
         };
         let mut look = Look {
+            asked: complete,
             complete,
             ..Look::default()
         };
@@ -112,6 +127,25 @@ mod tests {
             .map(|row| row.serial.as_deref())
             .collect();
         assert_eq!(serials, [Some("A1"), Some("A2")]);
+    }
+
+    #[test]
+    fn a_look_that_was_cut_short_takes_nothing_away_and_one_without_any_takes_all() {
+        let parts = Groups::INVENTORY | Groups::WIRELESS;
+        let mut known = AccessPoints::default();
+        known.take_in(&look(parts, &[("hall", Some("A1"))]));
+        let mut cut = look(parts, &[("attic", Some("A2"))]);
+        cut.complete = Groups::NONE;
+        known.take_in(&cut);
+        let mut poll = look(Groups::WIRELESS, &[("hall", None), ("attic", None)]);
+        known.fill(&mut poll.facts.wireless);
+        let mut rows = poll.facts.wireless.iter();
+        assert!(rows.all(|row| row.serial.is_some()), "{poll:?}");
+        // All are gone: that is known, and asked no more.
+        let none = look(parts, &[]);
+        assert!(known.differ(&none));
+        known.take_in(&none);
+        assert!(!known.differ(&none));
     }
 
     #[test]

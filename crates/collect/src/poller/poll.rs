@@ -215,7 +215,8 @@ async fn ask(
         .await;
     let mut again = memory.owing(Instant::now()) - first;
     // What access points are by make is of the rows that tell of them.
-    if again.contains(Groups::INVENTORY) && !asked.look.facts.wireless.is_empty() {
+    let has_wireless = !asked.look.facts.wireless.is_empty() || memory.access_points.are_known();
+    if again.contains(Groups::INVENTORY) && has_wireless {
         again |= Groups::WIRELESS;
     }
     if !again.is_empty() && !late {

@@ -30,7 +30,7 @@ enum Stopped {
 }
 
 /// Saves what can be saved of files, and marks those that were read to their end. The others are kept
-/// for the next time. Ends early when the store is closed.
+/// for the next tending, or the next start. Ends early when the store is closed.
 pub(super) fn all(parts: &Parts, queue: &mpsc::WeakSender<Request>, files: Vec<PathBuf>) {
     for file in files {
         let shown = file.display();
@@ -48,14 +48,14 @@ pub(super) fn all(parts: &Parts, queue: &mpsc::WeakSender<Request>, files: Vec<P
                 warn!(file = %shown, %error, "events of a damaged file are still to be saved");
                 parts.days.put_aside(file);
             }
-            Err(Stopped::NoRoom) => {
-                warn!(file = %shown, "events of a damaged file wait for room");
-                parts.days.put_aside(file);
-            }
+            // Neither a larger bound nor a better disk comes within minutes: tried again each minute,
+            // what was saved already would be read and refused each minute too.
+            Err(Stopped::NoRoom) => warn!(file = %shown, "events of a damaged file are left, for \
+                the day is larger than events.size_bytes_max; the next start saves them if there is room"),
             Err(Stopped::NotRead(_)) if !file.exists() => {}
             Err(Stopped::NotRead(error)) => {
-                warn!(file = %shown, %error, "events of a damaged file are still to be saved");
-                parts.days.put_aside(file);
+                warn!(file = %shown, %error, "not all of a damaged file \
+                could be read; the next start tries again");
             }
         }
     }
@@ -104,8 +104,8 @@ fn events(
     events_of(&connection, visit)
 }
 
-/// The same of a file that is open. Ends at the first read that fails for another reason than damage,
-/// as of a disk: what comes behind it is for the next time.
+/// The same of a file that is open. What lies behind a part that the disk cannot read is read all the
+/// same; that and any other failure, which ends it, is answered.
 fn events_of(
     connection: &Connection,
     mut visit: impl FnMut(Vec<EventRecord>) -> Result<(), Stopped>,
@@ -116,7 +116,7 @@ fn events_of(
             "SELECT {columns} FROM event WHERE number > ?1 ORDER BY number"
         ))
         .map_err(Stopped::NotRead)?;
-    let (mut last, mut saved, mut batch) = (-1_i64, 0, Vec::new());
+    let (mut last, mut saved, mut batch, mut failed) = (-1_i64, 0, Vec::new(), None);
     for _ in 0..STEPS_MAX {
         let mut rows = statement.query([last]).map_err(Stopped::NotRead)?;
         let ended = loop {
@@ -128,10 +128,10 @@ fn events_of(
                 Ok(None) => break true,
                 Err(error) if is_of_the_file(&error) => break false,
                 Err(error) => {
-                    if !batch.is_empty() {
-                        visit(batch)?;
-                    }
-                    return Err(Stopped::NotRead(error));
+                    let is_of_the_disk =
+                        error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+                    failed.get_or_insert(error);
+                    break !is_of_the_disk;
                 }
             }
             if batch.len() >= BATCH_MAX {
@@ -148,7 +148,7 @@ fn events_of(
     if !batch.is_empty() {
         visit(batch)?;
     }
-    Ok(saved)
+    failed.map_or(Ok(saved), |error| Err(Stopped::NotRead(error)))
 }
 
 #[cfg(test)]
