@@ -1,15 +1,18 @@
 //! Round trip and loss by ICMP echo (RFC 792, RFC 4443), over one socket per address family for
 //! all devices.
 //!
-//! Begin with [`Pinger::open`] and [`Pinger::ping`]. The bytes are in [`packet`], the socket with
-//! its table of awaited replies in [`engine`], many packets per call in [`batch`]. Whether silence means that a device is down is not
-//! decided here; see [`crate::status`].
+//! Begin with [`Pinger::open`] and [`Pinger::ping`]. A ping asks in [`engine`]; the thread in [`line`]
+//! sends and reads at the socket of [`socket`], many packets per call by [`batch`]; their bytes are in
+//! [`packet`]. Whether silence means that a device is down is not decided here; see [`crate::status`].
 
 mod batch;
 mod engine;
+mod line;
 pub mod packet;
+mod socket;
 
-use engine::{Engine, Family};
+use engine::Engine;
+use socket::Family;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,98 +1,19 @@
-//! One ICMP socket and the table of replies that are awaited on it.
-//!
-//! One thread sends and reads, many packets at a time, and stamps each request and reply, so that a
-//! busy caller does not make a round trip look longer. Nobody else waits at the socket: a worker of
-//! the callers' runtime would be woken by every reply, which costs as much as the reply. Replies are
-//! matched on sequence and address: on datagram sockets the kernel replaces the identifier by one of
-//! its own.
+//! Pings over one ICMP socket: what is in flight is bounded, each reply finds its caller.
 
-use super::batch::{self, BATCH_MAX, Incoming, Outgoing};
-use super::packet::{self, Wire};
+use super::line::{IN_FLIGHT_MAX, Pending, Thread, Waiting};
+use super::socket::{self, Family, OpenError};
 use super::{Echo, Echoes};
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fmt;
-use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::net::UdpSocket;
-use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// Requests in flight on one socket. A reply takes some 768 octets of the receive buffer whatever
-/// its length, and Linux by default grants 416 KiB at most: so many fit even when all come at once
-/// and the reader is late.
-const IN_FLIGHT_MAX: usize = 512;
-/// Octets of each buffer that we ask for; the kernel cuts them to what it allows.
-const BUFFER_OCTETS: usize = 4 << 20;
-/// How long requests rest for which the kernel has no room.
-const REST_WITHOUT_ROOM: Duration = Duration::from_millis(10);
 /// How long a request may wait for room: packets wait some 3 s for a neighbour that does not answer
 /// ARP or neighbour solicitations, and are then thrown away.
 const ROOM_WITHIN: Duration = Duration::from_secs(5);
-/// That the kernel has no room for a packet; it has no ErrorKind of its own on stable Rust. Linux's
-/// number: of a raw socket that has too much waiting, or of a neighbour that there is no room for.
-const ENOBUFS: i32 = 105;
-/// Name of the threads.
-const THREAD: &str = "icmp";
-/// How long the reader rests after an error that may come again at once.
-const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
-
-/// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    /// IPv4
-    V4,
-    /// IPv6
-    V6,
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
-        })
-    }
-}
-
-/// Why ICMP cannot be used here; Display is the sentence that an operator reads.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum OpenError {
-    /// Neither kind of socket is allowed.
-    #[error(
-        "ICMP is not permitted: this process is in no group of net.ipv4.ping_group_range and has \
-         no CAP_NET_RAW. Run `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"`, or grant the \
-         capability."
-    )]
-    NotPermitted,
-    /// The machine does not speak this family.
-    #[error("{family} is not available on this machine.")]
-    NoFamily { family: Family },
-    /// Anything else.
-    #[error("ICMP over {family} could not be opened: {source}.")]
-    Socket {
-        family: Family,
-        #[source]
-        source: io::Error,
-    },
-}
-
-/// A request under way.
-struct Pending {
-    address: IpAddr,
-    /// None while it waits for room in the kernel.
-    sent: Option<Instant>,
-    round_trip: oneshot::Sender<Duration>,
-}
-
-/// Requests under way by their sequence number.
-type Waiting = Arc<Mutex<HashMap<u16, Pending>>>;
 
 /// A socket with the thread that sends and reads.
 pub(super) struct Engine {
@@ -105,34 +26,19 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Opens a datagram socket, else a raw one.
+    /// Opens its socket and starts the thread at it.
     pub(super) fn open(family: Family) -> Result<Self, OpenError> {
-        let identifier = rand::random();
-        let (socket, wire) = match socket(family, Type::DGRAM) {
-            Ok(socket) => (socket, datagram(family)),
-            Err(first) => match socket(family, Type::RAW) {
-                Ok(socket) => {
-                    hear_only(&socket, family, identifier);
-                    (socket, raw(family))
-                }
-                Err(second) => return Err(reason(family, &first, second)),
-            },
-        };
+        let opened = socket::open(family)?;
         let io = |source| OpenError::Socket { family, source };
         let waiting = Waiting::default();
         let (requests, asked) = mpsc::channel(IN_FLIGHT_MAX);
-        let draft = Draft {
-            socket,
-            wire,
-            identifier,
-            waiting: Arc::clone(&waiting),
-        };
+        let thread = Thread::start(opened, Arc::clone(&waiting), asked).map_err(io)?;
         Ok(Self {
             next_sequence: AtomicU16::new(rand::random()),
             waiting,
             places: Semaphore::new(IN_FLIGHT_MAX),
             requests,
-            _thread: Thread::start(draft, asked).map_err(io)?,
+            _thread: thread,
         })
     }
 
@@ -261,294 +167,9 @@ impl Drop for Awaited<'_> {
     }
 }
 
-/// What the thread at the socket is made of.
-struct Draft {
-    socket: Socket,
-    wire: Wire,
-    identifier: u16,
-    waiting: Waiting,
-}
-
-/// The thread at the socket; dropping this waits for its end.
-struct Thread(Option<thread::JoinHandle<()>>);
-
-impl Thread {
-    /// Starts it; an error where the system gives no thread, or the socket cannot be waited at.
-    fn start(draft: Draft, asked: mpsc::Receiver<u16>) -> io::Result<Self> {
-        let (told, ready) = std::sync::mpsc::channel();
-        let thread = thread::Builder::new().name(THREAD.to_owned());
-        // The runtime is made and ends there: it must not end within another.
-        let thread = thread.spawn(move || {
-            let made = Builder::new_current_thread().enable_all().build();
-            let made = made.and_then(|runtime| {
-                let here = runtime.enter();
-                let socket = UdpSocket::from_std(draft.socket.into())?;
-                drop(here);
-                Ok((runtime, socket))
-            });
-            let (runtime, socket) = match made {
-                Ok(made) => made,
-                Err(error) => {
-                    let _ = told.send(Err(error));
-                    return;
-                }
-            };
-            let line = Line {
-                socket,
-                wire: draft.wire,
-                identifier: draft.identifier,
-                waiting: draft.waiting,
-            };
-            if told.send(Ok(())).is_ok() {
-                runtime.block_on(line.run(asked));
-            }
-        })?;
-        let ended = |_| Err(io::Error::other("its thread has ended"));
-        ready.recv().unwrap_or_else(ended)?;
-        Ok(Self(Some(thread)))
-    }
-}
-
-impl Drop for Thread {
-    fn drop(&mut self) {
-        if let Some(thread) = self.0.take() {
-            // A panic there was told by the hook; what waited for replies has seen its end.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// What the thread at the socket works with.
-struct Line {
-    socket: UdpSocket,
-    wire: Wire,
-    identifier: u16,
-    waiting: Waiting,
-}
-
-impl Line {
-    /// Sends what is asked for and reads replies, as long as the engine lives. Replies go first: what
-    /// waits looks like a longer round trip. Where the kernel has no room, because packets to
-    /// neighbours that do not answer ARP wait there, requests wait here and replies go on being read.
-    async fn run(self, mut asked: mpsc::Receiver<u16>) {
-        let mut incoming = Incoming::new();
-        let mut replies = Vec::with_capacity(BATCH_MAX);
-        let mut sequences = Vec::with_capacity(IN_FLIGHT_MAX);
-        let mut again_at = Instant::now();
-        while !asked.is_closed() {
-            tokio::select! {
-                biased;
-                received = incoming.receive(&self.socket, |packets| self.match_up(packets, &mut replies)) => {
-                    for (tell, round_trip) in replies.drain(..) {
-                        // The caller may have given up in this very moment; then nobody wants to know.
-                        let _ = tell.send(round_trip);
-                    }
-                    if let Err(e) = received {
-                        tracing::debug!(error = %e, "an ICMP socket gave an error; reading on");
-                        sleep(REST_AFTER_ERROR).await;
-                    }
-                }
-                () = sleep_until(again_at), if !sequences.is_empty() => {
-                    self.send(&mut sequences);
-                    again_at = Instant::now() + REST_WITHOUT_ROOM;
-                }
-                _ = asked.recv_many(&mut sequences, BATCH_MAX), if sequences.len() < IN_FLIGHT_MAX => {
-                    self.send(&mut sequences);
-                    again_at = Instant::now() + REST_WITHOUT_ROOM;
-                }
-            }
-        }
-    }
-
-    /// Sends requests; those for which the kernel has no room stay. What cannot leave otherwise (no
-    /// route, a filter) is a loss, of which its caller learns at once.
-    fn send(&self, sequences: &mut Vec<u16>) {
-        let packets = self.packets(sequences);
-        sequences.clear();
-        let mut rest = packets.as_slice();
-        while let Some(first) = rest.first() {
-            let next = rest.get(..BATCH_MAX).unwrap_or(rest);
-            self.stamp(next);
-            let gone = match batch::send(&self.socket, next) {
-                Ok(sent) => sent.max(1),
-                // No room for any.
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(e) => {
-                    // No room for this one, of whose neighbour too much may wait: others may go.
-                    if e.raw_os_error() == Some(ENOBUFS) {
-                        sequences.push(first.sequence);
-                    } else {
-                        self.waiting().remove(&first.sequence);
-                    }
-                    1
-                }
-            };
-            rest = rest.get(gone..).unwrap_or_default();
-        }
-        sequences.extend(rest.iter().map(|packet| packet.sequence));
-        let mut waiting = self.waiting();
-        for sequence in sequences {
-            if let Some(pending) = waiting.get_mut(sequence) {
-                pending.sent = None;
-            }
-        }
-    }
-
-    /// The packets of those requests that are still wanted.
-    fn packets(&self, sequences: &[u16]) -> Vec<Outgoing> {
-        let waiting = self.waiting();
-        let wanted = sequences.iter().filter_map(|sequence| {
-            Some(Outgoing {
-                sequence: *sequence,
-                bytes: packet::request(self.wire, self.identifier, *sequence),
-                address: waiting.get(sequence)?.address,
-            })
-        });
-        wanted.collect()
-    }
-
-    /// Notes that these go now.
-    fn stamp(&self, packets: &[Outgoing]) {
-        let mut waiting = self.waiting();
-        let now = Instant::now();
-        for packet in packets {
-            if let Some(pending) = waiting.get_mut(&packet.sequence) {
-                pending.sent = Some(now);
-            }
-        }
-    }
-
-    /// Finds who waits for these packets. They are told when the table is free again: told before,
-    /// they would wake and wait for it.
-    fn match_up(
-        &self,
-        packets: &mut dyn Iterator<Item = (IpAddr, &[u8])>,
-        replies: &mut Vec<(oneshot::Sender<Duration>, Duration)>,
-    ) {
-        let at = Instant::now();
-        let mut waiting = self.waiting();
-        replies.extend(packets.filter_map(|(from, bytes)| {
-            let pending = self.answered(&mut waiting, from, bytes)?;
-            let round_trip = at.saturating_duration_since(pending.sent?);
-            Some((pending.round_trip, round_trip))
-        }));
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u16, Pending>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The request that a packet answers, where it is one of ours that is still waited for.
-    fn answered(
-        &self,
-        waiting: &mut HashMap<u16, Pending>,
-        from: IpAddr,
-        bytes: &[u8],
-    ) -> Option<Pending> {
-        let reply = packet::reply(self.wire, bytes)?;
-        let ours = match self.wire {
-            Wire::V4Datagram | Wire::V6Datagram => true,
-            Wire::V4Raw | Wire::V6Raw => reply.identifier == self.identifier,
-        };
-        match waiting.entry(reply.sequence) {
-            Entry::Occupied(pending) if ours && pending.get().address == from => {
-                Some(pending.remove())
-            }
-            _ => None,
-        }
-    }
-}
-
-fn socket(family: Family, kind: Type) -> io::Result<Socket> {
-    let (domain, protocol) = match family {
-        Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
-        Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
-    };
-    let socket = Socket::new(domain, kind, Some(protocol))?;
-    socket.set_nonblocking(true)?;
-    // Only asked for: smaller buffers work too, and the kernel's limit is not ours to judge.
-    let _ = socket.set_recv_buffer_size(BUFFER_OCTETS);
-    let _ = socket.set_send_buffer_size(BUFFER_OCTETS);
-    Ok(socket)
-}
-
-/// Has the kernel drop what a raw socket hears but nobody here asked for: everything on this
-/// machine that is no echo reply with our identifier. Only asked for: the reader looks as well.
-fn hear_only(socket: &Socket, family: Family, identifier: u16) {
-    // Classic BPF (bpf(4), linux/filter.h). For IPv4 the packet begins with its IP header, whose
-    // length goes to X; for IPv6 there is none, and X is 0.
-    const LDX_MSH: u16 = 0xb1;
-    const LDX_IMM: u16 = 0x01;
-    const LD_BYTE_AT_X: u16 = 0x50;
-    const LD_HALF_AT_X: u16 = 0x48;
-    const JEQ: u16 = 0x15;
-    const RET: u16 = 0x06;
-    const WHOLE: u32 = u32::MAX;
-    let (skip_ip_header, reply_type) = match family {
-        Family::V4 => (LDX_MSH, raw(family).reply_type()),
-        Family::V6 => (LDX_IMM, raw(family).reply_type()),
-    };
-    let _ = socket.attach_filter(&[
-        SockFilter::new(skip_ip_header, 0, 0, 0),
-        SockFilter::new(LD_BYTE_AT_X, 0, 0, 0),
-        SockFilter::new(JEQ, 0, 3, reply_type.into()),
-        SockFilter::new(LD_HALF_AT_X, 0, 0, 4),
-        SockFilter::new(JEQ, 0, 1, identifier.into()),
-        SockFilter::new(RET, 0, 0, WHOLE),
-        SockFilter::new(RET, 0, 0, 0),
-    ]);
-}
-
-fn datagram(family: Family) -> Wire {
-    match family {
-        Family::V4 => Wire::V4Datagram,
-        Family::V6 => Wire::V6Datagram,
-    }
-}
-
-fn raw(family: Family) -> Wire {
-    match family {
-        Family::V4 => Wire::V4Raw,
-        Family::V6 => Wire::V6Raw,
-    }
-}
-
-/// What to tell an operator when both kinds of socket failed.
-fn reason(family: Family, datagram: &io::Error, raw: io::Error) -> OpenError {
-    let refused = |e: &io::Error| e.kind() == io::ErrorKind::PermissionDenied;
-    // EAFNOSUPPORT has no ErrorKind of its own on stable Rust; 97 is Linux's number for it.
-    let no_family = |e: &io::Error| e.raw_os_error() == Some(97);
-    if no_family(datagram) || no_family(&raw) {
-        OpenError::NoFamily { family }
-    } else if refused(&raw) || refused(datagram) {
-        OpenError::NotPermitted
-    } else {
-        OpenError::Socket {
-            family,
-            source: raw,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reasons_name_the_setting() {
-        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
-        let missing = || io::Error::from_raw_os_error(97);
-        let unsupported = || io::Error::from_raw_os_error(93);
-        for (datagram, raw, expected) in [
-            (denied(), denied(), "net.ipv4.ping_group_range"),
-            (unsupported(), denied(), "CAP_NET_RAW"),
-            (missing(), missing(), "not available"),
-            (unsupported(), unsupported(), "could not be opened"),
-        ] {
-            let text = reason(Family::V6, &datagram, raw).to_string();
-            assert!(text.contains(expected), "{text}");
-        }
-    }
 
     fn engine(family: Family) -> Option<Engine> {
         match Engine::open(family) {
@@ -650,7 +271,9 @@ mod tests {
 
     /// Runs in this thread, whose namespace the engine's socket is then in.
     fn block_on(test: impl Future<Output = ()>) {
-        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         runtime.unwrap().block_on(test);
     }
 
@@ -712,7 +335,7 @@ mod tests {
                 let nobody = IpAddr::V4((0x0a09_0000 + n).into());
                 sweep.spawn(async move { engine.ping(nobody, Echoes::SWEEP).await.unwrap() });
             }
-            sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             // Sees what waits at the socket, without a place among those that wait.
             let here = Echoes {
                 count: 1,

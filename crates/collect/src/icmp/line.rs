@@ -1,0 +1,239 @@
+//! The thread at one ICMP socket: it sends what is asked for, reads replies, and stamps both.
+//!
+//! Requests and replies go many at a time. Nobody else waits at the socket: a worker of the callers'
+//! runtime would be woken by every reply, which costs as much as the reply. Replies are matched on
+//! sequence and address: on datagram sockets the kernel replaces the identifier by one of its own.
+
+use super::batch::{self, BATCH_MAX, Incoming, Outgoing};
+use super::packet::{self, Wire};
+use super::socket::Opened;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tokio::net::UdpSocket;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Requests in flight on one socket. A reply takes some 768 octets of the receive buffer whatever
+/// its length, and Linux by default grants 416 KiB at most: so many fit even when all come at once
+/// and the reader is late.
+pub(super) const IN_FLIGHT_MAX: usize = 512;
+/// How long requests rest for which the kernel has no room.
+const REST_WITHOUT_ROOM: Duration = Duration::from_millis(10);
+/// That the kernel has no room for a packet; it has no ErrorKind of its own on stable Rust. Linux's
+/// number: of a raw socket that has too much waiting, or of a neighbour that there is no room for.
+const ENOBUFS: i32 = 105;
+/// Name of the threads.
+const THREAD: &str = "icmp";
+/// How long the reader rests after an error that may come again at once.
+const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// A request under way.
+pub(super) struct Pending {
+    pub(super) address: IpAddr,
+    /// None while it waits for room in the kernel.
+    pub(super) sent: Option<Instant>,
+    pub(super) round_trip: oneshot::Sender<Duration>,
+}
+
+/// Requests under way by their sequence number.
+pub(super) type Waiting = Arc<Mutex<HashMap<u16, Pending>>>;
+
+/// The thread at the socket; dropping this waits for its end.
+pub(super) struct Thread(Option<thread::JoinHandle<()>>);
+
+impl Thread {
+    /// Starts it; an error where the system gives no thread, or the socket cannot be waited at.
+    pub(super) fn start(
+        opened: Opened,
+        waiting: Waiting,
+        asked: mpsc::Receiver<u16>,
+    ) -> io::Result<Self> {
+        let (told, ready) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new().name(THREAD.to_owned());
+        // The runtime is made and ends there: it must not end within another.
+        let thread = thread.spawn(move || {
+            let made = Builder::new_current_thread().enable_all().build();
+            let made = made.and_then(|runtime| {
+                let here = runtime.enter();
+                let socket = UdpSocket::from_std(opened.socket.into())?;
+                drop(here);
+                Ok((runtime, socket))
+            });
+            let (runtime, socket) = match made {
+                Ok(made) => made,
+                Err(error) => {
+                    let _ = told.send(Err(error));
+                    return;
+                }
+            };
+            let line = Line {
+                socket,
+                wire: opened.wire,
+                identifier: opened.identifier,
+                waiting,
+            };
+            if told.send(Ok(())).is_ok() {
+                runtime.block_on(line.run(asked));
+            }
+        })?;
+        let ended = |_| Err(io::Error::other("its thread has ended"));
+        ready.recv().unwrap_or_else(ended)?;
+        Ok(Self(Some(thread)))
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            // A panic there was told by the hook; what waited for replies has seen its end.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread at the socket works with.
+struct Line {
+    socket: UdpSocket,
+    wire: Wire,
+    identifier: u16,
+    waiting: Waiting,
+}
+
+impl Line {
+    /// Sends what is asked for and reads replies, as long as the engine lives. Replies go first: what
+    /// waits looks like a longer round trip. Where the kernel has no room, because packets to
+    /// neighbours that do not answer ARP wait there, requests wait here and replies go on being read.
+    async fn run(self, mut asked: mpsc::Receiver<u16>) {
+        let mut incoming = Incoming::new();
+        let mut replies = Vec::with_capacity(BATCH_MAX);
+        let mut sequences = Vec::with_capacity(IN_FLIGHT_MAX);
+        let mut again_at = Instant::now();
+        while !asked.is_closed() {
+            tokio::select! {
+                biased;
+                received = incoming.receive(&self.socket, |packets| self.match_up(packets, &mut replies)) => {
+                    for (tell, round_trip) in replies.drain(..) {
+                        // The caller may have given up in this very moment; then nobody wants to know.
+                        let _ = tell.send(round_trip);
+                    }
+                    if let Err(e) = received {
+                        tracing::debug!(error = %e, "an ICMP socket gave an error; reading on");
+                        sleep(REST_AFTER_ERROR).await;
+                    }
+                }
+                () = sleep_until(again_at), if !sequences.is_empty() => {
+                    self.send(&mut sequences);
+                    again_at = Instant::now() + REST_WITHOUT_ROOM;
+                }
+                _ = asked.recv_many(&mut sequences, BATCH_MAX), if sequences.len() < IN_FLIGHT_MAX => {
+                    self.send(&mut sequences);
+                    again_at = Instant::now() + REST_WITHOUT_ROOM;
+                }
+            }
+        }
+    }
+
+    /// Sends requests; those for which the kernel has no room stay. What cannot leave otherwise (no
+    /// route, a filter) is a loss, of which its caller learns at once.
+    fn send(&self, sequences: &mut Vec<u16>) {
+        let packets = self.packets(sequences);
+        sequences.clear();
+        let mut rest = packets.as_slice();
+        while let Some(first) = rest.first() {
+            let next = rest.get(..BATCH_MAX).unwrap_or(rest);
+            self.stamp(next);
+            let gone = match batch::send(&self.socket, next) {
+                Ok(sent) => sent.max(1),
+                // No room for any.
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) => {
+                    // No room for this one, of whose neighbour too much may wait: others may go.
+                    if e.raw_os_error() == Some(ENOBUFS) {
+                        sequences.push(first.sequence);
+                    } else {
+                        self.waiting().remove(&first.sequence);
+                    }
+                    1
+                }
+            };
+            rest = rest.get(gone..).unwrap_or_default();
+        }
+        sequences.extend(rest.iter().map(|packet| packet.sequence));
+        let mut waiting = self.waiting();
+        for sequence in sequences {
+            if let Some(pending) = waiting.get_mut(sequence) {
+                pending.sent = None;
+            }
+        }
+    }
+
+    /// The packets of those requests that are still wanted.
+    fn packets(&self, sequences: &[u16]) -> Vec<Outgoing> {
+        let waiting = self.waiting();
+        let wanted = sequences.iter().filter_map(|sequence| {
+            Some(Outgoing {
+                sequence: *sequence,
+                bytes: packet::request(self.wire, self.identifier, *sequence),
+                address: waiting.get(sequence)?.address,
+            })
+        });
+        wanted.collect()
+    }
+
+    /// Notes that these go now.
+    fn stamp(&self, packets: &[Outgoing]) {
+        let mut waiting = self.waiting();
+        let now = Instant::now();
+        for packet in packets {
+            if let Some(pending) = waiting.get_mut(&packet.sequence) {
+                pending.sent = Some(now);
+            }
+        }
+    }
+
+    /// Finds who waits for these packets. They are told when the table is free again: told before,
+    /// they would wake and wait for it.
+    fn match_up(
+        &self,
+        packets: &mut dyn Iterator<Item = (IpAddr, &[u8])>,
+        replies: &mut Vec<(oneshot::Sender<Duration>, Duration)>,
+    ) {
+        let at = Instant::now();
+        let mut waiting = self.waiting();
+        replies.extend(packets.filter_map(|(from, bytes)| {
+            let pending = self.answered(&mut waiting, from, bytes)?;
+            let round_trip = at.saturating_duration_since(pending.sent?);
+            Some((pending.round_trip, round_trip))
+        }));
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u16, Pending>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request that a packet answers, where it is one of ours that is still waited for.
+    fn answered(
+        &self,
+        waiting: &mut HashMap<u16, Pending>,
+        from: IpAddr,
+        bytes: &[u8],
+    ) -> Option<Pending> {
+        let reply = packet::reply(self.wire, bytes)?;
+        let ours = match self.wire {
+            Wire::V4Datagram | Wire::V6Datagram => true,
+            Wire::V4Raw | Wire::V6Raw => reply.identifier == self.identifier,
+        };
+        match waiting.entry(reply.sequence) {
+            Entry::Occupied(pending) if ours && pending.get().address == from => {
+                Some(pending.remove())
+            }
+            _ => None,
+        }
+    }
+}
