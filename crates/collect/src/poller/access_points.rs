@@ -19,6 +19,20 @@ struct Make {
     serial: Option<String>,
 }
 
+impl Make {
+    /// Takes what it lacks from what was known before, unless that is of another one in its place.
+    fn keep(&mut self, before: &Self) {
+        let differ = |now: &Option<String>, before: &Option<String>| {
+            now.is_some() && before.is_some() && now != before
+        };
+        if differ(&self.model, &before.model) || differ(&self.serial, &before.serial) {
+            return;
+        }
+        self.model = self.model.take().or_else(|| before.model.clone());
+        self.serial = self.serial.take().or_else(|| before.serial.clone());
+    }
+}
+
 impl AccessPoints {
     /// Takes in what a look at the parts found. One that was cut short takes nothing away.
     pub(super) fn take_in(&mut self, look: &Look) {
@@ -34,9 +48,16 @@ impl AccessPoints {
             self.makes.retain(|of, _| now.contains(of));
         }
         for row in rows() {
-            let tells = row.model.is_some() || row.serial.is_some();
+            let (of, mut make) = (of(row), make(row));
+            // What was cut short may have come to the models and not to the serial numbers.
+            if !is_whole(Groups::INVENTORY)
+                && let Some(before) = self.makes.get(&of)
+            {
+                make.keep(before);
+            }
+            let tells = make.model.is_some() || make.serial.is_some();
             if tells || (is_access_point(row) && is_whole(Groups::INVENTORY)) {
-                self.makes.insert(of(row), make(row));
+                self.makes.insert(of, make);
             }
         }
     }
@@ -146,6 +167,32 @@ mod tests {
         assert!(known.differ(&none));
         known.take_in(&none);
         assert!(!known.differ(&none));
+    }
+
+    #[test]
+    fn a_look_that_was_cut_between_models_and_serial_numbers_forgets_no_serial_number() {
+        let parts = Groups::INVENTORY | Groups::WIRELESS;
+        for (complete, model, serial) in [
+            (Groups::WIRELESS, "Old", Some("A1")),
+            // Another one is in its place, whose serial number was not read yet.
+            (Groups::WIRELESS, "New", None),
+            // What was read to its end says that there is none.
+            (parts, "Old", None),
+        ] {
+            let mut known = AccessPoints::default();
+            let mut before = look(parts, &[("hall", Some("A1"))]);
+            before.facts.wireless[0].model = Some("Old".to_owned());
+            known.take_in(&before);
+            let mut now = look(parts, &[("hall", None)]);
+            now.facts.wireless[0].model = Some(model.to_owned());
+            now.complete = complete;
+            known.take_in(&now);
+            let mut poll = look(Groups::WIRELESS, &[("hall", None)]);
+            known.fill(&mut poll.facts.wireless);
+            let row = &poll.facts.wireless[0];
+            let told = (row.model.as_deref(), row.serial.as_deref());
+            assert_eq!(told, (Some(model), serial));
+        }
     }
 
     #[test]
