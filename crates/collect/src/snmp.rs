@@ -41,6 +41,7 @@ pub use dialect::Dialect;
 pub use groups::Groups;
 pub use look::{Glimpse, Look, Origin};
 pub use markers::Markers;
+pub(crate) use profiled::WIRELESS_MAX;
 pub use rows::Rows;
 
 use crate::profile::{Plan, Profiles};

@@ -1,11 +1,11 @@
 //! What access points are by make and serial number, from one look at the parts of a device to the
 //! next: the polls between them do not ask for it.
 
-use crate::snmp::{Groups, Look};
+use crate::snmp::{Groups, Look, WIRELESS_MAX};
 use model::facts::{WirelessFacts, WirelessKind};
 use std::collections::{HashMap, HashSet};
 
-/// Rows as they were when the parts were last read: as many as a look keeps.
+/// Rows as they were when the parts were last read: at most [`WIRELESS_MAX`], as many as a look keeps.
 #[derive(Default)]
 pub(super) struct AccessPoints {
     makes: HashMap<Of, Make>,
@@ -59,6 +59,11 @@ impl AccessPoints {
             if tells || (is_access_point(row) && is_whole(Groups::INVENTORY)) {
                 self.makes.insert(of, make);
             }
+        }
+        // Where the rows are never told to their end nothing is known to be gone.
+        if self.makes.len() > WIRELESS_MAX {
+            let now: HashSet<Of> = rows().map(of).collect();
+            self.makes.retain(|of, _| now.contains(of));
         }
     }
 
@@ -192,6 +197,22 @@ mod tests {
             let row = &poll.facts.wireless[0];
             let told = (row.model.as_deref(), row.serial.as_deref());
             assert_eq!(told, (Some(model), serial));
+        }
+    }
+
+    #[test]
+    fn access_points_whose_rows_are_never_read_to_their_end_are_bounded() {
+        let mut known = AccessPoints::default();
+        for round in 0..4 {
+            let names: Vec<String> = (0..WIRELESS_MAX).map(|n| format!("{round}-{n}")).collect();
+            let rows: Vec<_> = names.iter().map(|name| (&**name, Some("A1"))).collect();
+            let mut cut = look(Groups::INVENTORY | Groups::WIRELESS, &rows);
+            cut.complete = Groups::INVENTORY;
+            known.take_in(&cut);
+            assert_eq!(known.makes.len(), WIRELESS_MAX);
+            let mut poll = look(Groups::WIRELESS, &[(&names[0], None)]);
+            known.fill(&mut poll.facts.wireless);
+            assert!(poll.facts.wireless[0].serial.is_some());
         }
     }
 

@@ -13,8 +13,9 @@ use crate::profile::{Cell, Condition, InterfaceOf, Neighbors, Plan, Template, Te
 use cell::{first_text, passes, text_of};
 use model::facts::{NeighborFacts, VlanFacts};
 use std::collections::BTreeSet;
+pub(crate) use wireless::WIRELESS_MAX;
 #[cfg(test)]
-pub(super) use wireless::{WIRELESS_MAX, measures as wireless_measures};
+pub(super) use wireless::measures as wireless_measures;
 
 /// The name under which both halves are listed.
 pub(super) const NAME: &str = "profiles";

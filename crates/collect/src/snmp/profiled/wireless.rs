@@ -16,7 +16,7 @@ use std::ops::RangeInclusive;
 /// Rows that are kept of one device. Each has up to six series, together 12,288 of the 16,384 that a
 /// device may have, so that its interfaces and sensors have room. Each row beyond it is counted as a
 /// defect.
-pub(in super::super) const WIRELESS_MAX: usize = 2_048;
+pub(crate) const WIRELESS_MAX: usize = 2_048;
 
 /// IEEE 802.11 has numbers up to 233 today.
 const CHANNELS: RangeInclusive<f64> = 1.0..=500.0;
