@@ -25,6 +25,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 pub(super) const IN_FLIGHT_MAX: usize = 512;
 /// How long requests rest for which the kernel has no room.
 const REST_WITHOUT_ROOM: Duration = Duration::from_millis(10);
+/// Requests of one pass that the kernel refuses for want of room, after which the others wait for the
+/// next: each is a call, which may have the kernel look for neighbours to forget, and replies wait.
+const REFUSED_MAX: usize = BATCH_MAX;
 /// That the kernel has no room for a packet; it has no ErrorKind of its own on stable Rust. Linux's
 /// number: of a raw socket that has too much waiting, or of a neighbour that there is no room for.
 const ENOBUFS: i32 = 105;
@@ -108,11 +111,13 @@ struct Line {
 impl Line {
     /// Sends what is asked for and reads replies, as long as the engine lives. Replies go first: what
     /// waits looks like a longer round trip. Where the kernel has no room, because packets to
-    /// neighbours that do not answer ARP wait there, requests wait here and replies go on being read.
+    /// neighbours that do not answer ARP wait there, requests wait here and replies go on being read. A
+    /// new request is tried at once, those that wait at their own time: many new ones are no reason to
+    /// try them more often, nor later.
     async fn run(self, mut asked: mpsc::Receiver<u16>) {
         let mut incoming = Incoming::new();
         let mut replies = Vec::with_capacity(BATCH_MAX);
-        let mut sequences = Vec::with_capacity(IN_FLIGHT_MAX);
+        let (mut new, mut without_room) = (Vec::with_capacity(BATCH_MAX), Vec::new());
         let mut again_at = Instant::now();
         while !asked.is_closed() {
             tokio::select! {
@@ -127,50 +132,39 @@ impl Line {
                         sleep(REST_AFTER_ERROR).await;
                     }
                 }
-                () = sleep_until(again_at), if !sequences.is_empty() => {
-                    self.send(&mut sequences);
+                () = sleep_until(again_at), if !without_room.is_empty() => {
+                    without_room = self.send(&without_room);
                     again_at = Instant::now() + REST_WITHOUT_ROOM;
                 }
-                _ = asked.recv_many(&mut sequences, BATCH_MAX), if sequences.len() < IN_FLIGHT_MAX => {
-                    self.send(&mut sequences);
-                    again_at = Instant::now() + REST_WITHOUT_ROOM;
+                _ = asked.recv_many(&mut new, BATCH_MAX), if without_room.len() < IN_FLIGHT_MAX => {
+                    if without_room.is_empty() {
+                        again_at = Instant::now() + REST_WITHOUT_ROOM;
+                    }
+                    without_room.extend(self.send(&new));
+                    new.clear();
                 }
             }
         }
     }
 
-    /// Sends requests; those for which the kernel has no room stay. What cannot leave otherwise (no
-    /// route, a filter) is a loss, of which its caller learns at once.
-    fn send(&self, sequences: &mut Vec<u16>) {
+    /// Sends requests; gives those for which the kernel has no room, as they are to be tried again.
+    /// What cannot leave otherwise (no route, a filter) is a loss, of which its caller learns at once.
+    fn send(&self, sequences: &[u16]) -> Vec<u16> {
         let packets = self.packets(sequences);
-        sequences.clear();
-        let mut rest = packets.as_slice();
-        while let Some(first) = rest.first() {
-            let next = rest.get(..BATCH_MAX).unwrap_or(rest);
+        let pass = pass(&packets, |next| {
             self.stamp(next);
-            let gone = match batch::send(&self.socket, next) {
-                Ok(sent) => sent.max(1),
-                // No room for any.
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(e) => {
-                    // No room for this one, of whose neighbour too much may wait: others may go.
-                    if e.raw_os_error() == Some(ENOBUFS) {
-                        sequences.push(first.sequence);
-                    } else {
-                        self.waiting().remove(&first.sequence);
-                    }
-                    1
-                }
-            };
-            rest = rest.get(gone..).unwrap_or_default();
-        }
-        sequences.extend(rest.iter().map(|packet| packet.sequence));
+            batch::send(&self.socket, next)
+        });
         let mut waiting = self.waiting();
-        for sequence in sequences {
+        for sequence in pass.lost {
+            waiting.remove(&sequence);
+        }
+        for sequence in &pass.without_room {
             if let Some(pending) = waiting.get_mut(sequence) {
                 pending.sent = None;
             }
         }
+        pass.without_room
     }
 
     /// The packets of those requests that are still wanted.
@@ -235,5 +229,87 @@ impl Line {
             }
             _ => None,
         }
+    }
+}
+
+/// What did not leave in a pass.
+struct Pass {
+    /// In the order in which they are to be tried again: first those that were not tried now.
+    without_room: Vec<u16>,
+    lost: Vec<u16>,
+}
+
+/// Hands over packets for as long as there is room. `hand_over` takes the first of what it is given and
+/// says how many those were; its error is that of the first alone.
+fn pass(packets: &[Outgoing], mut hand_over: impl FnMut(&[Outgoing]) -> io::Result<usize>) -> Pass {
+    let (mut rest, mut refused, mut lost) = (packets, Vec::new(), Vec::new());
+    while let Some(first) = rest.first()
+        && refused.len() < REFUSED_MAX
+    {
+        let gone = match hand_over(rest.get(..BATCH_MAX).unwrap_or(rest)) {
+            Ok(sent) => sent.max(1),
+            // No room for any.
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+            Err(e) => {
+                // No room for this one, of whose neighbour too much may wait: others may go.
+                if e.raw_os_error() == Some(ENOBUFS) {
+                    refused.push(first.sequence);
+                } else {
+                    lost.push(first.sequence);
+                }
+                1
+            }
+        };
+        rest = rest.get(gone..).unwrap_or_default();
+    }
+    let mut without_room: Vec<u16> = rest.iter().map(|packet| packet.sequence).collect();
+    without_room.append(&mut refused);
+    Pass { without_room, lost }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn packets(sequences: impl IntoIterator<Item = u16>) -> Vec<Outgoing> {
+        let packet = |sequence| Outgoing {
+            sequence,
+            bytes: packet::request(Wire::V4Raw, 0, sequence),
+            address: [192, 0, 2, 1].into(),
+        };
+        sequences.into_iter().map(packet).collect()
+    }
+
+    #[test]
+    fn a_kernel_without_room_is_asked_so_often_in_a_pass_and_each_request_has_its_turn() {
+        let all = u16::try_from(IN_FLIGHT_MAX).unwrap();
+        let mut waiting: Vec<u16> = (0..all).collect();
+        let (mut tried, mut calls) = (BTreeSet::new(), 0);
+        for _ in 0..IN_FLIGHT_MAX / REFUSED_MAX {
+            let before = calls;
+            let pass = pass(&packets(waiting), |next| {
+                calls += 1;
+                tried.insert(next[0].sequence);
+                Err(io::Error::from_raw_os_error(ENOBUFS))
+            });
+            assert_eq!(calls - before, REFUSED_MAX);
+            assert!(pass.lost.is_empty());
+            waiting = pass.without_room;
+            assert_eq!(waiting.len(), IN_FLIGHT_MAX);
+        }
+        assert_eq!(tried.len(), IN_FLIGHT_MAX);
+    }
+
+    #[test]
+    fn a_request_without_room_holds_up_no_other_and_one_without_a_route_is_lost() {
+        let pass = pass(&packets(0..6), |next| match next[0].sequence {
+            0 => Err(io::Error::from_raw_os_error(ENOBUFS)),
+            1 => Ok(2),
+            3 => Err(io::ErrorKind::NetworkUnreachable.into()),
+            // The socket is full.
+            _ => Err(io::ErrorKind::WouldBlock.into()),
+        });
+        assert_eq!((pass.without_room, pass.lost), (vec![4, 5, 0], vec![3]));
     }
 }
