@@ -172,7 +172,8 @@ impl Pinger {
     }
 
     /// Asks one address and waits for the replies, at most `gap * (count - 1) + timeout` beyond
-    /// the wait for a free place among the requests in flight and, 5 s at most, for room in the kernel.
+    /// the wait for a free place among the requests in flight and, 5 s at most for all its requests
+    /// together, for room in the kernel.
     pub async fn ping(&self, address: IpAddr, echoes: Echoes) -> Result<Echo, Skipped> {
         let echo = self.engine(address)?.ping(address, echoes).await;
         echo.map_err(|gone| Skipped {

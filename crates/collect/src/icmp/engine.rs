@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// How long a request may wait for room: packets wait some 3 s for a neighbour that does not answer
-/// ARP or neighbour solicitations, and are then thrown away.
+/// How long the requests of a ping may wait for room: packets wait some 3 s for a neighbour that does
+/// not answer ARP or neighbour solicitations, and are then thrown away.
 const ROOM_WITHIN: Duration = Duration::from_secs(5);
 
 /// A socket with the thread that sends and reads.
@@ -48,6 +48,7 @@ impl Engine {
         let places = u32::from(echoes.count);
         // All places at once: taken one by one, many pings could each hold one and wait for ever.
         let _places = self.places.acquire_many(places).await;
+        let room_until = Instant::now() + ROOM_WITHIN;
         for n in 0..echoes.count {
             let next = Instant::now() + echoes.gap;
             match awaited.last_mut().filter(|_| echoes.one_reply_is_enough) {
@@ -61,7 +62,9 @@ impl Engine {
                 None if n > 0 => sleep_until(next).await,
                 None => {}
             }
-            awaited.push(self.send(address).await?);
+            // What the first waits for room is not given once more to the next.
+            let room_until = room_until + echoes.gap * u32::from(n);
+            awaited.push(self.send(address, room_until).await?);
         }
         let mut round_trips = Vec::with_capacity(awaited.len());
         for mut reply in awaited {
@@ -75,13 +78,14 @@ impl Engine {
         Ok(Echo::of(echoes.count, &round_trips))
     }
 
-    /// Has one request sent.
-    async fn send(&self, address: IpAddr) -> Result<Awaited<'_>, Gone> {
+    /// Has one request sent, where there is room for it until then.
+    async fn send(&self, address: IpAddr, room_until: Instant) -> Result<Awaited<'_>, Gone> {
         let (sequence, round_trip) = self.expect(address).ok_or(Gone)?;
         let awaited = Awaited {
             waiting: &self.waiting,
             sequence,
             asked: Instant::now(),
+            room_until,
             round_trip,
             is_over: false,
         };
@@ -119,6 +123,8 @@ struct Awaited<'a> {
     waiting: &'a Waiting,
     sequence: u16,
     asked: Instant,
+    /// When it is given up where it waits for room in the kernel.
+    room_until: Instant,
     round_trip: oneshot::Receiver<Duration>,
     /// Whether the reply came, or the request could not leave: its place in the table is free.
     is_over: bool,
@@ -130,13 +136,13 @@ impl Awaited<'_> {
         if self.is_over {
             return None;
         }
-        let mut until = self.left() + wait;
+        let mut until = self.until(wait, Instant::now());
         loop {
             if let Ok(ended) = timeout_at(until, &mut self.round_trip).await {
                 self.is_over = true;
                 return ended.ok();
             }
-            let later = self.left() + wait;
+            let later = self.until(wait, Instant::now());
             if later <= until {
                 return None;
             }
@@ -144,15 +150,15 @@ impl Awaited<'_> {
         }
     }
 
-    /// When the request left. Where it still waits for room in the kernel, now, but no later than
-    /// [`ROOM_WITHIN`] after it was asked for.
-    fn left(&self) -> Instant {
+    /// Until when to wait, as far as can be said now: so long from when the request left. Where it
+    /// still waits for room in the kernel it may leave now, but not when it is given up.
+    fn until(&self, wait: Duration, now: Instant) -> Instant {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = waiting.get(&self.sequence).map(|pending| pending.sent);
         match sent {
-            Some(Some(sent)) => sent,
-            Some(None) => Instant::now().min(self.asked + ROOM_WITHIN),
-            None => self.asked,
+            Some(Some(sent)) => sent + wait,
+            Some(None) => (now + wait).min(self.room_until),
+            None => self.asked + wait,
         }
     }
 }
@@ -248,6 +254,48 @@ mod tests {
         let _ = tokio::time::timeout(Duration::from_millis(20), ping).await;
         assert!(engine.waiting.lock().unwrap().is_empty());
         assert_eq!(engine.places.available_permits(), IN_FLIGHT_MAX);
+    }
+
+    #[test]
+    fn two_requests_of_a_ping_wait_for_room_no_longer_than_one() {
+        let began = Instant::now();
+        let after = |ms: u64| began + Duration::from_millis(ms);
+        let Echoes { gap, timeout, .. } = Echoes::SWEEP;
+        let (first, second) = (after(0) + ROOM_WITHIN, after(0) + ROOM_WITHIN + gap);
+        // What is still without room at that time, or left then, and until when it is waited for.
+        for (room_until, wait, now, sent, until) in [
+            (first, gap, after(0), None, after(300)),
+            (first, gap, after(4_900), None, after(5_000)),
+            (first, gap, after(5_000), None, after(5_000)),
+            (first, gap, after(5_000), Some(after(4_990)), after(5_290)),
+            (second, timeout, after(5_000), None, after(5_300)),
+            (second, timeout, after(5_300), None, after(5_300)),
+            (
+                second,
+                timeout,
+                after(5_300),
+                Some(after(5_300)),
+                after(6_100),
+            ),
+        ] {
+            let (tell, round_trip) = oneshot::channel();
+            let pending = Pending {
+                address: [192, 0, 2, 1].into(),
+                sent,
+                round_trip: tell,
+            };
+            let waiting = Waiting::default();
+            waiting.lock().unwrap().insert(7, pending);
+            let awaited = Awaited {
+                waiting: &waiting,
+                sequence: 7,
+                asked: began,
+                room_until,
+                round_trip,
+                is_over: false,
+            };
+            assert_eq!(awaited.until(wait, now), until);
+        }
     }
 
     /// Moves this thread into a network namespace of its own and configures it by commands of ip(8);
