@@ -53,7 +53,7 @@ async fn run(
         PollerOptions::default(),
         Transport::bind().unwrap(),
         Pinger::disabled("Not measured."),
-        clock,
+        clock.clone(),
         Profiles::default(),
         send,
         cancel.clone(),
@@ -84,6 +84,7 @@ async fn run(
         seen.take(&reports.recv().await.unwrap());
     }
     let secs = began.elapsed().as_secs_f64();
+    seen.end(clock.now());
     let after = poller.stats();
     let cpu = cpu_time().saturating_sub(before);
     cancel.cancel();
@@ -115,7 +116,7 @@ struct Seen {
     devices: HashMap<DeviceId, usize>,
     polls: u64,
     unanswered: u64,
-    /// When each device was due last, and polls that never came between two that did.
+    /// When each device was due last, and polls that never came between two that did or after the last.
     due: HashMap<DeviceId, Timestamp>,
     left_out: u64,
     samples: u64,
@@ -127,6 +128,14 @@ impl Seen {
     fn begin(&mut self) {
         (self.polls, self.unanswered, self.left_out) = (0, 0, 0);
         (self.samples, self.lost) = (0, 0);
+    }
+
+    /// Counts the polls that were due since each device's last one, save the one that is on its way.
+    fn end(&mut self, now: Timestamp) {
+        for due in self.due.values() {
+            let intervals = now.since(*due).as_secs() / INTERVAL.as_secs();
+            self.left_out += intervals.saturating_sub(1);
+        }
     }
 
     fn take(&mut self, report: &PollReport) {
