@@ -139,13 +139,17 @@ impl Seen {
     }
 
     fn take(&mut self, report: &PollReport) {
+        // No poll: that one may still come, with the time at which it was due.
+        if report.only_behind {
+            return;
+        }
         let of_interfaces = |r: &&foretell_collect::reading::Reading| {
             matches!(r.instance, Instance::Interface { .. })
         };
         let count = report.readings.iter().filter(of_interfaces).count();
         self.polls += 1;
         self.samples += count as u64;
-        if report.status != Status::Up || report.only_behind {
+        if report.status != Status::Up {
             self.unanswered += 1;
         }
         if let Some(before) = self.due.insert(report.device_id, report.due_at) {

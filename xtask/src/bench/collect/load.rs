@@ -36,10 +36,11 @@ pub(super) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     };
     outcome.add("load_devices", of("devices")?);
     outcome.add("load_samples_per_s", of("samples")? / of("secs")?);
-    // A poll that never came is a loss of all its samples.
-    let missing = of("polls_left_out")? + of("polls_unanswered")?;
+    // A poll that never came is a loss of all its samples; those of one that was not answered are among
+    // the samples lost.
     let each = of("samples")? / of("polls")?;
-    outcome.add("load_samples_lost", of("samples_lost")? + missing * each);
+    let never_came = of("polls_left_out")? * each;
+    outcome.add("load_samples_lost", of("samples_lost")? + never_came);
     outcome.add(
         "load_overruns_percent",
         of("overruns")? * 100.0 / of("polls")?,
