@@ -11,6 +11,8 @@ impl Quantile {
     pub const MEDIAN: Self = Self(0.5);
     /// What bandwidth is billed by.
     pub const P95: Self = Self(0.95);
+    /// What all but one in a hundred do not exceed.
+    pub const P99: Self = Self(0.99);
 
     /// `None` where the share is not from 0 to 1.
     pub fn new(share: f64) -> Option<Self> {
