@@ -14,6 +14,12 @@ pub(super) const WANTS: &[Want] = &[
         peer: Peer::Known(700_000.0, "VictoriaMetrics 1.79"),
     },
     Want {
+        name: "append_samples_per_cpu_s",
+        floor: Bound::More,
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
         name: "two_hours_bytes_per_sample",
         floor: Bound::Most(1.8),
         target: Some(1.65),

@@ -136,8 +136,8 @@ fn plans(
     Some([plan(Aggregation::Rate), plan(Aggregation::Increase)])
 }
 
-fn direction(store: &SeriesStore, plans: Option<[Plan; 2]>, span: Span) -> Answer<Direction> {
-    let (rates, increases) = match &plans {
+fn direction(store: &SeriesStore, plans: Option<&[Plan; 2]>, span: Span) -> Answer<Direction> {
+    let (rates, increases) = match plans {
         Some([rate, increase]) => (known(store, rate)?, known(store, increase)?),
         None => (Vec::new(), Vec::new()),
     };

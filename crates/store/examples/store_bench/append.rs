@@ -67,7 +67,7 @@ async fn measure() {
 
 /// Octets of the files in a folder and below.
 fn octets(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let sizes = entries.map(|entry| {
         let told = entry.metadata().unwrap();
         if told.is_dir() {

@@ -68,6 +68,7 @@ pub(crate) fn open(folder: &Path, hand: &Hand) -> SeriesStore {
 pub(crate) struct Device {
     pub(crate) id: DeviceId,
     keys: Vec<(Metric, Labels)>,
+    resolved: Vec<Resolved>,
     state: Vec<Port>,
     /// When in a minute it is polled.
     at_ms: i64,
@@ -107,6 +108,7 @@ impl Network {
             network.devices.push(Device {
                 id: DeviceId::new(),
                 keys,
+                resolved: Vec::new(),
                 state,
                 at_ms: (n as i64 * 7_919) % 50_000,
             });
@@ -159,12 +161,12 @@ impl Network {
         values
     }
 
-    /// The batch of a poll, its series resolved as the collector does.
-    pub(crate) async fn batch(&mut self, store: &SeriesStore, device: usize, poll: i64) -> Batch {
+    /// The batch of a poll. Which series its values are of is known since the first, as the collector
+    /// knows it while a device answers the same objects.
+    pub(crate) fn batch(&mut self, device: usize, poll: i64) -> Batch {
         let values = self.values(device, poll);
         let of = &self.devices[device];
-        let resolved: Vec<Resolved> = store.resolve(of.id, of.keys.clone()).await.unwrap();
-        let columns = resolved.into_iter().map(|resolved| resolved.column);
+        let columns = of.resolved.iter().map(|resolved| resolved.column);
         Batch {
             device_id: of.id,
             at: Timestamp::from_unix_ms(BEGIN_MS + poll * POLL_MS + of.at_ms),
@@ -173,9 +175,10 @@ impl Network {
     }
 
     /// Registers all series; so that what follows is what goes on all the time.
-    pub(crate) async fn register(&self, store: &SeriesStore) {
-        for device in &self.devices {
-            store.resolve(device.id, device.keys.clone()).await.unwrap();
+    pub(crate) async fn register(&mut self, store: &SeriesStore) {
+        for device in &mut self.devices {
+            let keys = device.keys.clone();
+            device.resolved = store.resolve(device.id, keys).await.unwrap();
         }
     }
 
@@ -183,7 +186,7 @@ impl Network {
     pub(crate) async fn poll(&mut self, store: &SeriesStore, poll: i64) -> u64 {
         let mut waiting = Vec::new();
         for device in 0..self.devices.len() {
-            let batch = self.batch(store, device, poll).await;
+            let batch = self.batch(device, poll);
             let store = store.clone();
             waiting.push(tokio::spawn(
                 async move { store.append(batch).await.unwrap() },

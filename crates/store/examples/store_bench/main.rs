@@ -11,6 +11,11 @@
 //! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
 //! | `readers` | 80,000 samples a second, without and with twenty readers |
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 mod append;
 mod head;

@@ -95,7 +95,7 @@ pub struct Groups {
     across: Across,
     grouping: Grouping,
     steps: usize,
-    groups: BTreeMap<BTreeMap<String, String>, Group>,
+    by_labels: BTreeMap<BTreeMap<String, String>, Group>,
 }
 
 impl Groups {
@@ -105,18 +105,18 @@ impl Groups {
             across,
             grouping,
             steps,
-            groups: BTreeMap::new(),
+            by_labels: BTreeMap::new(),
         }
     }
 
     /// How many groups there are by now.
     pub fn len(&self) -> usize {
-        self.groups.len()
+        self.by_labels.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.by_labels.is_empty()
     }
 
     /// Adds a row. What it has beyond the steps is left.
@@ -124,7 +124,7 @@ impl Groups {
         let labels = self.grouping.of(&row.labels);
         let (across, steps) = (self.across, self.steps);
         let group = self
-            .groups
+            .by_labels
             .entry(labels)
             .or_insert_with_key(|labels| Group {
                 labels: labels.clone(),
@@ -142,7 +142,7 @@ impl Groups {
     /// The rows of the groups, in the order of their labels, each with how many rows it was made of.
     pub fn rows(self) -> Vec<(Row, u64)> {
         let across = self.across;
-        let groups = self.groups.into_values().map(|group| {
+        let groups = self.by_labels.into_values().map(|group| {
             let row = Row {
                 labels: group.labels,
                 values: group
@@ -193,7 +193,7 @@ impl Step {
         match (self, across) {
             (Self::Moments(moments), _) => moments.stddev(),
             (Self::All(mut values), Across::Quantile(quantile)) => quantile.of(&mut values),
-            (Self::All(_), _) | (Self::Fold { count: 0, .. }, _) => None,
+            (Self::All(_) | Self::Fold { count: 0, .. }, _) => None,
             (
                 Self::Fold {
                     count,

@@ -27,7 +27,7 @@
 //!
 //! **Delta** is by how much a gauge changed: of each pair of samples the difference, spread evenly
 //! between them, up or down. A gap or a restart is no break, as a gauge does not begin anew. Deltas of
-//! neighbouring buckets add up.
+//! neighbouring buckets add up, where the samples on either side of their edge were given.
 
 use super::statistics::{Moments, Quantile};
 use model::{Timestamp, Value};

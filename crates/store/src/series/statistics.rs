@@ -27,6 +27,11 @@ impl Quantile {
     /// The quantile of the values, which are put in order: between the two nearest by a straight
     /// line (type 7 of Hyndman and Fan 1996, "Sample quantiles in statistical packages"; as NumPy and
     /// PromQL do). `None` where there are no values.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place between the first and the last"
+    )]
     pub fn of(self, values: &mut [f64]) -> Option<f64> {
         values.sort_by(f64::total_cmp);
         let place = self.0 * values.len().checked_sub(1)? as f64;
@@ -34,7 +39,7 @@ impl Quantile {
         let low = *values.get(below as usize)?;
         let high = *values.get(place.ceil() as usize)?;
         // Not where they are equal: the difference of two infinities is no number.
-        if low == high {
+        if low.total_cmp(&high).is_eq() {
             return Some(low);
         }
         Some(low + (high - low) * (place - below))
@@ -43,6 +48,11 @@ impl Quantile {
     /// The least of the values that at least this share of them does not exceed (nearest rank, type 1
     /// of Hyndman and Fan 1996), which is a value that was measured. The values are put in order.
     /// `None` where there are none.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank from 1 to the count"
+    )]
     pub fn nearest_rank(self, values: &mut [f64]) -> Option<f64> {
         values.sort_by(f64::total_cmp);
         // A share such as 0.95 is not exact: what is a whole rank but for that is one.
