@@ -8,6 +8,7 @@ mod example;
 mod figure;
 mod history;
 mod proc;
+mod store;
 
 use anyhow::bail;
 use figure::{Bound, Outcome, Peer, Want};
@@ -26,11 +27,11 @@ struct Bench {
 /// To add one, add a row.
 const BENCHES: &[Bench] = &[
     Bench {
-        name: "series",
-        about: "how fast samples are taken and sealed, and how small they become",
-        wants: SERIES,
-        parts: &[],
-        run: |_| example::run("foretell-store", "series_bench"),
+        name: "store",
+        about: "what samples cost to take, seal, keep, start with and query, part by part",
+        wants: store::WANTS,
+        parts: store::PARTS,
+        run: store::run,
     },
     Bench {
         name: "collect",
@@ -44,43 +45,28 @@ const BENCHES: &[Bench] = &[
         about: "what a list of interfaces sorted by traffic costs at 480,000",
         wants: &[],
         parts: &[],
-        run: |_| example::run("foretell-api", "busiest_bench"),
+        run: |_| example::run("foretell-api", "busiest_bench", &[]),
     },
     Bench {
         name: "agents",
         about: "answers of simulated agents a second of their CPU time, and their memory",
         wants: AGENTS,
         parts: &[],
-        run: |_| example::run("foretell-sim", "agent_bench"),
+        run: |_| example::run("foretell-sim", "agent_bench", &[]),
     },
     Bench {
         name: "answers",
         about: "what answers about 10,000 devices cost",
         wants: &[],
         parts: &[],
-        run: |_| example::run("foretell-api", "answers_bench"),
+        run: |_| example::run("foretell-api", "answers_bench", &[]),
     },
     Bench {
         name: "networks",
         about: "what it costs to make a simulated network of 10,000 devices, to look a poll up in it, to reroute",
         wants: &[],
         parts: &[],
-        run: |_| example::run("foretell-sim", "network_bench"),
-    },
-];
-
-const SERIES: &[Want] = &[
-    Want {
-        name: "samples_per_cpu_s",
-        floor: Bound::More,
-        target: None,
-        peer: Peer::Known(700_000.0, "VictoriaMetrics 1.79"),
-    },
-    Want {
-        name: "two_hours_bytes_per_sample",
-        floor: Bound::Less,
-        target: None,
-        peer: Peer::Known(4.5, "VictoriaMetrics 1.79"),
+        run: |_| example::run("foretell-sim", "network_bench", &[]),
     },
 ];
 

@@ -3,6 +3,7 @@
 mod auth;
 pub(crate) mod availability;
 pub(crate) mod bandwidth;
+mod billing;
 mod candidates;
 pub(crate) mod checks;
 mod credentials;
@@ -72,6 +73,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(interfaces::list))
         .routes(routes!(interfaces::get))
         .routes(routes!(bandwidth::of_interface))
+        .routes(routes!(billing::of_interface))
         .routes(routes!(status_history::of_interface))
         .routes(routes!(availability::of_interface))
         .routes(routes!(neighbors::list))

@@ -8,7 +8,7 @@ use model::{Metric, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use store::series::aggregate::bucket_count;
-use store::series::{Breaks, SeriesStore, aggregate, resets};
+use store::series::{Breaks, Quantile, SeriesStore, aggregate, resets};
 use topology::availability::Range;
 
 /// Most steps of one series: three for each pixel of a wide screen.
@@ -53,8 +53,22 @@ pub(crate) enum Aggregation {
     Max,
     /// The sum of the samples.
     Sum,
+    /// How many samples there are.
+    Count,
     /// The latest.
     Last,
+    /// The standard deviation of the samples.
+    Stddev,
+    /// The median of the samples, between the two nearest by a straight line; so are the others.
+    P50,
+    /// The 95th percentile of the samples.
+    P95,
+    /// The 99th percentile of the samples.
+    P99,
+    /// Increase of a counter in the step, of what is covered of it; breaks where a rate does.
+    Increase,
+    /// By how much a gauge changed in the step; up or down.
+    Delta,
     /// Increase per second of a counter; goes on over a wrap of 32 bits, breaks at a restart and at a gap of over three polls.
     Rate,
 }
@@ -182,11 +196,18 @@ impl Plan {
             (Some(Aggregation::Min), _) => Way::Min,
             (Some(Aggregation::Max), _) => Way::Max,
             (Some(Aggregation::Sum), _) => Way::Sum,
+            (Some(Aggregation::Count), _) => Way::Count,
+            (Some(Aggregation::Stddev), _) => Way::Stddev,
+            (Some(Aggregation::P50), _) => Way::Quantile(Quantile::MEDIAN),
+            (Some(Aggregation::P95), _) => Way::Quantile(Quantile::P95),
+            (Some(Aggregation::P99), _) => Way::Quantile(Quantile::P99),
+            (Some(Aggregation::Increase), _) => Way::Increase,
+            (Some(Aggregation::Delta), _) => Way::Delta,
             (Some(Aggregation::Avg), _) | (None, MetricKind::Gauge) => Way::Avg,
             (Some(Aggregation::Last), _) | (None, MetricKind::State) => Way::Last,
             (Some(Aggregation::Rate), _) | (None, MetricKind::Counter) => Way::Rate,
         };
-        let uptime = (aggregation == Way::Rate)
+        let uptime = matches!(aggregation, Way::Rate | Way::Increase)
             .then(|| uptime_of(services, series))
             .flatten();
         Self {
@@ -204,7 +225,7 @@ impl Plan {
     /// Refuses more steps than are answered.
     pub(crate) fn check(&self, points_max: usize, place: Where) -> Answer<()> {
         check_step(Some(self.step_secs), place)?;
-        let steps = bucket_count(self.span.from, self.span.to, self.step());
+        let steps = steps_of(self.span, self.step_secs);
         if steps > points_max {
             let least = self
                 .span
@@ -224,6 +245,11 @@ impl Plan {
     fn step(&self) -> Duration {
         Duration::from_secs(self.step_secs.into())
     }
+}
+
+/// How many steps meet a range.
+pub(crate) fn steps_of(span: Span, step_secs: u32) -> usize {
+    bucket_count(span.from, span.to, Duration::from_secs(step_secs.into()))
 }
 
 /// Longest step, in seconds: a leap year.

@@ -5,6 +5,7 @@
 //! blocks), `recovery` (what is done at the start), `read`, `threads` (who runs what). [`aggregate`] is pure. Sealed blocks
 //! and their octets are in [`crate::blocks`].
 
+pub mod across;
 pub mod aggregate;
 mod error;
 mod head;
@@ -15,6 +16,7 @@ mod read;
 mod recovery;
 mod registry;
 mod seal;
+mod statistics;
 mod stats;
 mod threads;
 
@@ -27,6 +29,7 @@ pub use options::{
 };
 pub use read::LATEST_BACK_MAX;
 pub use seal::{Maintained, SEAL_DELAY};
+pub use statistics::{Moments, Quantile};
 pub use stats::SeriesStats;
 
 use crate::blocks::{Blocks, SqliteBlocks};

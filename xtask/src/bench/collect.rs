@@ -207,7 +207,7 @@ pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
     for (name, example) in EXAMPLES {
         if only.is_none_or(|only| only == name) {
             eprintln!("==> {name}");
-            let measured = example::run("foretell-collect", example);
+            let measured = example::run("foretell-collect", example, &[]);
             let measured = measured.with_context(|| name.to_owned())?;
             outcome.figures.extend(measured.figures);
         }

@@ -5,9 +5,9 @@ use crate::programs::{cargo, output};
 use anyhow::Context as _;
 use std::path::PathBuf;
 
-/// Builds it optimised and runs it.
-pub(crate) fn run(package: &str, example: &str) -> anyhow::Result<Outcome> {
-    let printed = output(&mut cargo(&[
+/// Builds it optimised and runs it with these arguments.
+pub(crate) fn run(package: &str, example: &str, arguments: &[&str]) -> anyhow::Result<Outcome> {
+    let built = [
         "run",
         "--release",
         "--quiet",
@@ -15,7 +15,9 @@ pub(crate) fn run(package: &str, example: &str) -> anyhow::Result<Outcome> {
         package,
         "--example",
         example,
-    ]))?;
+        "--",
+    ];
+    let printed = output(cargo(&built).args(arguments))?;
     Ok(Outcome {
         figures: figures(&printed)?,
         ..Outcome::default()

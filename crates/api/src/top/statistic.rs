@@ -3,6 +3,7 @@
 use crate::routes::top::TopStatistic;
 use crate::sampling::Point;
 use model::Timestamp;
+use store::series::Quantile;
 
 /// The numbers by which rows are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,11 +19,10 @@ impl Numbers {
     pub(super) fn of_steps(steps: &[(Timestamp, Option<f64>)]) -> Option<Self> {
         let mut known: Vec<f64> = steps.iter().filter_map(|(_, value)| *value).collect();
         let avg = known.iter().sum::<f64>() / known.len().max(1) as f64;
-        known.sort_by(f64::total_cmp);
-        let rank = (known.len() * 95).div_ceil(100).checked_sub(1)?;
         Some(Self {
             avg,
-            p95: *known.get(rank)?,
+            p95: Quantile::P95.nearest_rank(&mut known)?,
+            // They are in order by now.
             max: *known.last()?,
         })
     }

@@ -442,6 +442,68 @@ async fn bandwidth_speaks_bits() {
 }
 
 #[tokio::test]
+async fn an_interface_is_billed_by_its_five_minutes() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let path = format!("/api/v1/interfaces/{}/billing", lab.first);
+    let hour = admin
+        .get(&format!("{path}?from=2026-03-01T11:00:00Z"))
+        .await
+        .json();
+    assert_eq!(
+        (&hour["step_secs"], &hour["in"]["steps"]),
+        (&json!(300), &json!(12))
+    );
+    // It was polled in the last five minutes alone, but for the restart all the time.
+    assert_eq!(hour["in"]["measured_steps"], 1);
+    assert_eq!(hour["in"]["p95_bps"], 8_000.0);
+    assert_eq!(hour["in"]["avg_bps"], 8_000.0);
+    assert_eq!(hour["out"]["max_bps"], 4_000.0);
+    assert_eq!(hour["billable_bps"], 8_000.0);
+    assert_eq!(hour["in"]["octets"], 280_000.0);
+    let days = admin.get(&path).await.json();
+    assert_eq!(days["in"]["steps"], 30 * 288);
+    let none = admin
+        .get(&format!("{path}?to=2026-02-01T00:00:00Z"))
+        .await
+        .json();
+    assert_eq!(none["billable_bps"], json!(null));
+    assert_eq!(none["out"]["octets"], json!(null));
+    let long = admin
+        .get(&format!("{path}?from=2026-01-01T00:00:00Z"))
+        .await;
+    long.problem(400, "bad-query");
+}
+
+#[tokio::test]
+async fn samples_are_summed_up_in_each_way() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let read = async |id: SeriesId, way: &str| {
+        let query = format!("from=2026-03-01T11:58:00Z&step_secs=60&aggregation={way}");
+        let path = format!("/api/v1/series/{id}/samples?{query}");
+        admin.get(&path).await.json()["points"][1][1].clone()
+    };
+    // Six polls of the last minute, 85 s to 135 s after the restart; the next is at its end.
+    for (way, value) in [
+        ("count", 6.0),
+        ("p50", 110.0),
+        ("p95", 132.5),
+        ("delta", 60.0),
+    ] {
+        assert_eq!(read(lab.uptime, way).await, value, "{way}");
+    }
+    assert_eq!(read(lab.received, "increase").await, 60_000.0);
+    let spread = read(lab.uptime, "stddev").await.as_f64().unwrap();
+    assert!(
+        (spread - (3_500.0_f64 / 12.0).sqrt()).abs() < 1e-9,
+        "{spread}"
+    );
+}
+
+#[tokio::test]
 async fn links_say_what_they_carry_as_both_ends_tell_it() {
     let api = Api::new().await;
     let lab = lab(&api).await;

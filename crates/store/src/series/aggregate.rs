@@ -5,8 +5,9 @@
 //! `[from, to)`, in order, each with its start; a bucket without data is `None`: a gap is a gap and
 //! is never filled in. Only what lies in `[from, to)` counts, also in the first and last bucket.
 //!
-//! **Min, Max, Avg, Sum, Last** are over the samples whose time lies in the bucket. The average is
-//! of samples, unweighted.
+//! **Min, Max, Avg, Sum, Count, Last, Stddev, Quantile** are over the samples whose time lies in the
+//! bucket. The average is of samples, unweighted; the standard deviation is of them as the whole
+//! population; the quantile is between the two nearest by a straight line.
 //!
 //! **Rate** is per second, for counters. Two samples next to each other give one increase, taken to
 //! be spread evenly between them. A bucket's rate is the sum of the increases that fall in it,
@@ -20,7 +21,15 @@
 //! after the pair, each the median of the [`SPACINGS`] next to it. Only a pair that stands alone is
 //! judged by [`Breaks::interval`]. To cover the edges, give some points before `from` and after
 //! `to`.
+//!
+//! **Increase** is the same sum of increases, not divided: how much was counted in what is covered of
+//! the bucket. Increases of neighbouring buckets add up.
+//!
+//! **Delta** is by how much a gauge changed: of each pair of samples the difference, spread evenly
+//! between them, up or down. A gap or a restart is no break, as a gauge does not begin anew. Deltas of
+//! neighbouring buckets add up, where the samples on either side of their edge were given.
 
+use super::statistics::{Moments, Quantile};
 use model::{Timestamp, Value};
 use std::time::Duration;
 
@@ -33,8 +42,10 @@ const SPACINGS: usize = 5;
 /// Polls from one sample to the next that are still an increase: two were lost.
 const GAP_POLLS: i64 = 3;
 
+type Point = (Timestamp, Value);
+
 /// How the samples of a bucket become one number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Aggregation {
     /// The least.
     Min,
@@ -44,10 +55,20 @@ pub enum Aggregation {
     Avg,
     /// The sum of the samples.
     Sum,
+    /// How many samples there are.
+    Count,
     /// The latest.
     Last,
+    /// The standard deviation.
+    Stddev,
+    /// A quantile.
+    Quantile(Quantile),
     /// Increase per second of a counter.
     Rate,
+    /// Increase of a counter.
+    Increase,
+    /// Change of a gauge.
+    Delta,
 }
 
 /// Where two samples next to each other do not make an increase.
@@ -161,7 +182,25 @@ pub fn aggregate(
         to: to.unix_ms(),
     };
     let values = match how {
-        Aggregation::Rate => rates(points, &grid, count, breaks),
+        Aggregation::Rate | Aggregation::Increase => {
+            let sums = spread(points, &grid, count, |at, (earlier, later)| {
+                let is_whole = !breaks.restarted(earlier.0, later.0) && !breaks.gap(points, at);
+                increase(earlier.1, later.1).filter(|_| is_whole)
+            });
+            let value = if how == Aggregation::Rate {
+                Spread::per_sec
+            } else {
+                Spread::sum
+            };
+            sums.into_iter().map(value).collect()
+        }
+        Aggregation::Delta => {
+            let change =
+                |_, (earlier, later): (Point, Point)| Some(later.1.as_f64() - earlier.1.as_f64());
+            let sums = spread(points, &grid, count, change);
+            sums.into_iter().map(Spread::sum).collect()
+        }
+        Aggregation::Stddev | Aggregation::Quantile(_) => gathered(points, &grid, count, how),
         _ => folds(points, &grid, count, how),
     };
     (0i64..)
@@ -233,46 +272,92 @@ fn folds(
                 Aggregation::Max => fold.max,
                 Aggregation::Sum => fold.sum,
                 Aggregation::Avg => fold.sum / f64::from(fold.count),
-                Aggregation::Last | Aggregation::Rate => fold.last,
+                Aggregation::Count => f64::from(fold.count),
+                _ => fold.last,
             })
         })
         .collect()
 }
 
-fn rates(
-    points: &[(Timestamp, Value)],
-    grid: &Grid,
-    count: usize,
-    breaks: &Breaks,
-) -> Vec<Option<f64>> {
-    let mut sums = vec![(0.0f64, 0i64); count];
-    let pairs = points.iter().zip(points.iter().skip(1)).enumerate();
-    for (at, (&(earlier, before), &(later, after))) in pairs {
-        let Some(increase) = increase(before, after) else {
+/// What needs all samples of a bucket; they lie next to each other.
+fn gathered(points: &[Point], grid: &Grid, count: usize, how: Aggregation) -> Vec<Option<f64>> {
+    let mut values = vec![None; count];
+    let bucket = |point: &Point| grid.bucket(point.0.unix_ms());
+    let inside = |point: &&Point| (grid.from..grid.to).contains(&point.0.unix_ms());
+    let first = points.iter().position(|point| inside(&point));
+    let rest = points
+        .get(first.unwrap_or(points.len())..)
+        .unwrap_or_default();
+    let end = rest.iter().take_while(inside).count();
+    let rest = rest.get(..end).unwrap_or_default();
+    for lot in rest.chunk_by(|a, b| bucket(a) == bucket(b)) {
+        let place = lot
+            .first()
+            .and_then(|point| usize::try_from(bucket(point)).ok());
+        let Some(value) = place.and_then(|place| values.get_mut(place)) else {
             continue;
         };
-        if later <= earlier || breaks.restarted(earlier, later) || breaks.gap(points, at) {
+        let all = lot.iter().map(|(_, value)| value.as_f64());
+        *value = if let Aggregation::Quantile(quantile) = how {
+            quantile.of(&mut all.collect::<Vec<f64>>())
+        } else {
+            let mut moments = Moments::default();
+            all.for_each(|value| moments.add(value));
+            moments.stddev()
+        };
+    }
+    values
+}
+
+/// What of the differences of pairs falls in a bucket.
+#[derive(Clone, Copy, Default)]
+struct Spread {
+    sum: f64,
+    covered_ms: i64,
+}
+
+impl Spread {
+    fn sum(self) -> Option<f64> {
+        (self.covered_ms > 0).then_some(self.sum)
+    }
+
+    fn per_sec(self) -> Option<f64> {
+        Some(self.sum()? * 1000.0 / self.covered_ms as f64)
+    }
+}
+
+/// The differences of samples next to each other, each spread evenly between the two; `difference`
+/// is given the place of the earlier one.
+fn spread(
+    points: &[Point],
+    grid: &Grid,
+    count: usize,
+    difference: impl Fn(usize, (Point, Point)) -> Option<f64>,
+) -> Vec<Spread> {
+    let mut spreads = vec![Spread::default(); count];
+    let pairs = points.iter().zip(points.iter().skip(1)).enumerate();
+    for (at, (&earlier, &later)) in pairs {
+        let (start, end) = (earlier.0.unix_ms(), later.0.unix_ms());
+        if end <= start || end <= grid.from || start >= grid.to {
             continue;
         }
-        let (start, end) = (earlier.unix_ms(), later.unix_ms());
-        let per_ms = increase / (end as f64 - start as f64);
+        let Some(difference) = difference(at, (earlier, later)) else {
+            continue;
+        };
+        let per_ms = difference / (end as f64 - start as f64);
         let (start, end) = (start.max(grid.from), end.min(grid.to));
-        if start >= end {
-            continue;
-        }
         for bucket in grid.bucket(start)..=grid.bucket(end.saturating_sub(1)) {
-            let Some(sum) = usize::try_from(bucket).ok().and_then(|i| sums.get_mut(i)) else {
+            let place = usize::try_from(bucket).ok();
+            let Some(spread) = place.and_then(|place| spreads.get_mut(place)) else {
                 break;
             };
             let (first, next) = (grid.start(bucket), grid.start(bucket + 1));
             let covered = end.min(next).saturating_sub(start.max(first));
-            sum.0 += per_ms * covered as f64;
-            sum.1 = sum.1.saturating_add(covered);
+            spread.sum += per_ms * covered as f64;
+            spread.covered_ms = spread.covered_ms.saturating_add(covered);
         }
     }
-    sums.into_iter()
-        .map(|(sum, covered)| (covered > 0).then(|| sum * 1000.0 / covered as f64))
-        .collect()
+    spreads
 }
 
 /// How much a counter grew from one sample to the next, exactly also above 2^53; `None` where it

@@ -1,0 +1,42 @@
+//! What the series store costs: appending, sealing, memory, starting, querying, readers beside a writer.
+//! Prints one JSON object of figures.
+//!
+//! `cargo run --release -p foretell-store --example store_bench -- PART`
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `append` | append and seal to two hours: samples a CPU-second, octets a sample |
+//! | `head` | memory of a million series half an hour after the last seal |
+//! | `start` | opening what a killed process left with such a head |
+//! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
+//! | `readers` | 80,000 samples a second, without and with twenty readers |
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
+
+mod append;
+mod head;
+mod load;
+mod proc;
+mod query;
+mod readers;
+
+use std::path::Path;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match *arguments {
+        ["append"] => append::run(),
+        ["head"] => head::run(),
+        ["start"] => head::start(),
+        ["query"] => query::run(),
+        ["readers"] => readers::run(),
+        // What `start` has killed.
+        ["fill", folder] => head::fill(Path::new(folder)),
+        _ => panic!("which part? append, head, start, query or readers"),
+    }
+}
