@@ -124,7 +124,10 @@ fn gather(schema: &Value, rows: &mut Vec<String>) {
         let needed = required.is_some_and(|all| all.iter().any(|one| one == name));
         let needed = if needed { "yes" } else { "" };
         let text = described(field);
-        rows.push(format!("| `{name}` | {} | {needed} | {text} |", kind(field)));
+        rows.push(format!(
+            "| `{name}` | {} | {needed} | {text} |",
+            kind(field)
+        ));
     }
 }
 
@@ -141,7 +144,9 @@ fn described(field: &Value) -> String {
 /// Words of a doc comment in one line of Markdown: links to code are code.
 fn words(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.replace("[`", "`").replace("`]", "`").replace('|', "\\|")
+    text.replace("[`", "`")
+        .replace("`]", "`")
+        .replace('|', "\\|")
 }
 
 /// A variant in one line: what tells it from others, its fields, what it means.
@@ -216,5 +221,7 @@ fn of_kind(kind: &str, schema: &Value) -> String {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }

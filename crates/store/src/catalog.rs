@@ -138,7 +138,11 @@ mod tests {
             assert!(spec.about.trim().ends_with('.'), "{}", spec.name);
             let schema = (spec.shape.schema)();
             let any = spec.name == SETTINGS.name;
-            assert_eq!(schema.get("properties").is_none() && schema.get("allOf").is_none(), any, "{schema}");
+            assert_eq!(
+                schema.get("properties").is_none() && schema.get("allOf").is_none(),
+                any,
+                "{schema}"
+            );
         }
         assert_eq!(named("devices"), Some(&DEVICES));
         assert_eq!(named("nothing"), None);

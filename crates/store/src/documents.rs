@@ -11,7 +11,6 @@ mod shape;
 pub mod sqlite;
 
 pub use collection::{Collection, Page, Stored};
-pub(crate) use collection::{typed, written};
 pub use feed::{CHANGES_KEPT, Changed, Changes, What};
 pub use schema::{CollectionSpec, Index, Migration};
 pub use shape::{Fault, Shape};

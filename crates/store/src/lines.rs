@@ -8,7 +8,9 @@ mod export;
 mod import;
 
 pub use export::{ExportError, Exported, export};
-pub use import::{ImportError, ImportOptions, Imported, Mode, Refusal, import};
+pub use import::{
+    ImportError, ImportOptions, Imported, Mode, REFUSALS_LISTED_MAX, REPLACED_MAX, Refusal, import,
+};
 
 use crate::StoreError;
 use crate::catalog;

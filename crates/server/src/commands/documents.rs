@@ -180,7 +180,9 @@ fn collections(of: &DocumentsOf) -> anyhow::Result<Option<Vec<&'static Collectio
         let spec = catalog::named(name).ok_or_else(|| {
             let names: Vec<&str> = catalog::ALL.iter().map(|spec| spec.name).collect();
             let names = names.join(", ");
-            UsageError(format!("there is no collection `{name}`; there are {names}"))
+            UsageError(format!(
+                "there is no collection `{name}`; there are {names}"
+            ))
         })?;
         all.push(spec);
     }
@@ -209,11 +211,7 @@ fn open(options: &StoreOptions) -> anyhow::Result<DocumentsAlone> {
     for migrated in &opened.documents.upgrade().collections {
         complain(&format!(
             "{}: {} documents were brought from version {} to {}, {} set aside",
-            migrated.collection,
-            migrated.documents,
-            migrated.from,
-            migrated.to,
-            migrated.set_aside
+            migrated.collection, migrated.documents, migrated.from, migrated.to, migrated.set_aside
         ));
     }
     Ok(opened)
@@ -239,5 +237,7 @@ fn beside(path: &Path) -> PathBuf {
 fn bar(what: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{human_pos} {msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::no_length().with_style(style).with_message(what)
+    ProgressBar::no_length()
+        .with_style(style)
+        .with_message(what)
 }

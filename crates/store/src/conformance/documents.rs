@@ -191,7 +191,7 @@ impl Model {
     fn page(&self, of: &'static CollectionSpec, query: &Query) -> RawPage {
         let found = query.index.as_ref().map(|(i, key)| self.find(of, i, key));
         let mut ids: Vec<&(&str, String)> = self
-            .0
+            .kept
             .keys()
             .filter(|(c, id)| {
                 *c == of.name
@@ -248,7 +248,7 @@ fn heard(changes: &mut Changes) -> Result<Vec<Changed>, TestCaseError> {
     let mut heard = Vec::new();
     loop {
         match changes.try_recv() {
-            Ok(changed) => heard.push(changed.as_ref().clone()),
+            Ok(one) => heard.push(one.as_ref().clone()),
             Err(TryRecvError::Empty) => return Ok(heard),
             Err(e) => return Err(TestCaseError::fail(format!("changes are not told: {e}"))),
         }

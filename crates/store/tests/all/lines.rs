@@ -161,7 +161,8 @@ async fn a_folder_that_a_server_has_is_left_alone() {
 async fn broken_lines_are_named_and_the_rest_is_taken() {
     let dir = tempfile::tempdir().unwrap();
     let to = alone(dir.path());
-    let setting = |id: &str| format!(r#"{{"collection":"settings","version":1,"id":"{id}","body":1}}"#);
+    let setting =
+        |id: &str| format!(r#"{{"collection":"settings","version":1,"id":"{id}","body":1}}"#);
     let long = format!(r#"{{"body":"{}"}}"#, "x".repeat(LINE_BYTES_MAX));
     let lines = [
         r#"{"foretell":"documents","format":1,"vault":null,"collections":{"settings":1}}"#.to_owned(),
@@ -221,7 +222,13 @@ async fn broken_lines_are_named_and_the_rest_is_taken() {
 async fn what_is_no_export_is_refused_before_anything_is_done() {
     let dir = tempfile::tempdir().unwrap();
     let to = alone(dir.path());
-    for lines in ["", "\n\n", "{}", "address,port\n", r#"{"foretell":"devices","format":1,"vault":null,"collections":{}}"#] {
+    for lines in [
+        "",
+        "\n\n",
+        "{}",
+        "address,port\n",
+        r#"{"foretell":"devices","format":1,"vault":null,"collections":{}}"#,
+    ] {
         let refused = imported(&to.documents, lines, &replacing()).await;
         assert!(matches!(refused, Err(ImportError::NotAnExport)), "{lines}");
     }
@@ -243,7 +250,9 @@ async fn replacing_deletes_what_the_file_has_not_and_merging_does_not() {
         let mut lines = vec![header.to_owned()];
         for (id, name) in users {
             let (id, body) = user(*id, name);
-            lines.push(json!({"collection": "users", "version": 1, "id": id, "body": body}).to_string());
+            lines.push(
+                json!({"collection": "users", "version": 1, "id": id, "body": body}).to_string(),
+            );
         }
         lines.push(json!({"end": {"documents": end}}).to_string());
         lines.join("\n")
@@ -251,16 +260,58 @@ async fn replacing_deletes_what_the_file_has_not_and_merging_does_not() {
     let swapped = [(1, "b"), (2, "a"), (4, "c")];
     // What is asked, then the names that are left, by id; and what is told.
     for (mode, dry_run, users, end, left, told) in [
-        (Mode::Merge, false, &[(4, "d")][..], 1, "1a 2b 3c 4d", (1, 0, 0, 0)),
-        (Mode::Merge, false, &swapped[..], 3, "1a 2b 3c", (0, 0, 0, 3)),
-        (Mode::Replace, false, &swapped[..], 3, "1b 2a 4c", (1, 2, 1, 0)),
-        (Mode::Replace, true, &swapped[..], 3, "1a 2b 3c", (1, 2, 1, 0)),
+        (
+            Mode::Merge,
+            false,
+            &[(4, "d")][..],
+            1,
+            "1a 2b 3c 4d",
+            (1, 0, 0, 0),
+        ),
+        (
+            Mode::Merge,
+            false,
+            &swapped[..],
+            3,
+            "1a 2b 3c",
+            (0, 0, 0, 3),
+        ),
+        (
+            Mode::Replace,
+            false,
+            &swapped[..],
+            3,
+            "1b 2a 4c",
+            (1, 2, 1, 0),
+        ),
+        (
+            Mode::Replace,
+            true,
+            &swapped[..],
+            3,
+            "1a 2b 3c",
+            (1, 2, 1, 0),
+        ),
         (Mode::Replace, false, &[(4, "d")][..], 1, "4d", (1, 0, 3, 0)),
         (Mode::Replace, false, &[][..], 0, "", (0, 0, 3, 0)),
         // One line is missing: what it was is not known.
-        (Mode::Replace, false, &[(1, "z")][..], 2, "1z 2b 3c", (0, 1, 0, 0)),
+        (
+            Mode::Replace,
+            false,
+            &[(1, "z")][..],
+            2,
+            "1z 2b 3c",
+            (0, 1, 0, 0),
+        ),
         // One line is refused.
-        (Mode::Replace, false, &[(1, "z"), (4, "z")][..], 2, "1z 2b 3c", (0, 1, 0, 1)),
+        (
+            Mode::Replace,
+            false,
+            &[(1, "z"), (4, "z")][..],
+            2,
+            "1z 2b 3c",
+            (0, 1, 0, 1),
+        ),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let to = alone(dir.path());

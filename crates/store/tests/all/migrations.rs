@@ -76,7 +76,9 @@ fn name_is_title(mut body: Value) -> Result<Value, String> {
 
 fn three_digits(mut body: Value) -> Result<Value, String> {
     let title = body["title"].as_str().ok_or("its title is no text")?;
-    let number: u32 = title.parse().map_err(|_| format!("`{title}` is no number"))?;
+    let number: u32 = title
+        .parse()
+        .map_err(|_| format!("`{title}` is no number"))?;
     body["title"] = json!(format!("{:03}", number % 500));
     Ok(body)
 }
@@ -159,10 +161,7 @@ async fn documents_of_an_older_server_are_brought_along() {
     };
     assert_eq!(
         upgrade.collections,
-        [
-            migrated("notes", 1, 3, 2, 3),
-            migrated("rooms", 1, 2, 5, 0)
-        ]
+        [migrated("notes", 1, 3, 2, 3), migrated("rooms", 1, 2, 5, 0)]
     );
     let expected = [("note-0", 2, "007"), ("note-1", 2, "012")]
         .map(|(id, revision, title)| (id.to_owned(), revision, title.to_owned()));
@@ -217,7 +216,9 @@ async fn documents_of_an_older_server_are_brought_along() {
         panic!("a newer file was opened");
     };
     assert!(
-        refused.to_string().contains("its notes were written by a newer Foretell (version 3"),
+        refused
+            .to_string()
+            .contains("its notes were written by a newer Foretell (version 3"),
         "{refused}"
     );
     let octets = fs::read(copy(&place.path, 1)).unwrap();
@@ -300,7 +301,9 @@ async fn salvaged_documents_are_brought_along_too() {
         // A page of notes holds some hundred; 13 is refused.
         assert!(found.len() >= 150, "page {page}: {}", found.len());
         assert!(
-            found.iter().all(|(_, revision, title)| *revision == 2 && title.len() == 3),
+            found
+                .iter()
+                .all(|(_, revision, title)| *revision == 2 && title.len() == 3),
             "page {page}"
         );
         let damaged = documents.damaged().await.unwrap();
@@ -343,7 +346,9 @@ async fn documents_of_format_1_are_of_version_1() {
 /// Opens the file as the newer server; killed at it.
 #[test]
 fn child() {
-    let Ok(file) = std::env::var(FILE) else { return };
+    let Ok(file) = std::env::var(FILE) else {
+        return;
+    };
     drop(opened(Path::new(&file), NEW));
 }
 

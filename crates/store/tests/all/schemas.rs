@@ -94,7 +94,8 @@ fn text(schema: &Value, random: &mut Random) -> Value {
             "00000000-0000-7000-8000-000000000001",
             "0190a5b0-7c3f-7e21-9f0a-5d2c6b7a8e90",
         ]),
-        (Some("date-time"), _) => *random.one_of(&["2026-03-01T12:00:00Z", "1969-12-31T23:59:59.999Z"]),
+        (Some("date-time"), _) =>
+            *random.one_of(&["2026-03-01T12:00:00Z", "1969-12-31T23:59:59.999Z"]),
         (_, pattern) if pattern.contains("0-9a-f") => *random.one_of(&["", "00ff"]),
         (_, pattern) if pattern.contains(':') => *random.one_of(&["03:30", "23:59"]),
         _ => *random.one_of(&["192.0.2.7", "2001:db8::7"]),
@@ -147,8 +148,20 @@ fn what_is_no_document_is_refused_by_schema_and_check_with_its_place() {
         "created_at": "2026-03-01T12:00:00Z",
     });
     for (spec, sound, pointer, wrong, at) in [
-        (&catalog::STATUSES, &state, "/status", json!("well"), "status"),
-        (&catalog::STATUSES, &state, "/evidence", json!({}), "evidence"),
+        (
+            &catalog::STATUSES,
+            &state,
+            "/status",
+            json!("well"),
+            "status",
+        ),
+        (
+            &catalog::STATUSES,
+            &state,
+            "/evidence",
+            json!({}),
+            "evidence",
+        ),
         (&catalog::STATUSES, &state, "", json!([]), "."),
         (
             &catalog::CHECKS,
@@ -157,7 +170,13 @@ fn what_is_no_document_is_refused_by_schema_and_check_with_its_place() {
             json!({"kind": "http", "redirect": 3}),
             "probe",
         ),
-        (&catalog::CHECKS, &check, "/interval_secs", json!(-1), "interval_secs"),
+        (
+            &catalog::CHECKS,
+            &check,
+            "/interval_secs",
+            json!(-1),
+            "interval_secs",
+        ),
     ] {
         let (_, validator) = validator(spec);
         assert!(validator.is_valid(sound), "{sound}");

@@ -257,7 +257,10 @@ fn one(
                 migrated.documents += 1;
             }
             Err(reason) => {
-                error!(collection = name, number, reason, "a document was set aside");
+                error!(
+                    collection = name,
+                    number, reason, "a document was set aside"
+                );
                 row::set_aside(&transaction, spec, number, &reason)?;
                 migrated.set_aside += 1;
             }

@@ -50,13 +50,15 @@ pub(super) fn found_at(
 ) -> rusqlite::Result<Found> {
     let (id, body) = (text(row, 0)?, text(row, 2)?);
     let (revision, crc) = (row.get(1).ok(), row.get(3).ok());
-    Ok(match proven_at((collection.name, version), id, revision, body, crc) {
-        Some(document) => Found::Sound(document),
-        None => Found::Damaged {
-            number: row.get(4)?,
-            id: String::from_utf8_lossy(id).into_owned(),
+    Ok(
+        match proven_at((collection.name, version), id, revision, body, crc) {
+            Some(document) => Found::Sound(document),
+            None => Found::Damaged {
+                number: row.get(4)?,
+                id: String::from_utf8_lossy(id).into_owned(),
+            },
         },
-    })
+    )
 }
 
 /// The document that the columns of a row make, whatever they are; none where its checksum does

@@ -2,8 +2,8 @@
 //! every row that its own checksum proves; the damaged one is kept beside it.
 
 use super::log::Log;
-use super::pages::{Column, PAGE_LEN, Pages, rows};
 use super::migrate::{self, Upgrade};
+use super::pages::{Column, PAGE_LEN, Pages, rows};
 use super::{SqliteOptions, file, row, verify};
 use crate::OpenError;
 use crate::documents::{CollectionSpec, Document};
@@ -301,11 +301,7 @@ fn fill(
 
 /// A row that was found as a document of the present version, with its checksum; an error says why
 /// it cannot be one.
-fn present(
-    spec: &CollectionSpec,
-    id: &str,
-    found: &Row,
-) -> Result<(Document, u32), String> {
+fn present(spec: &CollectionSpec, id: &str, found: &Row) -> Result<(Document, u32), String> {
     let document = Document {
         id: id.to_owned(),
         revision: found.revision,

@@ -16,8 +16,7 @@ pub(super) fn refuse_newer(
     collections: &[&'static CollectionSpec],
 ) -> Result<(), OpenError> {
     for spec in collections {
-        let found =
-            of(connection, spec).map_err(|e| failed("reading the versions of", path, e))?;
+        let found = of(connection, spec).map_err(|e| failed("reading the versions of", path, e))?;
         if let Some(found) = found.filter(|found| *found > spec.version) {
             return Err(OpenError::NewerDocuments {
                 path: path.to_owned(),

@@ -160,7 +160,9 @@ fn document(
         serde_json::to_vec(&value).map_err(|e| e.to_string())?
     };
     if body.len() > DOCUMENT_BYTES_MAX {
-        return Err(format!("a document has at most {DOCUMENT_BYTES_MAX} octets"));
+        return Err(format!(
+            "a document has at most {DOCUMENT_BYTES_MAX} octets"
+        ));
     }
     Ok((spec, id, body))
 }

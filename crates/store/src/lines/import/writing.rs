@@ -2,7 +2,9 @@
 //! is deleted.
 
 use super::super::{Header, PAGE_LEN};
-use super::{ImportError, ImportOptions, Imported, Mode, REFUSALS_LISTED_MAX, REPLACED_MAX, Refusal};
+use super::{
+    ImportError, ImportOptions, Imported, Mode, REFUSALS_LISTED_MAX, REPLACED_MAX, Refusal,
+};
 use crate::StoreError;
 use crate::catalog;
 use crate::documents::{Change, CollectionSpec, Documents, Expect, Query};
@@ -201,8 +203,10 @@ impl<'a> Import<'a> {
     async fn write_one(&mut self, created: bool, row: Row) -> Result<(), StoreError> {
         let mut gone: Vec<String> = Vec::new();
         loop {
-            let mut changes: Vec<Change> =
-                gone.iter().map(|id| deletion(row.spec, id.clone())).collect();
+            let mut changes: Vec<Change> = gone
+                .iter()
+                .map(|id| deletion(row.spec, id.clone()))
+                .collect();
             changes.push(row.put());
             if self.options.dry_run {
                 // It is there after the change before, so that the whole is refused.
@@ -245,7 +249,10 @@ impl<'a> Import<'a> {
     /// that it is of. Not of the vault: without it all that is sealed is lost.
     pub(super) async fn sweep(&mut self, header: &Header) -> Result<(), StoreError> {
         self.imported.deleted = self.given_way.len() as u64;
-        if self.options.mode != Mode::Replace || self.imported.cut_short || self.imported.refused > 0 {
+        if self.options.mode != Mode::Replace
+            || self.imported.cut_short
+            || self.imported.refused > 0
+        {
             return Ok(());
         }
         let named = header.collections.keys();
