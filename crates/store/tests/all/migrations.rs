@@ -10,14 +10,14 @@ use foretell_store::documents::{
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where the child finds its file. Without it the child's test does nothing.
 const FILE: &str = "FORETELL_TEST_MIGRATION_FILE";
-const ROUNDS: usize = 12;
 const NOTES_LEN: usize = 120;
+const ROOMS_LEN: usize = 5;
 
 const BY_NAME: &[Index] = &[Index {
     name: "name",
@@ -64,10 +64,17 @@ static ROOMS_2: CollectionSpec = CollectionSpec {
 static OLD: &[&CollectionSpec] = &[&NOTES_1, &ROOMS_1];
 static NEW: &[&CollectionSpec] = &[&NOTES_3, &ROOMS_2];
 
-fn name_is_title(mut body: Value) -> Result<Value, String> {
+/// In the child, says that it is at a document and waits until it is told to go on; at the end of
+/// what it is told it goes on by itself.
+fn in_step() {
     if std::env::var(FILE).is_ok() {
-        println!("ack {}", body["name"]);
+        println!("ack");
+        let _ = std::io::stdin().read_line(&mut String::new());
     }
+}
+
+fn name_is_title(mut body: Value) -> Result<Value, String> {
+    in_step();
     let fields = body.as_object_mut().ok_or("it is no object")?;
     let name = fields.remove("name").ok_or("it has no name")?;
     fields.insert("title".to_owned(), name);
@@ -85,6 +92,7 @@ fn three_digits(mut body: Value) -> Result<Value, String> {
 
 #[allow(clippy::unnecessary_wraps)]
 fn as_it_is(body: Value) -> Result<Value, String> {
+    in_step();
     Ok(body)
 }
 
@@ -119,7 +127,8 @@ async fn old_file(notes: &[&str]) -> Place {
     let mut changes: Vec<Change> = notes
         .map(|(n, name)| put(&NOTES_1, &format!("note-{n}"), &json!({"name": name})))
         .collect();
-    changes.extend((0..5).map(|n| put(&ROOMS_1, &format!("room-{n}"), &json!({"floor": n}))));
+    changes
+        .extend((0..ROOMS_LEN).map(|n| put(&ROOMS_1, &format!("room-{n}"), &json!({"floor": n}))));
     documents.write(changes).await.unwrap();
     documents.close().await.unwrap();
     place
@@ -200,6 +209,7 @@ async fn documents_of_an_older_server_are_brought_along() {
         })
         .unwrap();
     assert_eq!(body, br#"{"name":"x"}"#);
+    drop(rows);
     documents.close().await.unwrap();
 
     // Once, and for good.
@@ -270,7 +280,7 @@ async fn only_the_last_copies_are_kept() {
 #[tokio::test]
 async fn what_is_stated_of_a_version_counts_less_than_what_documents_prove() {
     let set = "UPDATE collections SET version =";
-    for stated in [0, -5, 2, 3, 1 << 40] {
+    for stated in [0, -5, 2, 3, 1_i64 << 40] {
         let place = old_file(&["1", "2"]).await;
         crate::damage::tamper(&place.path, &format!("{set} {stated}"));
         let documents = opened(&place.path, OLD);
@@ -343,6 +353,24 @@ async fn documents_of_format_1_are_of_version_1() {
     assert_eq!(documents.damaged().await.unwrap().len(), 1);
 }
 
+/// A file of format 2, written on 2026-11-26 by the server of that day: notes of version 3 that were
+/// of version 1, of which three were set aside. It is never written anew: what was kept must stay
+/// readable.
+#[tokio::test]
+async fn a_file_of_format_2_is_still_read() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/documents-2.sqlite3");
+    let place = place();
+    fs::copy(kept, &place.path).unwrap();
+    assert!(SqliteDocuments::open(&place.path, OLD, &SqliteOptions::default()).is_err());
+    let documents = opened(&place.path, NEW);
+    assert_eq!(documents.upgrade(), &Upgrade::default());
+    let expected = [("note-0", 2, "007"), ("note-1", 2, "012")]
+        .map(|(id, revision, title)| (id.to_owned(), revision, title.to_owned()));
+    assert_eq!(titles(&documents).await, expected);
+    assert_eq!(documents.count(&ROOMS_2, None).await.unwrap(), 5);
+    assert_eq!(documents.damaged().await.unwrap().len(), 3);
+}
+
 /// Opens the file as the newer server; killed at it.
 #[test]
 fn child() {
@@ -352,22 +380,40 @@ fn child() {
     drop(opened(Path::new(&file), NEW));
 }
 
-/// Runs the child, and kills it after it has begun on so many documents.
-fn run_and_kill(path: &Path, documents: usize) {
+/// Runs the child, and kills it while it is at that document, counted from 1 over both collections;
+/// with none at some time behind the last.
+fn run_and_kill(path: &Path, at: Option<usize>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "migrations::child", "--nocapture"])
         .env(FILE, path)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let steps = at.unwrap_or(NOTES_LEN + ROOMS_LEN);
+    let mut told = child.stdin.take().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let met = lines
-        .map_while(Result::ok)
-        .filter(|line| line.starts_with("ack "));
-    // It may have come to its end by then, or be behind the last document and not yet there.
-    met.take(documents).for_each(drop);
-    let _ = child.kill();
+    let mut met = lines.map_while(Result::ok).filter(|line| line == "ack");
+    for _ in 1..steps {
+        met.next().unwrap();
+        writeln!(told).unwrap();
+    }
+    met.next().unwrap();
+    if at.is_none() {
+        writeln!(told).unwrap();
+    }
+    child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// The versions that the file states of both.
+fn stated(path: &Path) -> (u32, u32) {
+    let file = Connection::open(path).unwrap();
+    let of = |name| {
+        let sql = "SELECT version FROM collections WHERE name = ?1";
+        file.query_row(sql, [name], |row| row.get(0)).unwrap()
+    };
+    (of("notes"), of("rooms"))
 }
 
 #[tokio::test]
@@ -376,27 +422,42 @@ async fn a_migration_that_is_killed_is_gone_on_with() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let old = old_file(&names).await;
     let octets = fs::read(&old.path).unwrap();
-    for round in 0..ROUNDS {
+    let last = NOTES_LEN + ROOMS_LEN;
+    let within = [1, 2, NOTES_LEN / 2, NOTES_LEN];
+    let rounds = within
+        .iter()
+        .chain(&[NOTES_LEN + 1, last])
+        .map(|at| Some(*at));
+    for at in rounds.chain([None; 6]) {
         let place = place();
         fs::write(&place.path, &octets).unwrap();
-        // From the first document to some time behind the last.
-        let after = 1 + round * (NOTES_LEN - 1) / (ROUNDS - 1);
-        run_and_kill(&place.path, after);
-        run_and_kill(&place.path, 1 + after / 2);
+        run_and_kill(&place.path, at);
+        match at {
+            Some(at) if at <= NOTES_LEN => {
+                // Nothing of it was kept, and it is killed again at it.
+                assert_eq!(stated(&place.path), (1, 1), "{at}");
+                run_and_kill(&place.path, Some(NOTES_LEN / 3));
+                assert_eq!(stated(&place.path), (1, 1), "{at}");
+            }
+            // One collection is as it shall be, the other as it was.
+            Some(at) => assert_eq!(stated(&place.path), (3, 1), "{at}"),
+            None => {}
+        }
         let documents = opened(&place.path, NEW);
-        assert_eq!(documents.damaged().await.unwrap(), vec![], "round {round}");
+        assert_eq!(documents.damaged().await.unwrap(), vec![], "{at:?}");
         let found = titles(&documents).await;
-        assert_eq!(found.len(), NOTES_LEN, "round {round}");
+        assert_eq!(found.len(), NOTES_LEN, "{at:?}");
         // Each once, whatever was cut short.
-        assert!(found.iter().all(|note| note.1 == 2), "round {round}");
-        assert_eq!(documents.count(&ROOMS_2, None).await.unwrap(), 5);
+        assert!(found.iter().all(|note| note.1 == 2), "{at:?}");
+        let rooms = documents.count(&ROOMS_2, None).await.unwrap();
+        assert_eq!(rooms, ROOMS_LEN as u64, "{at:?}");
         documents.close().await.unwrap();
         // The first copy is of before any of it, and there is no second.
-        assert!(!copy(&place.path, 2).exists(), "round {round}");
+        assert!(!copy(&place.path, 2).exists(), "{at:?}");
         fs::copy(copy(&place.path, 1), &place.path).unwrap();
         let before = opened(&place.path, OLD);
-        assert_eq!(before.damaged().await.unwrap(), vec![], "round {round}");
+        assert_eq!(before.damaged().await.unwrap(), vec![], "{at:?}");
         let count = before.count(&NOTES_1, None).await.unwrap();
-        assert_eq!(count, NOTES_LEN as u64, "round {round}");
+        assert_eq!(count, NOTES_LEN as u64, "{at:?}");
     }
 }

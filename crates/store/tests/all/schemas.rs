@@ -68,9 +68,12 @@ fn made(schema: &Value, whole: &Value, random: &mut Random) -> Value {
         "string" => text(schema, random),
         "array" => {
             let len = random.below(3);
-            (0..len)
-                .map(|_| made(&schema["items"], whole, random))
-                .collect()
+            let items = (0..len).map(|_| made(&schema["items"], whole, random));
+            let mut items: Vec<Value> = items.collect();
+            if schema["uniqueItems"] == json!(true) {
+                items.dedup();
+            }
+            Value::Array(items)
         }
         "object" => {
             let required = schema["required"].as_array();
