@@ -119,8 +119,7 @@ fn gather(schema: &Value, rows: &mut Vec<String>) {
         gather(part, rows);
     }
     let required = schema["required"].as_array();
-    let properties = schema["properties"].as_object();
-    for (name, field) in properties.into_iter().flatten() {
+    for (name, field) in by_name(schema["properties"].as_object()) {
         let needed = required.is_some_and(|all| all.iter().any(|one| one == name));
         let needed = if needed { "yes" } else { "" };
         let text = described(field);
@@ -169,10 +168,15 @@ fn variant_of(variant: &Value) -> String {
 }
 
 fn inline(properties: Option<&Map<String, Value>>) -> Vec<String> {
-    let fields = properties.into_iter().flatten();
+    let fields = by_name(properties).into_iter();
     fields
         .map(|(name, field)| format!("`{name}` ({})", kind(field)))
         .collect()
+}
+
+/// Fields by name, for in which order they come depends on what else is built.
+fn by_name(fields: Option<&Map<String, Value>>) -> BTreeMap<&String, &Value> {
+    fields.into_iter().flatten().collect()
 }
 
 /// A type in some words.

@@ -423,11 +423,8 @@ async fn a_migration_that_is_killed_is_gone_on_with() {
     let old = old_file(&names).await;
     let octets = fs::read(&old.path).unwrap();
     let last = NOTES_LEN + ROOMS_LEN;
-    let within = [1, 2, NOTES_LEN / 2, NOTES_LEN];
-    let rounds = within
-        .iter()
-        .chain(&[NOTES_LEN + 1, last])
-        .map(|at| Some(*at));
+    let at = [1, 2, NOTES_LEN / 2, NOTES_LEN, NOTES_LEN + 1, last];
+    let rounds = at.into_iter().map(Some);
     for at in rounds.chain([None; 6]) {
         let place = place();
         fs::write(&place.path, &octets).unwrap();
