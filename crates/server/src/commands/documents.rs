@@ -27,10 +27,7 @@ fn export(command: &cli::ExportDocuments) -> anyhow::Result<Exit> {
     let collections = collections(&command.of)?;
     let collections = collections.unwrap_or_else(|| catalog::ALL.to_vec());
     let options = options(&command.of)?;
-    anyhow::ensure!(
-        options.dir.is_dir(),
-        UsageError(format!("there is no data folder {}", options.dir.display()))
-    );
+    must_be_there(&options)?;
     let folder = open(&options)?;
     let progress = bar("documents exported");
     let to_file = command.out.as_os_str() != "-";
@@ -109,7 +106,11 @@ fn import(command: &cli::ImportDocuments) -> anyhow::Result<Exit> {
         let file = opened.with_context(|| format!("{} cannot be read", command.file.display()))?;
         Box::new(BufReader::new(file))
     };
-    let folder = open(&options(&command.of)?)?;
+    let options = options(&command.of)?;
+    if command.dry_run {
+        must_be_there(&options)?;
+    }
+    let folder = open(&options)?;
     let progress = bar("lines read");
     let mut tell = |lines| progress.set_position(lines);
     let import = lines::import(&folder.documents, &mut *input, &how, &mut tell);
@@ -196,6 +197,15 @@ fn options(of: &DocumentsOf) -> anyhow::Result<StoreOptions> {
     };
     let settings = load::load(of.config.as_deref(), &load::environment(), &flags)?.settings;
     Ok(server::options::store(&settings))
+}
+
+/// Where nothing is to be written no folder is made.
+fn must_be_there(options: &StoreOptions) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        options.dir.is_dir(),
+        UsageError(format!("there is no data folder {}", options.dir.display()))
+    );
+    Ok(())
 }
 
 fn open(options: &StoreOptions) -> anyhow::Result<DocumentsAlone> {

@@ -49,8 +49,8 @@ fn documents_leave_a_stopped_server_and_come_into_another() {
 
     let new = to.path().join("new");
     for (more, created) in [
-        (&["--dry-run"][..], count),
         (&[][..], count),
+        (&["--dry-run"][..], 0),
         (&["--mode", "replace"][..], 0),
     ] {
         let all = [&["import", name, "--json"][..], more].concat();
@@ -93,6 +93,12 @@ fn what_cannot_be_done_is_told() {
         ),
         (
             &["export"][..],
+            nowhere.as_path(),
+            2,
+            "there is no data folder",
+        ),
+        (
+            &["import", "-", "--dry-run"][..],
             nowhere.as_path(),
             2,
             "there is no data folder",

@@ -295,6 +295,47 @@ async fn what_is_stated_of_a_version_counts_less_than_what_documents_prove() {
     }
 }
 
+#[tokio::test]
+async fn a_migration_without_room_leaves_all_as_it_was() {
+    #[allow(clippy::unnecessary_wraps)]
+    fn grown(mut body: Value) -> Result<Value, String> {
+        body["text"] = json!("t".repeat(2000));
+        Ok(body)
+    }
+    static GROWN: CollectionSpec = CollectionSpec {
+        version: 2,
+        migrations: &[Migration {
+            to: 2,
+            change: grown,
+        }],
+        ..CollectionSpec::plain("notes", BY_NAME)
+    };
+    let names: Vec<String> = (0..NOTES_LEN).map(|n| n.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let place = old_file(&names).await;
+    let options = SqliteOptions {
+        bytes_max: Some(fs::metadata(&place.path).unwrap().len()),
+    };
+    for _ in 0..2 {
+        let refused = SqliteDocuments::open(&place.path, &[&GROWN], &options);
+        let Err(OpenError::Database { source, .. }) = refused.map(|_| ()) else {
+            panic!("there was room");
+        };
+        let full = Some(rusqlite::ErrorCode::DiskFull);
+        assert_eq!(source.sqlite_error_code(), full, "{source}");
+    }
+    let before = opened(&place.path, OLD);
+    assert_eq!(before.damaged().await.unwrap(), vec![]);
+    let count = before.count(&NOTES_1, None).await.unwrap();
+    assert_eq!(count, NOTES_LEN as u64);
+    before.close().await.unwrap();
+    let documents = opened(&place.path, &[&GROWN]);
+    let upgrade = documents.upgrade();
+    assert_eq!(upgrade.collections[0].documents, NOTES_LEN as u64);
+    let kept = copy(&place.path, 1).exists() && !copy(&place.path, 3).exists();
+    assert!(kept, "{upgrade:?}");
+}
+
 /// A file that is damaged as a whole and of an older version, both at once.
 #[tokio::test]
 async fn salvaged_documents_are_brought_along_too() {
