@@ -41,7 +41,7 @@ pub(crate) fn document(data: &[u8]) {
         );
         return;
     };
-    let sum = row::checksum(collection.name, &lossy, number, body).into();
+    let sum = row::checksum(collection.name, collection.version, &lossy, number, body).into();
     if crc != sum {
         assert_eq!(
             row::proven(collection, id, Some(revision), body, Some(crc)),

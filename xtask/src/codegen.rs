@@ -38,6 +38,14 @@ const TABLE: &[Generated] = &[
         from: Source::Example("metrics"),
     },
     Generated {
+        path: "docs/formats/collections.md",
+        from: Source::Example("collections"),
+    },
+    Generated {
+        path: "docs/formats/series.md",
+        from: Source::Example("series"),
+    },
+    Generated {
         path: "docs/guide/configuration.md",
         from: Source::Foretell(&["config", "reference"]),
     },

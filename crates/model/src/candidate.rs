@@ -65,8 +65,10 @@ pub enum Heard {
 
 /// An operator's word that an address is not to be offered, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ignored {
     /// The address.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub address: IpAddr,
     /// Since when.
     pub at: Timestamp,

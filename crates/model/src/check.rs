@@ -15,6 +15,7 @@ pub const REDIRECTS_MAX: u8 = 10;
 
 /// A check of a service as an operator typed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServiceCheck {
     /// The id.
     pub id: CheckId,
@@ -170,6 +171,7 @@ pub struct Outcome {
 
 /// How a service is: derived, but since when is kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckState {
     /// What came of the latest check.
     pub outcome: Outcome,

@@ -21,6 +21,7 @@ impl Secret {
 
 /// What an operator may see of a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Credential {
     /// The id.
     pub id: CredentialId,

@@ -11,10 +11,12 @@ pub const LOCAL_VANTAGE: &str = "local";
 
 /// A device as it is kept: ground state only. How it is now is a [`DeviceState`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Device {
     /// The id.
     pub id: DeviceId,
     /// The address it is asked at.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub address: IpAddr,
     /// The UDP port of its agent.
     pub port: u16,
@@ -50,6 +52,7 @@ pub const REPLACED_MAX: usize = 64;
 
 /// Another device answers at a device's address: nothing of it is taken in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdentityConflict {
     /// When it first did so.
     pub since: Timestamp,
@@ -105,6 +108,7 @@ impl Device {
 
 /// Work on a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Maintenance {
     /// When it began.
     pub since: Timestamp,
@@ -136,6 +140,7 @@ fn maintenance<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Maintenanc
 
 /// What an operator typed of a device; it goes before what the device says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Typed {
     /// Name.
     pub name: Option<String>,
@@ -153,6 +158,7 @@ pub struct Typed {
 
 /// What a device says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Said {
     /// sysName.
     pub name: Option<String>,
@@ -180,6 +186,7 @@ pub struct Said {
 
 /// What tells one device from another, strongest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Identity {
     /// snmpEngineID in lower-case hex. Source: SNMP-FRAMEWORK-MIB (RFC 3411).
     pub engine_id: Option<String>,
@@ -196,6 +203,7 @@ pub struct Identity {
     pub interface_macs: BTreeSet<String>,
     /// Its own addresses, by which neighbours and discoveries may meet it. Not proof of identity.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub addresses: BTreeSet<IpAddr>,
 }
 

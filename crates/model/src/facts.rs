@@ -12,6 +12,7 @@ use std::net::IpAddr;
 /// All that was read of a device in one look.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Facts {
     /// The system group and what could be told from it.
     pub device: DeviceFacts,

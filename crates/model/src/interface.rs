@@ -54,6 +54,7 @@ impl IfStatus {
 
 /// An interface as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Interface {
     /// The id; kept when the agent renumbers.
     pub id: InterfaceId,

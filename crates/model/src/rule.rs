@@ -16,6 +16,7 @@ pub const ORDER_MAX: u32 = 1_000_000;
 
 /// A rule as an operator typed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rule {
     /// The id.
     pub id: RuleId,

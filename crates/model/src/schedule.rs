@@ -22,6 +22,7 @@ pub const KEEP_RUNS_DEFAULT: u32 = 10;
 
 /// A schedule as an operator typed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Schedule {
     /// The id.
     pub id: ScheduleId,
@@ -65,6 +66,8 @@ impl Schedule {
 /// When a schedule runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ScheduleWhen))]
 pub enum When {
     /// So many seconds after the run before was due, [`EVERY_SECS_MIN`] to [`EVERY_SECS_MAX`].
     EverySecs(u32),
@@ -133,6 +136,7 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 /// How a schedule is: kept apart from what was typed, so that a run does not make an operator's
 /// edit stale.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScheduleState {
     /// When it runs next; none where it is not enabled.
     pub next_run_at: Option<Timestamp>,

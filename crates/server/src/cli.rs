@@ -1,9 +1,11 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
+mod documents;
 mod profile;
 mod simulate;
 mod walk;
 
+pub use documents::{Documents, DocumentsOf, ExportDocuments, ImportDocuments, ImportMode};
 pub use profile::{Explain, OwnProfiles, Profile};
 pub use simulate::{Fault, Heal, Simulate, SimulateCommand, ToControl};
 pub use walk::Walk;
@@ -49,6 +51,9 @@ pub enum Command {
     /// Change the users of a server that is stopped.
     #[command(subcommand)]
     User(User),
+    /// Take documents out of the data folder of a server that is stopped, and put them in.
+    #[command(subcommand)]
+    Documents(Documents),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(Config),

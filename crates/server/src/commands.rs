@@ -3,6 +3,7 @@
 pub mod check;
 pub mod config;
 pub mod discover;
+pub mod documents;
 pub mod import;
 pub mod probe;
 pub mod profile;
@@ -26,6 +27,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Import(command) => import::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
+        Command::Documents(command) => documents::run(command),
         Command::Config(command) => config::run(command),
     }
 }

@@ -28,13 +28,18 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Something found at the start.
-    pub fn add(&mut self, part: &str, code: &str, detail: String, since: model::Timestamp) {
+    /// Something found at the start that the operator should know, and nothing is done without.
+    pub fn note(&mut self, code: &str, message: String, since: model::Timestamp) {
         self.notices.push(Notice {
             code: code.to_owned(),
-            message: detail.clone(),
+            message,
             since,
         });
+    }
+
+    /// Something found at the start that the server does without.
+    pub fn add(&mut self, part: &str, code: &str, detail: String, since: model::Timestamp) {
+        self.note(code, detail.clone(), since);
         self.degraded.push(Reason {
             part: part.to_owned(),
             detail,

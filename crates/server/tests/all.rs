@@ -14,6 +14,8 @@ mod checks;
 mod commands;
 #[path = "all/configuration.rs"]
 mod configuration;
+#[path = "all/documents.rs"]
+mod documents;
 #[path = "all/flows.rs"]
 mod flows;
 #[path = "all/moved.rs"]

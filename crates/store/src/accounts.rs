@@ -17,8 +17,9 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A password's hash in the PHC format, as `$argon2id$v=19$...`. Never printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = String)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
@@ -39,7 +40,7 @@ impl fmt::Debug for PasswordHash {
 }
 
 /// Somebody who may sign in. Not for the eyes of a client: it carries the password's hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Account {
     /// The id.
     pub id: UserId,

@@ -1,15 +1,61 @@
-//! The collections that there are, in one list. To add one, add a `static` and its line in
-//! [`ALL`].
+//! The collections that there are, in one list. To add one, add a line below: a sentence on what it
+//! holds and under which id, its name, the Rust type of its documents, its indexes; where its
+//! documents hold what is sealed, `sealed`. To change what documents look like so that the old ones
+//! are no longer read, add `=>` and a list of [`Migration`]s.
+//!
+//! `docs/formats/collections.md` is made of this list.
 
-use crate::documents::{CollectionSpec, Index};
+use crate::accounts::{Account, sessions, signing_keys};
+use crate::documents::{CollectionSpec, Index, Migration, Shape};
+use crate::{credentials, idempotency, inventory, store};
+use model::candidate::Ignored;
+use model::check::{CheckState, ServiceCheck};
+use model::device::Device;
+use model::discovery::{Discovery, DiscoveryResult};
+use model::facts::Facts;
+use model::interface::Interface;
+use model::link::Link;
+use model::rule::Rule;
+use model::schedule::{Schedule, ScheduleState};
+use serde_json::Value;
 
 macro_rules! collections {
-    ($($(#[$doc:meta])* $constant:ident $name:literal [$($index:expr),*];)*) => {
-        $($(#[$doc])* pub static $constant: CollectionSpec =
-            CollectionSpec { name: $name, indexes: &[$($index),*] };)*
+    ($($(#[doc = $about:literal])+ $constant:ident $name:literal $shape:ty [$($index:expr),*]
+        $($sealed:ident)? $(=> $migrations:expr)?;)*) => {
+        $($(#[doc = $about])+ pub static $constant: CollectionSpec = CollectionSpec {
+            name: $name,
+            about: concat!($($about),+),
+            version: version_after(migrations!($($migrations)?)),
+            shape: Shape::of::<$shape>(),
+            indexes: &[$($index),*],
+            migrations: migrations!($($migrations)?),
+            sealed: !stringify!($($sealed)?).is_empty(),
+        };)*
         /// Every collection.
         pub static ALL: &[&CollectionSpec] = &[$(&$constant),*];
     };
+}
+
+macro_rules! migrations {
+    () => {
+        &[]
+    };
+    ($migrations:expr) => {
+        $migrations
+    };
+}
+
+/// The version that documents are of when all was done to them.
+const fn version_after(migrations: &[Migration]) -> u32 {
+    match migrations.last() {
+        Some(last) => last.to,
+        None => 1,
+    }
+}
+
+/// The collection of that name.
+pub fn named(name: &str) -> Option<&'static CollectionSpec> {
+    ALL.iter().copied().find(|spec| spec.name == name)
 }
 
 const fn index(name: &'static str, pointers: &'static [&'static str]) -> Index {
@@ -29,46 +75,76 @@ const fn unique(name: &'static str, pointers: &'static [&'static str]) -> Index 
 }
 
 collections! {
-    /// `model::device::Device` by its id.
-    DEVICES "devices" [unique("address", &["/vantage", "/address", "/port"]), index("credential_id", &["/credential_id"])];
-    /// `model::interface::Interface` by its id.
-    INTERFACES "interfaces" [index("device_id", &["/device_id"])];
-    /// What a device said of itself, by the device's id.
-    FACTS "facts" [];
+    /// Devices as operators registered them and as they said of themselves, by the device's id.
+    DEVICES "devices" Device [unique("address", &["/vantage", "/address", "/port"]), index("credential_id", &["/credential_id"])];
+    /// Interfaces of devices, by the interface's id.
+    INTERFACES "interfaces" Interface [index("device_id", &["/device_id"])];
+    /// What a device said of itself, by the device's id: without interfaces, neighbours, ARP and what changes at each poll.
+    FACTS "facts" Facts [];
     /// A device's neighbours, by the device's id.
-    NEIGHBORS "neighbors" [];
+    NEIGHBORS "neighbors" inventory::KeptNeighbors [];
     /// The latest known status of a device, by the device's id.
-    STATUSES "statuses" [];
-    /// `model::link::Link` by its id.
-    LINKS "links" [index("a_device_id", &["/a/device_id"]), index("b_device_id", &["/b/device_id"])];
-    /// Credentials by id, with sealed secrets.
-    CREDENTIALS "credentials" [unique("name", &["/credential/name"])];
-    /// `model::discovery::Discovery` by its id.
-    DISCOVERIES "discoveries" [index("schedule_id", &["/schedule_id"])];
-    /// What a discovery found, by the discovery's id and the address.
-    DISCOVERY_RESULTS "discovery_results" [];
-    /// `model::schedule::Schedule` by its id.
-    SCHEDULES "schedules" [unique("name", &["/name"])];
+    STATUSES "statuses" inventory::KeptStatus [];
+    /// Links between devices, by the link's id.
+    LINKS "links" Link [index("a_device_id", &["/a/device_id"]), index("b_device_id", &["/b/device_id"])];
+    /// What devices are asked with, with sealed secrets, by the credential's id.
+    CREDENTIALS "credentials" credentials::Kept [unique("name", &["/credential/name"])] sealed;
+    /// Runs of discovery, by the run's id.
+    DISCOVERIES "discoveries" Discovery [index("schedule_id", &["/schedule_id"])];
+    /// What a discovery found at an address, by the discovery's id and the address.
+    DISCOVERY_RESULTS "discovery_results" DiscoveryResult [];
+    /// Schedules of discoveries, by the schedule's id.
+    SCHEDULES "schedules" Schedule [unique("name", &["/name"])];
     /// When a schedule ran and runs next, by the schedule's id.
-    SCHEDULE_STATES "schedule_states" [];
-    /// `model::rule::Rule` by its id.
-    DISCOVERY_RULES "discovery_rules" [unique("name", &["/name"])];
-    /// `model::candidate::Ignored` by its address.
-    IGNORED_CANDIDATES "ignored_candidates" [];
-    /// `model::check::ServiceCheck` by its id.
-    CHECKS "checks" [unique("name", &["/name"])];
-    /// How a service is, by the check's id.
-    CHECK_STATES "check_states" [];
-    /// Who may sign in, by id.
-    USERS "users" [unique("name", &["/name"])];
+    SCHEDULE_STATES "schedule_states" ScheduleState [];
+    /// Rules for what discoveries find, by the rule's id.
+    DISCOVERY_RULES "discovery_rules" Rule [unique("name", &["/name"])];
+    /// Addresses that are not to be offered as candidates, by the address.
+    IGNORED_CANDIDATES "ignored_candidates" Ignored [];
+    /// Checks of services, by the check's id.
+    CHECKS "checks" ServiceCheck [unique("name", &["/name"])];
+    /// How a service is, as its status last changed, by the check's id.
+    CHECK_STATES "check_states" CheckState [];
+    /// Who may sign in, by the user's id.
+    USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.
-    SESSIONS "sessions" [index("user_id", &["/user_id"])];
+    SESSIONS "sessions" sessions::Session [index("user_id", &["/user_id"])];
     /// Keys that tokens are signed with, sealed, by key id.
-    SIGNING_KEYS "signing_keys" [];
+    SIGNING_KEYS "signing_keys" signing_keys::Kept [] sealed;
     /// Idempotency keys of requests and what those were answered, by a digest of user, route and key.
-    IDEMPOTENCY_KEYS "idempotency_keys" [];
-    /// What is set once for the whole server, by name.
-    SETTINGS "settings" [];
-    /// The vault's own: the data key, wrapped.
-    VAULT "vault" [];
+    IDEMPOTENCY_KEYS "idempotency_keys" idempotency::Kept [] sealed;
+    /// What is set once for the whole server, by name: of each the type that whoever sets it gives it.
+    SETTINGS "settings" Value [];
+    /// The vault's own: the data key, wrapped by that of the key file, twice.
+    VAULT "vault" store::WrappedKey [];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_has_a_migration() {
+        for spec in ALL {
+            let made: Vec<u32> = spec.migrations.iter().map(|step| step.to).collect();
+            let expected: Vec<u32> = (2..=spec.version).collect();
+            assert_eq!(made, expected, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn every_collection_says_what_it_is() {
+        for spec in ALL {
+            assert!(spec.about.trim().ends_with('.'), "{}", spec.name);
+            let schema = (spec.shape.schema)();
+            let any = spec.name == SETTINGS.name;
+            assert_eq!(
+                schema.get("properties").is_none() && schema.get("allOf").is_none(),
+                any,
+                "{schema}"
+            );
+        }
+        assert_eq!(named("devices"), Some(&DEVICES));
+        assert_eq!(named("nothing"), None);
+    }
 }

@@ -21,9 +21,11 @@ pub struct Credentials {
 }
 
 /// A credential as it is kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Kept {
+    /// What an operator may see of it.
     credential: Credential,
+    /// Its secrets.
     sealed: Sealed,
 }
 

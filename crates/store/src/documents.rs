@@ -5,12 +5,15 @@
 //! What the collections of Foretell are is not known here but in [`crate::catalog`].
 
 mod collection;
+pub(crate) mod feed;
 mod schema;
+mod shape;
 pub mod sqlite;
 
 pub use collection::{Collection, Page, Stored};
-pub(crate) use collection::{typed, written};
-pub use schema::{CollectionSpec, Index};
+pub use feed::{CHANGES_KEPT, Changed, Changes, What};
+pub use schema::{CollectionSpec, Index, Migration};
+pub use shape::{Fault, Shape};
 
 use crate::StoreError;
 use std::fmt;
@@ -194,6 +197,11 @@ pub trait Documents: Send + Sync + 'static {
     fn write(&self, changes: Vec<Change>) -> Answer<'_, Vec<u64>>;
     /// What is damaged, at most [`DAMAGE_LISTED_MAX`] of it; [`DocumentsStats`] has the number.
     fn damaged(&self) -> Answer<'_, Vec<Damage>>;
+    /// What is changed from now on, each change after it is durable and before its write is
+    /// answered, in the order in which they were made; of one write in the order of its changes,
+    /// and of those that one of them deletes by id. At most [`CHANGES_KEPT`] wait; a receiver that
+    /// is further behind is told how many it missed.
+    fn changes(&self) -> Changes;
     /// What has happened.
     fn stats(&self) -> DocumentsStats;
     /// Answers what was asked before, then refuses all else.

@@ -162,6 +162,32 @@ pub enum OpenError {
         /// The newest that we know.
         known: i64,
     },
+    /// A newer Foretell wrote some of the documents.
+    #[error(
+        "{path}: its {collection} were written by a newer Foretell (version {found}; this one reads up to {known}): use that one, or a copy made before the upgrade"
+    )]
+    NewerDocuments {
+        /// The file.
+        path: PathBuf,
+        /// The collection.
+        collection: &'static str,
+        /// The version of its documents.
+        found: u32,
+        /// The newest that we know.
+        known: u32,
+    },
+    /// Documents of an older version cannot be brought to the present one for want of room.
+    #[error(
+        "the documents in {path} are of an older version, and to keep a copy and bring them to this one takes {needed_bytes} octets of free room where there are {free_bytes}: make room and start again"
+    )]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// Octets that it takes.
+        needed_bytes: u64,
+        /// Octets that are free.
+        free_bytes: u64,
+    },
     /// It is not one of our files.
     #[error("{path} is the file of another program: move it away")]
     Foreign {

@@ -69,14 +69,17 @@ pub enum Begun {
 }
 
 /// A document of the collection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Kept {
+    /// Whose request it is.
     user_id: UserId,
     /// Keyed digest of the body, in lower-case hex.
     body_digest: String,
     /// The id of whatever the request makes.
     makes: ReservedId,
+    /// When the key is forgotten.
     ends_at: Timestamp,
+    /// What it was answered, where it was; a [`KeptAnswer`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<Sealed>,
 }

@@ -3,7 +3,8 @@
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
-//! all made of [`documents`]; [`series`]; [`history`] (how things were); and [`events`] (log lines,
+//! all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
+//! [`lines`]; [`series`]; [`history`] (how things were); and [`events`] (log lines,
 //! traps, flows). No protocol and no
 //! detector is known here.
 
@@ -11,6 +12,8 @@ pub mod accounts;
 pub mod blocks;
 pub mod catalog;
 pub mod checks;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod credentials;
 pub mod discoveries;
 pub mod documents;
@@ -21,6 +24,7 @@ pub mod history;
 pub mod idempotency;
 pub mod ignored;
 pub mod inventory;
+pub mod lines;
 pub mod rules;
 pub mod schedules;
 pub mod series;
@@ -31,4 +35,4 @@ pub mod vault;
 
 pub use documents::{Expect, Page, Query, Stored};
 pub use error::{OpenError, StoreError};
-pub use store::{Recovery, Store, StoreOptions};
+pub use store::{DocumentsAlone, Recovery, Store, StoreOptions};

@@ -5,7 +5,7 @@ use crate::catalog;
 use crate::checks::Checks;
 use crate::credentials::Credentials;
 use crate::discoveries::Discoveries;
-use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
+use crate::documents::sqlite::{SqliteDocuments, SqliteOptions, Upgrade};
 use crate::documents::{Collection, Damage, Documents, Expect, Stored};
 use crate::events::{EventOptions, EventStore};
 use crate::folder::Folder;
@@ -63,6 +63,8 @@ impl StoreOptions {
 pub struct Recovery {
     /// Documents that are damaged or missing: all that are known, not only those found now.
     pub damaged: Vec<Damage>,
+    /// What was done to documents of an older server.
+    pub upgrade: Upgrade,
     /// Runs of discovery that were at work when the server stopped.
     pub discoveries_interrupted: usize,
     /// What was brought back of the series.
@@ -71,6 +73,27 @@ pub struct Recovery {
     pub history: Vec<String>,
     /// What of the events was found damaged and set aside, each named.
     pub events: Vec<String>,
+}
+
+/// The documents of a data folder alone, without a key: to take them out or put them in while no
+/// server has the folder. It stays locked for as long as this lives.
+pub struct DocumentsAlone {
+    /// The documents. What is sealed in them stays so.
+    pub documents: SqliteDocuments,
+    _folder: Folder,
+}
+
+impl DocumentsAlone {
+    /// Opens the data folder, made where it is not there; waits for the disk.
+    pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
+        let folder = Folder::open(&options.dir)?;
+        let path = folder.documents();
+        let documents = SqliteDocuments::open(&path, catalog::ALL, &options.documents)?;
+        Ok(Self {
+            documents,
+            _folder: folder,
+        })
+    }
 }
 
 /// Everything that is kept. Cheap to clone; the data folder stays locked until the last clone is
@@ -136,6 +159,7 @@ impl Store {
         });
         let (folder, documents, (series, series_recovery), history, events) = opened.await?;
         let ((history, history_damage), (events, events_damage)) = (history, events);
+        let upgrade = documents.upgrade().clone();
         let documents: Arc<dyn Documents> = Arc::new(documents);
         let vault = open_vault(&documents, key_file, &folder).await?;
         let inventory = Inventory::load(documents.clone(), clock.clone()).await?;
@@ -151,6 +175,7 @@ impl Store {
             IdempotencyKeys::load(documents.clone(), vault.clone(), clock.clone()).await?;
         let recovery = Recovery {
             damaged: documents.damaged().await?,
+            upgrade,
             discoveries_interrupted,
             series: series_recovery,
             history: history_damage,
@@ -265,14 +290,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// The data key as it is kept, twice: without it all that is sealed is lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct WrappedKey {
+    /// The key, wrapped by that of the key file.
     wrapped: Sealed,
 }
 
 /// Ids of the two copies.
 const COPIES: [&str; 2] = ["data_key", "data_key_copy"];
-/// Collections with sealed parts.
+/// Collections whose sealed parts nobody can do without.
 static SEALED: [&crate::documents::CollectionSpec; 2] =
     [&catalog::CREDENTIALS, &catalog::SIGNING_KEYS];
 

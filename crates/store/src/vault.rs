@@ -99,8 +99,9 @@ pub enum VaultError {
 }
 
 /// Sealed octets. Written in JSON as lower-case hex.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^([0-9a-f]{2})*$")]
 pub struct Sealed(Vec<u8>);
 
 impl fmt::Debug for Sealed {

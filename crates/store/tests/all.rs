@@ -10,8 +10,6 @@
 mod accounts;
 #[path = "all/blocks.rs"]
 mod blocks;
-#[path = "all/conformance.rs"]
-mod conformance;
 #[path = "all/crash.rs"]
 mod crash;
 #[path = "all/damage.rs"]
@@ -24,6 +22,8 @@ mod events;
 mod events_damage;
 #[path = "all/events_kill.rs"]
 mod events_kill;
+#[path = "all/feed.rs"]
+mod feed;
 #[path = "all/fixture.rs"]
 mod fixture;
 #[path = "all/history.rs"]
@@ -34,12 +34,18 @@ mod idempotency;
 mod inventory;
 #[path = "all/kill.rs"]
 mod kill;
+#[path = "all/lines.rs"]
+mod lines;
+#[path = "all/migrations.rs"]
+mod migrations;
 #[path = "all/observed.rs"]
 mod observed;
 #[path = "all/salvage.rs"]
 mod salvage;
 #[path = "all/scale.rs"]
 mod scale;
+#[path = "all/schemas.rs"]
+mod schemas;
 #[path = "all/series.rs"]
 mod series;
 #[path = "all/series_fixture.rs"]

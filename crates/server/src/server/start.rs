@@ -473,6 +473,16 @@ async fn open(
 ) -> anyhow::Result<(Store, SeriesStore)> {
     let begun = std::time::Instant::now();
     let (store, recovery) = Store::open(options::store(settings), clock.clone()).await?;
+    if let Some(copy) = &recovery.upgrade.copy {
+        let collections = recovery.upgrade.collections.iter();
+        let set_aside: u64 = collections.map(|migrated| migrated.set_aside).sum();
+        let detail = format!(
+            "documents were brought to the versions of this server, {set_aside} were set aside; they \
+             are kept as they were in {}",
+            copy.display()
+        );
+        standing.note("documents_upgraded", detail, clock.now());
+    }
     for damage in &recovery.damaged {
         let document = damage.id.as_deref().unwrap_or("(not known which)");
         warn!(

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub const SESSIONS_PER_USER_MAX: usize = 32;
 
 /// A session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Session {
     /// Hash of the token in lower-case hex; the session's id.
     pub token_hash: String,

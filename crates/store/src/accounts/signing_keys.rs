@@ -20,9 +20,12 @@ pub struct SigningKey {
     pub created_at: Timestamp,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A signing key as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Kept {
+    /// The private key.
     sealed: Sealed,
+    /// When it was made.
     created_at: Timestamp,
 }
 

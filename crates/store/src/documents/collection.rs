@@ -147,7 +147,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
 }
 
 /// A document as a `T`; [`StoreError::Shape`] where it is none.
-pub(crate) fn typed<T: DeserializeOwned>(
+fn typed<T: DeserializeOwned>(
     spec: &CollectionSpec,
     document: Document,
 ) -> Result<Stored<T>, StoreError> {
@@ -166,11 +166,7 @@ pub(crate) fn typed<T: DeserializeOwned>(
 }
 
 /// The JSON that is kept of a `T`.
-pub(crate) fn written<T: Serialize>(
-    spec: &CollectionSpec,
-    id: &str,
-    body: &T,
-) -> Result<Vec<u8>, StoreError> {
+fn written<T: Serialize>(spec: &CollectionSpec, id: &str, body: &T) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(body).map_err(|source| StoreError::Shape {
         collection: spec.name,
         id: id.to_owned(),

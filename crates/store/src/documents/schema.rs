@@ -1,15 +1,47 @@
-//! What a collection declares: its name and its indexes.
+//! What a collection declares: its name, the version and the shape of its documents, its indexes.
 
+use super::Shape;
 use serde_json::Value;
 
 /// A kind of document. Each is a `static` in [`crate::catalog`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct CollectionSpec {
     /// snake_case; the name of its table.
     pub name: &'static str,
+    /// One sentence: what its documents are, and what their ids.
+    pub about: &'static str,
+    /// Version of its documents: 1 at first, one more with each migration.
+    pub version: u32,
+    /// What its documents look like at that version.
+    pub shape: Shape,
     /// What documents can be found by besides their id.
     pub indexes: &'static [Index],
+    /// What brings documents of older versions to this one: of each version from 2 on one, in
+    /// order. Documents of any version that was ever released must stay readable.
+    pub migrations: &'static [Migration],
+    /// Whether its documents hold what is sealed by the vault of their data folder, and can be
+    /// opened by no other.
+    pub sealed: bool,
 }
+
+/// One step from a version to the next.
+#[derive(Debug)]
+pub struct Migration {
+    /// The version that it makes.
+    pub to: u32,
+    /// Makes a document of that version of one of the version before; an error says in words for
+    /// an operator why that cannot be. It must not look at anything but the document.
+    pub change: fn(Value) -> Result<Value, String>,
+}
+
+/// Two are the same collection where what is on disk of them would be the same.
+impl PartialEq for CollectionSpec {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, self.version) == (other.name, other.version) && self.indexes == other.indexes
+    }
+}
+
+impl Eq for CollectionSpec {}
 
 /// One index: a name and the parts of the document that make its key.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,6 +88,37 @@ fn join<S: AsRef<str>>(parts: &[S]) -> String {
 }
 
 impl CollectionSpec {
+    /// A collection of any JSON at version 1.
+    pub const fn plain(name: &'static str, indexes: &'static [Index]) -> Self {
+        Self {
+            name,
+            about: "",
+            version: 1,
+            shape: Shape::ANY,
+            indexes,
+            migrations: &[],
+            sealed: false,
+        }
+    }
+
+    /// A document of version `from` as one of the present version; an error says why it cannot
+    /// become one, or is none though it was changed.
+    pub fn upgraded(&self, from: u32, body: Value) -> Result<Value, String> {
+        let mut body = body;
+        for to in from.saturating_add(1)..=self.version {
+            let step = self.migrations.iter().find(|step| step.to == to);
+            let step = step.ok_or_else(|| format!("nothing makes version {to} of it"))?;
+            body = (step.change)(body)?;
+        }
+        match (self.shape.check)(&body) {
+            Ok(()) => Ok(body),
+            Err(faults) => {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                Err(faults.join("; "))
+            }
+        }
+    }
+
     /// The index of that name.
     pub fn index(&self, name: &str) -> Option<&Index> {
         self.indexes.iter().find(|index| index.name == name)

@@ -2,20 +2,26 @@
 //!
 //! One thread writes ([`writer`]); writes that wait together share one synced commit. A few threads
 //! read, each a snapshot. Every row carries a checksum, every collection the number and the digest
-//! of its rows, so that what is damaged or missing is found; see [`row`] and [`verify`]. Bytes:
+//! of its rows, so that what is damaged or missing is found; see [`row`] and [`verify`]. Documents of
+//! an older server are brought to the present versions first; see [`migrate`]. Bytes:
 //! `docs/formats/documents.md`.
 
 mod apply;
 mod file;
 mod log;
+mod migrate;
 mod pages;
 mod read;
 mod reader;
 pub mod row;
 pub mod salvage;
 mod verify;
+mod version;
 mod writer;
 
+pub use migrate::{Migrated, Upgrade};
+
+use super::feed::{self, CHANGES_KEPT, Changed, Changes, Teller};
 use super::{
     Answer, Change, CollectionSpec, DOCUMENT_BYTES_MAX, Damage, Document, Documents,
     DocumentsStats, PAGE_LEN_MAX, Query, RawPage,
@@ -25,7 +31,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Writes that wait for the writer. A commit takes some milliseconds and up to
 /// [`writer::GROUP_LEN_MAX`] of them, so that a full queue is a tenth of a second behind.
@@ -48,12 +54,14 @@ pub struct SqliteDocuments {
     queues: RwLock<Option<Queues>>,
     threads: Mutex<Option<Threads>>,
     counters: Arc<Counters>,
+    upgrade: Upgrade,
 }
 
 #[derive(Clone)]
 struct Queues {
     reads: mpsc::Sender<reader::Request>,
     writes: mpsc::Sender<writer::Request>,
+    changes: broadcast::Sender<Arc<Changed>>,
 }
 
 struct Threads {
@@ -79,20 +87,22 @@ fn count(counter: &AtomicU64) {
 
 impl SqliteDocuments {
     /// Opens the file, made where it is not there, with these collections. What is damaged is set
-    /// aside; see [`Documents::damaged`].
+    /// aside; see [`Documents::damaged`]. What is of an older version is brought to the present one;
+    /// see [`Self::upgrade`].
     pub fn open(
         path: &Path,
         collections: &[&'static CollectionSpec],
         options: &SqliteOptions,
     ) -> Result<Self, OpenError> {
         let counters = Arc::new(Counters::default());
-        let connection = salvage::open(path, collections, options)?;
+        let (connection, upgrade) = salvage::open(path, collections, options)?;
         let damaged = row::damaged_count(&connection)
             .map_err(|source| file::failed("counting what is damaged", path, source))?;
         counters.damaged.store(damaged, Ordering::Relaxed);
 
         let (reads, read_requests) = mpsc::channel(READ_QUEUE_LEN);
         let (writes, write_requests) = mpsc::channel(WRITE_QUEUE_LEN);
+        let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let read_requests = Arc::new(Mutex::new(read_requests));
         let mut readers = Vec::with_capacity(READERS);
         for number in 0..READERS {
@@ -104,19 +114,29 @@ impl SqliteDocuments {
             })?);
         }
         let write_thread = {
-            let counters = counters.clone();
+            let (counters, teller) = (counters.clone(), Teller::new(changes.clone()));
             spawn("documents-write".to_owned(), path, move || {
-                writer::run(connection, write_requests, &counters);
+                writer::run(connection, write_requests, &counters, teller);
             })?
         };
         Ok(Self {
-            queues: RwLock::new(Some(Queues { reads, writes })),
+            queues: RwLock::new(Some(Queues {
+                reads,
+                writes,
+                changes,
+            })),
             threads: Mutex::new(Some(Threads {
                 readers,
                 writer: write_thread,
             })),
             counters,
+            upgrade,
         })
+    }
+
+    /// What was done to documents of older versions when the file was opened.
+    pub fn upgrade(&self) -> &Upgrade {
+        &self.upgrade
     }
 
     fn queues(&self) -> Result<Queues, StoreError> {
@@ -134,7 +154,7 @@ impl SqliteDocuments {
     ) -> Result<T, StoreError> {
         let queues = self.queues()?;
         let (answer, answered) = oneshot::channel();
-        let Queues { reads, writes } = queues;
+        let Queues { reads, writes, .. } = queues;
         let request: reader::Request = Box::new(move |connection| {
             let reader = reader::Reader { connection, writes };
             // Where nobody waits any more, nobody needs the answer.
@@ -216,6 +236,11 @@ impl Documents for SqliteDocuments {
         // The method itself is tied to one lifetime.
         #[allow(clippy::redundant_closure_for_method_calls)]
         Box::pin(self.read(|reader| reader.damaged()))
+    }
+
+    fn changes(&self) -> Changes {
+        let queues = self.queues();
+        queues.map_or_else(|_| feed::ended(), |queues| queues.changes.subscribe())
     }
 
     fn stats(&self) -> DocumentsStats {

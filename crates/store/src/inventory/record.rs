@@ -58,18 +58,24 @@ impl DeviceRecord {
 }
 
 /// The latest known status of a device, as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct KeptStatus {
+    /// The latest that was not `unknown`.
     pub(super) status: Status,
+    /// Since when it is so.
     pub(super) since: Timestamp,
+    /// When anything last answered.
     pub(super) last_seen_at: Option<Timestamp>,
+    /// Why we say so.
     pub(super) evidence: Vec<Evidence>,
 }
 
 /// The neighbours of a device, as they are kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct KeptNeighbors {
+    /// When they were written.
     pub(super) written_at: Timestamp,
+    /// The neighbours.
     pub(super) neighbors: Vec<Neighbor>,
 }
 

@@ -7,14 +7,14 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-pub(crate) static NOTES: CollectionSpec = CollectionSpec {
-    name: "notes",
-    indexes: &[foretell_store::documents::Index {
+pub(crate) static NOTES: CollectionSpec = CollectionSpec::plain(
+    "notes",
+    &[foretell_store::documents::Index {
         name: "group",
         pointers: &["/group"],
         unique: false,
     }],
-};
+);
 
 pub(crate) struct Place {
     _dir: TempDir,

@@ -3,12 +3,18 @@
 use super::read;
 use super::row::{self, Account, Found, account, checksum, key_of};
 use crate::StoreError;
+use crate::documents::feed::{Happened, What, note};
 use crate::documents::{Change, CollectionSpec, Expect};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, params};
 use std::sync::Arc;
 
-/// Makes the changes in their order; answers the revision of each one's document after it.
-pub(super) fn apply(connection: &Connection, changes: &[Change]) -> Result<Vec<u64>, StoreError> {
+/// Makes the changes in their order; answers the revision of each one's document after it, and adds
+/// to `happened` what became of which document. Of a write that fails nothing of it is true.
+pub(super) fn apply(
+    connection: &Connection,
+    changes: &[Change],
+    happened: &mut Vec<Happened>,
+) -> Result<Vec<u64>, StoreError> {
     changes
         .iter()
         .map(|change| match change {
@@ -17,23 +23,23 @@ pub(super) fn apply(connection: &Connection, changes: &[Change]) -> Result<Vec<u
                 id,
                 expect,
                 body,
-            } => put(connection, collection, id, *expect, body),
+            } => put(connection, collection, (id, *expect, body), happened),
             Change::Delete {
                 collection,
                 id,
                 expect,
-            } => delete(connection, collection, id, *expect),
+            } => delete(connection, collection, id, *expect, happened),
             Change::DeleteAll {
                 collection,
                 index,
                 key,
-            } => delete_all(connection, collection, index, key),
+            } => delete_all(connection, collection, index, key, happened),
             Change::Require {
                 collection,
                 id,
                 expect,
             } => {
-                let now = current(connection, collection, id)?;
+                let now = current(connection, collection, id, happened)?;
                 check(collection, id, *expect, now.as_ref())?;
                 Ok(now.map_or(0, |now| now.revision))
             }
@@ -82,18 +88,26 @@ struct Current {
 /// The document that is there; one that is damaged is set aside and no longer is.
 fn current(
     connection: &Connection,
-    spec: &CollectionSpec,
+    spec: &'static CollectionSpec,
     id: &str,
+    happened: &mut Vec<Happened>,
 ) -> Result<Option<Current>, StoreError> {
     match read::get(connection, spec, id).map_err(failed)? {
         None => Ok(None),
         Some(Found::Sound(document)) => Ok(Some(Current {
             revision: document.revision,
-            crc: checksum(spec.name, id, document.revision, &document.body),
+            crc: checksum(
+                spec.name,
+                spec.version,
+                id,
+                document.revision,
+                &document.body,
+            ),
             keys: key_of(spec, &document.body),
         })),
         Some(Found::Damaged { number, .. }) => {
             row::set_aside(connection, spec, number, row::CHECKSUM).map_err(failed)?;
+            note(happened, spec, id, 0, What::SetAside);
             Ok(None)
         }
     }
@@ -125,11 +139,10 @@ fn check(
 fn put(
     connection: &Connection,
     spec: &'static CollectionSpec,
-    id: &str,
-    expect: Expect,
-    body: &[u8],
+    (id, expect, body): (&str, Expect, &[u8]),
+    happened: &mut Vec<Happened>,
 ) -> Result<u64, StoreError> {
-    let now = current(connection, spec, id)?;
+    let now = current(connection, spec, id, happened)?;
     check(spec, id, expect, now.as_ref())?;
     let keys = key_of(spec, body);
     let revision = now.as_ref().map_or(0, |now| now.revision) + 1;
@@ -140,6 +153,7 @@ fn put(
     }
     let row = (id, revision, body);
     write_row(connection, spec, row, &keys, now.as_ref()).map_err(failed)?;
+    note(happened, spec, id, revision, What::Put);
     Ok(revision)
 }
 
@@ -151,7 +165,7 @@ fn write_row(
     before: Option<&Current>,
 ) -> rusqlite::Result<()> {
     let name = spec.name;
-    let crc = checksum(name, id, revision, body);
+    let crc = checksum(name, spec.version, id, revision, body);
     let sql = if before.is_some() {
         format!("UPDATE doc_{name} SET revision = ?2, body = ?3, crc = ?4 WHERE id = ?1")
     } else {
@@ -175,31 +189,15 @@ fn add_keys(
     id: &str,
     keys: &[(&'static str, String)],
 ) -> Result<(), StoreError> {
-    let name = spec.name;
-    for (index, key) in keys {
-        if spec.index(index).is_some_and(|index| index.unique) {
-            let other: Option<String> = connection
-                .prepare_cached(&format!(
-                    "SELECT id FROM key_{name} WHERE name = ?1 AND key = ?2 AND id <> ?3"
-                ))
-                .and_then(|mut s| s.query_row([*index, key, id], |row| row.get(0)).optional())
-                .map_err(failed)?;
-            if let Some(other) = other {
-                return Err(StoreError::Duplicate {
-                    collection: name,
-                    index,
-                    id: other,
-                });
-            }
-        }
-        connection
-            .prepare_cached(&format!(
-                "INSERT OR REPLACE INTO key_{name} (name, key, id) VALUES (?1, ?2, ?3)"
-            ))
-            .and_then(|mut s| s.execute([*index, key, id]))
-            .map_err(failed)?;
+    let taken = row::taken(connection, spec, keys, id).map_err(failed)?;
+    if let Some((index, id)) = taken {
+        return Err(StoreError::Duplicate {
+            collection: spec.name,
+            index,
+            id,
+        });
     }
-    Ok(())
+    row::add_keys(connection, spec, keys, id).map_err(failed)
 }
 
 fn drop_keys(
@@ -220,11 +218,12 @@ fn drop_keys(
 
 fn delete(
     connection: &Connection,
-    spec: &CollectionSpec,
+    spec: &'static CollectionSpec,
     id: &str,
     expect: Expect,
+    happened: &mut Vec<Happened>,
 ) -> Result<u64, StoreError> {
-    let now = current(connection, spec, id)?;
+    let now = current(connection, spec, id, happened)?;
     check(spec, id, expect, now.as_ref())?;
     if let Some(now) = now {
         drop_keys(connection, spec, id, &now.keys)
@@ -240,19 +239,21 @@ fn delete(
                 account(connection, spec, &change)
             })
             .map_err(failed)?;
+        note(happened, spec, id, 0, What::Deleted);
     }
     Ok(0)
 }
 
 fn delete_all(
     connection: &Connection,
-    spec: &CollectionSpec,
+    spec: &'static CollectionSpec,
     index: &str,
     key: &str,
+    happened: &mut Vec<Happened>,
 ) -> Result<u64, StoreError> {
     let ids: Vec<String> = connection
         .prepare_cached(&format!(
-            "SELECT id FROM key_{} WHERE name = ?1 AND key = ?2",
+            "SELECT id FROM key_{} WHERE name = ?1 AND key = ?2 ORDER BY id",
             spec.name
         ))
         .and_then(|mut statement| {
@@ -262,7 +263,7 @@ fn delete_all(
         })
         .map_err(failed)?;
     for id in ids {
-        delete(connection, spec, &id, Expect::Any)?;
+        delete(connection, spec, &id, Expect::Any, happened)?;
     }
     Ok(0)
 }

@@ -1,17 +1,17 @@
 //! The file: opening it, its format's version, its tables.
 
-use super::SqliteOptions;
 use super::row::fill_index;
+use super::{SqliteOptions, version};
 use crate::OpenError;
 use crate::documents::CollectionSpec;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 use std::time::Duration;
 
 /// Says in the file's header that it is ours: `FtlD`.
 const APPLICATION_ID: i64 = 0x4674_6c44;
 /// The format that this server writes. See `docs/formats/documents.md`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// Octets of a page, by which a bound in octets becomes one in pages.
 const PAGE_BYTES: i64 = 4096;
 /// Octets that the write-ahead log is cut back to once it was taken into the file.
@@ -44,6 +44,9 @@ pub(super) fn open_to_write(
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     let current = is_current(&connection, path)?;
     settle(&connection, options).map_err(|e| failed("settling", path, e))?;
+    if has_versions(&connection) {
+        version::refuse_newer(&connection, path, collections)?;
+    }
     prepare(&connection, collections, current).map_err(|e| failed("making tables in", path, e))?;
     Ok(connection)
 }
@@ -131,6 +134,14 @@ fn prepare(
     transaction.commit()
 }
 
+/// Whether the file states the versions of its collections: not before format 2.
+fn has_versions(connection: &Connection) -> bool {
+    let looked = connection.prepare("SELECT version FROM collections");
+    looked.is_ok()
+}
+
+/// Makes the tables that are for all collections, or brings those of format 1 to the present one:
+/// what was written before there were versions is of version 1.
 fn make_format(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", FORMAT)?;
@@ -140,11 +151,18 @@ fn make_format(connection: &Connection) -> rusqlite::Result<()> {
          CREATE TABLE IF NOT EXISTS collections (
             name TEXT PRIMARY KEY, indexes TEXT NOT NULL,
             documents INTEGER NOT NULL, digest INTEGER NOT NULL,
-            keys INTEGER NOT NULL) WITHOUT ROWID;
+            keys INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS upgrade (
+            number INTEGER PRIMARY KEY CHECK (number = 1), copy TEXT NOT NULL);
          CREATE TABLE IF NOT EXISTS damaged (
             number INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT,
             revision INTEGER, body BLOB, crc INTEGER, reason TEXT NOT NULL);",
     )?;
+    if !has_versions(connection) {
+        connection.execute_batch(
+            "ALTER TABLE collections ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
+        )?;
+    }
     connection.execute(
         "INSERT OR REPLACE INTO foretell_format (number, version) VALUES (1, ?1)",
         [FORMAT],
@@ -176,10 +194,10 @@ fn make_tables(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Resu
             PRIMARY KEY (name, key, id)) WITHOUT ROWID;"
     ))?;
     connection.execute(
-        "INSERT INTO collections (name, indexes, documents, digest, keys)
-         VALUES (?1, ?2, 0, 0, 0)
+        "INSERT INTO collections (name, indexes, documents, digest, keys, version)
+         VALUES (?1, ?2, 0, 0, 0, ?3)
          ON CONFLICT (name) DO UPDATE SET indexes = excluded.indexes",
-        [name, &declared],
+        params![name, declared, spec.version],
     )?;
     fill_index(connection, spec)
 }

@@ -21,10 +21,14 @@ pub(super) const COLUMNS: &str = "d.id, d.revision, d.body, d.crc, d.number";
 /// Said of a row whose checksum does not hold.
 pub(super) const CHECKSUM: &str = "its checksum does not hold";
 
-/// CRC-32C of collection, id, revision and body: a row that was put in another's place is noticed
-/// as one with a flipped bit is.
-pub fn checksum(collection: &str, id: &str, revision: u64, body: &[u8]) -> u32 {
+/// CRC-32C of collection, version, id, revision and body: a row that was put in another's place, or
+/// that is of another version than is thought, is noticed as one with a flipped bit is. Version 1
+/// adds nothing, for there was no version when it was written.
+pub fn checksum(collection: &str, version: u32, id: &str, revision: u64, body: &[u8]) -> u32 {
     let mut crc = crc32c::crc32c(collection.as_bytes());
+    if version > 1 {
+        crc = crc32c::crc32c_append(crc, format!("@{version}").as_bytes());
+    }
     crc = crc32c::crc32c_append(crc, &[0]);
     crc = crc32c::crc32c_append(crc, id.as_bytes());
     crc = crc32c::crc32c_append(crc, &[0]);
@@ -35,15 +39,26 @@ pub fn checksum(collection: &str, id: &str, revision: u64, body: &[u8]) -> u32 {
 /// Reads [`COLUMNS`] of a row. A column of another type than it should be is damage
 /// like any other.
 pub(super) fn found(collection: &CollectionSpec, row: &Row<'_>) -> rusqlite::Result<Found> {
+    found_at(collection, collection.version, row)
+}
+
+/// Reads [`COLUMNS`] of a row that is of a version.
+pub(super) fn found_at(
+    collection: &CollectionSpec,
+    version: u32,
+    row: &Row<'_>,
+) -> rusqlite::Result<Found> {
     let (id, body) = (text(row, 0)?, text(row, 2)?);
     let (revision, crc) = (row.get(1).ok(), row.get(3).ok());
-    Ok(match proven(collection, id, revision, body, crc) {
-        Some(document) => Found::Sound(document),
-        None => Found::Damaged {
-            number: row.get(4)?,
-            id: String::from_utf8_lossy(id).into_owned(),
+    Ok(
+        match proven_at((collection.name, version), id, revision, body, crc) {
+            Some(document) => Found::Sound(document),
+            None => Found::Damaged {
+                number: row.get(4)?,
+                id: String::from_utf8_lossy(id).into_owned(),
+            },
         },
-    })
+    )
 }
 
 /// The document that the columns of a row make, whatever they are; none where its checksum does
@@ -55,9 +70,20 @@ pub fn proven(
     body: &[u8],
     crc: Option<i64>,
 ) -> Option<Document> {
+    let of = (collection.name, collection.version);
+    proven_at(of, id, revision, body, crc)
+}
+
+fn proven_at(
+    (collection, version): (&str, u32),
+    id: &[u8],
+    revision: Option<i64>,
+    body: &[u8],
+    crc: Option<i64>,
+) -> Option<Document> {
     let id = String::from_utf8_lossy(id).into_owned();
     let revision = u64::try_from(revision?).ok()?;
-    let sound = crc == Some(checksum(collection.name, &id, revision, body).into());
+    let sound = crc == Some(checksum(collection, version, &id, revision, body).into());
     sound.then(|| Document {
         id,
         revision,
@@ -101,6 +127,48 @@ pub(super) fn keys_sum(keys: &[(&'static str, String)], id: &str) -> u32 {
     keys.iter().fold(0, |sum, (index, key)| {
         sum ^ key_sum(index.as_bytes(), key.as_bytes(), id.as_bytes())
     })
+}
+
+/// A document that already has one of these keys where only one may: the index and its id.
+pub(super) fn taken(
+    connection: &Connection,
+    spec: &CollectionSpec,
+    keys: &[(&'static str, String)],
+    id: &str,
+) -> rusqlite::Result<Option<(&'static str, String)>> {
+    for (index, key) in keys {
+        if !spec.index(index).is_some_and(|index| index.unique) {
+            continue;
+        }
+        let other: Option<String> = connection
+            .prepare_cached(&format!(
+                "SELECT id FROM key_{} WHERE name = ?1 AND key = ?2 AND id <> ?3",
+                spec.name
+            ))?
+            .query_row([*index, key, id], |row| row.get(0))
+            .optional()?;
+        if let Some(other) = other {
+            return Ok(Some((index, other)));
+        }
+    }
+    Ok(None)
+}
+
+/// Adds a document's keys to the index.
+pub(super) fn add_keys(
+    connection: &Connection,
+    spec: &CollectionSpec,
+    keys: &[(&'static str, String)],
+    id: &str,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO key_{} (name, key, id) VALUES (?1, ?2, ?3)",
+        spec.name
+    ))?;
+    for (index, key) in keys {
+        statement.execute([*index, key, id])?;
+    }
+    Ok(())
 }
 
 /// Makes the index of a collection anew from its documents.
@@ -255,19 +323,20 @@ mod tests {
 
     #[test]
     fn a_checksum_covers_place_and_content() {
-        let sum = checksum("devices", "a", 1, b"{}");
+        let sum = checksum("devices", 1, "a", 1, b"{}");
         assert_eq!(sum, 0x59e8_caa7, "the bytes on disk have this one");
-        for (collection, id, revision, body) in [
-            ("links", "a", 1, &b"{}"[..]),
-            ("devices", "b", 1, b"{}"),
-            ("devices", "a", 2, b"{}"),
-            ("devices", "a", 1, b"[]"),
-            ("device", "sa", 1, b"{}"),
+        for (collection, version, id, revision, body) in [
+            ("links", 1, "a", 1, &b"{}"[..]),
+            ("devices", 2, "a", 1, b"{}"),
+            ("devices", 1, "b", 1, b"{}"),
+            ("devices", 1, "a", 2, b"{}"),
+            ("devices", 1, "a", 1, b"[]"),
+            ("device", 1, "sa", 1, b"{}"),
         ] {
             assert_ne!(
                 sum,
-                checksum(collection, id, revision, body),
-                "{collection} {id}"
+                checksum(collection, version, id, revision, body),
+                "{collection} {version} {id}"
             );
         }
     }

@@ -2,10 +2,11 @@
 //! every row that its own checksum proves; the damaged one is kept beside it.
 
 use super::log::Log;
+use super::migrate::{self, Upgrade};
 use super::pages::{Column, PAGE_LEN, Pages, rows};
 use super::{SqliteOptions, file, row, verify};
 use crate::OpenError;
-use crate::documents::CollectionSpec;
+use crate::documents::{CollectionSpec, Document};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -17,12 +18,12 @@ use tracing::error;
 /// operator acts long before.
 const ASIDE_MAX: u32 = 100;
 
-/// Opens the file to write, sound or made sound.
+/// Opens the file to write, sound or made sound, its documents of the present versions.
 pub(super) fn open(
     path: &Path,
     collections: &[&'static CollectionSpec],
     options: &SqliteOptions,
-) -> Result<Connection, OpenError> {
+) -> Result<(Connection, Upgrade), OpenError> {
     finish(path).map_err(|e| failed("putting the salvaged file in the place of", path, e))?;
     // Before SQLite sees it: it would cut the log where it is damaged.
     let log = read(&beside(path, "-wal"))?;
@@ -51,10 +52,11 @@ fn attempt(
     path: &Path,
     collections: &[&'static CollectionSpec],
     options: &SqliteOptions,
-) -> Result<Connection, OpenError> {
+) -> Result<(Connection, Upgrade), OpenError> {
     let connection = file::open_to_write(path, collections, options)?;
     verify::verify(&connection, collections).map_err(|e| file::failed("verifying", path, e))?;
-    Ok(connection)
+    let upgrade = migrate::migrate(&connection, path, collections)?;
+    Ok((connection, upgrade))
 }
 
 /// Whether an error says that the file is damaged, and not that it could not be had.
@@ -113,11 +115,21 @@ pub fn rows_shown(file: &[u8], log: &[u8]) -> usize {
     shown
 }
 
+/// A row that its checksum proves.
+#[derive(Default)]
+struct Row {
+    revision: u64,
+    /// Of the collection, by which the checksum holds.
+    version: u32,
+    body: Vec<u8>,
+    crc: u32,
+}
+
 /// What was read of a damaged file.
 #[derive(Default)]
 struct Salvaged {
-    /// By collection and id: revision, body, checksum.
-    documents: BTreeMap<(&'static str, String), (u64, Vec<u8>, u32)>,
+    /// By collection and id.
+    documents: BTreeMap<(&'static str, String), Row>,
     /// What had been set aside before: collection, id, reason.
     damaged: BTreeMap<(Vec<u8>, Vec<u8>), Vec<u8>>,
 }
@@ -184,16 +196,21 @@ fn carve(state: &State<'_>, collections: &[&'static CollectionSpec], into: &mut 
         ) else {
             return;
         };
-        let of = collections
-            .iter()
-            .find(|spec| row::checksum(spec.name, id, revision, body) == crc);
-        if let Some(spec) = of {
-            let known = into
-                .documents
-                .entry((spec.name, id.to_owned()))
-                .or_default();
-            if known.0 < revision {
-                *known = (revision, body.to_vec(), crc);
+        let of = collections.iter().find_map(|spec| {
+            let proves =
+                |version: &u32| row::checksum(spec.name, *version, id, revision, body) == crc;
+            let version = (1..=spec.version).rev().find(proves)?;
+            Some((spec.name, version))
+        });
+        if let Some((name, version)) = of {
+            let known = into.documents.entry((name, id.to_owned())).or_default();
+            if (known.revision, known.version) < (revision, version) {
+                *known = Row {
+                    revision,
+                    version,
+                    body: body.to_vec(),
+                    crc,
+                };
             }
         }
     });
@@ -236,12 +253,25 @@ fn fill(
             .documents
             .range(range)
             .take_while(|(key, _)| key.0 == name);
-        for ((_, id), (revision, body, crc)) in theirs {
-            let revision = i64::try_from(*revision).unwrap_or(i64::MAX);
-            insert.execute(params![id, revision, body, crc])?;
+        for ((_, id), found) in theirs {
+            let (document, crc) = match present(spec, id, found) {
+                Ok(present) => present,
+                Err(reason) => {
+                    let revision = i64::try_from(found.revision).unwrap_or(i64::MAX);
+                    let row = params![name, id, revision, found.body, found.crc, reason];
+                    transaction.execute(
+                        "INSERT INTO damaged (collection, id, revision, body, crc, reason)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                        row,
+                    )?;
+                    continue;
+                }
+            };
+            let revision = i64::try_from(document.revision).unwrap_or(i64::MAX);
+            insert.execute(params![id, revision, document.body, crc])?;
             let change = row::Account {
                 documents: 1,
-                digest: *crc,
+                digest: crc,
                 keys: 0,
             };
             row::account(&transaction, spec, &change)?;
@@ -267,6 +297,20 @@ fn fill(
     row::note_missing(&transaction, "documents", &note)?;
     error!(count, ?missing, kept, "documents were salvaged");
     transaction.commit()
+}
+
+/// A row that was found as a document of the present version, with its checksum; an error says why
+/// it cannot be one.
+fn present(spec: &CollectionSpec, id: &str, found: &Row) -> Result<(Document, u32), String> {
+    let document = Document {
+        id: id.to_owned(),
+        revision: found.revision,
+        body: found.body.clone(),
+    };
+    if found.version == spec.version {
+        return Ok((document, found.crc));
+    }
+    migrate::brought(spec, found.version, document)
 }
 
 /// How many documents of each collection are missing, where the damaged file can still tell.
@@ -325,7 +369,7 @@ fn aside(path: &Path) -> PathBuf {
         .unwrap_or_else(|| beside(path, ".damaged"))
 }
 
-fn beside(path: &Path, end: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     PathBuf::from(name)
@@ -363,7 +407,7 @@ fn read(path: &Path) -> Result<Vec<u8>, OpenError> {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         done => done,

@@ -3,7 +3,8 @@
 //! SQLite itself checks that its trees and indexes hold together; the checksums, numbers and
 //! digests here check what it does not.
 
-use super::row::{self, CHECKSUM, COLUMNS, Found, found};
+use super::row::{self, CHECKSUM, COLUMNS, Found, found_at};
+use super::version;
 use crate::documents::CollectionSpec;
 use rusqlite::ffi;
 use rusqlite::{Connection, params};
@@ -40,7 +41,9 @@ struct Rows {
 
 fn verify_one(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Result<()> {
     let name = spec.name;
-    let rows = look(connection, spec)?;
+    // Of an older server's documents; they are brought to the present version afterwards.
+    let version = version::of(connection, spec)?.unwrap_or(spec.version);
+    let rows = look(connection, spec, version)?;
     let (expected, expected_digest, expected_keys): (i64, i64, i64) = connection.query_row(
         "SELECT documents, digest, keys FROM collections WHERE name = ?1",
         [name],
@@ -66,7 +69,7 @@ fn verify_one(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Resul
         row::note_missing(connection, name, &reason)?;
     }
     if missing != 0 || differs {
-        let left = look(connection, spec)?;
+        let left = look(connection, spec, version)?;
         connection.execute(
             "UPDATE collections SET documents = ?2, digest = ?3 WHERE name = ?1",
             params![name, left.documents, left.digest],
@@ -80,7 +83,7 @@ fn verify_one(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Resul
     Ok(())
 }
 
-fn look(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Result<Rows> {
+fn look(connection: &Connection, spec: &CollectionSpec, version: u32) -> rusqlite::Result<Rows> {
     let mut all = Rows::default();
     let mut statement = connection.prepare(&format!(
         "SELECT {COLUMNS} FROM doc_{} AS d ORDER BY number",
@@ -91,7 +94,7 @@ fn look(connection: &Connection, spec: &CollectionSpec) -> rusqlite::Result<Rows
         all.documents += 1;
         let crc = row.get::<_, i64>(3).ok();
         all.digest ^= crc.and_then(|crc| u32::try_from(crc).ok()).unwrap_or(0);
-        if let Found::Damaged { number, id } = found(spec, row)? {
+        if let Found::Damaged { number, id } = found_at(spec, version, row)? {
             all.damaged.push((number, id));
         }
     }

@@ -5,6 +5,7 @@ use super::apply::{apply, failed};
 use super::row::{self, Found};
 use super::{Counters, count, read};
 use crate::StoreError;
+use crate::documents::feed::{Happened, Teller, What, note};
 use crate::documents::{Change, CollectionSpec};
 use rusqlite::Connection;
 use std::sync::atomic::Ordering;
@@ -33,12 +34,20 @@ pub(super) enum Request {
 
 type Outcome = Result<Vec<u64>, StoreError>;
 
-/// Writes what is asked until nobody can ask any more.
+/// What came of a group: of each request its outcome, and of all what happened to which document.
+#[derive(Default)]
+struct Written {
+    outcomes: Vec<Outcome>,
+    happened: Vec<Happened>,
+}
+
+/// Writes what is asked, and tells of it, until nobody can ask any more.
 #[allow(clippy::needless_pass_by_value)] // it closes the file when it ends
 pub(super) fn run(
     connection: Connection,
     mut requests: mpsc::Receiver<Request>,
     counters: &Counters,
+    mut teller: Teller,
 ) {
     while let Some(first) = requests.blocking_recv() {
         let mut bytes = size(&first);
@@ -48,10 +57,11 @@ pub(super) fn run(
             bytes += size(&next);
             group.push(next);
         }
-        let outcomes = write_group(&connection, &group, counters);
+        let Written { outcomes, happened } = write_group(&connection, &group, counters);
         if let Ok(damaged) = row::damaged_count(&connection) {
             counters.damaged.store(damaged, Ordering::Relaxed);
         }
+        teller.tell(happened);
         for (request, outcome) in group.into_iter().zip(outcomes) {
             count(match outcome {
                 Ok(_) => &counters.writes,
@@ -80,18 +90,28 @@ fn size(request: &Request) -> usize {
 
 /// One transaction for all; where that fails as a whole, one for each, so that a write that needs
 /// more room than there is does not take the others with it.
-fn write_group(connection: &Connection, group: &[Request], counters: &Counters) -> Vec<Outcome> {
-    match transaction(connection, group, counters) {
-        Ok(outcomes) => outcomes,
-        Err(e) if group.len() == 1 => vec![Err(e)],
-        Err(_) => group
-            .iter()
-            .map(|request| {
-                transaction(connection, std::slice::from_ref(request), counters)
-                    .and_then(|mut outcomes| outcomes.pop().unwrap_or(Err(StoreError::Closed)))
-            })
-            .collect(),
+fn write_group(connection: &Connection, group: &[Request], counters: &Counters) -> Written {
+    let first = match transaction(connection, group, counters) {
+        Ok(written) => return written,
+        Err(e) => e,
+    };
+    if group.len() == 1 {
+        return Written {
+            outcomes: vec![Err(first)],
+            happened: Vec::new(),
+        };
     }
+    let mut all = Written::default();
+    for request in group {
+        match transaction(connection, std::slice::from_ref(request), counters) {
+            Ok(written) => {
+                all.outcomes.extend(written.outcomes);
+                all.happened.extend(written.happened);
+            }
+            Err(e) => all.outcomes.push(Err(e)),
+        }
+    }
+    all
 }
 
 /// Writes a group and syncs it. An error means that nothing of the group was kept.
@@ -99,7 +119,7 @@ fn transaction(
     connection: &Connection,
     group: &[Request],
     counters: &Counters,
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Result<Written, StoreError> {
     let result = attempt(connection, group);
     if let Err(e) = &result {
         if !connection.is_autocommit()
@@ -114,35 +134,40 @@ fn transaction(
     result
 }
 
-fn attempt(connection: &Connection, group: &[Request]) -> Result<Vec<Outcome>, StoreError> {
+fn attempt(connection: &Connection, group: &[Request]) -> Result<Written, StoreError> {
     let run = |sql: &str| connection.execute_batch(sql).map_err(failed);
     run("BEGIN IMMEDIATE")?;
-    let mut outcomes = Vec::with_capacity(group.len());
+    let mut written = Written::default();
     for request in group {
         run("SAVEPOINT one")?;
-        let outcome = one(connection, request);
+        let before = written.happened.len();
+        let outcome = one(connection, request, &mut written.happened);
         match &outcome {
             Ok(_) => run("RELEASE one")?,
             // The database is in no state to go on, or has given up the transaction itself.
             Err(e @ (StoreError::Full { .. } | StoreError::Database { .. })) => {
                 return Err(e.clone());
             }
-            Err(_) => run("ROLLBACK TO one; RELEASE one")?,
+            Err(_) => {
+                run("ROLLBACK TO one; RELEASE one")?;
+                written.happened.truncate(before);
+            }
         }
-        outcomes.push(outcome);
+        written.outcomes.push(outcome);
     }
     run("COMMIT")?;
-    Ok(outcomes)
+    Ok(written)
 }
 
-fn one(connection: &Connection, request: &Request) -> Outcome {
+fn one(connection: &Connection, request: &Request, happened: &mut Vec<Happened>) -> Outcome {
     match request {
-        Request::Write { changes, .. } => apply(connection, changes),
+        Request::Write { changes, .. } => apply(connection, changes, happened),
         Request::SetAside { collection, number } => {
             // Read anew: it may have been written over since.
             let found = read::numbered(connection, collection, *number).map_err(failed)?;
             if let Some(Found::Damaged { number, id }) = found {
                 row::set_aside(connection, collection, number, row::CHECKSUM).map_err(failed)?;
+                note(happened, collection, &id, 0, What::SetAside);
                 error!(
                     collection = collection.name,
                     id, "a damaged document was set aside"

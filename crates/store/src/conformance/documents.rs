@@ -1,19 +1,47 @@
-//! What every database of documents must do: whatever is asked of it, it answers as a plain map
-//! would. A new back end is tested by handing [`conforms`] a way to open it.
+//! [`Documents`]: changes that are all made or none, revisions, indexes, pages, what is told of
+//! changes, and all of it after the documents were closed and opened again.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
 
-use foretell_store::StoreError;
-use foretell_store::documents::sqlite::{SqliteDocuments, SqliteOptions};
-use foretell_store::documents::{
-    Change, CollectionSpec, Document, Documents, Expect, Index, Query, RawPage,
+use crate::StoreError;
+use crate::documents::{
+    Change, Changed, Changes, CollectionSpec, Document, Documents, Expect, Index, Query, RawPage,
+    What,
 };
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::broadcast::error::TryRecvError;
 
-static PEOPLE: CollectionSpec = CollectionSpec {
-    name: "people",
-    indexes: &[
+/// Opens a back end with these collections: each time at the same place, with what was written there
+/// before.
+pub type OpenDocuments = Box<dyn Fn(&[&'static CollectionSpec]) -> Arc<dyn Documents>>;
+
+/// Most steps of a case.
+const STEPS_MAX: usize = 40;
+
+/// Does so many cases of random steps, each with a back end of its own that `empty` makes, and
+/// compares each answer with that of a plain map.
+pub fn documents(cases: u32, empty: impl Fn() -> OpenDocuments) {
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let steps = proptest::collection::vec(step(), 1..STEPS_MAX);
+    let held = runner.run(&steps, |steps| runtime.block_on(conforms(&empty(), steps)));
+    if let Err(failed) = held {
+        panic!("{failed}");
+    }
+}
+
+static PEOPLE: CollectionSpec = CollectionSpec::plain(
+    "people",
+    &[
         Index {
             name: "name",
             pointers: &["/name"],
@@ -25,11 +53,8 @@ static PEOPLE: CollectionSpec = CollectionSpec {
             unique: false,
         },
     ],
-};
-static ROOMS: CollectionSpec = CollectionSpec {
-    name: "rooms",
-    indexes: &[],
-};
+);
+static ROOMS: CollectionSpec = CollectionSpec::plain("rooms", &[]);
 static ALL: &[&CollectionSpec] = &[&PEOPLE, &ROOMS];
 
 #[derive(Clone, Debug)]
@@ -41,14 +66,17 @@ enum Step {
     Reopen,
 }
 
-/// The same, as a plain map.
+/// The same, as a plain map, and what was told of it.
 #[derive(Clone, Default)]
-struct Model(BTreeMap<(&'static str, String), (u64, Value)>);
+struct Model {
+    kept: BTreeMap<(&'static str, String), (u64, Value)>,
+    told: Vec<Changed>,
+}
 
 impl Model {
     fn find(&self, of: &'static CollectionSpec, index: &str, key: &str) -> Vec<String> {
         let index = of.index(index).unwrap();
-        self.0
+        self.kept
             .iter()
             .filter(|((c, _), (_, body))| *c == of.name && index.key(body).as_deref() == Some(key))
             .map(|((_, id), _)| id.clone())
@@ -72,7 +100,7 @@ impl Model {
         id: &str,
         expect: Expect,
     ) -> Result<u64, &'static str> {
-        let now = self.0.get(&(of.name, id.to_owned())).map(|(r, _)| *r);
+        let now = self.kept.get(&(of.name, id.to_owned())).map(|(r, _)| *r);
         match (expect, now) {
             (Expect::Any | Expect::Absent, None) => Ok(0),
             (Expect::Any | Expect::Present, Some(now)) => Ok(now),
@@ -80,6 +108,23 @@ impl Model {
             (_, None) => Err("not found"),
             (_, Some(_)) => Err("conflict"),
         }
+    }
+
+    fn remove(&mut self, of: &'static CollectionSpec, id: &str) {
+        if self.kept.remove(&(of.name, id.to_owned())).is_some() {
+            self.tell(of, id, 0, What::Deleted);
+        }
+    }
+
+    fn tell(&mut self, of: &'static CollectionSpec, id: &str, revision: u64, what: What) {
+        let seq = self.told.last().map_or(0, |last| last.seq) + 1;
+        self.told.push(Changed {
+            seq,
+            collection: of.name,
+            id: id.to_owned(),
+            revision,
+            what,
+        });
     }
 
     fn apply(&mut self, change: &Change) -> Result<u64, &'static str> {
@@ -102,8 +147,9 @@ impl Model {
                         return Err("duplicate");
                     }
                 }
-                self.0
+                self.kept
                     .insert((collection.name, id.clone()), (revision, body));
+                self.tell(collection, id, revision, What::Put);
                 Ok(revision)
             }
             Change::Delete {
@@ -112,7 +158,7 @@ impl Model {
                 expect,
             } => {
                 self.check(collection, id, *expect)?;
-                self.0.remove(&(collection.name, id.clone()));
+                self.remove(collection, id);
                 Ok(0)
             }
             Change::DeleteAll {
@@ -121,7 +167,7 @@ impl Model {
                 key,
             } => {
                 for id in self.find(collection, index, key) {
-                    self.0.remove(&(collection.name, id));
+                    self.remove(collection, &id);
                 }
                 Ok(0)
             }
@@ -145,7 +191,7 @@ impl Model {
     fn page(&self, of: &'static CollectionSpec, query: &Query) -> RawPage {
         let found = query.index.as_ref().map(|(i, key)| self.find(of, i, key));
         let mut ids: Vec<&(&str, String)> = self
-            .0
+            .kept
             .keys()
             .filter(|(c, id)| {
                 *c == of.name
@@ -175,7 +221,7 @@ impl Model {
             items: ids
                 .into_iter()
                 .map(|key| {
-                    let (revision, body) = &self.0[key];
+                    let (revision, body) = &self.kept[key];
                     Document {
                         id: key.1.clone(),
                         revision: *revision,
@@ -197,22 +243,34 @@ fn kind(error: &StoreError) -> &'static str {
     }
 }
 
+/// All that was told and not yet heard.
+fn heard(changes: &mut Changes) -> Result<Vec<Changed>, TestCaseError> {
+    let mut heard = Vec::new();
+    loop {
+        match changes.try_recv() {
+            Ok(one) => heard.push(one.as_ref().clone()),
+            Err(TryRecvError::Empty) => return Ok(heard),
+            Err(e) => return Err(TestCaseError::fail(format!("changes are not told: {e}"))),
+        }
+    }
+}
+
 /// Does the steps with the database that `open` opens, and compares each answer.
-async fn conforms(
-    open: &dyn Fn() -> Arc<dyn Documents>,
-    steps: Vec<Step>,
-) -> Result<(), TestCaseError> {
+async fn conforms(open: &OpenDocuments, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut model = Model::default();
-    let mut documents = open();
+    let mut documents = open(ALL);
+    let mut changes = documents.changes();
     for step in steps {
         match step {
-            Step::Write(changes) => {
-                let expected = model.write(&changes);
-                let answered = documents.write(changes).await;
+            Step::Write(asked) => {
+                let (before, expected) = (model.told.len(), model.write(&asked));
+                let answered = documents.write(asked).await;
                 prop_assert_eq!(
                     answered.as_deref().map_err(kind),
                     expected.as_deref().map_err(|e| *e)
                 );
+                // Whoever was answered finds that it was told.
+                prop_assert_eq!(&heard(&mut changes)?[..], &model.told[before..]);
             }
             Step::Get(of, id) => {
                 let query = Query {
@@ -242,8 +300,13 @@ async fn conforms(
                     documents.get(&ROOMS, "a").await,
                     Err(StoreError::Closed)
                 ));
-                documents = open();
+                prop_assert_eq!(changes.try_recv().err(), Some(TryRecvError::Closed));
+                let late = documents.changes().try_recv().err();
+                prop_assert_eq!(late, Some(TryRecvError::Closed));
+                documents = open(ALL);
                 prop_assert_eq!(documents.damaged().await.unwrap(), vec![]);
+                changes = documents.changes();
+                model.told.clear();
             }
         }
     }
@@ -332,17 +395,20 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::sqlite::{SqliteDocuments, SqliteOptions};
 
     #[test]
-    fn sqlite_answers_as_a_map_would(steps in proptest::collection::vec(step(), 1..40)) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("documents.sqlite3");
-        let open = || -> Arc<dyn Documents> {
-            Arc::new(SqliteDocuments::open(&path, ALL, &SqliteOptions::default()).unwrap())
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(conforms(&open, steps))?;
+    fn sqlite_answers_as_a_map_would() {
+        documents(48, || {
+            let dir = tempfile::tempdir().unwrap();
+            Box::new(move |collections| {
+                let path = dir.path().join("documents.sqlite3");
+                let options = SqliteOptions::default();
+                Arc::new(SqliteDocuments::open(&path, collections, &options).unwrap())
+            })
+        });
     }
 }
