@@ -30,8 +30,8 @@ pub use seal::{Maintained, SEAL_DELAY};
 pub use stats::SeriesStats;
 
 use crate::blocks::{Blocks, SqliteBlocks};
+use crate::disk::{Disk, RealDisk};
 use head::Head;
-use log::disk::{Disk, RealDisk};
 use log::segments::Segments;
 use log::writer;
 use model::series::Series;
