@@ -86,7 +86,7 @@ fn read_day(folder: &Path) {
 fn read_last_day(folder: &Path) {
     let packs = open(&folder.join("read-last"));
     let start = Timestamp::from_unix_ms(DAY_MS);
-    let mut add_all = |level: Level, from: i64, count: i64| {
+    let add_all = |level: Level, from: i64, count: i64| {
         for n in from..from + count {
             let start = Timestamp::from_unix_ms(start.unix_ms() + n * level.span_ms());
             let rows = usize::try_from(level.span_ms() / MINUTE_MS).unwrap();
@@ -108,7 +108,11 @@ fn read_last_day(folder: &Path) {
             bytes as f64 / samples as f64
         );
     }
-    read(&packs, "1 of 480 series, 12 packs of 2 h and 4 of 30 min", 1560);
+    read(
+        &packs,
+        "1 of 480 series, 12 packs of 2 h and 4 of 30 min",
+        1560,
+    );
 }
 
 /// Reads series after series of device after device.

@@ -300,9 +300,5 @@ pub fn from_octets(octets: Vec<u8>) -> Result<Pack, PackError> {
 
 /// As [`from_octets`], of octets that may be damaged: what can be read of them, and what is wrong.
 pub fn salvage_octets(octets: Vec<u8>) -> Result<(Pack, Vec<Damage>), PackError> {
-    reader::salvage(
-        source::Source::Memory(octets),
-        Path::new("memory"),
-        None,
-    )
+    reader::salvage(source::Source::Memory(octets), Path::new("memory"), None)
 }

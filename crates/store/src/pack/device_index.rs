@@ -120,9 +120,7 @@ pub(super) fn index_len(tail: &[u8; TAIL_LEN], file_len: u64) -> Result<usize, U
 pub(super) fn parse(bytes: &[u8], file_len: u64) -> Result<Footer, Unsound> {
     let what = "the index of devices";
     let malformed = || Unsound::Malformed { what };
-    let (index, tail) = bytes
-        .split_last_chunk::<TAIL_LEN>()
-        .ok_or_else(malformed)?;
+    let (index, tail) = bytes.split_last_chunk::<TAIL_LEN>().ok_or_else(malformed)?;
     if index.len() != index_len(tail, file_len)? {
         return Err(malformed());
     }

@@ -256,7 +256,8 @@ impl PackFolder {
     }
 
     fn show(&self, manifest: &Manifest) {
-        self.list.store(Arc::new(manifest.packs().copied().collect()));
+        self.list
+            .store(Arc::new(manifest.packs().copied().collect()));
     }
 
     /// Opens a pack, as far as it is sound, and answers what is damaged.
@@ -303,7 +304,10 @@ impl PackFolder {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     warn!(file = %path.display(), %error, "a pack could not be removed");
                 }
-                _ => gone.entry(self.folder.join(id.day())).or_default().push(*id),
+                _ => gone
+                    .entry(self.folder.join(id.day()))
+                    .or_default()
+                    .push(*id),
             }
         }
         for (day, ids) in gone {

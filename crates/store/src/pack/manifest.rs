@@ -248,9 +248,11 @@ impl List {
             let begin = offset;
             offset = next_frame(bytes, begin + 1).unwrap_or(bytes.len());
             let length = offset - begin;
-            damage.push(format!(
-                "{length} octets of the manifest from {begin} on are damaged"
-            ));
+            damage.push(if offset < bytes.len() {
+                format!("{length} octets of the manifest from {begin} on are damaged")
+            } else {
+                format!("{length} octets at the end of the manifest were torn off or are damaged")
+            });
         }
         damage
     }
@@ -276,7 +278,9 @@ fn put_frame(bytes: &mut Vec<u8>, next_generation: u64, changes: &[Change]) {
             }
         }
     }
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let length = u32::try_from(payload.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes();
     bytes.extend(FRAME_MAGIC);
     bytes.extend(length);
     bytes.extend(checksum(length, &payload).to_le_bytes());

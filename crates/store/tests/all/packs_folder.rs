@@ -102,7 +102,11 @@ fn what_was_finished_before_a_crash_is_adopted_and_what_was_not_is_removed() {
     let day = folder.path().join("2026-03-01");
     assert_eq!(fs::read_dir(day).unwrap().count(), 2);
     let given = add(&packs, 2).id.generation;
-    assert!(packs.list()[..2].iter().all(|meta| meta.id.generation < given));
+    assert!(
+        packs.list()[..2]
+            .iter()
+            .all(|meta| meta.id.generation < given)
+    );
 }
 
 #[test]
@@ -123,7 +127,10 @@ fn packs_are_laid_over_each_other_in_order_and_read_by_their_range() {
     let told = |from: i64, to: i64| -> Vec<String> {
         let at = |half| Timestamp::from_unix_ms(BEGIN_MS + half * HALF_MS);
         let found = packs.packs(Kind::Samples, at(from), at(to));
-        found.iter().map(|pack| pack.meta().id.file_name()).collect()
+        found
+            .iter()
+            .map(|pack| pack.meta().id.file_name())
+            .collect()
     };
     let (day, two) = ("day-c0-s0-g1.pack", "t12-c0-s0-g2.pack");
     let (first, again, later) = (
@@ -136,7 +143,11 @@ fn packs_are_laid_over_each_other_in_order_and_read_by_their_range() {
     assert_eq!(told(1, 4), [day, two]);
     assert_eq!(told(-24, -23), [day]);
     assert_eq!(told(-26, -25), [""; 0]);
-    let none = packs.packs(Kind::Hours, Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(i64::MAX));
+    let none = packs.packs(
+        Kind::Hours,
+        Timestamp::from_unix_ms(0),
+        Timestamp::from_unix_ms(i64::MAX),
+    );
     assert!(none.is_empty());
 }
 
@@ -174,7 +185,10 @@ fn a_pack_that_is_missing_is_told_once() {
     drop(packs);
     let (packs, damage) = open(folder.path());
     let told = only(damage);
-    assert!(told.contains("h1200-c0-s0-g0.pack: is listed, with 360 samples"), "{told}");
+    assert!(
+        told.contains("h1200-c0-s0-g0.pack: is listed, with 360 samples"),
+        "{told}"
+    );
     assert_eq!(halves(&packs), [1]);
     drop(packs);
     let (packs, damage) = open(folder.path());
@@ -207,7 +221,10 @@ fn without_a_manifest_or_a_frame_of_it_each_pack_proves_itself() {
     fs::write(&manifest, bad).unwrap();
     let (packs, damage) = open(folder.path());
     let told = only(damage);
-    assert!(told.contains("MANIFEST") && told.contains("damaged"), "{told}");
+    assert!(
+        told.contains("MANIFEST") && told.contains("damaged"),
+        "{told}"
+    );
     assert_eq!(read(&packs), (samples(0, 3), vec![]));
     drop(packs);
     // It was written anew.
@@ -253,9 +270,18 @@ fn strange_files_are_set_aside_or_left() {
     let mut told: Vec<String> = damage.iter().map(ToString::to_string).collect();
     told.sort();
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].contains("h0000-c0-s0-g9.pack: not a pack; kept as"), "{told:?}");
-    assert!(told[1].contains("h0030-c0-s0-g9.pack: it has the name of another pack"), "{told:?}");
-    assert!(told[2].contains("version 2") && told[2].ends_with("left as it is"), "{told:?}");
+    assert!(
+        told[0].contains("h0000-c0-s0-g9.pack: not a pack; kept as"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].contains("h0030-c0-s0-g9.pack: it has the name of another pack"),
+        "{told:?}"
+    );
+    assert!(
+        told[2].contains("version 2") && told[2].ends_with("left as it is"),
+        "{told:?}"
+    );
     assert_eq!(read(&packs), (samples(0, 1), vec![]));
     let mut names: Vec<String> = fs::read_dir(&day)
         .unwrap()
@@ -307,7 +333,11 @@ fn a_damaged_pack_is_read_as_far_as_it_is_sound() {
         assert!(!damage.is_empty());
         let expected = samples(0, 2);
         assert!(model.len() > samples(1, 1).len() && model.len() < expected.len());
-        assert!(model.iter().all(|(key, value)| expected.get(key) == Some(value)));
+        assert!(
+            model
+                .iter()
+                .all(|(key, value)| expected.get(key) == Some(value))
+        );
     }
 }
 
