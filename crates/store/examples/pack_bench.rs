@@ -57,7 +57,7 @@ fn write(folder: &Path, level: Level, rows: usize) {
             writer.push(device_id(n), &some[n / 4]).unwrap();
         }
         let written = writer.finish().unwrap();
-        best = best.min(cpu_time() - began);
+        best = best.min(cpu_time().saturating_sub(began));
         packs.commit(&[written], &[]).unwrap();
         if let Some(before) = meta.replace(written) {
             let before: PackMeta = before;
@@ -130,15 +130,14 @@ fn read(packs: &PackFolder, what: &str, expected: usize) {
             let entry = pack.find(device_id).unwrap();
             let damage = pack.read(&entry, &column, from, to, |_, slice| {
                 samples += match (slice.whole(), slice.float()) {
-                    (Some((times, _)), _) => times.len(),
-                    (_, Some((times, _))) => times.len(),
+                    (Some((times, _)), _) | (_, Some((times, _))) => times.len(),
                     _ => slice.points().count(),
                 };
             });
             assert!(damage.unwrap().is_empty());
         }
     }
-    let cpu = cpu_time() - began;
+    let cpu = cpu_time().saturating_sub(began);
     assert_eq!(samples, expected * READS as usize);
     println!(
         r#"{{"bench": "read", "what": "{what}", "cpu_us": {:.1}}}"#,
@@ -154,7 +153,7 @@ fn read(packs: &PackFolder, what: &str, expected: usize) {
     }
     println!(
         r#"{{"bench": "read all", "what": "{what}", "samples_per_cpu_s": {:.0}}}"#,
-        whole as f64 / (cpu_time() - began).as_secs_f64()
+        whole as f64 / cpu_time().saturating_sub(began).as_secs_f64()
     );
 }
 
@@ -214,7 +213,7 @@ fn device(n: u64, start: Timestamp, rows: usize) -> Dense {
 /// Octets or packets: a mean of the port's own, by the time of day, a quarter of noise; at night
 /// nothing but a frame now and then.
 fn counter(random: &mut Random, times: &[i64], column: u32) -> Values {
-    let packets = if column % 2 == 0 { 800.0 } else { 1.0 };
+    let packets = if column.is_multiple_of(2) { 800.0 } else { 1.0 };
     let mean = packets * (20.0 + random.unit() * 20_000.0);
     let mut value = random.next() >> 20;
     let numbers = times.iter().map(|at| {

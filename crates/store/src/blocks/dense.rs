@@ -315,8 +315,9 @@ impl<T: Copy> Run<T> {
 
     /// Whether it has a number, and is of a block of so many rows.
     fn fits(&self, rows: usize) -> bool {
-        let behind =
-            |present: &[u8]| rows % 8 > 0 && present.last().is_some_and(|o| o >> (rows % 8) > 0);
+        let behind = |present: &[u8]| {
+            !rows.is_multiple_of(8) && present.last().is_some_and(|o| o >> (rows % 8) > 0)
+        };
         !self.numbers.is_empty()
             && match &self.present {
                 None => self.numbers.len() == rows,

@@ -230,9 +230,9 @@ impl Head {
             });
         }
         Ok(Self {
+            bytes,
             times,
             slots,
-            bytes,
         })
     }
 

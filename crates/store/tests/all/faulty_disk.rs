@@ -138,7 +138,7 @@ impl FaultyDisk {
 impl State {
     fn moved(&mut self, from: &Path, to: &Path) {
         for file in self.files.iter_mut().filter(|file| file.path == from) {
-            file.path = to.to_owned();
+            to.clone_into(&mut file.path);
         }
     }
 

@@ -94,16 +94,14 @@ pub(crate) fn read_all(pack: &Pack) -> (Model, Vec<Damage>) {
 
 /// As [`read_all`], where its ends may be damaged too.
 fn read_damaged(octets: Vec<u8>) -> (Model, Vec<Damage>) {
-    match pack::from_octets(octets.clone()) {
-        Ok(pack) => read_all(&pack),
-        Err(_) => {
-            let (pack, mut damage) = pack::salvage_octets(octets).unwrap();
-            assert!(!damage.is_empty());
-            let (model, more) = read_all(&pack);
-            damage.extend(more);
-            (model, damage)
-        }
+    if let Ok(pack) = pack::from_octets(octets.clone()) {
+        return read_all(&pack);
     }
+    let (pack, mut damage) = pack::salvage_octets(octets).unwrap();
+    assert!(!damage.is_empty());
+    let (model, more) = read_all(&pack);
+    damage.extend(more);
+    (model, damage)
 }
 
 fn value() -> impl Strategy<Value = Value> {

@@ -78,7 +78,7 @@ fn halves(packs: &PackFolder) -> Vec<i64> {
 }
 
 /// The one thing that is damaged.
-fn only(damage: Vec<Damage>) -> String {
+fn only(damage: &[Damage]) -> String {
     assert_eq!(damage.len(), 1, "{damage:?}");
     damage[0].to_string()
 }
@@ -181,10 +181,10 @@ fn a_pack_that_is_missing_is_told_once() {
     // Also while the folder is open.
     let (model, damage) = read(&packs);
     assert_eq!(model, samples(1, 1));
-    assert!(only(damage).contains("h1200-c0-s0-g0.pack"));
+    assert!(only(&damage).contains("h1200-c0-s0-g0.pack"));
     drop(packs);
     let (packs, damage) = open(folder.path());
-    let told = only(damage);
+    let told = only(&damage);
     assert!(
         told.contains("h1200-c0-s0-g0.pack: is listed, with 360 samples"),
         "{told}"
@@ -212,7 +212,7 @@ fn without_a_manifest_or_a_frame_of_it_each_pack_proves_itself() {
     let good = fs::read(&manifest).unwrap();
     fs::remove_file(&manifest).unwrap();
     let (packs, damage) = open(folder.path());
-    assert!(only(damage).ends_with("the manifest is missing"));
+    assert!(only(&damage).ends_with("the manifest is missing"));
     assert_eq!(read(&packs), (samples(0, 3), vec![]));
     drop(packs);
     let mut bad = good;
@@ -220,7 +220,7 @@ fn without_a_manifest_or_a_frame_of_it_each_pack_proves_itself() {
     bad[middle] ^= 4;
     fs::write(&manifest, bad).unwrap();
     let (packs, damage) = open(folder.path());
-    let told = only(damage);
+    let told = only(&damage);
     assert!(
         told.contains("MANIFEST") && told.contains("damaged"),
         "{told}"
@@ -298,7 +298,7 @@ fn strange_files_are_set_aside_or_left() {
     assert_eq!(names, expected);
 
     packs.set_aside(&meta.id, "a test").unwrap();
-    assert!(only(packs.damage()).contains("a test; kept as"));
+    assert!(only(&packs.damage()).contains("a test; kept as"));
     assert_eq!(read(&packs), (Model::new(), vec![]));
     assert!(day.join("h1200-c0-s0-g0.pack.0.damaged").exists());
 }
@@ -319,9 +319,9 @@ fn a_damaged_pack_is_read_as_far_as_it_is_sound() {
         assert_eq!(damage, [], "ends are looked at when a pack is read");
         let (model, damage) = read(&packs);
         assert_eq!(model, samples(0, 2));
-        assert!(only(damage).contains("is not used"));
+        assert!(only(&damage).contains("is not used"));
         let verified = packs.verify(FolderCursor::default(), u64::MAX);
-        assert!(only(verified.damage).contains("is not used"));
+        assert!(only(&verified.damage).contains("is not used"));
     }
     // Cut off: what is before the cut is used, and told at each start.
     fs::write(&path, &good[..good.len() / 2]).unwrap();
