@@ -5,6 +5,8 @@
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
 //! all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
 //! [`lines`]; [`series`]; [`history`] (how things were); and [`events`] (log lines,
+//! all made of [`documents`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`];
+//! [`history`] (how things were); and [`events`] (log lines,
 //! traps, flows). No protocol and no
 //! detector is known here.
 
@@ -16,6 +18,7 @@ pub mod checks;
 pub mod conformance;
 pub mod credentials;
 pub mod discoveries;
+pub mod disk;
 pub mod documents;
 mod error;
 pub mod events;
@@ -25,6 +28,7 @@ pub mod idempotency;
 pub mod ignored;
 pub mod inventory;
 pub mod lines;
+pub mod pack;
 pub mod rules;
 pub mod schedules;
 pub mod series;

@@ -24,6 +24,8 @@ mod events_damage;
 mod events_kill;
 #[path = "all/feed.rs"]
 mod feed;
+#[path = "all/faulty_disk.rs"]
+mod faulty_disk;
 #[path = "all/fixture.rs"]
 mod fixture;
 #[path = "all/history.rs"]
@@ -40,6 +42,12 @@ mod lines;
 mod migrations;
 #[path = "all/observed.rs"]
 mod observed;
+#[path = "all/packs.rs"]
+mod packs;
+#[path = "all/packs_faults.rs"]
+mod packs_faults;
+#[path = "all/packs_folder.rs"]
+mod packs_folder;
 #[path = "all/salvage.rs"]
 mod salvage;
 #[path = "all/scale.rs"]

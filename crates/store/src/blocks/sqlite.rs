@@ -187,7 +187,7 @@ impl SqliteBlocks {
     fn days_with(&self, level: Level) -> Vec<Day> {
         match level {
             Level::HalfHour => self.state().unmerged.iter().copied().collect(),
-            Level::TwoHours => self.days(),
+            Level::TwoHours | Level::Day => self.days(),
         }
     }
 
