@@ -4,9 +4,8 @@
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
 //! all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
-//! [`lines`]; [`series`]; [`history`] (how things were); and [`events`] (log lines,
-//! all made of [`documents`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`];
-//! [`history`] (how things were); and [`events`] (log lines,
+//! [`lines`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`]; [`history`] (how
+//! things were); and [`events`] (log lines,
 //! traps, flows). No protocol and no
 //! detector is known here.
 

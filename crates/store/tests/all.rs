@@ -22,10 +22,10 @@ mod events;
 mod events_damage;
 #[path = "all/events_kill.rs"]
 mod events_kill;
-#[path = "all/feed.rs"]
-mod feed;
 #[path = "all/faulty_disk.rs"]
 mod faulty_disk;
+#[path = "all/feed.rs"]
+mod feed;
 #[path = "all/fixture.rs"]
 mod fixture;
 #[path = "all/history.rs"]
