@@ -98,8 +98,8 @@ pub(crate) async fn of_interface(
     let store = services.series.clone();
     let work = move || -> Answer<InterfaceBilling> {
         let (received, sent) = (
-            direction(&store, received, span)?,
-            direction(&store, sent, span)?,
+            direction(&store, received.as_ref(), span)?,
+            direction(&store, sent.as_ref(), span)?,
         );
         let greater = |a: f64, b: f64| a.max(b);
         let both = received
