@@ -134,7 +134,7 @@ pub struct Totals {
     pub devices: u64,
     /// Columns of devices, one that has both types of number counted twice.
     pub series: u64,
-    /// Samples.
+    /// Samples; zero where the end of the file is damaged, and with it what is known of it.
     pub samples: u64,
     /// The earliest time of a row, in milliseconds since 1970; zero where there is none.
     pub first_ms: i64,

@@ -74,7 +74,8 @@ impl PackFolder {
     pub fn open(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, PackError> {
         let made = disk.make_folder(folder);
         made.map_err(failed("making", folder))?;
-        let files = files(disk.as_ref(), folder).map_err(failed("listing", folder))?;
+        let listed = files(disk.as_ref(), folder);
+        let (files, unlisted) = listed.map_err(failed("listing", folder))?;
         let (manifest, found, damage) = Manifest::read(Arc::clone(&disk), folder);
         let packs = Self {
             disk,
@@ -84,7 +85,7 @@ impl PackFolder {
             open: Mutex::default(),
             damage: Mutex::default(),
         };
-        for damage in damage {
+        for damage in unlisted.into_iter().chain(damage) {
             packs.note(damage);
         }
         if !found && !files.is_empty() {
@@ -380,35 +381,42 @@ fn left(path: &Path, error: &PackError) -> Damage {
     Damage::of_file(path, format!("{reason}; it is left as it is"))
 }
 
-/// The files of a folder that are called packs, with their octets. Those that were never finished
-/// are removed, and days without a file.
-fn files(disk: &dyn Disk, folder: &Path) -> io::Result<BTreeMap<PathBuf, u64>> {
-    let mut files = BTreeMap::new();
+/// The files of a folder that are called packs, with their octets; and the days that could not be
+/// listed. Files that were never finished are removed, and days without a file.
+fn files(disk: &dyn Disk, folder: &Path) -> io::Result<(BTreeMap<PathBuf, u64>, Vec<Damage>)> {
+    let (mut files, mut damage) = (BTreeMap::new(), Vec::new());
     for day in fs::read_dir(folder)? {
-        let day = day?;
-        if !day.file_type()?.is_dir() {
-            continue;
-        }
-        let mut empty = true;
-        for file in fs::read_dir(day.path())? {
-            let file = file?;
-            let name = file.file_name();
-            let name = name.to_string_lossy();
-            let unfinished = name
-                .strip_suffix(UNFINISHED)
-                .is_some_and(|name| name.ends_with(SUFFIX));
-            if unfinished && disk.remove(&file.path()).is_ok() {
-                continue;
-            }
-            empty = false;
-            if name.ends_with(SUFFIX) {
-                files.insert(file.path(), file.metadata()?.len());
-            }
-        }
-        if empty {
-            // Where it is not, or not ours to remove, it stays.
-            let _ = fs::remove_dir(day.path());
+        let day = day?.path();
+        if day.is_dir()
+            && let Err(error) = files_of_day(disk, &day, &mut files)
+        {
+            let what = format!("could not be listed: {error}");
+            damage.push(Damage::of_file(&day, what));
         }
     }
-    Ok(files)
+    Ok((files, damage))
+}
+
+fn files_of_day(disk: &dyn Disk, day: &Path, files: &mut BTreeMap<PathBuf, u64>) -> io::Result<()> {
+    let mut empty = true;
+    for file in fs::read_dir(day)? {
+        let file = file?;
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        let unfinished = name
+            .strip_suffix(UNFINISHED)
+            .is_some_and(|name| name.ends_with(SUFFIX));
+        if unfinished && disk.remove(&file.path()).is_ok() {
+            continue;
+        }
+        empty = false;
+        if name.ends_with(SUFFIX) {
+            files.insert(file.path(), file.metadata()?.len());
+        }
+    }
+    if empty {
+        // Where it is not, or not ours to remove, it stays.
+        let _ = fs::remove_dir(day);
+    }
+    Ok(())
 }

@@ -120,22 +120,35 @@ impl Pack {
         wanted: &[Column],
         from: Timestamp,
         to: Timestamp,
-        mut take: impl FnMut(usize, ColumnSlice<'_>),
+        take: impl FnMut(usize, ColumnSlice<'_>),
     ) -> Result<Vec<Damage>, PackError> {
         let head = self.head(entry)?;
+        Ok(self.read_with(&head, entry, wanted, from, to, take))
+    }
+
+    /// As [`read`](Self::read), with the head of the device, which need then not be read each time.
+    pub fn read_with(
+        &self,
+        head: &Head,
+        entry: &Entry,
+        wanted: &[Column],
+        from: Timestamp,
+        to: Timestamp,
+        mut take: impl FnMut(usize, ColumnSlice<'_>),
+    ) -> Vec<Damage> {
         let times = head.times();
         let first = times.partition_point(|at| *at < from.unix_ms());
         let end = times.partition_point(|at| *at < to.unix_ms());
         if first >= end {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let picked = wanted.iter().enumerate();
         let picked = picked.map(|(place, column)| (place, *column, head.slots_of(*column)));
         let picked = picked.filter(|(_, _, slots)| !slots.is_empty());
         let picked: Vec<_> = picked.collect();
-        Ok(self.columns(entry, &head, &picked, |place, _, values| {
+        self.columns(entry, head, &picked, |place, _, values| {
             take(place, ColumnSlice::new(times, &values, first, end));
-        }))
+        })
     }
 
     /// Reads all of a device, but for what is damaged.
@@ -237,8 +250,8 @@ impl Pack {
         if !window.holds(&wanted) {
             let mut reach = wanted.clone();
             for next in sections {
-                let near = next.start <= reach.end.saturating_add(GAP_BYTES);
-                if !near || next.end - reach.start > READ_BYTES {
+                let near = reach.end..=reach.end.saturating_add(GAP_BYTES);
+                if !near.contains(&next.start) || next.end - reach.start > READ_BYTES {
                     break;
                 }
                 reach.end = next.end;

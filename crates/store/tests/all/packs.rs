@@ -198,7 +198,7 @@ proptest! {
     }
 }
 
-/// Five devices of 20 series and 80 rows: every encoding, gaps, and series of both types.
+/// Four devices of 20 series and 70 rows: every encoding, gaps, and series of both types.
 pub(crate) fn network() -> Model {
     let mut model = Model::new();
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
@@ -208,9 +208,9 @@ pub(crate) fn network() -> Model {
         random ^= random << 17;
         random
     };
-    for n in 1..=5 {
+    for n in 1..=4 {
         let mut counters = [1u64 << 40; 20];
-        for row in 0..80i64 {
+        for row in 0..70i64 {
             for column in 0..20u32 {
                 let random = next();
                 let counter = &mut counters[column as usize];
@@ -275,9 +275,10 @@ fn a_flipped_bit_costs_what_it_is_part_of_and_is_named() {
         let is_hit = |device_id: DeviceId, column: u32| {
             hit.device_id == Some(device_id) && hit.column.is_none_or(|hit| hit.0 == column)
         };
-        let mut expected = model.clone();
-        expected.retain(|(device_id, column, _), _| !is_hit(*device_id, *column));
-        assert_eq!(read, expected, "bit {bit} of {place}: {hit}");
+        let expected = model
+            .iter()
+            .filter(|((whose, column, _), _)| !is_hit(*whose, *column));
+        assert!(read.iter().eq(expected), "bit {bit} of {place}: {hit}");
         let in_parts = place >= 64 && (place as u64) < *ends.last().unwrap();
         assert_eq!(
             hit.device_id.is_some(),
@@ -290,7 +291,7 @@ fn a_flipped_bit_costs_what_it_is_part_of_and_is_named() {
             assert_eq!(hit.device_id, Some(device(whose)), "bit {bit} of {place}");
         }
         // Verifying finds the same, whatever the budget.
-        if let Ok(pack) = pack::from_octets(bad) {
+        if let (0, Ok(pack)) = (n % 4, pack::from_octets(bad)) {
             let mut found = Vec::new();
             let mut from = Some(Cursor::default());
             while let Some(cursor) = from {
