@@ -190,7 +190,7 @@ fn polls_of_the_same_columns_are_frozen_and_others_kept_apart() {
     // Each poll has other columns: more lists of them than there are tracks.
     for at in 0..29i64 {
         let begin = u32::try_from(at).unwrap();
-        both.add(0, at, begin..begin + 1);
+        both.add(0, at, std::iter::once(begin));
     }
     both.check();
     for at in 0..29 {
