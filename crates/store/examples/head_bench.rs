@@ -189,7 +189,7 @@ async fn fill(folder: &Path) {
         samples / log_cpu.as_secs_f64(),
         stats.log_syncs,
     );
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
 }
 
 /// Memory of this process in octets, from `/proc/self/status`.
