@@ -65,7 +65,7 @@ pub enum SeriesError {
     /// Blocks could not be read or written.
     #[error("the blocks failed")]
     Blocks(#[from] BlocksError),
-    /// The log could not begin a new segment.
+    /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),
     /// The store has been closed.
@@ -79,7 +79,8 @@ pub enum AppendError {
     /// The log could not be written or synced, as when the disk is full. The next batch tries anew.
     #[error("the log could not be {operation}")]
     Log {
-        /// `opened`, `written` or `synced`.
+        /// `opened`, `written` or `synced`; `read` where what it held of the device at the start was
+        /// still to be brought back and could not be.
         operation: &'static str,
         /// Why; shared by all that waited for the same sync.
         #[source]

@@ -3,6 +3,7 @@
 use crate::blocks::{BlockKey, Blocks};
 use crate::series::head::Head;
 use crate::series::log::segments::Segments;
+use crate::series::recovery::lazy::Lazy;
 use crate::series::registry;
 use crate::series::stats::Counters;
 use model::Clock;
@@ -16,6 +17,9 @@ pub(super) struct Parts {
     pub(super) head: Arc<Head>,
     pub(super) blocks: Box<dyn Blocks>,
     pub(super) segments: Arc<Segments>,
+    /// What the log held at the start and the head does not hold yet. Whoever asks the head for a
+    /// device, or adds to it, touches it here before.
+    pub(super) lazy: Arc<Lazy>,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
     /// Held through a pass of sealing and merging.
@@ -29,18 +33,19 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn new(
         index: registry::Shared,
-        head: Head,
+        head: Arc<Head>,
         blocks: impl Blocks,
-        segments: Segments,
-        counters: Counters,
+        (segments, lazy): (Arc<Segments>, Lazy),
+        counters: Arc<Counters>,
         clock: Clock,
     ) -> Self {
         Self {
             index,
-            head: Arc::new(head),
+            head,
             blocks: Box::new(blocks),
-            segments: Arc::new(segments),
-            counters: Arc::new(counters),
+            segments,
+            lazy: Arc::new(lazy),
+            counters,
             clock,
             passes: Mutex::default(),
             maintenance: Mutex::default(),

@@ -5,6 +5,7 @@ use crate::blocks::codec::BlockView;
 use crate::series::parts::Parts;
 use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
 use model::{DeviceId, Timestamp, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How far back `latest` looks.
@@ -13,6 +14,17 @@ pub const LATEST_BACK_MAX: Duration = Duration::from_hours(7 * 24);
 /// What is read from blocks at a time, so that a long range is not in memory as blocks of a whole
 /// device.
 const STEP_MS: i64 = 24 * 3_600_000;
+
+/// How far ahead of the clock blocks are looked for. Samples may be [`AHEAD_MAX`] ahead of it when
+/// they are taken, and the clock may be set back afterwards; a day without a file costs next to
+/// nothing.
+const CLOCK_BACK_MAX: Duration = Duration::from_hours(7 * 24);
+
+/// Sees to it that the head has all that the log had of a device.
+fn touch(parts: &Parts, device_id: DeviceId) -> Result<(), SeriesError> {
+    let touched = parts.lazy.touch(device_id);
+    touched.map_err(|error| SeriesError::Log(Arc::new(error)))
+}
 
 /// The samples in `[from, to)`.
 pub(super) fn read(
@@ -37,16 +49,12 @@ pub(super) fn read_many(
     let mut ascending = columns.to_vec();
     ascending.sort_unstable();
     ascending.dedup();
+    touch(parts, device_id)?;
     // The head first: what leaves it afterwards was in blocks before.
-    let head = |column: &Column| parts.head.points(device_id, *column, from, to);
-    let head: Vec<Points> = ascending.iter().map(head).collect();
+    let head = parts.head.points_together(device_id, &ascending, from, to);
     let mut found = vec![Points::new(); ascending.len()];
     if let Some(oldest) = parts.blocks.oldest()? {
-        let newest = parts
-            .clock
-            .now()
-            .plus(AHEAD_MAX)
-            .plus(Duration::from_millis(1));
+        let newest = parts.clock.now().plus(CLOCK_BACK_MAX);
         let (mut start, end) = (from.max(oldest), to.min(newest));
         while start < end {
             let step = Timestamp::from_unix_ms(start.unix_ms().saturating_add(STEP_MS));
@@ -98,7 +106,7 @@ fn sealed(
 }
 
 /// Sorts by time; of several samples for one time the last given holds.
-fn newest_of_each_time(points: &mut Vec<(Timestamp, Value)>) {
+pub(super) fn newest_of_each_time(points: &mut Vec<(Timestamp, Value)>) {
     let ascending = points
         .windows(2)
         .all(|pair| matches!(pair, [a, b] if a.0 < b.0));
@@ -142,6 +150,7 @@ pub(super) fn latest_together(
 ) -> Result<Vec<Points>, SeriesError> {
     let now = parts.clock.now();
     let to = now.plus(AHEAD_MAX).plus(Duration::from_millis(1));
+    touch(parts, device_id)?;
     let mut all = parts.head.points_together(device_id, columns, since, to);
     let short = all.iter().any(|points| points.len() < n);
     let sealed = head::window_end(since).plus(SEAL_DELAY) <= now;

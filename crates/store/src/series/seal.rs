@@ -10,8 +10,10 @@
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{Block, BlockKey, Level};
 use crate::series::SeriesError;
+use crate::series::head::Taken;
 use crate::series::log::writer::Request;
 use crate::series::parts::Parts;
+use crate::series::recovery::lazy::NotReplayed;
 use crate::series::registry::with;
 use crate::series::stats::add;
 use model::{DeviceId, Timestamp};
@@ -66,6 +68,11 @@ fn seal(
     by: Timestamp,
     done: &mut Maintained,
 ) -> Result<(), SeriesError> {
+    // What the log still holds from before the start is sealed with the rest.
+    parts.lazy.finish().map_err(|error| match error {
+        NotReplayed::Stopped => SeriesError::Closed,
+        NotReplayed::Unread(error) => SeriesError::Log(Arc::new(error)),
+    })?;
     let starts = parts.head.ended(by);
     if starts.is_empty() {
         return Ok(());
@@ -79,15 +86,18 @@ fn seal(
         .ok_or(SeriesError::Closed)?;
     // Half-hours of which something could not be sealed: the head and the log go on holding it.
     let mut kept = BTreeSet::new();
-    for chunk in parts.head.snapshot(&starts).chunks(CHUNK) {
+    let mut all = parts.head.snapshot(&starts).into_iter().peekable();
+    while all.peek().is_some() {
+        // What is taken is let go of with its chunk, and blocks are made one device after the other.
+        let chunk: Vec<Taken> = all.by_ref().take(CHUNK).collect();
         // For a chunk alone, so that deleting a device need not wait for the whole pass. What is
         // deleted between two chunks is no longer in the index, and left out.
         let _alone = parts.move_blocks();
         let (mut put, mut let_go) = (Vec::new(), Vec::new());
-        for (device_id, taken) in chunk {
+        for (device_id, taken) in &chunk {
             let known = with(&parts.index, |index| index.has_device(*device_id));
-            for (start, block) in taken {
-                match known.then(|| seal_one(parts, *device_id, *start, block)) {
+            for (start, view) in taken {
+                match known.then(|| seal_one(parts, *device_id, *start, &view.block())) {
                     Some(Ok(sealed)) => put.push(sealed),
                     Some(Err(NotSealed::Encode)) => {
                         kept.insert(*start);
@@ -96,7 +106,7 @@ fn seal(
                     Some(Err(NotSealed::Series(error))) => return Err(error),
                     None => {}
                 }
-                let_go.push((*device_id, *start, block));
+                let_go.push((*device_id, *start, view));
             }
         }
         parts.blocks.write(&put, &[])?;
@@ -104,8 +114,8 @@ fn seal(
         add(&parts.counters.blocks_sealed, put.len() as u64);
         let octets: usize = put.iter().map(|(_, bytes)| bytes.len()).sum();
         add(&parts.counters.block_bytes_sealed, octets as u64);
-        for (device_id, start, block) in let_go {
-            parts.head.sealed(device_id, start, block);
+        for (device_id, start, view) in let_go {
+            parts.head.sealed(device_id, start, view);
         }
     }
     let sealed = &starts - &kept;
