@@ -48,6 +48,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("sim_graph", sim_network::graph),
     ("sim_fault", sim_network::fault),
     ("store_block", store::block),
+    ("store_pack", store::pack),
     ("store_log", store::log),
     ("store_document", store::document),
     ("store_salvage", store::salvage),

@@ -6,6 +6,7 @@ use ::store::catalog;
 use ::store::documents::sqlite::row;
 use ::store::documents::{CollectionSpec, Document};
 use ::store::history;
+use ::store::pack;
 use ::store::series::log::frame;
 use ::store::shapes::rewritten;
 use ::store::vault::{Key, Sealed, Vault};
@@ -21,6 +22,61 @@ pub(crate) fn block(data: &[u8]) {
     if let Ok(block) = codec::decode(&sealed) {
         let encoded = codec::encode(&block).expect("what was decoded is no larger than may be");
         assert_eq!(codec::decode(&encoded), Ok(block));
+    }
+}
+
+/// A pack, as it is and as what stands between two sound checksums: the first octet says how much of
+/// the rest is the head of a device, the others are its sections.
+pub(crate) fn pack(data: &[u8]) {
+    if let Ok(whole) = pack::from_octets(data.to_vec()) {
+        read_pack(&whole);
+    }
+    if let Ok((part, damage)) = pack::salvage_octets(data.to_vec()) {
+        assert!(!damage.is_empty() || pack::from_octets(data.to_vec()).is_ok());
+        read_pack(&part);
+    }
+    let Some((&first, rest)) = data.split_first() else {
+        return;
+    };
+    let (directory, sections) = rest.split_at(usize::from(first).min(rest.len()));
+    let length = |octets: usize| u32::try_from(octets).expect("inputs are short").to_le_bytes();
+    let head_len = 24 + directory.len() + 4;
+    let mut head = vec![7; 16];
+    head.extend(length(head_len));
+    head.extend(length(head_len + sections.len()));
+    head.extend(directory);
+    head.extend(crc32c::crc32c(&head).to_le_bytes());
+    let mut octets = pack_header();
+    octets.extend(head);
+    octets.extend(sections);
+    let (part, damage) = pack::salvage_octets(octets).expect("its header is sound");
+    assert!(!damage.is_empty());
+    read_pack(&part);
+}
+
+fn pack_header() -> Vec<u8> {
+    let mut header = b"FTPACK\0\0\x01\0\0\x02\0\0\0\0".to_vec();
+    header.extend(0i64.to_le_bytes());
+    header.extend(86_400_000i64.to_le_bytes());
+    header.resize(60, 0);
+    header.extend(crc32c::crc32c(&header).to_le_bytes());
+    header
+}
+
+/// Reads all of a pack. What is read of a device and what is damaged are all that its head names.
+fn read_pack(pack: &pack::Pack) {
+    for entry in pack.entries() {
+        let Ok(head) = pack.head(entry) else {
+            continue;
+        };
+        let Ok((dense, damage)) = pack.dense(entry) else {
+            continue;
+        };
+        assert_eq!(dense.columns().len() + damage.len(), head.columns().count());
+    }
+    let mut from = Some(pack::Cursor::default());
+    while let Some(cursor) = from {
+        from = pack.verify(cursor, 4096).next;
     }
 }
 

@@ -1,15 +1,18 @@
 //! Sealed samples: one block per device and range of time.
 //!
 //! [`Blocks`] is what a back end does, [`SqliteBlocks`] the one there is, [`codec`] what the octets
-//! of a block mean. What is not yet sealed lives in `series`.
+//! of a block mean. What is not yet sealed lives in `series`. [`Block`] is samples as the head keeps
+//! them, [`Dense`] the same as [`pack`](mod@crate::pack)s keep them.
 
 pub mod codec;
+pub(crate) mod dense;
 mod key;
 pub(crate) mod octets;
 mod rows;
 pub(crate) mod salvage;
 mod sqlite;
 
+pub use dense::{ColumnSlice, Dense, DenseError, Run, Values};
 pub use key::{BlockKey, Level};
 pub use octets::Short;
 pub use rows::{Block, Column};

@@ -3,7 +3,8 @@
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
-//! all made of [`documents`]; [`series`]; [`history`] (how things were); and [`events`] (log lines,
+//! all made of [`documents`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`];
+//! [`history`] (how things were); and [`events`] (log lines,
 //! traps, flows). No protocol and no
 //! detector is known here.
 
@@ -13,6 +14,7 @@ pub mod catalog;
 pub mod checks;
 pub mod credentials;
 pub mod discoveries;
+pub mod disk;
 pub mod documents;
 mod error;
 pub mod events;
@@ -21,6 +23,7 @@ pub mod history;
 pub mod idempotency;
 pub mod ignored;
 pub mod inventory;
+pub mod pack;
 pub mod rules;
 pub mod schedules;
 pub mod series;

@@ -33,8 +33,8 @@ pub use statistics::{Moments, Quantile};
 pub use stats::SeriesStats;
 
 use crate::blocks::{Blocks, SqliteBlocks};
+use crate::disk::{Disk, RealDisk};
 use head::Head;
-use log::disk::{Disk, RealDisk};
 use log::segments::Segments;
 use log::writer;
 use model::series::Series;

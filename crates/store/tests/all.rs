@@ -24,6 +24,8 @@ mod events;
 mod events_damage;
 #[path = "all/events_kill.rs"]
 mod events_kill;
+#[path = "all/faulty_disk.rs"]
+mod faulty_disk;
 #[path = "all/fixture.rs"]
 mod fixture;
 #[path = "all/history.rs"]
@@ -36,6 +38,12 @@ mod inventory;
 mod kill;
 #[path = "all/observed.rs"]
 mod observed;
+#[path = "all/packs.rs"]
+mod packs;
+#[path = "all/packs_faults.rs"]
+mod packs_faults;
+#[path = "all/packs_folder.rs"]
+mod packs_folder;
 #[path = "all/salvage.rs"]
 mod salvage;
 #[path = "all/scale.rs"]

@@ -4,8 +4,9 @@
 //! [`ROWS_MAX`] and [`CELLS_MAX`] bound what a block may hold. A single series is read with
 //! [`BlockView`], which decodes the times and one column and skips the rest.
 
-mod column;
+pub(crate) mod column;
 
+use super::dense::Values;
 use super::octets::{Octets, Short, put_length, put_varint};
 use super::rows::{Block, Cells, Column};
 use column::{decode_times, encode_times};
@@ -84,11 +85,22 @@ pub fn encode(block: &Block) -> Result<Vec<u8>, EncodeError> {
     }
     let (mut body, mut entries, mut before) = (Vec::with_capacity(16 * columns), 0, 0);
     for (column, cells) in block.cells() {
-        for entry in column::entries(cells, rows) {
+        let Some(values) = Values::of(cells, rows) else {
+            continue;
+        };
+        let mut put = |tag, payload: &[u8]| {
             put_varint(&mut body, u64::from(column.0 - before));
             before = column.0;
-            put_section(&mut body, entry.encode(rows));
+            put_section(&mut body, (tag, payload));
             entries += 1;
+        };
+        if let Some(whole) = values.whole() {
+            let mut payload = Vec::new();
+            put(column::encode_whole(whole, &mut payload), &payload);
+        }
+        if let Some(float) = values.float() {
+            let mut payload = Vec::new();
+            put(column::encode_float(float, &mut payload), &payload);
         }
     }
     if rows.saturating_mul(entries) > CELLS_MAX {
@@ -99,14 +111,15 @@ pub fn encode(block: &Block) -> Result<Vec<u8>, EncodeError> {
     bytes.push(VERSION);
     put_length(&mut bytes, rows);
     put_length(&mut bytes, entries);
-    put_section(&mut bytes, encode_times(block.times()));
+    let (tag, times) = encode_times(block.times());
+    put_section(&mut bytes, (tag, &times));
     bytes.extend(body);
     let crc = crc32c::crc32c(&bytes);
     bytes.extend(crc.to_le_bytes());
     Ok(bytes)
 }
 
-fn put_section(bytes: &mut Vec<u8>, (tag, payload): (u8, Vec<u8>)) {
+fn put_section(bytes: &mut Vec<u8>, (tag, payload): (u8, &[u8])) {
     bytes.push(tag);
     put_length(bytes, payload.len());
     bytes.extend(payload);

@@ -4,17 +4,20 @@ use model::{DeviceId, Timestamp};
 
 /// How long a range of time a block covers. Ranges are aligned to UTC, so none crosses a day.
 ///
-/// The numbers are on disk. 2 is kept for blocks of a day.
+/// The numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Half an hour: what is sealed from the head.
     HalfHour = 0,
     /// Two hours: half-hours merged.
     TwoHours = 1,
+    /// A UTC day: kept in packs alone.
+    Day = 2,
 }
 
 impl Level {
-    /// Every level, the largest first: the order in which a reader lays them over each other.
+    /// Every level that blocks are kept of, the largest first: the order in which a reader lays them
+    /// over each other.
     pub const LARGEST_FIRST: [Self; 2] = [Self::TwoHours, Self::HalfHour];
 
     /// The length of its range in milliseconds.
@@ -22,6 +25,7 @@ impl Level {
         match self {
             Self::HalfHour => 30 * 60_000,
             Self::TwoHours => 120 * 60_000,
+            Self::Day => 24 * 60 * 60_000,
         }
     }
 

@@ -7,7 +7,7 @@
 mod day;
 
 use super::{BlockKey, Blocks, BlocksError, salvage};
-use crate::series::log::disk::sync_folder;
+use crate::disk::sync_folder;
 use day::DayFile;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};

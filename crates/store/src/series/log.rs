@@ -5,7 +5,6 @@
 //! and never before an older one, so what is left is always the newest part. The format is in
 //! `docs/formats/log.md`.
 
-pub(crate) mod disk;
 pub mod frame;
 pub(crate) mod segments;
 pub(crate) mod writer;

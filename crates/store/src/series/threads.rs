@@ -1,7 +1,7 @@
 //! The threads of the series store: one writes the log, one the registry, one seals and merges from
 //! time to time. Whoever holds [`Threads`] ends them by dropping it.
 
-use crate::series::log::disk::Disk;
+use crate::disk::Disk;
 use crate::series::log::writer::{self, Writer};
 use crate::series::parts::Parts;
 use crate::series::registry::{self, table::Table};

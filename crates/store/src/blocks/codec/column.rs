@@ -4,6 +4,7 @@
 //! are decimal fractions are scaled to whole numbers and written like those, the others as their
 //! bits are. Short columns go without pco: it costs them 40 octets and most of the time of sealing.
 
+use super::super::dense::Run;
 use super::super::octets::{Octets, Short, put_varint};
 use super::super::rows::Cells;
 use super::DecodeError;
@@ -36,63 +37,38 @@ const PLACES_MAX: u8 = 9;
 /// Whole numbers up to here are exact in floating point.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// What is written for one column and one type of number.
-pub(super) struct Entry {
-    float: bool,
-    rows: Vec<usize>,
-    bits: Vec<u64>,
+/// Writes a run of whole numbers behind what `into` holds; answers its tag.
+pub(crate) fn encode_whole(run: &Run<u64>, into: &mut Vec<u8>) -> u8 {
+    let sparse = put_present(run.present(), into);
+    encode_u64(run.numbers(), into) | sparse
 }
 
-/// The entries of a column: one, or two where it has both types of number; none where it is empty.
-pub(super) fn entries(cells: &Cells, rows: usize) -> impl Iterator<Item = Entry> {
-    let new = |float| Entry {
-        float,
-        rows: Vec::new(),
-        bits: Vec::with_capacity(rows),
-    };
-    let (mut whole, mut float) = (new(false), None);
-    for row in 0..rows {
-        let (into, bits) = match cells.get(row) {
-            None => continue,
-            Some(Value::U64(value)) => (&mut whole, value),
-            Some(Value::F64(value)) => (float.get_or_insert_with(|| new(true)), value.to_bits()),
-        };
-        into.rows.push(row);
-        into.bits.push(bits);
-    }
-    [Some(whole), float]
-        .into_iter()
-        .flatten()
-        .filter(|entry| !entry.bits.is_empty())
+/// Writes a run of floating-point numbers behind what `into` holds; answers its tag.
+pub(crate) fn encode_float(run: &Run<f64>, into: &mut Vec<u8>) -> u8 {
+    let sparse = put_present(run.present(), into);
+    encode_f64(run.numbers(), into) | sparse
 }
 
-impl Entry {
-    /// Its tag and payload in a block of so many rows.
-    pub(super) fn encode(&self, rows: usize) -> (u8, Vec<u8>) {
-        let mut payload = Vec::new();
-        let sparse = if self.rows.len() == rows {
-            0
-        } else {
-            payload.resize(rows.div_ceil(8), 0u8);
-            for row in &self.rows {
-                if let Some(octet) = payload.get_mut(row / 8) {
-                    *octet |= 1 << (row % 8);
-                }
-            }
+fn put_present(present: Option<&[u8]>, into: &mut Vec<u8>) -> u8 {
+    match present {
+        None => 0,
+        Some(map) => {
+            into.extend(map);
             SPARSE
-        };
-        let tag = if self.float {
-            encode_f64(&self.bits, &mut payload)
-        } else {
-            encode_u64(&self.bits, &mut payload)
-        };
-        (tag | sparse, payload)
+        }
     }
 }
 
-fn constant(bits: &[u64]) -> Option<u64> {
-    let first = *bits.first()?;
-    bits.iter().all(|b| *b == first).then_some(first)
+fn constant(values: &[u64]) -> Option<u64> {
+    let first = *values.first()?;
+    values.iter().all(|value| *value == first).then_some(first)
+}
+
+/// The same bits in every row: zero and minus zero differ.
+fn constant_f64(values: &[f64]) -> Option<f64> {
+    let first = *values.first()?;
+    let same = |value: &f64| value.to_bits() == first.to_bits();
+    values.iter().all(same).then_some(first)
 }
 
 fn encode_u64(values: &[u64], into: &mut Vec<u8>) -> u8 {
@@ -112,12 +88,12 @@ fn encode_u64(values: &[u64], into: &mut Vec<u8>) -> u8 {
     RAW_U64
 }
 
-fn encode_f64(bits: &[u64], into: &mut Vec<u8>) -> u8 {
-    if let Some(bits) = constant(bits) {
-        into.extend(bits.to_le_bytes());
+fn encode_f64(numbers: &[f64], into: &mut Vec<u8>) -> u8 {
+    if let Some(number) = constant_f64(numbers) {
+        into.extend(number.to_le_bytes());
         return CONSTANT_F64;
     }
-    if let Some((places, values)) = decimal(bits) {
+    if let Some((places, values)) = decimal(numbers) {
         into.push(places);
         if values.len() < PCO_FROM {
             put_deltas(into, values.iter().map(|value| value.cast_unsigned()));
@@ -129,7 +105,7 @@ fn encode_f64(bits: &[u64], into: &mut Vec<u8>) -> u8 {
         }
         into.pop();
     }
-    into.extend(bits.iter().flat_map(|bits| bits.to_le_bytes()));
+    into.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
     RAW_F64
 }
 
@@ -176,35 +152,49 @@ fn unpack<T: Number + Default>(packed: &[u8], n: usize) -> Result<Vec<T>, Decode
 }
 
 /// The values times a power of ten, where that makes whole numbers of them all and nothing is lost.
-fn decimal(bits: &[u64]) -> Option<(u8, Vec<i64>)> {
+fn decimal(numbers: &[f64]) -> Option<(u8, Vec<i64>)> {
     let mut places = 0;
-    for bits in bits {
-        while scaled(f64::from_bits(*bits), places).is_none() {
+    let mut power = power_of_ten(places);
+    for number in numbers {
+        while scaled(*number, power).is_none() {
             places += 1;
             if places > PLACES_MAX {
                 return None;
             }
+            power = power_of_ten(places);
         }
     }
     // A later value may have moved the scale, so all are scaled anew.
-    let values = bits
-        .iter()
-        .map(|bits| scaled(f64::from_bits(*bits), places));
+    let values = numbers.iter().map(|number| scaled(*number, power));
     Some((places, values.collect::<Option<_>>()?))
 }
 
-fn scaled(value: f64, places: u8) -> Option<i64> {
-    let whole = (value * 10f64.powi(i32::from(places))).round();
+/// Exact for as many places as are tried.
+fn power_of_ten(places: u8) -> f64 {
+    10f64.powi(i32::from(places))
+}
+
+fn scaled(value: f64, power: f64) -> Option<i64> {
+    let whole = (value * power).round();
     if whole.abs() > EXACT_MAX || whole.is_nan() {
         return None;
     }
     #[allow(clippy::cast_possible_truncation)] // Within 2^53, so it is exact.
     let whole = whole as i64;
-    (unscaled(whole, places).to_bits() == value.to_bits()).then_some(whole)
+    (unscaled(whole, power).to_bits() == value.to_bits()).then_some(whole)
 }
 
-fn unscaled(whole: i64, places: u8) -> f64 {
-    whole as f64 / 10f64.powi(i32::from(places))
+fn unscaled(whole: i64, power: f64) -> f64 {
+    whole as f64 / power
+}
+
+/// The numbers of one entry: a column that has both types has two.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// Whole numbers.
+    Whole(Run<u64>),
+    /// Floating-point numbers.
+    Float(Run<f64>),
 }
 
 /// Reads an entry of a block of so many rows into the cells. A row that is there already is an
@@ -215,85 +205,103 @@ pub(super) fn decode(
     rows: usize,
     cells: &mut Cells,
 ) -> Result<(), DecodeError> {
-    let mut octets = Octets(payload);
-    let present = if tag & SPARSE == 0 {
-        None
-    } else {
-        Some(octets.take(rows.div_ceil(8))?)
-    };
-    let has = |row: usize| {
-        present.is_none_or(|map| map.get(row / 8).is_some_and(|o| o & (1 << (row % 8)) != 0))
-    };
-    let n = (0..rows).filter(|row| has(*row)).count();
-    let values = decode_values(tag & !SPARSE, octets, n)?;
-    for (row, value) in (0..rows).filter(|row| has(*row)).zip(values) {
+    let mut set = |row, value| {
         if cells.get(row).is_some() {
             return Err(DecodeError::Malformed {
                 what: "a row given twice",
             });
         }
         cells.set(row, value);
+        Ok(())
+    };
+    match decode_entry(tag, payload, rows)? {
+        Entry::Whole(run) => {
+            for (row, number) in run.iter() {
+                set(row, Value::U64(number))?;
+            }
+        }
+        Entry::Float(run) => {
+            for (row, number) in run.iter() {
+                set(row, Value::F64(number))?;
+            }
+        }
     }
     Ok(())
 }
 
+/// Reads an entry of a block of so many rows, which the caller has bounded. It may have no number.
+pub(crate) fn decode_entry(tag: u8, payload: &[u8], rows: usize) -> Result<Entry, DecodeError> {
+    let mut octets = Octets(payload);
+    let mut present = None;
+    let mut n = rows;
+    if tag & SPARSE != 0 {
+        let mut map = octets.take(rows.div_ceil(8))?.to_vec();
+        if let (1.., Some(last)) = (rows % 8, map.last_mut()) {
+            *last &= (1 << (rows % 8)) - 1;
+        }
+        n = map.iter().map(|octet| octet.count_ones() as usize).sum();
+        present = (n < rows).then_some(map);
+    }
+    decode_numbers(tag & !SPARSE, octets, n, present)
+}
+
 /// `n` is at most the rows of a block, so what is allocated is bounded.
-fn decode_values(tag: u8, mut octets: Octets, n: usize) -> Result<Vec<Value>, DecodeError> {
-    let float = |bits| {
-        let value = f64::from_bits(bits);
-        if value.is_finite() {
-            Ok(Value::F64(value))
-        } else {
-            Err(DecodeError::Malformed {
-                what: "a number that is not finite",
-            })
-        }
-    };
-    Ok(match tag {
-        CONSTANT_U64 => vec![Value::U64(octets.varint()?); n],
-        CONSTANT_F64 => vec![float(octets.u64()?)?; n],
-        PCO_U64 => {
-            let values: Vec<u64> = unpack(octets.0, n)?;
-            values.into_iter().map(Value::U64).collect()
-        }
-        DELTA_U64 => deltas(&mut octets, n)?
-            .into_iter()
-            .map(Value::U64)
-            .collect(),
-        DECIMAL | DELTA_DECIMAL => {
-            let places = octets.u8()?;
-            if places > PLACES_MAX {
+fn decode_numbers(
+    tag: u8,
+    mut octets: Octets,
+    n: usize,
+    present: Option<Vec<u8>>,
+) -> Result<Entry, DecodeError> {
+    let numbers = match tag {
+        CONSTANT_U64 => vec![octets.varint()?; n],
+        PCO_U64 => unpack(octets.0, n)?,
+        DELTA_U64 => deltas(&mut octets, n)?,
+        RAW_U64 => (0..n).map(|_| octets.u64()).collect::<Result<_, _>>()?,
+        CONSTANT_F64 | DECIMAL | DELTA_DECIMAL | RAW_F64 => {
+            let numbers = decode_floats(tag, octets, n)?;
+            if !numbers.iter().all(|number| number.is_finite()) {
                 return Err(DecodeError::Malformed {
-                    what: "a decimal scale",
+                    what: "a number that is not finite",
                 });
             }
-            let values: Vec<i64> = if tag == DECIMAL {
-                unpack(octets.0, n)?
-            } else {
-                let values = deltas(&mut octets, n)?;
-                values.into_iter().map(u64::cast_signed).collect()
-            };
-            values
-                .into_iter()
-                .map(|v| Value::F64(unscaled(v, places)))
-                .collect()
+            return Ok(Entry::Float(Run::from_parts(present, numbers)));
         }
-        RAW_F64 => (0..n)
-            .map(|_| float(octets.u64()?))
-            .collect::<Result<_, _>>()?,
-        RAW_U64 => (0..n)
-            .map(|_| Ok(Value::U64(octets.u64()?)))
-            .collect::<Result<_, DecodeError>>()?,
         _ => {
             return Err(DecodeError::Malformed {
                 what: "the encoding of a column",
             });
         }
+    };
+    Ok(Entry::Whole(Run::from_parts(present, numbers)))
+}
+
+fn decode_floats(tag: u8, mut octets: Octets, n: usize) -> Result<Vec<f64>, DecodeError> {
+    if tag == CONSTANT_F64 {
+        return Ok(vec![f64::from_bits(octets.u64()?); n]);
+    }
+    if tag == RAW_F64 {
+        let numbers = (0..n).map(|_| octets.u64().map(f64::from_bits));
+        return Ok(numbers.collect::<Result<_, _>>()?);
+    }
+    let places = octets.u8()?;
+    if places > PLACES_MAX {
+        return Err(DecodeError::Malformed {
+            what: "a decimal scale",
+        });
+    }
+    let power = power_of_ten(places);
+    Ok(if tag == DECIMAL {
+        let values: Vec<i64> = unpack(octets.0, n)?;
+        values.into_iter().map(|v| unscaled(v, power)).collect()
+    } else {
+        let values = deltas(&mut octets, n)?;
+        let scale = |v: u64| unscaled(v.cast_signed(), power);
+        values.into_iter().map(scale).collect()
     })
 }
 
 /// The times of the rows: evenly spaced, or by pco.
-pub(super) fn encode_times(times: &[i64]) -> (u8, Vec<u8>) {
+pub(crate) fn encode_times(times: &[i64]) -> (u8, Vec<u8>) {
     let first = times.first().copied().unwrap_or(0);
     let step = times.get(1).map_or(0, |second| second.wrapping_sub(first));
     let even = times
@@ -319,7 +327,7 @@ pub(super) fn encode_times(times: &[i64]) -> (u8, Vec<u8>) {
 }
 
 /// The times of so many rows (the caller has bounded them), which ascend.
-pub(super) fn decode_times(tag: u8, payload: &[u8], rows: usize) -> Result<Vec<i64>, DecodeError> {
+pub(crate) fn decode_times(tag: u8, payload: &[u8], rows: usize) -> Result<Vec<i64>, DecodeError> {
     let malformed = DecodeError::Malformed {
         what: "the column of times",
     };

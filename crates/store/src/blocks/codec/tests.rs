@@ -140,7 +140,7 @@ fn claims_are_checked_before_they_cost_memory() {
     put_length(&mut many, 1 << 20);
     put_section(
         &mut many,
-        (0, [0i64.to_le_bytes().as_slice(), &[1]].concat()),
+        (0, &[0i64.to_le_bytes().as_slice(), &[1]].concat()),
     );
     assert!(matches!(
         decode(&sealed(&many)),

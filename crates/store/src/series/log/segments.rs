@@ -3,7 +3,7 @@
 //! Segments are deleted from the oldest on and never past one that is needed: replaying what is
 //! left then gives, for every time, the value that was written last.
 
-use super::disk::sync_folder;
+use crate::disk::sync_folder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -5,9 +5,9 @@
 //! far as the disk lets us, and the file is never used again, as what it holds is not known; the
 //! next batch begins a new segment, so a disk that has room again is used by itself.
 
-use super::disk::{Disk, SegmentFile};
 use super::frame;
 use super::segments::Segments;
+use crate::disk::{Disk, DiskFile};
 use crate::series::head::{Head, window};
 use crate::series::stats::{Counters, add};
 use crate::series::{AppendError, Batch, ROWS_PER_SEAL_MAX, SyncPolicy};
@@ -46,7 +46,7 @@ pub(crate) struct Writer {
 }
 
 struct Open {
-    file: Box<dyn SegmentFile>,
+    file: Box<dyn DiskFile>,
     number: u64,
     /// Octets that are synced.
     length: u64,

@@ -1,7 +1,7 @@
 //! A disk that is full or fails to sync: told, counted, read on, and used again once it works.
 
 use super::*;
-use crate::series::log::disk::RealDisk;
+use crate::disk::RealDisk;
 use crate::series::{Resolved, SeriesOptions, SeriesStore};
 use model::{Clock, DeviceId, Labels, Metric, Timestamp, Value};
 use std::path::Path;
@@ -21,7 +21,7 @@ enum Fault {
 struct BadDisk(Arc<Mutex<Fault>>);
 
 struct BadFile {
-    file: Box<dyn SegmentFile>,
+    file: Box<dyn DiskFile>,
     fault: Arc<Mutex<Fault>>,
 }
 
@@ -36,7 +36,7 @@ impl BadDisk {
 }
 
 impl Disk for BadDisk {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         if *self.0.lock().unwrap() == Fault::Create {
             return Err(full());
         }
@@ -47,7 +47,7 @@ impl Disk for BadDisk {
     }
 }
 
-impl SegmentFile for BadFile {
+impl DiskFile for BadFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if *self.fault.lock().unwrap() == Fault::Append {
             self.file.append(&bytes[..bytes.len() / 2])?;

@@ -1,0 +1,414 @@
+//! The packs of a folder: which there are, opened when they are read.
+//!
+//! The manifest says which packs count. What it does not name but proves itself is adopted, as it
+//! was finished just before a crash; what it names and is not there is told; what it says was
+//! removed is removed. Writers do not wait for readers, nor readers for writers: a reader that has
+//! a pack goes on reading it when its file is removed.
+
+use super::manifest::Manifest;
+use super::source::Source;
+use super::writer::UNFINISHED;
+use super::{
+    Damage, Kind, Pack, PackError, PackId, PackMeta, PackWriter, SUFFIX, Unsound, failed, reader,
+    unsound,
+};
+use crate::disk::Disk;
+use arc_swap::ArcSwap;
+use model::Timestamp;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
+use tracing::{info, warn};
+
+/// Packs that are kept open, with their index of devices: 7 MB for the last two days of 10,000
+/// devices, and as many file descriptors.
+const OPEN_MAX: usize = 256;
+
+/// Damage that is told and logged; there is no use in more before a person has looked.
+const DAMAGE_MAX: usize = 1_000;
+
+/// Damaged files of one name that are kept apart.
+const ASIDE_MAX: u32 = 100;
+
+/// How often a reader begins anew because a pack was replaced before it was opened. A pass of
+/// merging replaces each pack once.
+const TRIES_MAX: usize = 8;
+
+/// The packs of a folder.
+pub struct PackFolder {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    manifest: Mutex<Manifest>,
+    /// As the manifest has them, ascending.
+    list: ArcSwap<Vec<PackMeta>>,
+    open: Mutex<OpenPacks>,
+    damage: Mutex<Told>,
+}
+
+/// What was found damaged.
+#[derive(Default)]
+struct Told {
+    /// Not yet asked for.
+    waiting: Vec<Damage>,
+    /// All of it, as each is told once, however often it is met.
+    ever: HashSet<Damage>,
+}
+
+#[derive(Default)]
+struct OpenPacks {
+    packs: BTreeMap<PackId, (Arc<Pack>, u64)>,
+    /// Counts uses, so that the least recently used pack is closed.
+    uses: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl PackFolder {
+    /// Opens a folder of packs, which is made where it is missing. What is damaged is told by
+    /// [`damage`](Self::damage); only where the folder cannot be read it fails.
+    pub fn open(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, PackError> {
+        let made = disk.make_folder(folder);
+        made.map_err(failed("making", folder))?;
+        let files = files(disk.as_ref(), folder).map_err(failed("listing", folder))?;
+        let (manifest, found, damage) = Manifest::read(Arc::clone(&disk), folder);
+        let packs = Self {
+            disk,
+            folder: folder.to_owned(),
+            manifest: Mutex::new(manifest),
+            list: ArcSwap::default(),
+            open: Mutex::default(),
+            damage: Mutex::default(),
+        };
+        for damage in damage {
+            packs.note(damage);
+        }
+        if !found && !files.is_empty() {
+            packs.note(Damage::of_file(folder, "the manifest is missing"));
+        }
+        packs.settle(files);
+        Ok(packs)
+    }
+
+    /// Makes the manifest agree with the files that there are.
+    fn settle(&self, mut files: BTreeMap<PathBuf, u64>) {
+        let mut manifest = lock(&self.manifest);
+        let listed: Vec<PackMeta> = manifest.packs().copied().collect();
+        for meta in listed {
+            let path = meta.id.path(&self.folder);
+            match files.remove(&path) {
+                Some(bytes) if bytes == meta.bytes => {}
+                Some(_) => match self.load_and_tell(&path, Some(meta.id)) {
+                    Ok(pack) => manifest.adopt(*pack.meta()),
+                    Err(error) if reader::is_later(&error) => self.note(left(&path, &error)),
+                    Err(error) => {
+                        // Told where it fails; it is tried again at the next start.
+                        let _ = self.set_file_aside(&path, &reader::reason(&error));
+                        manifest.forget(&meta.id);
+                    }
+                },
+                None => {
+                    let what = format!(
+                        "is listed, with {} samples of {} devices, but is not there",
+                        meta.totals.samples, meta.totals.devices
+                    );
+                    self.note(Damage::of_file(&path, what));
+                    manifest.forget(&meta.id);
+                }
+            }
+        }
+        let removed = manifest.removed();
+        for id in &removed {
+            files.remove(&id.path(&self.folder));
+        }
+        self.unlink(&mut manifest, &removed);
+        for path in files.into_keys() {
+            match self.load_and_tell(&path, None) {
+                Ok(pack) if pack.meta().id.path(&self.folder) == path => {
+                    info!(file = %path.display(), "a pack that was not listed is used");
+                    manifest.adopt(*pack.meta());
+                }
+                Ok(_) => {
+                    let _ = self.set_file_aside(&path, "it has the name of another pack");
+                }
+                Err(error) if reader::is_later(&error) => self.note(left(&path, &error)),
+                Err(error) => {
+                    let _ = self.set_file_aside(&path, &reader::reason(&error));
+                }
+            }
+        }
+        if let Err(error) = manifest.rewrite() {
+            // Reading goes on; the next change writes it.
+            warn!(folder = %self.folder.display(), %error, "the manifest of packs was not written");
+        }
+        self.show(&manifest);
+    }
+
+    /// The packs, ascending by start.
+    pub fn list(&self) -> Arc<Vec<PackMeta>> {
+        self.list.load_full()
+    }
+
+    /// What has been found damaged since this was asked last, each once. It is left out of answers.
+    pub fn damage(&self) -> Vec<Damage> {
+        std::mem::take(&mut lock(&self.damage).waiting)
+    }
+
+    /// Begins a pack. The generation of the id is set to one that was never given before.
+    pub fn begin(&self, id: PackId) -> Result<PackWriter, PackError> {
+        let generation = lock(&self.manifest).give_generation();
+        let id = PackId { generation, ..id };
+        PackWriter::create(&self.disk, &self.folder, id)
+    }
+
+    /// Adds packs that are finished, and removes others, in one step: durable when it returns.
+    ///
+    /// Where it fails, the packs that were to be removed still count, and those that were to be
+    /// added may count after the next start: the caller keeps both and tries this again with the
+    /// same packs.
+    pub fn commit(&self, add: &[PackMeta], remove: &[PackId]) -> Result<(), PackError> {
+        let mut manifest = lock(&self.manifest);
+        let done = manifest.commit(add, remove);
+        done.map_err(failed("writing the manifest of", &self.folder))?;
+        self.show(&manifest);
+        {
+            let mut open = lock(&self.open);
+            for id in remove {
+                open.packs.remove(id);
+            }
+        }
+        self.unlink(&mut manifest, remove);
+        Ok(())
+    }
+
+    /// The packs of a kind whose range meets `[from, to)`, in the order to lay them over each
+    /// other: the larger levels first, each ascending by start, then by generation. One that cannot
+    /// be read is left out, and told by [`damage`](Self::damage).
+    pub fn packs(&self, kind: Kind, from: Timestamp, to: Timestamp) -> Vec<Arc<Pack>> {
+        let mut found = Vec::new();
+        for _ in 0..TRIES_MAX {
+            let list = self.list();
+            let meets = |meta: &&PackMeta| {
+                meta.id.kind == kind && meta.id.start < to && meta.id.end() > from
+            };
+            found.clear();
+            let mut replaced = false;
+            for meta in list.iter().filter(meets) {
+                match self.pack(&meta.id) {
+                    Ok(pack) => found.push(pack),
+                    // It went after the list was taken; what took its place is in the next one.
+                    Err(_) if !self.is_listed(&meta.id) => replaced = true,
+                    Err(error) => {
+                        let path = meta.id.path(&self.folder);
+                        self.note(Damage::of_file(&path, reader::reason(&error)));
+                    }
+                }
+            }
+            if !replaced {
+                break;
+            }
+        }
+        found.sort_by_key(|pack| {
+            let id = &pack.meta().id;
+            (Reverse(id.level), id.start, id.generation)
+        });
+        found
+    }
+
+    /// One pack, opened where it is not open.
+    pub fn pack(&self, id: &PackId) -> Result<Arc<Pack>, PackError> {
+        if let Some(pack) = lock(&self.open).used(id) {
+            return Ok(pack);
+        }
+        let pack = Arc::new(self.load_and_tell(&id.path(&self.folder), Some(*id))?);
+        let mut open = lock(&self.open);
+        // Not where it was removed meanwhile, as nothing would close it.
+        if self.is_listed(id) {
+            open.keep(&pack);
+        }
+        Ok(pack)
+    }
+
+    /// Takes a pack out of the way, kept with its damage for a person to look at.
+    pub fn set_aside(&self, id: &PackId, reason: &str) -> Result<(), PackError> {
+        let path = id.path(&self.folder);
+        let mut manifest = lock(&self.manifest);
+        self.set_file_aside(&path, reason)
+            .map_err(failed("setting aside", &path))?;
+        let done = manifest.commit(&[], &[*id]);
+        done.map_err(failed("writing the manifest of", &self.folder))?;
+        self.show(&manifest);
+        lock(&self.open).packs.remove(id);
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn is_listed(&self, id: &PackId) -> bool {
+        let list = self.list.load();
+        list.binary_search_by_key(id, |meta| meta.id).is_ok()
+    }
+
+    fn show(&self, manifest: &Manifest) {
+        self.list
+            .store(Arc::new(manifest.packs().copied().collect()));
+    }
+
+    /// Opens a pack, as far as it is sound, and answers what is damaged.
+    pub(super) fn load(
+        &self,
+        path: &Path,
+        known: Option<PackId>,
+    ) -> Result<(Pack, Vec<Damage>), PackError> {
+        let open = || self.disk.open_read(path).map_err(failed("opening", path));
+        let opened = Pack::from_source(Source::File(open()?), path);
+        let (pack, damage) = match opened {
+            Ok(pack) => (pack, Vec::new()),
+            Err(damaged) => {
+                let saved = reader::salvage(Source::File(open()?), path, known)?;
+                if saved.0.entries().is_empty() {
+                    return Err(damaged);
+                }
+                saved
+            }
+        };
+        if known.is_some_and(|known| known != pack.meta().id) {
+            let what = "the name of the pack, or what it says that it is,";
+            return Err(unsound(path, None)(Unsound::Malformed { what }));
+        }
+        Ok((pack, damage))
+    }
+
+    /// Opens a pack, and tells what is damaged.
+    fn load_and_tell(&self, path: &Path, known: Option<PackId>) -> Result<Pack, PackError> {
+        let (pack, damage) = self.load(path, known)?;
+        for damage in damage {
+            self.note(damage);
+        }
+        Ok(pack)
+    }
+
+    /// Removes files that the manifest says are removed. What cannot be removed stays in it, and is
+    /// removed when the folder is opened.
+    fn unlink(&self, manifest: &mut Manifest, ids: &[PackId]) {
+        let mut gone: BTreeMap<PathBuf, Vec<PackId>> = BTreeMap::new();
+        for id in ids {
+            let path = id.path(&self.folder);
+            match self.disk.remove(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    warn!(file = %path.display(), %error, "a pack could not be removed");
+                }
+                _ => gone
+                    .entry(self.folder.join(id.day()))
+                    .or_default()
+                    .push(*id),
+            }
+        }
+        for (day, ids) in gone {
+            match self.disk.sync_folder(&day) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    warn!(folder = %day.display(), %error, "removing packs is not yet durable");
+                }
+                _ => ids.iter().for_each(|id| manifest.forget(id)),
+            }
+        }
+    }
+
+    /// Renames a file that cannot be used, and tells so.
+    fn set_file_aside(&self, path: &Path, reason: &str) -> io::Result<()> {
+        let beside = |number: u32| {
+            let mut name: OsString = path.as_os_str().to_owned();
+            name.push(format!(".{number}.damaged"));
+            PathBuf::from(name)
+        };
+        let moved = (0..ASIDE_MAX)
+            .map(beside)
+            .find(|aside| !aside.exists())
+            .ok_or_else(|| io::Error::other("too many damaged files of this name are kept"))
+            .and_then(|aside| {
+                self.disk.rename(path, &aside)?;
+                self.disk.sync_folder(path.parent().unwrap_or(path))?;
+                Ok(aside)
+            });
+        let what = match &moved {
+            Ok(aside) => format!("{reason}; kept as {}", aside.display()),
+            Err(error) => format!("{reason}; it could not be set aside: {error}"),
+        };
+        self.note(Damage::of_file(path, what));
+        moved.map(|_| ())
+    }
+
+    pub(super) fn note(&self, damage: Damage) {
+        let mut told = lock(&self.damage);
+        if told.ever.len() < DAMAGE_MAX && told.ever.insert(damage.clone()) {
+            warn!(%damage, "packs are damaged");
+            told.waiting.push(damage);
+        }
+    }
+}
+
+impl OpenPacks {
+    fn used(&mut self, id: &PackId) -> Option<Arc<Pack>> {
+        self.uses += 1;
+        let (pack, used) = self.packs.get_mut(id)?;
+        *used = self.uses;
+        Some(Arc::clone(pack))
+    }
+
+    fn keep(&mut self, pack: &Arc<Pack>) {
+        if self.packs.len() >= OPEN_MAX {
+            let oldest = self.packs.iter().min_by_key(|(_, (_, used))| *used);
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                self.packs.remove(&oldest);
+            }
+        }
+        self.uses += 1;
+        let entry = (Arc::clone(pack), self.uses);
+        self.packs.insert(pack.meta().id, entry);
+    }
+}
+
+/// A file that a later version wrote, which is not touched.
+fn left(path: &Path, error: &PackError) -> Damage {
+    let reason = reader::reason(error);
+    Damage::of_file(path, format!("{reason}; it is left as it is"))
+}
+
+/// The files of a folder that are called packs, with their octets. Those that were never finished
+/// are removed, and days without a file.
+fn files(disk: &dyn Disk, folder: &Path) -> io::Result<BTreeMap<PathBuf, u64>> {
+    let mut files = BTreeMap::new();
+    for day in fs::read_dir(folder)? {
+        let day = day?;
+        if !day.file_type()?.is_dir() {
+            continue;
+        }
+        let mut empty = true;
+        for file in fs::read_dir(day.path())? {
+            let file = file?;
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            let unfinished = name
+                .strip_suffix(UNFINISHED)
+                .is_some_and(|name| name.ends_with(SUFFIX));
+            if unfinished && disk.remove(&file.path()).is_ok() {
+                continue;
+            }
+            empty = false;
+            if name.ends_with(SUFFIX) {
+                files.insert(file.path(), file.metadata()?.len());
+            }
+        }
+        if empty {
+            // Where it is not, or not ours to remove, it stays.
+            let _ = fs::remove_dir(day.path());
+        }
+    }
+    Ok(files)
+}
