@@ -2,7 +2,7 @@
 //!
 //! Begin with [`SeriesStore`]. Its parts: `registry` (which series there are), `log` (what makes an
 //! append durable), `head` (the last half-hour in memory), `seal` (head to blocks, blocks to larger
-//! blocks), `recovery` (what is done at the start), `read`, `threads` (who runs what). [`aggregate`] is pure. Sealed blocks
+//! blocks), `recovery` (what is done at the start and soon after), `read`, `threads` (who runs what). [`aggregate`] is pure. Sealed blocks
 //! and their octets are in [`crate::blocks`].
 
 pub mod across;
@@ -33,6 +33,7 @@ pub use statistics::{Moments, Quantile};
 pub use stats::SeriesStats;
 
 use crate::blocks::{Blocks, SqliteBlocks};
+use crate::pack::PackFolder;
 use crate::disk::{Disk, RealDisk};
 use head::Head;
 use log::segments::Segments;
@@ -40,6 +41,7 @@ use log::writer;
 use model::series::Series;
 use model::{Clock, DeviceId, InterfaceId, Labels, Metric, SeriesId, Timestamp, Value};
 use parts::Parts;
+use recovery::lazy::Lazy;
 use registry::table::Table;
 use registry::with;
 use stats::{Counters, add};
@@ -80,7 +82,7 @@ pub struct SeriesRecovery {
     pub segments: u64,
     /// Frames read from them.
     pub frames: u64,
-    /// Samples brought back from the log.
+    /// Samples found in the log; they are brought back behind the start.
     pub samples: u64,
     /// Samples of the log whose series no longer exists.
     pub orphaned: u64,
@@ -98,8 +100,9 @@ struct Inner {
 }
 
 impl SeriesStore {
-    /// Opens the series kept in the folder `dir`, which is made where it is missing, and brings
-    /// back from the log what was not yet sealed. Blocks while it reads.
+    /// Opens the series kept in the folder `dir`, which is made where it is missing. Blocks while it
+    /// goes over the registry and the log; what the log holds is brought back behind that, a device
+    /// that is read or appended to first ([`SeriesStats::devices_waiting`]).
     pub fn open(
         dir: &Path,
         options: SeriesOptions,
@@ -119,21 +122,30 @@ impl SeriesStore {
             fs::create_dir_all(folder).map_err(recovery::failed("create", folder))?;
         }
         let mut told = SeriesRecovery::default();
-        let counters = Counters::default();
+        let counters = Arc::new(Counters::default());
         let path = dir.join("series.sqlite");
         let (table, loaded) =
             Table::open(&path).map_err(|source| OpenSeriesError::Registry { path, source })?;
         counters.defect("damaged_series", loaded.damage.len() as u64);
         told.damage.extend(loaded.damage);
         let index: registry::Shared = Arc::new(loaded.index.into());
+        let packs = PackFolder::open(Arc::clone(&disk), &dir.join("packs"))?;
         let blocks = SqliteBlocks::open(&dir.join("blocks"))?;
         for device_id in loaded.unclean {
             blocks.delete_device(device_id)?;
         }
-        let head = Head::default();
-        let segments = Segments::new(&log_folder);
-        let next = recovery::replay(&segments, &damaged, &index, &head, &counters, &mut told)?;
-        let parts = Arc::new(Parts::new(index, head, blocks, segments, counters, clock));
+        let (head, segments) = (Arc::new(Head::default()), Segments::new(&log_folder));
+        let (frames, next) = recovery::scan(&segments, &damaged, &index, &counters, &mut told)?;
+        let segments = Arc::new(segments);
+        let lazy = Lazy::new(
+            frames,
+            Arc::clone(&segments),
+            Arc::clone(&index),
+            Arc::clone(&head),
+            Arc::clone(&counters),
+        );
+        let log = (segments, lazy);
+        let parts = Arc::new(Parts::new(index, head, (packs, blocks), log, counters, clock));
         let threads = Threads::start(&parts, table, &options, disk, next);
         Ok((Self(Arc::new(Inner { parts, threads })), told))
     }
@@ -186,6 +198,13 @@ impl SeriesStore {
             return Ok(());
         }
         let log = self.0.threads.log().ok_or(AppendError::Closed)?;
+        if self.0.parts.lazy.is_waiting(batch.device_id) {
+            // Here, so that the log's thread need not read it for one device after another. It sees
+            // to it all the same, and tells what fails.
+            let (parts, device_id) = (Arc::clone(&self.0.parts), batch.device_id);
+            let touched = tokio::task::spawn_blocking(move || parts.lazy.touch(device_id));
+            let _ = touched.await;
+        }
         let (reply, answer) = oneshot::channel();
         let sent = log.send(writer::Request::Append { batch, reply }).await;
         sent.map_err(|_| AppendError::Closed)?;
@@ -337,6 +356,7 @@ impl SeriesStore {
         let parts = Arc::clone(&self.0.parts);
         let deleted = tokio::task::spawn_blocking(move || {
             let _alone = parts.move_blocks();
+            parts.lazy.forget(device_id);
             parts.head.remove(device_id);
             parts.blocks.delete_device(device_id)
         });
@@ -371,6 +391,7 @@ impl SeriesStore {
             log_segments: parts.segments.count() as u64,
             head_rows: head_rows as u64,
             head_values: head_values as u64,
+            devices_waiting: parts.lazy.left() as u64,
             queue_depth: (max - free) as u64,
             queue_max: max as u64,
             ..parts.counters.snapshot()

@@ -52,6 +52,8 @@ mod scale;
 mod series;
 #[path = "all/series_fixture.rs"]
 mod series_fixture;
+#[path = "all/series_start.rs"]
+mod series_start;
 #[path = "all/small_disk.rs"]
 mod small_disk;
 #[path = "all/vault.rs"]

@@ -1,6 +1,7 @@
 //! What can go wrong with series and samples.
 
 use crate::blocks::BlocksError;
+use crate::pack::PackError;
 use model::{DeviceId, SeriesId, Timestamp};
 use std::io;
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ pub enum OpenSeriesError {
     /// The blocks could not be opened.
     #[error("the blocks could not be opened")]
     Blocks(#[from] BlocksError),
+    /// The packs could not be opened.
+    #[error("the packs could not be opened")]
+    Packs(#[from] PackError),
 }
 
 /// Registering, reading or deleting series failed.
@@ -65,7 +69,10 @@ pub enum SeriesError {
     /// Blocks could not be read or written.
     #[error("the blocks failed")]
     Blocks(#[from] BlocksError),
-    /// The log could not begin a new segment.
+    /// Packs could not be read or written.
+    #[error("the packs failed")]
+    Packs(#[from] PackError),
+    /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),
     /// The store has been closed.
@@ -79,7 +86,8 @@ pub enum AppendError {
     /// The log could not be written or synced, as when the disk is full. The next batch tries anew.
     #[error("the log could not be {operation}")]
     Log {
-        /// `opened`, `written` or `synced`.
+        /// `opened`, `written` or `synced`; `read` where what it held of the device at the start was
+        /// still to be brought back and could not be.
         operation: &'static str,
         /// Why; shared by all that waited for the same sync.
         #[source]

@@ -1,28 +1,81 @@
 //! The head: samples that are synced but not yet sealed, in memory, by device and half-hour.
 //!
-//! Only the log's thread adds to it, after the sync, so what is here may be shown. Samples of any
-//! half-hour are taken, in any order; a half-hour that was sealed already is sealed again.
+//! Only the log's thread adds to it, after the sync, and what replays the log after the start; so
+//! what is here may be shown. Samples of any half-hour are taken, in any order; a half-hour that was
+//! sealed already is sealed again. What a half-hour is made of is in `windows`: polls as they came
+//! (`row`) and frozen ones (`frozen`). Neither is ever changed, so readers share them and decode
+//! after they have let go of the device.
+
+mod frozen;
+mod row;
+mod windows;
 
 use crate::blocks::{Block, Level};
-use crate::series::{Batch, Column, ROWS_PER_SEAL_MAX};
-use model::{DeviceId, Timestamp, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::series::{Batch, Column, Points, ROWS_PER_SEAL_MAX};
+use model::{DeviceId, Timestamp};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use windows::Window;
 
-/// The half-hours of one device, by their start.
-type Windows = BTreeMap<i64, Arc<Block>>;
-/// What was taken of one device, to be sealed: blocks by the start of their half-hour.
-pub(crate) type Taken = (DeviceId, Vec<(i64, Arc<Block>)>);
-type Devices = HashMap<DeviceId, Arc<Mutex<Windows>>>;
+/// What was taken of one device, to be sealed, by the start of its half-hour.
+pub(crate) type Taken = (DeviceId, Vec<(i64, View)>);
+type Devices = HashMap<DeviceId, Arc<Mutex<Device>>>;
 
 /// The unsealed samples of all devices.
 #[derive(Default)]
 pub(crate) struct Head {
     devices: RwLock<Devices>,
+    /// Kept, as walking over a million series at each scrape would hold up the samples.
+    rows: AtomicUsize,
+    values: AtomicUsize,
+    /// The stamp that is given next.
+    stamps: AtomicU64,
 }
 
-fn lock(windows: &Mutex<Windows>) -> MutexGuard<'_, Windows> {
-    windows.lock().unwrap_or_else(PoisonError::into_inner)
+/// The half-hours of one device.
+#[derive(Default)]
+// Invariant: `windows` ascends strictly by start. A vector, as there are two of them at most times,
+// for which a tree takes ten times the room.
+struct Device {
+    windows: Vec<Held>,
+    /// It was removed: who finds it so looks for the device again.
+    gone: bool,
+}
+
+struct Held {
+    start: i64,
+    window: Window,
+    /// Another one after each change, and never one that there was before.
+    stamp: u64,
+}
+
+/// A half-hour as it was when it was taken.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    window: Window,
+    stamp: u64,
+}
+
+impl View {
+    /// What it holds, as a block.
+    pub(crate) fn block(&self) -> Block {
+        self.window.block()
+    }
+}
+
+impl Device {
+    fn place(&self, start: i64) -> Result<usize, usize> {
+        self.windows.binary_search_by_key(&start, |held| held.start)
+    }
+
+    fn window(&self, start: i64) -> Option<&Held> {
+        self.windows.get(self.place(start).ok()?)
+    }
+}
+
+fn lock(device: &Mutex<Device>) -> MutexGuard<'_, Device> {
+    device.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The start of the half-hour that holds a time.
@@ -36,142 +89,198 @@ pub(crate) fn window_end(at: Timestamp) -> Timestamp {
 }
 
 impl Head {
-    fn device(&self, device_id: DeviceId) -> Option<Arc<Mutex<Windows>>> {
+    fn device(&self, device_id: DeviceId) -> Option<Arc<Mutex<Device>>> {
         let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
         devices.get(&device_id).cloned()
     }
 
-    fn all(&self) -> Vec<(DeviceId, Arc<Mutex<Windows>>)> {
+    fn all(&self) -> Vec<(DeviceId, Arc<Mutex<Device>>)> {
         let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
         devices
             .iter()
-            .map(|(id, windows)| (*id, Arc::clone(windows)))
+            .map(|(id, device)| (*id, Arc::clone(device)))
             .collect()
     }
 
     /// Whether another poll fits the half-hour it is for.
     pub(crate) fn has_room(&self, device_id: DeviceId, at: Timestamp) -> bool {
-        self.device(device_id).is_none_or(|windows| {
-            let windows = lock(&windows);
-            let block = windows.get(&window(at));
-            block.is_none_or(|block| block.times().len() < ROWS_PER_SEAL_MAX)
+        self.device(device_id).is_none_or(|device| {
+            let device = lock(&device);
+            let held = device.window(window(at));
+            held.is_none_or(|held| held.window.rows() < ROWS_PER_SEAL_MAX)
         })
     }
 
-    /// Adds the samples of a poll.
+    /// Adds the samples of a poll, which ascend by column.
     pub(crate) fn add(&self, batch: &Batch) {
-        let windows = self.device(batch.device_id).unwrap_or_else(|| {
-            let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(devices.entry(batch.device_id).or_default())
-        });
-        let mut windows = lock(&windows);
-        let block = windows.entry(window(batch.at)).or_default();
-        Arc::make_mut(block).set(batch.at, &batch.values);
-    }
-
-    /// The samples of a series in `[from, to)`, ascending.
-    pub(crate) fn points(
-        &self,
-        device_id: DeviceId,
-        column: Column,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Vec<(Timestamp, Value)> {
-        let Some(windows) = self.device(device_id) else {
-            return Vec::new();
-        };
-        if from >= to {
-            return Vec::new();
+        if batch.values.is_empty() {
+            return;
         }
-        let windows = lock(&windows);
-        let blocks = windows.range(window(from)..to.unix_ms());
-        blocks
-            .flat_map(|(_, block)| block.points(column, from, to))
-            .collect()
+        loop {
+            let device = self.device(batch.device_id).unwrap_or_else(|| {
+                let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(devices.entry(batch.device_id).or_default())
+            });
+            let mut device = lock(&device);
+            if !device.gone {
+                self.add_to(&mut device, batch);
+                return;
+            }
+        }
     }
 
-    /// The same of several series of a device at one look, in the order of `columns`.
+    fn add_to(&self, device: &mut Device, batch: &Batch) {
+        let start = window(batch.at);
+        let stamp = self.stamps.fetch_add(1, Ordering::Relaxed);
+        let place = device.place(start).unwrap_or_else(|place| {
+            // Of the half-hours before it, no more is expected.
+            for held in device.windows.iter_mut().take(place) {
+                held.window.freeze();
+            }
+            let window = Window::default();
+            let held = Held {
+                start,
+                window,
+                stamp,
+            };
+            device.windows.insert(place, held);
+            place
+        });
+        let (before, rest) = device.windows.split_at_mut(place);
+        let Some((held, after)) = rest.split_first_mut() else {
+            return;
+        };
+        // The newest first, as it is the likeliest to have the same columns.
+        let others = before.iter().rev().chain(&*after).map(|held| &held.window);
+        let grown = held.window.add(batch.at.unix_ms(), &batch.values, others);
+        held.stamp = stamp;
+        self.rows.fetch_add(grown.rows, Ordering::Relaxed);
+        self.values.fetch_add(grown.values, Ordering::Relaxed);
+    }
+
+    /// The samples of some series of a device in `[from, to)`, each ascending, in the order of
+    /// `columns`.
     pub(crate) fn points_together(
         &self,
         device_id: DeviceId,
         columns: &[Column],
         from: Timestamp,
         to: Timestamp,
-    ) -> Vec<Vec<(Timestamp, Value)>> {
-        let mut all = vec![Vec::new(); columns.len()];
-        let Some(windows) = self.device(device_id).filter(|_| from < to) else {
-            return all;
+    ) -> Vec<Points> {
+        let windows = self.slices(device_id, from, to);
+        let (from, to) = (from.unix_ms(), to.unix_ms());
+        let points = |column: &Column| {
+            let points = windows
+                .iter()
+                .map(|window| window.points(*column, from, to));
+            points.reduce(|mut all, more| {
+                all.extend(more);
+                all
+            })
         };
-        let windows = lock(&windows);
-        for (_, block) in windows.range(window(from)..to.unix_ms()) {
-            for (points, column) in all.iter_mut().zip(columns) {
-                points.extend(block.points(*column, from, to));
-            }
-        }
-        all
+        let all = columns.iter().map(points);
+        all.map(Option::unwrap_or_default).collect()
+    }
+
+    /// What is held of a device in `[from, to)`, ascending by half-hour, shared.
+    fn slices(&self, device_id: DeviceId, from: Timestamp, to: Timestamp) -> Vec<Window> {
+        let Some(device) = self.device(device_id).filter(|_| from < to) else {
+            return Vec::new();
+        };
+        let first = window(from);
+        let (from, to) = (from.unix_ms(), to.unix_ms());
+        let device = lock(&device);
+        let windows = device.windows.iter();
+        let windows = windows.filter(|held| (first..to).contains(&held.start));
+        windows.map(|held| held.window.slice(from, to)).collect()
     }
 
     /// The half-hours that have ended by a time, over all devices.
     pub(crate) fn ended(&self, by: Timestamp) -> BTreeSet<i64> {
         let ended = by.unix_ms().saturating_sub(Level::HalfHour.span_ms());
         let mut starts = BTreeSet::new();
-        for (_, windows) in self.all() {
-            starts.extend(lock(&windows).range(..=ended).map(|(start, _)| *start));
+        for (_, device) in self.all() {
+            let device = lock(&device);
+            let all = device.windows.iter().map(|held| held.start);
+            starts.extend(all.take_while(|start| *start <= ended));
         }
         starts
     }
 
-    /// What the head holds of some half-hours, by device.
+    /// What the head holds of some half-hours, by device; shared, so it takes little.
     pub(crate) fn snapshot(&self, starts: &BTreeSet<i64>) -> Vec<Taken> {
         let mut found = Vec::new();
-        for (device_id, windows) in self.all() {
-            let windows = lock(&windows);
-            let blocks: Vec<_> = starts
-                .iter()
-                .filter_map(|start| Some((*start, Arc::clone(windows.get(start)?))))
+        for (device_id, device) in self.all() {
+            let device = lock(&device);
+            let windows = device.windows.iter();
+            let views: Vec<(i64, View)> = windows
+                .filter(|held| starts.contains(&held.start))
+                .map(|held| {
+                    let window = held.window.clone();
+                    let stamp = held.stamp;
+                    (held.start, View { window, stamp })
+                })
                 .collect();
-            if !blocks.is_empty() {
-                found.push((device_id, blocks));
+            if !views.is_empty() {
+                found.push((device_id, views));
             }
         }
         found
     }
 
     /// Drops a half-hour that is sealed, unless more came to it since it was taken.
-    pub(crate) fn sealed(&self, device_id: DeviceId, start: i64, taken: &Arc<Block>) {
-        if let Some(windows) = self.device(device_id) {
-            let mut windows = lock(&windows);
-            if windows
-                .get(&start)
-                .is_some_and(|now| Arc::ptr_eq(now, taken))
-            {
-                windows.remove(&start);
-            }
+    pub(crate) fn sealed(&self, device_id: DeviceId, start: i64, taken: &View) {
+        let Some(device) = self.device(device_id) else {
+            return;
+        };
+        let mut device = lock(&device);
+        let place = device.place(start).ok();
+        let same = |place: &usize| {
+            let held = device.windows.get(*place);
+            held.is_some_and(|held| held.stamp == taken.stamp)
+        };
+        if let Some(place) = place.filter(same) {
+            let held = device.windows.remove(place);
+            self.let_go(&held);
         }
     }
 
     /// Drops all of a device.
     pub(crate) fn remove(&self, device_id: DeviceId) {
-        let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
-        devices.remove(&device_id);
+        let removed = {
+            let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
+            devices.remove(&device_id)
+        };
+        if let Some(device) = removed {
+            let mut device = lock(&device);
+            device.gone = true;
+            for held in device.windows.drain(..) {
+                self.let_go(&held);
+            }
+        }
+    }
+
+    fn let_go(&self, held: &Held) {
+        self.rows.fetch_sub(held.window.rows(), Ordering::Relaxed);
+        self.values
+            .fetch_sub(held.window.values(), Ordering::Relaxed);
     }
 
     /// Rows and values held.
     pub(crate) fn size(&self) -> (usize, usize) {
-        let (mut rows, mut values) = (0, 0);
-        for (_, windows) in self.all() {
-            for block in lock(&windows).values() {
-                rows += block.times().len();
-                values += block.values();
-            }
-        }
-        (rows, values)
+        let held = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        (held(&self.rows), held(&self.values))
     }
 }
+#[cfg(test)]
+mod measure;
+#[cfg(test)]
+mod model_tests;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::Value;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_unix_ms(minute * 60_000)

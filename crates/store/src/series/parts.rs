@@ -1,12 +1,14 @@
 //! What the threads of the series store and its callers share.
 
 use crate::blocks::{BlockKey, Blocks};
+use crate::pack::{Kind, Pack, PackFolder};
 use crate::series::head::Head;
 use crate::series::log::segments::Segments;
+use crate::series::recovery::lazy::Lazy;
 use crate::series::registry;
 use crate::series::stats::Counters;
-use model::Clock;
-use std::collections::BTreeSet;
+use model::{Clock, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
 
@@ -14,37 +16,45 @@ use tracing::warn;
 pub(super) struct Parts {
     pub(super) index: registry::Shared,
     pub(super) head: Arc<Head>,
+    /// Sealed samples.
+    pub(super) packs: PackFolder,
+    /// What came to a half-hour after it was sealed, and what the first version sealed.
     pub(super) blocks: Box<dyn Blocks>,
     pub(super) segments: Arc<Segments>,
+    /// What the log held at the start and the head does not hold yet. Whoever asks the head for a
+    /// device, or adds to it, touches it here before.
+    pub(super) lazy: Arc<Lazy>,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
     /// Held through a pass of sealing and merging.
     pub(super) passes: Mutex<()>,
     /// Held by whoever moves or deletes blocks, for some blocks at a time.
     maintenance: Mutex<()>,
-    /// Half-hours that are too large to be merged.
-    unmerged: Mutex<BTreeSet<BlockKey>>,
+    /// When each day that is over was last looked at for what came to it since.
+    looked: Mutex<BTreeMap<Timestamp, Timestamp>>,
 }
 
 impl Parts {
     pub(super) fn new(
         index: registry::Shared,
-        head: Head,
-        blocks: impl Blocks,
-        segments: Segments,
-        counters: Counters,
+        head: Arc<Head>,
+        (packs, blocks): (PackFolder, impl Blocks),
+        (segments, lazy): (Arc<Segments>, Lazy),
+        counters: Arc<Counters>,
         clock: Clock,
     ) -> Self {
         Self {
             index,
-            head: Arc::new(head),
+            head,
+            packs,
             blocks: Box::new(blocks),
-            segments: Arc::new(segments),
-            counters: Arc::new(counters),
+            segments,
+            lazy: Arc::new(lazy),
+            counters,
             clock,
             passes: Mutex::default(),
             maintenance: Mutex::default(),
-            unmerged: Mutex::default(),
+            looked: Mutex::default(),
         }
     }
 
@@ -65,18 +75,25 @@ impl Parts {
 
     /// Counts what the back end found damaged; it has logged it.
     pub(super) fn note_damage(&self) {
-        self.counters
-            .defect("damaged_blocks_found", self.blocks.damage().len() as u64);
+        let found = self.blocks.damage().len() + self.packs.damage().len();
+        self.counters.defect("damaged_blocks_found", found as u64);
     }
 
-    /// These half-hours make more than a block may hold; they stay as they are.
-    pub(super) fn too_large(&self, keys: &BTreeSet<BlockKey>) {
-        let mut unmerged = self.unmerged.lock().unwrap_or_else(PoisonError::into_inner);
-        unmerged.extend(keys);
+    /// The packs of samples whose range holds a time.
+    pub(super) fn packs_over(&self, at: Timestamp) -> Vec<Arc<Pack>> {
+        let next = Timestamp::from_unix_ms(at.unix_ms().saturating_add(1));
+        self.packs.packs(Kind::Samples, at, next)
     }
 
-    pub(super) fn is_too_large(&self, key: &BlockKey) -> bool {
-        let unmerged = self.unmerged.lock().unwrap_or_else(PoisonError::into_inner);
-        unmerged.contains(key)
+    /// Counts something of a pack that could not be read, and was left out.
+    pub(super) fn lost(&self, what: &str) {
+        self.counters.defect("damaged_block", 1);
+        warn!("samples are left out: {what}");
+    }
+
+    /// Whether a day is looked at for the first time today.
+    pub(super) fn looks_again(&self, day: Timestamp, today: Timestamp) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.insert(day, today) != Some(today)
     }
 }

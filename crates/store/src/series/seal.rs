@@ -12,8 +12,10 @@ use crate::blocks::codec::{decode, encode};
 use crate::blocks::{Block, BlockKey, Dense, Level};
 use crate::pack::{Kind, PackId, PackMeta};
 use crate::series::SeriesError;
+use crate::series::head::View;
 use crate::series::log::writer::Request;
 use crate::series::parts::Parts;
+use crate::series::recovery::lazy::NotReplayed;
 use crate::series::registry::with;
 use crate::series::stats::add;
 use model::{DeviceId, Timestamp};
@@ -71,6 +73,11 @@ fn seal(
     by: Timestamp,
     done: &mut Maintained,
 ) -> Result<(), SeriesError> {
+    // What the log still holds from before the start is sealed with the rest.
+    parts.lazy.finish().map_err(|error| match error {
+        NotReplayed::Stopped => SeriesError::Closed,
+        NotReplayed::Unread(error) => SeriesError::Log(Arc::new(error)),
+    })?;
     let starts = parts.head.ended(by);
     if starts.is_empty() {
         return Ok(());
@@ -98,7 +105,7 @@ fn seal(
 /// A device's samples of a half-hour, as they were taken of the head.
 struct Taken {
     device_id: DeviceId,
-    block: Arc<Block>,
+    view: View,
 }
 
 /// Seals a half-hour; answers whether all of it.
@@ -109,17 +116,16 @@ fn half_hour(parts: &Parts, start: i64, done: &mut Maintained) -> Result<bool, S
     let patched = patched.iter().filter(|key| key.level == Level::HalfHour);
     let patched: BTreeSet<DeviceId> = patched.map(|key| key.device_id).collect();
     let (mut fresh, mut late) = (Vec::new(), Vec::new());
-    for (device_id, blocks) in parts.head.snapshot(&BTreeSet::from([start])) {
+    for (device_id, taken) in parts.head.snapshot(&BTreeSet::from([start])) {
         let known = with(&parts.index, |index| index.has_device(device_id));
-        for (_, block) in blocks {
-            let one = Taken { device_id, block };
+        for (_, view) in taken {
             if patched.contains(&device_id) {
-                late.push(one);
-            } else if known && !merge::holds(&over, device_id, &one.block) {
-                fresh.push(one);
+                late.push(Taken { device_id, view });
+            } else if known && (over.is_empty() || !merge::holds(&over, device_id, &view.block())) {
+                fresh.push(Taken { device_id, view });
             } else {
                 // Of a device that was deleted; or after a crash, sealed just before it.
-                parts.head.sealed(device_id, start, &one.block);
+                parts.head.sealed(device_id, start, &view);
             }
         }
     }
@@ -146,7 +152,7 @@ fn new_pack(
     let mut packed = Vec::with_capacity(taken.len());
     let mut writer = parts.packs.begin(samples(at, Level::HalfHour))?;
     for one in taken {
-        match Dense::try_from(one.block.as_ref()) {
+        match Dense::try_from(&one.view.block()) {
             Ok(dense) => {
                 writer.push(one.device_id, &dense)?;
                 packed.push(one);
@@ -165,7 +171,7 @@ fn new_pack(
         add(&parts.counters.block_bytes_sealed, meta.bytes);
     }
     for one in packed {
-        parts.head.sealed(one.device_id, at.unix_ms(), &one.block);
+        parts.head.sealed(one.device_id, at.unix_ms(), &one.view);
     }
     Ok(whole)
 }
@@ -186,9 +192,10 @@ fn patches(
             let key = BlockKey::holding(one.device_id, Level::HalfHour, at);
             let known = with(&parts.index, |index| index.has_device(one.device_id));
             if known {
+                let newer = one.view.block();
                 let encoded = match stored(parts, &key)? {
-                    Some(older) => encode(&older.overlaid_by(&one.block)),
-                    None => encode(&one.block),
+                    Some(older) => encode(&older.overlaid_by(&newer)),
+                    None => encode(&newer),
                 };
                 match encoded {
                     Ok(bytes) => put.push((key, bytes)),
@@ -207,9 +214,7 @@ fn patches(
         let octets: usize = put.iter().map(|(_, bytes)| bytes.len()).sum();
         add(&parts.counters.block_bytes_sealed, octets as u64);
         for one in let_go {
-            parts
-                .head
-                .sealed(one.device_id, at.unix_ms(), &one.block);
+            parts.head.sealed(one.device_id, at.unix_ms(), &one.view);
         }
     }
     Ok(whole)

@@ -33,6 +33,9 @@ pub struct SeriesStats {
     pub head_rows: u64,
     /// Values in the head.
     pub head_values: u64,
+    /// Devices of which the log, as it was found at the start, is not yet brought back to the head.
+    /// Each is brought back before it is read or appended to.
+    pub devices_waiting: u64,
     /// Batches waiting for the log.
     pub queue_depth: u64,
     /// The most that ever waited.
@@ -40,7 +43,8 @@ pub struct SeriesStats {
     /// The most that may wait.
     pub queue_max: u64,
     /// What was found wrong, by kind: `damaged_frame`, `torn_bytes`, `damaged_block`,
-    /// `not_finite`, `late`, `orphaned`, `series_bound`, `rows_bound`, `out_of_time`, ...
+    /// `not_finite`, `late`, `orphaned`, `replay_failed`, `series_bound`, `rows_bound`,
+    /// `out_of_time`, ...
     pub defects: BTreeMap<&'static str, u64>,
 }
 

@@ -1,9 +1,11 @@
 //! The threads of the series store: one writes the log, one the registry, one seals and merges from
-//! time to time. Whoever holds [`Threads`] ends them by dropping it.
+//! time to time, and one replays the log after the start and ends. Whoever holds [`Threads`] ends
+//! them by dropping it.
 
 use crate::disk::Disk;
 use crate::series::log::writer::{self, Writer};
 use crate::series::parts::Parts;
+use crate::series::recovery::lazy::Lazy;
 use crate::series::registry::{self, table::Table};
 use crate::series::{APPEND_QUEUE_MAX, SeriesOptions, seal};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -17,6 +19,7 @@ pub(super) struct Threads {
     log: Option<mpsc::Sender<writer::Request>>,
     registry: Option<mpsc::Sender<registry::Request>>,
     timer: Mutex<Timer>,
+    lazy: Arc<Lazy>,
     writers: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -47,6 +50,7 @@ impl Threads {
             disk,
             segments: Arc::clone(&parts.segments),
             head: Arc::clone(&parts.head),
+            lazy: Arc::clone(&parts.lazy),
             counters: Arc::clone(&parts.counters),
             sync: options.sync,
             segment_bytes_max: options.segment_bytes_max,
@@ -54,12 +58,16 @@ impl Threads {
         };
         let (registry, asked) = registry::queue();
         let (index, counters) = (Arc::clone(&parts.index), Arc::clone(&parts.counters));
-        let threads = vec![
+        let mut threads = vec![
             named("store-log", move || writer.run(requests)),
             named("store-registry", move || {
                 registry::run(table, &index, &counters, asked);
             }),
         ];
+        if parts.lazy.left() > 0 {
+            let lazy = Arc::clone(&parts.lazy);
+            threads.push(named("store-replay", move || lazy.run()));
+        }
         let timer = options.maintain_every.map_or_else(Timer::default, |every| {
             let (stop, stopped) = sync_channel(0);
             let (parts, log) = (Arc::clone(parts), log.clone());
@@ -82,6 +90,7 @@ impl Threads {
             log: Some(log),
             registry: Some(registry),
             timer: Mutex::new(timer),
+            lazy: Arc::clone(&parts.lazy),
             writers: Mutex::new(threads),
         }
     }
@@ -96,8 +105,9 @@ impl Threads {
         self.registry.as_ref()
     }
 
-    /// Ends sealing from time to time, and waits for a pass that is under way.
+    /// Ends replaying, and sealing from time to time, and waits for a pass that is under way.
     pub(super) fn stop_timer(&self) {
+        self.lazy.stop();
         let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
         timer.stop = None;
         if let Some(thread) = timer.thread.take() {

@@ -116,6 +116,72 @@ fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&length), payload)
 }
 
+/// What a scan sees of a segment: the frames, their samples not kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Seen<'a> {
+    /// A poll; places count from the first frame.
+    Frame {
+        /// Where its frame begins.
+        offset: usize,
+        /// How many octets the frame has.
+        length: usize,
+        /// Whose.
+        device_id: DeviceId,
+        /// When.
+        at: Timestamp,
+        /// The columns that it has values of, ascending.
+        columns: &'a [Column],
+    },
+    /// As [`Found::Damaged`].
+    Damaged {
+        /// Where they begin.
+        offset: usize,
+        /// How many.
+        length: usize,
+    },
+    /// As [`Found::Torn`].
+    Torn {
+        /// Where it begins.
+        offset: usize,
+        /// How many octets.
+        length: usize,
+    },
+}
+
+/// Goes over what [`frames`] would answer, without making its batches.
+pub fn scan(bytes: &[u8], mut see: impl FnMut(Seen<'_>)) {
+    let mut columns: Vec<Column> = Vec::new();
+    let mut offset = 0;
+    while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
+        columns.clear();
+        if let Some((device_id, at, length)) = prove(rest, |column, _| columns.push(column)) {
+            see(Seen::Frame {
+                offset,
+                length,
+                device_id,
+                at,
+                columns: &columns,
+            });
+            offset += length;
+            continue;
+        }
+        let begin = offset;
+        offset = next_frame(bytes, begin + 1).unwrap_or(bytes.len());
+        let length = offset - begin;
+        see(if offset < bytes.len() {
+            Seen::Damaged {
+                offset: begin,
+                length,
+            }
+        } else {
+            Seen::Torn {
+                offset: begin,
+                length,
+            }
+        });
+    }
+}
+
 /// What the octets behind a segment's header hold.
 pub fn frames(bytes: &[u8]) -> impl Iterator<Item = Found> {
     let mut offset = 0;
@@ -150,7 +216,8 @@ fn next_frame(bytes: &[u8], from: usize) -> Option<usize> {
         place += rest
             .windows(FRAME_MAGIC.len())
             .position(|window| window == FRAME_MAGIC)?;
-        if bytes.get(place..).and_then(decode).is_some() {
+        let proved = bytes.get(place..).and_then(|rest| prove(rest, |_, _| ()));
+        if proved.is_some() {
             return Some(place);
         }
         place += 1;
@@ -159,6 +226,19 @@ fn next_frame(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// The frame at the front of the octets, and its length.
 pub fn decode(bytes: &[u8]) -> Option<(Batch, usize)> {
+    let mut values = Vec::new();
+    let (device_id, at, length) = prove(bytes, |column, value| values.push((column, value)))?;
+    let batch = Batch {
+        device_id,
+        at,
+        values,
+    };
+    Some((batch, length))
+}
+
+/// Whose the frame at the front of the octets is, its time and its length; its values are handed to
+/// `take`. Where it does not prove itself there is no answer, and what was taken is to be forgotten.
+fn prove(bytes: &[u8], take: impl FnMut(Column, Value)) -> Option<(DeviceId, Timestamp, usize)> {
     let mut octets = Octets(bytes);
     if octets.array().ok()? != FRAME_MAGIC {
         return None;
@@ -173,11 +253,15 @@ pub fn decode(bytes: &[u8]) -> Option<(Batch, usize)> {
     if checksum(length_octets, payload) != crc {
         return None;
     }
-    Some((samples(payload).ok()??, FRAME_HEAD_LEN + length))
+    let (device_id, at) = samples(payload, take).ok()??;
+    Some((device_id, at, FRAME_HEAD_LEN + length))
 }
 
-/// The samples of a payload; `None` where it is of another kind or does not make sense.
-fn samples(payload: &[u8]) -> Result<Option<Batch>, Short> {
+/// Goes over the samples of a payload; `None` where it is of another kind or does not make sense.
+fn samples(
+    payload: &[u8],
+    mut take: impl FnMut(Column, Value),
+) -> Result<Option<(DeviceId, Timestamp)>, Short> {
     let mut octets = Octets(payload);
     if octets.u8()? != SAMPLES {
         return Ok(None);
@@ -185,7 +269,6 @@ fn samples(payload: &[u8]) -> Result<Option<Batch>, Short> {
     let device_id = DeviceId::from_bytes(octets.array()?);
     let at = Timestamp::from_unix_ms(octets.i64()?);
     let count = octets.length()?;
-    let mut values = Vec::new();
     let mut column = 0u32;
     for n in 0..count {
         let step = octets.varint()?;
@@ -205,14 +288,9 @@ fn samples(payload: &[u8]) -> Result<Option<Batch>, Short> {
         if !value.as_f64().is_finite() {
             return Ok(None);
         }
-        values.push((Column(column), value));
+        take(Column(column), value);
     }
-    let whole = octets.0.is_empty();
-    Ok(whole.then_some(Batch {
-        device_id,
-        at,
-        values,
-    }))
+    Ok(octets.0.is_empty().then_some((device_id, at)))
 }
 
 #[cfg(test)]

@@ -56,6 +56,48 @@ fn frames_both_ways() {
     assert_eq!(parse_header(&header(77)[..19]), None);
 }
 
+/// What a scan tells must be what reading tells.
+fn scanned(bytes: &[u8]) -> Vec<Found> {
+    let mut all = Vec::new();
+    scan(bytes, |seen| {
+        all.push(match seen {
+            Seen::Frame {
+                offset,
+                length,
+                device_id,
+                at,
+                columns,
+            } => {
+                let (batch, whole) = decode(&bytes[offset..]).unwrap();
+                assert_eq!((batch.device_id, batch.at, whole), (device_id, at, length));
+                let own: Vec<Column> = batch.values.iter().map(|(column, _)| *column).collect();
+                assert_eq!(own, columns);
+                Found::Batch(batch)
+            }
+            Seen::Damaged { offset, length } => Found::Damaged { offset, length },
+            Seen::Torn { offset, length } => Found::Torn { offset, length },
+        });
+    });
+    all
+}
+
+#[test]
+fn a_scan_sees_what_is_read() {
+    let (bytes, begins) = written(&three());
+    for length in 0..=bytes.len() {
+        assert_eq!(scanned(&bytes[..length]), read(&bytes[..length]));
+    }
+    for octet in 0..bytes.len() {
+        let mut bad = bytes.clone();
+        bad[octet] ^= 0x10;
+        assert_eq!(
+            scanned(&bad),
+            read(&bad),
+            "octet {octet}, frames at {begins:?}"
+        );
+    }
+}
+
 #[test]
 fn a_torn_tail_leaves_the_frames_before_it() {
     let (bytes, begins) = written(&three());
@@ -121,6 +163,7 @@ proptest! {
             Found::Damaged { length, .. } | Found::Torn { length, .. } => *length,
         }).sum();
         prop_assert!(told <= bytes.len());
+        prop_assert_eq!(scanned(&bytes), read(&bytes));
         let _ = parse_header(&bytes);
     }
 
@@ -133,6 +176,6 @@ proptest! {
         bytes.extend(length);
         bytes.extend(checksum(length, &payload).to_le_bytes());
         bytes.extend([&[SAMPLES], payload.as_slice()].concat());
-        let _ = read(&bytes);
+        assert_eq!(scanned(&bytes), read(&bytes));
     }
 }

@@ -9,6 +9,7 @@ use super::frame;
 use super::segments::Segments;
 use crate::disk::{Disk, DiskFile};
 use crate::series::head::{Head, window};
+use crate::series::recovery::lazy::Lazy;
 use crate::series::stats::{Counters, add};
 use crate::series::{AppendError, Batch, ROWS_PER_SEAL_MAX, SyncPolicy};
 use std::io;
@@ -39,6 +40,7 @@ pub(crate) struct Writer {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) segments: Arc<Segments>,
     pub(crate) head: Arc<Head>,
+    pub(crate) lazy: Arc<Lazy>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) sync: SyncPolicy,
     pub(crate) segment_bytes_max: u64,
@@ -98,6 +100,14 @@ impl Writer {
         batch: Batch,
         reply: oneshot::Sender<Result<(), AppendError>>,
     ) {
+        // Before anything newer of the device is in the head, all of what is older is.
+        if let Err(source) = self.lazy.touch(batch.device_id) {
+            self.counters.defect("log_failed", 1);
+            add(&self.counters.samples_refused, batch.values.len() as u64);
+            let (operation, source) = ("read", Arc::new(source));
+            let _ = reply.send(Err(AppendError::Log { operation, source }));
+            return;
+        }
         if self.head.has_room(batch.device_id, batch.at) {
             frame::encode(&batch, &mut group.bytes);
             group.waiting.push((batch, reply));

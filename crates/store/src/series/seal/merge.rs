@@ -7,6 +7,7 @@ use crate::blocks::{Block, BlockKey, Column, Level, Run, Values};
 use crate::pack::{Damage, Entry, Head, Kind, Pack, PackError, PackId, PackWriter};
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
+use crate::series::read::chain;
 use crate::series::registry::with;
 use crate::series::stats::add;
 use model::{DeviceId, Timestamp, Value};
@@ -64,7 +65,8 @@ pub(super) fn days(
     }
     for (day, of) in found.into_iter().filter(|(day, _)| due(day)) {
         let is_new = !of.is_whole;
-        let is_due = is_new || (parts.looks_again(day, today) && (of.has_more || has_gone(parts, day)));
+        let is_due =
+            is_new || (parts.looks_again(day, today) && (of.has_more || has_gone(parts, day)));
         if is_due {
             done.days += merge(parts, Level::Day, day)?;
             return Ok(());
@@ -164,7 +166,7 @@ impl<'a> Sources<'a> {
             match pack.head(&entry) {
                 Ok(head) => found.push((pack.as_ref(), entry, head)),
                 Err(error @ PackError::File { .. }) => return Err(error.into()),
-                Err(error) => parts.lost(&error.to_string()),
+                Err(error) => parts.lost(&chain(&error)),
             }
         }
         Ok(Self {

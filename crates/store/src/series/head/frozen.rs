@@ -1,0 +1,469 @@
+//! Some polls of one layout, column by column, in a third of the room or less.
+//!
+//! The octets are in memory only, so what they mean may change with any version. Each column has an
+//! octet that says how it is kept: its kind in the three lowest bits, then whether differences are
+//! kept, then the width of what is kept of each value, in octets. A base follows (a varint), with
+//! differences their least (zigzag, a varint), and what each value or difference is above that.
+
+use super::row::{FLOAT, Layout, PRESENT, Row, value};
+use crate::blocks::octets::{Octets, Short, put_varint};
+use crate::series::Column;
+use model::{Timestamp, Value};
+use std::sync::Arc;
+
+/// Polls frozen together. More would be smaller (the base of a column counts less) but wait longer at
+/// 8 octets a value: at ten, a poll a minute, the two are about even.
+pub(super) const ROWS: usize = 10;
+
+/// Columns of which only the first one's place is kept; to the others one walks.
+const STRIDE: usize = 16;
+
+/// Kinds of columns: whole numbers, bits of floating-point numbers, both or with gaps (marks of two
+/// bits a value are before the base), and from here on decimals.
+const WHOLE: u8 = 0;
+const FLOATS: u8 = 1;
+const MIXED: u8 = 2;
+const DECIMAL: u8 = 3;
+const KIND: u8 = 7;
+/// Set where differences are kept.
+const STEPS: u8 = 8;
+
+/// What decimals are multiplied by to become whole numbers, by their kind.
+const SCALES: [f64; 5] = [1.0, 1e2, 1e3, 1e6, 1e9];
+/// Whole numbers up to here are exact in floating point: 2^53.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Polls of one layout. Never changed.
+#[derive(Debug)]
+// Invariant: `times` ascends strictly and has at most `ROWS`; `octets` is what `encode` made.
+pub(super) struct Frozen {
+    layout: Layout,
+    times: Box<[i64]>,
+    /// Where every `STRIDE`-th column begins.
+    places: Box<[u32]>,
+    octets: Box<[u8]>,
+}
+
+/// One column of some polls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cells {
+    words: [u64; ROWS],
+    marks: [u64; ROWS],
+}
+
+impl Frozen {
+    /// The rows, of which the first [`ROWS`] are taken; they share a layout and ascend in time.
+    /// `None` where there are none.
+    pub(super) fn of(rows: &[Row]) -> Option<Self> {
+        let rows = rows.get(..rows.len().min(ROWS))?;
+        let layout = Arc::clone(&rows.first()?.layout);
+        let mut places = Vec::with_capacity(layout.len().div_ceil(STRIDE));
+        let mut octets = Vec::with_capacity(layout.len() * 32);
+        for place in 0..layout.len() {
+            if place.is_multiple_of(STRIDE) {
+                places.push(u32::try_from(octets.len()).expect("a device's polls are megabytes"));
+            }
+            let mut cells = Cells::default();
+            let into = cells.words.iter_mut().zip(&mut cells.marks);
+            for (row, (word, mark)) in rows.iter().zip(into) {
+                (*word, *mark) = row.cell(place);
+            }
+            encode(&cells, rows.len(), &mut octets);
+        }
+        Some(Self {
+            layout,
+            times: rows.iter().map(|row| row.at).collect(),
+            places: places.into(),
+            octets: octets.into(),
+        })
+    }
+
+    /// Its times, ascending, in milliseconds since 1970.
+    pub(super) fn times(&self) -> &[i64] {
+        &self.times
+    }
+
+    /// Whether it may hold something of `[from, to)`.
+    pub(super) fn meets(&self, from: i64, to: i64) -> bool {
+        let edges = self.times.first().zip(self.times.last());
+        edges.is_some_and(|(first, last)| *first < to && from <= *last)
+    }
+
+    /// Hands over the values at a place of its layout in `[from, to)`, ascending in time.
+    pub(super) fn points(
+        &self,
+        place: usize,
+        from: i64,
+        to: i64,
+        points: &mut Vec<(Timestamp, Value)>,
+    ) {
+        let begin = self.places.get(place / STRIDE);
+        let octets = begin.and_then(|begin| self.octets.get(usize::try_from(*begin).ok()?..));
+        let Some(mut octets) = octets.map(Octets) else {
+            return;
+        };
+        for _ in 0..place % STRIDE {
+            if skip(&mut octets, self.times.len()).is_err() {
+                return;
+            }
+        }
+        let Ok(cells) = decode(&mut octets, self.times.len()) else {
+            return;
+        };
+        for (at, (word, mark)) in self.times.iter().zip(cells.words.iter().zip(cells.marks)) {
+            if (from..to).contains(at) {
+                points
+                    .extend(value(*word, mark).map(|value| (Timestamp::from_unix_ms(*at), value)));
+            }
+        }
+    }
+
+    /// Its polls as they were, ascending in time.
+    pub(super) fn rows(&self) -> Vec<(i64, Vec<(Column, Value)>)> {
+        let with_room = |at: &i64| (*at, Vec::with_capacity(self.layout.len()));
+        let mut rows: Vec<(i64, Vec<(Column, Value)>)> = self.times.iter().map(with_room).collect();
+        let mut octets = Octets(&self.octets);
+        for column in &*self.layout {
+            let Ok(cells) = decode(&mut octets, rows.len()) else {
+                break;
+            };
+            let cells = cells.words.iter().zip(cells.marks);
+            for ((_, values), (word, mark)) in rows.iter_mut().zip(cells) {
+                values.extend(value(*word, mark).map(|value| (*column, value)));
+            }
+        }
+        rows
+    }
+}
+
+/// Of a kind that all the marks agree on.
+fn kind_of(marks: &[u64]) -> u8 {
+    if marks.iter().all(|mark| *mark == PRESENT) {
+        WHOLE
+    } else if marks.iter().all(|mark| *mark == PRESENT | FLOAT) {
+        FLOATS
+    } else {
+        MIXED
+    }
+}
+
+/// Appends a column of `rows` cells.
+fn encode(cells: &Cells, rows: usize, into: &mut Vec<u8>) {
+    let (Some(marks), mut words) = (cells.marks.get(..rows), cells.words) else {
+        return;
+    };
+    let Some(words) = words.get_mut(..rows) else {
+        return;
+    };
+    let mut kind = kind_of(marks);
+    match kind {
+        FLOATS => {
+            if let Some((scale, whole)) = decimals(words) {
+                kind = scale;
+                for (word, whole) in words.iter_mut().zip(whole) {
+                    *word = whole;
+                }
+            }
+        }
+        MIXED => fill(words, marks),
+        _ => {}
+    }
+    let words = &*words;
+    let least = words.iter().copied().min().unwrap_or(0);
+    let most = words.iter().copied().max().unwrap_or(0);
+    let plain = width(most - least);
+    let (least_step, most_step) = steps(words).fold((i64::MAX, i64::MIN), |(least, most), step| {
+        (least.min(step), most.max(step))
+    });
+    let stepped = width(most_step.wrapping_sub(least_step).cast_unsigned());
+    // The least difference costs some octets as well; three is what it mostly takes.
+    let by_steps = rows > 1 && stepped * (rows - 1) + 3 < plain * rows;
+    let width = if by_steps { stepped } else { plain };
+    let tag = u8::try_from(width << 4).expect("a width of at most eight fits four bits");
+    into.push(kind | tag | if by_steps { STEPS } else { 0 });
+    if kind == MIXED {
+        let all = marks.iter().rev().fold(0, |all, mark| (all << 2) | mark);
+        put_varint(into, all);
+    }
+    let put = |into: &mut Vec<u8>, above: u64| {
+        into.extend(above.to_le_bytes().get(..width).unwrap_or_default());
+    };
+    if by_steps {
+        put_varint(into, words.first().copied().unwrap_or(0));
+        put_varint(into, zigzag(least_step));
+        for step in steps(words) {
+            put(into, step.wrapping_sub(least_step).cast_unsigned());
+        }
+    } else {
+        put_varint(into, least);
+        for word in words {
+            put(into, word - least);
+        }
+    }
+}
+
+/// The differences between words that follow each other.
+fn steps(words: &[u64]) -> impl Iterator<Item = i64> {
+    let pairs = words.iter().zip(words.iter().skip(1));
+    pairs.map(|(a, b)| b.wrapping_sub(*a).cast_signed())
+}
+
+/// Octets that a number takes.
+fn width(number: u64) -> usize {
+    (u64::BITS - number.leading_zeros()).div_ceil(8) as usize
+}
+
+fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+/// Gives what is absent the word before it, or the first there is, so that it costs little.
+fn fill(words: &mut [u64], marks: &[u64]) {
+    let there = |mark: &u64| mark & PRESENT != 0;
+    let first = words.iter().zip(marks).find(|(_, mark)| there(mark));
+    let mut before = first.map_or(0, |(word, _)| *word);
+    for (word, mark) in words.iter_mut().zip(marks) {
+        if there(mark) {
+            before = *word;
+        } else {
+            *word = before;
+        }
+    }
+}
+
+/// The kind whose scale makes whole numbers of all of these, exactly, and those numbers.
+fn decimals(words: &[u64]) -> Option<(u8, [u64; ROWS])> {
+    let mut whole = [0; ROWS];
+    (DECIMAL..).zip(SCALES).find_map(|(kind, scale)| {
+        words.iter().zip(&mut whole).try_for_each(|(word, whole)| {
+            let scaled = (f64::from_bits(*word) * scale).round();
+            if scaled.abs() > EXACT_MAX {
+                return None;
+            }
+            #[allow(clippy::cast_possible_truncation)] // It is whole and within 2^53.
+            let number = scaled as i64;
+            *whole = zigzag(number);
+            (unscaled(*whole, scale) == *word).then_some(())
+        })?;
+        Some((kind, whole))
+    })
+}
+
+/// The bits of the number that was scaled.
+fn unscaled(whole: u64, scale: f64) -> u64 {
+    (unzigzag(whole) as f64 / scale).to_bits()
+}
+
+/// What is before the values of a column.
+struct Opening {
+    kind: u8,
+    /// The mark of each row, where not all are alike.
+    marks: u64,
+    /// The least value, or the first one where there are differences.
+    base: u64,
+    /// The least difference, where there are some.
+    least_step: Option<i64>,
+    width: usize,
+}
+
+fn opening(octets: &mut Octets) -> Result<Opening, Short> {
+    let tag = octets.u8()?;
+    let kind = tag & KIND;
+    let marks = if kind == MIXED { octets.varint()? } else { 0 };
+    let base = octets.varint()?;
+    let least_step = match tag & STEPS {
+        0 => None,
+        _ => Some(unzigzag(octets.varint()?)),
+    };
+    Ok(Opening {
+        kind,
+        marks,
+        base,
+        least_step,
+        width: usize::from(tag >> 4),
+    })
+}
+
+/// Goes past a column.
+fn skip(octets: &mut Octets, rows: usize) -> Result<(), Short> {
+    let opening = opening(octets)?;
+    let kept = rows.saturating_sub(usize::from(opening.least_step.is_some()));
+    octets.take(opening.width * kept).map(|_| ())
+}
+
+/// A number of so many octets.
+fn above(octets: &mut Octets, width: usize) -> Result<u64, Short> {
+    let kept = octets.take(width)?.iter().rev();
+    Ok(kept.fold(0, |number, octet| (number << 8) | u64::from(*octet)))
+}
+
+/// The column at the front of the octets.
+fn decode(octets: &mut Octets, rows: usize) -> Result<Cells, Short> {
+    let Opening {
+        kind,
+        marks,
+        base,
+        least_step,
+        width,
+    } = opening(octets)?;
+    let mut cells = Cells::default();
+    let mut word = base;
+    for (row, into) in cells.words.iter_mut().take(rows).enumerate() {
+        match least_step {
+            None => word = base.wrapping_add(above(octets, width)?),
+            Some(least) if row > 0 => {
+                let step = least.cast_unsigned().wrapping_add(above(octets, width)?);
+                word = word.wrapping_add(step);
+            }
+            Some(_) => {}
+        }
+        *into = word;
+    }
+    if let Some(scale) = kind.checked_sub(DECIMAL) {
+        let scale = SCALES.get(usize::from(scale)).copied().unwrap_or(1.0);
+        for word in cells.words.iter_mut().take(rows) {
+            *word = unscaled(*word, scale);
+        }
+    }
+    for (row, mark) in cells.marks.iter_mut().take(rows).enumerate() {
+        *mark = match kind {
+            WHOLE => PRESENT,
+            MIXED => (marks >> (2 * row)) & (PRESENT | FLOAT),
+            _ => PRESENT | FLOAT,
+        };
+    }
+    Ok(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::layout_of;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Rows of one layout, a millisecond apart, of columns of values with gaps.
+    fn rows(columns: &[Vec<Option<Value>>]) -> Vec<Row> {
+        let count = columns.iter().map(Vec::len).min().unwrap_or(0);
+        let all: Vec<(Column, Value)> = (0..)
+            .zip(columns)
+            .map(|(n, _)| (Column(n), Value::U64(0)))
+            .collect();
+        let layout = layout_of(&all);
+        let row = |n: usize| {
+            let cells = (0..).zip(columns);
+            let values: Vec<_> = cells
+                .filter_map(|(column, values)| Some((Column(column), values[n]?)))
+                .collect();
+            Row::new(i64::try_from(n).unwrap(), &layout, &values)
+        };
+        (0..count).map(row).collect()
+    }
+
+    fn check(columns: &[Vec<Option<Value>>]) -> Frozen {
+        let rows = rows(columns);
+        let frozen = Frozen::of(&rows).unwrap();
+        let bits = |value: Value| match value {
+            Value::U64(value) => (false, value),
+            Value::F64(value) => (true, value.to_bits()),
+        };
+        for (place, column) in columns.iter().enumerate() {
+            for (from, to) in [(0, 100), (1, 3)] {
+                let mut points = Vec::new();
+                frozen.points(place, from, to, &mut points);
+                let told: Vec<_> = points
+                    .into_iter()
+                    .map(|(at, value)| (at.unix_ms(), bits(value)))
+                    .collect();
+                let expected: Vec<_> = (0..)
+                    .zip(column.iter().take(rows.len()))
+                    .filter(|(at, _)| (from..to).contains(at))
+                    .filter_map(|(at, value)| Some((at, bits((*value)?))))
+                    .collect();
+                assert_eq!(told, expected, "column {place} of {columns:?}");
+            }
+        }
+        let thawed = frozen.rows();
+        assert_eq!(thawed.len(), rows.len());
+        for ((at, values), row) in thawed.iter().zip(&rows) {
+            let told: Vec<_> = values.iter().map(|(c, value)| (*c, bits(*value))).collect();
+            let expected: Vec<_> = row.values().map(|(c, value)| (c, bits(value))).collect();
+            assert_eq!((*at, told), (row.at, expected));
+        }
+        frozen
+    }
+
+    fn whole(values: &[u64]) -> Vec<Option<Value>> {
+        values
+            .iter()
+            .map(|value| Some(Value::U64(*value)))
+            .collect()
+    }
+
+    fn float(values: &[f64]) -> Vec<Option<Value>> {
+        values
+            .iter()
+            .map(|value| Some(Value::F64(*value)))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_even_takes_little() {
+        for (column, octets) in [
+            (whole(&[0; 10]), 2),
+            (whole(&[5, 12, 19, 26, 33, 40, 47, 54, 61, 68]), 3 + 8),
+            (
+                whole(&[1 << 40, (1 << 40) + 900, (1 << 40) + 1_800]),
+                1 + 6 + 2,
+            ),
+            (whole(&[u64::MAX, 0, u64::MAX, 0]), 1 + 1 + 4 * 8),
+            (float(&[0.25, 0.5, 0.125]), 1 + 2 + 3 * 2),
+            (float(&[7.0; 10]), 2),
+            (float(&[0.1 + 0.2; 4]), 1 + 9),
+        ] {
+            let frozen = check(std::slice::from_ref(&column));
+            assert!(
+                frozen.octets.len() <= octets,
+                "{column:?}: {}",
+                frozen.octets.len()
+            );
+        }
+        // What is left out costs nothing but its marks.
+        let mut gaps = whole(&[1_000_000; 10]);
+        gaps[0] = None;
+        gaps[7] = None;
+        assert!(check(&[gaps]).octets.len() <= 1 + 3 + 3);
+        check(&[float(&[-0.0, 0.0, f64::MAX, f64::MIN_POSITIVE, -1.5e-9])]);
+        check(&[vec![None; 3], whole(&[1, 2, 3])]);
+    }
+
+    fn a_value() -> impl Strategy<Value = Option<Value>> {
+        prop_oneof![
+            3 => (0u64..2_000).prop_map(|n| Some(Value::U64(n))),
+            1 => any::<u64>().prop_map(|n| Some(Value::U64(n))),
+            2 => (-3_000i32..3_000).prop_map(|n| Some(Value::F64(f64::from(n) / 1_000.0))),
+            1 => (-1e300f64..1e300).prop_map(|n| Some(Value::F64(n))),
+            1 => Just(None),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways(columns in (1usize..=ROWS).prop_flat_map(|rows| {
+            prop::collection::vec(prop::collection::vec(a_value(), rows), 1..40)
+        })) {
+            check(&columns);
+        }
+
+        #[test]
+        fn decimals_both_ways(values in prop::collection::vec(-1_000_000i64..1_000_000, 1..=ROWS), scale in 0usize..10) {
+            let scale = 10f64.powi(i32::try_from(scale).unwrap());
+            #[allow(clippy::cast_precision_loss)]
+            let values: Vec<f64> = values.iter().map(|n| *n as f64 / scale).collect();
+            check(&[float(&values)]);
+        }
+    }
+}
