@@ -8,9 +8,12 @@ use crate::series::recovery::lazy::Lazy;
 use crate::series::registry;
 use crate::series::stats::Counters;
 use model::{Clock, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
+
+/// Kinds of damage that are told apart; what is beyond them is not told.
+const TOLD_MAX: usize = 10_000;
 
 /// What the threads and the callers share.
 pub(super) struct Parts {
@@ -32,6 +35,8 @@ pub(super) struct Parts {
     maintenance: Mutex<()>,
     /// When each day that is over was last looked at for what came to it since.
     looked: Mutex<BTreeMap<Timestamp, Timestamp>>,
+    /// Damage of packs that was told.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Parts {
@@ -55,6 +60,7 @@ impl Parts {
             passes: Mutex::default(),
             maintenance: Mutex::default(),
             looked: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -85,10 +91,14 @@ impl Parts {
         self.packs.packs(Kind::Samples, at, next)
     }
 
-    /// Counts something of a pack that could not be read, and was left out.
+    /// Counts something of a pack that could not be read and is left out: each thing once, however
+    /// often it is met.
     pub(super) fn lost(&self, what: &str) {
-        self.counters.defect("damaged_block", 1);
-        warn!("samples are left out: {what}");
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < TOLD_MAX && told.insert(what.to_owned()) {
+            self.counters.defect("damaged_block", 1);
+            warn!("samples are left out: {what}");
+        }
     }
 
     /// Whether a day is looked at for the first time today.

@@ -20,6 +20,7 @@ use crate::series::registry::with;
 use crate::series::stats::add;
 use model::{DeviceId, Timestamp};
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -221,9 +222,9 @@ fn patches(
 }
 
 /// The head holds no such block, by its bounds. It was acknowledged, so it is kept.
-fn not_encoded(parts: &Parts, device_id: DeviceId, error: &dyn std::error::Error) {
+fn not_encoded(parts: &Parts, device_id: DeviceId, error: &impl Display) {
     parts.counters.defect("not_encoded", 1);
-    warn!(device.id = %device_id, error, "a half-hour could not be sealed and stays in the log");
+    warn!(device.id = %device_id, %error, "a half-hour could not be sealed and stays in the log");
 }
 
 /// The block of a key; one that is damaged is set aside and counted.

@@ -14,7 +14,7 @@ use model::{DeviceId, Timestamp, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{info, warn};
+use tracing::info;
 
 /// How long after its end a day becomes one pack: its last half-hours are sealed and merged, and most
 /// of what comes late has come.
@@ -111,12 +111,14 @@ fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesErr
         .chain(patches.iter().map(|key| key.device_id))
         .filter(|id| with(&parts.index, |index| index.has_device(*id)))
         .collect();
-    let gone: Vec<PackId> = packs.iter().map(|pack| pack.meta().id).collect();
+    let mut damaged = Damaged::new();
     let mut writer = parts.packs.begin(samples(start, level))?;
     for device_id in &devices {
-        let mut sources = Sources::of(parts, *device_id, &packs, (start, end))?;
-        sources.write(parts, &mut writer)?;
+        let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
+        sources.write(parts, &mut writer, &mut damaged)?;
     }
+    let ids = packs.iter().map(|pack| pack.meta().id);
+    let gone: Vec<PackId> = ids.filter(|id| !damaged.contains_key(id)).collect();
     let mut count = 0;
     if devices.is_empty() {
         drop(writer);
@@ -125,6 +127,10 @@ fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesErr
         let meta = writer.finish()?;
         count = meta.totals.devices;
         parts.packs.commit(&[meta], &gone)?;
+    }
+    // Kept for a person to look at. What is sound of them is in the new one.
+    for (id, what) in &damaged {
+        parts.packs.set_aside(id, what)?;
     }
     // Durable as part of the pack, they are not needed: whoever reads them still reads the same.
     let _alone = parts.move_blocks();
@@ -135,6 +141,9 @@ fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesErr
     }
     Ok(count)
 }
+
+/// Packs that are damaged, and how.
+type Damaged = BTreeMap<PackId, String>;
 
 /// What there is of one device, in the order to lay it over each other.
 struct Sources<'a> {
@@ -153,6 +162,7 @@ impl<'a> Sources<'a> {
         device_id: DeviceId,
         packs: &'a [Arc<Pack>],
         (start, end): (Timestamp, Timestamp),
+        damaged: &mut Damaged,
     ) -> Result<Self, SeriesError> {
         let blocks = parts.blocks.read(device_id, start, end)?;
         let (below, above) = blocks
@@ -166,7 +176,10 @@ impl<'a> Sources<'a> {
             match pack.head(&entry) {
                 Ok(head) => found.push((pack.as_ref(), entry, head)),
                 Err(error @ PackError::File { .. }) => return Err(error.into()),
-                Err(error) => parts.lost(&chain(&error)),
+                Err(error) => {
+                    parts.lost(&chain(&error));
+                    damaged.insert(pack.meta().id, chain(&error));
+                }
             }
         }
         Ok(Self {
@@ -179,18 +192,26 @@ impl<'a> Sources<'a> {
     }
 
     /// Writes the device: all its times, then some columns at a time.
-    fn write(&mut self, parts: &Parts, writer: &mut PackWriter) -> Result<(), SeriesError> {
+    fn write(
+        &mut self,
+        parts: &Parts,
+        writer: &mut PackWriter,
+        damaged: &mut Damaged,
+    ) -> Result<(), SeriesError> {
         let (mut times, mut columns) = (BTreeSet::new(), BTreeSet::new());
         let mut sound = |blocks: &mut Vec<(BlockKey, Vec<u8>)>| {
-            blocks.retain(|(key, bytes)| match BlockView::parse(bytes) {
-                Ok(view) => {
-                    times.extend(view.times());
-                    columns.extend(view.columns());
-                    true
-                }
-                Err(error) => {
-                    parts.set_aside(key, &error.to_string());
-                    false
+            blocks.retain(|(key, bytes)| {
+                let view = BlockView::parse(bytes);
+                match view.and_then(|view| Ok((view.columns()?, view))) {
+                    Ok((of, view)) => {
+                        times.extend(view.times());
+                        columns.extend(of);
+                        true
+                    }
+                    Err(error) => {
+                        parts.set_aside(key, &error.to_string());
+                        false
+                    }
                 }
             });
         };
@@ -201,12 +222,16 @@ impl<'a> Sources<'a> {
             columns.extend(head.columns());
         }
         let times: Vec<i64> = times.into_iter().collect();
-        let columns: Vec<Column> = columns.into_iter().collect();
+        // Of a device that was deleted and met again, the old ones are nobody's.
+        let columns: Vec<Column> = with(&parts.index, |index| {
+            let known = |column: &Column| index.has(self.device_id, *column);
+            columns.into_iter().filter(known).collect()
+        });
         writer.begin(self.device_id, &times)?;
         let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
-            self.lay(parts, wanted, &mut laid)?;
+            self.lay(parts, wanted, &mut laid, damaged)?;
             for (column, values) in wanted.iter().zip(laid.columns) {
                 if let Some(values) = values_of(&values) {
                     writer.column(*column, &values)?;
@@ -216,7 +241,13 @@ impl<'a> Sources<'a> {
         Ok(())
     }
 
-    fn lay(&self, parts: &Parts, wanted: &[Column], laid: &mut Laid) -> Result<(), SeriesError> {
+    fn lay(
+        &self,
+        parts: &Parts,
+        wanted: &[Column],
+        laid: &mut Laid,
+        damaged: &mut Damaged,
+    ) -> Result<(), SeriesError> {
         let (from, to) = self.range;
         let blocks = |blocks: &[(BlockKey, Vec<u8>)], laid: &mut Laid| {
             for (key, bytes) in blocks {
@@ -232,11 +263,12 @@ impl<'a> Sources<'a> {
         };
         blocks(&self.below, laid);
         for (pack, entry, _) in &self.packs {
-            let damage: Vec<Damage> = pack.read(entry, wanted, from, to, |place, slice| {
+            let found: Vec<Damage> = pack.read(entry, wanted, from, to, |place, slice| {
                 laid.lay(place, slice.points());
             })?;
-            for damage in damage {
+            for damage in found {
                 parts.lost(&damage.to_string());
+                damaged.insert(pack.meta().id, damage.to_string());
             }
         }
         blocks(&self.above, laid);
