@@ -130,6 +130,9 @@ impl SeriesStore {
         told.damage.extend(loaded.damage);
         let index: registry::Shared = Arc::new(loaded.index.into());
         let packs = PackFolder::open(Arc::clone(&disk), &dir.join("packs"))?;
+        let damage = packs.damage();
+        counters.defect("damaged_blocks_found", damage.len() as u64);
+        told.damage.extend(damage.iter().map(ToString::to_string));
         let blocks = SqliteBlocks::open(&dir.join("blocks"))?;
         for device_id in loaded.unclean {
             blocks.delete_device(device_id)?;
