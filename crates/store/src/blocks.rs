@@ -46,13 +46,15 @@ pub trait Blocks: Send + Sync + 'static {
         to: Timestamp,
     ) -> Result<Vec<(BlockKey, Vec<u8>)>, BlocksError>;
 
-    /// At most `limit` keys of a level whose range has ended at `by`, ascending by start and device.
-    fn ended(
-        &self,
-        level: Level,
-        by: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<BlockKey>, BlocksError>;
+    /// The keys of the blocks whose range of time meets `[from, to)`, ascending.
+    fn keys(&self, from: Timestamp, to: Timestamp) -> Result<Vec<BlockKey>, BlocksError>;
+
+    /// The starts of the UTC days that there may be blocks of, ascending.
+    fn days(&self) -> Result<Vec<Timestamp>, BlocksError>;
+
+    /// Gives back the room of the days in `[from, to)` that have nothing left. Nobody else may write
+    /// to them meanwhile.
+    fn tidy(&self, from: Timestamp, to: Timestamp) -> Result<(), BlocksError>;
 
     /// Nothing is kept from before this time; `None` where nothing is kept.
     fn oldest(&self) -> Result<Option<Timestamp>, BlocksError>;

@@ -34,6 +34,7 @@ pub use stats::SeriesStats;
 
 use crate::blocks::{Blocks, SqliteBlocks};
 use crate::disk::{Disk, RealDisk};
+use crate::pack::PackFolder;
 use head::Head;
 use log::segments::Segments;
 use log::writer;
@@ -128,6 +129,10 @@ impl SeriesStore {
         counters.defect("damaged_series", loaded.damage.len() as u64);
         told.damage.extend(loaded.damage);
         let index: registry::Shared = Arc::new(loaded.index.into());
+        let packs = PackFolder::open(Arc::clone(&disk), &dir.join("packs"))?;
+        let damage = packs.damage();
+        counters.defect("damaged_blocks_found", damage.len() as u64);
+        told.damage.extend(damage.iter().map(ToString::to_string));
         let blocks = SqliteBlocks::open(&dir.join("blocks"))?;
         for device_id in loaded.unclean {
             blocks.delete_device(device_id)?;
@@ -143,7 +148,14 @@ impl SeriesStore {
             Arc::clone(&counters),
         );
         let log = (segments, lazy);
-        let parts = Arc::new(Parts::new(index, head, blocks, log, counters, clock));
+        let parts = Arc::new(Parts::new(
+            index,
+            head,
+            (packs, blocks),
+            log,
+            counters,
+            clock,
+        ));
         let threads = Threads::start(&parts, table, &options, disk, next);
         Ok((Self(Arc::new(Inner { parts, threads })), told))
     }

@@ -198,6 +198,16 @@ impl<'a> BlockView<'a> {
         &self.times
     }
 
+    /// Its columns, ascending; one that has both types of number is given twice.
+    pub fn columns(&self) -> Result<Vec<Column>, DecodeError> {
+        let mut all = Vec::new();
+        self.each(|column, _, _| {
+            all.push(column);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
     /// The values of one column in `[from, to)`, ascending in time.
     pub fn points(
         &self,

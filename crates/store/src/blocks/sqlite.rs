@@ -6,7 +6,8 @@
 
 mod day;
 
-use super::{BlockKey, Blocks, BlocksError, Level, salvage};
+use super::{BlockKey, Blocks, BlocksError, salvage};
+use crate::disk::sync_folder;
 use day::DayFile;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,8 +61,6 @@ pub struct SqliteBlocks {
 struct State {
     /// Days that have a file.
     days: BTreeSet<Day>,
-    /// Those of them that may have half-hours to merge; so that old files stay closed.
-    unmerged: BTreeSet<Day>,
     /// Those that a reader found damaged.
     suspect: BTreeSet<Day>,
     open: BTreeMap<Day, (Arc<DayFile>, u64)>,
@@ -83,7 +82,6 @@ impl SqliteBlocks {
             let name = entry.map_err(failed)?.file_name();
             state.days.extend(name.to_str().and_then(Day::named));
         }
-        state.unmerged.clone_from(&state.days);
         Ok(Self {
             folder: folder.to_owned(),
             state: Mutex::new(state),
@@ -145,7 +143,6 @@ impl SqliteBlocks {
         let saved = file.save_from(&aside)?;
         let mut state = self.state();
         state.days.insert(day);
-        state.unmerged.insert(day);
         warn!(file = %path.display(), aside = %aside.display(), %error, saved,
             "a day of samples is damaged; what could be read was saved");
         note(
@@ -184,15 +181,18 @@ impl SqliteBlocks {
         Ok(answers)
     }
 
-    fn days_with(&self, level: Level) -> Vec<Day> {
-        match level {
-            Level::HalfHour => self.state().unmerged.iter().copied().collect(),
-            Level::TwoHours | Level::Day => self.days(),
-        }
+    fn all_days(&self) -> Vec<Day> {
+        self.state().days.iter().copied().collect()
     }
 
-    fn days(&self) -> Vec<Day> {
-        self.state().days.iter().copied().collect()
+    /// The days that have a file and meet `[from, to)`.
+    fn days_in(&self, from: Timestamp, to: Timestamp) -> Vec<Day> {
+        if from >= to {
+            return Vec::new();
+        }
+        let last = Day::of(Timestamp::from_unix_ms(to.unix_ms().saturating_sub(1)));
+        let state = self.state();
+        state.days.range(Day::of(from)..=last).copied().collect()
     }
 }
 
@@ -233,7 +233,6 @@ impl Blocks for SqliteBlocks {
                 }
                 written => written?,
             }
-            self.state().unmerged.insert(day);
         }
         Ok(())
     }
@@ -249,40 +248,46 @@ impl Blocks for SqliteBlocks {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<(BlockKey, Vec<u8>)>, BlocksError> {
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        let (first, last) = (Day::of(from), Day::of(to));
-        let days: Vec<Day> = self.state().days.range(first..=last).copied().collect();
+        let days = self.days_in(from, to);
         let by_day = self.each_day(days, |file| file.read(device_id, from, to))?;
         let mut blocks: Vec<_> = by_day.into_iter().flatten().collect();
         blocks.sort_by_key(|(key, _)| (std::cmp::Reverse(key.level), key.start));
         Ok(blocks)
     }
 
-    fn ended(
-        &self,
-        level: Level,
-        by: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<BlockKey>, BlocksError> {
-        let mut keys = Vec::new();
-        for day in self.days_with(level) {
-            if keys.len() >= limit || day.start() >= by {
-                break;
-            }
-            // Taken out first, so that what is written meanwhile puts it in again.
-            self.state().unmerged.remove(&day);
-            let room = limit - keys.len();
-            let found = self.each_day([day], |file| file.ended(level, by, room));
-            let over = Day(day.0 + 1).start() <= by;
-            let merged = over && level == Level::HalfHour;
-            if !merged || !matches!(&found, Ok(keys) if keys.iter().all(Vec::is_empty)) {
-                self.state().unmerged.insert(day);
-            }
-            keys.extend(found?.into_iter().flatten());
-        }
+    fn keys(&self, from: Timestamp, to: Timestamp) -> Result<Vec<BlockKey>, BlocksError> {
+        let by_day = self.each_day(self.days_in(from, to), |file| file.keys(from, to))?;
+        let mut keys: Vec<BlockKey> = by_day.into_iter().flatten().collect();
+        keys.sort_unstable();
         Ok(keys)
+    }
+
+    fn days(&self) -> Result<Vec<Timestamp>, BlocksError> {
+        Ok(self.all_days().into_iter().map(Day::start).collect())
+    }
+
+    fn tidy(&self, from: Timestamp, to: Timestamp) -> Result<(), BlocksError> {
+        for day in self.days_in(from, to) {
+            let empty = self.each_day([day], DayFile::is_empty)?;
+            if empty != [true] {
+                continue;
+            }
+            let mut state = self.state();
+            state.open.remove(&day);
+            let path = self.folder.join(day.file_name());
+            let removed = fs::remove_file(&path);
+            let removed = removed.and_then(|()| sync_folder(&path));
+            removed.map_err(|source| BlocksError::Folder {
+                path: self.folder.clone(),
+                source,
+            })?;
+            state.days.remove(&day);
+            // Left empty by the last commit, and in nobody's way.
+            let mut journal = path.into_os_string();
+            journal.push("-journal");
+            let _ = fs::remove_file(journal);
+        }
+        Ok(())
     }
 
     fn oldest(&self) -> Result<Option<Timestamp>, BlocksError> {
@@ -315,7 +320,7 @@ impl Blocks for SqliteBlocks {
     }
 
     fn delete_device(&self, device_id: DeviceId) -> Result<(), BlocksError> {
-        self.each_day(self.days(), |file| file.delete_device(device_id))?;
+        self.each_day(self.all_days(), |file| file.delete_device(device_id))?;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with series and samples.
 
 use crate::blocks::BlocksError;
+use crate::pack::PackError;
 use model::{DeviceId, SeriesId, Timestamp};
 use std::io;
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ pub enum OpenSeriesError {
     /// The blocks could not be opened.
     #[error("the blocks could not be opened")]
     Blocks(#[from] BlocksError),
+    /// The packs could not be opened.
+    #[error("the packs could not be opened")]
+    Packs(#[from] PackError),
 }
 
 /// Registering, reading or deleting series failed.
@@ -65,6 +69,9 @@ pub enum SeriesError {
     /// Blocks could not be read or written.
     #[error("the blocks failed")]
     Blocks(#[from] BlocksError),
+    /// Packs could not be read or written.
+    #[error("the packs failed")]
+    Packs(#[from] PackError),
     /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),

@@ -1,20 +1,27 @@
 //! What the threads of the series store and its callers share.
 
 use crate::blocks::{BlockKey, Blocks};
+use crate::pack::{Kind, Pack, PackFolder};
 use crate::series::head::Head;
 use crate::series::log::segments::Segments;
 use crate::series::recovery::lazy::Lazy;
 use crate::series::registry;
 use crate::series::stats::Counters;
-use model::Clock;
-use std::collections::BTreeSet;
+use model::{Clock, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
+
+/// Kinds of damage that are told apart; what is beyond them is not told.
+const TOLD_MAX: usize = 10_000;
 
 /// What the threads and the callers share.
 pub(super) struct Parts {
     pub(super) index: registry::Shared,
     pub(super) head: Arc<Head>,
+    /// Sealed samples.
+    pub(super) packs: PackFolder,
+    /// What came to a half-hour after it was sealed, and what the first version sealed.
     pub(super) blocks: Box<dyn Blocks>,
     pub(super) segments: Arc<Segments>,
     /// What the log held at the start and the head does not hold yet. Whoever asks the head for a
@@ -26,15 +33,17 @@ pub(super) struct Parts {
     pub(super) passes: Mutex<()>,
     /// Held by whoever moves or deletes blocks, for some blocks at a time.
     maintenance: Mutex<()>,
-    /// Half-hours that are too large to be merged.
-    unmerged: Mutex<BTreeSet<BlockKey>>,
+    /// When each day that is over was last looked at for what came to it since.
+    looked: Mutex<BTreeMap<Timestamp, Timestamp>>,
+    /// Damage of packs that was told.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Parts {
     pub(super) fn new(
         index: registry::Shared,
         head: Arc<Head>,
-        blocks: impl Blocks,
+        (packs, blocks): (PackFolder, impl Blocks),
         (segments, lazy): (Arc<Segments>, Lazy),
         counters: Arc<Counters>,
         clock: Clock,
@@ -42,6 +51,7 @@ impl Parts {
         Self {
             index,
             head,
+            packs,
             blocks: Box::new(blocks),
             segments,
             lazy: Arc::new(lazy),
@@ -49,7 +59,8 @@ impl Parts {
             clock,
             passes: Mutex::default(),
             maintenance: Mutex::default(),
-            unmerged: Mutex::default(),
+            looked: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -70,18 +81,29 @@ impl Parts {
 
     /// Counts what the back end found damaged; it has logged it.
     pub(super) fn note_damage(&self) {
-        self.counters
-            .defect("damaged_blocks_found", self.blocks.damage().len() as u64);
+        let found = self.blocks.damage().len() + self.packs.damage().len();
+        self.counters.defect("damaged_blocks_found", found as u64);
     }
 
-    /// These half-hours make more than a block may hold; they stay as they are.
-    pub(super) fn too_large(&self, keys: &BTreeSet<BlockKey>) {
-        let mut unmerged = self.unmerged.lock().unwrap_or_else(PoisonError::into_inner);
-        unmerged.extend(keys);
+    /// The packs of samples whose range holds a time.
+    pub(super) fn packs_over(&self, at: Timestamp) -> Vec<Arc<Pack>> {
+        let next = Timestamp::from_unix_ms(at.unix_ms().saturating_add(1));
+        self.packs.packs(Kind::Samples, at, next)
     }
 
-    pub(super) fn is_too_large(&self, key: &BlockKey) -> bool {
-        let unmerged = self.unmerged.lock().unwrap_or_else(PoisonError::into_inner);
-        unmerged.contains(key)
+    /// Counts something of a pack that could not be read and is left out: each thing once, however
+    /// often it is met.
+    pub(super) fn lost(&self, what: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < TOLD_MAX && told.insert(what.to_owned()) {
+            self.counters.defect("damaged_block", 1);
+            warn!("samples are left out: {what}");
+        }
+    }
+
+    /// Whether a day is looked at for the first time today.
+    pub(super) fn looks_again(&self, day: Timestamp, today: Timestamp) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.insert(day, today) != Some(today)
     }
 }

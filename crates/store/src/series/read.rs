@@ -1,7 +1,9 @@
-//! Reading a series: blocks and head laid over each other, each time once, ascending.
+//! Reading a series: packs, what lies over them and head laid over each other, each time once,
+//! ascending.
 
-use crate::blocks::Column;
 use crate::blocks::codec::BlockView;
+use crate::blocks::{BlockKey, Column, Level};
+use crate::pack::{Kind, PackError};
 use crate::series::parts::Parts;
 use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
 use model::{DeviceId, Timestamp, Value};
@@ -50,10 +52,10 @@ pub(super) fn read_many(
     ascending.sort_unstable();
     ascending.dedup();
     touch(parts, device_id)?;
-    // The head first: what leaves it afterwards was in blocks before.
+    // The head first: what leaves it afterwards was sealed before.
     let head = parts.head.points_together(device_id, &ascending, from, to);
     let mut found = vec![Points::new(); ascending.len()];
-    if let Some(oldest) = parts.blocks.oldest()? {
+    if let Some(oldest) = oldest(parts)? {
         let newest = parts.clock.now().plus(CLOCK_BACK_MAX);
         let (mut start, end) = (from.max(oldest), to.min(newest));
         while start < end {
@@ -82,7 +84,15 @@ pub(super) fn read_many(
     Ok(all.map(Option::unwrap_or_default).collect())
 }
 
-/// The samples that blocks hold; a block that is damaged is set aside and the others are read.
+/// Nothing is sealed from before this time; `None` where nothing is sealed.
+fn oldest(parts: &Parts) -> Result<Option<Timestamp>, SeriesError> {
+    let packed = parts.packs.list().first().map(|meta| meta.id.start);
+    let patched = parts.blocks.oldest()?;
+    Ok(packed.into_iter().chain(patched).min())
+}
+
+/// The sealed samples of columns, which ascend: of a time that is there twice the later given holds.
+/// What is damaged is set aside, and the rest is read.
 fn sealed(
     parts: &Parts,
     device_id: DeviceId,
@@ -90,8 +100,44 @@ fn sealed(
     (from, to): (Timestamp, Timestamp),
     found: &mut [Points],
 ) -> Result<(), SeriesError> {
-    for (key, bytes) in parts.blocks.read(device_id, from, to)? {
-        let read = BlockView::parse(&bytes).and_then(|view| {
+    // Read before the packs, as they go from here into those, and laid over them.
+    let blocks = parts.blocks.read(device_id, from, to)?;
+    let packs = parts.packs.packs(Kind::Samples, from, to);
+    // The first version merged two hours here, and what is newer lies over them.
+    let (below, above) = blocks
+        .into_iter()
+        .partition::<Vec<_>, _>(|(key, _)| key.level != Level::HalfHour);
+    lay_blocks(parts, &below, columns, (from, to), found);
+    for pack in packs {
+        let Some(entry) = pack.find(device_id) else {
+            continue;
+        };
+        let read = pack.read(&entry, columns, from, to, |place, slice| {
+            if let Some(all) = found.get_mut(place) {
+                all.extend(slice.points());
+            }
+        });
+        match read {
+            Ok(damage) => damage
+                .iter()
+                .for_each(|damage| parts.lost(&damage.to_string())),
+            Err(error @ PackError::File { .. }) => return Err(error.into()),
+            Err(error) => parts.lost(&chain(&error)),
+        }
+    }
+    lay_blocks(parts, &above, columns, (from, to), found);
+    Ok(())
+}
+
+fn lay_blocks(
+    parts: &Parts,
+    blocks: &[(BlockKey, Vec<u8>)],
+    columns: &[Column],
+    (from, to): (Timestamp, Timestamp),
+    found: &mut [Points],
+) {
+    for (key, bytes) in blocks {
+        let read = BlockView::parse(bytes).and_then(|view| {
             view.points_of(columns, from, to, |place, points| {
                 if let Some(all) = found.get_mut(place) {
                     all.extend(points);
@@ -99,10 +145,15 @@ fn sealed(
             })
         });
         if let Err(error) = read {
-            parts.set_aside(&key, &error.to_string());
+            parts.set_aside(key, &error.to_string());
         }
     }
-    Ok(())
+}
+
+/// An error with what it stems from, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let stems = std::iter::successors(error.source(), |error| error.source());
+    stems.fold(error.to_string(), |told, error| format!("{told}: {error}"))
 }
 
 /// Sorts by time; of several samples for one time the last given holds.
@@ -155,26 +206,18 @@ pub(super) fn latest_together(
     let short = all.iter().any(|points| points.len() < n);
     let sealed = head::window_end(since).plus(SEAL_DELAY) <= now;
     if short && sealed {
-        let blocks = parts.blocks.read(device_id, since, to)?;
-        let mut below = vec![Points::new(); columns.len()];
-        for (key, bytes) in blocks {
-            let view = match BlockView::parse(&bytes) {
-                Ok(view) => view,
-                Err(error) => {
-                    parts.set_aside(&key, &error.to_string());
-                    continue;
-                }
-            };
-            for (points, column) in below.iter_mut().zip(columns) {
-                match view.points(*column, since, to) {
-                    Ok(found) => points.extend(found),
-                    Err(error) => {
-                        parts.set_aside(&key, &error.to_string());
-                        break;
-                    }
-                }
-            }
-        }
+        let mut ascending = columns.to_vec();
+        ascending.sort_unstable();
+        ascending.dedup();
+        let mut found = vec![Points::new(); ascending.len()];
+        self::sealed(parts, device_id, &ascending, (since, to), &mut found)?;
+        let below = columns.iter().map(|column| {
+            let place = ascending.binary_search(column).ok();
+            place
+                .and_then(|place| found.get(place))
+                .cloned()
+                .unwrap_or_default()
+        });
         for (points, mut sealed) in all.iter_mut().zip(below) {
             sealed.append(points);
             newest_of_each_time(&mut sealed);

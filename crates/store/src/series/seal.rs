@@ -1,23 +1,26 @@
-//! From head to blocks, and from blocks to larger blocks.
+//! From head to packs, and from packs to larger packs.
 //!
-//! A half-hour is sealed a little after it has ended: each device's samples of it become one block,
-//! laid over the block of that key where there is one already (samples that came late, or a crash
-//! between the block and the log). Once all blocks of a pass are durable, the head lets go of them
-//! and the log of the segments that nothing else needs. The half-hours of two hours that have ended
-//! become one block and are removed in the same transaction. Blocks of a day, and roll-ups, will be
-//! further levels made the same way.
+//! A half-hour is sealed a little after it has ended: the samples of all devices become one pack.
+//! Once that is durable, the head lets go of them, and the log of the segments that nothing else
+//! needs. What a few devices add to a half-hour that has a pack already is laid over it as a *patch*, a
+//! block in the day's SQLite file. The packs of two hours that have ended become one, and those of a day some
+//! time after its end ([`merge`]); each takes in the patches of its time.
+
+mod merge;
 
 use crate::blocks::codec::{decode, encode};
-use crate::blocks::{Block, BlockKey, Level};
+use crate::blocks::{Block, BlockKey, Dense, Level};
+use crate::pack::{Kind, PackId, PackMeta};
 use crate::series::SeriesError;
-use crate::series::head::Taken;
+use crate::series::head::View;
 use crate::series::log::writer::Request;
 use crate::series::parts::Parts;
 use crate::series::recovery::lazy::NotReplayed;
 use crate::series::registry::with;
 use crate::series::stats::add;
 use model::{DeviceId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -26,19 +29,21 @@ use tracing::warn;
 /// How long after its end a half-hour is sealed, so that polls under way are in it.
 pub const SEAL_DELAY: Duration = Duration::from_mins(1);
 
-/// Devices whose blocks are committed together: some megabytes, as readers of that day wait.
+/// Devices whose patches are committed together: some megabytes, as readers of that day wait.
 const CHUNK: usize = 64;
 
-/// Half-hours looked at in one round of merging: four of 32,768 devices, a megabyte or two of keys.
-const MERGE_ROUND: usize = 1 << 17;
+/// Devices that may be late with a half-hour and become patches; more become a pack of their own.
+const PATCHES_MAX: usize = 64;
 
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Maintained {
-    /// Half-hour blocks written.
+    /// Half-hours of devices sealed, those that were laid over a pack too.
     pub sealed: u64,
-    /// Two-hour blocks written.
+    /// Two hours of devices merged.
     pub merged: u64,
+    /// Days of devices merged.
+    pub days: u64,
     /// Log segments deleted.
     pub segments: u64,
 }
@@ -57,7 +62,8 @@ pub(super) fn maintain(
     }
     let mut done = Maintained::default();
     seal(parts, log, by, &mut done)?;
-    merge(parts, by, &mut done)?;
+    merge::two_hours(parts, by, &mut done)?;
+    merge::days(parts, now, &mut done)?;
     parts.note_damage();
     Ok(done)
 }
@@ -86,36 +92,9 @@ fn seal(
         .ok_or(SeriesError::Closed)?;
     // Half-hours of which something could not be sealed: the head and the log go on holding it.
     let mut kept = BTreeSet::new();
-    let mut all = parts.head.snapshot(&starts).into_iter().peekable();
-    while all.peek().is_some() {
-        // What is taken is let go of with its chunk, and blocks are made one device after the other.
-        let chunk: Vec<Taken> = all.by_ref().take(CHUNK).collect();
-        // For a chunk alone, so that deleting a device need not wait for the whole pass. What is
-        // deleted between two chunks is no longer in the index, and left out.
-        let _alone = parts.move_blocks();
-        let (mut put, mut let_go) = (Vec::new(), Vec::new());
-        for (device_id, taken) in &chunk {
-            let known = with(&parts.index, |index| index.has_device(*device_id));
-            for (start, view) in taken {
-                match known.then(|| seal_one(parts, *device_id, *start, &view.block())) {
-                    Some(Ok(sealed)) => put.push(sealed),
-                    Some(Err(NotSealed::Encode)) => {
-                        kept.insert(*start);
-                        continue;
-                    }
-                    Some(Err(NotSealed::Series(error))) => return Err(error),
-                    None => {}
-                }
-                let_go.push((*device_id, *start, view));
-            }
-        }
-        parts.blocks.write(&put, &[])?;
-        done.sealed += put.len() as u64;
-        add(&parts.counters.blocks_sealed, put.len() as u64);
-        let octets: usize = put.iter().map(|(_, bytes)| bytes.len()).sum();
-        add(&parts.counters.block_bytes_sealed, octets as u64);
-        for (device_id, start, view) in let_go {
-            parts.head.sealed(device_id, start, view);
+    for start in &starts {
+        if !half_hour(parts, *start, done)? {
+            kept.insert(*start);
         }
     }
     let sealed = &starts - &kept;
@@ -124,41 +103,128 @@ fn seal(
     Ok(())
 }
 
-/// Why a half-hour was not sealed.
-enum NotSealed {
-    /// It does not fit a block; counted and told.
-    Encode,
-    /// The store failed, and the pass with it.
-    Series(SeriesError),
-}
-
-impl From<SeriesError> for NotSealed {
-    fn from(error: SeriesError) -> Self {
-        Self::Series(error)
-    }
-}
-
-/// The block of a half-hour, with what a block of the same key holds already.
-fn seal_one(
-    parts: &Parts,
+/// A device's samples of a half-hour, as they were taken of the head.
+struct Taken {
     device_id: DeviceId,
-    start: i64,
-    block: &Block,
-) -> Result<(BlockKey, Vec<u8>), NotSealed> {
-    let key = BlockKey::holding(device_id, Level::HalfHour, Timestamp::from_unix_ms(start));
-    let encoded = match stored(parts, &key)? {
-        Some(older) => encode(&older.overlaid_by(block)),
-        None => encode(block),
-    };
-    match encoded {
-        Ok(bytes) => Ok((key, bytes)),
-        Err(error) => {
-            // The head holds no such block, by its bounds. It was acknowledged, so it is kept.
-            parts.counters.defect("not_encoded", 1);
-            warn!(device.id = %device_id, %error, "a half-hour could not be sealed and stays in the log");
-            Err(NotSealed::Encode)
+    view: View,
+}
+
+/// Seals a half-hour; answers whether all of it.
+fn half_hour(parts: &Parts, start: i64, done: &mut Maintained) -> Result<bool, SeriesError> {
+    let at = Timestamp::from_unix_ms(start);
+    let over = parts.packs_over(at);
+    let patched = parts.blocks.keys(at, merge::end(Level::HalfHour, at))?;
+    let patched = patched.iter().filter(|key| key.level == Level::HalfHour);
+    let patched: BTreeSet<DeviceId> = patched.map(|key| key.device_id).collect();
+    let (mut fresh, mut late) = (Vec::new(), Vec::new());
+    for (device_id, taken) in parts.head.snapshot(&BTreeSet::from([start])) {
+        let known = with(&parts.index, |index| index.has_device(device_id));
+        for (_, view) in taken {
+            if patched.contains(&device_id) {
+                late.push(Taken { device_id, view });
+            } else if known && (over.is_empty() || !merge::holds(&over, device_id, &view.block())) {
+                fresh.push(Taken { device_id, view });
+            } else {
+                // Of a device that was deleted; or after a crash, sealed just before it.
+                parts.head.sealed(device_id, start, &view);
+            }
         }
     }
+    if !over.is_empty() && fresh.len() <= PATCHES_MAX {
+        late.append(&mut fresh);
+    }
+    let packed = new_pack(parts, at, fresh, done)?;
+    let patched = patches(parts, at, &late, done)?;
+    Ok(packed && patched)
+}
+
+/// Makes a pack of a half-hour. Where there is one already, this one lies over it.
+fn new_pack(
+    parts: &Parts,
+    at: Timestamp,
+    mut taken: Vec<Taken>,
+    done: &mut Maintained,
+) -> Result<bool, SeriesError> {
+    if taken.is_empty() {
+        return Ok(true);
+    }
+    taken.sort_unstable_by_key(|taken| taken.device_id);
+    let mut whole = true;
+    let mut packed = Vec::with_capacity(taken.len());
+    let mut writer = parts.packs.begin(samples(at, Level::HalfHour))?;
+    for one in taken {
+        match Dense::try_from(&one.view.block()) {
+            Ok(dense) => {
+                writer.push(one.device_id, &dense)?;
+                packed.push(one);
+            }
+            Err(error) => {
+                not_encoded(parts, one.device_id, &error);
+                whole = false;
+            }
+        }
+    }
+    if !packed.is_empty() {
+        let meta = writer.finish()?;
+        parts.packs.commit(&[meta], &[])?;
+        done.sealed += meta.totals.devices;
+        add(&parts.counters.blocks_sealed, meta.totals.devices);
+        add(&parts.counters.block_bytes_sealed, meta.bytes);
+    }
+    for one in packed {
+        parts.head.sealed(one.device_id, at.unix_ms(), &one.view);
+    }
+    Ok(whole)
+}
+
+/// Lays the samples of a few devices over those of a half-hour that was sealed before.
+fn patches(
+    parts: &Parts,
+    at: Timestamp,
+    taken: &[Taken],
+    done: &mut Maintained,
+) -> Result<bool, SeriesError> {
+    let mut whole = true;
+    for chunk in taken.chunks(CHUNK) {
+        // For a chunk alone, so that deleting a device need not wait for all.
+        let _alone = parts.move_blocks();
+        let (mut put, mut let_go) = (Vec::new(), Vec::new());
+        for one in chunk {
+            let key = BlockKey::holding(one.device_id, Level::HalfHour, at);
+            let known = with(&parts.index, |index| index.has_device(one.device_id));
+            if known {
+                let newer = one.view.block();
+                let encoded = match stored(parts, &key)? {
+                    Some(older) => encode(&older.overlaid_by(&newer)),
+                    None => encode(&newer),
+                };
+                match encoded {
+                    Ok(bytes) => put.push((key, bytes)),
+                    Err(error) => {
+                        not_encoded(parts, one.device_id, &error);
+                        whole = false;
+                        continue;
+                    }
+                }
+            }
+            let_go.push(one);
+        }
+        parts.blocks.write(&put, &[])?;
+        done.sealed += put.len() as u64;
+        add(&parts.counters.blocks_sealed, put.len() as u64);
+        let octets: usize = put.iter().map(|(_, bytes)| bytes.len()).sum();
+        add(&parts.counters.block_bytes_sealed, octets as u64);
+        for one in let_go {
+            parts.head.sealed(one.device_id, at.unix_ms(), &one.view);
+        }
+    }
+    Ok(whole)
+}
+
+/// The head holds no such block, by its bounds. It was acknowledged, so it is kept.
+fn not_encoded(parts: &Parts, device_id: DeviceId, error: &impl Display) {
+    parts.counters.defect("not_encoded", 1);
+    warn!(device.id = %device_id, %error, "a half-hour could not be sealed and stays in the log");
 }
 
 /// The block of a key; one that is damaged is set aside and counted.
@@ -175,64 +241,21 @@ fn stored(parts: &Parts, key: &BlockKey) -> Result<Option<Block>, SeriesError> {
     }
 }
 
-fn merge(parts: &Parts, by: Timestamp, done: &mut Maintained) -> Result<(), SeriesError> {
-    let span = Level::TwoHours.span_ms();
-    // Only two hours that have ended as a whole.
-    let by = Timestamp::from_unix_ms(by.unix_ms().div_euclid(span).saturating_mul(span));
-    loop {
-        let mut keys = parts.blocks.ended(Level::HalfHour, by, MERGE_ROUND)?;
-        let last_round = keys.len() < MERGE_ROUND;
-        // What is too large to be merged stays, and must not hold up what follows.
-        keys.retain(|key| !parts.is_too_large(key));
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let mut groups: BTreeMap<BlockKey, BTreeSet<BlockKey>> = BTreeMap::new();
-        for key in keys {
-            let merged = BlockKey::holding(key.device_id, Level::TwoHours, key.start);
-            groups.entry(merged).or_default().insert(key);
-        }
-        let groups: Vec<_> = groups.into_iter().collect();
-        for chunk in groups.chunks(CHUNK) {
-            // Of a device that is deleted between two chunks nothing is found here.
-            let _alone = parts.move_blocks();
-            let (mut put, mut remove) = (Vec::new(), Vec::new());
-            for (key, halves) in chunk {
-                if let Some(bytes) = merge_one(parts, key, halves)? {
-                    put.push((*key, bytes));
-                    remove.extend(halves);
-                }
-            }
-            parts.blocks.write(&put, &remove)?;
-            done.merged += put.len() as u64;
-            add(&parts.counters.blocks_merged, put.len() as u64);
-        }
-        if last_round {
-            return Ok(());
-        }
+/// A pack of samples; its generation is given when it is begun.
+fn samples(start: Timestamp, level: Level) -> PackId {
+    PackId {
+        start,
+        level,
+        kind: Kind::Samples,
+        class: 0,
+        shard: 0,
+        generation: 0,
     }
 }
 
-/// The block of two hours: what it holds already, and over it the half-hours.
-fn merge_one(
-    parts: &Parts,
-    key: &BlockKey,
-    halves: &BTreeSet<BlockKey>,
-) -> Result<Option<Vec<u8>>, SeriesError> {
-    let mut block = stored(parts, key)?.unwrap_or_default();
-    for half in halves {
-        if let Some(newer) = stored(parts, half)? {
-            block = block.overlaid_by(&newer);
-        }
-    }
-    match encode(&block) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(_) if block.is_empty() => Ok(None),
-        Err(error) => {
-            parts.counters.defect("not_merged", 1);
-            warn!(device.id = %key.device_id, %error, "half-hours stay unmerged");
-            parts.too_large(halves);
-            Ok(None)
-        }
-    }
+/// Packs of samples by the start of the larger range that they are in.
+fn packs_of(parts: &Parts, level: Level) -> Vec<PackMeta> {
+    let list = parts.packs.list();
+    let of = |meta: &&PackMeta| meta.id.kind == Kind::Samples && meta.id.level == level;
+    list.iter().filter(of).copied().collect()
 }

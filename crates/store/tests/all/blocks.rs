@@ -18,6 +18,7 @@ enum Step {
     },
     SetAside(BlockKey),
     DeleteDevice(DeviceId),
+    Tidy,
     Reopen,
 }
 
@@ -51,6 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         1 => key().prop_map(Step::SetAside),
         1 => (0u8..3).prop_map(|n| Step::DeleteDevice(device(n))),
+        1 => Just(Step::Tidy),
         1 => Just(Step::Reopen),
     ]
 }
@@ -75,6 +77,7 @@ fn conforms<B: Blocks>(steps: Vec<Step>, open: impl Fn() -> B) {
                 blocks.delete_device(device_id).unwrap();
                 model.retain(|key, _| key.device_id != device_id);
             }
+            Step::Tidy => blocks.tidy(at(0), at(60 * HALF)).unwrap(),
             Step::Reopen => {
                 drop(blocks);
                 blocks = open();
@@ -110,16 +113,16 @@ fn compare(blocks: &impl Blocks, model: &BTreeMap<BlockKey, Vec<u8>>) {
             "{from}..{to}"
         );
     }
-    for level in Level::LARGEST_FIRST {
-        for by in [48 * HALF, 49 * HALF - 1, 60 * HALF] {
-            let all = model
-                .keys()
-                .filter(|key| key.level == level && key.end() <= at(by));
-            let expected: Vec<BlockKey> = all.copied().collect();
-            assert_eq!(blocks.ended(level, at(by), 1000).unwrap(), expected);
-            let some = blocks.ended(level, at(by), 2).unwrap();
-            assert_eq!(some, expected[..expected.len().min(2)]);
-        }
+    for (from, to) in [(0, 60 * HALF), (46 * HALF + 1, 48 * HALF), (7, 7)] {
+        let meets = |key: &&BlockKey| from < to && key.start < at(to) && key.end() > at(from);
+        let expected: Vec<BlockKey> = model.keys().filter(meets).copied().collect();
+        assert_eq!(blocks.keys(at(from), at(to)).unwrap(), expected);
+    }
+    let days = blocks.days().unwrap();
+    assert!(days.is_sorted());
+    for key in model.keys() {
+        let day = key.start.unix_ms().div_euclid(86_400_000) * 86_400_000;
+        assert!(days.contains(&at(day)));
     }
     if let (Some(first), oldest) = (model.keys().next(), blocks.oldest().unwrap()) {
         assert!(oldest.unwrap() <= first.start);
@@ -161,6 +164,29 @@ fn a_day_is_a_file_named_for_it() {
     );
     let oldest = SqliteBlocks::open(folder.path()).unwrap().oldest().unwrap();
     assert_eq!(oldest, Some(at(0)));
+}
+
+#[test]
+fn a_day_that_is_empty_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = SqliteBlocks::open(folder.path()).unwrap();
+    let keys = [0, 86_400_000].map(|ms| BlockKey::holding(device(1), Level::HalfHour, at(ms)));
+    for key in keys {
+        blocks.write(&[(key, vec![7])], &[]).unwrap();
+    }
+    blocks.write(&[], &keys[..1]).unwrap();
+    blocks.tidy(at(0), at(i64::MAX)).unwrap();
+    assert_eq!(blocks.days().unwrap(), [at(86_400_000)]);
+    let names = fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        names
+            .iter()
+            .all(|name| !name.to_string_lossy().starts_with("1970-01-01")),
+        "{names:?}"
+    );
+    blocks.write(&[(keys[0], vec![8])], &[]).unwrap();
+    assert_eq!(blocks.get(&keys[0]).unwrap(), Some(vec![8]));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Series and samples: durable, exact, each time once, whatever is sealed, merged, late or damaged.
 
 use crate::series_fixture::{BEGIN_MS, Fixture, minute, options, told};
+use foretell_store::blocks::{Block, BlockKey, Blocks as _, Level, SqliteBlocks};
 use foretell_store::series::{
     AppendError, Column, Maintained, ROWS_PER_SEAL_MAX, Resolved, SERIES_PER_DEVICE_MAX,
     SeriesError, SeriesStore,
@@ -182,7 +183,8 @@ async fn late_and_repeated_samples_are_merged_and_the_last_holds() {
     // Two hours merged: late again.
     put(7, 6).await;
     assert_eq!(fixture.told(series), "5:2 7:6 10:5");
-    assert_eq!(fixture.maintain(126).await.merged, 1);
+    let done = fixture.maintain(126).await;
+    assert_eq!((done.sealed, done.merged), (1, 0), "it lies over the pack");
     assert_eq!(fixture.told(series), "5:2 7:6 10:5");
     fixture.reopen();
     assert_eq!(fixture.told(series), "5:2 7:6 10:5");
@@ -363,12 +365,15 @@ async fn damage_in_the_log_costs_what_it_hits_and_is_named() {
 }
 
 #[tokio::test]
-async fn a_damaged_block_is_set_aside_and_the_rest_is_read() {
+async fn a_damaged_patch_is_set_aside_and_the_rest_is_read() {
     let mut fixture = Fixture::new();
     let (device_id, series) = one(&fixture).await;
     fixture.put(device_id, series.column, 0, 1).await;
     fixture.put(device_id, series.column, 30, 2).await;
     fixture.maintain(61).await;
+    fixture.put(device_id, series.column, 0, 3).await;
+    fixture.maintain(62).await;
+    assert_eq!(fixture.told(series), "0:3 30:2");
     fixture.shut();
     let day = fixture.path().join("blocks/2026-03-01.sqlite");
     let connection = rusqlite::Connection::open(&day).unwrap();
@@ -377,11 +382,141 @@ async fn a_damaged_block_is_set_aside_and_the_rest_is_read() {
     drop(connection);
     fixture.reopen();
     for _ in 0..2 {
-        assert_eq!(fixture.told(series), "30:2");
+        assert_eq!(fixture.told(series), "0:1 30:2");
         assert_eq!(fixture.store().stats().defects["damaged_block"], 1);
     }
     fixture.maintain(121).await;
-    assert_eq!(fixture.told(series), "30:2");
+    assert_eq!(fixture.told(series), "0:1 30:2");
+}
+
+#[tokio::test]
+async fn a_damaged_pack_costs_what_it_hits_and_is_kept() {
+    let mut fixture = Fixture::new();
+    let (device_id, series) = one(&fixture).await;
+    let (other, spared) = one(&fixture).await;
+    for at in [0, 30] {
+        fixture.put(device_id, series.column, at, 1).await;
+        fixture.put(other, spared.column, at, 2).await;
+    }
+    fixture.maintain(61).await;
+    fixture.shut();
+    let packs = files(&fixture, "packs/2026-03-01");
+    assert_eq!(packs.len(), 2, "{packs:?}");
+    let mut bytes = fs::read(&packs[0]).unwrap();
+    // Behind the header of 64 octets is the part of the device whose id is less.
+    bytes[64 + 30] ^= 1;
+    fs::write(&packs[0], bytes).unwrap();
+    let (hit, left, spared, whole) = if device_id < other {
+        (series, "30:1", spared, "0:2 30:2")
+    } else {
+        (spared, "30:2", series, "0:1 30:1")
+    };
+    fixture.reopen();
+    for _ in 0..2 {
+        assert_eq!(fixture.told(hit), left);
+        assert_eq!(fixture.told(spared), whole);
+        assert_eq!(fixture.store().stats().defects["damaged_block"], 1);
+    }
+    assert_eq!(fixture.maintain(121).await.merged, 2);
+    assert_eq!(fixture.told(hit), left);
+    assert_eq!(fixture.told(spared), whole);
+    let packs = files(&fixture, "packs/2026-03-01");
+    let damaged = |path: &PathBuf| path.to_string_lossy().ends_with(".damaged");
+    assert_eq!(packs.iter().filter(|path| damaged(path)).count(), 1);
+    assert_eq!(packs.len(), 2, "{packs:?}");
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_becomes_one_pack_with_what_came_late() {
+    const DAY: i64 = 24 * 60;
+    let mut fixture = Fixture::new();
+    let (device_id, series) = one(&fixture).await;
+    let (other, gone) = one(&fixture).await;
+    let mut expected = BTreeMap::new();
+    for at in (0..2 * DAY).step_by(17) {
+        fixture.put(device_id, series.column, at, 1).await;
+        fixture.put(other, gone.column, at, 1).await;
+        expected.insert(at, 1);
+        if at % 340 == 0 {
+            fixture.store().maintain().await.unwrap();
+        }
+    }
+    // Late by a day, while that is not yet one pack, and afterwards.
+    for (late, value) in [(100, 2), (DAY - 17 * 60, 3), (700, 4)] {
+        fixture.put(device_id, series.column, late, value).await;
+        expected.insert(late, value);
+        fixture.store().maintain().await.unwrap();
+    }
+    fixture.store().delete_device(other).await.unwrap();
+    let told = |expected: &BTreeMap<i64, u64>| {
+        let told: Vec<String> = expected.iter().map(|(at, v)| format!("{at}:{v}")).collect();
+        told.join(" ")
+    };
+    for day in 2..4 {
+        // One day a pass.
+        for pass in 0..4 {
+            fixture.maintain(day * DAY + pass).await;
+            assert_eq!(fixture.told(series), told(&expected));
+        }
+    }
+    // From noon on there is one of each of three days, and the device that is gone is in none.
+    for day in ["2026-03-01", "2026-03-02", "2026-03-03"] {
+        let packs = files(&fixture, &format!("packs/{day}"));
+        assert_eq!(packs.len(), 1, "{packs:?}");
+        let pack = foretell_store::pack::Pack::open(&packs[0]).unwrap();
+        let ids: Vec<DeviceId> = pack.entries().iter().map(|entry| entry.device_id).collect();
+        assert_eq!(ids, [device_id], "{day}");
+    }
+    let patches = files(&fixture, "blocks");
+    assert!(patches.is_empty(), "{patches:?}");
+    fixture.reopen();
+    assert_eq!(fixture.told(series), told(&expected));
+    // A year later what is late is taken in as well.
+    fixture.put(device_id, series.column, 100, 9).await;
+    expected.insert(100, 9);
+    for minute in [5 * DAY, 6 * DAY] {
+        fixture.maintain(minute).await;
+        assert_eq!(fixture.told(series), told(&expected));
+    }
+    assert!(files(&fixture, "blocks").is_empty());
+}
+
+/// Two hours and half-hours, as blocks of a day's file.
+#[tokio::test]
+async fn what_the_first_version_sealed_is_read_and_becomes_packs() {
+    let mut fixture = Fixture::new();
+    let (device_id, series) = one(&fixture).await;
+    fixture.shut();
+    let blocks = SqliteBlocks::open(&fixture.path().join("blocks")).unwrap();
+    let block = |points: &[(i64, u64)]| {
+        let mut block = Block::new();
+        for (at, value) in points {
+            block.set(minute(*at), &[(series.column, Value::U64(*value))]);
+        }
+        foretell_store::blocks::codec::encode(&block).unwrap()
+    };
+    let key = |level, at| BlockKey::holding(device_id, level, minute(at));
+    let put = [
+        (key(Level::TwoHours, 0), block(&[(0, 1), (50, 2)])),
+        (key(Level::HalfHour, 30), block(&[(50, 3)])),
+        (key(Level::HalfHour, 120), block(&[(120, 4), (121, 5)])),
+    ];
+    blocks.write(&put, &[]).unwrap();
+    drop(blocks);
+    fixture.reopen();
+    assert_eq!(fixture.told(series), "0:1 50:3 120:4 121:5");
+    // Late, to what is there; and what comes next.
+    fixture.put(device_id, series.column, 121, 6).await;
+    fixture.put(device_id, series.column, 150, 7).await;
+    let expected = "0:1 50:3 120:4 121:6 150:7";
+    for at in [181, 241, 24 * 60, 24 * 60 + 1] {
+        fixture.maintain(at).await;
+        assert_eq!(fixture.told(series), expected, "{at}");
+    }
+    assert!(files(&fixture, "blocks").is_empty());
+    assert_eq!(files(&fixture, "packs/2026-03-01").len(), 1);
+    fixture.reopen();
+    assert_eq!(fixture.told(series), expected);
 }
 
 #[tokio::test]
@@ -463,6 +598,7 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Put { device, column, at, value }
         }),
         3 => (0i64..50).prop_map(|later| Step::Maintain { later }),
+        1 => (0i64..1_500).prop_map(|later| Step::Maintain { later }),
         1 => Just(Step::Reopen),
     ]
 }

@@ -2,7 +2,7 @@
 
 use super::super::{BlockKey, BlocksError, Level, salvage};
 use model::{DeviceId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -153,30 +153,40 @@ impl DayFile {
         read().map_err(self.failed("reading blocks"))
     }
 
-    pub(super) fn ended(
+    /// The keys of the blocks whose range meets `[from, to)`.
+    pub(super) fn keys(
         &self,
-        level: Level,
-        by: Timestamp,
-        limit: usize,
+        from: Timestamp,
+        to: Timestamp,
     ) -> Result<Vec<BlockKey>, BlocksError> {
         let connection = self.connection();
         let list = || -> rusqlite::Result<Vec<BlockKey>> {
             let mut statement = connection.prepare_cached(
-                "SELECT device, start FROM block WHERE level = ?1 AND start <= ?2
-                 ORDER BY start, device LIMIT ?3",
+                "SELECT device, level, start FROM block
+                 WHERE (level = 0 AND start BETWEEN ?1 AND ?3) OR (level = 1 AND start BETWEEN ?2 AND ?3)",
             )?;
-            let last = by.unix_ms().saturating_sub(level.span_ms());
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = statement.query_map(params![level.number(), last, limit], |row: &Row| {
-                Ok(BlockKey {
-                    device_id: DeviceId::from_bytes(row.get(0)?),
-                    level,
-                    start: Timestamp::from_unix_ms(row.get(1)?),
-                })
+            let first = |level: Level| level.start(from).unix_ms();
+            let last = to.unix_ms().saturating_sub(1);
+            let bounds = params![first(Level::HalfHour), first(Level::TwoHours), last];
+            let rows = statement.query_map(bounds, |row| {
+                Ok(key(
+                    DeviceId::from_bytes(row.get(0)?),
+                    row.get(1)?,
+                    row.get(2)?,
+                ))
             })?;
-            rows.collect()
+            rows.filter_map(Result::transpose).collect()
         };
         list().map_err(self.failed("listing blocks"))
+    }
+
+    /// Whether it holds nothing, set aside or not.
+    pub(super) fn is_empty(&self) -> Result<bool, BlocksError> {
+        let connection = self.connection();
+        let some = "SELECT EXISTS (SELECT 1 FROM block) OR EXISTS (SELECT 1 FROM damaged)";
+        let some = connection.query_row(some, [], |row| row.get::<_, bool>(0));
+        some.map(|some| !some)
+            .map_err(self.failed("looking for blocks"))
     }
 
     pub(super) fn set_aside(&self, key: &BlockKey, reason: &str) -> Result<(), BlocksError> {
