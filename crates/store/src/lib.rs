@@ -4,9 +4,8 @@
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
 //! all made of [`documents`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`];
-//! [`history`] (how things were); and [`events`] (log lines,
-//! traps, flows). No protocol and no
-//! detector is known here.
+//! [`history`] (how things were); and [`events`] (log lines, traps, flows). Files of our own formats
+//! are written through [`disk`]. No protocol and no detector is known here.
 
 pub mod accounts;
 pub mod blocks;
