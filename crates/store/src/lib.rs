@@ -5,9 +5,8 @@
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
 //! all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
 //! [`lines`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`]; [`history`] (how
-//! things were); and [`events`] (log lines,
-//! traps, flows). No protocol and no
-//! detector is known here.
+//! things were); and [`events`] (log lines, traps, flows). Files of our own formats are written
+//! through [`disk`]. No protocol and no detector is known here.
 
 pub mod accounts;
 pub mod blocks;
