@@ -34,6 +34,8 @@ mod idempotency;
 mod inventory;
 #[path = "all/kill.rs"]
 mod kill;
+#[path = "all/labels.rs"]
+mod labels;
 #[path = "all/observed.rs"]
 mod observed;
 #[path = "all/salvage.rs"]
