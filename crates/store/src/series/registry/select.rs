@@ -9,7 +9,7 @@ use super::index::{Index, Row, SeriesNo};
 use crate::series::attached::{Attached, DEVICE_ID, INTERFACE_LABELS, METRIC};
 use crate::series::{Comparison, Matcher, Selected, Selection, Selector};
 use model::series::NETWORK;
-use model::{InterfaceId, Labels, SeriesId};
+use model::{InterfaceId, Labels, Metric, SeriesId};
 use std::collections::HashMap;
 
 /// What a matcher says of a label of a set or of an interface's name.
@@ -72,67 +72,59 @@ impl Index {
             .map(|matcher| self.test(matcher, attached))
             .collect();
         let devices = self.devices_possible(&tests);
-        let mut matched = 0;
-        let mut found: Vec<SeriesNo> = Vec::new();
-        let mut look = |number: SeriesNo| {
-            let Some(row) = self.row(number) else { return };
-            let meant = devices.get(row.device as usize) == Some(&true)
-                && metrics.get(row.metric.place()) == Some(&true)
-                && tests.iter().all(|test| test.holds(row));
-            if meant {
-                matched += 1;
-                if after.is_none_or(|after| row.id > after) {
-                    found.push(number);
-                }
-            }
+        let mut found = Found {
+            after,
+            limit,
+            matched: 0,
+            smallest: Vec::new(),
+            more: false,
         };
-        let by_metric = || chosen(&self.by_metric, &metrics);
-        let by_device = || chosen(&self.devices, &devices).map(|device| &device.by_column);
-        let of_devices: usize = by_device().map(Vec::len).sum();
-        let of_metrics: usize = by_metric().map(Vec::len).sum();
-        if of_devices < of_metrics {
-            by_device().flatten().copied().for_each(&mut look);
-        } else {
-            by_metric().flatten().copied().for_each(&mut look);
-        }
-        let id = |number: &SeriesNo| self.row(*number).map(|row| row.id);
-        let more = found.len() > limit;
-        if more && limit > 0 {
-            found.select_nth_unstable_by_key(limit - 1, id);
-        }
-        found.truncate(limit);
-        found.sort_unstable_by_key(id);
-        let found = found.iter().filter_map(|number| {
+        let look = |number: &SeriesNo| {
             let row = self.row(*number)?;
+            let metric = *metrics.get(row.metric.place())?;
+            let possible = *devices.get(row.device as usize)?;
+            if !possible || !tests.iter().all(|test| test.holds(row)) {
+                return None;
+            }
             Some(Selection {
                 id: row.id,
                 device_id: self.devices.get(row.device as usize)?.id,
                 column: row.column,
-                metric: self.metrics.known(row.metric)?,
+                metric: metric?,
             })
-        });
-        Selected {
-            series: found.collect(),
-            matched,
-            more,
+        };
+        let by_metric = || chosen(&self.by_metric, &metrics, Option::is_some);
+        let by_device = || {
+            let devices = chosen(&self.devices, &devices, |possible| *possible);
+            devices.map(|device| &device.by_column)
+        };
+        let of_devices: usize = by_device().map(Vec::len).sum();
+        let of_metrics: usize = by_metric().map(Vec::len).sum();
+        if of_devices < of_metrics {
+            let meant = by_device().flatten().filter_map(look);
+            meant.for_each(|series| found.take(series));
+        } else {
+            let meant = by_metric().flatten().filter_map(look);
+            meant.for_each(|series| found.take(series));
         }
+        found.told()
     }
 
-    /// Which metrics are meant, by their numbers; none that is not known.
-    fn metrics_meant(&self, selector: &Selector) -> Vec<bool> {
+    /// The metrics that are meant, by their numbers; none that is not known.
+    fn metrics_meant(&self, selector: &Selector) -> Vec<Option<Metric>> {
         let of_metric = selector
             .matchers()
             .iter()
             .filter(|matcher| matcher.name() == METRIC);
-        let meant = |name: &str| {
-            let is_it = selector.metric().is_none_or(|metric| metric == name);
+        let is_meant = |metric: &Metric| {
+            let name = metric.name();
+            let is_it = selector.metric().is_none_or(|meant| meant == name);
             is_it && of_metric.clone().all(|matcher| matcher.holds([name]))
         };
-        let meant = self.metrics.all().map(|number| {
-            let known = self.metrics.known(number);
-            known.is_some_and(|metric| meant(metric.name()))
-        });
-        meant.collect()
+        let numbers = self.metrics.all();
+        numbers
+            .map(|number| self.metrics.known(number).filter(is_meant))
+            .collect()
     }
 
     fn test(&self, matcher: &Matcher, attached: &Attached) -> Test {
@@ -237,9 +229,60 @@ impl Index {
     }
 }
 
-/// Those of a list that have a flag.
-fn chosen<'a, T>(all: &'a [T], flags: &'a [bool]) -> impl Iterator<Item = &'a T> {
-    let chosen = all.iter().zip(flags).filter(|(_, flag)| **flag);
+/// Series that are found before the largest ids are let go: 2.5 MiB of them.
+const FOUND_MAX: usize = 1 << 16;
+
+/// The smallest ids of what is found.
+// Invariant: whatever is let go has a larger id than `limit` of those that are kept.
+struct Found {
+    after: Option<SeriesId>,
+    limit: usize,
+    matched: usize,
+    smallest: Vec<Selection>,
+    more: bool,
+}
+
+impl Found {
+    fn take(&mut self, series: Selection) {
+        self.matched += 1;
+        if self.after.is_none_or(|after| series.id > after) {
+            self.smallest.push(series);
+            // At least as many as are kept come before the next time, so that it stays linear.
+            if self.smallest.len() >= self.limit.saturating_mul(2).max(FOUND_MAX) {
+                self.cut();
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        if self.smallest.len() > self.limit {
+            self.more = true;
+            let id = |series: &Selection| series.id;
+            if let Some(last) = self.limit.checked_sub(1) {
+                self.smallest.select_nth_unstable_by_key(last, id);
+            }
+            self.smallest.truncate(self.limit);
+        }
+    }
+
+    fn told(mut self) -> Selected {
+        self.cut();
+        self.smallest.sort_unstable_by_key(|series| series.id);
+        Selected {
+            series: self.smallest,
+            matched: self.matched,
+            more: self.more,
+        }
+    }
+}
+
+/// Those of a list whose flag says so.
+fn chosen<'a, T, F>(
+    all: &'a [T],
+    flags: &'a [F],
+    says_so: impl Fn(&F) -> bool,
+) -> impl Iterator<Item = &'a T> {
+    let chosen = all.iter().zip(flags).filter(move |(_, flag)| says_so(flag));
     chosen.map(|(one, _)| one)
 }
 
@@ -257,5 +300,44 @@ impl<'a> Met<'a> {
     fn holds(&mut self, matcher: &Matcher, value: &'a str) -> bool {
         let holds = || matcher.holds([value]);
         *self.0.entry(value).or_insert_with(holds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::Column;
+    use model::DeviceId;
+
+    #[test]
+    fn of_many_the_smallest_ids_are_kept() {
+        let numbers = 3 * u64::try_from(FOUND_MAX).unwrap() + 7;
+        let id = |number: u64| SeriesId::from_bytes(u128::from(number).to_be_bytes());
+        for (after, limit) in [(None, 10), (Some(1_000), 10), (None, FOUND_MAX), (None, 0)] {
+            let mut found = Found {
+                after: after.map(id),
+                limit,
+                matched: 0,
+                smallest: Vec::new(),
+                more: false,
+            };
+            // Each once, in no order: the factor is prime and divides no count.
+            for n in 0..numbers {
+                found.take(Selection {
+                    id: id(n * 1_000_003 % numbers),
+                    device_id: DeviceId::from_bytes([1; 16]),
+                    column: Column(0),
+                    metric: Metric::ICMP_RTT,
+                });
+                assert!(found.smallest.len() <= 2 * FOUND_MAX);
+            }
+            let told = found.told();
+            let first = after.map_or(0, |after| after + 1);
+            let ids: Vec<SeriesId> = told.series.iter().map(|series| series.id).collect();
+            let expected: Vec<SeriesId> = (first..).take(limit).map(id).collect();
+            assert_eq!(ids, expected);
+            assert!(told.more);
+            assert_eq!(told.matched as u64, numbers);
+        }
     }
 }

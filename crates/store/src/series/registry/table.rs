@@ -297,11 +297,25 @@ struct Texts {
     hasher: RandomState,
     sets: HashMap<u64, Set>,
     scratch: String,
+    /// The text of the row before, and its set.
+    last: Option<(String, Set)>,
 }
 
 impl Texts {
     /// The set of a text, made where it is new; none where the text is not labels.
     fn set(&mut self, index: &mut Index, text: &str) -> Option<Set> {
+        if let Some((_, set)) = self.last.as_ref().filter(|(last, _)| last == text) {
+            return Some(*set);
+        }
+        let set = self.find(index, text)?;
+        let last = self.last.get_or_insert_with(|| (String::new(), set));
+        last.0.clear();
+        last.0.push_str(text);
+        last.1 = set;
+        Some(set)
+    }
+
+    fn find(&mut self, index: &mut Index, text: &str) -> Option<Set> {
         let hash = self.hasher.hash_one(text);
         let known = self.sets.get(&hash).copied();
         let labels = &index.labels;
