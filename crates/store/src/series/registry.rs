@@ -4,6 +4,7 @@
 //! commits for all that wait; a series is in the index, and so usable, only after its commit.
 
 mod count;
+mod find;
 pub(crate) mod index;
 mod labels;
 mod metrics;
