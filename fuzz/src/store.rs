@@ -7,6 +7,7 @@ use ::store::documents::sqlite::row;
 use ::store::documents::{CollectionSpec, Document};
 use ::store::history;
 use ::store::pack;
+use ::store::series::Selector;
 use ::store::series::log::frame;
 use ::store::shapes::rewritten;
 use ::store::vault::{Key, Sealed, Vault};
@@ -182,6 +183,26 @@ pub(crate) fn history(data: &[u8]) {
     let (kind, id, at, value, text) = history::row_of(&record);
     let again = history::row_told(kind, id, at, value, text);
     assert_eq!(again, Some(record));
+}
+
+/// A selector of series, and behind a zero octet a value to hold it against: what is read is written
+/// and read to the same again, and holds for the same values.
+pub(crate) fn selector(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let (text, value) = text.split_once('\0').unwrap_or((text, ""));
+    match text.parse::<Selector>() {
+        Ok(selector) => {
+            let written = selector.to_string();
+            let again: Selector = written.parse().expect("what was written can be read");
+            assert_eq!(again, selector);
+            for (matcher, again) in selector.matchers().iter().zip(again.matchers()) {
+                assert_eq!(matcher.holds([value]), again.holds([value]));
+            }
+        }
+        Err(error) => assert!(error.character <= text.chars().count() + 1),
+    }
 }
 
 static VAULT: LazyLock<Vault> = LazyLock::new(|| Vault::new(Key::from_bytes([7; 32])));

@@ -85,6 +85,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::get))
         .routes(routes!(health::history))
         .routes(routes!(series::list))
+        .routes(routes!(series::cardinality::get))
         .routes(routes!(series::get))
         .routes(routes!(samples::get))
         .routes(routes!(samples::query))

@@ -46,6 +46,8 @@ mod resume;
 mod rules;
 #[path = "all/schedules.rs"]
 mod schedules;
+#[path = "all/series.rs"]
+mod series;
 #[path = "all/sign_in.rs"]
 mod sign_in;
 #[path = "all/site.rs"]

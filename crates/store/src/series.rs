@@ -1,12 +1,17 @@
 //! Samples: a synced log, the head in memory, sealed blocks, and the registry of series.
 //!
 //! Begin with [`SeriesStore`]. Its parts: `registry` (which series there are), `log` (what makes an
-//! append durable), `head` (the last half-hour in memory), `seal` (head to blocks, blocks to larger
-//! blocks), `recovery` (what is done at the start and soon after), `read`, `threads` (who runs what). [`aggregate`] is pure. Sealed blocks
-//! and their octets are in [`crate::blocks`].
+//! append durable), `head` (the last half-hour in memory), `seal` (head to packs, packs to larger
+//! packs), `recovery` (what is done at the start and soon after), `read`, `threads` (who runs what).
+//! [`aggregate`] and [`across`] are pure. Sealed samples and their octets are in [`mod@crate::pack`]
+//! and [`crate::blocks`]. Which series there are is asked by [`selector`]s over their labels and those
+//! that are [`attached`] to them, and counted by [`cardinality`]; a [`shape`] spares pollers the
+//! asking.
 
 pub mod across;
 pub mod aggregate;
+pub mod attached;
+pub mod cardinality;
 mod error;
 mod head;
 pub mod log;
@@ -16,12 +21,16 @@ mod read;
 mod recovery;
 mod registry;
 mod seal;
+pub mod selector;
+pub mod shape;
 mod statistics;
 mod stats;
 mod threads;
 
 pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
+pub use attached::Attached;
+pub use cardinality::{BoundHit, Cardinality};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX, SERIES_PER_DEVICE_MAX,
@@ -29,6 +38,8 @@ pub use options::{
 };
 pub use read::LATEST_BACK_MAX;
 pub use seal::{Maintained, SEAL_DELAY};
+pub use selector::{Comparison, Matcher, Selector, SelectorError};
+pub use shape::Shape;
 pub use statistics::{Moments, Quantile};
 pub use stats::SeriesStats;
 
@@ -58,6 +69,39 @@ pub struct Resolved {
     pub id: SeriesId,
     /// What its samples are appended under.
     pub column: Column,
+}
+
+/// A series that is known already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The series.
+    pub series: Resolved,
+    /// Its interface has another name for people than the one that is known.
+    pub renamed: bool,
+}
+
+/// A series that a selector means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The series.
+    pub id: SeriesId,
+    /// Whose.
+    pub device_id: DeviceId,
+    /// Its column.
+    pub column: Column,
+    /// What is measured.
+    pub metric: Metric,
+}
+
+/// The series that a selector means, or a page of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// By id, that is in the order they were registered.
+    pub series: Vec<Selection>,
+    /// How many the selector means in all, whatever the page.
+    pub matched: usize,
+    /// There are more behind the last one.
+    pub more: bool,
 }
 
 /// The samples of one poll of one device.
@@ -180,6 +224,41 @@ impl SeriesStore {
         .await
     }
 
+    /// The series of each of these keys, where it is known; [`SeriesStore::resolve`] makes the others
+    /// so, and takes over other names for people. Never waits.
+    pub fn known(&self, device_id: DeviceId, keys: &[(Metric, Labels)]) -> Vec<Option<Known>> {
+        with(&self.0.parts.index, |index| {
+            index.known(device_id, keys).collect()
+        })
+    }
+
+    /// The series that a selector means, by id: at most `limit` of those above `after`, which is the
+    /// id of the last of the page before. Ids of series that were deleted meanwhile do as well. All
+    /// that may be meant are looked at for each page: some milliseconds for a hundred thousand, so
+    /// call it where blocking is allowed.
+    pub fn select(
+        &self,
+        selector: &Selector,
+        attached: &Attached,
+        after: Option<SeriesId>,
+        limit: usize,
+    ) -> Selected {
+        with(&self.0.parts.index, |index| {
+            index.select(selector, attached, after, limit)
+        })
+    }
+
+    /// How many series there are, and of what; of devices the `top` largest. Looks at each series:
+    /// call it where blocking is allowed.
+    pub fn cardinality(&self, top: usize) -> Cardinality {
+        with(&self.0.parts.index, |index| index.cardinality(top))
+    }
+
+    /// Whether a device would have had more than [`SERIES_PER_DEVICE_MAX`] series since the start.
+    pub fn bound_hit(&self, device_id: DeviceId) -> Option<BoundHit> {
+        with(&self.0.parts.index, |index| index.bound_hit(device_id))
+    }
+
     /// Asks the registry's thread and waits for its commit.
     async fn ask<T>(
         &self,
@@ -266,7 +345,7 @@ impl SeriesStore {
         Ok(batch)
     }
 
-    /// The series of that id.
+    /// The series of that id; none also where its metric is one that this version does not know.
     pub fn series(&self, id: SeriesId) -> Option<Series> {
         with(&self.0.parts.index, |index| index.series(id))
     }
@@ -306,7 +385,7 @@ impl SeriesStore {
         to: Timestamp,
     ) -> Result<Vec<Points>, SeriesError> {
         let places: Vec<Option<Column>> = with(&self.0.parts.index, |index| {
-            let place = |id: &SeriesId| index.place(*id).filter(|(of, _)| *of == device_id);
+            let place = |id: &SeriesId| index.place_of(*id).filter(|(of, _)| *of == device_id);
             ids.iter().map(|id| Some(place(id)?.1)).collect()
         });
         let columns: Vec<Column> = places.iter().flatten().copied().collect();
@@ -355,7 +434,7 @@ impl SeriesStore {
     }
 
     fn place(&self, id: SeriesId) -> Result<(DeviceId, Column), SeriesError> {
-        with(&self.0.parts.index, |index| index.place(id)).ok_or(SeriesError::NotFound { id })
+        with(&self.0.parts.index, |index| index.place_of(id)).ok_or(SeriesError::NotFound { id })
     }
 
     /// Deletes all series of a device and their samples. Ids and columns are not used again. A

@@ -36,6 +36,8 @@ mod idempotency;
 mod inventory;
 #[path = "all/kill.rs"]
 mod kill;
+#[path = "all/labels.rs"]
+mod labels;
 #[path = "all/lines.rs"]
 mod lines;
 #[path = "all/migrations.rs"]

@@ -1,5 +1,8 @@
 //! Series: what is measured, and under which id it is asked for.
 
+pub(super) mod cardinality;
+mod select;
+
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, Place, sort_field};
 use crate::problem::{Answer, Kind, Problem};
@@ -65,6 +68,14 @@ pub(crate) struct SeriesQuery {
     /// Only of these metrics, with commas between.
     #[param(value_type = Option<String>, example = "ifHCInOctets,ifHCOutOctets")]
     metric: Option<String>,
+    /// Only those that this selector means, by their labels and those of their devices and interfaces;
+    /// see the guide to series. Goes with `limit` and `cursor` only, and is by id.
+    #[serde(rename = "match")]
+    #[param(
+        max_length = 4096,
+        example = "ifHCInOctets{site=\"lyon\",interface=~\"eth.*\"}"
+    )]
+    matching: Option<String>,
 }
 
 /// Lists series.
@@ -75,6 +86,9 @@ pub(crate) async fn list(
     granted: Granted<permit::ReadInventory>,
     Query(query): Query<SeriesQuery>,
 ) -> Answer<Json<Page<SeriesResource>>> {
+    if let Some(text) = &query.matching {
+        return select::list(&granted, text, &query).await;
+    }
     let metrics = metrics(query.metric.as_deref())?;
     let filters = format!("{:?}{:?}{metrics:?}", query.device_id, query.interface_id);
     let (field, descending) = sort(&query)?;

@@ -10,14 +10,14 @@ use store::series::Batch;
 
 /// A device polled each 10 s with two interfaces; of the first there are 30 polls, the last just
 /// now: 1,000 octets a second in, 500 out, and a restart before the poll of 150 s ago.
-struct Lab {
-    device: DeviceId,
-    first: InterfaceId,
+pub struct Lab {
+    pub device: DeviceId,
+    pub first: InterfaceId,
     received: SeriesId,
     uptime: SeriesId,
 }
 
-async fn lab(api: &Api) -> Lab {
+pub async fn lab(api: &Api) -> Lab {
     let admin = api.admin().await;
     let body = json!({"address": "192.0.2.1", "name": "r1", "interval_secs": 10});
     let device = admin.make("/api/v1/devices", body).await;

@@ -3,7 +3,15 @@
 //! Kept in memory ([`index`]) and in `series.sqlite` ([`table`]). One thread writes the table and
 //! commits for all that wait; a series is in the index, and so usable, only after its commit.
 
+mod count;
+mod find;
 pub(crate) mod index;
+mod labels;
+mod metrics;
+#[cfg(test)]
+mod model_tests;
+mod postings;
+mod select;
 pub(crate) mod table;
 
 use crate::series::stats::Counters;
@@ -138,6 +146,9 @@ fn plan(index: &Shared, counters: &Counters, request: Request) -> Option<(Vec<Ch
             )),
             Err(asked) => {
                 counters.defect("series_bound", 1);
+                let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+                index.refused(device_id, asked);
+                drop(index);
                 let _ = reply.send(Err(SeriesError::TooManySeries {
                     device_id,
                     asked,

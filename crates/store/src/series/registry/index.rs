@@ -1,197 +1,94 @@
-//! The series in memory, compactly: a million of them must fit in 200 MiB.
+//! The series in memory, compactly: a million of them must fit in 120 MB.
+//!
+//! A series is a row of 36 octets under a number that means nothing outside of this process. Its
+//! labels are a set that it shares with others ([`super::labels`]); it is found by its id, by device
+//! and column, by device, metric and set, and by metric ([`super::find`]). What is chosen by labels is
+//! in [`super::select`], what is counted in [`super::count`]. Here is how it changes.
 
+use super::labels::{LabelSets, Pair, Set};
+use super::metrics::{MetricNo, MetricNumbers};
 use super::table::Change;
-use crate::series::{Column, Resolved, SERIES_PER_DEVICE_MAX};
-use model::series::Series;
-use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId, SeriesKey};
-use std::cmp::Ordering;
+use crate::series::{BoundHit, Column, Resolved, SERIES_PER_DEVICE_MAX};
+use hashbrown::HashTable;
+use model::{DeviceId, Labels, SeriesId};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+/// A series by its row.
+pub(super) type SeriesNo = u32;
+/// A device by its place.
+pub(super) type DeviceNo = u32;
+
+/// Rows of deleted series that are kept at most, beside one for each series that there is: 2 MiB.
+/// With more the index is made anew, a second's work where a million series are left.
+const DEAD_ROWS_MAX: usize = 65_536;
 
 /// All series.
 #[derive(Default)]
 pub(crate) struct Index {
-    devices: HashMap<DeviceId, Device>,
+    pub(super) hasher: RandomState,
+    pub(super) rows: Vec<Row>,
+    /// How many rows are of deleted series.
+    dead: usize,
+    pub(super) by_id: HashTable<SeriesNo>,
+    pub(super) devices: Vec<Device>,
+    device_of: HashMap<DeviceId, DeviceNo>,
+    pub(super) labels: LabelSets,
+    pub(super) metrics: MetricNumbers,
+    /// The series of each metric, by its number; each ascends.
+    pub(super) by_metric: Vec<Vec<SeriesNo>>,
     /// No new series gets a column below this: they may have been given out by a registry that
     /// was lost.
-    floor: u32,
-    by_id: HashMap<SeriesId, (DeviceId, Column)>,
+    pub(super) floor: u32,
 }
 
-#[derive(Default)]
-// Invariant: `by_column` ascends by column, `by_key` lists the same entries ascending by key.
-struct Device {
+/// A series.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    pub(super) id: SeriesId,
+    pub(super) device: DeviceNo,
+    pub(super) column: Column,
+    /// The labels that take part in the key.
+    pub(super) set: Set,
+    /// The name of the interface, for people.
+    pub(super) interface: Option<Pair>,
+    pub(super) metric: MetricNo,
+    /// Not deleted.
+    pub(super) live: bool,
+}
+
+// Invariant: `by_column` ascends by column, `by_key` lists the same series ascending by the numbers
+// of metric and set; all of them are live.
+pub(super) struct Device {
+    pub(super) id: DeviceId,
     /// The column that the next series gets. Kept when the device is deleted, so that what the log
     /// still holds of it is never taken for a new series.
-    next: u32,
-    by_column: Vec<Entry>,
-    by_key: Vec<u32>,
+    pub(super) next: u32,
+    pub(super) by_column: Vec<SeriesNo>,
+    pub(super) by_key: Vec<SeriesNo>,
+    /// The last time that it would have had too many series.
+    pub(super) bound_hit: Option<BoundHit>,
 }
 
-struct Entry {
-    column: Column,
-    id: SeriesId,
-    metric: Metric,
-    /// The labels that take part in the key, as JSON.
-    labels: Box<str>,
-    /// The name of the interface, for people.
-    interface: Option<Box<str>>,
-}
-
-/// A label set as it is kept: what takes part in the key, and the name for people.
-pub(crate) fn split(labels: &Labels) -> (String, Option<String>) {
-    let mut key = labels.clone();
-    let interface = if key.0.contains_key(Labels::INTERFACE_ID) {
-        key.0.remove(Labels::INTERFACE)
-    } else {
-        None
-    };
-    (write(&key), interface)
-}
-
-/// Labels as JSON, sorted by name.
-fn write(labels: &Labels) -> String {
-    serde_json::to_string(labels).expect("a map of strings is JSON")
-}
-
-/// Labels put together again; `None` where the text is not labels.
-pub(crate) fn join(key: &str, interface: Option<&str>) -> Option<Labels> {
-    let labels: Labels = serde_json::from_str(key).ok()?;
-    Some(match interface {
-        Some(name) => labels.with(Labels::INTERFACE, name),
-        None => labels,
-    })
-}
-
-impl Entry {
-    fn order(&self, metric: Metric, labels: &str) -> Ordering {
-        (self.metric, &*self.labels).cmp(&(metric, labels))
-    }
-
-    fn interface_id(&self) -> Option<InterfaceId> {
-        join(&self.labels, None)?.interface_id()
-    }
-
-    fn series(&self, device_id: DeviceId) -> Series {
-        let labels = join(&self.labels, self.interface.as_deref());
-        Series {
+impl Row {
+    pub(super) fn resolved(&self) -> Resolved {
+        Resolved {
             id: self.id,
-            key: SeriesKey {
-                device_id,
-                metric: self.metric,
-                labels: labels.unwrap_or_default(),
-            },
+            column: self.column,
         }
     }
 }
 
-impl Device {
-    fn entry(&self, column: Column) -> Option<&Entry> {
-        let place = self.place(column).ok()?;
-        self.by_column.get(place)
-    }
-
-    fn place(&self, column: Column) -> Result<usize, usize> {
-        self.by_column
-            .binary_search_by_key(&column, |entry| entry.column)
-    }
-
-    /// The entries of a metric, in the order of their labels.
-    fn named(&self, metric: Metric) -> impl Iterator<Item = &Entry> {
-        let entry = |column: &u32| self.entry(Column(*column));
-        let from = self
-            .by_key
-            .partition_point(|column| entry(column).is_some_and(|entry| entry.metric < metric));
-        let entries = self.by_key.iter().skip(from).filter_map(entry);
-        entries.take_while(move |entry| entry.metric == metric)
-    }
-
-    fn find(&self, metric: Metric, labels: &str) -> Result<&Entry, usize> {
-        let place = self.by_key.binary_search_by(|column| {
-            let entry = self.entry(Column(*column));
-            entry.map_or(Ordering::Less, |entry| entry.order(metric, labels))
-        })?;
-        let column = self.by_key.get(place).ok_or(place)?;
-        self.entry(Column(*column)).ok_or(place)
-    }
+/// A series as the table has it.
+pub(super) struct Registered<'a> {
+    pub(super) device_id: DeviceId,
+    pub(super) series: Resolved,
+    pub(super) metric: &'a str,
+    pub(super) set: Set,
+    pub(super) interface: Option<&'a str>,
 }
 
 impl Index {
-    /// The series with these keys, where all are known under the same names for people.
-    pub(crate) fn lookup(
-        &self,
-        device_id: DeviceId,
-        keys: &[(Metric, Labels)],
-    ) -> Option<Vec<Resolved>> {
-        let device = self.devices.get(&device_id)?;
-        keys.iter()
-            .map(|(metric, labels)| {
-                let (labels, interface) = split(labels);
-                let entry = device.find(*metric, &labels).ok()?;
-                let renamed =
-                    interface.is_some() && entry.interface.as_deref() != interface.as_deref();
-                (!renamed).then_some(Resolved {
-                    id: entry.id,
-                    column: entry.column,
-                })
-            })
-            .collect()
-    }
-
-    /// The changes that make these series known, and the answer after them. `Err` is how many
-    /// series the device would have, where that is too many.
-    pub(crate) fn plan(
-        &self,
-        device_id: DeviceId,
-        keys: &[(Metric, Labels)],
-    ) -> Result<(Vec<Change>, Vec<Resolved>), usize> {
-        let none = Device::default();
-        let device = self.devices.get(&device_id).unwrap_or(&none);
-        let mut changes = Vec::new();
-        let mut resolved = Vec::with_capacity(keys.len());
-        let mut new: HashMap<(Metric, String), Resolved> = HashMap::new();
-        for (metric, labels) in keys {
-            let (labels, interface) = split(labels);
-            if let Ok(entry) = device.find(*metric, &labels) {
-                resolved.push(Resolved {
-                    id: entry.id,
-                    column: entry.column,
-                });
-                if interface.is_some() && entry.interface.as_deref() != interface.as_deref() {
-                    changes.push(Change::Rename {
-                        device_id,
-                        column: entry.column,
-                        interface,
-                    });
-                }
-                continue;
-            }
-            let next = device
-                .next
-                .max(self.floor)
-                .saturating_add(u32::try_from(new.len()).unwrap_or(u32::MAX));
-            let known = new.entry((*metric, labels.clone())).or_insert_with(|| {
-                let made = Resolved {
-                    id: SeriesId::new(),
-                    column: Column(next),
-                };
-                changes.push(Change::Register {
-                    device_id,
-                    series: made,
-                    metric: *metric,
-                    labels,
-                    interface,
-                });
-                made
-            });
-            resolved.push(*known);
-        }
-        let asked = device.by_column.len() + new.len();
-        if asked > SERIES_PER_DEVICE_MAX && !new.is_empty() {
-            return Err(asked);
-        }
-        Ok((changes, resolved))
-    }
-
     /// Takes over a change that is committed.
     pub(crate) fn apply(&mut self, change: Change) {
         match change {
@@ -202,51 +99,185 @@ impl Index {
                 labels,
                 interface,
             } => {
-                let device = self.devices.entry(device_id).or_default();
-                let (Err(by_key), Err(by_column)) =
-                    (device.find(metric, &labels), device.place(series.column))
-                else {
+                // It was made of labels by us.
+                let Ok(labels) = serde_json::from_str::<Labels>(&labels) else {
                     return;
                 };
-                let entry = Entry {
-                    column: series.column,
-                    id: series.id,
-                    metric,
-                    labels: labels.into_boxed_str(),
-                    interface: interface.map(String::into_boxed_str),
-                };
-                device.by_key.insert(by_key, series.column.0);
-                device.by_column.insert(by_column, entry);
-                device.next = device.next.max(series.column.0.saturating_add(1));
-                self.by_id.insert(series.id, (device_id, series.column));
+                let set = self.labels.intern(&labels);
+                self.register(&Registered {
+                    device_id,
+                    series,
+                    metric: metric.name(),
+                    set,
+                    interface: interface.as_deref(),
+                });
             }
             Change::Rename {
                 device_id,
                 column,
                 interface,
             } => {
-                let device = self.devices.entry(device_id).or_default();
-                let place = device.place(column);
-                if let Some(entry) = place.ok().and_then(|place| device.by_column.get_mut(place)) {
-                    entry.interface = interface.map(String::into_boxed_str);
+                let name = interface.map(|name| self.labels.intern_pair(Labels::INTERFACE, &name));
+                let number = self
+                    .device(device_id)
+                    .and_then(|device| device.by_column.get(self.place(device, column).ok()?))
+                    .copied();
+                if let Some(row) = number.and_then(|number| self.rows.get_mut(number as usize)) {
+                    row.interface = name;
                 }
             }
-            Change::Delete { device_id } => {
-                if let Some(device) = self.devices.get_mut(&device_id) {
-                    for entry in device.by_column.drain(..) {
-                        self.by_id.remove(&entry.id);
-                    }
-                    device.by_key.clear();
-                }
-            }
+            Change::Delete { device_id } => self.delete(device_id),
             Change::Cleaned { .. } => {}
         }
     }
 
+    /// Makes a series known; says whether it is so now. It is not where its device has one with
+    /// its column or its key, or where too many metrics are not known.
+    pub(super) fn register(&mut self, new: &Registered) -> bool {
+        let Some(metric) = self.metrics.intern(new.metric) else {
+            return false;
+        };
+        let number = SeriesNo::try_from(self.rows.len())
+            .expect("four thousand million series do not fit the memory");
+        let device_no = self.device_no(new.device_id);
+        let column = new.series.column;
+        let Some(device) = self.devices.get(device_no as usize) else {
+            return false;
+        };
+        let by_key = self.place_of_key(device, metric, new.set);
+        let (Err(by_key), Err(by_column)) = (by_key, self.place(device, column)) else {
+            return false;
+        };
+        let interface = new.interface;
+        let interface = interface.map(|name| self.labels.intern_pair(Labels::INTERFACE, name));
+        if let Some(device) = self.devices.get_mut(device_no as usize) {
+            device.by_key.insert(by_key, number);
+            device.by_column.insert(by_column, number);
+            device.next = device.next.max(column.0.saturating_add(1));
+        }
+        self.labels.add_device(new.set, device_no);
+        if self.by_metric.len() <= metric.place() {
+            self.by_metric.resize_with(metric.place() + 1, Vec::new);
+        }
+        if let Some(numbers) = self.by_metric.get_mut(metric.place()) {
+            numbers.push(number);
+        }
+        self.rows.push(Row {
+            id: new.series.id,
+            device: device_no,
+            column,
+            set: new.set,
+            interface,
+            metric,
+            live: true,
+        });
+        let hash = self.hasher.hash_one(new.series.id);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.by_id.insert_unique(hash, number, |number| {
+            rows.get(*number as usize)
+                .map_or(0, |row| hasher.hash_one(row.id))
+        });
+        true
+    }
+
+    fn delete(&mut self, device_id: DeviceId) {
+        let Some(device_no) = self.device_of.get(&device_id).copied() else {
+            return;
+        };
+        let Some(device) = self.devices.get_mut(device_no as usize) else {
+            return;
+        };
+        let numbers = std::mem::take(&mut device.by_column);
+        device.by_key = Vec::new();
+        device.bound_hit = None;
+        self.dead += numbers.len();
+        let mut metrics = vec![false; self.by_metric.len()];
+        for number in numbers {
+            let Some(row) = self.rows.get_mut(number as usize) else {
+                continue;
+            };
+            row.live = false;
+            let id = row.id;
+            if let Some(seen) = metrics.get_mut(row.metric.place()) {
+                *seen = true;
+            }
+            self.labels.remove_device(row.set, device_no);
+            let hash = self.hasher.hash_one(id);
+            let entry = self.by_id.find_entry(hash, |other| *other == number);
+            if let Ok(entry) = entry {
+                entry.remove();
+            }
+        }
+        let is_live = |number: &SeriesNo| {
+            let row = self.rows.get(*number as usize);
+            row.is_some_and(|row| row.live)
+        };
+        for (numbers, _) in self
+            .by_metric
+            .iter_mut()
+            .zip(metrics)
+            .filter(|(_, seen)| *seen)
+        {
+            numbers.retain(is_live);
+        }
+        if self.dead > DEAD_ROWS_MAX + self.len() {
+            self.compact();
+        }
+    }
+
+    /// Makes the index anew without what deleted series have left.
+    pub(super) fn compact(&mut self) {
+        let mut fresh = Self {
+            metrics: self.metrics.clone(),
+            floor: self.floor,
+            ..Self::default()
+        };
+        for device in &self.devices {
+            fresh.expect(device.id, device.by_column.len(), device.next);
+            if let Some(hit) = device.bound_hit {
+                fresh.note_bound(device.id, hit);
+            }
+        }
+        for row in self.rows.iter().filter(|row| row.live) {
+            let Some(device) = self.devices.get(row.device as usize) else {
+                continue;
+            };
+            let set = fresh.labels.intern_from(&self.labels, row.set);
+            fresh.register(&Registered {
+                device_id: device.id,
+                series: row.resolved(),
+                metric: self.metrics.name(row.metric),
+                set,
+                interface: row.interface.map(|pair| self.labels.value(pair)),
+            });
+        }
+        *self = fresh;
+    }
+
     /// No series of this device gets a column below `next` any more.
     pub(crate) fn reserve(&mut self, device_id: DeviceId, next: u32) {
-        let device = self.devices.entry(device_id).or_default();
-        device.next = device.next.max(next);
+        self.expect(device_id, 0, next);
+    }
+
+    /// A device with so many series comes, and gives out no column below `next`.
+    pub(super) fn expect(&mut self, device_id: DeviceId, series: usize, next: u32) {
+        let number = self.device_no(device_id);
+        if let Some(device) = self.devices.get_mut(number as usize) {
+            let series = series.min(SERIES_PER_DEVICE_MAX);
+            device.by_column.reserve_exact(series);
+            device.by_key.reserve_exact(series);
+            device.next = device.next.max(next);
+        }
+    }
+
+    /// So many series come.
+    pub(super) fn expect_all(&mut self, series: usize) {
+        self.rows.reserve_exact(series);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.by_id.reserve(series, |number| {
+            rows.get(*number as usize)
+                .map_or(0, |row| hasher.hash_one(row.id))
+        });
     }
 
     /// No new series of any device gets a column below `floor`.
@@ -254,88 +285,73 @@ impl Index {
         self.floor = self.floor.max(floor);
     }
 
-    /// Whose series an id is, and its column.
-    pub(crate) fn place(&self, id: SeriesId) -> Option<(DeviceId, Column)> {
-        self.by_id.get(&id).copied()
+    /// A device would have had `asked` series, which is too many.
+    pub(crate) fn refused(&mut self, device_id: DeviceId, asked: usize) {
+        let before = self.bound_hit(device_id).map_or(0, |hit| hit.times);
+        let times = before.saturating_add(1);
+        self.note_bound(device_id, BoundHit { asked, times });
     }
 
-    /// The series of an id.
-    pub(crate) fn series(&self, id: SeriesId) -> Option<Series> {
-        let (device_id, column) = self.place(id)?;
-        let entry = self.devices.get(&device_id)?.entry(column)?;
-        Some(entry.series(device_id))
+    fn note_bound(&mut self, device_id: DeviceId, hit: BoundHit) {
+        let number = self.device_no(device_id);
+        if let Some(device) = self.devices.get_mut(number as usize) {
+            device.bound_hit = Some(hit);
+        }
     }
 
-    /// The series of a device, in the order they were registered.
-    pub(crate) fn series_of(&self, device_id: DeviceId) -> Vec<Series> {
-        let device = self.devices.get(&device_id);
-        let entries = device.into_iter().flat_map(|device| &device.by_column);
-        entries.map(|entry| entry.series(device_id)).collect()
+    /// Whether a device would have had too many series since the start.
+    pub(crate) fn bound_hit(&self, device_id: DeviceId) -> Option<BoundHit> {
+        self.device(device_id)?.bound_hit
     }
 
-    /// Whether a device has a series in this column.
-    pub(crate) fn has(&self, device_id: DeviceId, column: Column) -> bool {
-        let device = self.devices.get(&device_id);
-        device.is_some_and(|device| device.place(column).is_ok())
-    }
-
-    /// The first of some columns, ascending, in which a device has no series.
-    pub(crate) fn first_unknown(
-        &self,
-        device_id: DeviceId,
-        mut columns: impl Iterator<Item = Column>,
-    ) -> Option<Column> {
-        let Some(device) = self.devices.get(&device_id) else {
-            return columns.next();
-        };
-        // Polls give all columns in turn, so the next one is mostly the right one.
-        let mut next = 0;
-        columns.find(|column| {
-            let here = device.by_column.get(next);
-            let place = match here {
-                Some(entry) if entry.column == *column => Ok(next),
-                _ => device.place(*column),
-            };
-            next = place.map_or(next, |place| place + 1);
-            place.is_err()
+    /// The place of a device, which is made where it is new.
+    fn device_no(&mut self, device_id: DeviceId) -> DeviceNo {
+        *self.device_of.entry(device_id).or_insert_with(|| {
+            self.devices.push(Device {
+                id: device_id,
+                next: 0,
+                by_column: Vec::new(),
+                by_key: Vec::new(),
+                bound_hit: None,
+            });
+            DeviceNo::try_from(self.devices.len() - 1)
+                .expect("four thousand million devices do not fit the memory")
         })
     }
 
-    /// The series of a device that measure something, in the order of their labels.
-    pub(crate) fn series_named(&self, device_id: DeviceId, metric: Metric) -> Vec<Series> {
-        let device = self.devices.get(&device_id);
-        let entries = device.into_iter().flat_map(|device| device.named(metric));
-        entries.map(|entry| entry.series(device_id)).collect()
+    pub(super) fn device(&self, device_id: DeviceId) -> Option<&Device> {
+        let number = self.device_of.get(&device_id)?;
+        self.devices.get(*number as usize)
     }
 
-    /// The columns of the series of a device that measure something, with their interfaces.
-    pub(crate) fn columns_named(
+    pub(super) fn row(&self, number: SeriesNo) -> Option<&Row> {
+        self.rows.get(number as usize)
+    }
+
+    pub(super) fn place(&self, device: &Device, column: Column) -> Result<usize, usize> {
+        // New columns are above all others.
+        let last = device.by_column.last().and_then(|last| self.row(*last));
+        if last.is_none_or(|last| last.column < column) {
+            return Err(device.by_column.len());
+        }
+        device.by_column.binary_search_by(|number| {
+            let row = self.row(*number);
+            row.map_or(std::cmp::Ordering::Less, |row| row.column.cmp(&column))
+        })
+    }
+
+    pub(super) fn place_of_key(
         &self,
-        device_id: DeviceId,
-        metric: Metric,
-    ) -> Vec<(Option<InterfaceId>, Column)> {
-        let device = self.devices.get(&device_id);
-        let entries = device.into_iter().flat_map(|device| device.named(metric));
-        entries
-            .map(|entry| (entry.interface_id(), entry.column))
-            .collect()
-    }
-
-    /// How many series a device has.
-    pub(crate) fn count_of(&self, device_id: DeviceId) -> usize {
-        let device = self.devices.get(&device_id);
-        device.map_or(0, |device| device.by_column.len())
-    }
-
-    /// Whether a device has any series.
-    pub(crate) fn has_device(&self, device_id: DeviceId) -> bool {
-        let device = self.devices.get(&device_id);
-        device.is_some_and(|device| !device.by_column.is_empty())
-    }
-
-    /// How many series there are.
-    pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        device: &Device,
+        metric: MetricNo,
+        set: Set,
+    ) -> Result<usize, usize> {
+        device.by_key.binary_search_by(|number| {
+            let row = self.row(*number);
+            row.map_or(std::cmp::Ordering::Less, |row| {
+                (row.metric, row.set).cmp(&(metric, set))
+            })
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The index: names, columns, bounds.
 
 use super::*;
-use model::InterfaceId;
+use model::{InterfaceId, Metric};
 
 fn commit(index: &mut Index, device_id: DeviceId, keys: &[(Metric, Labels)]) -> Vec<Resolved> {
     let (changes, resolved) = index.plan(device_id, keys).unwrap();

@@ -1,11 +1,15 @@
 //! The registry on disk: `series.sqlite`. Each row carries a checksum; one that does not agree is
 //! left out and named.
 
-use super::index::{Index, join};
+use super::index::{Index, Registered};
+use super::labels::Set;
+use super::metrics::Measured;
 use crate::blocks::salvage;
 use crate::series::{Column, Resolved};
-use model::{DeviceId, Metric, SeriesId};
-use rusqlite::{Connection, Row, Transaction, params};
+use model::{DeviceId, Labels, SeriesId};
+use rusqlite::{Connection, Row, Transaction, ffi, params};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::Duration;
 use tracing::warn;
@@ -34,7 +38,8 @@ pub(crate) enum Change {
     Register {
         device_id: DeviceId,
         series: Resolved,
-        metric: Metric,
+        metric: Measured,
+        /// Those that take part in the key, as JSON.
         labels: String,
         interface: Option<String>,
     },
@@ -56,6 +61,7 @@ pub(crate) struct Loaded {
     pub(crate) index: Index,
     /// Deleted devices whose blocks may still be there.
     pub(crate) unclean: Vec<DeviceId>,
+    /// What is damaged, each named.
     pub(crate) damage: Vec<String>,
 }
 
@@ -83,7 +89,7 @@ impl Table {
             "SELECT id, device, slot, metric, labels, interface, crc FROM series WHERE rowid = ?1";
         // What cannot be read at all has nothing to save.
         let _ = salvage::rows(&aside, "series", select, |row| {
-            saved.extend(series(row).ok());
+            saved.extend(Read::of(row).ok().and_then(|read| read.change()));
             Ok(())
         });
         let (mut table, _) = Self::open_sound(path)?;
@@ -207,53 +213,161 @@ fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
             loaded.unclean.push(device_id);
         }
     }
+    let indexed = load_devices(connection, &mut loaded)?;
+    // In the order of the file, which is that of their registration: in the order of an index each
+    // row would be looked up by itself.
     let mut statement = connection.prepare(
-        "SELECT id, device, slot, metric, labels, interface, crc FROM series ORDER BY device, slot",
+        "SELECT id, device, slot, metric, labels, interface, crc FROM series ORDER BY rowid",
     )?;
     let mut rows = statement.query([])?;
+    let mut texts = Texts::default();
+    let mut read = 0;
     while let Some(row) = rows.next()? {
-        match series(row) {
-            Ok(change) => loaded.index.apply(change),
-            Err(what) => {
-                // The column stays taken, so that no other series gets its samples.
-                if let (Ok(device), Ok(column)) = (row.get(1), row.get::<_, u32>(2)) {
-                    loaded
-                        .index
-                        .reserve(DeviceId::from_bytes(device), column.saturating_add(1));
-                }
-                loaded.damage.push(what);
+        read += 1;
+        if let Err(what) = take(row, &mut loaded.index, &mut texts) {
+            // The column stays taken, so that no other series gets its samples.
+            if let (Ok(device), Ok(column)) = (row.get(1), row.get::<_, u32>(2)) {
+                let next = column.saturating_add(1);
+                loaded.index.reserve(DeviceId::from_bytes(device), next);
             }
+            loaded.damage.push(what);
         }
+    }
+    if read != indexed {
+        // Rows are missing in the table or in its index: SQLite notices neither by itself.
+        let what = format!("{read} series are in the table, {indexed} in its index");
+        let code = ffi::Error::new(ffi::SQLITE_CORRUPT);
+        return Err(rusqlite::Error::SqliteFailure(code, Some(what)));
+    }
+    let unknown: Vec<String> = loaded.index.unknown_metrics();
+    if !unknown.is_empty() {
+        let names = unknown.join(", ");
+        warn!("series of metrics that this version does not know are kept: {names}");
     }
     Ok(loaded)
 }
 
-/// The series of a row, or what is wrong with it.
-fn series(row: &Row) -> Result<Change, String> {
-    let read = || -> rusqlite::Result<(Change, bool)> {
-        let id = SeriesId::from_bytes(row.get(0)?);
+/// Makes room for the series of each device, and answers how many there are, by the index of the
+/// table alone.
+fn load_devices(connection: &Connection, loaded: &mut Loaded) -> rusqlite::Result<usize> {
+    let mut statement =
+        connection.prepare("SELECT device, count(*), max(slot) FROM series GROUP BY device")?;
+    let mut rows = statement.query([])?;
+    let mut all: usize = 0;
+    while let Some(row) = rows.next()? {
+        let count = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+        all = all.saturating_add(count);
+        // What is wrong with a row is told where it is read.
+        if let (Ok(device), Ok(last)) = (row.get(0), row.get::<_, u32>(2)) {
+            let next = last.saturating_add(1);
+            let device_id = DeviceId::from_bytes(device);
+            loaded.index.expect(device_id, count, next);
+        }
+    }
+    loaded.index.expect_all(all);
+    Ok(all)
+}
+
+/// Makes the series of a row known, or says what is wrong with it.
+fn take(row: &Row, index: &mut Index, texts: &mut Texts) -> Result<(), String> {
+    let read = Read::of(row).map_err(|error| format!("a series: {error}"))?;
+    let Read { series, metric, .. } = read;
+    let set = read.sound.then(|| texts.set(index, read.labels)).flatten();
+    let set = set.ok_or_else(|| format!("series {}: the checksum does not agree", series.id))?;
+    let known = index.register(&Registered {
+        device_id: read.device_id,
+        series,
+        metric,
+        set,
+        interface: read.interface,
+    });
+    if known {
+        return Ok(());
+    }
+    let id = series.id;
+    Err(format!(
+        "series {id} of {metric}: there is another like it, or too many metrics are not known"
+    ))
+}
+
+/// The sets of label texts that were met: the ten series of a port have the same, and reading one
+/// as JSON takes longer than all else of a row.
+#[derive(Default)]
+struct Texts {
+    hasher: RandomState,
+    sets: HashMap<u64, Set>,
+    scratch: String,
+    /// The text of the row before, and its set.
+    last: Option<(String, Set)>,
+}
+
+impl Texts {
+    /// The set of a text, made where it is new; none where the text is not labels.
+    fn set(&mut self, index: &mut Index, text: &str) -> Option<Set> {
+        if let Some((_, set)) = self.last.as_ref().filter(|(last, _)| last == text) {
+            return Some(*set);
+        }
+        let set = self.find(index, text)?;
+        let last = self.last.get_or_insert_with(|| (String::new(), set));
+        last.0.clear();
+        last.0.push_str(text);
+        last.1 = set;
+        Some(set)
+    }
+
+    fn find(&mut self, index: &mut Index, text: &str) -> Option<Set> {
+        let hash = self.hasher.hash_one(text);
+        let known = self.sets.get(&hash).copied();
+        let labels = &index.labels;
+        if let Some(set) = known.filter(|set| labels.is_written(*set, text, &mut self.scratch)) {
+            return Some(set);
+        }
+        let labels: Labels = serde_json::from_str(text).ok()?;
+        let set = index.labels.intern(&labels);
+        self.sets.insert(hash, set);
+        Some(set)
+    }
+}
+
+/// A row of the table, as it is there.
+struct Read<'a> {
+    device_id: DeviceId,
+    series: Resolved,
+    metric: &'a str,
+    labels: &'a str,
+    interface: Option<&'a str>,
+    /// The checksum agrees.
+    sound: bool,
+}
+
+impl<'a> Read<'a> {
+    fn of(row: &'a Row) -> rusqlite::Result<Self> {
         let device_id = DeviceId::from_bytes(row.get(1)?);
-        let column = Column(row.get(2)?);
-        let (metric, labels): (String, String) = (row.get(3)?, row.get(4)?);
-        let sound = row.get::<_, u32>(6)? == checksum(id, device_id, column, &metric, &labels)
-            && join(&labels, None).is_some();
-        let metric = Metric::named(&metric)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        let change = Change::Register {
+        let series = Resolved {
+            id: SeriesId::from_bytes(row.get(0)?),
+            column: Column(row.get(2)?),
+        };
+        let (metric, labels) = (row.get_ref(3)?.as_str()?, row.get_ref(4)?.as_str()?);
+        let sum = checksum(series.id, device_id, series.column, metric, labels);
+        Ok(Self {
             device_id,
-            series: Resolved { id, column },
+            series,
             metric,
             labels,
-            interface: row.get(5)?,
-        };
-        Ok((change, sound))
-    };
-    match read() {
-        Ok((change, true)) => Ok(change),
-        Ok((Change::Register { series, .. }, false)) => {
-            Err(format!("series {}: the checksum does not agree", series.id))
-        }
-        Ok(_) => Err("a series: not readable".to_owned()),
-        Err(error) => Err(format!("a series: {error}")),
+            interface: row.get_ref(5)?.as_str_or_null()?,
+            sound: row.get::<_, u32>(6)? == sum,
+        })
+    }
+
+    /// What makes it known; none where it is damaged.
+    fn change(&self) -> Option<Change> {
+        let is_labels = || serde_json::from_str::<Labels>(self.labels).is_ok();
+        (self.sound && is_labels()).then(|| Change::Register {
+            device_id: self.device_id,
+            series: self.series,
+            metric: Measured::named(self.metric),
+            labels: self.labels.to_owned(),
+            interface: self.interface.map(str::to_owned),
+        })
     }
 }
