@@ -70,7 +70,7 @@ fn documents_leave_a_stopped_server_and_come_into_another() {
     let cut: String = lines
         .lines()
         .take(2)
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect();
     std::fs::write(&file, cut + "{\n").unwrap();
     let (code, told, complaints) = run(&["import", name], &new);
