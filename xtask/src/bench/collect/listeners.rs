@@ -150,8 +150,8 @@ fn behave(
         let line = format!("<30>1 - steady app - - - unperturbed {}", said.lines);
         socket.send_to(line.as_bytes(), syslog)?;
         let asked = Instant::now();
-        let answer = http::ask(address, "GET", "/healthz", None, None)?;
-        ensure!(answer.status == 200, "/healthz answered {}", answer.status);
+        let answer = http::ask(address, "GET", "/livez", None, None)?;
+        ensure!(answer.status == 200, "/livez answered {}", answer.status);
         let took = asked.elapsed().as_secs_f64() * 1e3;
         said.slowest_health_ms = said.slowest_health_ms.max(took);
         std::thread::sleep(LOOK);
