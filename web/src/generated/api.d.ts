@@ -1273,6 +1273,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/series/cardinality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts series: by metric, by label, by device, and devices near the bound on theirs. */
+        get: operations["get_series_cardinality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/series/{series_id}": {
         parameters: {
             query?: never;
@@ -5150,11 +5167,65 @@ export interface components {
              */
             labels: components["schemas"]["Labels"];
         };
+        /** @description How many series there are, and of what. */
+        SeriesCardinality: {
+            /** @description Series. */
+            series: number;
+            /** @description Devices that have series; the network as a whole is one of them. */
+            devices: number;
+            /** @description Most series that one device may have. */
+            series_per_device_max: number;
+            /** @description Metrics that have series, the most first. */
+            by_metric: components["schemas"]["SeriesOfMetric"][];
+            /** @description Labels of series, those with the most values first, at most 100. */
+            by_label: components["schemas"]["SeriesOfLabel"][];
+            /** @description Devices with the most series. */
+            largest_devices: components["schemas"]["SeriesOfDevice"][];
+            /**
+             * @description Devices with at least four fifths of what they may have, or that would have had more, the
+             *     most first.
+             */
+            near_bound: components["schemas"]["SeriesOfDevice"][];
+            /** @description How many of those there are. */
+            near_bound_count: number;
+        };
         /**
          * Format: uuid
          * @description One series: a device, a metric and labels.
          */
         SeriesId: string;
+        /** @description Series of a device. */
+        SeriesOfDevice: {
+            /** @description The device. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What people call it; null for the network as a whole and where it is no longer there. */
+            device_name?: string | null;
+            /** @description How many series it has. */
+            series: number;
+            /**
+             * @description How many it would have had when it asked for more than it may have since the start of the
+             *     server; null where it did not. What was more is not measured.
+             */
+            asked?: number | null;
+        };
+        /** @description Values of a label. */
+        SeriesOfLabel: {
+            /** @description The label. */
+            label: string;
+            /** @description How many different values it has. */
+            values: number;
+            /** @description How many series have it. */
+            series: number;
+        };
+        /** @description Series of a metric. */
+        SeriesOfMetric: {
+            /** @description The metric. */
+            metric: string;
+            /** @description How many. */
+            series: number;
+            /** @description Whether this version knows the metric. Series of others are kept, and not shown. */
+            known: boolean;
+        };
         /** @description A check of a service, and how the service is. */
         ServiceCheck: {
             /** @description The id. */
@@ -13625,6 +13696,12 @@ export interface operations {
                  * @example ifHCInOctets,ifHCOutOctets
                  */
                 metric?: string;
+                /**
+                 * @description Only those that this selector means, by their labels and those of their devices and interfaces;
+                 *     see the guide to series. Goes with `limit` and `cursor` only, and is by id.
+                 * @example ifHCInOctets{site="lyon",interface=~"eth.*"}
+                 */
+                match?: string;
             };
             header?: never;
             path?: never;
@@ -13639,6 +13716,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Series"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_series_cardinality: {
+        parameters: {
+            query?: {
+                /** @description Devices of each list, 1 to 100; 10 where it is not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many there are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesCardinality"];
                 };
             };
             /** @description The request cannot be read. */
