@@ -4,6 +4,7 @@ use crate::harness::Api;
 use crate::measured::lab;
 use model::{Labels, Metric};
 use serde_json::json;
+use std::fmt::Write as _;
 
 #[tokio::test]
 async fn series_are_found_by_a_selector() {
@@ -16,10 +17,10 @@ async fn series_are_found_by_a_selector() {
     let answer = admin.patch(&path, Some(&etag), &change).await;
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     let ask = |selector: &str, more: &str| {
-        let encoded: String = selector
-            .bytes()
-            .map(|octet| format!("%{octet:02x}"))
-            .collect();
+        let mut encoded = String::new();
+        for octet in selector.bytes() {
+            let _ = write!(encoded, "%{octet:02x}");
+        }
         format!("/api/v1/series?match={encoded}{more}")
     };
     let of_device = format!("{{device_id=\"{}\"}}", lab.device);
