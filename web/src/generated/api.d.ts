@@ -1014,6 +1014,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/interfaces/{interface_id}/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads what an interface is billed by.
+         * @description Steps are five minutes, aligned to UTC; the percentile is that of the nearest rank, of the steps that were measured: at most 38 days are answered.
+         */
+        get: operations["get_interface_billing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/interfaces/{interface_id}/status-history": {
         parameters: {
             query?: never;
@@ -1524,7 +1544,7 @@ export interface components {
          * @description How the samples of a step become one number.
          * @enum {string}
          */
-        Aggregation: "min" | "avg" | "max" | "sum" | "last" | "rate";
+        Aggregation: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "rate";
         /** @description A neighbour on a local network. Source: IP-MIB (RFC 4293). */
         ArpFacts: {
             /**
@@ -1668,6 +1688,39 @@ export interface components {
              * @description Share of the speed, 0 to 1; null for a device.
              */
             out_utilization?: number | null;
+        };
+        /** @description One direction of a bill. */
+        BillingDirection: {
+            /**
+             * Format: double
+             * @description The least mean that 95 of 100 of the measured steps do not exceed, in bit/s; null where none was measured.
+             */
+            p95_bps?: number | null;
+            /**
+             * Format: double
+             * @description The mean of the measured steps, in bit/s.
+             */
+            avg_bps?: number | null;
+            /**
+             * Format: double
+             * @description The greatest of the measured steps, in bit/s.
+             */
+            max_bps?: number | null;
+            /**
+             * Format: double
+             * @description Octets counted, in what was measured; null where nothing was.
+             */
+            octets?: number | null;
+            /**
+             * Format: int64
+             * @description Steps in which something was measured.
+             */
+            measured_steps: number;
+            /**
+             * Format: int64
+             * @description Steps of the range.
+             */
+            steps: number;
         };
         /** @description An address that may be a device, and who says so. */
         Candidate: {
@@ -3205,6 +3258,31 @@ export interface components {
             interface_id: components["schemas"]["InterfaceId"];
             /** @description Its name. */
             name: string;
+        };
+        /** @description What an interface is billed by. */
+        InterfaceBilling: {
+            /** @description The interface. */
+            interface_id: components["schemas"]["InterfaceId"];
+            /** @description Whose it is. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description Where the range begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where it ends; not part of it. */
+            to: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description Seconds of a step: 300.
+             */
+            step_secs: number;
+            /** @description What was received. */
+            in: components["schemas"]["BillingDirection"];
+            /** @description What was sent. */
+            out: components["schemas"]["BillingDirection"];
+            /**
+             * Format: double
+             * @description The greater of the two percentiles, in bit/s; null where neither is known.
+             */
+            billable_bps?: number | null;
         };
         /**
          * Format: uuid
@@ -12178,6 +12256,79 @@ export interface operations {
             };
         };
     };
+    get_interface_billing: {
+        parameters: {
+            query?: {
+                /** @description Where the range begins; 30 days before its end where it is not given. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Where it ends; now where it is not given. What has not happened yet is no part of it. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path: {
+                /** @description The interface. */
+                interface_id: components["schemas"]["InterfaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its percentiles. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InterfaceBilling"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_interface_status_history: {
         parameters: {
             query?: {
@@ -13899,7 +14050,7 @@ export interface operations {
                  * @description How the samples of a step become one; rate for counters, avg for gauges and last for states
                  *     where it is not given.
                  */
-                aggregation?: "min" | "avg" | "max" | "sum" | "last" | "rate";
+                aggregation?: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "rate";
             };
             header?: never;
             path: {

@@ -1,6 +1,7 @@
 //! What is replayed when, and what happens where the log changes after the scan.
 
 use super::*;
+use crate::series::registry::metrics::Measured;
 use crate::series::registry::table::Change;
 use crate::series::{Batch, Resolved, SeriesRecovery, recovery};
 use model::{Metric, SeriesId, Timestamp};
@@ -38,7 +39,7 @@ fn fixture() -> Fixture {
                 id: SeriesId::new(),
                 column: Column(0),
             },
-            metric: Metric::ICMP_RTT,
+            metric: Measured::Known(Metric::ICMP_RTT),
             labels: "{}".to_owned(),
             interface: None,
         });
