@@ -7,7 +7,7 @@ mod count;
 mod find;
 pub(crate) mod index;
 mod labels;
-mod metrics;
+pub(crate) mod metrics;
 #[cfg(test)]
 mod model_tests;
 mod postings;
