@@ -52,6 +52,10 @@ pub trait Blocks: Send + Sync + 'static {
     /// The starts of the UTC days that there may be blocks of, ascending.
     fn days(&self) -> Result<Vec<Timestamp>, BlocksError>;
 
+    /// Whether nothing of `[from, to)` was found damaged that has not been mended: what is read of it
+    /// may lack something until then.
+    fn is_sound(&self, from: Timestamp, to: Timestamp) -> bool;
+
     /// Gives back the room of the days in `[from, to)` that have nothing left. Nobody else may write
     /// to them meanwhile.
     fn tidy(&self, from: Timestamp, to: Timestamp) -> Result<(), BlocksError>;

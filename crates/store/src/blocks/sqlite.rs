@@ -266,6 +266,12 @@ impl Blocks for SqliteBlocks {
         Ok(self.all_days().into_iter().map(Day::start).collect())
     }
 
+    fn is_sound(&self, from: Timestamp, to: Timestamp) -> bool {
+        let days = self.days_in(from, to);
+        let state = self.state();
+        days.iter().all(|day| !state.suspect.contains(day))
+    }
+
     fn tidy(&self, from: Timestamp, to: Timestamp) -> Result<(), BlocksError> {
         for day in self.days_in(from, to) {
             let empty = self.each_day([day], DayFile::is_empty)?;

@@ -238,8 +238,11 @@ impl PackFolder {
     pub fn set_aside(&self, id: &PackId, reason: &str) -> Result<(), PackError> {
         let path = id.path(&self.folder);
         let mut manifest = lock(&self.manifest);
-        self.set_file_aside(&path, reason)
-            .map_err(failed("setting aside", &path))?;
+        match self.set_file_aside(&path, reason) {
+            // There is nothing to keep.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            moved => moved.map_err(failed("setting aside", &path))?,
+        }
         let done = manifest.commit(&[], &[*id]);
         done.map_err(failed("writing the manifest of", &self.folder))?;
         self.show(&manifest);

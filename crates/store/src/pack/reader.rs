@@ -31,6 +31,8 @@ pub struct Pack {
     path: PathBuf,
     meta: PackMeta,
     entries: Vec<Entry>,
+    /// Its ends are sound, so that it tells all that is in it.
+    is_whole: bool,
 }
 
 impl Pack {
@@ -63,7 +65,13 @@ impl Pack {
                 crc: footer.crc,
             },
             entries: footer.entries,
+            is_whole: true,
         }
+    }
+
+    /// Whether its ends are sound. Of one that was saved, devices may be missing.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Which pack, and how much is in it.
@@ -353,7 +361,9 @@ pub(super) fn salvage(
         missed.into_iter().for_each(&mut note);
         found
     });
-    Ok((Pack::new(source, path, id, length, footer), damage))
+    let mut pack = Pack::new(source, path, id, length, footer);
+    pack.is_whole = false;
+    Ok((pack, damage))
 }
 
 /// Whether a later version of Foretell wrote the file.

@@ -72,6 +72,12 @@ pub enum SeriesError {
     /// Packs could not be read or written.
     #[error("the packs failed")]
     Packs(#[from] PackError),
+    /// A day is damaged, and what can be saved of it is saved before anything is laid over it.
+    #[error("the blocks from {start} on are damaged and are mended first")]
+    Unsound {
+        /// From when.
+        start: Timestamp,
+    },
     /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),

@@ -1,7 +1,7 @@
 //! What the threads of the series store and its callers share.
 
-use crate::blocks::{BlockKey, Blocks};
-use crate::pack::{Kind, Pack, PackFolder};
+use crate::blocks::{BlockKey, Blocks, Level};
+use crate::pack::{Kind, Pack, PackError, PackFolder, PackId, PackMeta};
 use crate::series::head::Head;
 use crate::series::log::segments::Segments;
 use crate::series::recovery::lazy::Lazy;
@@ -10,7 +10,15 @@ use crate::series::stats::Counters;
 use model::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tracing::warn;
+
+/// Days that are merged in a day for nothing but the devices that were deleted: of a long past all
+/// would be written again.
+const FORGET_DAYS_MAX: u32 = 8;
+
+/// How long it is remembered when a range was merged.
+const TURN_KEPT: Duration = Duration::from_hours(24);
 
 /// Kinds of damage that are told apart; what is beyond them is not told.
 const TOLD_MAX: usize = 10_000;
@@ -35,6 +43,12 @@ pub(super) struct Parts {
     maintenance: Mutex<()>,
     /// When each day that is over was last looked at for what came to it since.
     looked: Mutex<BTreeMap<Timestamp, Timestamp>>,
+    /// From when each range may be merged again.
+    turns: Mutex<BTreeMap<(Level, Timestamp), Timestamp>>,
+    /// Today, and how many days were merged in it for the devices that were deleted.
+    forgotten: Mutex<(Timestamp, u32)>,
+    /// Packs that could not be listed.
+    unlisted: Mutex<Vec<PackId>>,
     /// Damage of packs that was told.
     told: Mutex<BTreeSet<String>>,
 }
@@ -60,6 +74,9 @@ impl Parts {
             passes: Mutex::default(),
             maintenance: Mutex::default(),
             looked: Mutex::default(),
+            turns: Mutex::default(),
+            forgotten: Mutex::new((Timestamp::from_unix_ms(0), 0)),
+            unlisted: Mutex::default(),
             told: Mutex::default(),
         }
     }
@@ -99,6 +116,50 @@ impl Parts {
             self.counters.defect("damaged_block", 1);
             warn!("samples are left out: {what}");
         }
+    }
+
+    /// Adds a pack that is finished and removes others. Where it fails the pack is not used again, and
+    /// goes with the next one: until then it may be in the manifest or not.
+    pub(super) fn commit(&self, add: PackMeta, remove: &[PackId]) -> Result<(), PackError> {
+        let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        let remove: Vec<PackId> = remove.iter().chain(unlisted.iter()).copied().collect();
+        match self.packs.commit(&[add], &remove) {
+            Ok(()) => {
+                unlisted.clear();
+                Ok(())
+            }
+            Err(error) => {
+                unlisted.push(add.id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a range may be merged now.
+    pub(super) fn is_in_turn(&self, level: Level, start: Timestamp, now: Timestamp) -> bool {
+        let turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.get(&(level, start)).is_none_or(|from| *from <= now)
+    }
+
+    /// A range may be merged from then on.
+    pub(super) fn next_turn(&self, level: Level, start: Timestamp, from: Timestamp) {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is long over need not be remembered.
+        turns.retain(|_, other| other.plus(TURN_KEPT) > from);
+        turns.insert((level, start), from);
+    }
+
+    /// Whether one day more may be merged today for the devices that were deleted.
+    pub(super) fn may_forget(&self, today: Timestamp) -> bool {
+        let mut forgotten = self
+            .forgotten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if forgotten.0 != today {
+            *forgotten = (today, 0);
+        }
+        forgotten.1 += 1;
+        forgotten.1 <= FORGET_DAYS_MAX
     }
 
     /// Whether a day is looked at for the first time today.

@@ -3,7 +3,7 @@
 
 use crate::blocks::codec::BlockView;
 use crate::blocks::{BlockKey, Column, Level};
-use crate::pack::{Kind, PackError};
+use crate::pack::Kind;
 use crate::series::parts::Parts;
 use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
 use model::{DeviceId, Timestamp, Value};
@@ -121,7 +121,6 @@ fn sealed(
             Ok(damage) => damage
                 .iter()
                 .for_each(|damage| parts.lost(&damage.to_string())),
-            Err(error @ PackError::File { .. }) => return Err(error.into()),
             Err(error) => parts.lost(&chain(&error)),
         }
     }

@@ -61,11 +61,11 @@ pub(super) fn maintain(
         parts.blocks.mend()?;
     }
     let mut done = Maintained::default();
-    seal(parts, log, by, &mut done)?;
-    merge::two_hours(parts, by, &mut done)?;
-    merge::days(parts, now, &mut done)?;
+    let sealed = seal(parts, log, by, &mut done);
+    let merged = merge::two_hours(parts, by, now, &mut done);
+    let days = merge::days(parts, now, &mut done);
     parts.note_damage();
-    Ok(done)
+    sealed.and(merged).and(days).map(|()| done)
 }
 
 fn seal(
@@ -80,7 +80,10 @@ fn seal(
         NotReplayed::Unread(error) => SeriesError::Log(Arc::new(error)),
     })?;
     let starts = parts.head.ended(by);
-    if starts.is_empty() {
+    let due = window_ended(by);
+    let left = parts.segments.starts().into_iter();
+    let left: BTreeSet<i64> = left.filter(|start| *start <= due).collect();
+    if starts.is_empty() && left.is_empty() {
         return Ok(());
     }
     // All that is in segments before the cut is in the head already, and so in what is sealed now.
@@ -90,17 +93,29 @@ fn seal(
         .ok()
         .and_then(|()| cut.blocking_recv().ok())
         .ok_or(SeriesError::Closed)?;
-    // Half-hours of which something could not be sealed: the head and the log go on holding it.
-    let mut kept = BTreeSet::new();
+    // One that fails holds up no other; its samples stay in the head and the log.
+    let mut failed = None;
     for start in &starts {
-        if !half_hour(parts, *start, done)? {
-            kept.insert(*start);
+        if let Err(error) = half_hour(parts, *start, done) {
+            failed.get_or_insert(error);
         }
     }
-    let sealed = &starts - &kept;
+    // What the head does not hold any more is sealed, or of devices that were deleted: all of it
+    // that is in segments before the cut was in the head.
+    let kept = parts.head.ended(by);
+    let sealed = left.into_iter().chain(starts);
+    let sealed: BTreeSet<i64> = sealed.filter(|start| !kept.contains(start)).collect();
     let gone = parts.segments.sealed(cut, &sealed);
     done.segments += gone.map_err(|error| SeriesError::Log(Arc::new(error)))? as u64;
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// The start of the last half-hour that has ended by a time.
+fn window_ended(by: Timestamp) -> i64 {
+    let begun = by.unix_ms().saturating_sub(Level::HalfHour.span_ms());
+    Level::HalfHour
+        .start(Timestamp::from_unix_ms(begun))
+        .unix_ms()
 }
 
 /// A device's samples of a half-hour, as they were taken of the head.
@@ -109,8 +124,8 @@ struct Taken {
     view: View,
 }
 
-/// Seals a half-hour; answers whether all of it.
-fn half_hour(parts: &Parts, start: i64, done: &mut Maintained) -> Result<bool, SeriesError> {
+/// Seals a half-hour. What does not fit stays in the head.
+fn half_hour(parts: &Parts, start: i64, done: &mut Maintained) -> Result<(), SeriesError> {
     let at = Timestamp::from_unix_ms(start);
     let over = parts.packs_over(at);
     let patched = parts.blocks.keys(at, merge::end(Level::HalfHour, at))?;
@@ -133,9 +148,8 @@ fn half_hour(parts: &Parts, start: i64, done: &mut Maintained) -> Result<bool, S
     if !over.is_empty() && fresh.len() <= PATCHES_MAX {
         late.append(&mut fresh);
     }
-    let packed = new_pack(parts, at, fresh, done)?;
-    let patched = patches(parts, at, &late, done)?;
-    Ok(packed && patched)
+    new_pack(parts, at, fresh, done)?;
+    patches(parts, at, &late, done)
 }
 
 /// Makes a pack of a half-hour. Where there is one already, this one lies over it.
@@ -144,12 +158,11 @@ fn new_pack(
     at: Timestamp,
     mut taken: Vec<Taken>,
     done: &mut Maintained,
-) -> Result<bool, SeriesError> {
+) -> Result<(), SeriesError> {
     if taken.is_empty() {
-        return Ok(true);
+        return Ok(());
     }
     taken.sort_unstable_by_key(|taken| taken.device_id);
-    let mut whole = true;
     let mut packed = Vec::with_capacity(taken.len());
     let mut writer = parts.packs.begin(samples(at, Level::HalfHour))?;
     for one in taken {
@@ -160,13 +173,12 @@ fn new_pack(
             }
             Err(error) => {
                 not_encoded(parts, one.device_id, &error);
-                whole = false;
             }
         }
     }
     if !packed.is_empty() {
         let meta = writer.finish()?;
-        parts.packs.commit(&[meta], &[])?;
+        parts.commit(meta, &[])?;
         done.sealed += meta.totals.devices;
         add(&parts.counters.blocks_sealed, meta.totals.devices);
         add(&parts.counters.block_bytes_sealed, meta.bytes);
@@ -174,7 +186,7 @@ fn new_pack(
     for one in packed {
         parts.head.sealed(one.device_id, at.unix_ms(), &one.view);
     }
-    Ok(whole)
+    Ok(())
 }
 
 /// Lays the samples of a few devices over those of a half-hour that was sealed before.
@@ -183,8 +195,7 @@ fn patches(
     at: Timestamp,
     taken: &[Taken],
     done: &mut Maintained,
-) -> Result<bool, SeriesError> {
-    let mut whole = true;
+) -> Result<(), SeriesError> {
     for chunk in taken.chunks(CHUNK) {
         // For a chunk alone, so that deleting a device need not wait for all.
         let _alone = parts.move_blocks();
@@ -202,7 +213,6 @@ fn patches(
                     Ok(bytes) => put.push((key, bytes)),
                     Err(error) => {
                         not_encoded(parts, one.device_id, &error);
-                        whole = false;
                         continue;
                     }
                 }
@@ -218,7 +228,7 @@ fn patches(
             parts.head.sealed(one.device_id, at.unix_ms(), &one.view);
         }
     }
-    Ok(whole)
+    Ok(())
 }
 
 /// The head holds no such block, by its bounds. It was acknowledged, so it is kept.
@@ -230,7 +240,12 @@ fn not_encoded(parts: &Parts, device_id: DeviceId, error: &impl Display) {
 /// The block of a key; one that is damaged is set aside and counted.
 fn stored(parts: &Parts, key: &BlockKey) -> Result<Option<Block>, SeriesError> {
     let Some(bytes) = parts.blocks.get(key)? else {
-        return Ok(None);
+        return if parts.blocks.is_sound(key.start, key.end()) {
+            Ok(None)
+        } else {
+            // What was saved of it must not be overwritten.
+            Err(SeriesError::Unsound { start: key.start })
+        };
     };
     match decode(&bytes) {
         Ok(block) => Ok(Some(block)),

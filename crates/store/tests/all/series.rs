@@ -481,6 +481,77 @@ async fn a_day_that_is_over_becomes_one_pack_with_what_came_late() {
     assert!(files(&fixture, "blocks").is_empty());
 }
 
+#[tokio::test]
+async fn a_registry_that_is_lost_costs_no_samples() {
+    const DAY: i64 = 24 * 60;
+    let mut fixture = Fixture::new();
+    let (device_id, series) = one(&fixture).await;
+    for at in [0, 31, 150] {
+        fixture.put(device_id, series.column, at, 7).await;
+    }
+    fixture.maintain(200).await;
+    fixture.shut();
+    fs::remove_file(fixture.path().join("series.sqlite")).unwrap();
+    fixture.reopen();
+    let (other, more) = one(&fixture).await;
+    fixture.put(other, more.column, 201, 1).await;
+    for at in [300, DAY, DAY + 1, 2 * DAY, 2 * DAY + 1, 3 * DAY] {
+        fixture.maintain(at).await;
+    }
+    // Nobody knows whose they are, and so nobody said that they may go.
+    let packs = files(&fixture, "packs/2026-03-01");
+    assert_eq!(packs.len(), 1, "{packs:?}");
+    let pack = foretell_store::pack::Pack::open(&packs[0]).unwrap();
+    let entry = pack.find(device_id).unwrap();
+    let (dense, damage) = pack.dense(&entry).unwrap();
+    assert!(damage.is_empty(), "{damage:?}");
+    assert_eq!(dense.samples(), 3);
+    assert!(pack.find(other).is_some());
+}
+
+#[tokio::test]
+async fn the_log_shrinks_after_its_only_device_was_deleted() {
+    let fixture = Fixture::new();
+    let (device_id, series) = one(&fixture).await;
+    fixture.put(device_id, series.column, 0, 1).await;
+    fixture.store().delete_device(device_id).await.unwrap();
+    let (other, more) = one(&fixture).await;
+    fixture.put(other, more.column, 31, 1).await;
+    fixture.maintain(62).await;
+    assert!(
+        files(&fixture, "log").is_empty(),
+        "{:?}",
+        files(&fixture, "log")
+    );
+}
+
+#[tokio::test]
+async fn a_pack_that_is_gone_holds_up_nothing() {
+    let mut fixture = Fixture::new();
+    let (device_id, series) = one(&fixture).await;
+    for at in [0, 31, 150] {
+        fixture.put(device_id, series.column, at, 1).await;
+    }
+    fixture.maintain(181).await;
+    let packs = files(&fixture, "packs/2026-03-01");
+    assert_eq!(packs.len(), 2, "two hours, and half an hour: {packs:?}");
+    let half = packs
+        .iter()
+        .find(|path| path.to_string_lossy().contains("/h"))
+        .unwrap();
+    fixture.shut();
+    fixture.reopen();
+    fs::remove_file(half).unwrap();
+    // It fails once, and is not tried each time.
+    fixture.clock.set(minute(241));
+    let _ = fixture.store().maintain().await;
+    for at in [242, 24 * 60, 24 * 60 + 1] {
+        fixture.maintain(at).await;
+        assert_eq!(fixture.told(series), "0:1 31:1");
+    }
+    assert!(files(&fixture, "packs/2026-03-01").len() <= 2);
+}
+
 /// Two hours and half-hours, as blocks of a day's file.
 #[tokio::test]
 async fn what_the_first_version_sealed_is_read_and_becomes_packs() {

@@ -66,6 +66,11 @@ impl Segments {
         let _ = fs::remove_file(self.path(number));
     }
 
+    /// The half-hours that segments still hold samples of, though they may be sealed.
+    pub(crate) fn starts(&self) -> BTreeSet<i64> {
+        self.unsealed().values().flatten().copied().collect()
+    }
+
     /// Blocks hold all the samples of these half-hours that are in segments before `cut`. Deletes
     /// what is no longer needed; answers how many segments that were.
     pub(crate) fn sealed(&self, cut: u64, starts: &BTreeSet<i64>) -> io::Result<usize> {

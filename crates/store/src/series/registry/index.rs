@@ -40,6 +40,8 @@ pub(crate) struct Index {
     /// No new series gets a column below this: they may have been given out by a registry that
     /// was lost.
     pub(super) floor: u32,
+    /// The devices that were deleted, and the column that the next series would have got then.
+    deleted: HashMap<DeviceId, u32>,
 }
 
 /// A series.
@@ -187,6 +189,7 @@ impl Index {
         let Some(device) = self.devices.get_mut(device_no as usize) else {
             return;
         };
+        self.deleted.insert(device_id, device.next);
         let numbers = std::mem::take(&mut device.by_column);
         device.by_key = Vec::new();
         device.bound_hit = None;
@@ -252,6 +255,24 @@ impl Index {
             });
         }
         *self = fresh;
+    }
+
+    /// A device was deleted, when its next series would have got the column `next`.
+    pub(crate) fn was_deleted(&mut self, device_id: DeviceId, next: u32) {
+        self.deleted.insert(device_id, next);
+        self.reserve(device_id, next);
+    }
+
+    /// Whether a device was deleted and not met again. One that is merely unknown, as when the
+    /// registry was lost, was not.
+    pub(crate) fn is_deleted(&self, device_id: DeviceId) -> bool {
+        self.deleted.contains_key(&device_id) && !self.has_device(device_id)
+    }
+
+    /// Whether a column was of a series that was deleted.
+    pub(crate) fn is_deleted_column(&self, device_id: DeviceId, column: Column) -> bool {
+        let next = self.deleted.get(&device_id);
+        next.is_some_and(|next| column.0 < *next) && !self.has(device_id, column)
     }
 
     /// No series of this device gets a column below `next` any more.

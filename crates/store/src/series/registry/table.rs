@@ -208,7 +208,7 @@ fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let device_id = DeviceId::from_bytes(row.get(0)?);
-        loaded.index.reserve(device_id, row.get(1)?);
+        loaded.index.was_deleted(device_id, row.get(1)?);
         if !row.get::<_, bool>(2)? {
             loaded.unclean.push(device_id);
         }

@@ -4,13 +4,14 @@
 use super::{Maintained, packs_of, samples};
 use crate::blocks::codec::BlockView;
 use crate::blocks::{Block, BlockKey, Column, Level, Run, Values};
-use crate::pack::{Damage, Entry, Head, Kind, Pack, PackError, PackId, PackWriter};
+use crate::pack::{Damage, Entry, Head, Kind, Pack, PackId, PackWriter};
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
 use crate::series::registry::with;
 use crate::series::stats::add;
 use model::{DeviceId, Timestamp, Value};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +21,21 @@ use tracing::info;
 /// of what comes late has come.
 const DAY_DELAY: Duration = Duration::from_mins(45);
 
+/// How long after a range was merged it may be merged again.
+const MERGE_INTERVAL: Duration = Duration::from_mins(30);
+
+/// How long after merging a range failed it is tried again.
+const FAILED_INTERVAL: Duration = Duration::from_hours(1);
+
 /// Values of a device that are in memory at once, 24 octets each.
 const CELLS_AT_ONCE: usize = 1 << 20;
 
-/// Merges all two hours that have ended as a whole and have half-hours.
+/// Merges all two hours that have ended as a whole and have half-hours. One that fails holds up no
+/// other.
 pub(super) fn two_hours(
     parts: &Parts,
     by: Timestamp,
+    now: Timestamp,
     done: &mut Maintained,
 ) -> Result<(), SeriesError> {
     let halves = packs_of(parts, Level::HalfHour).into_iter();
@@ -34,17 +43,24 @@ pub(super) fn two_hours(
         .map(|half| Level::TwoHours.start(half.id.start))
         .filter(|start| end(Level::TwoHours, *start) <= by)
         .collect();
+    let mut failed = None;
     for start in starts {
-        let merged = merge(parts, Level::TwoHours, start)?;
-        done.merged += merged;
-        add(&parts.counters.blocks_merged, merged);
+        match merge_in_turn(parts, Level::TwoHours, start, now) {
+            Ok(merged) => {
+                done.merged += merged;
+                add(&parts.counters.blocks_merged, merged);
+            }
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Merges days that are over: one a pass, the oldest first, so that sealing need not wait for many.
-/// A day that is one pack already is merged again where it has patches or devices that are gone, but
-/// no more than once in a day.
+/// A day that is one pack already is merged again where something came to it, once a day at most, and
+/// some where a device of theirs was deleted.
 pub(super) fn days(
     parts: &Parts,
     now: Timestamp,
@@ -58,21 +74,51 @@ pub(super) fn days(
     for meta in samples {
         let of = found.entry(Level::Day.start(meta.id.start)).or_default();
         of.is_whole |= meta.id.level == Level::Day;
-        of.has_more |= meta.id.level != Level::Day;
+        of.has_parts |= meta.id.level != Level::Day;
     }
     for day in parts.blocks.days()? {
-        found.entry(day).or_default().has_more = true;
+        found.entry(day).or_default();
     }
     for (day, of) in found.into_iter().filter(|(day, _)| due(day)) {
-        let is_new = !of.is_whole;
-        let is_due =
-            is_new || (parts.looks_again(day, today) && (of.has_more || has_gone(parts, day)));
-        if is_due {
-            done.days += merge(parts, Level::Day, day)?;
-            return Ok(());
+        if of.is_whole && !parts.looks_again(day, today) {
+            continue;
+        }
+        // A day's file may hold nothing but what was set aside.
+        let has_more = of.has_parts || !parts.blocks.keys(day, end(Level::Day, day))?.is_empty();
+        if !has_more && !(of.is_whole && has_gone(parts, day) && parts.may_forget(today)) {
+            continue;
+        }
+        match merge_in_turn(parts, Level::Day, day, now) {
+            Ok(0) => {}
+            Ok(merged) => {
+                done.days += merged;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Merges a range where it is not too soon for another time: one that was merged or failed a short
+/// while ago waits, so that what comes late to it, or is wrong with it, does not cost a merge a pass.
+fn merge_in_turn(
+    parts: &Parts,
+    level: Level,
+    start: Timestamp,
+    now: Timestamp,
+) -> Result<u64, SeriesError> {
+    if !parts.is_in_turn(level, start, now) {
+        return Ok(0);
+    }
+    let merged = merge(parts, level, start);
+    let wait = if merged.is_ok() {
+        MERGE_INTERVAL
+    } else {
+        FAILED_INTERVAL
+    };
+    parts.next_turn(level, start, now.plus(wait));
+    merged
 }
 
 /// What there is of a day.
@@ -80,8 +126,8 @@ pub(super) fn days(
 struct Day {
     /// It has a pack of the day.
     is_whole: bool,
-    /// It has others, or patches.
-    has_more: bool,
+    /// It has others.
+    has_parts: bool,
 }
 
 pub(super) fn end(level: Level, start: Timestamp) -> Timestamp {
@@ -92,30 +138,63 @@ pub(super) fn end(level: Level, start: Timestamp) -> Timestamp {
 fn has_gone(parts: &Parts, day: Timestamp) -> bool {
     let packs = parts.packs.packs(Kind::Samples, day, end(Level::Day, day));
     let mut entries = packs.iter().flat_map(|pack| pack.entries());
-    entries.any(|entry| !with(&parts.index, |index| index.has_device(entry.device_id)))
+    entries.any(|entry| with(&parts.index, |index| index.is_deleted(entry.device_id)))
+}
+
+/// The packs of a range, in the order to lay them over each other, and those that are damaged. One
+/// that cannot be opened is set aside here, so that it is not met again.
+fn packs_in(
+    parts: &Parts,
+    level: Level,
+    (start, end): (Timestamp, Timestamp),
+) -> Result<(Vec<Arc<Pack>>, Damaged), SeriesError> {
+    let mut damaged = Damaged::new();
+    let mut packs = Vec::new();
+    // One that is larger than the range, as that of a day in which something came late, stays.
+    let is_part = |id: &PackId| {
+        id.kind == Kind::Samples && id.level <= level && id.start >= start && id.end() <= end
+    };
+    let list = parts.packs.list();
+    for id in list.iter().map(|meta| meta.id).filter(is_part) {
+        match parts.packs.pack(&id) {
+            Ok(pack) => {
+                if !pack.is_whole() {
+                    damaged.insert(id, "its ends are damaged".to_owned());
+                }
+                packs.push(pack);
+            }
+            Err(error) => {
+                parts.lost(&chain(&error));
+                parts.packs.set_aside(&id, &chain(&error))?;
+            }
+        }
+    }
+    packs.sort_by_key(|pack| {
+        let id = &pack.meta().id;
+        (Reverse(id.level), id.start, id.generation)
+    });
+    Ok((packs, damaged))
 }
 
 /// Makes one pack of all that there is of a range; answers of how many devices.
 fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesError> {
     let end = end(level, start);
-    let packs = parts.packs.packs(Kind::Samples, start, end);
-    // One that is larger than the range, as that of a day in which something came late, stays.
-    let packs: Vec<Arc<Pack>> = packs
-        .into_iter()
-        .filter(|pack| pack.meta().id.level <= level)
-        .collect();
+    let (packs, mut damaged) = packs_in(parts, level, (start, end))?;
     let patches = parts.blocks.keys(start, end)?;
     let devices = packs.iter().flat_map(|pack| pack.entries());
     let devices = devices.map(|entry| entry.device_id);
     let devices: BTreeSet<DeviceId> = devices
         .chain(patches.iter().map(|key| key.device_id))
-        .filter(|id| with(&parts.index, |index| index.has_device(*id)))
+        .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
         .collect();
-    let mut damaged = Damaged::new();
     let mut writer = parts.packs.begin(samples(start, level))?;
     for device_id in &devices {
         let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
         sources.write(parts, &mut writer, &mut damaged)?;
+    }
+    if !parts.blocks.is_sound(start, end) {
+        // Something of the patches was not read: they are mended before they are taken in.
+        return Err(SeriesError::Unsound { start });
     }
     let ids = packs.iter().map(|pack| pack.meta().id);
     let gone: Vec<PackId> = ids.filter(|id| !damaged.contains_key(id)).collect();
@@ -126,7 +205,7 @@ fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesErr
     } else {
         let meta = writer.finish()?;
         count = meta.totals.devices;
-        parts.packs.commit(&[meta], &gone)?;
+        parts.commit(meta, &gone)?;
     }
     // Kept for a person to look at. What is sound of them is in the new one.
     for (id, what) in &damaged {
@@ -175,7 +254,6 @@ impl<'a> Sources<'a> {
             };
             match pack.head(&entry) {
                 Ok(head) => found.push((pack.as_ref(), entry, head)),
-                Err(error @ PackError::File { .. }) => return Err(error.into()),
                 Err(error) => {
                     parts.lost(&chain(&error));
                     damaged.insert(pack.meta().id, chain(&error));
@@ -222,10 +300,11 @@ impl<'a> Sources<'a> {
             columns.extend(head.columns());
         }
         let times: Vec<i64> = times.into_iter().collect();
-        // Of a device that was deleted and met again, the old ones are nobody's.
+        // Of a device that was deleted and met again, the old ones are nobody's. What is merely
+        // unknown is kept: the registry may have been lost.
         let columns: Vec<Column> = with(&parts.index, |index| {
-            let known = |column: &Column| index.has(self.device_id, *column);
-            columns.into_iter().filter(known).collect()
+            let kept = |column: &Column| !index.is_deleted_column(self.device_id, *column);
+            columns.into_iter().filter(kept).collect()
         });
         writer.begin(self.device_id, &times)?;
         let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
@@ -262,10 +341,11 @@ impl<'a> Sources<'a> {
             }
         };
         blocks(&self.below, laid);
-        for (pack, entry, _) in &self.packs {
-            let found: Vec<Damage> = pack.read(entry, wanted, from, to, |place, slice| {
-                laid.lay(place, slice.points());
-            })?;
+        for (pack, entry, head) in &self.packs {
+            let found: Vec<Damage> =
+                pack.read_with(head, entry, wanted, from, to, |place, slice| {
+                    laid.lay(place, slice.points());
+                });
             for damage in found {
                 parts.lost(&damage.to_string());
                 damaged.insert(pack.meta().id, damage.to_string());
@@ -328,17 +408,42 @@ fn values_of(rows: &[Option<Value>]) -> Option<Values> {
 
 /// Whether packs hold all that a block holds, with the same values.
 pub(super) fn holds(packs: &[Arc<Pack>], device_id: DeviceId, block: &Block) -> bool {
-    let mut laid = Block::new();
-    for pack in packs {
-        let Some(entry) = pack.find(device_id) else {
-            continue;
-        };
-        match pack.dense(&entry) {
-            Ok((dense, damage)) if damage.is_empty() => {
-                laid = laid.overlaid_by(&dense.to_block());
-            }
-            _ => return false,
+    let found = packs
+        .iter()
+        .filter_map(|pack| Some((pack, pack.find(device_id)?)));
+    let heads = found.map(|(pack, entry)| Some((pack, entry, pack.head(&entry).ok()?)));
+    let Some(heads) = heads.collect::<Option<Vec<_>>>() else {
+        return false;
+    };
+    // Most of what comes late is of a time that nobody has: that is seen by the heads alone.
+    let is_known = |at: &i64| {
+        heads
+            .iter()
+            .any(|(_, _, head)| head.times().binary_search(at).is_ok())
+    };
+    let (Some(first), Some(last)) = (block.times().first(), block.times().last()) else {
+        return true;
+    };
+    if !block.times().iter().all(is_known) {
+        return false;
+    }
+    let columns: Vec<Column> = block.columns().collect();
+    let from = Timestamp::from_unix_ms(*first);
+    let to = Timestamp::from_unix_ms(last.saturating_add(1));
+    let mut laid = Laid::new(block.times(), columns.len());
+    for (pack, entry, head) in &heads {
+        let damage = pack.read_with(head, entry, &columns, from, to, |place, slice| {
+            laid.lay(place, slice.points());
+        });
+        if !damage.is_empty() {
+            return false;
         }
     }
-    laid.overlaid_by(block) == laid
+    columns.iter().zip(&laid.columns).all(|(column, kept)| {
+        let mut points = block.points(*column, from, to);
+        points.all(|(at, value)| {
+            let row = block.times().binary_search(&at.unix_ms()).ok();
+            row.and_then(|row| kept.get(row)) == Some(&Some(value))
+        })
+    })
 }
