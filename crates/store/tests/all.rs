@@ -60,6 +60,8 @@ mod schemas;
 mod series;
 #[path = "all/series_fixture.rs"]
 mod series_fixture;
+#[path = "all/series_sealed.rs"]
+mod series_sealed;
 #[path = "all/series_start.rs"]
 mod series_start;
 #[path = "all/small_disk.rs"]

@@ -85,7 +85,8 @@ pub(super) fn days(
         }
         // A day's file may hold nothing but what was set aside.
         let has_more = of.has_parts || !parts.blocks.keys(day, end(Level::Day, day))?.is_empty();
-        if !has_more && !(of.is_whole && has_gone(parts, day) && parts.may_forget(today)) {
+        let forgets = || of.is_whole && has_gone(parts, day) && parts.may_forget(today);
+        if !has_more && !forgets() {
             continue;
         }
         match merge_in_turn(parts, Level::Day, day, now) {
@@ -310,7 +311,7 @@ impl<'a> Sources<'a> {
         let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
-            self.lay(parts, wanted, &mut laid, damaged)?;
+            self.lay(parts, wanted, &mut laid, damaged);
             for (column, values) in wanted.iter().zip(laid.columns) {
                 if let Some(values) = values_of(&values) {
                     writer.column(*column, &values)?;
@@ -320,13 +321,7 @@ impl<'a> Sources<'a> {
         Ok(())
     }
 
-    fn lay(
-        &self,
-        parts: &Parts,
-        wanted: &[Column],
-        laid: &mut Laid,
-        damaged: &mut Damaged,
-    ) -> Result<(), SeriesError> {
+    fn lay(&self, parts: &Parts, wanted: &[Column], laid: &mut Laid, damaged: &mut Damaged) {
         let (from, to) = self.range;
         let blocks = |blocks: &[(BlockKey, Vec<u8>)], laid: &mut Laid| {
             for (key, bytes) in blocks {
@@ -352,7 +347,6 @@ impl<'a> Sources<'a> {
             }
         }
         blocks(&self.above, laid);
-        Ok(())
     }
 }
 
