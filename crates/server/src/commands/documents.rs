@@ -33,14 +33,21 @@ fn export(command: &cli::ExportDocuments) -> anyhow::Result<Exit> {
     let to_file = command.out.as_os_str() != "-";
     let exported = if to_file {
         let making = beside(&command.out);
+        let cannot = || format!("{} cannot be written", making.display());
+        match std::fs::remove_file(&making) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(cannot);
+            }
+            // What an export left that did not end, or somebody else put there.
+            _ => {}
+        }
         let file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             // It has hashes of passwords, and secrets though they are sealed.
             .mode(0o600)
             .open(&making)
-            .with_context(|| format!("{} cannot be written", making.display()))?;
+            .with_context(cannot)?;
         let mut out = BufWriter::new(file);
         let exported = exported(&folder, &collections, &mut out, &progress)?;
         out.get_ref()
@@ -168,7 +175,9 @@ fn tell_import(command: &cli::ImportDocuments, imported: &Imported) -> anyhow::R
         complain("the file is cut short: some documents are missing at its end");
     }
     if imported.mode == Mode::Replace && (imported.cut_short || imported.refused > 0) {
-        complain("not all of the file was taken: what it has not was not deleted");
+        complain(
+            "not all of the file was taken: what it has not was not deleted, but where it held what a line must have alone",
+        );
     }
     let whole = !imported.cut_short && imported.refused == 0;
     Ok(if whole { Exit::Done } else { Exit::Failed })

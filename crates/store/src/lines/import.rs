@@ -26,7 +26,8 @@ pub enum Mode {
     #[default]
     Merge,
     /// Those of the collections that the first line names are deleted, once every other line was
-    /// taken: a file that is cut short, or of which a line was refused, deletes none.
+    /// taken: a file that is cut short, or of which a line was refused, deletes none, but those that
+    /// held what a line must have alone, which gave way to it at once.
     Replace,
 }
 

@@ -273,8 +273,6 @@ impl Head {
     }
 }
 #[cfg(test)]
-mod measure;
-#[cfg(test)]
 mod model_tests;
 
 #[cfg(test)]

@@ -17,9 +17,13 @@ pub const MATCHERS_MAX: usize = 16;
 /// Longest name of a label, in octets.
 pub const LABEL_NAME_LEN_MAX: usize = 64;
 
-/// What a regular expression may compile to, in octets; its cache may be as large. Ordinary ones are
-/// a hundredth of it.
-const PATTERN_SIZE_MAX: usize = 1 << 20;
+/// What a regular expression may compile to, in octets: as those of rules. Ordinary ones are a tenth of
+/// it. One that is larger is slow as well, and runs over all values of its label while series that are
+/// new wait.
+const PATTERN_SIZE_MAX: usize = 256 << 10;
+
+/// What a regular expression may remember while it runs, in octets: with less it begins anew too often.
+const PATTERN_CACHE_MAX: usize = 1 << 20;
 
 /// Groups within groups of a regular expression.
 const PATTERN_NEST_MAX: u32 = 32;
@@ -134,7 +138,7 @@ fn pattern(text: &str) -> Result<Regex, SelectorFault> {
         RegexBuilder::new(text)
             .dot_matches_new_line(true)
             .size_limit(PATTERN_SIZE_MAX)
-            .dfa_size_limit(PATTERN_SIZE_MAX)
+            .dfa_size_limit(PATTERN_CACHE_MAX)
             .nest_limit(PATTERN_NEST_MAX)
             .build()
     };

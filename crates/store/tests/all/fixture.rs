@@ -5,8 +5,12 @@ use model::device::{Device, Identity, LOCAL_VANTAGE, Said, Typed};
 use model::{Clock, DeviceId, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// How long a child that another test starts may hold the lock of a folder that was closed meanwhile:
+/// it has all that is open here until it becomes another program.
+pub(crate) const FORKED_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) struct Fixture {
     pub(crate) dir: TempDir,
@@ -44,7 +48,15 @@ impl Fixture {
     }
 
     pub(crate) async fn open(&self) -> Store {
-        self.try_open().await.unwrap().0
+        let began = Instant::now();
+        loop {
+            match self.try_open().await {
+                Err(OpenError::InUse { .. }) if began.elapsed() < FORKED_MAX => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                opened => return opened.unwrap().0,
+            }
+        }
     }
 }
 

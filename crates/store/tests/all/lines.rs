@@ -1,6 +1,6 @@
 //! Documents out as lines and in again, and lines that are not as they should be.
 
-use crate::fixture::{Fixture, device};
+use crate::fixture::{FORKED_MAX, Fixture, device};
 use foretell_store::documents::{Change, CollectionSpec, Document, Documents, Query};
 use foretell_store::lines::{
     ImportError, ImportOptions, Imported, LINE_BYTES_MAX, Mode, Refusal, export, import,
@@ -11,6 +11,7 @@ use model::credential::{CredentialKind, CredentialSecrets, Secret};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 const COMMUNITY: &str = "not-for-everybody";
 
@@ -46,7 +47,15 @@ async fn filled() -> Fixture {
 }
 
 fn alone(dir: &Path) -> DocumentsAlone {
-    DocumentsAlone::open(&StoreOptions::new(dir)).unwrap()
+    let began = Instant::now();
+    loop {
+        match DocumentsAlone::open(&StoreOptions::new(dir)) {
+            Err(OpenError::InUse { .. }) if began.elapsed() < FORKED_MAX => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 async fn all(documents: &dyn Documents) -> Vec<(&'static str, Document)> {

@@ -6,7 +6,7 @@ use crate::page::{Key, Page, Paging};
 use crate::problem::{Answer, Kind, Problem};
 use axum::Json;
 use model::{Metric, SeriesId};
-use store::series::{Attached, Selector};
+use store::series::{Attached, Selector, SelectorError};
 
 /// What they are sorted by.
 const ID: &str = "id";
@@ -27,27 +27,25 @@ pub(super) async fn list(
         let detail = "it does not go with match, which has labels for it; those are by id";
         return Err(Problem::field(Kind::BadQuery, name, detail));
     }
-    let wrong = |detail: String| Problem::field(Kind::BadQuery, "?match", detail);
-    let selector: Selector = text
-        .parse()
-        .map_err(|error: store::series::SelectorError| wrong(error.to_string()))?;
-    if let Some(name) = selector.metric() {
-        Metric::named(name).map_err(|error| wrong(error.to_string()))?;
-    }
-    let filters = format!("match {selector}");
-    let paging = Paging::new(query.limit, query.cursor.as_deref(), (ID, false), &filters)?;
-    let after: Option<SeriesId> = match paging.after() {
-        Some((_, id)) => Some(
-            id.parse()
-                .map_err(|_| Problem::field(Kind::BadCursor, "?cursor", "it is not one of ours"))?,
-        ),
-        None => None,
-    };
     let (series, inventory) = (
         granted.services().series.clone(),
         granted.services().store.inventory.clone(),
     );
-    let work = move || {
+    let (text, limit, cursor) = (text.to_owned(), query.limit, query.cursor.clone());
+    // Expressions are compiled where blocking is allowed, and no more at a time than there are readers.
+    let work = move || -> Answer<Page<SeriesResource>> {
+        let wrong = |detail: String| Problem::field(Kind::BadQuery, "?match", detail);
+        let selector: Selector = text
+            .parse()
+            .map_err(|error: SelectorError| wrong(error.to_string()))?;
+        if let Some(name) = selector.metric() {
+            Metric::named(name).map_err(|error| wrong(error.to_string()))?;
+        }
+        let filters = format!("match {selector}");
+        let paging = Paging::new(limit, cursor.as_deref(), (ID, false), &filters)?;
+        let no_id = |_| Problem::field(Kind::BadCursor, "?cursor", "it is not one of ours");
+        let after = paging.after().map(|(_, id)| id.parse());
+        let after: Option<SeriesId> = after.transpose().map_err(no_id)?;
         // Where no label is asked for, none need be joined.
         let attached = if selector.matchers().is_empty() {
             Attached::default()
@@ -55,11 +53,12 @@ pub(super) async fn list(
             inventory.attached()
         };
         let selected = series.select(&selector, &attached, after, paging.limit());
-        let rows = selected.series.iter().filter_map(|found| {
-            let place = (Key::Absent, found.id.to_string());
-            Some((place, SeriesResource::of(series.series(found.id)?)))
-        });
-        paging.of_store(rows.collect(), selected.more)
+        // Of a device that is deleted meanwhile there are no rows, and others may be behind them.
+        let last = selected.series.last().filter(|_| selected.more);
+        let next = last.map(|found| (Key::Absent, found.id.to_string()));
+        let rows = selected.series.iter();
+        let rows = rows.filter_map(|found| Some(SeriesResource::of(series.series(found.id)?)));
+        Ok(paging.going_on(rows.collect(), next.as_ref()))
     };
-    granted.state().blocking(work).await.map(Json)
+    granted.state().blocking(work).await?.map(Json)
 }

@@ -263,6 +263,11 @@ impl Index {
         self.reserve(device_id, next);
     }
 
+    /// Whether any device was ever deleted.
+    pub(crate) fn any_deleted(&self) -> bool {
+        !self.deleted.is_empty()
+    }
+
     /// Whether a device was deleted and not met again. One that is merely unknown, as when the
     /// registry was lost, was not.
     pub(crate) fn is_deleted(&self, device_id: DeviceId) -> bool {

@@ -8,6 +8,7 @@ use crate::pack::{Damage, Entry, Head, Kind, Pack, PackId, PackWriter};
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
+use crate::series::registry::index::Index;
 use crate::series::registry::with;
 use crate::series::stats::add;
 use model::{DeviceId, Timestamp, Value};
@@ -135,8 +136,11 @@ pub(super) fn end(level: Level, start: Timestamp) -> Timestamp {
     Timestamp::from_unix_ms(start.unix_ms().saturating_add(level.span_ms()))
 }
 
-/// Whether the pack of a day holds a device that was deleted.
+/// Whether the pack of a day holds a device that was deleted. Opens it, but where none ever was.
 fn has_gone(parts: &Parts, day: Timestamp) -> bool {
+    if !with(&parts.index, Index::any_deleted) {
+        return false;
+    }
     let packs = parts.packs.packs(Kind::Samples, day, end(Level::Day, day));
     let mut entries = packs.iter().flat_map(|pack| pack.entries());
     entries.any(|entry| with(&parts.index, |index| index.is_deleted(entry.device_id)))
