@@ -174,16 +174,19 @@ impl SeriesOfDevice {
                 *series = resolved;
             }
         };
-        let mut asked = Vec::new();
+        // Apart, as one new series too many must not keep names from being followed.
+        let (mut renames, mut new) = (Vec::new(), Vec::new());
         for (((place, turn), key), known) in places.into_iter().zip(keys).zip(known) {
             put(place, known.map(|known| known.series));
-            let renamed = known.is_some_and(|known| known.renamed);
-            if renamed || (known.is_none() && !self.full) {
-                asked.push((turn, place, key));
+            match known {
+                Some(known) if known.renamed => renames.push((turn, place, key)),
+                None if !self.full => new.push((turn, place, key)),
+                _ => {}
             }
         }
-        asked.sort_by_key(|(turn, ..)| *turn);
-        for some in asked.chunks(KEYS_PER_RESOLVE) {
+        new.sort_by_key(|(turn, ..)| *turn);
+        let each = renames.chunks(KEYS_PER_RESOLVE);
+        for some in each.chain(new.chunks(KEYS_PER_RESOLVE)) {
             let keys = some.iter().map(|(.., key)| key.clone()).collect();
             match store.resolve(device_id, keys).await {
                 Ok(resolved) => {
@@ -405,5 +408,12 @@ mod tests {
         assert_eq!(store.bound_hit(device_id).map(|hit| hit.times), Some(1));
         let named = store.series(first[0].unwrap().id).unwrap();
         assert_eq!(named.key.labels.get(Labels::INTERFACE), Some("lan0"));
+        // So it is where the new ones are asked for again, as after a start.
+        let mut started = SeriesOfDevice::default();
+        let interfaces = assignment(id, "wan0");
+        let resolved = started.resolve(&store, device_id, &interfaces, &readings);
+        assert_eq!(resolved.await.unwrap()[..], second[..]);
+        let named = store.series(first[0].unwrap().id).unwrap();
+        assert_eq!(named.key.labels.get(Labels::INTERFACE), Some("wan0"));
     }
 }

@@ -23,9 +23,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 use tracing::{info, warn};
 
-/// Packs that are kept open, with their index of devices: 7 MB for the last two days of 10,000
-/// devices, and as many file descriptors.
+/// Packs that are kept open, and as many file descriptors.
 const OPEN_MAX: usize = 256;
+/// Devices in the indexes of the packs that are kept open, of 40 octets each: 20 MB, and the last
+/// four days of 10,000 devices. What is read of one device opens a pack in less than a millisecond.
+const OPEN_ENTRIES_MAX: usize = 500_000;
+/// Packs that are kept open though their indexes are larger than that: a read of a day meets as many.
+const OPEN_LEAST: usize = 16;
 
 /// Damage that is told and logged; there is no use in more before a person has looked.
 const DAMAGE_MAX: usize = 1_000;
@@ -57,9 +61,11 @@ struct Told {
     ever: HashSet<Damage>,
 }
 
-#[derive(Default)]
 struct OpenPacks {
     packs: BTreeMap<PackId, (Arc<Pack>, u64)>,
+    /// Devices in their indexes.
+    entries: usize,
+    entries_max: usize,
     /// Counts uses, so that the least recently used pack is closed.
     uses: u64,
 }
@@ -179,7 +185,7 @@ impl PackFolder {
         {
             let mut open = lock(&self.open);
             for id in remove {
-                open.packs.remove(id);
+                open.close(id);
             }
         }
         self.unlink(&mut manifest, remove);
@@ -246,7 +252,7 @@ impl PackFolder {
         let done = manifest.commit(&[], &[*id]);
         done.map_err(failed("writing the manifest of", &self.folder))?;
         self.show(&manifest);
-        lock(&self.open).packs.remove(id);
+        lock(&self.open).close(id);
         Ok(())
     }
 
@@ -357,6 +363,17 @@ impl PackFolder {
     }
 }
 
+impl Default for OpenPacks {
+    fn default() -> Self {
+        Self {
+            packs: BTreeMap::new(),
+            entries: 0,
+            entries_max: OPEN_ENTRIES_MAX,
+            uses: 0,
+        }
+    }
+}
+
 impl OpenPacks {
     fn used(&mut self, id: &PackId) -> Option<Arc<Pack>> {
         self.uses += 1;
@@ -366,15 +383,26 @@ impl OpenPacks {
     }
 
     fn keep(&mut self, pack: &Arc<Pack>) {
-        if self.packs.len() >= OPEN_MAX {
-            let oldest = self.packs.iter().min_by_key(|(_, (_, used))| *used);
-            if let Some(oldest) = oldest.map(|(id, _)| *id) {
-                self.packs.remove(&oldest);
-            }
-        }
         self.uses += 1;
+        self.close(&pack.meta().id);
+        self.entries += pack.entries().len();
         let entry = (Arc::clone(pack), self.uses);
         self.packs.insert(pack.meta().id, entry);
+        while self.packs.len() > OPEN_MAX
+            || (self.entries > self.entries_max && self.packs.len() > OPEN_LEAST)
+        {
+            let oldest = self.packs.iter().min_by_key(|(_, (_, used))| *used);
+            let Some(oldest) = oldest.map(|(id, _)| *id) else {
+                break;
+            };
+            self.close(&oldest);
+        }
+    }
+
+    fn close(&mut self, id: &PackId) {
+        if let Some((pack, _)) = self.packs.remove(id) {
+            self.entries = self.entries.saturating_sub(pack.entries().len());
+        }
     }
 }
 
@@ -422,4 +450,50 @@ fn files_of_day(disk: &dyn Disk, day: &Path, files: &mut BTreeMap<PathBuf, u64>)
         let _ = fs::remove_dir(day);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocks::{Block, Column, Dense, Level};
+    use crate::disk::RealDisk;
+    use model::{DeviceId, Value};
+
+    #[test]
+    fn packs_of_many_devices_are_not_all_kept_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = PackFolder::open(Arc::new(RealDisk), folder.path()).unwrap();
+        let mut block = Block::new();
+        block.set(Timestamp::from_unix_ms(0), &[(Column(0), Value::U64(1))]);
+        let dense = Dense::try_from(&block).unwrap();
+        for _ in 0..OPEN_LEAST + 4 {
+            let id = PackId {
+                start: Timestamp::from_unix_ms(0),
+                level: Level::HalfHour,
+                kind: Kind::Samples,
+                class: 0,
+                shard: 0,
+                generation: 0,
+            };
+            let mut writer = packs.begin(id).unwrap();
+            for n in 1..4 {
+                writer.push(DeviceId::from_bytes([n; 16]), &dense).unwrap();
+            }
+            packs.commit(&[writer.finish().unwrap()], &[]).unwrap();
+        }
+        let open = |entries_max| {
+            lock(&packs.open).entries_max = entries_max;
+            for meta in packs.list().iter() {
+                packs.pack(&meta.id).unwrap();
+            }
+            let open = lock(&packs.open);
+            (open.packs.len(), open.entries)
+        };
+        let few = (OPEN_LEAST, OPEN_LEAST * 3);
+        assert_eq!(open(10), few);
+        assert_eq!(open(usize::MAX), (OPEN_LEAST + 4, (OPEN_LEAST + 4) * 3));
+        let ids: Vec<PackId> = packs.list().iter().map(|meta| meta.id).collect();
+        packs.commit(&[], &ids).unwrap();
+        assert_eq!(open(10), (0, 0));
+    }
 }

@@ -40,7 +40,7 @@ const PATCHES_MAX: usize = 64;
 pub struct Maintained {
     /// Half-hours of devices sealed, those that were laid over a pack too.
     pub sealed: u64,
-    /// Two hours of devices merged.
+    /// Half-hours and two hours of devices merged.
     pub merged: u64,
     /// Days of devices merged.
     pub days: u64,
@@ -62,10 +62,11 @@ pub(super) fn maintain(
     }
     let mut done = Maintained::default();
     let sealed = seal(parts, log, by, &mut done);
+    let halves = merge::half_hours(parts, now, &mut done);
     let merged = merge::two_hours(parts, by, now, &mut done);
     let days = merge::days(parts, now, &mut done);
     parts.note_damage();
-    sealed.and(merged).and(days).map(|()| done)
+    sealed.and(halves).and(merged).and(days).map(|()| done)
 }
 
 fn seal(

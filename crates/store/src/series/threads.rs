@@ -7,7 +7,7 @@ use crate::series::log::writer::{self, Writer};
 use crate::series::parts::Parts;
 use crate::series::recovery::lazy::Lazy;
 use crate::series::registry::{self, table::Table};
-use crate::series::{APPEND_QUEUE_MAX, SeriesOptions, seal};
+use crate::series::{APPEND_QUEUE_MAX, SeriesError, SeriesOptions, seal};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -77,6 +77,9 @@ impl Threads {
                     let mut failing = false;
                     while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                         let done = seal::maintain(&parts, &log, parts.clock.now());
+                        if matches!(done, Err(SeriesError::Closed)) {
+                            break;
+                        }
                         if let (Err(error), false) = (&done, failing) {
                             warn!(error = %error, cause = ?error, "sealing failed and is tried again");
                         }

@@ -365,6 +365,28 @@ async fn salvaged_documents_are_brought_along_too() {
     }
 }
 
+/// An older server does not salvage what it would lose: the one that wrote it reads all of it.
+#[tokio::test]
+async fn a_damaged_file_of_a_newer_server_is_left_to_it() {
+    let names: Vec<String> = (100..400).map(|n| n.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let place = old_file(&names).await;
+    opened(&place.path, NEW).close().await.unwrap();
+    let mut octets = fs::read(&place.path).unwrap();
+    octets[..100].fill(0xa5);
+    fs::write(&place.path, &octets).unwrap();
+    let refused = SqliteDocuments::open(&place.path, OLD, &SqliteOptions::default());
+    let refused = refused.map(|_| ());
+    assert!(
+        matches!(refused, Err(OpenError::NewerDocuments { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read(&place.path).unwrap(), octets);
+    let documents = opened(&place.path, NEW);
+    assert_eq!(titles(&documents).await.len(), 300);
+    documents.close().await.unwrap();
+}
+
 /// A file of format 1, before collections had versions: see `salvage`.
 #[tokio::test]
 async fn documents_of_format_1_are_of_version_1() {

@@ -127,6 +127,32 @@ async fn a_day_that_is_over_becomes_one_pack_with_what_came_late() {
 }
 
 #[tokio::test]
+async fn much_that_comes_late_to_a_half_hour_is_few_packs() {
+    const DEVICES: usize = 70;
+    let mut fixture = Fixture::new();
+    let mut all = Vec::new();
+    for _ in 0..DEVICES {
+        all.push(one(&fixture).await);
+    }
+    fixture.maintain(100).await;
+    // Each minute one poll more of all of them, of a time that is over.
+    for late in 0..12 {
+        for (device_id, series) in &all {
+            fixture.put(*device_id, series.column, late, 1).await;
+        }
+        fixture.maintain(100 + late).await;
+    }
+    let packs = files(&fixture, "packs/2026-03-01");
+    assert!(packs.len() <= 4, "{packs:?}");
+    let expected: Vec<String> = (0..12).map(|at| format!("{at}:1")).collect();
+    for (_, series) in &all {
+        assert_eq!(fixture.told(*series), expected.join(" "));
+    }
+    fixture.reopen();
+    assert_eq!(fixture.told(all[0].1), expected.join(" "));
+}
+
+#[tokio::test]
 async fn a_registry_that_is_lost_costs_no_samples() {
     const DAY: i64 = 24 * 60;
     let mut fixture = Fixture::new();

@@ -82,6 +82,10 @@ fn is_damage(path: &Path, error: &rusqlite::Error) -> bool {
     }
 }
 
+/// How far ahead of ours the version of a document may be by which its checksum is tried: it shows
+/// that a newer server wrote the file.
+const VERSIONS_AHEAD: u32 = 16;
+
 /// A file and the log over it.
 struct State<'a> {
     file: &'a [[u8; PAGE_LEN]],
@@ -132,6 +136,8 @@ struct Salvaged {
     documents: BTreeMap<(&'static str, String), Row>,
     /// What had been set aside before: collection, id, reason.
     damaged: BTreeMap<(Vec<u8>, Vec<u8>), Vec<u8>>,
+    /// A collection with a document that its checksum proves to be of a later version than ours.
+    newer: Option<(&'static CollectionSpec, u32)>,
 }
 
 /// Makes a new file of what can be read of this one, and puts it in its place; answers whether it
@@ -151,6 +157,15 @@ fn salvage(
     // rows, but also pages whose rows moved to one that is lost: neither alone has all.
     for log in [log.sound_pages(), log.pages()] {
         carve(&State { file, log }, collections, &mut salvaged);
+    }
+    if let Some((spec, found)) = salvaged.newer {
+        // The server that wrote it reads all of it; here they would be lost.
+        return Err(OpenError::NewerDocuments {
+            path: path.to_owned(),
+            collection: spec.name,
+            found,
+            known: spec.version,
+        });
     }
     if salvaged.documents.is_empty() {
         return Ok(false);
@@ -199,10 +214,16 @@ fn carve(state: &State<'_>, collections: &[&'static CollectionSpec], into: &mut 
         let of = collections.iter().find_map(|spec| {
             let proves =
                 |version: &u32| row::checksum(spec.name, *version, id, revision, body) == crc;
-            let version = (1..=spec.version).rev().find(proves)?;
-            Some((spec.name, version))
+            let ahead = spec.version + 1..=spec.version + VERSIONS_AHEAD;
+            let version = (1..=spec.version).rev().chain(ahead).find(proves)?;
+            Some((*spec, version))
         });
-        if let Some((name, version)) = of {
+        if let Some((spec, version)) = of {
+            if version > spec.version {
+                into.newer = Some((spec, version));
+                return;
+            }
+            let name = spec.name;
             let known = into.documents.entry((name, id.to_owned())).or_default();
             if (known.revision, known.version) < (revision, version) {
                 *known = Row {

@@ -10,12 +10,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
 const SUFFIX: &str = ".log";
+/// How a segment's name goes on that is kept as it could not be read.
+const DAMAGED: &str = ".damaged";
 
 /// The segments of a folder.
 pub(crate) struct Segments {
     folder: PathBuf,
     /// By segment, the starts of the half-hours that are not sealed.
     unsealed: Mutex<BTreeMap<u64, BTreeSet<i64>>>,
+    /// Those that are not deleted, as not all of them could be read.
+    kept: Mutex<BTreeSet<u64>>,
 }
 
 impl Segments {
@@ -23,6 +27,7 @@ impl Segments {
         Self {
             folder: folder.to_owned(),
             unsealed: Mutex::default(),
+            kept: Mutex::default(),
         }
     }
 
@@ -66,6 +71,25 @@ impl Segments {
         let _ = fs::remove_file(self.path(number));
     }
 
+    /// Of a segment something could not be read: it is renamed where it would be deleted.
+    pub(crate) fn keep(&self, number: u64) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(number);
+    }
+
+    fn remove(&self, number: u64) -> io::Result<()> {
+        let path = self.path(number);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.contains(&number) {
+            return fs::remove_file(path);
+        }
+        let mut aside = path.clone().into_os_string();
+        aside.push(DAMAGED);
+        fs::rename(path, aside)?;
+        kept.remove(&number);
+        Ok(())
+    }
+
     /// The half-hours that segments still hold samples of, though they may be sealed.
     pub(crate) fn starts(&self) -> BTreeSet<i64> {
         self.unsealed().values().flatten().copied().collect()
@@ -84,7 +108,7 @@ impl Segments {
             .map(|(number, _)| *number)
             .collect();
         for number in &done {
-            match fs::remove_file(self.path(*number)) {
+            match self.remove(*number) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => unsealed.remove(number),
             };

@@ -3,6 +3,9 @@
 //! A device is replayed as a whole, once, by whoever comes first; others that need it wait for that.
 //! Nothing else is added to it before, so the head holds for each time what was written last. No
 //! segment is deleted meanwhile, as sealing, which alone deletes, first has all replayed.
+//!
+//! A frame that the disk does not give is tried again for [`GIVE_UP_AFTER`], then left out, told and
+//! counted, as nothing would be sealed else and the log would fill the disk; its segment is kept.
 
 use super::{Frames, Place};
 use crate::series::Column;
@@ -17,10 +20,22 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use tracing::warn;
 
+/// How long a frame that cannot be read is tried again: a disk that is reached by a network may come
+/// back, a bad sector does not.
+const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
+
 /// The frames of a device; none once they are replayed. Held locked while they are.
-type Slot = Mutex<Option<Vec<Place>>>;
+type Slot = Mutex<Option<Waiting>>;
+
+/// What waits of a device.
+struct Waiting {
+    places: Vec<Place>,
+    /// When it could not be read for the first time.
+    failing: Option<Instant>,
+}
 
 /// What is not yet replayed.
 pub(crate) struct Lazy {
@@ -32,6 +47,7 @@ pub(crate) struct Lazy {
     /// Devices that wait; asked at each append and read.
     left: AtomicUsize,
     stopped: AtomicBool,
+    give_up_after: Duration,
 }
 
 /// The frames were not all replayed: the store is being closed, or the log cannot be read.
@@ -43,7 +59,7 @@ pub(crate) enum NotReplayed {
     Unread(io::Error),
 }
 
-fn lock(slot: &Slot) -> MutexGuard<'_, Option<Vec<Place>>> {
+fn lock(slot: &Slot) -> MutexGuard<'_, Option<Waiting>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -58,7 +74,11 @@ impl Lazy {
         let left = AtomicUsize::new(frames.len());
         let slots = frames.into_iter().map(|(device_id, mut places)| {
             places.shrink_to_fit();
-            (device_id, Arc::new(Mutex::new(Some(places))))
+            let waiting = Waiting {
+                places,
+                failing: None,
+            };
+            (device_id, Arc::new(Mutex::new(Some(waiting))))
         });
         Self {
             segments,
@@ -68,6 +88,7 @@ impl Lazy {
             waiting: RwLock::new(slots.collect()),
             left,
             stopped: AtomicBool::new(false),
+            give_up_after: GIVE_UP_AFTER,
         }
     }
 
@@ -87,7 +108,7 @@ impl Lazy {
     }
 
     /// Sees to it that all that the log had of a device is in the head. Blocks while it reads.
-    /// Where the log cannot be read the device goes on waiting.
+    /// Where the log cannot be read the device goes on waiting, for a while.
     pub(crate) fn touch(&self, device_id: DeviceId) -> io::Result<()> {
         if self.left() == 0 {
             return Ok(());
@@ -95,12 +116,18 @@ impl Lazy {
         let Some(slot) = self.slot(device_id) else {
             return Ok(());
         };
-        let mut places = lock(&slot);
-        if let Some(all) = &*places {
+        let mut slot = lock(&slot);
+        if let Some(waiting) = &mut *slot {
+            let gives_up = waiting
+                .failing
+                .is_some_and(|since| since.elapsed() >= self.give_up_after);
             // What was replayed before a failure is replayed again: each time keeps one value.
-            self.replay(device_id, all)
-                .inspect_err(|_| self.counters.defect("replay_failed", 1))?;
-            self.done(device_id, &mut places);
+            if let Err(error) = self.replay(device_id, &waiting.places, gives_up) {
+                self.counters.defect("replay_failed", 1);
+                waiting.failing.get_or_insert_with(Instant::now);
+                return Err(error);
+            }
+            self.done(device_id, &mut slot);
         }
         Ok(())
     }
@@ -108,15 +135,15 @@ impl Lazy {
     /// The device is deleted: it is not replayed any more.
     pub(crate) fn forget(&self, device_id: DeviceId) {
         if let Some(slot) = self.slot(device_id) {
-            let mut places = lock(&slot);
-            if places.is_some() {
-                self.done(device_id, &mut places);
+            let mut slot = lock(&slot);
+            if slot.is_some() {
+                self.done(device_id, &mut slot);
             }
         }
     }
 
-    fn done(&self, device_id: DeviceId, places: &mut Option<Vec<Place>>) {
-        *places = None;
+    fn done(&self, device_id: DeviceId, slot: &mut Option<Waiting>) {
+        *slot = None;
         let mut waiting = self.waiting.write().unwrap_or_else(PoisonError::into_inner);
         waiting.remove(&device_id);
         self.left.fetch_sub(1, Ordering::Release);
@@ -134,7 +161,7 @@ impl Lazy {
         };
         let mut failed = None;
         for device_id in devices {
-            if self.stopped.load(Ordering::Relaxed) {
+            if self.is_stopped() {
                 return Err(NotReplayed::Stopped);
             }
             if let Err(error) = self.touch(device_id) {
@@ -152,19 +179,32 @@ impl Lazy {
         }
     }
 
+    /// The store is being closed: what takes long ends soon.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
     /// Ends [`Lazy::run`] and [`Lazy::finish`] after the device that they are at. What is asked for
     /// is still replayed.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    fn replay(&self, device_id: DeviceId, places: &[Place]) -> io::Result<()> {
+    /// Brings frames back; where it `gives_up`, those that cannot be read are left out.
+    fn replay(&self, device_id: DeviceId, places: &[Place], gives_up: bool) -> io::Result<()> {
         let mut open: Option<(u64, File)> = None;
         let mut octets = Vec::new();
         for place in places {
             let frame = match self.read(place, &mut open, &mut octets) {
                 Ok(()) => frame::decode(&octets).filter(|(batch, _)| batch.device_id == device_id),
                 Err(error) if is_gone(&error) => None,
+                Err(error) if gives_up => {
+                    self.segments.keep(place.segment);
+                    self.counters.defect("damaged_frame", 1);
+                    warn!(device.id = %device_id, segment = place.segment, offset = place.offset, %error,
+                        "a frame of the log cannot be read and is left out; its segment is kept");
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             let Some((mut batch, _)) = frame else {

@@ -152,6 +152,32 @@ fn a_log_that_cannot_be_read_is_tried_again() {
 }
 
 #[test]
+fn a_log_that_is_never_read_is_left_out_and_kept() {
+    let mut fixture = fixture();
+    let segment = fixture.segment(2);
+    fs::remove_file(&segment).unwrap();
+    fs::create_dir(&segment).unwrap();
+    assert!(matches!(fixture.lazy.finish(), Err(NotReplayed::Unread(_))));
+    fixture.lazy.give_up_after = Duration::ZERO;
+    fixture.lazy.finish().unwrap();
+    assert_eq!(fixture.lazy.left(), 0);
+    let polls = u64::from(DEVICES) * 16;
+    assert_eq!(fixture.defect("damaged_frame"), Some(polls));
+    assert_eq!(
+        fixture.values(0),
+        all()[..10]
+            .iter()
+            .enumerate()
+            .map(|(n, _)| Value::U64(n as u64))
+            .collect::<Vec<_>>()
+    );
+    let segments = &fixture.lazy.segments;
+    segments.sealed(3, &segments.starts()).unwrap();
+    assert_eq!(segments.list().unwrap(), [0u64; 0]);
+    assert!(segment.with_extension("log.damaged").exists());
+}
+
+#[test]
 fn what_changes_in_the_log_after_the_start_costs_what_it_hits() {
     let fixture = fixture();
     let mut octets = fs::read(fixture.segment(1)).unwrap();

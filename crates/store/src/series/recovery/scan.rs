@@ -12,12 +12,45 @@ use crate::series::{Column, OpenSeriesError, SeriesRecovery};
 use model::DeviceId;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::PoisonError;
 
 /// Damaged frames of one segment that are kept as files; more are only counted.
 const KEPT_MAX: usize = 100;
+
+/// Octets that are left out together where a file cannot be read: what a disk reads at once.
+const SECTOR: usize = 4_096;
+
+/// Reads a file of which some sectors cannot be read; those are as zeros. Answers how many octets
+/// that is.
+fn read_around(file: &File, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    bytes.clear();
+    bytes.resize(length, 0);
+    let lost = zeros_where_unread(bytes, |sector, at| file.read_exact_at(sector, at));
+    if lost == length {
+        return Err(io::Error::other("none of it can be read"));
+    }
+    Ok(lost)
+}
+
+/// Reads sector by sector; answers how many octets could not be read, which are zeros.
+fn zeros_where_unread(
+    bytes: &mut [u8],
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<()>,
+) -> usize {
+    let (mut at, mut lost) = (0, 0);
+    for sector in bytes.chunks_mut(SECTOR) {
+        if read(sector, at).is_err() {
+            sector.fill(0);
+            lost += sector.len();
+        }
+        at += sector.len() as u64;
+    }
+    lost
+}
 
 /// Goes over the log, one segment in memory at a time. Answers what is to be replayed, and the
 /// number of the next segment.
@@ -34,9 +67,15 @@ pub(in crate::series) fn scan(
     for number in &numbers {
         let path = segments.path(*number);
         bytes.clear();
-        File::open(&path)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
-            .map_err(failed("read", &path))?;
+        let file = File::open(&path).map_err(failed("read", &path))?;
+        if let Err(error) = (&file).read_to_end(&mut bytes) {
+            let lost = read_around(&file, &mut bytes).map_err(failed("read", &path))?;
+            segments.keep(*number);
+            counters.defect("damaged_frame", 1);
+            told.damage.push(format!(
+                "log segment {number}: {lost} of its octets cannot be read ({error}); it is kept"
+            ));
+        }
         told.segments += 1;
         if frame::parse_header(&bytes) != Some(*number) && !bytes.is_empty() {
             counters.defect("damaged_segment_header", 1);
@@ -142,4 +181,32 @@ fn orphaned(index: &Shared, device_id: DeviceId, columns: &[Column]) -> usize {
         index.reserve(device_id, column.saturating_add(1));
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_zeros_and_the_rest_is_there() {
+        let all: Vec<u8> = (0..=250)
+            .cycle()
+            .map(|n: u8| n | 1)
+            .take(SECTOR * 2 + 10)
+            .collect();
+        let mut bytes = vec![9; all.len()];
+        let lost = zeros_where_unread(&mut bytes, |sector, at| {
+            if at == SECTOR as u64 {
+                sector.fill(7);
+                return Err(io::Error::other("a bad sector"));
+            }
+            let at = usize::try_from(at).unwrap();
+            sector.copy_from_slice(&all[at..at + sector.len()]);
+            Ok(())
+        });
+        assert_eq!(lost, SECTOR);
+        assert_eq!(bytes[..SECTOR], all[..SECTOR]);
+        assert!(bytes[SECTOR..SECTOR * 2].iter().all(|octet| *octet == 0));
+        assert_eq!(bytes[SECTOR * 2..], all[SECTOR * 2..]);
+    }
 }

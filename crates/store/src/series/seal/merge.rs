@@ -28,6 +28,10 @@ const MERGE_INTERVAL: Duration = Duration::from_mins(30);
 /// How long after merging a range failed it is tried again.
 const FAILED_INTERVAL: Duration = Duration::from_hours(1);
 
+/// Packs of one half-hour that lie over each other before they become one: each is opened by whoever
+/// reads that half-hour.
+const OVER_EACH_OTHER_MAX: usize = 8;
+
 /// Values of a device that are in memory at once, 24 octets each.
 const CELLS_AT_ONCE: usize = 1 << 20;
 
@@ -44,9 +48,34 @@ pub(super) fn two_hours(
         .map(|half| Level::TwoHours.start(half.id.start))
         .filter(|start| end(Level::TwoHours, *start) <= by)
         .collect();
+    merge_each(parts, Level::TwoHours, starts, now, done)
+}
+
+/// Merges the packs of a half-hour to which much comes late, as after a poller was cut off, before its
+/// two hours are over or may be merged again.
+pub(super) fn half_hours(
+    parts: &Parts,
+    now: Timestamp,
+    done: &mut Maintained,
+) -> Result<(), SeriesError> {
+    let mut packs: BTreeMap<Timestamp, usize> = BTreeMap::new();
+    for meta in packs_of(parts, Level::HalfHour) {
+        *packs.entry(meta.id.start).or_default() += 1;
+    }
+    packs.retain(|_, count| *count > OVER_EACH_OTHER_MAX);
+    merge_each(parts, Level::HalfHour, packs.into_keys(), now, done)
+}
+
+fn merge_each(
+    parts: &Parts,
+    level: Level,
+    starts: impl IntoIterator<Item = Timestamp>,
+    now: Timestamp,
+    done: &mut Maintained,
+) -> Result<(), SeriesError> {
     let mut failed = None;
     for start in starts {
-        match merge_in_turn(parts, Level::TwoHours, start, now) {
+        match merge_in_turn(parts, level, start, now) {
             Ok(merged) => {
                 done.merged += merged;
                 add(&parts.counters.blocks_merged, merged);
@@ -194,6 +223,10 @@ fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesErr
         .collect();
     let mut writer = parts.packs.begin(samples(start, level))?;
     for device_id in &devices {
+        if parts.lazy.is_stopped() {
+            // What was written of the new pack goes with it, and nothing else was changed.
+            return Err(SeriesError::Closed);
+        }
         let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
         sources.write(parts, &mut writer, &mut damaged)?;
     }
