@@ -3,12 +3,13 @@
 //! Of ten series four are counters that follow the day, with noise, and idle nights; one counter
 //! seldom moves; three never; two are gauges of three decimals that follow the day.
 
-use foretell_store::series::{Batch, Resolved, SeriesOptions, SeriesStore, SyncPolicy};
+use foretell_store::series::{Batch, SeriesOptions, SeriesStore, Shape, SyncPolicy};
 use model::{Clock, DeviceId, InterfaceId, Labels, Metric, Timestamp, Value};
 use std::f64::consts::TAU;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 /// Ports of a device.
 pub(crate) const PORTS: usize = 48;
@@ -57,7 +58,7 @@ impl Hand {
 pub(crate) fn open(folder: &Path, hand: &Hand) -> SeriesStore {
     let options = SeriesOptions {
         // What waits is synced together.
-        sync: SyncPolicy::EachBatch,
+        sync: SyncPolicy::Every(Duration::ZERO),
         maintain_every: None,
         ..SeriesOptions::default()
     };
@@ -68,7 +69,10 @@ pub(crate) fn open(folder: &Path, hand: &Hand) -> SeriesStore {
 pub(crate) struct Device {
     pub(crate) id: DeviceId,
     keys: Vec<(Metric, Labels)>,
-    resolved: Vec<Resolved>,
+    /// What a poll asks for: metrics of ifIndexes, in the order of the keys.
+    asked: Vec<(Metric, u32)>,
+    /// Once the series are registered.
+    shape: Option<Shape<u32>>,
     state: Vec<Port>,
     /// When in a minute it is polled.
     at_ms: i64,
@@ -104,11 +108,13 @@ impl Network {
                 METRICS.map(|metric| (metric, labels.clone()))
             });
             let keys = keys.collect();
+            let asked = (1..=PORTS as u32).flat_map(|port| METRICS.map(|metric| (metric, port)));
             let state = (0..PORTS).map(|_| network.port()).collect();
             network.devices.push(Device {
                 id: DeviceId::new(),
                 keys,
-                resolved: Vec::new(),
+                asked: asked.collect(),
+                shape: None,
                 state,
                 at_ms: (n as i64 * 7_919) % 50_000,
             });
@@ -161,12 +167,15 @@ impl Network {
         values
     }
 
-    /// The batch of a poll. Which series its values are of is known since the first, as the collector
-    /// knows it while a device answers the same objects.
+    /// The batch of a poll. Which series its values are of is seen by its shape, which is that of the
+    /// poll before, as it is while a device answers the same objects.
     pub(crate) fn batch(&mut self, device: usize, poll: i64) -> Batch {
         let values = self.values(device, poll);
         let of = &self.devices[device];
-        let columns = of.resolved.iter().map(|resolved| resolved.column);
+        let asked = of.asked.iter().map(|(metric, part)| (*metric, part));
+        let shape = of.shape.as_ref().unwrap();
+        let series = shape.series_of(asked).unwrap();
+        let columns = series.iter().map(|series| series.unwrap().column);
         Batch {
             device_id: of.id,
             at: Timestamp::from_unix_ms(BEGIN_MS + poll * POLL_MS + of.at_ms),
@@ -178,33 +187,30 @@ impl Network {
     pub(crate) async fn register(&mut self, store: &SeriesStore) {
         for device in &mut self.devices {
             let keys = device.keys.clone();
-            device.resolved = store.resolve(device.id, keys).await.unwrap();
+            let series = store.resolve(device.id, keys).await.unwrap();
+            let asked = device.asked.iter().map(|(metric, part)| (*metric, part));
+            device.shape = Some(Shape::new(asked, series.into_iter().map(Some)));
         }
     }
 
     /// Appends a poll of all devices, synced by the ten thousand samples; answers how many.
     pub(crate) async fn poll(&mut self, store: &SeriesStore, poll: i64) -> u64 {
-        let mut waiting = Vec::new();
-        for device in 0..self.devices.len() {
-            let batch = self.batch(device, poll);
-            let store = store.clone();
-            waiting.push(tokio::spawn(
-                async move { store.append(batch).await.unwrap() },
-            ));
-            if waiting.len() * SERIES >= SYNCED_TOGETHER {
-                for append in waiting.drain(..) {
-                    append.await.unwrap();
-                }
+        let together: Vec<usize> = (0..self.devices.len()).collect();
+        for devices in together.chunks(SYNCED_TOGETHER.div_ceil(SERIES)) {
+            let batches: Vec<Batch> = devices.iter().map(|n| self.batch(*n, poll)).collect();
+            let appends = batches.into_iter().map(|batch| {
+                let store = store.clone();
+                tokio::spawn(async move { store.append(batch).await.unwrap() })
+            });
+            for append in appends.collect::<Vec<_>>() {
+                append.await.unwrap();
             }
-        }
-        for append in waiting {
-            append.await.unwrap();
         }
         (self.devices.len() * SERIES) as u64
     }
 
     /// What making the values of a poll costs without the store, to be taken off.
-    pub(crate) fn rehearse(&mut self, polls: i64) -> std::time::Duration {
+    pub(crate) fn rehearse(&mut self, polls: i64) -> Duration {
         let begun = super::proc::cpu();
         for poll in 0..polls {
             for device in 0..self.devices.len() {
