@@ -8,6 +8,10 @@ use super::codec::ROWS_MAX;
 use super::rows::{Block, Cells, Column};
 use model::{Timestamp, Value};
 
+/// The bits of a mark: there is a value, and it is floating-point.
+pub(crate) const PRESENT: u8 = 1;
+pub(crate) const FLOAT: u8 = 2;
+
 /// Samples of one device, by column.
 #[derive(Clone, Debug, Default, PartialEq)]
 // Invariant: `times` ascends strictly and is no longer than ROWS_MAX; `columns` ascends strictly by
@@ -175,6 +179,28 @@ impl Values {
             }
         }
         Self::new(Run::at(rows, whole), Run::at(rows, float))
+    }
+
+    /// Those of rows by their words, a whole number or the bits of a floating-point one, and their marks
+    /// ([`PRESENT`], [`FLOAT`]); `None` where there is none.
+    pub(crate) fn of_words(words: Vec<u64>, marks: &[u8]) -> Option<Self> {
+        let all = |mark| marks.len() == words.len() && marks.iter().all(|here| *here == mark);
+        if all(PRESENT) {
+            return Self::new(Run::full(words), Run::full(Vec::new()));
+        }
+        if all(PRESENT | FLOAT) {
+            let numbers = words.into_iter().map(f64::from_bits).collect();
+            return Self::new(Run::full(Vec::new()), Run::full(numbers));
+        }
+        let of = |mark| {
+            let rows = words.iter().zip(marks).enumerate();
+            rows.filter_map(move |(row, (word, here))| (*here == mark).then_some((row, *word)))
+        };
+        let float = of(PRESENT | FLOAT).map(|(row, word)| (row, f64::from_bits(word)));
+        Self::new(
+            Run::at(words.len(), of(PRESENT)),
+            Run::at(words.len(), float),
+        )
     }
 
     /// Numbers of both types, which share no row; `None` where there is none.

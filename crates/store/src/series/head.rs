@@ -10,7 +10,7 @@ mod frozen;
 mod row;
 mod windows;
 
-use crate::blocks::{Block, Level};
+use crate::blocks::{Block, Dense, DenseError, Level};
 use crate::series::{Batch, Column, Points, ROWS_PER_SEAL_MAX};
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeSet, HashMap};
@@ -58,6 +58,11 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// What it holds, by column.
+    pub(crate) fn dense(&self) -> Result<Dense, DenseError> {
+        self.window.dense()
+    }
+
     /// What it holds, as a block.
     pub(crate) fn block(&self) -> Block {
         self.window.block()

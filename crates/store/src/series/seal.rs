@@ -9,7 +9,7 @@
 mod merge;
 
 use crate::blocks::codec::{decode, encode};
-use crate::blocks::{Block, BlockKey, Dense, Level};
+use crate::blocks::{Block, BlockKey, Level};
 use crate::pack::{Kind, PackId, PackMeta};
 use crate::series::SeriesError;
 use crate::series::head::View;
@@ -167,7 +167,7 @@ fn new_pack(
     let mut packed = Vec::with_capacity(taken.len());
     let mut writer = parts.packs.begin(samples(at, Level::HalfHour))?;
     for one in taken {
-        match Dense::try_from(&one.view.block()) {
+        match one.view.dense() {
             Ok(dense) => {
                 writer.push(one.device_id, &dense)?;
                 packed.push(one);

@@ -5,7 +5,7 @@
 //! kept, then the width of what is kept of each value, in octets. A base follows (a varint), with
 //! differences their least (zigzag, a varint), and what each value or difference is above that.
 
-use super::row::{FLOAT, Layout, PRESENT, Row, value};
+use super::row::{FLOAT, Layout, PRESENT, Row, short, value};
 use crate::blocks::octets::{Octets, Short, put_varint};
 use crate::series::Column;
 use model::{Timestamp, Value};
@@ -118,6 +118,14 @@ impl Frozen {
         }
     }
 
+    /// Its columns, one after the other.
+    pub(super) fn columns(&self) -> FrozenColumns<'_> {
+        FrozenColumns {
+            octets: Octets(&self.octets),
+            rows: self.times.len(),
+        }
+    }
+
     /// Its polls as they were, ascending in time.
     pub(super) fn rows(&self) -> Vec<(i64, Vec<(Column, Value)>)> {
         let with_room = |at: &i64| (*at, Vec::with_capacity(self.layout.len()));
@@ -133,6 +141,21 @@ impl Frozen {
             }
         }
         rows
+    }
+}
+
+/// The columns of some polls, of which the next is taken or gone past.
+pub(super) struct FrozenColumns<'a> {
+    octets: Octets<'a>,
+    rows: usize,
+}
+
+impl FrozenColumns<'_> {
+    /// Appends the words and marks of the next column, a row each.
+    pub(super) fn next(&mut self, words: &mut Vec<u64>, marks: &mut Vec<u8>) {
+        let cells = decode(&mut self.octets, self.rows).unwrap_or_default();
+        words.extend(cells.words.iter().take(self.rows));
+        marks.extend(cells.marks.iter().take(self.rows).map(|mark| short(*mark)));
     }
 }
 

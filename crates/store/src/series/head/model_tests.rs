@@ -116,6 +116,7 @@ impl Both {
         for (device_id, views) in self.head.snapshot(&starts) {
             for (start, view) in views {
                 let block = view.block();
+                assert_eq!(view.dense(), Dense::try_from(&block));
                 let n = device_id.as_bytes()[0];
                 let range = start / 60_000..start / 60_000 + 30;
                 let mut expected = Block::new();

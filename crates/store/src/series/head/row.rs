@@ -56,6 +56,12 @@ fn cell(value: Value) -> (u64, u64) {
     }
 }
 
+/// A mark as it is in [`crate::blocks::dense`].
+pub(super) fn short(mark: u64) -> u8 {
+    let [mark, ..] = (mark & (PRESENT | FLOAT)).to_le_bytes();
+    mark
+}
+
 /// The value of a word and its mark.
 pub(super) fn value(word: u64, mark: u64) -> Option<Value> {
     match mark & (PRESENT | FLOAT) {

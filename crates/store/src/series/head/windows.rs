@@ -5,9 +5,9 @@
 //! for a time, goes to the *late* rows, which lie over the tracks. So a track never has a time that
 //! another one has, and what is late was always written after what it lies over.
 
-use super::frozen::{Frozen, ROWS};
-use super::row::{Layout, Row, has_most_of, is_of, layout_of};
-use crate::blocks::Block;
+use super::frozen::{Frozen, FrozenColumns, ROWS};
+use super::row::{Layout, Row, has_most_of, is_of, layout_of, short};
+use crate::blocks::{Block, Dense, DenseError, Values};
 use crate::series::read::newest_of_each_time;
 use crate::series::{Column, Points};
 use model::{Timestamp, Value};
@@ -79,6 +79,47 @@ impl Track {
         let row = frozen.times().binary_search(&at).ok()?;
         let (_, values) = frozen.rows().into_iter().nth(row)?;
         Some(Row::new(at, &self.layout, &values))
+    }
+}
+
+/// The columns of a track, one after the other, and the rows of all times that it has.
+struct Columns<'a> {
+    track: &'a Track,
+    frozen: Vec<FrozenColumns<'a>>,
+    rows: Vec<usize>,
+    /// In its layout, of the next column.
+    place: usize,
+}
+
+impl<'a> Columns<'a> {
+    fn of(track: &'a Track, times: &[i64]) -> Self {
+        Self {
+            track,
+            frozen: track.frozen.iter().map(|frozen| frozen.columns()).collect(),
+            rows: track
+                .times()
+                .filter_map(|at| times.binary_search(&at).ok())
+                .collect(),
+            place: 0,
+        }
+    }
+
+    /// The next column; none behind the last.
+    fn column(&self) -> Option<Column> {
+        self.track.layout.get(self.place).copied()
+    }
+
+    /// Appends the words and marks of the next column, one for each row.
+    fn next(&mut self, words: &mut Vec<u64>, marks: &mut Vec<u8>) {
+        for frozen in &mut self.frozen {
+            frozen.next(words, marks);
+        }
+        for row in &self.track.rows {
+            let (word, mark) = row.cell(self.place);
+            words.push(word);
+            marks.push(short(mark));
+        }
+        self.place += 1;
     }
 }
 
@@ -240,6 +281,52 @@ impl Window {
         points.extend(late.filter_map(|row| Some((row.time(), row.find(column)?))));
         newest_of_each_time(&mut points);
         points
+    }
+
+    /// All of it by column; a column without a value is left out.
+    pub(super) fn dense(&self) -> Result<Dense, DenseError> {
+        if !self.late.is_empty() {
+            return Dense::try_from(&self.block());
+        }
+        let mut times: Vec<i64> = self.tracks.iter().flat_map(Track::times).collect();
+        times.sort_unstable();
+        let mut tracks: Vec<Columns<'_>> = self
+            .tracks
+            .iter()
+            .map(|track| Columns::of(track, &times))
+            .collect();
+        let mut dense = Dense::new(times)?;
+        let rows = dense.times().len();
+        let (mut some_words, mut some_marks) = (Vec::new(), Vec::new());
+        while let Some(column) = tracks.iter().filter_map(Columns::column).min() {
+            let (mut words, mut marks) = (vec![0; rows], vec![0; rows]);
+            for track in tracks
+                .iter_mut()
+                .filter(|track| track.column() == Some(column))
+            {
+                some_words.clear();
+                some_marks.clear();
+                track.next(&mut some_words, &mut some_marks);
+                if track.rows.len() == rows {
+                    // No other track has a row.
+                    std::mem::swap(&mut words, &mut some_words);
+                    std::mem::swap(&mut marks, &mut some_marks);
+                    continue;
+                }
+                let cells = some_words.iter().zip(&some_marks);
+                for (row, (word, mark)) in track.rows.iter().zip(cells) {
+                    if let (Some(to_word), Some(to_mark)) =
+                        (words.get_mut(*row), marks.get_mut(*row))
+                    {
+                        (*to_word, *to_mark) = (*word, *mark);
+                    }
+                }
+            }
+            if let Some(values) = Values::of_words(words, &marks) {
+                dense.push(column, values)?;
+            }
+        }
+        Ok(dense)
     }
 
     /// All of it as a block.

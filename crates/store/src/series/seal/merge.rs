@@ -3,7 +3,8 @@
 
 use super::{Maintained, packs_of, samples};
 use crate::blocks::codec::BlockView;
-use crate::blocks::{Block, BlockKey, Column, Level, Run, Values};
+use crate::blocks::dense::{FLOAT, PRESENT};
+use crate::blocks::{Block, BlockKey, Column, ColumnSlice, Level, Values};
 use crate::pack::{Damage, Entry, Head, Kind, Pack, PackId, PackWriter};
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
@@ -32,7 +33,7 @@ const FAILED_INTERVAL: Duration = Duration::from_hours(1);
 /// reads that half-hour.
 const OVER_EACH_OTHER_MAX: usize = 8;
 
-/// Values of a device that are in memory at once, 24 octets each.
+/// Values of a device that are in memory at once, 9 octets each.
 const CELLS_AT_ONCE: usize = 1 << 20;
 
 /// Merges all two hours that have ended as a whole and have half-hours. One that fails holds up no
@@ -350,7 +351,7 @@ impl<'a> Sources<'a> {
             let mut laid = Laid::new(&times, wanted.len());
             self.lay(parts, wanted, &mut laid, damaged);
             for (column, values) in wanted.iter().zip(laid.columns) {
-                if let Some(values) = values_of(&values) {
+                if let Some(values) = Values::of_words(values.words, &values.marks) {
                     writer.column(*column, &values)?;
                 }
             }
@@ -376,7 +377,7 @@ impl<'a> Sources<'a> {
         for (pack, entry, head) in &self.packs {
             let found: Vec<Damage> =
                 pack.read_with(head, entry, wanted, from, to, |place, slice| {
-                    laid.lay(place, slice.points());
+                    laid.lay_slice(place, &slice);
                 });
             for damage in found {
                 parts.lost(&damage.to_string());
@@ -390,23 +391,83 @@ impl<'a> Sources<'a> {
 /// Some columns, row by row, over which more is laid.
 struct Laid<'a> {
     times: &'a [i64],
-    columns: Vec<Vec<Option<Value>>>,
+    columns: Vec<LaidColumn>,
+}
+
+/// A column: a whole number or the bits of a floating-point one for each row, and its mark.
+#[derive(Clone)]
+struct LaidColumn {
+    words: Vec<u64>,
+    marks: Vec<u8>,
 }
 
 impl<'a> Laid<'a> {
     fn new(times: &'a [i64], columns: usize) -> Self {
+        let column = LaidColumn {
+            words: vec![0; times.len()],
+            marks: vec![0; times.len()],
+        };
         Self {
             times,
-            columns: vec![vec![None; times.len()]; columns],
+            columns: vec![column; columns],
         }
+    }
+
+    /// Lays rows of a pack over what a column has.
+    fn lay_slice(&mut self, place: usize, slice: &ColumnSlice<'_>) {
+        let done = match (slice.whole(), slice.float()) {
+            (Some((times, numbers)), _) => {
+                self.lay_run(place, times, PRESENT, numbers.iter().copied())
+            }
+            (_, Some((times, numbers))) => {
+                let bits = numbers.iter().map(|number| number.to_bits());
+                self.lay_run(place, times, PRESENT | FLOAT, bits)
+            }
+            _ => false,
+        };
+        if !done {
+            self.lay(place, slice.points());
+        }
+    }
+
+    /// Lays a run that has no gap among the rows; answers false where it has one.
+    fn lay_run(
+        &mut self,
+        place: usize,
+        times: &[i64],
+        mark: u8,
+        words: impl Iterator<Item = u64>,
+    ) -> bool {
+        let Some(first) = times.first() else {
+            return true;
+        };
+        let begin = self.times.partition_point(|time| time < first);
+        let rows = begin..begin + times.len();
+        if self.times.get(rows.clone()) != Some(times) {
+            return false;
+        }
+        let Some(column) = self.columns.get_mut(place) else {
+            return true;
+        };
+        if let (Some(to), Some(marks)) = (
+            column.words.get_mut(rows.clone()),
+            column.marks.get_mut(rows),
+        ) {
+            marks.fill(mark);
+            for (to, word) in to.iter_mut().zip(words) {
+                *to = word;
+            }
+        }
+        true
     }
 
     /// Lays points, ascending in time, over what a column has.
     fn lay(&mut self, place: usize, points: impl Iterator<Item = (Timestamp, Value)>) {
-        let Some(values) = self.columns.get_mut(place) else {
+        let Some(column) = self.columns.get_mut(place) else {
             return;
         };
-        let mut rows = self.times.iter().zip(values).peekable();
+        let cells = column.words.iter_mut().zip(&mut column.marks);
+        let mut rows = self.times.iter().zip(cells).peekable();
         let mut first = true;
         for (at, value) in points {
             if std::mem::take(&mut first) {
@@ -417,24 +478,25 @@ impl<'a> Laid<'a> {
                 }
             }
             while rows.next_if(|(time, _)| **time < at.unix_ms()).is_some() {}
-            if let Some((_, place)) = rows.next_if(|(time, _)| **time == at.unix_ms()) {
-                *place = Some(value);
+            if let Some((_, (word, mark))) = rows.next_if(|(time, _)| **time == at.unix_ms()) {
+                (*word, *mark) = match value {
+                    Value::U64(number) => (number, PRESENT),
+                    Value::F64(number) => (number.to_bits(), PRESENT | FLOAT),
+                };
             }
         }
     }
 }
 
-/// The values of a column; none where it has none.
-fn values_of(rows: &[Option<Value>]) -> Option<Values> {
-    let (mut whole, mut float) = (Vec::new(), Vec::new());
-    for (row, value) in rows.iter().enumerate() {
-        match value {
-            Some(Value::U64(number)) => whole.push((row, *number)),
-            Some(Value::F64(number)) => float.push((row, *number)),
-            None => {}
+impl LaidColumn {
+    fn get(&self, row: usize) -> Option<Value> {
+        let word = *self.words.get(row)?;
+        match self.marks.get(row)? & (PRESENT | FLOAT) {
+            PRESENT => Some(Value::U64(word)),
+            0 => None,
+            _ => Some(Value::F64(f64::from_bits(word))),
         }
     }
-    Values::new(Run::at(rows.len(), whole), Run::at(rows.len(), float))
 }
 
 /// Whether packs hold all that a block holds, with the same values.
@@ -464,7 +526,7 @@ pub(super) fn holds(packs: &[Arc<Pack>], device_id: DeviceId, block: &Block) -> 
     let mut laid = Laid::new(block.times(), columns.len());
     for (pack, entry, head) in &heads {
         let damage = pack.read_with(head, entry, &columns, from, to, |place, slice| {
-            laid.lay(place, slice.points());
+            laid.lay_slice(place, &slice);
         });
         if !damage.is_empty() {
             return false;
@@ -474,7 +536,7 @@ pub(super) fn holds(packs: &[Arc<Pack>], device_id: DeviceId, block: &Block) -> 
         let mut points = block.points(*column, from, to);
         points.all(|(at, value)| {
             let row = block.times().binary_search(&at.unix_ms()).ok();
-            row.and_then(|row| kept.get(row)) == Some(&Some(value))
+            row.and_then(|row| kept.get(row)) == Some(value)
         })
     })
 }
