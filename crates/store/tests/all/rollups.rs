@@ -257,7 +257,7 @@ fn any_ask(chance: &mut Chance, from: i64, to: i64) -> Ask {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8))]
+    #![proptest_config(ProptestConfig::with_cases(6))]
     #[test]
     fn steps_are_what_the_samples_say(seed in 1u64..) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -273,7 +273,7 @@ proptest! {
             let rest = polls.split_off(today);
             polled.append(&polls).await;
             let check = |polled: &Polled, chance: &mut Chance| {
-                for _ in 0..12 {
+                for _ in 0..10 {
                     let ask = any_ask(chance, from - DAY / 2, to + DAY / 2);
                     for n in 0..METRICS.len() {
                         polled.check(n, &ask);
@@ -483,11 +483,20 @@ async fn where_samples_are_gone_roll_ups_answer_whatever_the_step() {
 #[tokio::test]
 async fn a_month_that_is_over_is_one_pack_of_each_kind() {
     let polled = Polled::new().await;
-    // From the first of March on, ten polls a day.
+    // From the first of March on, some polls a day, and at least one.
     let to = 35 * DAY;
+    let some = [
+        Some(Value::U64(1)),
+        Some(Value::U64(1)),
+        Some(Value::F64(1.5)),
+        Some(Value::U64(1)),
+        None,
+    ];
+    let each_day = (0..35).map(|day| (minute(day * DAY + 13), some));
     let all: Vec<Poll> = polls(&mut Chance(11), 0, to)
         .into_iter()
         .step_by(24)
+        .chain(each_day)
         .collect();
     polled.fixture.clock.set(minute(to));
     polled.append(&all).await;
