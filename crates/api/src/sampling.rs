@@ -4,11 +4,11 @@ use crate::problem::{Answer, Faults, Kind, Problem};
 use crate::services::Services;
 use model::metric::Kind as MetricKind;
 use model::series::Series;
-use model::{Metric, SeriesId, Timestamp};
+use model::{DeviceId, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use store::series::aggregate::bucket_count;
-use store::series::{Breaks, Quantile, SeriesStore, aggregate, resets};
+use store::series::{Ask, Quantile, SeriesError, SeriesStore, Stepped};
 use topology::availability::Range;
 
 /// Most steps of one series: three for each pixel of a wide screen.
@@ -17,25 +17,40 @@ pub(crate) const POINTS_MAX: usize = 11_000;
 pub(crate) const SERIES_MAX: usize = 100;
 /// Steps that are aimed at where the client does not say.
 const STEPS_WANTED: u32 = 300;
-/// Samples read from the store at a time: 16 MB at most are held, whatever the range.
-const SAMPLES_AT_A_TIME: i64 = 500_000;
-/// The shortest time between two samples of a series: what was polled every 5 s may be asked about
-/// after the interval is longer.
-const SPACING_MIN_MS: i64 = 5_000;
-/// What is read on either side of a part, so that pairs across its edges have others next to them.
-const MARGIN_POLLS: u32 = 8;
-/// The least of that, for what was polled less often than now.
-const MARGIN_MIN: Duration = Duration::from_mins(5);
 /// The range where none is asked for.
 const RANGE_DEFAULT: Duration = Duration::from_hours(1);
 /// Longest range: a leap year and a bit.
 const RANGE_MAX: Duration = Duration::from_hours(24 * 400);
+/// Longest range where steps are of [`LONG_STEP_SECS`] or more, as these are read of roll-ups: ten years.
+const LONG_RANGE_MAX: Duration = Duration::from_hours(24 * 3_660);
+/// The shortest step of a range that is longer than [`RANGE_MAX`], in seconds.
+const LONG_STEP_SECS: u32 = 3_600;
 /// The steps that are chosen from, in seconds.
 const STEPS_SECS: [u32; 16] = [
     1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400,
 ];
-/// What samples are summed up from; there are no roll-ups yet.
-pub(crate) const LEVEL_RAW: &str = "raw";
+/// What a part of an answer was summed up from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SamplesPart)]
+pub(crate) struct Part {
+    /// Where the part begins.
+    from: Timestamp,
+    /// Where it ends; not part of it.
+    to: Timestamp,
+    /// What it was summed up from: `raw` (samples), `5m` or `1h` (roll-ups).
+    level: &'static str,
+}
+
+/// Steps, and what they were summed up from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Read {
+    /// Each step.
+    pub(crate) points: Vec<Point>,
+    /// The coarsest of its parts: `raw`, `5m` or `1h`.
+    pub(crate) level: &'static str,
+    /// All of the range.
+    pub(crate) parts: Vec<Part>,
+}
 
 /// `[unix_ms, value]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -69,6 +84,8 @@ pub(crate) enum Aggregation {
     Increase,
     /// By how much a gauge changed in the step; up or down.
     Delta,
+    /// The greatest increase per second of a counter from one sample to the next; breaks where a rate does.
+    Peak,
     /// Increase per second of a counter; goes on over a wrap of 32 bits, breaks at a restart and at a gap of over three polls.
     Rate,
 }
@@ -114,7 +131,17 @@ impl Span {
         now: Timestamp,
         place: Where,
     ) -> Answer<Self> {
-        Self::by_default(from, to, now, RANGE_DEFAULT, place)
+        Self::by_default(from, to, now, (RANGE_DEFAULT, RANGE_MAX), place)
+    }
+    /// A range that may be as long as ten years: [`Plan::check`] refuses one that is too long for its
+    /// step.
+    pub(crate) fn long(
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+        place: Where,
+    ) -> Answer<Self> {
+        Self::by_default(from, to, now, (RANGE_DEFAULT, LONG_RANGE_MAX), place)
     }
     /// A range of what is over: it ends now at the latest.
     pub(crate) fn past(
@@ -125,13 +152,13 @@ impl Span {
         place: Where,
     ) -> Answer<Self> {
         let to = to.unwrap_or(now).min(now);
-        Self::by_default(from, Some(to), now, default, place)
+        Self::by_default(from, Some(to), now, (default, RANGE_MAX), place)
     }
     fn by_default(
         from: Option<Timestamp>,
         to: Option<Timestamp>,
         now: Timestamp,
-        default: Duration,
+        (default, max): (Duration, Duration),
         place: Where,
     ) -> Answer<Self> {
         let to = to.unwrap_or(now);
@@ -139,8 +166,9 @@ impl Span {
         if from >= to {
             return Err(place.refuse("from", format!("it must be before the end, {to}")));
         }
-        if to.since(from) > RANGE_MAX {
-            return Err(place.refuse("from", "a range has at most 400 days".to_owned()));
+        if to.since(from) > max {
+            let days = max.as_secs() / 86_400;
+            return Err(place.refuse("from", format!("a range has at most {days} days")));
         }
         if from.unix_ms() < 0 || to > now.plus(RANGE_MAX) {
             return Err(place.refuse("to", "the range is outside of what is kept".to_owned()));
@@ -168,10 +196,9 @@ pub(crate) struct Plan {
     /// Seconds of a step.
     pub(crate) step_secs: u32,
     id: SeriesId,
+    device_id: DeviceId,
     interval_secs: u32,
     aggregation: store::series::Aggregation,
-    /// Where restarts are read from.
-    uptime: Option<SeriesId>,
     /// When another machine took the device's place.
     replaced_at: Vec<Timestamp>,
     /// When nobody waits for the answer any more.
@@ -202,21 +229,19 @@ impl Plan {
             (Some(Aggregation::P95), _) => Way::Quantile(Quantile::P95),
             (Some(Aggregation::P99), _) => Way::Quantile(Quantile::P99),
             (Some(Aggregation::Increase), _) => Way::Increase,
+            (Some(Aggregation::Peak), _) => Way::Peak,
             (Some(Aggregation::Delta), _) => Way::Delta,
             (Some(Aggregation::Avg), _) | (None, MetricKind::Gauge) => Way::Avg,
             (Some(Aggregation::Last), _) | (None, MetricKind::State) => Way::Last,
             (Some(Aggregation::Rate), _) | (None, MetricKind::Counter) => Way::Rate,
         };
-        let uptime = matches!(aggregation, Way::Rate | Way::Increase)
-            .then(|| uptime_of(services, series))
-            .flatten();
         Self {
             span,
             step_secs: step_secs.unwrap_or_else(|| step_of(span, interval_secs)),
             id: series.id,
+            device_id: key.device_id,
             interval_secs,
             aggregation,
-            uptime,
             replaced_at: replaced_at.unwrap_or_default(),
             until: Instant::now() + services.options.request_timeout,
         }
@@ -225,6 +250,10 @@ impl Plan {
     /// Refuses more steps than are answered.
     pub(crate) fn check(&self, points_max: usize, place: Where) -> Answer<()> {
         check_step(Some(self.step_secs), place)?;
+        if self.step_secs < LONG_STEP_SECS && self.span.to.since(self.span.from) > RANGE_MAX {
+            let detail = format!("a step of {LONG_STEP_SECS} seconds or more for over 400 days");
+            return Err(place.refuse("step_secs", detail));
+        }
         let steps = steps_of(self.span, self.step_secs);
         if steps > points_max {
             let least = self
@@ -264,44 +293,52 @@ pub(crate) fn check_step(step_secs: Option<u32>, place: Where) -> Answer<()> {
     Err(place.refuse("step_secs", detail))
 }
 
-/// Reads the samples, some at a time, and sums them up. Blocks: it may read files.
+/// Reads the steps. Blocks: it may read files.
 pub(crate) fn read(store: &SeriesStore, plan: &Plan) -> Answer<Vec<Point>> {
-    let interval = Duration::from_secs(plan.interval_secs.into());
-    let margin = (interval * MARGIN_POLLS).max(MARGIN_MIN);
-    let step_ms = i64::from(plan.step_secs) * 1_000;
-    // A part is whole steps, so that parts put together are what one reading would give.
-    let part_ms = (SAMPLES_AT_A_TIME * SPACING_MIN_MS / step_ms).max(1) * step_ms;
-    let mut points = Vec::new();
-    let mut from = plan.span.from;
-    while from < plan.span.to {
-        in_time(plan.until)?;
-        let end = (from.unix_ms().div_euclid(step_ms) * step_ms).saturating_add(part_ms);
-        let to = Timestamp::from_unix_ms(end).min(plan.span.to);
-        let (early, late) = (from.minus(margin), to.plus(margin));
-        let read = |id| {
-            store
-                .read(id, early, late)
-                .map_err(|error| Problem::internal("reading samples", &error))
-        };
-        let breaks = match plan.uptime {
-            Some(uptime) => Breaks::new(interval, resets(&read(uptime)?), &plan.replaced_at),
-            None => Breaks::new(interval, Vec::new(), &plan.replaced_at),
-        };
-        let part = aggregate(
-            &read(plan.id)?,
-            from,
-            to,
-            plan.step(),
-            plan.aggregation,
-            &breaks,
-        );
-        points.extend(
-            part.into_iter()
-                .map(|(at, value)| Point(at.unix_ms(), value)),
-        );
-        from = to;
+    Ok(read_whole(store, plan)?.points)
+}
+
+/// As [`read`], with what the steps were summed up from.
+pub(crate) fn read_whole(store: &SeriesStore, plan: &Plan) -> Answer<Read> {
+    in_time(plan.until)?;
+    let ask = Ask {
+        from: plan.span.from,
+        to: plan.span.to,
+        step: plan.step(),
+        how: plan.aggregation,
+        interval: Duration::from_secs(plan.interval_secs.into()),
+        replaced: plan.replaced_at.clone(),
+        until: Some(plan.until),
+    };
+    let read = store.steps(plan.device_id, &[plan.id], &ask);
+    let read = read.map_err(not_read)?.pop().unwrap_or_default();
+    Ok(Read::of(&read))
+}
+
+/// What is told where reading failed.
+pub(crate) fn not_read(error: SeriesError) -> Problem {
+    match error {
+        SeriesError::GivenUp => too_long(),
+        error => Problem::internal("reading samples", &error),
     }
-    Ok(points)
+}
+
+impl Read {
+    fn of(read: &Stepped) -> Self {
+        let part = |part: &store::series::Part| Part {
+            from: part.from,
+            to: part.to,
+            level: part.grain.name(),
+        };
+        let points = read.steps.iter();
+        Self {
+            points: points
+                .map(|(at, value)| Point(at.unix_ms(), *value))
+                .collect(),
+            level: read.coarsest().name(),
+            parts: read.parts.iter().map(part).collect(),
+        }
+    }
 }
 
 /// Whether somebody still waits: the turn to read is another's else.
@@ -309,20 +346,11 @@ pub(crate) fn in_time(until: Instant) -> Answer<()> {
     if Instant::now() < until {
         return Ok(());
     }
-    Err(Problem::new(
-        Kind::Timeout,
-        "Reading took too long; ask for less.",
-    ))
+    Err(too_long())
 }
 
-/// The series of the same device that tells when it restarted.
-fn uptime_of(services: &Services, series: &Series) -> Option<SeriesId> {
-    services
-        .series
-        .series_named(series.key.device_id, Metric::SYS_UP_TIME)
-        .into_iter()
-        .next()
-        .map(|other| other.id)
+fn too_long() -> Problem {
+    Problem::new(Kind::Timeout, "Reading took too long; ask for less.")
 }
 
 /// A round step that cuts a range into some [`STEPS_WANTED`], none shorter than the poll.
@@ -374,6 +402,8 @@ mod tests {
         assert_eq!(span(None, None).unwrap().from, now.minus(RANGE_DEFAULT));
         assert!(span(Some(now), None).is_err());
         assert!(span(Some(at(0)), None).is_err(), "over 400 days");
+        let long = |from| Span::long(Some(at(from)), None, now, Where::Query);
+        assert!(long(0).is_ok());
         assert!(span(Some(at(-5)), Some(at(5))).is_err());
         assert!(span(None, Some(at(200_000_000))).is_err());
     }

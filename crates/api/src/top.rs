@@ -7,14 +7,14 @@
 use crate::problem::{Answer, Kind, Problem};
 use crate::routes::bandwidth::is_physical;
 use crate::routes::top::{TopBy, TopOf, TopStatistic};
-use crate::sampling::{Point, Span, in_time, step_of};
+use crate::sampling::{Point, Span, in_time, not_read, step_of};
 use model::interface::Interface;
-use model::{DeviceId, InterfaceId, Metric, SeriesId, Timestamp, Value};
+use model::{DeviceId, InterfaceId, Metric, SeriesId, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::inventory::DeviceRecord;
-use store::series::{Aggregation, Breaks, SeriesStore, aggregate, resets};
+use store::series::{Aggregation, Ask, SeriesStore, Stepped};
 
 mod statistic;
 
@@ -26,11 +26,6 @@ const SAMPLES_MAX: u64 = 200_000_000;
 /// Most of them that are of one device, whose are held at once: some 250 MB. A day and a half of a
 /// chassis of 500 ports that is polled every five seconds, a month of one of 100 each minute.
 const HELD_MAX: u64 = 10_000_000;
-/// Polls that are read on either side of the range, so that pairs across its edges have others next
-/// to them; as for charts.
-const MARGIN_POLLS: u32 = 8;
-/// The least of that.
-const MARGIN_MIN: Duration = Duration::from_mins(5);
 /// Points of a small chart.
 const POINTS: usize = 60;
 
@@ -133,7 +128,7 @@ pub(crate) fn rank(
     let mut ranking = Ranking::default();
     for (record, series) in all {
         in_time(until)?;
-        for row in rows_of(store, &record, &series, question)? {
+        for row in rows_of(store, &record, &series, question, until)? {
             ranking.compared += 1;
             match row {
                 None => ranking.without_value += 1,
@@ -190,11 +185,12 @@ fn rows_of(
     record: &Arc<DeviceRecord>,
     series: &[(SeriesId, Option<InterfaceId>)],
     question: Question,
+    until: Instant,
 ) -> Answer<Vec<Option<Ranked>>> {
     let by = question.by;
     let mut of_interfaces = HashMap::new();
     let mut own = Vec::new();
-    for (steps, interface) in read(store, record, series, question)? {
+    for (steps, interface) in read(store, record, series, question, until)? {
         match interface {
             Some(id) => of_interfaces.entry(id).or_insert_with(Vec::new).push(steps),
             None => own.push(steps),
@@ -245,6 +241,7 @@ fn read(
     record: &DeviceRecord,
     series: &[(SeriesId, Option<InterfaceId>)],
     question: Question,
+    until: Instant,
 ) -> Answer<Vec<(Steps, Option<InterfaceId>)>> {
     if series.is_empty() {
         return Ok(Vec::new());
@@ -252,23 +249,18 @@ fn read(
     let device = &record.device.body;
     let (_, factor) = question.by.metrics();
     let interval = Duration::from_secs(device.interval_secs.max(1).into());
-    let margin = (interval * MARGIN_POLLS).max(MARGIN_MIN);
-    let Span { from, to } = question.span;
-    let mut ids: Vec<SeriesId> = series.iter().map(|(id, _)| *id).collect();
-    let uptime = store.series_named(device.id, Metric::SYS_UP_TIME);
-    ids.extend(uptime.first().map(|series| series.id));
-    let read = store.read_many(device.id, &ids, from.minus(margin), to.plus(margin));
-    let mut read = read.map_err(|error| Problem::internal("reading samples", &error))?;
-    let restarts = match read.split_off(series.len()).pop() {
-        Some(uptime) if question.by.way() == Aggregation::Rate => resets(&uptime),
-        _ => Vec::new(),
+    let ids: Vec<SeriesId> = series.iter().map(|(id, _)| *id).collect();
+    let ask = Ask {
+        from: question.span.from,
+        to: question.span.to,
+        step: Duration::from_secs(step_of(question.span, device.interval_secs).into()),
+        how: question.by.way(),
+        interval,
+        replaced: device.replaced_at.clone(),
+        until: Some(until),
     };
-    let breaks = Breaks::new(interval, restarts, &device.replaced_at);
-    let step = Duration::from_secs(step_of(question.span, device.interval_secs).into());
-    let steps = |points: Vec<(Timestamp, Value)>| {
-        let steps = aggregate(&points, from, to, step, question.by.way(), &breaks);
-        scaled(steps, factor)
-    };
+    let read = store.steps(device.id, &ids, &ask).map_err(not_read)?;
+    let steps = |read: Stepped| scaled(read.steps, factor);
     let owners = series.iter().map(|(_, interface)| *interface);
     Ok(read.into_iter().map(steps).zip(owners).collect())
 }

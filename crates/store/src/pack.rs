@@ -79,18 +79,22 @@ pub struct PackId {
 impl PackId {
     /// Where its range ends; not part of it.
     pub fn end(&self) -> Timestamp {
-        Timestamp::from_unix_ms(self.start.unix_ms().saturating_add(self.level.span_ms()))
+        self.level.end(self.start)
     }
 
-    /// The folder of its day, `2026-03-01`.
+    /// The folder it is in: of samples that of their day, `2026-03-01`, of roll-ups that of their
+    /// month, `2026-03`.
     pub fn day(&self) -> String {
         // RFC 3339 in UTC: `2026-03-01T…`. A time beyond the calendar is written otherwise, whole.
         let text = Level::Day.start(self.start).to_string();
-        text.split('T').next().unwrap_or(&text).to_owned()
+        let date = text.split('T').next().unwrap_or(&text);
+        let month = date.rsplit_once('-').map(|(month, _)| month);
+        let is_of_month = self.kind != Kind::Samples;
+        month.filter(|_| is_of_month).unwrap_or(date).to_owned()
     }
 
-    /// The name of its file in the folder of its day: `h0030-c0-s0-g17.pack` (half an hour),
-    /// `t02-…` (two hours), `day-…`.
+    /// The name of its file in its folder: `h0030-c0-s0-g17.pack` (half an hour), `t02-…` (two
+    /// hours), `day-…`; of roll-ups `1h-d01-…` (a day), `1h-month-…`.
     pub fn file_name(&self) -> String {
         const DAY_MS: i64 = Level::Day.span_ms();
         let minute = self.start.unix_ms().rem_euclid(DAY_MS) / 60_000;
@@ -98,7 +102,13 @@ impl PackId {
         let range = match self.level {
             Level::HalfHour => format!("h{hour:02}{minute:02}"),
             Level::TwoHours => format!("t{hour:02}"),
-            Level::Day => "day".to_owned(),
+            Level::Day if self.kind == Kind::Samples => "day".to_owned(),
+            Level::Day => {
+                let first = Level::Month.start(self.start).unix_ms();
+                let behind = self.start.unix_ms().saturating_sub(first) / DAY_MS;
+                format!("d{:02}", behind + 1)
+            }
+            Level::Month => "month".to_owned(),
         };
         let (prefix, class) = (self.kind.prefix(), self.class);
         let (shard, generation) = (self.shard, self.generation);

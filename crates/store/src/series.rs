@@ -4,7 +4,7 @@
 //! append durable), `head` (the last half-hour in memory), `seal` (head to packs, packs to larger
 //! packs), `recovery` (what is done at the start and soon after), `read`, `threads` (who runs what).
 //! [`aggregate`] and [`across`] are pure. Sealed samples and their octets are in [`mod@crate::pack`]
-//! and [`crate::blocks`]. Which series there are is asked by [`selector`]s over their labels and those
+//! and [`crate::blocks`]; what days of them add up to is in [`rollup`]. Which series there are is asked by [`selector`]s over their labels and those
 //! that are [`attached`] to them, and counted by [`cardinality`]; a [`shape`] spares pollers the
 //! asking.
 
@@ -20,6 +20,7 @@ mod parts;
 mod read;
 mod recovery;
 mod registry;
+pub mod rollup;
 mod seal;
 pub mod selector;
 pub mod shape;
@@ -37,6 +38,7 @@ pub use options::{
     SeriesOptions, SyncPolicy,
 };
 pub use read::LATEST_BACK_MAX;
+pub use rollup::{Ask, Grain, Part, Stepped};
 pub use seal::{Maintained, SEAL_DELAY};
 pub use selector::{Comparison, Matcher, Selector, SelectorError};
 pub use shape::Shape;
@@ -395,6 +397,31 @@ impl SeriesStore {
             None => Points::new(),
         };
         Ok(places.iter().map(points).collect())
+    }
+
+    /// Series of one device by steps of time, in the order asked for, of roll-ups where those answer as
+    /// the samples would. One that is not there has no values. Reads files: call it where blocking is
+    /// allowed. No more than the first [`BUCKETS_MAX`] steps are answered.
+    pub fn steps(
+        &self,
+        device_id: DeviceId,
+        ids: &[SeriesId],
+        ask: &Ask,
+    ) -> Result<Vec<Stepped>, SeriesError> {
+        let places: Vec<_> = with(&self.0.parts.index, |index| {
+            let place = |id: &SeriesId| index.kind_of(*id).filter(|(of, _, _)| *of == device_id);
+            let places = ids.iter().map(place);
+            places
+                .map(|place| place.map(|(_, column, kind)| (column, kind)))
+                .collect()
+        });
+        let columns: Vec<_> = places.iter().flatten().copied().collect();
+        let mut read = rollup::steps::steps(&self.0.parts, device_id, &columns, ask)?.into_iter();
+        let stepped = |place: &Option<_>| place.as_ref().and_then(|_| read.next());
+        let all = places.iter().map(stepped);
+        Ok(all
+            .map(|one| one.unwrap_or_else(|| rollup::steps::nothing(ask)))
+            .collect())
     }
 
     /// The last `n` samples of a series, ascending, of the last [`LATEST_BACK_MAX`]. Reads files:

@@ -4,7 +4,7 @@ use super::example;
 use super::figure::{Bound, Outcome, Peer, Want};
 use anyhow::Context as _;
 
-pub(super) const PARTS: &[&str] = &["append", "head", "start", "query", "readers"];
+pub(super) const PARTS: &[&str] = &["append", "head", "start", "query", "year", "readers"];
 
 pub(super) const WANTS: &[Want] = &[
     Want {
@@ -53,6 +53,18 @@ pub(super) const WANTS: &[Want] = &[
         name: "query_top_10_of_100000_cpu_ms",
         floor: Bound::Most(1_000.0),
         target: Some(300.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "query_1_series_1_year_cpu_ms",
+        floor: Bound::Most(10.0),
+        target: Some(3.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "fold_samples_per_cpu_s",
+        floor: Bound::More,
+        target: Some(5_000_000.0),
         peer: Peer::None,
     },
     Want {

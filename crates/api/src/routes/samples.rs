@@ -5,7 +5,9 @@ use crate::auth::gate::{Granted, permit};
 use crate::body::Body;
 use crate::problem::{Answer, Faults};
 use crate::query::{PathId, Query};
-use crate::sampling::{self, Aggregation, POINTS_MAX, Plan, Point, SERIES_MAX, Span, Where};
+use crate::sampling::{
+    self, Aggregation, POINTS_MAX, Part, Plan, Point, Read, SERIES_MAX, Span, Where,
+};
 use crate::services::Services;
 use axum::Json;
 use model::{SeriesId, Timestamp};
@@ -22,8 +24,10 @@ pub(crate) struct Samples {
     to: Timestamp,
     /// Seconds of a step. Steps are aligned: each begins at a multiple of it since 1970.
     step_secs: u32,
-    /// What they were summed up from: `raw`.
+    /// The coarsest that they were summed up from: `raw` (samples), `5m` or `1h` (roll-ups).
     level: &'static str,
+    /// What each part of the range was summed up from, in order.
+    parts: Vec<Part>,
     /// `[unix_ms, value]` for every step in order; null where there is no value: a gap is a gap.
     #[schema(value_type = Vec<(i64, Option<f64>)>)]
     points: Vec<Point>,
@@ -41,7 +45,8 @@ pub(crate) struct SamplesOfMany {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SamplesQuery {
-    /// Where the range begins; an hour before its end where it is not given.
+    /// Where the range begins; an hour before its end where it is not given. At most 400 days before its
+    /// end, ten years where a step has an hour or more.
     #[param(value_type = Option<Timestamp>)]
     from: Option<Timestamp>,
     /// Where it ends; now where it is not given.
@@ -90,15 +95,15 @@ pub(crate) async fn get(
 ) -> Answer<Json<Samples>> {
     let services = granted.services();
     let series = series::find(services, id)?;
-    let span = Span::new(query.from, query.to, services.clock.now(), Where::Query)?;
+    let span = Span::long(query.from, query.to, services.clock.now(), Where::Query)?;
     let plan = Plan::new(services, &series, span, query.step_secs, query.aggregation);
     plan.check(POINTS_MAX, Where::Query)?;
     let store = services.series.clone();
     let samples = granted
         .state()
         .blocking(move || -> Answer<Samples> {
-            let points = sampling::read(&store, &plan)?;
-            Ok(answer(SeriesResource::of(series), &plan, points))
+            let read = sampling::read_whole(&store, &plan)?;
+            Ok(answer(SeriesResource::of(series), &plan, read))
         })
         .await??;
     Ok(Json(samples))
@@ -118,7 +123,10 @@ pub(crate) async fn query(
     let work = move || -> Answer<Vec<Samples>> {
         plans
             .into_iter()
-            .map(|(series, plan)| Ok(answer(series, &plan, sampling::read(&store, &plan)?)))
+            .map(|(series, plan)| {
+                let read = sampling::read_whole(&store, &plan)?;
+                Ok(answer(series, &plan, read))
+            })
             .collect()
     };
     let items = granted.state().blocking(work).await??;
@@ -132,7 +140,7 @@ fn plans(services: &Services, body: &SamplesRequest) -> Answer<Vec<(SeriesResour
         faults.into_result()?;
         return Ok(Vec::new());
     }
-    let span = Span::new(body.from, body.to, services.clock.now(), Where::Body)?;
+    let span = Span::long(body.from, body.to, services.clock.now(), Where::Body)?;
     // The points of all series together are bounded as those of ten.
     let points_max = POINTS_MAX.min(POINTS_MAX * 10 / body.series_ids.len());
     let mut plans = Vec::with_capacity(body.series_ids.len());
@@ -152,13 +160,14 @@ fn plans(services: &Services, body: &SamplesRequest) -> Answer<Vec<(SeriesResour
     Ok(plans)
 }
 
-fn answer(series: SeriesResource, plan: &Plan, points: Vec<Point>) -> Samples {
+fn answer(series: SeriesResource, plan: &Plan, read: Read) -> Samples {
     Samples {
         series,
         from: plan.span.from,
         to: plan.span.to,
         step_secs: plan.step_secs,
-        level: sampling::LEVEL_RAW,
-        points,
+        level: read.level,
+        parts: read.parts,
+        points: read.points,
     }
 }

@@ -9,6 +9,7 @@
 //! | `head` | memory of a million series half an hour after the last seal |
 //! | `start` | opening what a killed process left with such a head |
 //! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
+//! | `year` | a year of one series by the hour; folding a day |
 //! | `readers` | 80,000 samples a second, without and with twenty readers |
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
 #![allow(
@@ -23,6 +24,7 @@ mod load;
 mod proc;
 mod query;
 mod readers;
+mod year;
 
 use std::path::Path;
 
@@ -35,8 +37,9 @@ fn main() {
         ["start"] => head::start(),
         ["query"] => query::run(),
         ["readers"] => readers::run(),
+        ["year"] => year::run(),
         // What `start` has killed.
         ["fill", folder] => head::fill(Path::new(folder)),
-        _ => panic!("which part? append, head, start, query or readers"),
+        _ => panic!("which part? append, head, start, query, year or readers"),
     }
 }

@@ -130,7 +130,7 @@ fn row(values: Vec<Option<f64>>) -> Row {
 }
 
 /// Milliseconds of CPU that a question takes. It is answered by this thread.
-fn per_question(mut ask: impl FnMut(usize)) -> f64 {
+pub(crate) fn per_question(mut ask: impl FnMut(usize)) -> f64 {
     // What is read the first time is kept by the system.
     ask(0);
     let begun = proc::this_thread();

@@ -47,7 +47,7 @@ pub(super) fn put_id(bytes: &mut Vec<u8>, id: &PackId) {
     bytes.extend(id.class.to_le_bytes());
     bytes.extend(id.shard.to_le_bytes());
     bytes.extend(id.start.unix_ms().to_le_bytes());
-    bytes.extend(id.level.span_ms().to_le_bytes());
+    bytes.extend(span_ms(id.level, id.start).to_le_bytes());
     bytes.extend(id.generation.to_le_bytes());
 }
 
@@ -56,7 +56,7 @@ pub(super) fn id(octets: &mut Octets) -> Result<PackId, Unsound> {
     let (kind, level) = (octets.u8()?, octets.u8()?);
     let class = u16::from_le_bytes(octets.array()?);
     let shard = u16::from_le_bytes(octets.array()?);
-    let (start, span_ms) = (octets.i64()?, octets.i64()?);
+    let (start, span) = (octets.i64()?, octets.i64()?);
     let generation = octets.u64()?;
     let known = Kind::ALL.into_iter().find(|known| *known as u8 == kind);
     let kind = known.ok_or(Unsound::Unknown {
@@ -69,7 +69,7 @@ pub(super) fn id(octets: &mut Octets) -> Result<PackId, Unsound> {
         number: level,
     })?;
     let start = Timestamp::from_unix_ms(start);
-    if level.span_ms() != span_ms || level.start(start) != start {
+    if span_ms(level, start) != span || level.start(start) != start {
         return Err(Unsound::Malformed {
             what: "the range of a pack",
         });
@@ -84,7 +84,13 @@ pub(super) fn id(octets: &mut Octets) -> Result<PackId, Unsound> {
     })
 }
 
-const LEVELS: [Level; 3] = [Level::HalfHour, Level::TwoHours, Level::Day];
+/// Milliseconds from the start of a range to its end.
+fn span_ms(level: Level, start: Timestamp) -> i64 {
+    let end = level.end(start).unix_ms();
+    end.saturating_sub(start.unix_ms())
+}
+
+const LEVELS: [Level; 4] = [Level::HalfHour, Level::TwoHours, Level::Day, Level::Month];
 
 #[cfg(test)]
 mod tests {
@@ -139,10 +145,11 @@ mod tests {
                 "2026-03-01/t22-c3-s12-g400.pack",
             ),
             (Level::Day, Kind::Samples, "2026-03-01/day-c3-s12-g400.pack"),
+            (Level::Day, Kind::Hours, "2026-03/1h-d01-c3-s12-g400.pack"),
             (
-                Level::Day,
-                Kind::Hours,
-                "2026-03-01/1h-day-c3-s12-g400.pack",
+                Level::Month,
+                Kind::FiveMinutes,
+                "2026-03/5m-month-c3-s12-g400.pack",
             ),
         ];
         for (level, kind, expected) in cases {

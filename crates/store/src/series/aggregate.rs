@@ -25,6 +25,8 @@
 //! **Increase** is the same sum of increases, not divided: how much was counted in what is covered of
 //! the bucket. Increases of neighbouring buckets add up.
 //!
+//! **Peak** is the greatest rate of the pairs that a bucket has any part of.
+//!
 //! **Delta** is by how much a gauge changed: of each pair of samples the difference, spread evenly
 //! between them, up or down. A gap or a restart is no break, as a gauge does not begin anew. Deltas of
 //! neighbouring buckets add up, where the samples on either side of their edge were given.
@@ -38,11 +40,11 @@ pub const BUCKETS_MAX: usize = 20_000;
 
 /// Spacings that are looked at on either side of a pair: enough that two lost or hurried polls do
 /// not change the median.
-const SPACINGS: usize = 5;
+pub(super) const SPACINGS: usize = 5;
 /// Polls from one sample to the next that are still an increase: two were lost.
 const GAP_POLLS: i64 = 3;
 
-type Point = (Timestamp, Value);
+pub(super) type Point = (Timestamp, Value);
 
 /// How the samples of a bucket become one number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +69,9 @@ pub enum Aggregation {
     Rate,
     /// Increase of a counter.
     Increase,
+    /// The greatest increase per second between two samples next to each other, of those that fall in
+    /// the bucket in part or whole; breaks where a rate does.
+    Peak,
     /// Change of a gauge.
     Delta,
 }
@@ -94,20 +99,27 @@ impl Breaks {
         }
     }
 
-    fn restarted(&self, earlier: Timestamp, later: Timestamp) -> bool {
+    pub(super) fn restarted(&self, earlier: Timestamp, later: Timestamp) -> bool {
         let next = self.resets.partition_point(|reset| *reset <= earlier);
         self.resets.get(next).is_some_and(|reset| *reset <= later)
     }
 
     /// Whether over three polls lie between `points[at]` and the next.
-    fn gap(&self, points: &[(Timestamp, Value)], at: usize) -> bool {
+    pub(super) fn gap(&self, points: &[(Timestamp, Value)], at: usize) -> bool {
         let Some(interval) = self.interval else {
             return false;
         };
+        let Some(took) = usual(points.get(at..at + 2)) else {
+            return false;
+        };
+        let is_longer = |poll: i64| took > poll.saturating_mul(GAP_POLLS);
         let before = usual(points.get(at.saturating_sub(SPACINGS)..=at));
+        // Most pairs are told by this alone.
+        if before.is_some_and(|poll| !is_longer(poll)) {
+            return false;
+        }
         let after = usual(points.get(at + 1..points.len().min(at + 2 + SPACINGS)));
-        let poll = before.max(after).unwrap_or_else(|| millis(interval));
-        usual(points.get(at..at + 2)).is_some_and(|took| took > poll.saturating_mul(GAP_POLLS))
+        is_longer(before.max(after).unwrap_or_else(|| millis(interval)))
     }
 }
 
@@ -173,26 +185,14 @@ pub fn aggregate(
     breaks: &Breaks,
 ) -> Vec<(Timestamp, Option<f64>)> {
     let count = bucket_count(from, to, step).min(BUCKETS_MAX);
-    let step = millis(step);
-    let first = from.unix_ms().div_euclid(step).saturating_mul(step);
-    let grid = Grid {
-        first,
-        step,
-        from: from.unix_ms(),
-        to: to.unix_ms(),
-    };
+    let grid = Grid::new(from, to, step);
     let values = match how {
-        Aggregation::Rate | Aggregation::Increase => {
+        Aggregation::Rate | Aggregation::Increase | Aggregation::Peak => {
             let sums = spread(points, &grid, count, |at, (earlier, later)| {
                 let is_whole = !breaks.restarted(earlier.0, later.0) && !breaks.gap(points, at);
                 increase(earlier.1, later.1).filter(|_| is_whole)
             });
-            let value = if how == Aggregation::Rate {
-                Spread::per_sec
-            } else {
-                Spread::sum
-            };
-            sums.into_iter().map(value).collect()
+            sums.into_iter().map(|sum| sum.value(how)).collect()
         }
         Aggregation::Delta => {
             let change =
@@ -214,29 +214,87 @@ fn millis(time: Duration) -> i64 {
 }
 
 /// The buckets, in milliseconds.
-struct Grid {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grid {
     first: i64,
-    step: i64,
-    from: i64,
-    to: i64,
+    pub(super) step: i64,
+    pub(super) from: i64,
+    pub(super) to: i64,
 }
 
 impl Grid {
-    fn start(&self, bucket: i64) -> i64 {
+    /// The buckets of `step` over `[from, to)`.
+    pub(super) fn new(from: Timestamp, to: Timestamp, step: Duration) -> Self {
+        let step = millis(step);
+        Self {
+            first: from.unix_ms().div_euclid(step).saturating_mul(step),
+            step,
+            from: from.unix_ms(),
+            to: to.unix_ms(),
+        }
+    }
+    pub(super) fn start(&self, bucket: i64) -> i64 {
         self.first.saturating_add(bucket.saturating_mul(self.step))
     }
-    fn bucket(&self, at: i64) -> i64 {
+    pub(super) fn bucket(&self, at: i64) -> i64 {
         at.saturating_sub(self.first).div_euclid(self.step)
     }
 }
 
-#[derive(Clone, Copy, Default)]
-struct Fold {
-    count: u32,
-    sum: f64,
-    min: f64,
-    max: f64,
-    last: f64,
+/// What is known of the samples of a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Fold {
+    pub(super) count: u32,
+    pub(super) sum: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+    pub(super) last: f64,
+}
+
+impl Fold {
+    /// Of one sample.
+    pub(super) fn of(value: f64) -> Self {
+        Self {
+            count: 1,
+            sum: value,
+            min: value,
+            max: value,
+            last: value,
+        }
+    }
+
+    /// Takes in what came later.
+    pub(super) fn add(&mut self, later: &Self) {
+        if later.count == 0 {
+            return;
+        }
+        let seen = self.count > 0;
+        self.min = if seen {
+            self.min.min(later.min)
+        } else {
+            later.min
+        };
+        self.max = if seen {
+            self.max.max(later.max)
+        } else {
+            later.max
+        };
+        self.last = later.last;
+        self.sum += later.sum;
+        self.count = self.count.saturating_add(later.count);
+    }
+
+    /// Its number; none without samples.
+    pub(super) fn value(&self, how: Aggregation) -> Option<f64> {
+        (self.count > 0).then(|| match how {
+            Aggregation::Min => self.min,
+            Aggregation::Max => self.max,
+            Aggregation::Sum => self.sum,
+            Aggregation::Avg => self.sum / f64::from(self.count),
+            Aggregation::Count => f64::from(self.count),
+            _ => self.last,
+        })
+    }
 }
 
 fn folds(
@@ -257,26 +315,9 @@ fn folds(
         else {
             continue;
         };
-        let seen = fold.count > 0;
-        fold.min = if seen { fold.min.min(value) } else { value };
-        fold.max = if seen { fold.max.max(value) } else { value };
-        fold.last = value;
-        fold.sum += value;
-        fold.count += 1;
+        fold.add(&Fold::of(value));
     }
-    folds
-        .iter()
-        .map(|fold| {
-            (fold.count > 0).then(|| match how {
-                Aggregation::Min => fold.min,
-                Aggregation::Max => fold.max,
-                Aggregation::Sum => fold.sum,
-                Aggregation::Avg => fold.sum / f64::from(fold.count),
-                Aggregation::Count => f64::from(fold.count),
-                _ => fold.last,
-            })
-        })
-        .collect()
+    folds.iter().map(|fold| fold.value(how)).collect()
 }
 
 /// What needs all samples of a bucket; they lie next to each other.
@@ -310,10 +351,12 @@ fn gathered(points: &[Point], grid: &Grid, count: usize, how: Aggregation) -> Ve
 }
 
 /// What of the differences of pairs falls in a bucket.
-#[derive(Clone, Copy, Default)]
-struct Spread {
-    sum: f64,
-    covered_ms: i64,
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Spread {
+    pub(super) sum: f64,
+    pub(super) covered_ms: i64,
+    /// The greatest of the pairs, per second.
+    pub(super) peak: f64,
 }
 
 impl Spread {
@@ -321,14 +364,27 @@ impl Spread {
         (self.covered_ms > 0).then_some(self.sum)
     }
 
-    fn per_sec(self) -> Option<f64> {
-        Some(self.sum()? * 1000.0 / self.covered_ms as f64)
+    /// Takes in a part of what grew by `per_ms`.
+    pub(super) fn add(&mut self, per_ms: f64, covered_ms: i64) {
+        self.sum += per_ms * covered_ms as f64;
+        self.covered_ms = self.covered_ms.saturating_add(covered_ms);
+        self.peak = self.peak.max(per_ms * 1000.0);
+    }
+
+    /// Its number, where it is a rate, a peak or else an increase.
+    pub(super) fn value(self, how: Aggregation) -> Option<f64> {
+        let sum = self.sum()?;
+        Some(match how {
+            Aggregation::Rate => sum * 1000.0 / self.covered_ms as f64,
+            Aggregation::Peak => self.peak,
+            _ => sum,
+        })
     }
 }
 
 /// The differences of samples next to each other, each spread evenly between the two; `difference`
 /// is given the place of the earlier one.
-fn spread(
+pub(super) fn spread(
     points: &[Point],
     grid: &Grid,
     count: usize,
@@ -353,8 +409,7 @@ fn spread(
             };
             let (first, next) = (grid.start(bucket), grid.start(bucket + 1));
             let covered = end.min(next).saturating_sub(start.max(first));
-            spread.sum += per_ms * covered as f64;
-            spread.covered_ms = spread.covered_ms.saturating_add(covered);
+            spread.add(per_ms, covered);
         }
     }
     spreads

@@ -81,6 +81,9 @@ pub enum SeriesError {
     /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),
+    /// Nobody waits for the answer any more.
+    #[error("reading took longer than somebody waits")]
+    GivenUp,
     /// The store has been closed.
     #[error("the series store is closed")]
     Closed,

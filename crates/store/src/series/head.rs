@@ -187,6 +187,15 @@ impl Head {
         all.map(Option::unwrap_or_default).collect()
     }
 
+    /// The starts of the half-hours that something is held of, of a device.
+    pub(crate) fn starts_of(&self, device_id: DeviceId) -> Vec<i64> {
+        let device = self.device(device_id);
+        device.map_or_else(Vec::new, |device| {
+            let device = lock(&device);
+            device.windows.iter().map(|held| held.start).collect()
+        })
+    }
+
     /// What is held of a device in `[from, to)`, ascending by half-hour, shared.
     fn slices(&self, device_id: DeviceId, from: Timestamp, to: Timestamp) -> Vec<Window> {
         let Some(device) = self.device(device_id).filter(|_| from < to) else {

@@ -118,18 +118,18 @@ impl Parts {
         }
     }
 
-    /// Adds a pack that is finished and removes others. Where it fails the pack is not used again, and
-    /// goes with the next one: until then it may be in the manifest or not.
-    pub(super) fn commit(&self, add: PackMeta, remove: &[PackId]) -> Result<(), PackError> {
+    /// Adds packs that are finished and removes others. Where it fails the packs are not used again, and
+    /// go with the next one: until then they may be in the manifest or not.
+    pub(super) fn commit(&self, add: &[PackMeta], remove: &[PackId]) -> Result<(), PackError> {
         let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
         let remove: Vec<PackId> = remove.iter().chain(unlisted.iter()).copied().collect();
-        match self.packs.commit(&[add], &remove) {
+        match self.packs.commit(add, &remove) {
             Ok(()) => {
                 unlisted.clear();
                 Ok(())
             }
             Err(error) => {
-                unlisted.push(add.id);
+                unlisted.extend(add.iter().map(|meta| meta.id));
                 Err(error)
             }
         }

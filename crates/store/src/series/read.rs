@@ -23,7 +23,7 @@ const STEP_MS: i64 = 24 * 3_600_000;
 const CLOCK_BACK_MAX: Duration = Duration::from_hours(7 * 24);
 
 /// Sees to it that the head has all that the log had of a device.
-fn touch(parts: &Parts, device_id: DeviceId) -> Result<(), SeriesError> {
+pub(super) fn touch(parts: &Parts, device_id: DeviceId) -> Result<(), SeriesError> {
     let touched = parts.lazy.touch(device_id);
     touched.map_err(|error| SeriesError::Log(Arc::new(error)))
 }

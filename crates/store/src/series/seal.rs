@@ -4,9 +4,13 @@
 //! Once that is durable, the head lets go of them, and the log of the segments that nothing else
 //! needs. What a few devices add to a half-hour that has a pack already is laid over it as a *patch*, a
 //! block in the day's SQLite file. The packs of two hours that have ended become one, and those of a day some
-//! time after its end ([`merge`]); each takes in the patches of its time.
+//! time after its end ([`merge`]); each takes in the patches of its time. A day's roll-ups are made with
+//! its pack, and those of a month that is over are put together ([`months`]).
 
+mod laid;
 mod merge;
+mod months;
+mod rolls;
 
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{Block, BlockKey, Level};
@@ -44,6 +48,10 @@ pub struct Maintained {
     pub merged: u64,
     /// Days of devices merged.
     pub days: u64,
+    /// Days of devices rolled up that had been merged before.
+    pub rolled: u64,
+    /// Months of roll-ups of devices put together.
+    pub months: u64,
     /// Log segments deleted.
     pub segments: u64,
 }
@@ -65,8 +73,14 @@ pub(super) fn maintain(
     let halves = merge::half_hours(parts, now, &mut done);
     let merged = merge::two_hours(parts, by, now, &mut done);
     let days = merge::days(parts, now, &mut done);
+    let months = months::merge(parts, now, &mut done);
     parts.note_damage();
-    sealed.and(halves).and(merged).and(days).map(|()| done)
+    sealed
+        .and(halves)
+        .and(merged)
+        .and(days)
+        .and(months)
+        .map(|()| done)
 }
 
 fn seal(
@@ -179,7 +193,7 @@ fn new_pack(
     }
     if !packed.is_empty() {
         let meta = writer.finish()?;
-        parts.commit(meta, &[])?;
+        parts.commit(&[meta], &[])?;
         done.sealed += meta.totals.devices;
         add(&parts.counters.blocks_sealed, meta.totals.devices);
         add(&parts.counters.block_bytes_sealed, meta.bytes);

@@ -6,6 +6,7 @@ use super::labels::{Pair, for_people, key_text};
 use super::metrics::Measured;
 use super::table::Change;
 use crate::series::{Column, Known, Resolved, SERIES_PER_DEVICE_MAX};
+use model::metric::Kind;
 use model::series::Series;
 use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId, SeriesKey};
 use std::collections::HashMap;
@@ -152,6 +153,14 @@ impl Index {
         Some((self.devices.get(row.device as usize)?.id, row.column))
     }
 
+    /// Whose series an id is, its column, and how its values behave where its metric is known.
+    pub(crate) fn kind_of(&self, id: SeriesId) -> Option<(DeviceId, Column, Option<Kind>)> {
+        let row = self.row_of(id)?;
+        let device_id = self.devices.get(row.device as usize)?.id;
+        let kind = self.metrics.known(row.metric).map(Metric::kind);
+        Some((device_id, row.column, kind))
+    }
+
     /// The series of an id; none also where its metric is not known.
     pub(crate) fn series(&self, id: SeriesId) -> Option<Series> {
         self.whole(self.row_of(id)?)
@@ -211,6 +220,22 @@ impl Index {
         let rows = self.named(device_id, metric);
         rows.map(|row| (self.labels.interface_id(row.set), row.column))
             .collect()
+    }
+
+    /// The columns of a device whose metrics are known, ascending, with how their values behave.
+    pub(crate) fn kinds_of(&self, device_id: DeviceId) -> Vec<(Column, Kind)> {
+        let device = self.device(device_id).into_iter();
+        let rows = device.flat_map(|device| &device.by_column);
+        let rows = rows.filter_map(|number| self.row(*number));
+        rows.filter_map(|row| Some((row.column, self.metrics.known(row.metric)?.kind())))
+            .collect()
+    }
+
+    /// The column that tells when a device restarted.
+    pub(crate) fn uptime_column(&self, device_id: DeviceId) -> Option<Column> {
+        let rows = self.named(device_id, Metric::SYS_UP_TIME);
+        let first = rows.min_by(|a, b| self.labels.order(a.set, b.set));
+        first.map(|row| row.column)
     }
 
     /// How many series a device has.

@@ -1,18 +1,20 @@
 //! Packs to larger packs: what lies over each other becomes one, column by column, so that it takes
 //! memory for some columns of one device, however many devices there are.
 
+use super::laid::Laid;
+use super::rolls::{self, Old};
 use super::{Maintained, packs_of, samples};
 use crate::blocks::codec::BlockView;
-use crate::blocks::dense::{FLOAT, PRESENT};
-use crate::blocks::{Block, BlockKey, Column, ColumnSlice, Level, Values};
+use crate::blocks::{Block, BlockKey, Column, Level};
 use crate::pack::{Damage, Entry, Head, Kind, Pack, PackId, PackWriter};
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
 use crate::series::registry::index::Index;
 use crate::series::registry::with;
+use crate::series::rollup::write::DayWriter;
 use crate::series::stats::add;
-use model::{DeviceId, Timestamp, Value};
+use model::{DeviceId, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,20 +23,20 @@ use tracing::info;
 
 /// How long after its end a day becomes one pack: its last half-hours are sealed and merged, and most
 /// of what comes late has come.
-const DAY_DELAY: Duration = Duration::from_mins(45);
+pub(super) const DAY_DELAY: Duration = Duration::from_mins(45);
 
 /// How long after a range was merged it may be merged again.
 const MERGE_INTERVAL: Duration = Duration::from_mins(30);
 
 /// How long after merging a range failed it is tried again.
-const FAILED_INTERVAL: Duration = Duration::from_hours(1);
+pub(super) const FAILED_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Packs of one half-hour that lie over each other before they become one: each is opened by whoever
 /// reads that half-hour.
 const OVER_EACH_OTHER_MAX: usize = 8;
 
 /// Values of a device that are in memory at once, 9 octets each.
-const CELLS_AT_ONCE: usize = 1 << 20;
+pub(super) const CELLS_AT_ONCE: usize = 1 << 20;
 
 /// Merges all two hours that have ended as a whole and have half-hours. One that fails holds up no
 /// other.
@@ -129,6 +131,22 @@ pub(super) fn days(
             Err(error) => return Err(error),
         }
     }
+    roll_up(parts, now, done)
+}
+
+/// Rolls up a day that ought to have been when it was merged, one a pass.
+fn roll_up(parts: &Parts, now: Timestamp, done: &mut Maintained) -> Result<(), SeriesError> {
+    let Some(day) = rolls::due(parts, now) else {
+        return Ok(());
+    };
+    let rolled = merge_as(parts, Level::Day, day, Make::RollUps);
+    let wait = if rolled.is_ok() {
+        MERGE_INTERVAL
+    } else {
+        FAILED_INTERVAL
+    };
+    parts.next_turn(Level::Day, day, now.plus(wait));
+    done.rolled += rolled?;
     Ok(())
 }
 
@@ -211,8 +229,21 @@ fn packs_in(
     Ok((packs, damaged))
 }
 
+/// What is made of a range.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Make {
+    /// One pack, in place of those there are; and roll-ups, where it is a day.
+    All,
+    /// The roll-ups of a day alone.
+    RollUps,
+}
+
 /// Makes one pack of all that there is of a range; answers of how many devices.
 fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesError> {
+    merge_as(parts, level, start, Make::All)
+}
+
+fn merge_as(parts: &Parts, level: Level, start: Timestamp, make: Make) -> Result<u64, SeriesError> {
     let end = end(level, start);
     let (packs, mut damaged) = packs_in(parts, level, (start, end))?;
     let patches = parts.blocks.keys(start, end)?;
@@ -222,29 +253,64 @@ fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesErr
         .chain(patches.iter().map(|key| key.device_id))
         .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
         .collect();
-    let mut writer = parts.packs.begin(samples(start, level))?;
+    let mut writer = match make {
+        Make::All => Some(parts.packs.begin(samples(start, level))?),
+        Make::RollUps => None,
+    };
+    let (mut rolls, old) = match level {
+        // After the pack of the day, so that their generations are later.
+        Level::Day => (
+            Some(DayWriter::begin(parts, start)?),
+            Some(Old::of(parts, start)),
+        ),
+        _ => (None, None),
+    };
+    let is_retired = |id| old.as_ref().is_some_and(|old| old.is_retired(id, &packs));
+    let mut rolled = BTreeSet::new();
     for device_id in &devices {
         if parts.lazy.is_stopped() {
             // What was written of the new pack goes with it, and nothing else was changed.
             return Err(SeriesError::Closed);
         }
+        let rolls = rolls.as_mut().filter(|_| !is_retired(*device_id));
+        if rolls.is_some() {
+            rolled.insert(*device_id);
+        }
         let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
-        sources.write(parts, &mut writer, &mut damaged)?;
+        sources.write(parts, writer.as_mut(), rolls, &mut damaged)?;
     }
     if !parts.blocks.is_sound(start, end) {
         // Something of the patches was not read: they are mended before they are taken in.
         return Err(SeriesError::Unsound { start });
     }
     let ids = packs.iter().map(|pack| pack.meta().id);
-    let gone: Vec<PackId> = ids.filter(|id| !damaged.contains_key(id)).collect();
-    let mut count = 0;
-    if devices.is_empty() {
-        drop(writer);
-        parts.packs.commit(&[], &gone)?;
-    } else {
-        let meta = writer.finish()?;
+    let mut gone: Vec<PackId> = match make {
+        Make::All => ids.filter(|id| !damaged.contains_key(id)).collect(),
+        Make::RollUps => Vec::new(),
+    };
+    let mut count = devices.len() as u64;
+    let mut new = Vec::new();
+    if let Some(samples) = writer.filter(|_| !devices.is_empty()) {
+        let meta = samples.finish()?;
         count = meta.totals.devices;
-        parts.commit(meta, &gone)?;
+        new.push(meta);
+    }
+    if let (Some(rolls), Some(old)) = (rolls, old) {
+        // Of samples that are damaged, what was made before is the better.
+        let keeps_old = !damaged.is_empty() && old.is_there();
+        if !keeps_old {
+            gone.extend(old.replaced_by(parts, &rolled));
+        }
+        // An empty one says that there is nothing to roll up.
+        let is_wanted = make == Make::RollUps || !rolled.is_empty();
+        if is_wanted && !keeps_old {
+            new.extend(rolls.finish()?);
+        }
+    }
+    parts.commit(&new, &gone)?;
+    if make == Make::RollUps {
+        info!(day = %start, devices = count, "a day of samples is rolled up");
+        return Ok(count);
     }
     // Kept for a person to look at. What is sound of them is in the new one.
     for (id, what) in &damaged {
@@ -312,7 +378,8 @@ impl<'a> Sources<'a> {
     fn write(
         &mut self,
         parts: &Parts,
-        writer: &mut PackWriter,
+        mut samples: Option<&mut PackWriter>,
+        mut rolls: Option<&mut DayWriter>,
         damaged: &mut Damaged,
     ) -> Result<(), SeriesError> {
         let (mut times, mut columns) = (BTreeSet::new(), BTreeSet::new());
@@ -345,14 +412,29 @@ impl<'a> Sources<'a> {
             let kept = |column: &Column| !index.is_deleted_column(self.device_id, *column);
             columns.into_iter().filter(kept).collect()
         });
-        writer.begin(self.device_id, &times)?;
+        if let Some(samples) = &mut samples {
+            samples.begin(self.device_id, &times)?;
+        }
+        if let Some(rolls) = &mut rolls
+            && let Some(uptime) = rolls.device(parts, self.device_id)?
+        {
+            let mut laid = Laid::new(&times, 1);
+            self.lay(parts, &[uptime], &mut laid, damaged);
+            let points = laid.columns.first().map(|column| column.points(&times));
+            rolls.uptime(&points.unwrap_or_default());
+        }
         let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
             self.lay(parts, wanted, &mut laid, damaged);
             for (column, values) in wanted.iter().zip(laid.columns) {
-                if let Some(values) = Values::of_words(values.words, &values.marks) {
-                    writer.column(*column, &values)?;
+                if let Some(rolls) = &mut rolls {
+                    rolls.column(parts, *column, &values.points(&times))?;
+                }
+                if let Some(samples) = &mut samples
+                    && let Some(values) = values.into_values()
+                {
+                    samples.column(*column, &values)?;
                 }
             }
         }
@@ -385,117 +467,6 @@ impl<'a> Sources<'a> {
             }
         }
         blocks(&self.above, laid);
-    }
-}
-
-/// Some columns, row by row, over which more is laid.
-struct Laid<'a> {
-    times: &'a [i64],
-    columns: Vec<LaidColumn>,
-}
-
-/// A column: a whole number or the bits of a floating-point one for each row, and its mark.
-#[derive(Clone)]
-struct LaidColumn {
-    words: Vec<u64>,
-    marks: Vec<u8>,
-}
-
-impl<'a> Laid<'a> {
-    fn new(times: &'a [i64], columns: usize) -> Self {
-        let column = LaidColumn {
-            words: vec![0; times.len()],
-            marks: vec![0; times.len()],
-        };
-        Self {
-            times,
-            columns: vec![column; columns],
-        }
-    }
-
-    /// Lays rows of a pack over what a column has.
-    fn lay_slice(&mut self, place: usize, slice: &ColumnSlice<'_>) {
-        let done = match (slice.whole(), slice.float()) {
-            (Some((times, numbers)), _) => {
-                self.lay_run(place, times, PRESENT, numbers.iter().copied())
-            }
-            (_, Some((times, numbers))) => {
-                let bits = numbers.iter().map(|number| number.to_bits());
-                self.lay_run(place, times, PRESENT | FLOAT, bits)
-            }
-            _ => false,
-        };
-        if !done {
-            self.lay(place, slice.points());
-        }
-    }
-
-    /// Lays a run that has no gap among the rows; answers false where it has one.
-    fn lay_run(
-        &mut self,
-        place: usize,
-        times: &[i64],
-        mark: u8,
-        words: impl Iterator<Item = u64>,
-    ) -> bool {
-        let Some(first) = times.first() else {
-            return true;
-        };
-        let begin = self.times.partition_point(|time| time < first);
-        let rows = begin..begin + times.len();
-        if self.times.get(rows.clone()) != Some(times) {
-            return false;
-        }
-        let Some(column) = self.columns.get_mut(place) else {
-            return true;
-        };
-        if let (Some(to), Some(marks)) = (
-            column.words.get_mut(rows.clone()),
-            column.marks.get_mut(rows),
-        ) {
-            marks.fill(mark);
-            for (to, word) in to.iter_mut().zip(words) {
-                *to = word;
-            }
-        }
-        true
-    }
-
-    /// Lays points, ascending in time, over what a column has.
-    fn lay(&mut self, place: usize, points: impl Iterator<Item = (Timestamp, Value)>) {
-        let Some(column) = self.columns.get_mut(place) else {
-            return;
-        };
-        let cells = column.words.iter_mut().zip(&mut column.marks);
-        let mut rows = self.times.iter().zip(cells).peekable();
-        let mut first = true;
-        for (at, value) in points {
-            if std::mem::take(&mut first) {
-                // Most sources begin far behind the first row.
-                let behind = self.times.partition_point(|time| *time < at.unix_ms());
-                if let Some(skipped) = behind.checked_sub(1) {
-                    rows.nth(skipped);
-                }
-            }
-            while rows.next_if(|(time, _)| **time < at.unix_ms()).is_some() {}
-            if let Some((_, (word, mark))) = rows.next_if(|(time, _)| **time == at.unix_ms()) {
-                (*word, *mark) = match value {
-                    Value::U64(number) => (number, PRESENT),
-                    Value::F64(number) => (number.to_bits(), PRESENT | FLOAT),
-                };
-            }
-        }
-    }
-}
-
-impl LaidColumn {
-    fn get(&self, row: usize) -> Option<Value> {
-        let word = *self.words.get(row)?;
-        match self.marks.get(row)? & (PRESENT | FLOAT) {
-            PRESENT => Some(Value::U64(word)),
-            0 => None,
-            _ => Some(Value::F64(f64::from_bits(word))),
-        }
     }
 }
 

@@ -1,0 +1,228 @@
+//! Roll-ups as they are read of a pack: the fields that are wanted, of some series of a device.
+
+use super::fold::Bucket;
+use super::{DAY_MS, EDGE, FIELDS, Field, Grain};
+use crate::blocks::Column;
+use crate::pack::{Damage, Entry, Head, Pack, PackId};
+use crate::series::aggregate::Point;
+use model::{Timestamp, Value};
+use std::sync::Arc;
+
+/// What a pack of roll-ups has of a device.
+pub(super) struct Rolls {
+    pack: Arc<Pack>,
+    entry: Entry,
+    head: Head,
+}
+
+/// What was read of it, by the place of the series that were wanted.
+pub(super) struct Loaded {
+    series: Vec<Fields>,
+}
+
+/// The rows of each field, ascending by time.
+#[derive(Default)]
+struct Fields {
+    rows: [Vec<Point>; FIELDS],
+    /// Something of it could not be read.
+    is_damaged: bool,
+}
+
+/// A day of a series.
+#[derive(Debug, PartialEq)]
+pub(super) struct Rolled {
+    /// How many samples it has.
+    pub(super) count: u64,
+    /// Its buckets that are not empty, with their starts in milliseconds since 1970.
+    pub(super) buckets: Vec<(i64, Bucket)>,
+    grain: Grain,
+    pub(super) edges: Vec<Point>,
+    pub(super) restarts: Vec<Timestamp>,
+}
+
+impl Rolls {
+    pub(super) fn new(pack: Arc<Pack>, entry: Entry, head: Head) -> Self {
+        Self { pack, entry, head }
+    }
+
+    pub(super) fn id(&self) -> PackId {
+        self.pack.meta().id
+    }
+
+    /// Reads fields of series over days. Columns and fields ascend.
+    pub(super) fn load(
+        &self,
+        columns: &[Column],
+        fields: &[Field],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> (Loaded, Vec<Damage>) {
+        let mut wanted = Vec::with_capacity(columns.len() * fields.len());
+        let mut places = Vec::with_capacity(columns.len() * fields.len());
+        for (place, column) in columns.iter().enumerate() {
+            for field in fields {
+                if let Some(column) = field.column(*column) {
+                    wanted.push(column);
+                    places.push((place, *field as usize));
+                }
+            }
+        }
+        let mut series: Vec<Fields> = Vec::new();
+        series.resize_with(columns.len(), Fields::default);
+        let (head, entry) = (&self.head, &self.entry);
+        let damage = self
+            .pack
+            .read_with(head, entry, &wanted, from, to, |n, slice| {
+                let place = places.get(n).copied();
+                let rows = place.and_then(|(place, field)| {
+                    let fields = series.get_mut(place)?;
+                    fields.rows.get_mut(field)
+                });
+                if let Some(rows) = rows {
+                    rows.extend(slice.points());
+                }
+            });
+        for damage in &damage {
+            let found = damage.column.map(|column| wanted.binary_search(&column));
+            // Where it is not known what is damaged, all of it is taken to be.
+            match found {
+                Some(Ok(n)) => {
+                    let place = places.get(n).map(|(place, _)| *place);
+                    let hit = place.and_then(|place| series.get_mut(place));
+                    if let Some(fields) = hit {
+                        fields.is_damaged = true;
+                    }
+                }
+                _ => series
+                    .iter_mut()
+                    .for_each(|fields| fields.is_damaged = true),
+            }
+        }
+        (Loaded { series }, damage)
+    }
+}
+
+impl Loaded {
+    /// A day of a series in buckets of its grain; none where there is nothing of it, or where some of
+    /// it is damaged.
+    pub(super) fn day(&self, place: usize, day: Timestamp, grain: Grain) -> Option<Rolled> {
+        let step_ms = grain.step_ms();
+        let fields = self.series.get(place).filter(|all| !all.is_damaged)?;
+        let begin = day.unix_ms();
+        let rows = |field: Field| {
+            let rows = fields
+                .rows
+                .get(field as usize)
+                .map_or(&[][..], Vec::as_slice);
+            let end = begin.saturating_add(DAY_MS);
+            let first = rows.partition_point(|(at, _)| at.unix_ms() < begin);
+            let next = rows.partition_point(|(at, _)| at.unix_ms() < end);
+            rows.get(first..next).unwrap_or_default()
+        };
+        let slots = usize::try_from(DAY_MS / step_ms).ok()?;
+        let mut buckets = vec![Bucket::default(); slots];
+        let mut count = 0;
+        let mut each = |field: Field, set: &mut dyn FnMut(&mut Bucket, Value)| {
+            for (at, value) in rows(field) {
+                let place = at.unix_ms().saturating_sub(begin) / step_ms;
+                let place = usize::try_from(place).ok();
+                if let Some(bucket) = place.and_then(|place| buckets.get_mut(place)) {
+                    set(bucket, *value);
+                }
+            }
+        };
+        each(Field::Count, &mut |bucket, value| {
+            count += number(value);
+            bucket.fold.count = u32::try_from(number(value)).unwrap_or(u32::MAX);
+        });
+        each(Field::Last, &mut |bucket, value| {
+            bucket.last = Some(value);
+            bucket.fold.last = value.as_f64();
+        });
+        each(Field::Min, &mut |bucket, value| {
+            bucket.fold.min = value.as_f64();
+        });
+        each(Field::Max, &mut |bucket, value| {
+            bucket.fold.max = value.as_f64();
+        });
+        each(Field::Sum, &mut |bucket, value| {
+            bucket.fold.sum = value.as_f64();
+        });
+        each(Field::Increase, &mut |bucket, value| {
+            bucket.spread.sum = value.as_f64();
+        });
+        each(Field::Covered, &mut |bucket, value| {
+            let covered = i64::try_from(number(value)).unwrap_or(0);
+            bucket.spread.covered_ms = covered.min(step_ms);
+        });
+        each(Field::Peak, &mut |bucket, value| {
+            bucket.spread.peak = value.as_f64();
+        });
+        if count == 0 {
+            return None;
+        }
+        let time = |value: Value| {
+            let behind = i64::try_from(number(value)).unwrap_or(DAY_MS);
+            Timestamp::from_unix_ms(begin.saturating_add(behind.min(DAY_MS)))
+        };
+        let times = rows(Field::EdgeAt).iter().map(|(_, at)| time(*at));
+        let samples = rows(Field::Edge).iter().map(|(_, value)| *value);
+        let starts = (0..).map(|n: i64| begin.saturating_add(n * step_ms));
+        let is_empty = |bucket: &Bucket| bucket.fold.count == 0 && bucket.spread.covered_ms == 0;
+        Some(Rolled {
+            count,
+            edges: times.zip(samples).collect(),
+            restarts: rows(Field::Restart)
+                .iter()
+                .map(|(_, at)| time(*at))
+                .collect(),
+            buckets: starts
+                .zip(buckets)
+                .filter(|(_, bucket)| !is_empty(bucket))
+                .collect(),
+            grain,
+        })
+    }
+}
+
+impl Rolled {
+    pub(super) fn grain(&self) -> Grain {
+        self.grain
+    }
+
+    /// How long a bucket is, in milliseconds.
+    pub(super) fn step_ms(&self) -> i64 {
+        self.grain.step_ms()
+    }
+
+    /// Whether all its samples are at its edges.
+    pub(super) fn is_all_edges(&self) -> bool {
+        self.count <= 2 * EDGE as u64
+    }
+
+    /// The edges of each end: the first samples and the last. All are among the first where there are
+    /// no more.
+    pub(super) fn ends(&self) -> (&[Point], &[Point]) {
+        if self.is_all_edges() {
+            return (&self.edges, &[]);
+        }
+        self.edges.split_at(EDGE.min(self.edges.len()))
+    }
+
+    /// Whether it has the edges that its samples make.
+    pub(super) fn has_edges(&self) -> bool {
+        let wanted = self.count.min(2 * EDGE as u64);
+        let ascends = self.edges.windows(2);
+        let ascends = ascends
+            .into_iter()
+            .all(|pair| matches!(pair, [a, b] if a.0 < b.0));
+        self.edges.len() as u64 == wanted && ascends
+    }
+}
+
+fn number(value: Value) -> u64 {
+    match value {
+        Value::U64(number) => number,
+        Value::F64(_) => 0,
+    }
+}

@@ -1,0 +1,240 @@
+//! Putting the roll-ups of a day in packs, one of five minutes and one of hours.
+
+use super::fold::{Bucket, Uptime};
+use super::{DAY_MS, FIVE_MS, FIVES, Field, HOUR_MS, HOURS, fold};
+use crate::blocks::{Column, Level, Run, Values};
+use crate::pack::{self, ENTRIES_MAX, PackError, PackId, PackMeta, PackWriter};
+use crate::series::aggregate::Point;
+use crate::series::parts::Parts;
+use crate::series::registry::with;
+use model::metric::Kind;
+use model::{DeviceId, Timestamp, Value};
+
+/// Restarts of a device in a day that are listed: an hour's roll-ups have a row for each. Counters of a
+/// device that restarts more often are not rolled up.
+const RESTARTS_MAX: usize = HOURS;
+
+/// Entries that a series takes in a pack at most: its fields, of which the latest value and the edges
+/// may be of both types of number. A counter takes seven mostly, others five, so that 9,000 series and
+/// more of a device are rolled up.
+const ENTRIES_A_SERIES: usize = 13;
+
+/// The roll-ups of a day in the making.
+pub(in crate::series) struct DayWriter {
+    day: Timestamp,
+    fives: PackWriter,
+    hours: PackWriter,
+    fives_times: Vec<i64>,
+    hours_times: Vec<i64>,
+    device: Device,
+}
+
+/// What is known of the device that is being written.
+#[derive(Default)]
+struct Device {
+    kinds: Vec<(Column, Kind)>,
+    uptime: Option<Column>,
+    of_uptime: Uptime,
+    entries: usize,
+}
+
+impl DayWriter {
+    /// Begins them. Their generations are later than those of all packs that there are.
+    pub(in crate::series) fn begin(parts: &Parts, day: Timestamp) -> Result<Self, PackError> {
+        let begin = |kind| parts.packs.begin(id(kind, Level::Day, day));
+        let times = |rows: usize, step: i64| {
+            let starts = (0..).map(|row: i64| day.unix_ms().saturating_add(row * step));
+            starts.take(rows).collect()
+        };
+        Ok(Self {
+            day,
+            fives: begin(pack::Kind::FiveMinutes)?,
+            hours: begin(pack::Kind::Hours)?,
+            fives_times: times(FIVES, FIVE_MS),
+            hours_times: times(HOURS, HOUR_MS),
+            device: Device::default(),
+        })
+    }
+
+    /// Begins a device. Answers the column of its sysUpTime, whose samples are wanted before any
+    /// column is given ([`uptime`](Self::uptime)).
+    pub(in crate::series) fn device(
+        &mut self,
+        parts: &Parts,
+        device_id: DeviceId,
+    ) -> Result<Option<Column>, PackError> {
+        let (kinds, uptime) = with(&parts.index, |index| {
+            (index.kinds_of(device_id), index.uptime_column(device_id))
+        });
+        self.device = Device {
+            kinds,
+            uptime,
+            ..Device::default()
+        };
+        self.fives.begin(device_id, &self.fives_times)?;
+        self.hours.begin(device_id, &self.hours_times)?;
+        Ok(uptime)
+    }
+
+    /// The samples of sysUpTime of the device over the day.
+    pub(in crate::series) fn uptime(&mut self, points: &[Point]) {
+        self.device.of_uptime = Uptime::of(points);
+    }
+
+    /// Adds a series of the device, with its samples of the day. Columns ascend. One whose metric is
+    /// not known is left out; so is one whose numbers are too large to be summed up, and what is more
+    /// than a pack may hold of a device: what is left out is read from the samples.
+    pub(in crate::series) fn column(
+        &mut self,
+        parts: &Parts,
+        column: Column,
+        points: &[Point],
+    ) -> Result<(), PackError> {
+        let device = &mut self.device;
+        let kinds = &device.kinds;
+        let found = kinds.binary_search_by_key(&column, |(column, _)| *column);
+        let Some((_, kind)) = found.ok().and_then(|place| kinds.get(place)).copied() else {
+            return Ok(());
+        };
+        let is_uptime = device.uptime == Some(column);
+        let restarts = &device.of_uptime.restarts;
+        if restarts.len() > RESTARTS_MAX && (is_uptime || kind == Kind::Counter) {
+            return Ok(());
+        }
+        if device.entries + ENTRIES_A_SERIES > ENTRIES_MAX {
+            parts.counters.defect("rollup_bound", 1);
+            return Ok(());
+        }
+        let folded = fold(points, self.day, kind, restarts);
+        let edges = if is_uptime {
+            &device.of_uptime.ends
+        } else {
+            &folded.edges
+        };
+        let hours = folded.hours();
+        let mut most = 0;
+        for (writer, buckets) in [(&mut self.fives, &folded.fives), (&mut self.hours, &hours)] {
+            let mut fields = of_buckets(buckets, kind);
+            let rows = buckets.len();
+            let times = edges.iter().map(|(at, _)| *at);
+            fields.push((Field::EdgeAt, list(rows, times, self.day)));
+            let values = edges.iter().map(|(_, value)| *value);
+            fields.push((Field::Edge, both(rows, values.enumerate())));
+            if is_uptime {
+                fields.push((
+                    Field::Restart,
+                    list(rows, restarts.iter().copied(), self.day),
+                ));
+            }
+            let is_finite = |values: &Values| {
+                let floats = values.float().map_or(&[][..], Run::numbers);
+                floats.iter().all(|number| number.is_finite())
+            };
+            let fields = fields
+                .into_iter()
+                .filter_map(|(field, values)| Some((field.column(column)?, values?)));
+            let fields: Vec<(Column, Values)> = fields.collect();
+            if !fields.iter().all(|(_, values)| is_finite(values)) {
+                return Ok(());
+            }
+            let mut entries = 0;
+            for (column, values) in &fields {
+                entries += usize::from(values.whole().is_some());
+                entries += usize::from(values.float().is_some());
+                writer.column(*column, values)?;
+            }
+            most = most.max(entries);
+        }
+        device.entries += most;
+        Ok(())
+    }
+
+    /// Ends the packs: once this returns they are durable under their names. They are not yet in the
+    /// manifest.
+    pub(in crate::series) fn finish(self) -> Result<[PackMeta; 2], PackError> {
+        // The hours last: where they are, the others are too.
+        let fives = self.fives.finish()?;
+        Ok([fives, self.hours.finish()?])
+    }
+}
+
+/// A pack of roll-ups; its generation is given when it is begun.
+pub(in crate::series) fn id(kind: pack::Kind, level: Level, start: Timestamp) -> PackId {
+    PackId {
+        start,
+        level,
+        kind,
+        class: 0,
+        shard: 0,
+        generation: 0,
+    }
+}
+
+/// The fields of the buckets, ascending.
+fn of_buckets(buckets: &[Bucket], kind: Kind) -> Vec<(Field, Option<Values>)> {
+    let rows = buckets.len();
+    let at = || buckets.iter().enumerate();
+    let seen = || at().filter(|(_, bucket)| bucket.fold.count > 0);
+    let counts = seen().map(|(row, bucket)| (row, u64::from(bucket.fold.count)));
+    let lasts = at().filter_map(|(row, bucket)| Some((row, bucket.last?)));
+    let mut fields = vec![
+        (Field::Count, whole(rows, counts)),
+        (Field::Last, both(rows, lasts)),
+    ];
+    if kind == Kind::Counter {
+        let covered = || at().filter(|(_, bucket)| bucket.spread.covered_ms > 0);
+        let of = |number: fn(&Bucket) -> f64| {
+            float(rows, covered().map(|(row, bucket)| (row, number(bucket))))
+        };
+        let covered_ms = covered().map(|(row, bucket)| {
+            let covered = bucket.spread.covered_ms;
+            (row, covered.unsigned_abs())
+        });
+        fields.push((Field::Increase, of(|bucket| bucket.spread.sum)));
+        fields.push((Field::Covered, whole(rows, covered_ms)));
+        fields.push((Field::Peak, of(|bucket| rounded_up(bucket.spread.peak))));
+    } else {
+        let of = |number: fn(&Bucket) -> f64| {
+            float(rows, seen().map(|(row, bucket)| (row, number(bucket))))
+        };
+        fields.push((Field::Min, of(|bucket| bucket.fold.min)));
+        fields.push((Field::Max, of(|bucket| bucket.fold.max)));
+        fields.push((Field::Sum, of(|bucket| bucket.fold.sum)));
+    }
+    fields
+}
+
+/// To thousandths, which take less room than the number itself, and never down: no pair was faster.
+fn rounded_up(number: f64) -> f64 {
+    let rounded = (number * 1e3).ceil() / 1e3;
+    if rounded >= number { rounded } else { number }
+}
+
+fn whole(rows: usize, numbers: impl Iterator<Item = (usize, u64)>) -> Option<Values> {
+    Values::new(Run::at(rows, numbers), Run::full(Vec::new()))
+}
+
+fn float(rows: usize, numbers: impl Iterator<Item = (usize, f64)>) -> Option<Values> {
+    Values::new(Run::full(Vec::new()), Run::at(rows, numbers))
+}
+
+/// Values of either type.
+fn both(rows: usize, values: impl Iterator<Item = (usize, Value)>) -> Option<Values> {
+    let (mut whole, mut float) = (Vec::new(), Vec::new());
+    for (row, value) in values {
+        match value {
+            Value::U64(number) => whole.push((row, number)),
+            Value::F64(number) => float.push((row, number)),
+        }
+    }
+    Values::new(Run::at(rows, whole), Run::at(rows, float))
+}
+
+/// Times of the day, one after the other in the first rows.
+fn list(rows: usize, times: impl Iterator<Item = Timestamp>, day: Timestamp) -> Option<Values> {
+    let behind = times.map(|at| {
+        let ms = at.unix_ms().saturating_sub(day.unix_ms());
+        ms.clamp(0, DAY_MS).unsigned_abs()
+    });
+    whole(rows, behind.enumerate())
+}

@@ -1,0 +1,196 @@
+//! The roll-ups of a month that is over become one pack of each kind, so that a year is twelve files.
+//!
+//! Device by device and some columns at a time, as days are merged. A month is put together while all
+//! its days are rolled up and nothing came to any of them since; what comes later makes a day's
+//! roll-ups anew, which lie over the month until it is put together again.
+
+use super::Maintained;
+use super::laid::Laid;
+use super::merge::{CELLS_AT_ONCE, DAY_DELAY, FAILED_INTERVAL};
+use crate::blocks::{Column, Level};
+use crate::pack::{Entry, Head, Kind, Pack, PackError, PackId, PackWriter};
+use crate::series::SeriesError;
+use crate::series::parts::Parts;
+use crate::series::read::chain;
+use crate::series::registry::with;
+use crate::series::rollup::days::{self, Day};
+use crate::series::rollup::{KINDS, series_of, write};
+use model::{DeviceId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::info;
+
+/// How long after a month was put together it is so again: all of it is written for a day of it.
+const MONTH_INTERVAL: Duration = Duration::from_hours(24);
+
+/// Puts months together that are over: one a pass, the oldest first.
+pub(super) fn merge(
+    parts: &Parts,
+    now: Timestamp,
+    done: &mut Maintained,
+) -> Result<(), SeriesError> {
+    let list = parts.packs.list();
+    let of_days = list.iter().map(|meta| meta.id);
+    let of_days = of_days.filter(|id| id.kind != Kind::Samples && id.level == Level::Day);
+    let months: BTreeSet<Timestamp> = of_days.map(|id| Level::Month.start(id.start)).collect();
+    for month in months {
+        let end = Level::Month.end(month);
+        if end.plus(DAY_DELAY) > now || !parts.is_in_turn(Level::Month, month, now) {
+            continue;
+        }
+        let days = days::days(&list, month, end);
+        if !is_settled(parts, &days, (month, end))? {
+            continue;
+        }
+        let merged = KINDS.into_iter().try_fold(0, |devices, kind| {
+            Ok::<u64, SeriesError>(devices + put_together(parts, kind, month, &days)?)
+        });
+        let wait = if merged.is_ok() {
+            MONTH_INTERVAL
+        } else {
+            FAILED_INTERVAL
+        };
+        parts.next_turn(Level::Month, month, now.plus(wait));
+        match merged {
+            Ok(devices) => done.months += devices,
+            // It stays in days, which are read as well.
+            Err(SeriesError::Packs(PackError::TooLarge { .. })) => {
+                parts.counters.defect("rollup_bound", 1);
+                parts.next_turn(Level::Month, month, now.plus(MONTH_INTERVAL));
+            }
+            Err(error) => return Err(error),
+        }
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// Whether all that there is of a month is in its roll-ups.
+fn is_settled(
+    parts: &Parts,
+    days: &BTreeMap<Timestamp, Day>,
+    (start, end): (Timestamp, Timestamp),
+) -> Result<bool, SeriesError> {
+    let is_rolled = |day: &Day| day.is_rolled(Kind::Hours);
+    Ok(days.values().all(is_rolled) && parts.blocks.keys(start, end)?.is_empty())
+}
+
+/// Makes one pack of a kind of a month; answers of how many devices.
+fn put_together(
+    parts: &Parts,
+    kind: Kind,
+    month: Timestamp,
+    days: &BTreeMap<Timestamp, Day>,
+) -> Result<u64, SeriesError> {
+    let ids: BTreeSet<PackId> = days
+        .values()
+        .flat_map(|day| day.rolled(kind))
+        .copied()
+        .collect();
+    if !ids.iter().any(|id| id.level == Level::Day) {
+        return Ok(0);
+    }
+    let (mut packs, mut damaged) = (Vec::new(), Damaged::new());
+    for id in &ids {
+        match parts.packs.pack(id) {
+            Ok(pack) => packs.push(pack),
+            Err(error) => {
+                damaged.insert(*id, chain(&error));
+            }
+        }
+    }
+    // What is newer lies over what is older.
+    packs.sort_unstable_by_key(|pack| pack.meta().id.generation);
+    let entries = packs.iter().flat_map(|pack| pack.entries());
+    let devices: BTreeSet<DeviceId> = entries
+        .map(|entry| entry.device_id)
+        .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
+        .collect();
+    let mut writer = parts.packs.begin(write::id(kind, Level::Month, month))?;
+    for device_id in &devices {
+        device(parts, *device_id, &packs, &mut writer, &mut damaged)?;
+    }
+    let meta = writer.finish()?;
+    let sound = ids.iter().filter(|id| !damaged.contains_key(*id));
+    let gone: Vec<PackId> = sound.copied().collect();
+    parts.commit(&[meta], &gone)?;
+    // Kept for a person to look at; what is sound of them is in the new one.
+    for (id, what) in &damaged {
+        parts.lost(what);
+        parts.packs.set_aside(id, what)?;
+    }
+    info!(month = %month, kind = ?kind, devices = meta.totals.devices, "a month of roll-ups is one pack");
+    Ok(meta.totals.devices)
+}
+
+/// Packs that are damaged, and how.
+type Damaged = BTreeMap<PackId, String>;
+
+/// A pack that has something of a device.
+struct Source<'a> {
+    pack: &'a Pack,
+    entry: Entry,
+    head: Head,
+}
+
+/// Writes a device: each day of it from the newest pack that has the day.
+fn device(
+    parts: &Parts,
+    device_id: DeviceId,
+    packs: &[Arc<Pack>],
+    writer: &mut PackWriter,
+    damaged: &mut Damaged,
+) -> Result<(), SeriesError> {
+    let mut sources = Vec::new();
+    for pack in packs {
+        let Some(entry) = pack.find(device_id) else {
+            continue;
+        };
+        match pack.head(&entry) {
+            Ok(head) => sources.push(Source { pack, entry, head }),
+            Err(error) => {
+                damaged.insert(pack.meta().id, chain(&error));
+            }
+        }
+    }
+    let day = |at: i64| Level::Day.start(Timestamp::from_unix_ms(at));
+    let (mut times, mut columns) = (BTreeSet::new(), BTreeSet::new());
+    let mut owners: BTreeMap<Timestamp, usize> = BTreeMap::new();
+    for (n, source) in sources.iter().enumerate() {
+        times.extend(source.head.times());
+        columns.extend(source.head.columns());
+        owners.extend(source.head.times().iter().map(|at| (day(*at), n)));
+    }
+    let times: Vec<i64> = times.into_iter().collect();
+    let columns: Vec<Column> = with(&parts.index, |index| {
+        let kept = |column: &Column| !index.is_deleted_column(device_id, series_of(*column));
+        columns.into_iter().filter(kept).collect()
+    });
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return Ok(());
+    };
+    let from = Timestamp::from_unix_ms(*first);
+    let to = Timestamp::from_unix_ms(last.saturating_add(1));
+    writer.begin(device_id, &times)?;
+    let at_once = (CELLS_AT_ONCE / times.len()).max(1);
+    for wanted in columns.chunks(at_once) {
+        let mut laid = Laid::new(&times, wanted.len());
+        for (n, source) in sources.iter().enumerate() {
+            let Source { pack, entry, head } = source;
+            let is_own = |at: Timestamp| owners.get(&day(at.unix_ms())) == Some(&n);
+            let found = pack.read_with(head, entry, wanted, from, to, |place, slice| {
+                laid.lay(place, slice.points().filter(|(at, _)| is_own(*at)));
+            });
+            for damage in found {
+                damaged.insert(pack.meta().id, damage.to_string());
+            }
+        }
+        for (column, values) in wanted.iter().zip(laid.columns) {
+            if let Some(values) = values.into_values() {
+                writer.column(*column, &values)?;
+            }
+        }
+    }
+    Ok(())
+}
