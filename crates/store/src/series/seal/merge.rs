@@ -132,7 +132,7 @@ struct Day {
     has_parts: bool,
 }
 
-pub(super) fn end(level: Level, start: Timestamp) -> Timestamp {
+pub(in crate::series) fn end(level: Level, start: Timestamp) -> Timestamp {
     Timestamp::from_unix_ms(start.unix_ms().saturating_add(level.span_ms()))
 }
 
@@ -181,8 +181,21 @@ fn packs_in(
     Ok((packs, damaged))
 }
 
+/// Which columns of which devices stay.
+pub(in crate::series) type Keep<'a> = dyn Fn(DeviceId, Column) -> bool + 'a;
+
 /// Makes one pack of all that there is of a range; answers of how many devices.
 fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesError> {
+    merge_kept(parts, level, start, &|_, _| true)
+}
+
+/// As [`merge`], of the columns that are to be kept. Where that is none there is no pack afterwards.
+pub(super) fn merge_kept(
+    parts: &Parts,
+    level: Level,
+    start: Timestamp,
+    keep: &Keep<'_>,
+) -> Result<u64, SeriesError> {
     let end = end(level, start);
     let (packs, mut damaged) = packs_in(parts, level, (start, end))?;
     let patches = parts.blocks.keys(start, end)?;
@@ -193,9 +206,11 @@ fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesErr
         .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
         .collect();
     let mut writer = parts.packs.begin(samples(start, level))?;
+    let mut is_empty = true;
     for device_id in &devices {
         let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
-        sources.write(parts, &mut writer, &mut damaged)?;
+        let written = sources.write(parts, &mut writer, keep, &mut damaged)?;
+        is_empty &= !written;
     }
     if !parts.blocks.is_sound(start, end) {
         // Something of the patches was not read: they are mended before they are taken in.
@@ -204,7 +219,7 @@ fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesErr
     let ids = packs.iter().map(|pack| pack.meta().id);
     let gone: Vec<PackId> = ids.filter(|id| !damaged.contains_key(id)).collect();
     let mut count = 0;
-    if devices.is_empty() {
+    if is_empty {
         drop(writer);
         parts.packs.commit(&[], &gone)?;
     } else {
@@ -274,13 +289,15 @@ impl<'a> Sources<'a> {
         })
     }
 
-    /// Writes the device: all its times, then some columns at a time.
+    /// Writes the device: all its times, then some columns at a time. Answers whether anything of it
+    /// was written.
     fn write(
         &mut self,
         parts: &Parts,
         writer: &mut PackWriter,
+        keep: &Keep<'_>,
         damaged: &mut Damaged,
-    ) -> Result<(), SeriesError> {
+    ) -> Result<bool, SeriesError> {
         let (mut times, mut columns) = (BTreeSet::new(), BTreeSet::new());
         let mut sound = |blocks: &mut Vec<(BlockKey, Vec<u8>)>| {
             blocks.retain(|(key, bytes)| {
@@ -311,7 +328,15 @@ impl<'a> Sources<'a> {
             let kept = |column: &Column| !index.is_deleted_column(self.device_id, *column);
             columns.into_iter().filter(kept).collect()
         });
+        let columns: Vec<Column> = columns
+            .into_iter()
+            .filter(|column| keep(self.device_id, *column))
+            .collect();
+        if columns.is_empty() {
+            return Ok(false);
+        }
         writer.begin(self.device_id, &times)?;
+        let mut written = false;
         let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
@@ -319,10 +344,11 @@ impl<'a> Sources<'a> {
             for (column, values) in wanted.iter().zip(laid.columns) {
                 if let Some(values) = values_of(&values) {
                     writer.column(*column, &values)?;
+                    written = true;
                 }
             }
         }
-        Ok(())
+        Ok(written)
     }
 
     fn lay(&self, parts: &Parts, wanted: &[Column], laid: &mut Laid, damaged: &mut Damaged) {
