@@ -37,7 +37,7 @@ pub(crate) const AT_WORK_MAX: usize = 64;
 
 /// POSTs that take no key: sign-in, whose bodies and answers are secrets of that moment, what
 /// only reads, and imports, which are as well done twice and longer than a body with a key may be.
-const WITHOUT_KEY: [&str; 10] = [
+const WITHOUT_KEY: [&str; 11] = [
     "/api/v1/auth/login",
     "/api/v1/auth/session",
     "/api/v1/auth/password",
@@ -46,12 +46,13 @@ const WITHOUT_KEY: [&str; 10] = [
     "/api/v1/discovery-rules/dry-run",
     "/api/v1/imports",
     "/api/v1/profile-checks",
+    "/api/v1/retention/preview",
     "/api/v1/devices/{device_id}/profile-trial",
     "/api/v1/devices/{device_id}/walk",
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 14] = [
+const DONE_AGAIN: [&str; 16] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -66,6 +67,8 @@ const DONE_AGAIN: [&str; 14] = [
     "/api/v1/maintenance",
     "/api/v1/profiles",
     "/api/v1/mibs",
+    "/api/v1/retention/policies",
+    "/api/v1/retention/holds",
 ];
 /// Headers that are kept with an answer.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];

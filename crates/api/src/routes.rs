@@ -20,6 +20,7 @@ mod logs;
 mod maintenance;
 mod neighbors;
 mod profiles;
+mod retention;
 mod samples;
 mod series;
 mod status_history;
@@ -128,6 +129,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(candidates::list))
         .routes(routes!(candidates::accept))
         .routes(routes!(candidates::ignore, candidates::offer))
+        .merge(retention::routes())
         .routes(routes!(stream::open))
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))

@@ -20,6 +20,12 @@ pub(crate) fn of_store(error: StoreError) -> Problem {
             Kind::Conflict,
             format!("It is in use by {count} of {by}; change those first."),
         ),
+        StoreError::Held {
+            hold_id, reason, ..
+        } => Problem::new(
+            Kind::Conflict,
+            format!("Samples of it are kept by the hold {hold_id} ({reason}); release that first."),
+        ),
         StoreError::TooLarge {
             bytes, bytes_max, ..
         } => Problem::new(

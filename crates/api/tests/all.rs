@@ -42,6 +42,8 @@ mod problems;
 mod profiles;
 #[path = "all/resume.rs"]
 mod resume;
+#[path = "all/retention.rs"]
+mod retention;
 #[path = "all/rules.rs"]
 mod rules;
 #[path = "all/schedules.rs"]

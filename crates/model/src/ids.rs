@@ -90,3 +90,7 @@ id!(/// One rule for what discoveries find.
     RuleId);
 id!(/// One check of a service.
     CheckId);
+id!(/// One policy of how long samples are kept.
+    PolicyId);
+id!(/// One hold, which keeps samples whatever the policies say.
+    HoldId);

@@ -32,8 +32,8 @@ pub mod trap;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    CheckId, CredentialId, DeviceId, DiscoveryId, EventId, InterfaceId, LinkId, ReservedId, RuleId,
-    ScheduleId, SeriesId, StreamId, UserId,
+    CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId, LinkId, PolicyId,
+    ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

@@ -2,11 +2,13 @@
 
 mod documents;
 mod profile;
+mod retention;
 mod simulate;
 mod walk;
 
 pub use documents::{Documents, DocumentsOf, ExportDocuments, ImportDocuments, ImportMode};
 pub use profile::{Explain, OwnProfiles, Profile};
+pub use retention::{PreviewRetention, Retention};
 pub use simulate::{Fault, Heal, Simulate, SimulateCommand, ToControl};
 pub use walk::Walk;
 
@@ -54,6 +56,9 @@ pub enum Command {
     /// Take documents out of the data folder of a server that is stopped, and put them in.
     #[command(subcommand)]
     Documents(Documents),
+    /// Tell what the policies of retention would remove of a server that is stopped.
+    #[command(subcommand)]
+    Retention(Retention),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(Config),

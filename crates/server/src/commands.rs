@@ -7,6 +7,7 @@ pub mod documents;
 pub mod import;
 pub mod probe;
 pub mod profile;
+pub mod retention;
 pub mod serve;
 pub mod simulate;
 pub mod user;
@@ -28,6 +29,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Documents(command) => documents::run(command),
+        Command::Retention(command) => retention::run(command),
         Command::Config(command) => config::run(command),
     }
 }

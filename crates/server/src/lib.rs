@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod own_line;
 pub mod process;
 pub mod readiness;
+pub mod retention;
 pub mod secrets;
 pub mod seed;
 pub mod senders;

@@ -192,6 +192,7 @@ impl Collector for Sampled {
         self.documents(&mut out)?;
         self.history(&mut out)?;
         self.events(&mut out)?;
+        crate::retention::encode(&self.store.retention.stats(), &mut out)?;
         self.syslog(&mut out)?;
         datagrams(&self.transport, &mut out)?;
         let dropped = self.udp_dropped.look().into_iter();

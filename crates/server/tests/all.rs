@@ -32,6 +32,8 @@ mod program;
 mod recordings;
 #[path = "all/replaced.rs"]
 mod replaced;
+#[path = "all/retention.rs"]
+mod retention;
 #[path = "all/rules.rs"]
 mod rules;
 #[path = "all/schedules.rs"]

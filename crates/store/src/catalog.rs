@@ -7,6 +7,7 @@
 
 use crate::accounts::{Account, sessions, signing_keys};
 use crate::documents::{CollectionSpec, Index, Migration, Shape};
+use crate::retention::{HeldSeries, Hold, Policy};
 use crate::{credentials, idempotency, inventory, store};
 use model::candidate::Ignored;
 use model::check::{CheckState, ServiceCheck};
@@ -105,6 +106,12 @@ collections! {
     CHECKS "checks" ServiceCheck [unique("name", &["/name"])];
     /// How a service is, as its status last changed, by the check's id.
     CHECK_STATES "check_states" CheckState [];
+    /// How long samples are kept, by the policy's id: those that operators made, and those of the built-in ones that they changed.
+    RETENTION_POLICIES "retention_policies" Policy [unique("name", &["/name"])];
+    /// What is kept whatever the policies say, by the hold's id.
+    RETENTION_HOLDS "retention_holds" Hold [];
+    /// The series that a hold meant when it was placed, by the hold's id.
+    RETENTION_HELD "retention_held" HeldSeries [];
     /// Who may sign in, by the user's id.
     USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

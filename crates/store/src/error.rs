@@ -6,7 +6,7 @@ use crate::events::EventsError;
 use crate::history::HistoryError;
 use crate::series::{OpenSeriesError, SeriesError};
 use crate::vault::VaultError;
-use model::DeviceId;
+use model::{DeviceId, HoldId};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -57,6 +57,16 @@ pub enum StoreError {
         by: &'static str,
         /// How many of them.
         count: u64,
+    },
+    /// A hold keeps the samples of a device, which can therefore not be deleted.
+    #[error("samples of {device_id} are kept by the hold {hold_id} ({reason})")]
+    Held {
+        /// The device.
+        device_id: DeviceId,
+        /// The hold.
+        hold_id: HoldId,
+        /// Why it was placed.
+        reason: String,
     },
     /// The bytes on disk are damaged. They are set aside; see [`crate::documents::Damage`].
     #[error("{collection} {id} is damaged on disk: {reason}")]

@@ -3,7 +3,7 @@
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
-//! all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
+//! [`retention`] (how long samples are kept), all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
 //! [`lines`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`]; [`history`] (how
 //! things were); and [`events`] (log lines, traps, flows). Files of our own formats are written
 //! through [`disk`]. No protocol and no detector is known here.
@@ -27,6 +27,7 @@ pub mod ignored;
 pub mod inventory;
 pub mod lines;
 pub mod pack;
+pub mod retention;
 pub mod rules;
 pub mod schedules;
 pub mod series;

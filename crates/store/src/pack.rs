@@ -12,6 +12,7 @@
 //! nothing, as all that they say can be had of the rest.
 
 mod device_index;
+mod device_part;
 mod directory;
 mod folder;
 mod header;
@@ -22,6 +23,7 @@ mod verify;
 mod writer;
 
 pub use device_index::{DEVICES_MAX, Entry};
+pub use device_part::{DevicePart, EntryPart};
 pub use directory::{ENTRIES_MAX, Head};
 pub use folder::PackFolder;
 pub use reader::Pack;

@@ -2,7 +2,8 @@
 //!
 //! Begin with [`SeriesStore`]. Its parts: `registry` (which series there are), `log` (what makes an
 //! append durable), `head` (the last half-hour in memory), `seal` (head to packs, packs to larger
-//! packs), `recovery` (what is done at the start and soon after), `read`, `threads` (who runs what).
+//! packs), `recovery` (what is done at the start and soon after), `read`, `retained` (what goes by
+//! age, for [`crate::retention`]), `threads` (who runs what).
 //! [`aggregate`] and [`across`] are pure. Sealed samples and their octets are in [`mod@crate::pack`]
 //! and [`crate::blocks`]; what days of them add up to is in [`rollup`]. Which series there are is asked by [`selector`]s over their labels and those
 //! that are [`attached`] to them, and counted by [`cardinality`]; a [`shape`] spares pollers the
@@ -20,6 +21,7 @@ mod parts;
 mod read;
 mod recovery;
 mod registry;
+mod retained;
 pub mod rollup;
 mod seal;
 pub mod selector;
@@ -38,6 +40,8 @@ pub use options::{
     SeriesOptions, SyncPolicy,
 };
 pub use read::LATEST_BACK_MAX;
+pub use retained::Size;
+pub(crate) use retained::{Looked, Rewritten};
 pub use rollup::{Ask, Grain, Part, Stepped};
 pub use seal::{Maintained, SEAL_DELAY};
 pub use selector::{Comparison, Matcher, Selector, SelectorError};
@@ -157,7 +161,9 @@ impl SeriesStore {
         Self::open_on(dir, options, clock, Arc::new(RealDisk))
     }
 
-    fn open_on(
+    /// As [`SeriesStore::open`], on another disk than the real one: tests put one here on which
+    /// something goes wrong. SQLite's files are on the real one all the same.
+    pub fn open_on(
         dir: &Path,
         options: SeriesOptions,
         clock: Clock,

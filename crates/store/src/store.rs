@@ -13,6 +13,7 @@ use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
 use crate::ignored::IgnoredCandidates;
 use crate::inventory::Inventory;
+use crate::retention::Retention;
 use crate::rules::Rules;
 use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
@@ -122,6 +123,8 @@ pub struct Store {
     pub idempotency: IdempotencyKeys,
     /// What is set once for the whole server.
     pub settings: Settings,
+    /// How long what was measured is kept.
+    pub retention: Retention,
     /// What was measured.
     pub series: SeriesStore,
     /// How devices and interfaces were.
@@ -192,6 +195,7 @@ impl Store {
             accounts,
             idempotency,
             settings: Settings::new(documents.clone()),
+            retention: Retention::load(documents.clone()).await?,
             series,
             history,
             events,
@@ -207,8 +211,12 @@ impl Store {
         self.folder.path()
     }
 
-    /// Deletes a device with all that is known and was measured of it.
+    /// Deletes a device with all that is known and was measured of it. [`StoreError::Held`] where a
+    /// hold keeps its samples.
     pub async fn delete_device(&self, id: DeviceId, expect: Expect) -> Result<(), StoreError> {
+        let attached = || self.inventory.attached();
+        let may_delete = self.retention.may_delete(id, &self.series, attached);
+        let _no_hold_meanwhile = may_delete.await?;
         let record = self.inventory.device(id);
         self.inventory.delete(id, expect).await?;
         let interfaces = record.iter().flat_map(|record| record.interfaces.iter());

@@ -50,6 +50,10 @@ mod packs;
 mod packs_faults;
 #[path = "all/packs_folder.rs"]
 mod packs_folder;
+#[path = "all/retention.rs"]
+mod retention;
+#[path = "all/retention_faults.rs"]
+mod retention_faults;
 #[path = "all/rollups.rs"]
 mod rollups;
 #[path = "all/salvage.rs"]

@@ -65,7 +65,7 @@ pub(crate) mod permit {
         };
     }
     permits! { ReadInventory WriteInventory ReadDiscoveries RunDiscoveries ReadCredentials
-    WriteCredentials ReadSystem OwnAccount }
+    WriteCredentials ManageStorage ReadSystem OwnAccount }
 }
 
 /// Somebody is signed in and may do `P`.

@@ -29,6 +29,8 @@ pub enum Permission {
     ReadCredentials,
     /// Make, change and delete credentials.
     WriteCredentials,
+    /// Say how long samples are kept, and hold them.
+    ManageStorage,
     /// Look at this server: version, notices, metrics.
     ReadSystem,
     /// Look at and change one's own sign-in.
@@ -37,13 +39,14 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ReadInventory,
         Self::WriteInventory,
         Self::ReadDiscoveries,
         Self::RunDiscoveries,
         Self::ReadCredentials,
         Self::WriteCredentials,
+        Self::ManageStorage,
         Self::ReadSystem,
         Self::OwnAccount,
     ];

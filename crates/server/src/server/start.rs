@@ -14,7 +14,9 @@ use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{FlowTops, Heard, Receiver, Wire};
 use crate::workbench::Bench;
-use crate::{checks, clock, clockwork, desk, flows, ingest, links, secrets, seed, traps};
+use crate::{
+    checks, clock, clockwork, desk, flows, ingest, links, retention, secrets, seed, traps,
+};
 use anyhow::Context as _;
 use api::auth::GeneratedPassword;
 use collect::Profiles;
@@ -313,6 +315,12 @@ impl Base<'_> {
             store: self.store.clone(),
             series: self.series.clone(),
             events: self.events.clone(),
+            clock: self.clock.clone(),
+            stop: self.intake.clone(),
+        }));
+        self.tasks.spawn(retention::run(retention::Context {
+            store: self.store.clone(),
+            series: self.series.clone(),
             clock: self.clock.clone(),
             stop: self.intake.clone(),
         }));

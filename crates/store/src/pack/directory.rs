@@ -4,7 +4,8 @@
 use super::device_index::Entry;
 use super::{PackError, Unsound};
 use crate::blocks::codec::column::{
-    Entry as Numbers, decode_entry, decode_times, encode_float, encode_times, encode_whole,
+    Entry as Numbers, count, decode_entry, decode_times, encode_float, encode_times, encode_whole,
+    is_sparse,
 };
 use crate::blocks::codec::{DecodeError, ROWS_MAX};
 use crate::blocks::octets::{Octets, put_length, put_varint};
@@ -169,6 +170,30 @@ impl Part {
     }
 }
 
+/// Octets that a device's part has with so many rows, whose times take so many octets, and these
+/// entries: each column with the octets of its payload, as [`Part`] writes them.
+pub(super) fn part_len(rows: usize, times_len: usize, entries: &[(Column, usize)]) -> u64 {
+    let mut len = PREFIX_LEN + CRC_LEN + 1 + times_len;
+    for number in [rows, entries.len(), times_len] {
+        len += varint_len(number as u64);
+    }
+    let mut before = 0;
+    for (column, payload) in entries {
+        let step = column.0.saturating_sub(before);
+        before = column.0;
+        len += varint_len(u64::from(step)) + 1 + varint_len(*payload as u64) + payload;
+        if *payload > BESIDE_MAX {
+            len += CRC_LEN;
+        }
+    }
+    len as u64
+}
+
+fn varint_len(number: u64) -> usize {
+    let bits = u64::BITS - number.leading_zeros();
+    bits.div_ceil(7).max(1) as usize
+}
+
 /// The head of a device's part, read and checked: its times and where its columns are.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -269,6 +294,23 @@ impl Head {
         }
     }
 
+    /// How many numbers an entry has; `payload` is asked for where that says so.
+    pub(super) fn count<E: From<Unsound>>(
+        &self,
+        slot: &Slot,
+        payload: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<usize, E> {
+        let rows = self.times.len();
+        if !is_sparse(slot.tag) {
+            return Ok(rows);
+        }
+        let counted = match self.beside(slot) {
+            Some(payload) => count(slot.tag, payload, rows),
+            None => count(slot.tag, &payload()?, rows),
+        };
+        counted.map_err(|short| Unsound::from(short).into())
+    }
+
     /// The numbers of an entry, of its payload.
     pub(super) fn decode(&self, slot: &Slot, payload: &[u8]) -> Result<Numbers, Unsound> {
         Ok(decode_entry(slot.tag, payload, self.times.len())?)
@@ -276,6 +318,17 @@ impl Head {
 }
 
 impl Slot {
+    /// Octets of its payload.
+    pub(super) fn payload_len(&self) -> usize {
+        match &self.place {
+            Place::Beside(range) => range.len(),
+            // A section is no longer than a device's part, whose length fits four octets.
+            Place::Section(range) => {
+                usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX)
+            }
+        }
+    }
+
     /// Where its section is in the file, with the checksum at its end; `None` where the payload
     /// stands in the head.
     pub(super) fn section(&self) -> Option<Range<u64>> {

@@ -13,6 +13,7 @@ mod model_tests;
 mod postings;
 mod select;
 pub(crate) mod table;
+mod view;
 
 use crate::series::stats::Counters;
 use crate::series::{REGISTRY_QUEUE_MAX, Resolved, SERIES_PER_DEVICE_MAX, SeriesError};

@@ -85,7 +85,7 @@ impl Field {
 }
 
 /// The column of the series that a column of a pack of roll-ups is of.
-pub(super) fn series_of(column: Column) -> Column {
+pub(crate) fn series_of(column: Column) -> Column {
     Column(column.0 / COLUMNS_A_SERIES)
 }
 

@@ -12,6 +12,8 @@ mod merge;
 mod months;
 mod rolls;
 
+pub(super) use merge::{Keep, end};
+
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{Block, BlockKey, Level};
 use crate::pack::{Kind, PackId, PackMeta};
@@ -83,6 +85,18 @@ pub(super) fn maintain(
         .map(|()| done)
 }
 
+/// Makes one pack of what is sealed of a day, with the patches of its time, and of the columns that are
+/// to be kept alone. The order is that of merging: whenever it is broken off, all that stays is there.
+pub(super) fn rewrite_day(
+    parts: &Parts,
+    day: Timestamp,
+    keep: &Keep<'_>,
+) -> Result<(), SeriesError> {
+    let rewritten = merge::merge_kept(parts, Level::Day, day, keep);
+    parts.note_damage();
+    rewritten.map(|_| ())
+}
+
 fn seal(
     parts: &Parts,
     log: &mpsc::Sender<Request>,
@@ -143,7 +157,7 @@ struct Taken {
 fn half_hour(parts: &Parts, start: i64, done: &mut Maintained) -> Result<(), SeriesError> {
     let at = Timestamp::from_unix_ms(start);
     let over = parts.packs_over(at);
-    let patched = parts.blocks.keys(at, merge::end(Level::HalfHour, at))?;
+    let patched = parts.blocks.keys(at, end(Level::HalfHour, at))?;
     let patched = patched.iter().filter(|key| key.level == Level::HalfHour);
     let patched: BTreeSet<DeviceId> = patched.map(|key| key.device_id).collect();
     let (mut fresh, mut late) = (Vec::new(), Vec::new());

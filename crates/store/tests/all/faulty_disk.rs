@@ -85,6 +85,11 @@ impl FaultyDisk {
         state.calls >= state.at
     }
 
+    /// How many calls have come.
+    pub(crate) fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
     /// There is room again, and nothing else goes wrong.
     pub(crate) fn make_room(&self) {
         self.state().fault = Fault::None;

@@ -229,6 +229,26 @@ pub(super) fn decode(
     Ok(())
 }
 
+/// Whether how many numbers an entry has is said by its payload; else it has one for each row.
+pub(crate) fn is_sparse(tag: u8) -> bool {
+    tag & SPARSE != 0
+}
+
+/// How many numbers an entry of a block of so many rows has, without reading those.
+pub(crate) fn count(tag: u8, payload: &[u8], rows: usize) -> Result<usize, Short> {
+    if !is_sparse(tag) {
+        return Ok(rows);
+    }
+    let map = Octets(payload).take(rows.div_ceil(8))?;
+    let bits = |octet: &u8| octet.count_ones() as usize;
+    let all: usize = map.iter().map(bits).sum();
+    let behind = match (rows % 8, map.last()) {
+        (rest @ 1.., Some(last)) => bits(&(last >> rest)),
+        _ => 0,
+    };
+    Ok(all - behind)
+}
+
 /// Reads an entry of a block of so many rows, which the caller has bounded. It may have no number.
 pub(crate) fn decode_entry(tag: u8, payload: &[u8], rows: usize) -> Result<Entry, DecodeError> {
     let mut octets = Octets(payload);

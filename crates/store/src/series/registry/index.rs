@@ -233,6 +233,7 @@ impl Index {
         let mut fresh = Self {
             metrics: self.metrics.clone(),
             floor: self.floor,
+            deleted: std::mem::take(&mut self.deleted),
             ..Self::default()
         };
         for device in &self.devices {
@@ -266,6 +267,11 @@ impl Index {
     /// Whether any device was ever deleted.
     pub(crate) fn any_deleted(&self) -> bool {
         !self.deleted.is_empty()
+    }
+
+    /// The devices that were deleted, each with the column that its next series would have got then.
+    pub(super) fn all_deleted(&self) -> impl Iterator<Item = (DeviceId, u32)> {
+        self.deleted.iter().map(|(id, next)| (*id, *next))
     }
 
     /// Whether a device was deleted and not met again. One that is merely unknown, as when the

@@ -2,6 +2,7 @@
 
 use super::*;
 use model::{InterfaceId, Metric};
+use std::collections::BTreeSet;
 
 fn commit(index: &mut Index, device_id: DeviceId, keys: &[(Metric, Labels)]) -> Vec<Resolved> {
     let (changes, resolved) = index.plan(device_id, keys).unwrap();
@@ -46,9 +47,18 @@ fn columns_are_not_given_twice() {
     index.apply(Change::Delete { device_id });
     assert_eq!((index.len(), index.series_of(device_id).len()), (0, 0));
     assert!(!index.has_device(device_id));
+    // What the index is made anew of forgets neither.
+    index.compact();
+    assert!(index.is_deleted(device_id) && index.is_deleted_column(device_id, Column(1)));
     let second = commit(&mut index, device_id, &keys);
     assert_eq!(second[0].column, Column(2));
     assert_ne!(first[0].id, second[0].id);
+    let device = index
+        .view(|_| BTreeSet::new())
+        .devices
+        .remove(&device_id)
+        .unwrap();
+    assert_eq!((device.deleted_below, device.series.len()), (2, 2));
 }
 
 #[test]

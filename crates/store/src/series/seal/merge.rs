@@ -139,7 +139,7 @@ fn roll_up(parts: &Parts, now: Timestamp, done: &mut Maintained) -> Result<(), S
     let Some(day) = rolls::due(parts, now) else {
         return Ok(());
     };
-    let rolled = merge_as(parts, Level::Day, day, Make::RollUps);
+    let rolled = merge_as(parts, Level::Day, day, Make::RollUps, &|_, _| true);
     let wait = if rolled.is_ok() {
         MERGE_INTERVAL
     } else {
@@ -180,7 +180,7 @@ struct Day {
     has_parts: bool,
 }
 
-pub(super) fn end(level: Level, start: Timestamp) -> Timestamp {
+pub(in crate::series) fn end(level: Level, start: Timestamp) -> Timestamp {
     Timestamp::from_unix_ms(start.unix_ms().saturating_add(level.span_ms()))
 }
 
@@ -234,16 +234,41 @@ fn packs_in(
 enum Make {
     /// One pack, in place of those there are; and roll-ups, where it is a day.
     All,
+    /// One pack; roll-ups stay as they are, as they are kept longer than what is left out.
+    Samples,
     /// The roll-ups of a day alone.
     RollUps,
 }
 
+/// Which columns of which devices stay.
+pub(in crate::series) type Keep<'a> = dyn Fn(DeviceId, Column) -> bool + 'a;
+
 /// Makes one pack of all that there is of a range; answers of how many devices.
 fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesError> {
-    merge_as(parts, level, start, Make::All)
+    merge_as(parts, level, start, Make::All, &|_, _| true)
 }
 
-fn merge_as(parts: &Parts, level: Level, start: Timestamp, make: Make) -> Result<u64, SeriesError> {
+/// As [`merge`], of the columns that are to be kept. Where that is none there is no pack afterwards. What
+/// a day's roll-ups lack comes into them first, as they are not made anew of what is left.
+pub(super) fn merge_kept(
+    parts: &Parts,
+    level: Level,
+    start: Timestamp,
+    keep: &Keep<'_>,
+) -> Result<u64, SeriesError> {
+    if level == Level::Day && !rolls::is_settled(parts, start)? {
+        merge(parts, level, start)?;
+    }
+    merge_as(parts, level, start, Make::Samples, keep)
+}
+
+fn merge_as(
+    parts: &Parts,
+    level: Level,
+    start: Timestamp,
+    make: Make,
+    keep: &Keep<'_>,
+) -> Result<u64, SeriesError> {
     let end = end(level, start);
     let (packs, mut damaged) = packs_in(parts, level, (start, end))?;
     let patches = parts.blocks.keys(start, end)?;
@@ -254,12 +279,12 @@ fn merge_as(parts: &Parts, level: Level, start: Timestamp, make: Make) -> Result
         .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
         .collect();
     let mut writer = match make {
-        Make::All => Some(parts.packs.begin(samples(start, level))?),
+        Make::All | Make::Samples => Some(parts.packs.begin(samples(start, level))?),
         Make::RollUps => None,
     };
-    let (mut rolls, old) = match level {
+    let (mut rolls, old) = match (level, make) {
         // After the pack of the day, so that their generations are later.
-        Level::Day => (
+        (Level::Day, Make::All | Make::RollUps) => (
             Some(DayWriter::begin(parts, start)?),
             Some(Old::of(parts, start)),
         ),
@@ -267,6 +292,7 @@ fn merge_as(parts: &Parts, level: Level, start: Timestamp, make: Make) -> Result
     };
     let is_retired = |id| old.as_ref().is_some_and(|old| old.is_retired(id, &packs));
     let mut rolled = BTreeSet::new();
+    let mut is_empty = true;
     for device_id in &devices {
         if parts.lazy.is_stopped() {
             // What was written of the new pack goes with it, and nothing else was changed.
@@ -277,7 +303,7 @@ fn merge_as(parts: &Parts, level: Level, start: Timestamp, make: Make) -> Result
             rolled.insert(*device_id);
         }
         let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
-        sources.write(parts, writer.as_mut(), rolls, &mut damaged)?;
+        is_empty &= !sources.write(parts, (writer.as_mut(), rolls), keep, &mut damaged)?;
     }
     if !parts.blocks.is_sound(start, end) {
         // Something of the patches was not read: they are mended before they are taken in.
@@ -285,12 +311,12 @@ fn merge_as(parts: &Parts, level: Level, start: Timestamp, make: Make) -> Result
     }
     let ids = packs.iter().map(|pack| pack.meta().id);
     let mut gone: Vec<PackId> = match make {
-        Make::All => ids.filter(|id| !damaged.contains_key(id)).collect(),
+        Make::All | Make::Samples => ids.filter(|id| !damaged.contains_key(id)).collect(),
         Make::RollUps => Vec::new(),
     };
     let mut count = devices.len() as u64;
     let mut new = Vec::new();
-    if let Some(samples) = writer.filter(|_| !devices.is_empty()) {
+    if let Some(samples) = writer.filter(|_| !is_empty) {
         let meta = samples.finish()?;
         count = meta.totals.devices;
         new.push(meta);
@@ -374,14 +400,15 @@ impl<'a> Sources<'a> {
         })
     }
 
-    /// Writes the device: all its times, then some columns at a time.
+    /// Writes the device: all its times, then some columns at a time. Answers whether anything of it
+    /// was written.
     fn write(
         &mut self,
         parts: &Parts,
-        mut samples: Option<&mut PackWriter>,
-        mut rolls: Option<&mut DayWriter>,
+        (mut samples, mut rolls): (Option<&mut PackWriter>, Option<&mut DayWriter>),
+        keep: &Keep<'_>,
         damaged: &mut Damaged,
-    ) -> Result<(), SeriesError> {
+    ) -> Result<bool, SeriesError> {
         let (mut times, mut columns) = (BTreeSet::new(), BTreeSet::new());
         let mut sound = |blocks: &mut Vec<(BlockKey, Vec<u8>)>| {
             blocks.retain(|(key, bytes)| {
@@ -412,6 +439,13 @@ impl<'a> Sources<'a> {
             let kept = |column: &Column| !index.is_deleted_column(self.device_id, *column);
             columns.into_iter().filter(kept).collect()
         });
+        let columns: Vec<Column> = columns
+            .into_iter()
+            .filter(|column| keep(self.device_id, *column))
+            .collect();
+        if columns.is_empty() {
+            return Ok(false);
+        }
         if let Some(samples) = &mut samples {
             samples.begin(self.device_id, &times)?;
         }
@@ -423,6 +457,7 @@ impl<'a> Sources<'a> {
             let points = laid.columns.first().map(|column| column.points(&times));
             rolls.uptime(&points.unwrap_or_default());
         }
+        let mut written = false;
         let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
@@ -435,10 +470,11 @@ impl<'a> Sources<'a> {
                     && let Some(values) = values.into_values()
                 {
                     samples.column(*column, &values)?;
+                    written = true;
                 }
             }
         }
-        Ok(())
+        Ok(written)
     }
 
     fn lay(&self, parts: &Parts, wanted: &[Column], laid: &mut Laid, damaged: &mut Damaged) {

@@ -3,6 +3,7 @@
 use super::merge::DAY_DELAY;
 use crate::blocks::Level;
 use crate::pack::{Kind, Pack, PackId};
+use crate::series::SeriesError;
 use crate::series::parts::Parts;
 use crate::series::registry::with;
 use crate::series::rollup::KINDS;
@@ -26,6 +27,14 @@ pub(super) fn due(parts: &Parts, now: Timestamp) -> Option<Timestamp> {
     };
     let newest = days.into_iter().rev().find(is_due);
     newest.map(|(day, _)| day)
+}
+
+/// Whether the roll-ups of a day are of all that there is of it.
+pub(super) fn is_settled(parts: &Parts, start: Timestamp) -> Result<bool, SeriesError> {
+    let end = Level::Day.end(start);
+    let day = days::days(&parts.packs.list(), start, end).remove(&start);
+    let is_rolled = day.is_none_or(|day| KINDS.iter().all(|kind| day.is_rolled(*kind)));
+    Ok(is_rolled && parts.blocks.keys(start, end)?.is_empty())
 }
 
 /// The roll-ups that there are of a day.
