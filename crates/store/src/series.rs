@@ -59,6 +59,7 @@ use stats::{Counters, add};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 use threads::Threads;
 use tokio::sync::oneshot;
 
@@ -243,9 +244,20 @@ impl SeriesStore {
         after: Option<SeriesId>,
         limit: usize,
     ) -> Selected {
-        with(&self.0.parts.index, |index| {
-            index.select(selector, attached, after, limit)
-        })
+        let selected = self.select_until(selector, attached, (after, limit), None);
+        selected.unwrap_or_default()
+    }
+
+    /// As [`SeriesStore::select`], of a page `(after, limit)`; `None` where it is not done by the time
+    /// `until`. Nothing waits for it meanwhile, however slow an expression is.
+    pub fn select_until(
+        &self,
+        selector: &Selector,
+        attached: &Attached,
+        page: (Option<SeriesId>, usize),
+        until: Option<Instant>,
+    ) -> Option<Selected> {
+        registry::select::select(&self.0.parts.index, selector, attached, page, until)
     }
 
     /// How many series there are, and of what; of devices the `top` largest. Looks at each series:
