@@ -5,8 +5,8 @@
 //! packs), `recovery` (what is done at the start and soon after), `read`, `threads` (who runs what).
 //! [`aggregate`] and [`across`] are pure. Sealed samples and their octets are in [`mod@crate::pack`]
 //! and [`crate::blocks`]. Which series there are is asked by [`selector`]s over their labels and those
-//! that are [`attached`] to them, and counted by [`cardinality`]; a [`shape`] spares pollers the
-//! asking.
+//! that are [`attached`] to them, and counted by [`cardinality`]; a [`query`] makes a few rows of the
+//! samples of many; a [`shape`] spares pollers the asking.
 
 pub mod across;
 pub mod aggregate;
@@ -17,6 +17,7 @@ mod head;
 pub mod log;
 mod options;
 mod parts;
+pub mod query;
 mod read;
 mod recovery;
 mod registry;
