@@ -37,12 +37,13 @@ pub(crate) const AT_WORK_MAX: usize = 64;
 
 /// POSTs that take no key: sign-in, whose bodies and answers are secrets of that moment, what
 /// only reads, and imports, which are as well done twice and longer than a body with a key may be.
-const WITHOUT_KEY: [&str; 10] = [
+const WITHOUT_KEY: [&str; 11] = [
     "/api/v1/auth/login",
     "/api/v1/auth/session",
     "/api/v1/auth/password",
     "/api/v1/stream/tickets",
     "/api/v1/samples/query",
+    "/api/v1/query",
     "/api/v1/discovery-rules/dry-run",
     "/api/v1/imports",
     "/api/v1/profile-checks",

@@ -20,6 +20,7 @@ mod logs;
 mod maintenance;
 mod neighbors;
 mod profiles;
+mod query;
 mod samples;
 mod series;
 mod status_history;
@@ -89,6 +90,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(series::get))
         .routes(routes!(samples::get))
         .routes(routes!(samples::query))
+        .routes(routes!(query::query))
         .routes(routes!(credentials::list, credentials::create))
         .routes(routes!(
             credentials::get,
