@@ -43,6 +43,7 @@ const WITHOUT_KEY: [&str; 11] = [
     "/api/v1/auth/password",
     "/api/v1/stream/tickets",
     "/api/v1/samples/query",
+    "/api/v1/query",
     "/api/v1/discovery-rules/dry-run",
     "/api/v1/imports",
     "/api/v1/profile-checks",

@@ -20,6 +20,7 @@ mod logs;
 mod maintenance;
 mod neighbors;
 mod profiles;
+mod query;
 mod retention;
 mod samples;
 mod series;
@@ -90,6 +91,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(series::get))
         .routes(routes!(samples::get))
         .routes(routes!(samples::query))
+        .routes(routes!(query::query))
         .routes(routes!(credentials::list, credentials::create))
         .routes(routes!(
             credentials::get,

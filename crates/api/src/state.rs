@@ -26,6 +26,9 @@ const READERS_MAX: usize = 8;
 /// Handlers that wait for their turn to read.
 const READERS_WAITING_MAX: usize = 256;
 
+/// Handlers that wait for their turn to put many series together: each may take seconds.
+const QUERIES_WAITING_MAX: usize = 32;
+
 /// Rankings that are remembered for a moment.
 const TOPS_MAX: usize = 32;
 /// Lists of availability that are remembered for a moment: 3 MB each at 10,000 devices.
@@ -71,6 +74,8 @@ pub(crate) struct State {
     pub(crate) openapi_json: Bytes,
     readers: Arc<Semaphore>,
     readers_waiting: Semaphore,
+    queries: Arc<Semaphore>,
+    queries_waiting: Semaphore,
 }
 
 impl State {
@@ -114,6 +119,8 @@ impl State {
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             readers_waiting: Semaphore::new(READERS_WAITING_MAX),
+            queries: Arc::new(Semaphore::new(cores())),
+            queries_waiting: Semaphore::new(QUERIES_WAITING_MAX),
             services,
         }
     }
@@ -123,29 +130,48 @@ impl State {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Answer<T> {
-        let busy = || {
-            Problem::busy(
-                "As many readers wait as may at a time.",
-                Duration::from_secs(1),
-            )
-        };
-        let _place = self.readers_waiting.try_acquire().map_err(|_| busy())?;
-        // The turn goes with the work: a client that leaves does not make room for another while
-        // its work goes on.
-        let turn = self
-            .readers
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| busy())?;
-        let work = move || {
-            let _turn = turn;
-            work()
-        };
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| Problem::internal("reading", &error))
+        in_turn(&self.readers, &self.readers_waiting, work).await
     }
+
+    /// Does work that keeps a core busy for as long as a request may take: no more of it at a time
+    /// than there are cores, and apart from those who read, so that neither waits for the other.
+    pub(crate) async fn query<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Answer<T> {
+        in_turn(&self.queries, &self.queries_waiting, work).await
+    }
+}
+
+async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    waiting: &Semaphore,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Answer<T> {
+    let busy = || {
+        Problem::busy(
+            "As many readers wait as may at a time.",
+            Duration::from_secs(1),
+        )
+    };
+    let _place = waiting.try_acquire().map_err(|_| busy())?;
+    // The turn goes with the work: a client that leaves does not make room for another while its
+    // work goes on.
+    let turn = Arc::clone(turns)
+        .acquire_owned()
+        .await
+        .map_err(|_| busy())?;
+    let work = move || {
+        let _turn = turn;
+        work()
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Problem::internal("reading", &error))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn candidates_left_out(services: &Services) -> Counter {

@@ -40,6 +40,8 @@ mod past;
 mod problems;
 #[path = "all/profiles.rs"]
 mod profiles;
+#[path = "all/query.rs"]
+mod query;
 #[path = "all/resume.rs"]
 mod resume;
 #[path = "all/retention.rs"]

@@ -5,11 +5,14 @@
 //! `cargo run --release -p foretell-store --example index_bench`
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+use foretell_store::series::attached::OfDevice;
 use foretell_store::series::{Attached, Selector, SeriesOptions, SeriesStore, Shape};
 use model::device::LOCAL_VANTAGE;
+use model::interface::Interface;
 use model::{Clock, DeviceId, InterfaceId, Labels, Metric, Timestamp};
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 const DEVICES: usize = 2_083;
@@ -127,6 +130,7 @@ async fn measure(folder: &Path) {
     black_box(store.cardinality(10));
     let cardinality = millis(cpu_time().saturating_sub(cpu));
 
+    let (attached_all, attached_one) = attach();
     let device_id = first.first().unwrap().device_id;
     let of_device = store.series_of(device_id);
     let keys: Vec<_> = of_device
@@ -161,11 +165,60 @@ async fn measure(folder: &Path) {
     }
     let by_id = nanos_each(cpu_time().saturating_sub(cpu), rounds);
     println!(
-        r#"{{"series": {series}, "index_bytes_per_series": {:.1}, "load_cpu_s": {:.2}, "select_by_metric_ms": {by_metric:.2}, "select_page_ms": {page:.2}, "select_by_expression_ms": {by_name:.2}, "select_by_interface_ms": {by_interface:.3}, "cardinality_ms": {cardinality:.2}, "shape_ns_per_sample": {same:.1}, "lookup_ns_per_sample": {looked_up:.0}, "series_by_id_ns": {by_id:.0}}}"#,
+        r#"{{"series": {series}, "index_bytes_per_series": {:.1}, "load_cpu_s": {:.2}, "select_by_metric_ms": {by_metric:.2}, "select_page_ms": {page:.2}, "select_by_expression_ms": {by_name:.2}, "select_by_interface_ms": {by_interface:.3}, "cardinality_ms": {cardinality:.2}, "attached_all_ms": {attached_all:.2}, "attached_one_of_a_copy_ms": {attached_one:.2}, "shape_ns_per_sample": {same:.1}, "lookup_ns_per_sample": {looked_up:.0}, "series_by_id_ns": {by_id:.0}}}"#,
         index as f64 / series as f64,
         load.as_secs_f64(),
     );
     store.close().await;
+}
+
+/// What it takes to attach all interfaces of 10,000 devices, and one device anew while somebody reads
+/// what was attached before.
+fn attach() -> (f64, f64) {
+    let records: Vec<(DeviceId, Arc<[Arc<Interface>]>)> = (0..10_000)
+        .map(|_| {
+            let device_id = DeviceId::new();
+            let rows = (1..=PORTS).map(|port| Arc::new(interface(device_id, port)));
+            (device_id, rows.collect())
+        })
+        .collect();
+    let put = |attached: &mut Attached, (id, rows): &(DeviceId, Arc<[Arc<Interface>]>)| {
+        attached.put(*id, OfDevice::default(), Arc::clone(rows));
+    };
+    let cpu = cpu_time();
+    let mut all = Arc::new(Attached::default());
+    for record in &records {
+        put(Arc::make_mut(&mut all), record);
+    }
+    let made = millis(cpu_time().saturating_sub(cpu));
+    let rounds = 10;
+    let cpu = cpu_time();
+    for _ in 0..rounds {
+        let read = Arc::clone(&all);
+        put(Arc::make_mut(&mut all), records.first().unwrap());
+        black_box(read);
+    }
+    let again = millis(cpu_time().saturating_sub(cpu));
+    (made, again / f64::from(rounds))
+}
+
+fn interface(device_id: DeviceId, port: u32) -> Interface {
+    Interface {
+        id: InterfaceId::new(),
+        device_id,
+        index: port,
+        name: format!("GigabitEthernet1/0/{port}"),
+        description: None,
+        alias: None,
+        kind: None,
+        speed_bps: None,
+        mac: None,
+        mtu: None,
+        admin_status: None,
+        oper_status: None,
+        last_change_at: None,
+        present: true,
+    }
 }
 
 fn millis(time: Duration) -> f64 {

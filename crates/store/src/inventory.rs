@@ -8,6 +8,7 @@
 //! a time, the one that takes in its polls; the device itself may be changed by anybody, held
 //! apart by its revision. Rates and samples are not here but in the series.
 
+mod attached;
 mod devices;
 mod load;
 mod observed;
@@ -20,7 +21,6 @@ pub use record::DeviceRecord;
 use crate::catalog;
 use crate::documents::{Collection, Documents};
 use crate::series::Attached;
-use crate::series::attached::OfDevice;
 use model::device::Device;
 use model::facts::Facts;
 use model::interface::Interface;
@@ -28,7 +28,7 @@ use model::link::Link;
 use model::{Clock, CredentialId, DeviceId, InterfaceId};
 pub(crate) use record::{KeptNeighbors, KeptStatus};
 use std::net::IpAddr;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use view::View;
 
 /// The inventory. Cheap to clone.
@@ -38,6 +38,8 @@ pub struct Inventory {
     collections: Arc<Collections>,
     // Never held across an await, nor while anything is read from disk.
     view: Arc<RwLock<View>>,
+    /// What was attached to series when that was asked last. Locked before the view.
+    attached: Arc<Mutex<Arc<Attached>>>,
     clock: Clock,
 }
 
@@ -107,18 +109,6 @@ impl Inventory {
     /// All links, by id.
     pub fn links(&self) -> Arc<[Arc<Link>]> {
         self.read().links.clone()
-    }
-
-    /// What is attached to the series of devices and interfaces. Copies the names of all devices:
-    /// some milliseconds for ten thousand.
-    pub fn attached(&self) -> Attached {
-        let records = self.devices();
-        let device = |record: &Arc<DeviceRecord>| {
-            let device = &record.device.body;
-            (device.id, OfDevice::from(device))
-        };
-        let interfaces = records.iter().flat_map(|record| record.interfaces.iter());
-        Attached::new(records.iter().map(device), interfaces.cloned())
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, View> {

@@ -5,8 +5,9 @@
 //! packs), `recovery` (what is done at the start and soon after), `read`, `retained` (what goes by
 //! age, for [`crate::retention`]), `threads` (who runs what).
 //! [`aggregate`] and [`across`] are pure. Sealed samples and their octets are in [`mod@crate::pack`]
-//! and [`crate::blocks`]; what days of them add up to is in [`rollup`]. Which series there are is asked by [`selector`]s over their labels and those
-//! that are [`attached`] to them, and counted by [`cardinality`]; a [`shape`] spares pollers the
+//! and [`crate::blocks`]; what days of them add up to is in [`rollup`]. Which series there are is asked
+//! by [`selector`]s over their labels and those that are [`attached`] to them, and counted by
+//! [`cardinality`]; a [`query`] makes a few rows of the samples of many; a [`shape`] spares pollers the
 //! asking.
 
 pub mod across;
@@ -18,6 +19,7 @@ mod head;
 pub mod log;
 mod options;
 mod parts;
+pub mod query;
 mod read;
 mod recovery;
 mod registry;
@@ -65,6 +67,7 @@ use stats::{Counters, add};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 use threads::Threads;
 use tokio::sync::oneshot;
 
@@ -251,9 +254,20 @@ impl SeriesStore {
         after: Option<SeriesId>,
         limit: usize,
     ) -> Selected {
-        with(&self.0.parts.index, |index| {
-            index.select(selector, attached, after, limit)
-        })
+        let selected = self.select_until(selector, attached, (after, limit), None);
+        selected.unwrap_or_default()
+    }
+
+    /// As [`SeriesStore::select`], of a page `(after, limit)`; `None` where it is not done by the time
+    /// `until`. Nothing waits for it meanwhile, however slow an expression is.
+    pub fn select_until(
+        &self,
+        selector: &Selector,
+        attached: &Attached,
+        page: (Option<SeriesId>, usize),
+        until: Option<Instant>,
+    ) -> Option<Selected> {
+        registry::select::select(&self.0.parts.index, selector, attached, page, until)
     }
 
     /// How many series there are, and of what; of devices the `top` largest. Looks at each series:

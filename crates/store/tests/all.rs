@@ -50,6 +50,8 @@ mod packs;
 mod packs_faults;
 #[path = "all/packs_folder.rs"]
 mod packs_folder;
+#[path = "all/query.rs"]
+mod query;
 #[path = "all/retention.rs"]
 mod retention;
 #[path = "all/retention_faults.rs"]

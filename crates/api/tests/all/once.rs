@@ -248,6 +248,7 @@ fn every_post_says_whether_it_takes_a_key() {
             || [
                 "/api/v1/stream/tickets",
                 "/api/v1/samples/query",
+                "/api/v1/query",
                 "/api/v1/discovery-rules/dry-run",
                 "/api/v1/imports",
                 "/api/v1/profile-checks",

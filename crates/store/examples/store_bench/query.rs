@@ -2,12 +2,12 @@
 
 use super::load::{BEGIN_MS, Hand, Network, POLL_MS, open};
 use super::proc;
-use foretell_store::series::across::{Across, End, Grouping, Groups, Ranking, Row};
-use foretell_store::series::{Aggregation, Breaks, SeriesStore, aggregate};
-use model::metric::Kind;
-use model::{Metric, SeriesId, Timestamp, Value};
-use std::collections::BTreeMap;
-use std::time::Duration;
+use foretell_store::series::across::{Across, End, Grouping};
+use foretell_store::series::attached::OfDevice;
+use foretell_store::series::query::{self, Put, Query, SAMPLES_MAX};
+use foretell_store::series::{Aggregation, Attached, Breaks, aggregate};
+use model::{Metric, Timestamp};
+use std::time::{Duration, Instant};
 
 /// 100,800 series.
 const DEVICES: usize = 210;
@@ -16,8 +16,6 @@ const HOUR: Duration = Duration::from_hours(1);
 const STEP: Duration = Duration::from_mins(5);
 /// Each question is asked until it has taken so much CPU, and its mean is told.
 const LONG_ENOUGH: Duration = Duration::from_millis(500);
-
-type Points = Vec<(Timestamp, Value)>;
 
 pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -51,82 +49,63 @@ async fn measure() {
         let series = &all[n % all.len()];
         let points = store.read(series.id, day, now).unwrap();
         assert_eq!(points.len() as i64, POLLS);
-        rate(&points, day, now, STEP);
+        let breaks = Breaks::new(Duration::from_mins(1), Vec::new(), &[]);
+        let told = aggregate(&points, day, now, STEP, Aggregation::Rate, &breaks);
+        assert_eq!(told.len(), 288);
     });
+    // Of a site of 21 devices: one metric of all their ports.
+    let of_device = |n: usize| OfDevice {
+        site: Some(if n < 21 { "x" } else { "y" }.to_owned()),
+        interval: Some(Duration::from_mins(1)),
+        ..OfDevice::default()
+    };
+    let devices = network.devices.iter().enumerate();
+    let attached = Attached::new(devices.map(|(n, device)| (device.id, of_device(n))), []);
+    let ask = |question: &Query| query::run(&store, question, &attached).unwrap();
+    let mut question = Query {
+        selector: r#"ifHCInOctets{site="x"}"#.parse().unwrap(),
+        from: hour,
+        to: now,
+        step: STEP,
+        over: None,
+        across: Put::Together(Across::Sum, Grouping::all()),
+        rows_max: 100,
+        samples_max: SAMPLES_MAX,
+        until: Instant::now() + Duration::from_hours(1),
+    };
     let thousand_hours = per_question(|_| {
-        let mut groups = Groups::new(Across::Sum, Grouping::all(), 12);
-        let mut count = 0;
-        for device in network.devices.iter().take(21) {
-            let all = store.series_named(device.id, Metric::IF_HC_IN_OCTETS);
-            let ids: Vec<SeriesId> = all.iter().map(|series| series.id).collect();
-            for points in store.read_many(device.id, &ids, hour, now).unwrap() {
-                groups.add(&row(rate(&points, hour, now, STEP)));
-                count += 1;
-            }
-        }
-        assert_eq!((count, groups.len()), (1_008, 1));
+        let answer = ask(&question);
+        assert_eq!((answer.rows.len(), answer.rows[0].count), (1, 1_008));
+        assert_eq!(answer.rows[0].values.len(), 12);
     });
+    // One of all devices, which is the most to be read for a thousand series.
+    question.selector = r#"{interface=~".*/0/[0-4]",metric="ifHCInOctets"}"#
+        .parse()
+        .unwrap();
+    let spread = per_question(|_| {
+        let answer = ask(&question);
+        assert_eq!(answer.rows[0].count, 1_050);
+    });
+    question.selector = "{}".parse().unwrap();
+    question.step = HOUR;
+    question.across = Put::First {
+        k: 10,
+        end: End::Top,
+        grouping: Grouping::all(),
+    };
     let top = per_question(|_| {
-        let top = top(&store, network, hour, now);
-        assert_eq!(top.len(), 10);
+        let answer = ask(&question);
+        assert_eq!((answer.rows.len(), answer.cost.series), (10, 100_800));
     });
     println!(
         "{}",
         serde_json::json!({
             "query_1_series_24_h_cpu_ms": one_day,
             "query_1000_series_1_h_cpu_ms": thousand_hours,
+            "query_1000_series_of_all_devices_1_h_cpu_ms": spread,
             "query_top_10_of_100000_cpu_ms": top,
         })
     );
-}
-
-/// The ten series of all that grew by the most, or were the greatest, over an hour.
-fn top(
-    store: &SeriesStore,
-    network: &Network,
-    from: Timestamp,
-    to: Timestamp,
-) -> Vec<(f64, SeriesId)> {
-    let mut ranking = Ranking::new(10, End::Top);
-    for device in &network.devices {
-        let all = store.series_of(device.id);
-        let ids: Vec<SeriesId> = all.iter().map(|series| series.id).collect();
-        let read = store.read_many(device.id, &ids, from, to).unwrap();
-        for (series, points) in all.iter().zip(read) {
-            let how = match series.key.metric.kind() {
-                Kind::Counter => Aggregation::Rate,
-                Kind::Gauge => Aggregation::Avg,
-                Kind::State => Aggregation::Last,
-            };
-            let told = summed(&points, from, to, HOUR, how);
-            ranking.consider(told.into_iter().flatten().next().unwrap(), || series.id);
-        }
-    }
-    assert!(ranking.considered() >= 100_000);
-    ranking.ranked()
-}
-
-fn rate(points: &Points, from: Timestamp, to: Timestamp, step: Duration) -> Vec<Option<f64>> {
-    summed(points, from, to, step, Aggregation::Rate)
-}
-
-fn summed(
-    points: &Points,
-    from: Timestamp,
-    to: Timestamp,
-    step: Duration,
-    how: Aggregation,
-) -> Vec<Option<f64>> {
-    let breaks = Breaks::new(Duration::from_mins(1), Vec::new(), &[]);
-    let told = aggregate(points, from, to, step, how, &breaks);
-    told.into_iter().map(|(_, value)| value).collect()
-}
-
-fn row(values: Vec<Option<f64>>) -> Row {
-    Row {
-        labels: BTreeMap::new(),
-        values,
-    }
 }
 
 /// Milliseconds of CPU that a question takes. It is answered by this thread.

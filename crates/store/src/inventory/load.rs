@@ -80,6 +80,7 @@ impl Inventory {
             documents,
             collections: Arc::new(collections),
             view: Arc::new(RwLock::new(view)),
+            attached: Arc::default(),
             clock,
         })
     }

@@ -1,5 +1,6 @@
 //! The inventory in memory, and the maps by which it is found.
 
+use super::attached::Changed;
 use super::record::DeviceRecord;
 use model::interface::Interface;
 use model::link::Link;
@@ -19,6 +20,8 @@ pub(super) struct View {
     pub(super) links: Arc<[Arc<Link>]>,
     /// The links as they were written last: their times may be behind those of `links`.
     pub(super) kept_links: Arc<BTreeMap<LinkId, Arc<Link>>>,
+    /// What is attached to series and is to be looked at anew.
+    pub(super) changed: Changed,
 }
 
 impl View {
@@ -30,6 +33,7 @@ impl View {
             by_credential: HashMap::new(),
             links: Arc::new([]),
             kept_links: Arc::default(),
+            changed: Changed::default(),
         }
     }
 
@@ -59,6 +63,12 @@ impl View {
         let same_interfaces = before
             .as_ref()
             .is_some_and(|before| Arc::ptr_eq(&before.interfaces, &record.interfaces));
+        let same_device = before
+            .as_ref()
+            .is_some_and(|before| Arc::ptr_eq(&before.device, &record.device));
+        if !same_device || !same_interfaces {
+            self.changed.note(id);
+        }
         if !same_interfaces {
             for interface in before.iter().flat_map(|before| before.interfaces.iter()) {
                 self.interfaces.remove(&interface.id);
@@ -91,6 +101,7 @@ impl View {
         let Some(record) = self.devices.remove(&id) else {
             return;
         };
+        self.changed.note(id);
         leave(&mut self.by_address, &record.device.body.address, id);
         if let Some(credential) = record.device.body.credential_id {
             leave(&mut self.by_credential, &credential, id);

@@ -51,7 +51,13 @@ impl Grouping {
         Self::By(BTreeSet::new())
     }
 
-    fn of(&self, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    /// Whether there is but one group.
+    pub fn is_all(&self) -> bool {
+        matches!(self, Self::By(names) if names.is_empty())
+    }
+
+    /// The group of a row with these labels.
+    pub fn of(&self, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         match self {
             Self::By(names) => names
                 .iter()

@@ -123,6 +123,17 @@ impl Breaks {
     }
 }
 
+/// Whether the points are so evenly spaced that no gap is among them, whatever is usual where: so it
+/// mostly is, and the medians need not be made. A pair that stands alone is judged otherwise.
+fn are_even(points: &[Point]) -> bool {
+    let pairs = points.iter().zip(points.iter().skip(1));
+    let spacings = pairs.map(|(a, b)| b.0.unix_ms().saturating_sub(a.0.unix_ms()));
+    let (least, most) = spacings.fold((i64::MAX, 0), |(least, most), spacing| {
+        (spacing.min(least), spacing.max(most))
+    });
+    points.len() > 2 && most <= least.saturating_mul(GAP_POLLS)
+}
+
 /// The median of the milliseconds from point to point; none where there is no pair.
 fn usual(points: Option<&[(Timestamp, Value)]>) -> Option<i64> {
     let points = points?;
@@ -188,8 +199,10 @@ pub fn aggregate(
     let grid = Grid::new(from, to, step);
     let values = match how {
         Aggregation::Rate | Aggregation::Increase | Aggregation::Peak => {
+            let even = are_even(points);
             let sums = spread(points, &grid, count, |at, (earlier, later)| {
-                let is_whole = !breaks.restarted(earlier.0, later.0) && !breaks.gap(points, at);
+                let is_whole =
+                    !breaks.restarted(earlier.0, later.0) && (even || !breaks.gap(points, at));
                 increase(earlier.1, later.1).filter(|_| is_whole)
             });
             sums.into_iter().map(|sum| sum.value(how)).collect()

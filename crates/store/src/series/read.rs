@@ -2,7 +2,7 @@
 //! ascending.
 
 use crate::blocks::codec::BlockView;
-use crate::blocks::{BlockKey, Column, Level};
+use crate::blocks::{BlockKey, Column, ColumnSlice, Level};
 use crate::pack::Kind;
 use crate::series::parts::Parts;
 use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
@@ -114,7 +114,7 @@ fn sealed(
         };
         let read = pack.read(&entry, columns, from, to, |place, slice| {
             if let Some(all) = found.get_mut(place) {
-                all.extend(slice.points());
+                extend(all, &slice);
             }
         });
         match read {
@@ -126,6 +126,20 @@ fn sealed(
     }
     lay_blocks(parts, &above, columns, (from, to), found);
     Ok(())
+}
+
+/// Adds the rows of a column. Most have a number of one kind in every row.
+fn extend(all: &mut Points, slice: &ColumnSlice) {
+    let at = |ms: &i64| Timestamp::from_unix_ms(*ms);
+    if let Some((times, numbers)) = slice.whole() {
+        let both = times.iter().zip(numbers);
+        all.extend(both.map(|(ms, number)| (at(ms), Value::U64(*number))));
+    } else if let Some((times, numbers)) = slice.float() {
+        let both = times.iter().zip(numbers);
+        all.extend(both.map(|(ms, number)| (at(ms), Value::F64(*number))));
+    } else {
+        all.extend(slice.points());
+    }
 }
 
 fn lay_blocks(

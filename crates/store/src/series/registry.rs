@@ -6,12 +6,13 @@
 mod count;
 mod find;
 pub(crate) mod index;
+mod judge;
 mod labels;
 pub(crate) mod metrics;
 #[cfg(test)]
 mod model_tests;
 mod postings;
-mod select;
+pub(crate) mod select;
 pub(crate) mod table;
 mod view;
 

@@ -293,7 +293,9 @@ impl fmt::Display for Selector {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether a text may be the name of a label or a metric: at most [`LABEL_NAME_LEN_MAX`] letters, digits
+/// and `_`, no digit first.
+pub fn is_name(text: &str) -> bool {
     let begins = |octet: u8| octet.is_ascii_alphabetic() || octet == b'_';
     text.len() <= LABEL_NAME_LEN_MAX
         && text.bytes().next().is_some_and(begins)

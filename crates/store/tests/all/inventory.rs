@@ -7,7 +7,8 @@ use model::facts::Facts;
 use model::interface::{IfStatus, Interface};
 use model::link::{End, Link, LinkStatus};
 use model::neighbor::{Neighbor, Protocol};
-use model::{DeviceId, InterfaceId, LinkId, Timestamp};
+use model::{DeviceId, InterfaceId, Labels, LinkId, Timestamp};
+use std::sync::Arc;
 
 pub(crate) fn interface(device_id: DeviceId, index: u32) -> Interface {
     Interface {
@@ -248,4 +249,54 @@ async fn what_a_device_says_and_what_is_typed_do_not_undo_each_other() {
     assert_eq!(last.device.revision, 71);
     assert_eq!(last.device.body.said.name.as_deref(), Some("r49"));
     assert_eq!(last.device.body.typed.site.as_deref(), Some("site 19"));
+}
+
+/// What is attached to series is made anew only for what changed, and is what is known.
+#[tokio::test]
+async fn what_is_attached_is_kept_until_it_changes() {
+    let fixture = Fixture::new();
+    let store = fixture.open().await;
+    let inventory = &store.inventory;
+    let (mut first, second) = (device(1, fixture.now()), device(2, fixture.now()));
+    for device in [&first, &second] {
+        inventory.create(device.clone()).await.unwrap();
+    }
+    let mut row = interface(first.id, 1);
+    let set = |row: &Interface| inventory.set_interfaces(first.id, vec![row.clone()]);
+    set(&row).await.unwrap();
+    let name = |id| {
+        let attached = inventory.attached();
+        let name = attached.of_interface(id, Labels::INTERFACE);
+        name.map(str::to_owned)
+    };
+    assert_eq!(name(row.id).as_deref(), Some("eth1"));
+    let before = inventory.attached();
+    assert_eq!(before.device(second.id).unwrap().name, second.name());
+    // Polls that say the same, and what is not attached.
+    set(&row).await.unwrap();
+    let facts = Facts::default();
+    inventory.set_facts(first.id, facts).await.unwrap();
+    assert!(Arc::ptr_eq(&before, &inventory.attached()));
+    // A name, a site, a device that goes. What a reader has stays as it was.
+    row.name = "lan0".to_owned();
+    set(&row).await.unwrap();
+    assert_eq!(name(row.id).as_deref(), Some("lan0"));
+    let id = first.id;
+    first.typed.site = Some("lyon".to_owned());
+    first.interval_secs = 5;
+    inventory.update(first, Expect::Any).await.unwrap();
+    let after = inventory.attached();
+    let of_device = after.device(id).unwrap();
+    assert_eq!(of_device.site.as_deref(), Some("lyon"));
+    assert_eq!(of_device.interval, Some(std::time::Duration::from_secs(5)));
+    inventory.delete(id, Expect::Any).await.unwrap();
+    assert_eq!(name(row.id), None);
+    assert!(inventory.attached().device(id).is_none());
+    assert!(inventory.attached().device(second.id).is_some());
+    assert_eq!(before.of_interface(row.id, Labels::INTERFACE), Some("eth1"));
+    // And all of it after a restart.
+    drop(store);
+    let store = fixture.open().await;
+    let again = store.inventory.attached();
+    assert!(again.device(id).is_none() && again.device(second.id).is_some());
 }

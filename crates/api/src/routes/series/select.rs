@@ -6,6 +6,8 @@ use crate::page::{Key, Page, Paging};
 use crate::problem::{Answer, Kind, Problem};
 use axum::Json;
 use model::{Metric, SeriesId};
+use std::sync::Arc;
+use std::time::Instant;
 use store::series::{Attached, Selector, SelectorError};
 
 /// What they are sorted by.
@@ -31,6 +33,7 @@ pub(super) async fn list(
         granted.services().series.clone(),
         granted.services().store.inventory.clone(),
     );
+    let until = Instant::now() + granted.services().options.request_timeout;
     let (text, limit, cursor) = (text.to_owned(), query.limit, query.cursor.clone());
     // Expressions are compiled where blocking is allowed, and no more at a time than there are readers.
     let work = move || -> Answer<Page<SeriesResource>> {
@@ -48,11 +51,14 @@ pub(super) async fn list(
         let after: Option<SeriesId> = after.transpose().map_err(no_id)?;
         // Where no label is asked for, none need be joined.
         let attached = if selector.matchers().is_empty() {
-            Attached::default()
+            Arc::new(Attached::default())
         } else {
             inventory.attached()
         };
-        let selected = series.select(&selector, &attached, after, paging.limit());
+        let page = (after, paging.limit());
+        let selected = series.select_until(&selector, &attached, page, Some(until));
+        let late = || Problem::new(Kind::Timeout, "It took too long; ask for less.");
+        let selected = selected.ok_or_else(late)?;
         // Of a device that is deleted meanwhile there are no rows, and others may be behind them.
         let last = selected.series.last().filter(|_| selected.more);
         let next = last.map(|found| (Key::Absent, found.id.to_string()));

@@ -5,7 +5,7 @@
 //! and column, by device, metric and set, and by metric ([`super::find`]). What is chosen by labels is
 //! in [`super::select`], what is counted in [`super::count`]. Here is how it changes.
 
-use super::labels::{LabelSets, Pair, Set};
+use super::labels::{LabelSets, PAIR_OCTETS, Pair, Set};
 use super::metrics::{MetricNo, MetricNumbers};
 use super::table::Change;
 use crate::series::{BoundHit, Column, Resolved, SERIES_PER_DEVICE_MAX};
@@ -22,6 +22,11 @@ pub(super) type DeviceNo = u32;
 /// Rows of deleted series that are kept at most, beside one for each series that there is: 2 MiB.
 /// With more the index is made anew, a second's work where a million series are left.
 const DEAD_ROWS_MAX: usize = 65_536;
+
+/// Names of interfaces that nothing is called by any more are kept, beside as much as all other labels
+/// take: 1 MiB. An agent that names its ports anew at each poll would fill the memory else. Forgetting
+/// them goes over all sets and rows: some 50 ms where a million series are.
+const NAMES_LEFT_OCTETS_MAX: usize = 1 << 20;
 
 /// All series.
 #[derive(Default)]
@@ -42,6 +47,10 @@ pub(crate) struct Index {
     pub(super) floor: u32,
     /// The devices that were deleted, and the column that the next series would have got then.
     deleted: HashMap<DeviceId, u32>,
+    /// What names take that came by renaming, in octets: no more is taken by names that are left.
+    renamed_octets: usize,
+    /// Counts how often numbers of labels or devices came to mean others.
+    pub(super) generation: u64,
 }
 
 /// A series.
@@ -119,6 +128,8 @@ impl Index {
                 column,
                 interface,
             } => {
+                let known = self.labels.pair_count();
+                let octets = interface.as_deref().map_or(0, str::len) + PAIR_OCTETS;
                 let name = interface.map(|name| self.labels.intern_pair(Labels::INTERFACE, &name));
                 let number = self
                     .device(device_id)
@@ -126,6 +137,13 @@ impl Index {
                     .copied();
                 if let Some(row) = number.and_then(|number| self.rows.get_mut(number as usize)) {
                     row.interface = name;
+                }
+                if self.labels.pair_count() > known {
+                    self.renamed_octets += octets;
+                    let others = self.labels.octets().saturating_sub(self.renamed_octets);
+                    if self.renamed_octets > NAMES_LEFT_OCTETS_MAX + others {
+                        self.forget_names();
+                    }
                 }
             }
             Change::Delete { device_id } => self.delete(device_id),
@@ -233,6 +251,8 @@ impl Index {
         let mut fresh = Self {
             metrics: self.metrics.clone(),
             floor: self.floor,
+            generation: self.generation.wrapping_add(1),
+            // What was deleted is so afterwards too: merging asks.
             deleted: std::mem::take(&mut self.deleted),
             ..Self::default()
         };
@@ -256,6 +276,26 @@ impl Index {
             });
         }
         *self = fresh;
+    }
+
+    /// Forgets the names of interfaces that no series has any more.
+    pub(super) fn forget_names(&mut self) {
+        let mut used = vec![false; self.labels.pair_count()];
+        for row in self.rows.iter().filter(|row| row.live) {
+            let used = row.interface.and_then(|pair| used.get_mut(pair.place()));
+            if let Some(used) = used {
+                *used = true;
+            }
+        }
+        let (labels, moved) = self.labels.without_unused(&used);
+        for row in &mut self.rows {
+            // Those of deleted series may be gone.
+            let name = row.interface.and_then(|pair| moved.get(pair.place()));
+            row.interface = name.copied().flatten();
+        }
+        self.labels = labels;
+        self.renamed_octets = 0;
+        self.generation = self.generation.wrapping_add(1);
     }
 
     /// A device was deleted, when its next series would have got the column `next`.

@@ -113,3 +113,51 @@ fn a_device_has_a_bound_on_its_series() {
     );
     assert_eq!(index.lookup(device_id, &full), Some(resolved));
 }
+
+/// An agent that calls its ports anew at each poll.
+#[test]
+fn names_that_nothing_is_called_by_any_more_are_forgotten() {
+    let (mut index, device_id) = (Index::default(), DeviceId::new());
+    let port = InterfaceId::new().to_string();
+    let key = |name: String| {
+        let labels = Labels::default()
+            .with(Labels::INTERFACE_ID, &*port)
+            .with(Labels::INTERFACE, name);
+        [(Metric::IF_HC_IN_OCTETS, labels)]
+    };
+    let series = commit(&mut index, device_id, &key("lo".to_owned()));
+    let long = "x".repeat(1_000);
+    let before = index.generation;
+    for n in 0..4_000 {
+        let name = format!("{long}{n}");
+        assert_eq!(commit(&mut index, device_id, &key(name.clone())), series);
+        let taken = index.labels.octets();
+        assert!(
+            taken <= 2 * NAMES_LEFT_OCTETS_MAX,
+            "{taken} octets of names"
+        );
+        let told = index.series(series[0].id).unwrap().key.labels;
+        assert_eq!(told.get(Labels::INTERFACE), Some(&*name));
+    }
+    // The sets are the same, and whoever looked meanwhile knows that numbers are others.
+    assert_ne!(index.generation, before);
+    assert_eq!(index.labels.set_count(), 1);
+    // One that goes back and forth leaves nothing.
+    let (generation, taken) = (index.generation, index.labels.octets());
+    for n in 0..10_000 {
+        let name = if n % 2 == 0 { "a" } else { "b" };
+        commit(&mut index, device_id, &key(name.to_owned()));
+    }
+    assert_eq!(index.generation, generation);
+    assert!(index.labels.octets() <= taken + 2 * (PAIR_OCTETS + 1));
+}
+
+#[test]
+fn what_was_deleted_is_so_after_the_index_was_made_anew() {
+    let (mut index, gone) = (Index::default(), DeviceId::new());
+    commit(&mut index, gone, &[(Metric::ICMP_RTT, Labels::default())]);
+    index.apply(Change::Delete { device_id: gone });
+    index.compact();
+    assert!(index.any_deleted() && index.is_deleted(gone));
+    assert!(index.is_deleted_column(gone, Column(0)));
+}

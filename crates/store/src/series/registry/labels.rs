@@ -2,7 +2,8 @@
 //! `vantage="local"`. Numbers stand for them, in memory only.
 //!
 //! What is made here stays until the index is made anew (see `Index::compact`), also where no
-//! series has it any more.
+//! series has it any more; names of interfaces that nothing is called by any more, which would come
+//! without end, are forgotten before (see `Index::forget_names`).
 
 use super::postings::Posting;
 use hashbrown::HashTable;
@@ -11,6 +12,9 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
+
+/// What a label with a value takes beside its text, in octets: its row and its places in the tables.
+pub(super) const PAIR_OCTETS: usize = 48;
 
 /// A label with a value, as `vantage="local"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,6 +138,44 @@ impl LabelSets {
             })
             .collect();
         self.intern_set(&pairs)
+    }
+
+    /// These sets under the same numbers, with the labels that are in them and those that are `used`,
+    /// by their places; and the numbers of labels there by their places here.
+    pub(super) fn without_unused(&self, used: &[bool]) -> (Self, Vec<Option<Pair>>) {
+        let mut fresh = Self::default();
+        let mut moved: Vec<Option<Pair>> = vec![None; self.pairs.len()];
+        let mut members = Vec::new();
+        for (set, row) in self.all_sets().zip(&self.sets) {
+            members.clear();
+            for pair in self.members(set) {
+                members.extend(self.carry(*pair, &mut fresh, &mut moved));
+            }
+            let carried = fresh.intern_set(&members);
+            debug_assert_eq!(carried, set, "each set is there once");
+            if let Some(carried) = fresh.sets.get_mut(carried.place()) {
+                carried.devices = row.devices.clone();
+            }
+        }
+        for (place, _) in used.iter().enumerate().filter(|(_, used)| **used) {
+            self.carry(Pair::at(place), &mut fresh, &mut moved);
+        }
+        (fresh, moved)
+    }
+
+    /// A label in another of these, made there where it is new.
+    fn carry(&self, pair: Pair, fresh: &mut Self, moved: &mut [Option<Pair>]) -> Option<Pair> {
+        let moved = moved.get_mut(pair.place())?;
+        if moved.is_none() {
+            let (name, value) = self.text(pair);
+            *moved = Some(fresh.intern_pair(name, value));
+        }
+        *moved
+    }
+
+    /// About how many octets the labels take, without what is known of their sets.
+    pub(super) fn octets(&self) -> usize {
+        self.text.len() + self.pairs.len() * PAIR_OCTETS
     }
 
     fn intern_set(&mut self, pairs: &[Pair]) -> Set {

@@ -1,7 +1,9 @@
 //! The registry against plain maps: what is registered, renamed and deleted, and found by labels.
 
 use super::index::Index;
+use super::select::select;
 use super::table::{Change, Table};
+use super::{Shared, with};
 use crate::series::attached::{Attached, DEVICE_ID, METRIC, OfDevice};
 use crate::series::{Column, Matcher, Resolved, Selector};
 use model::interface::Interface;
@@ -60,6 +62,7 @@ enum Step {
     Resolve(u8, Vec<(Metric, Labels)>),
     Delete(u8),
     Compact,
+    Forget,
     Reload,
 }
 
@@ -68,6 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0u8..3, keys()).prop_map(|(n, keys)| Step::Resolve(n, keys)),
         1 => (0u8..3).prop_map(Step::Delete),
         1 => Just(Step::Compact),
+        1 => Just(Step::Forget),
         1 => Just(Step::Reload),
     ]
 }
@@ -200,6 +204,7 @@ proptest! {
                     model.remove(&device_id);
                 }
                 Step::Compact => index.compact(),
+                Step::Forget => index.forget_names(),
                 Step::Reload => {
                     drop(table);
                     let (again, loaded) = Table::open(&path).unwrap();
@@ -339,6 +344,7 @@ proptest! {
             index.apply(Change::Delete { device_id: device(n) });
         }
         let all: Vec<Series> = (0..3).flat_map(|n| index.series_of(device(n))).collect();
+        let index: Shared = Arc::new(index.into());
         for selector in selectors {
             let holds = |series: &Series, matcher: &Matcher| {
                 let values = values(series, &attached, matcher.name());
@@ -350,21 +356,23 @@ proptest! {
             };
             let mut expected: Vec<SeriesId> = all.iter().filter(meant).map(|s| s.id).collect();
             expected.sort();
-            let selected = index.select(&selector, &attached, None, usize::MAX);
+            let all_of = (None, usize::MAX);
+            let selected = select(&index, &selector, &attached, all_of, None).unwrap();
             let ids: Vec<SeriesId> = selected.series.iter().map(|s| s.id).collect();
             prop_assert_eq!(&ids, &expected, "{}", selector);
             prop_assert_eq!((selected.matched, selected.more), (expected.len(), false));
             for found in &selected.series {
-                let series = index.series(found.id).unwrap();
+                let series = with(&index, |index| index.series(found.id)).unwrap();
                 prop_assert_eq!(series.key.device_id, found.device_id);
                 prop_assert_eq!(series.key.metric, found.metric);
                 let place = (found.device_id, found.column);
-                prop_assert_eq!(index.place_of(found.id), Some(place));
+                let told = with(&index, |index| index.place_of(found.id));
+                prop_assert_eq!(told, Some(place));
             }
             // And page by page.
             let (mut paged, mut after) = (Vec::new(), None);
             loop {
-                let page = index.select(&selector, &attached, after, limit);
+                let page = select(&index, &selector, &attached, (after, limit), None).unwrap();
                 prop_assert_eq!(page.matched, expected.len());
                 prop_assert!(page.series.len() <= limit);
                 paged.extend(page.series.iter().map(|found| found.id));

@@ -4,28 +4,24 @@
 //! says of sets and devices is then looked up series by series. Which series are looked at at all is
 //! chosen by what is fewest: those of the metrics that are meant, or those of the devices that can
 //! have one.
+//!
+//! Expressions take whatever time they take, and new series wait while the index is read. So values
+//! are copied out some at a time and judged where nothing is held ([`super::judge`]); in the end, when
+//! no more than a few have come meanwhile, the index is gone through once.
 
 use super::index::{Index, Row, SeriesNo};
-use crate::series::attached::{Attached, DEVICE_ID, INTERFACE_LABELS, METRIC};
-use crate::series::{Comparison, Matcher, Selected, Selection, Selector};
-use model::series::NETWORK;
-use model::{InterfaceId, Labels, Metric, SeriesId};
-use std::collections::HashMap;
+use super::judge::{Judgement, Lot, Until, Verdict};
+use super::labels::Pair;
+use super::{Shared, with};
+use crate::series::attached::{Attached, METRIC};
+use crate::series::{Selected, Selection, Selector};
+use model::{Labels, Metric, SeriesId};
+use std::collections::BTreeSet;
+use std::time::Instant;
 
-/// What a matcher says of a label of a set or of an interface's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// The label is not there: what is attached decides.
-    Absent,
-    No,
-    Yes,
-}
-
-impl Verdict {
-    fn of(holds: bool) -> Self {
-        if holds { Self::Yes } else { Self::No }
-    }
-}
+/// Values and devices that came while others were judged and are judged while the index is held: few,
+/// as an expression may take milliseconds for one.
+const HELD_MAX: usize = 8;
 
 /// What a matcher says.
 struct Test {
@@ -53,23 +49,100 @@ impl Test {
     }
 }
 
+/// What is done next.
+enum Step {
+    Judge(Vec<Lot>),
+    Found(Selected),
+}
+
+/// The series that are meant, by id: at most the `limit` of those above `after`. Those whose metric is
+/// not known are left out. `None` where it is not done by the time `until`.
+pub(crate) fn select(
+    index: &Shared,
+    selector: &Selector,
+    attached: &Attached,
+    (after, limit): (Option<SeriesId>, usize),
+    until: Option<Instant>,
+) -> Option<Selected> {
+    let mut until = Until::new(until);
+    let metrics = metrics_meant(selector, &until)?;
+    let matchers = selector.matchers().iter();
+    let of_labels = matchers.filter(|matcher| matcher.name() != METRIC);
+    let mut all: Vec<Judgement> = of_labels
+        .map(|matcher| Judgement::new(matcher, attached))
+        .collect();
+    let mut generation = None;
+    loop {
+        until.now()?;
+        let step = with(index, |index| {
+            // Numbers of another generation mean other values.
+            if generation.replace(index.generation) != Some(index.generation) {
+                all.iter_mut().for_each(Judgement::forget);
+            }
+            let mut lots = lots(&all, index);
+            if count(&lots) <= HELD_MAX {
+                judge(&mut all, &lots, &mut until)?;
+                // What is known of devices may decide whether values have to be looked at.
+                lots = self::lots(&all, index);
+            }
+            Some(if count(&lots) == 0 {
+                Step::Found(index.select(&metrics, &all, after, limit))
+            } else {
+                Step::Judge(lots)
+            })
+        });
+        match step? {
+            Step::Found(selected) => return Some(selected),
+            Step::Judge(lots) => judge(&mut all, &lots, &mut until)?,
+        }
+    }
+}
+
+fn lots(all: &[Judgement], index: &Index) -> Vec<Lot> {
+    all.iter().map(|judgement| judgement.lot(index)).collect()
+}
+
+fn count(lots: &[Lot]) -> usize {
+    lots.iter().map(Lot::len).sum()
+}
+
+fn judge(all: &mut [Judgement], lots: &[Lot], until: &mut Until) -> Option<()> {
+    let mut both = all.iter_mut().zip(lots);
+    both.try_for_each(|(judgement, lot)| judgement.judge(lot, until))
+}
+
+/// The metrics that are meant, of those that are known.
+fn metrics_meant(selector: &Selector, until: &Until) -> Option<BTreeSet<Metric>> {
+    let matchers = selector.matchers().iter();
+    let of_metric = matchers.filter(|matcher| matcher.name() == METRIC);
+    let mut meant = BTreeSet::new();
+    for metric in Metric::all() {
+        let name = metric.name();
+        let is_it = selector.metric().is_none_or(|meant| meant == name);
+        if is_it && of_metric.clone().all(|matcher| matcher.holds([name])) {
+            meant.insert(metric);
+        }
+        until.now()?;
+    }
+    Some(meant)
+}
+
 impl Index {
-    /// The series that are meant, by id, above `after` and at most `limit`. Those whose metric is
-    /// not known are left out.
-    pub(crate) fn select(
+    fn select(
         &self,
-        selector: &Selector,
-        attached: &Attached,
+        metrics: &BTreeSet<Metric>,
+        judgements: &[Judgement],
         after: Option<SeriesId>,
         limit: usize,
     ) -> Selected {
-        let metrics = self.metrics_meant(selector);
-        let of_labels = |matcher: &&Matcher| matcher.name() != METRIC;
-        let tests: Vec<Test> = selector
-            .matchers()
+        let is_meant = |metric: &Metric| metrics.contains(metric);
+        let numbers = self.metrics.all();
+        let metrics: Vec<Option<Metric>> = numbers
+            .map(|number| self.metrics.known(number).filter(is_meant))
+            .collect();
+        let tests: Vec<Test> = judgements
             .iter()
-            .filter(of_labels)
-            .map(|matcher| self.test(matcher, attached))
+            .map(|judgement| self.test(judgement))
             .collect();
         let devices = self.devices_possible(&tests);
         let mut found = Found {
@@ -110,25 +183,8 @@ impl Index {
         found.told()
     }
 
-    /// The metrics that are meant, by their numbers; none that is not known.
-    fn metrics_meant(&self, selector: &Selector) -> Vec<Option<Metric>> {
-        let of_metric = selector
-            .matchers()
-            .iter()
-            .filter(|matcher| matcher.name() == METRIC);
-        let is_meant = |metric: &Metric| {
-            let name = metric.name();
-            let is_it = selector.metric().is_none_or(|meant| meant == name);
-            is_it && of_metric.clone().all(|matcher| matcher.holds([name]))
-        };
-        let numbers = self.metrics.all();
-        numbers
-            .map(|number| self.metrics.known(number).filter(is_meant))
-            .collect()
-    }
-
-    fn test(&self, matcher: &Matcher, attached: &Attached) -> Test {
-        let devices = self.devices_held(matcher, attached);
+    fn test(&self, judgement: &Judgement) -> Test {
+        let matcher = judgement.matcher();
         let for_people = matcher.name() == Labels::INTERFACE;
         let names_len = if for_people {
             self.labels.pair_count()
@@ -137,72 +193,41 @@ impl Index {
         };
         let mut names = vec![Verdict::Absent; names_len];
         let mut sets = vec![Verdict::Absent; self.labels.set_count()];
-        let of_interface = INTERFACE_LABELS.contains(&matcher.name());
-        // Where another value says no more than none, only the one that is meant is looked at.
-        let one =
-            matcher.comparison() == Comparison::Equal && !of_interface && !devices.contains(&true);
-        let meant = self.labels.pair(matcher.name(), matcher.text());
-        let pairs = if one {
-            meant.as_slice()
-        } else {
-            self.labels.pairs_named(matcher.name())
-        };
-        for pair in pairs {
-            let verdict = Verdict::of(matcher.holds([self.labels.value(*pair)]));
-            for set in self.labels.sets_with(*pair) {
+        let mut tell = |pair: Pair, verdict| {
+            for set in self.labels.sets_with(pair) {
                 put(&mut sets, set.place(), verdict);
             }
             if for_people {
                 put(&mut names, pair.place(), verdict);
             }
+        };
+        if judgement.is_of_one() {
+            let meant = self.labels.pair(matcher.name(), matcher.text());
+            if let Some(pair) = meant {
+                tell(pair, Verdict::Yes);
+            }
+        } else {
+            let pairs = self.labels.pairs_named(matcher.name());
+            for (pair, verdict) in pairs.iter().zip(judgement.values()) {
+                tell(*pair, *verdict);
+            }
         }
-        if of_interface {
-            self.test_interfaces(matcher, attached, &mut sets);
+        let ids = self.labels.pairs_named(Labels::INTERFACE_ID);
+        for (pair, verdict) in ids.iter().zip(judgement.interfaces()) {
+            if *verdict == Verdict::Absent {
+                continue;
+            }
+            for set in self.labels.sets_with(*pair) {
+                if sets.get(set.place()) == Some(&Verdict::Absent) {
+                    put(&mut sets, set.place(), *verdict);
+                }
+            }
         }
         Test {
             sets,
             names,
-            devices,
+            devices: judgement.devices().to_vec(),
         }
-    }
-
-    /// What a matcher says of what is attached to interfaces, where their sets say nothing.
-    fn test_interfaces(&self, matcher: &Matcher, attached: &Attached, sets: &mut [Verdict]) {
-        let mut met = Met::default();
-        for pair in self.labels.pairs_named(Labels::INTERFACE_ID) {
-            let id: Option<InterfaceId> = self.labels.value(*pair).parse().ok();
-            let value = id.and_then(|id| attached.of_interface(id, matcher.name()));
-            let Some(value) = value else { continue };
-            let verdict = Verdict::of(met.holds(matcher, value));
-            for set in self.labels.sets_with(*pair) {
-                if sets.get(set.place()) == Some(&Verdict::Absent) {
-                    put(sets, set.place(), verdict);
-                }
-            }
-        }
-    }
-
-    /// Of each device, whether a matcher holds for its series that have no such label of their own.
-    fn devices_held(&self, matcher: &Matcher, attached: &Attached) -> Vec<bool> {
-        let mut met = Met::default();
-        let without = matcher.holds([]);
-        let held = self.devices.iter().map(|device| {
-            if matcher.name() == DEVICE_ID {
-                let text = (device.id != NETWORK).then(|| device.id.to_string());
-                return matcher.holds(text.as_deref());
-            }
-            let Some(of_device) = attached.device(device.id) else {
-                return without;
-            };
-            let mut values = of_device.values(matcher.name());
-            match (values.next(), values.next()) {
-                (None, _) => without,
-                (Some(one), None) => met.holds(matcher, one),
-                // Only tags have several.
-                _ => matcher.holds(of_device.values(matcher.name())),
-            }
-        });
-        held.collect()
     }
 
     /// Of each device, whether it can have a series for which all tests hold.
@@ -292,22 +317,14 @@ fn put(verdicts: &mut [Verdict], place: usize, verdict: Verdict) {
     }
 }
 
-/// What a matcher said of values that were met: thousands of interfaces have the same type.
-#[derive(Default)]
-struct Met<'a>(HashMap<&'a str, bool>);
-
-impl<'a> Met<'a> {
-    fn holds(&mut self, matcher: &Matcher, value: &'a str) -> bool {
-        let holds = || matcher.holds([value]);
-        *self.0.entry(value).or_insert_with(holds)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::series::Column;
     use model::DeviceId;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, PoisonError};
+    use std::time::Duration;
 
     #[test]
     fn of_many_the_smallest_ids_are_kept() {
@@ -339,5 +356,119 @@ mod tests {
             assert!(told.more);
             assert_eq!(told.matched as u64, numbers);
         }
+    }
+
+    /// Registering waits for whoever reads the index: it must not wait for an expression. This one
+    /// takes seconds: each letter of a long value is compared with hundreds of places in it.
+    #[test]
+    fn an_expression_that_is_slow_holds_up_nobody_and_ends_in_time() {
+        let mut index = Index::default();
+        let device_id = DeviceId::new();
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut letter = || {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            if random >> 63 == 0 { 'a' } else { 'b' }
+        };
+        let mut sensor = |_| {
+            let text: String = (0..2_000).map(|_| letter()).collect();
+            Labels::default().with("sensor", text)
+        };
+        let keys: Vec<_> = (0..4_000).map(|n| (Metric::ICMP_RTT, sensor(n))).collect();
+        let apply = |index: &mut Index, keys: &[(Metric, Labels)]| {
+            let (changes, _) = index.plan(device_id, keys).unwrap();
+            for change in changes {
+                index.apply(change);
+            }
+        };
+        apply(&mut index, &keys);
+        let index: Shared = Arc::new(index.into());
+        let selector: Selector = r#"{sensor=~"[ab]*a[ab]{500}c"}"#.parse().unwrap();
+        let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
+        let mut registered = 0;
+        std::thread::scope(|scope| {
+            let selecting = scope.spawn(|| {
+                begun.store(true, Ordering::SeqCst);
+                let until = Instant::now() + Duration::from_secs(1);
+                let attached = Attached::default();
+                let page = (None, 10);
+                let selected = select(&index, &selector, &attached, page, Some(until));
+                done.store(true, Ordering::SeqCst);
+                selected
+            });
+            while !begun.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            while !done.load(Ordering::SeqCst) {
+                let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+                let key = (
+                    Metric::ICMP_LOSS,
+                    Labels::default().with("n", registered.to_string()),
+                );
+                apply(&mut index, &[key]);
+                drop(index);
+                if !done.load(Ordering::SeqCst) {
+                    registered += 1;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert_eq!(
+                selecting.join().unwrap(),
+                None,
+                "it is told that it took too long"
+            );
+        });
+        assert!(registered >= 20, "{registered} were registered meanwhile");
+    }
+
+    /// What is found is what there is in the end, also where the numbers of labels change meanwhile.
+    #[test]
+    fn series_that_come_while_others_are_judged_are_found() {
+        let mut index = Index::default();
+        let device_id = DeviceId::new();
+        let port = |n: usize| {
+            let id = model::InterfaceId::from_bytes((n as u128 + 1).to_be_bytes());
+            Labels::default().with(Labels::INTERFACE_ID, id.to_string())
+        };
+        let apply = |index: &mut Index, n: usize, name: String| {
+            let key = (Metric::ICMP_RTT, port(n).with(Labels::INTERFACE, name));
+            let (changes, _) = index.plan(device_id, &[key]).unwrap();
+            for change in changes {
+                index.apply(change);
+            }
+        };
+        for n in 0..100 {
+            apply(&mut index, n, format!("eth{n}"));
+        }
+        let index: Shared = Arc::new(index.into());
+        let selector: Selector = r#"{interface=~"eth.*"}"#.parse().unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 100..1_100 {
+                    let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+                    apply(&mut index, n, format!("eth{n}"));
+                    apply(&mut index, n % 100, format!("eth{n}.{n}"));
+                    if n % 100 == 0 {
+                        index.forget_names();
+                    }
+                }
+                done.store(true, Ordering::SeqCst);
+            });
+            let mut found = 100;
+            loop {
+                let last = done.load(Ordering::SeqCst);
+                let page = (None, usize::MAX);
+                let selected = select(&index, &selector, &Attached::default(), page, None);
+                let matched = selected.unwrap().matched;
+                assert!(matched >= found, "{matched} after {found}");
+                found = matched;
+                if last {
+                    break;
+                }
+            }
+            assert_eq!(found, 1_100);
+        });
     }
 }

@@ -1,0 +1,338 @@
+//! Questions over many series: which by a [`Selector`], their samples by steps of time, and of those a
+//! row for each series, for each group of series, or for the greatest of them.
+//!
+//! Begin with [`run`]. The work goes device by device: what is on disk of a device is read once for
+//! all of its series that are meant ([`steps`]), and what they say is folded into the answer ([`rows`])
+//! before the next one is read. So what is held does not grow with the series, but for what the answer
+//! itself needs.
+//!
+//! A question is bounded before it reads: the series that it means, the samples that it would read by
+//! how often its devices are polled, the numbers that it must hold, and time. What is refused says what
+//! would fit; what is left out of an answer is told in it.
+
+mod rows;
+mod steps;
+
+use super::across::{Across, End, Grouping};
+use super::attached::Attached;
+use super::{Aggregation, Column, Selection, Selector, SeriesError, SeriesStore, bucket_count};
+use model::metric::Kind;
+use model::{DeviceId, SeriesId, Timestamp};
+use rows::Rows;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// What steps are made from.
+pub const LEVEL_RAW: &str = "raw";
+
+/// Series of one question that are put together or ranked: the million of a large network, by halves.
+/// A selection takes 40 octets a series.
+pub const SERIES_MAX: usize = 500_000;
+
+/// Samples that one question may read: 100,000 series of a sample a minute over a day and a half, some
+/// ten seconds of a core.
+pub const SAMPLES_MAX: u64 = 200_000_000;
+
+/// Numbers that one question may hold, 16 to 40 octets each: a thousand groups by a thousand steps, or
+/// of a quantile across series all values of all steps.
+pub const NUMBERS_MAX: usize = 2_000_000;
+
+/// Groups of one question; each keeps its labels, some hundred octets.
+pub const GROUPS_MAX: usize = 20_000;
+
+/// From poll to poll of a device of which that is not known.
+const INTERVAL_DEFAULT: Duration = Duration::from_mins(1);
+
+/// A question.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Which series.
+    pub selector: Selector,
+    /// Where the range begins.
+    pub from: Timestamp,
+    /// Where it ends; not part of it.
+    pub to: Timestamp,
+    /// Time of a step, at least a millisecond. The range has no more of them than
+    /// [`BUCKETS_MAX`](super::BUCKETS_MAX).
+    pub step: Duration,
+    /// How the samples of a step become one; by the kind of the metric where it is none: rate of
+    /// counters, mean of gauges, latest of states.
+    pub over: Option<Aggregation>,
+    /// What becomes of the series.
+    pub across: Put,
+    /// Rows of the answer.
+    pub rows_max: usize,
+    /// Samples that may be read; [`SAMPLES_MAX`] at most.
+    pub samples_max: u64,
+    /// When nobody waits for the answer any more.
+    pub until: Instant,
+}
+
+/// What becomes of the series.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Put {
+    /// Each is a row, in the order in which they were registered.
+    Each,
+    /// Each group is a row, in the order of their labels.
+    Together(Across, Grouping),
+    /// Of each group, in the order of their labels, the `k` with the greatest or the least mean of
+    /// their steps are rows, the first first. One without a value takes no part.
+    First {
+        /// How many of each group.
+        k: usize,
+        /// Which.
+        end: End,
+        /// The groups.
+        grouping: Grouping,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// When the first step begins. Steps are aligned to multiples of their time since 1970.
+    pub first: Timestamp,
+    /// The rows; each has the same steps.
+    pub rows: Vec<Row>,
+    /// There are other rows, which did not fit.
+    pub more: bool,
+    /// Series that the selector means.
+    pub matched: usize,
+    /// From what the steps were made, in order; they cover the range.
+    pub parts: Vec<Part>,
+    /// What it took.
+    pub cost: Cost,
+}
+
+/// A row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The series, where it is of one.
+    pub series: Option<SeriesId>,
+    /// All labels of the series, or those of the group.
+    pub labels: BTreeMap<String, String>,
+    /// Of how many series it is.
+    pub count: u64,
+    /// By what it was ranked, where it was.
+    pub ranked_by: Option<f64>,
+    /// The value of each step; none where it is not known.
+    pub values: Vec<Option<f64>>,
+}
+
+/// A part of the range that was answered from one level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where it begins.
+    pub from: Timestamp,
+    /// Where it ends.
+    pub to: Timestamp,
+    /// Its level: [`LEVEL_RAW`].
+    pub level: &'static str,
+}
+
+/// What an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Devices that were read.
+    pub devices: u64,
+    /// Series that were read.
+    pub series: u64,
+    /// Samples that were read, with those on either side of the range and those that tell restarts.
+    pub samples: u64,
+}
+
+/// A question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// More than [`SERIES_MAX`] would be put together.
+    #[error("the selector means {matched} series and at most {max} are put together")]
+    TooManySeries {
+        /// How many it means.
+        matched: usize,
+        /// How many are taken.
+        max: usize,
+    },
+    /// More samples would be read than may be.
+    #[error(
+        "some {samples} samples of {series} series would have to be read and at most {max} are"
+    )]
+    TooManySamples {
+        /// How many, by how often the devices are polled.
+        samples: u64,
+        /// How many may be.
+        max: u64,
+        /// Of how many series.
+        series: usize,
+        /// The longest range of the same series that may be read.
+        range: Duration,
+    },
+    /// There are more groups than may be.
+    #[error("there are more than {max} groups")]
+    TooManyGroups {
+        /// [`GROUPS_MAX`].
+        max: usize,
+    },
+    /// More numbers would be held than may be.
+    #[error("over {max} numbers would have to be held, {steps} for each row")]
+    TooManyNumbers {
+        /// Steps.
+        steps: usize,
+        /// [`NUMBERS_MAX`].
+        max: usize,
+    },
+    /// It took too long.
+    #[error("it took too long")]
+    Late,
+    /// The samples could not be read.
+    #[error("the samples could not be read")]
+    Read(#[from] SeriesError),
+}
+
+/// Answers a question. Reads files and may take a core for seconds: call it where blocking is allowed,
+/// and not for more at a time than there are cores.
+pub fn run(store: &SeriesStore, query: &Query, attached: &Attached) -> Result<Answer, QueryError> {
+    let limit = match query.across {
+        Put::Each => query.rows_max,
+        _ => SERIES_MAX,
+    };
+    let (page, until) = ((None, limit), Some(query.until));
+    let selected = store.select_until(&query.selector, attached, page, until);
+    let selected = selected.ok_or(QueryError::Late)?;
+    if selected.more && query.across != Put::Each {
+        return Err(QueryError::TooManySeries {
+            matched: selected.matched,
+            max: SERIES_MAX,
+        });
+    }
+    let mut series = selected.series;
+    series.sort_unstable_by_key(|series| (series.device_id, series.column));
+    affordable(query, &series, attached)?;
+    let mut rows = Rows::new(query);
+    let mut cost = Cost::default();
+    for of_device in of_devices(&series) {
+        cost.samples += of_one(store, query, attached, of_device, &mut rows)?;
+        cost.devices += 1;
+        cost.series += of_device.len() as u64;
+        // By what is there, not by what should be: intervals are changed.
+        if cost.samples > samples_max(query).saturating_mul(2) {
+            return Err(too_many(query, cost.samples, series.len()));
+        }
+    }
+    let (rows, left_out) = rows.told(store, attached);
+    Ok(Answer {
+        first: first_step(query),
+        rows,
+        more: left_out || selected.more,
+        matched: selected.matched,
+        parts: vec![Part {
+            from: query.from,
+            to: query.to,
+            level: LEVEL_RAW,
+        }],
+        cost,
+    })
+}
+
+/// Reads the series of one device that are meant, which ascend by column, and folds them in. Answers
+/// how many samples were read.
+fn of_one(
+    store: &SeriesStore,
+    query: &Query,
+    attached: &Attached,
+    series: &[Selection],
+    rows: &mut Rows,
+) -> Result<u64, QueryError> {
+    let Some(device_id) = series.first().map(|series| series.device_id) else {
+        return Ok(0);
+    };
+    let of_device = attached.device(device_id);
+    let asked = steps::Asked {
+        device_id,
+        from: query.from,
+        to: query.to,
+        step: query.step,
+        interval: interval(attached, device_id),
+        replaced_at: of_device.map_or(&[][..], |of| of.replaced_at.as_slice()),
+        until: query.until,
+    };
+    let wanted: Vec<(Column, Aggregation)> = series
+        .iter()
+        .map(|series| {
+            let by_kind = way_of(series.metric.kind());
+            (series.column, query.over.unwrap_or(by_kind))
+        })
+        .collect();
+    steps::read(store, &asked, &wanted, |place, values| {
+        match series.get(place) {
+            Some(series) => rows.add(store, attached, series, values),
+            None => Ok(()),
+        }
+    })
+}
+
+/// How the samples of a step become one where nothing is said.
+pub fn way_of(kind: Kind) -> Aggregation {
+    match kind {
+        Kind::Counter => Aggregation::Rate,
+        Kind::Gauge => Aggregation::Avg,
+        Kind::State => Aggregation::Last,
+    }
+}
+
+/// From poll to poll.
+fn interval(attached: &Attached, device_id: DeviceId) -> Duration {
+    let known = attached.device(device_id).and_then(|of| of.interval);
+    known
+        .unwrap_or(INTERVAL_DEFAULT)
+        .max(Duration::from_secs(1))
+}
+
+/// The series device by device.
+fn of_devices(series: &[Selection]) -> impl Iterator<Item = &[Selection]> {
+    series.chunk_by(|a, b| a.device_id == b.device_id)
+}
+
+fn samples_max(query: &Query) -> u64 {
+    query.samples_max.min(SAMPLES_MAX)
+}
+
+/// Refuses what would read more than may be, by how often the devices are polled.
+fn affordable(query: &Query, series: &[Selection], attached: &Attached) -> Result<(), QueryError> {
+    let range_ms = query.to.since(query.from).as_millis();
+    let samples = of_devices(series).map(|of_device| {
+        let device_id = of_device.first().map(|series| series.device_id);
+        let poll = device_id.map_or(INTERVAL_DEFAULT, |id| interval(attached, id));
+        let polls = range_ms / poll.as_millis().max(1) + 1;
+        polls.saturating_mul(of_device.len() as u128)
+    });
+    let samples = samples.fold(0, u128::saturating_add);
+    let samples = u64::try_from(samples).unwrap_or(u64::MAX);
+    if samples <= samples_max(query) {
+        return Ok(());
+    }
+    Err(too_many(query, samples, series.len()))
+}
+
+fn too_many(query: &Query, samples: u64, series: usize) -> QueryError {
+    let max = samples_max(query);
+    let range = query.to.since(query.from).as_secs_f64() * (max as f64 / samples.max(1) as f64);
+    QueryError::TooManySamples {
+        samples,
+        max,
+        series,
+        range: Duration::try_from_secs_f64(range.floor()).unwrap_or_default(),
+    }
+}
+
+/// How many steps the range has.
+fn step_count(query: &Query) -> usize {
+    bucket_count(query.from, query.to, query.step).min(super::BUCKETS_MAX)
+}
+
+fn first_step(query: &Query) -> Timestamp {
+    let step = i64::try_from(query.step.as_millis())
+        .unwrap_or(i64::MAX)
+        .max(1);
+    let first = query.from.unix_ms().div_euclid(step).saturating_mul(step);
+    Timestamp::from_unix_ms(first)
+}
