@@ -90,3 +90,5 @@ id!(/// One rule for what discoveries find.
     RuleId);
 id!(/// One check of a service.
     CheckId);
+id!(/// One backup of the data folder.
+    BackupId);

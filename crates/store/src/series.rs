@@ -2,7 +2,8 @@
 //!
 //! Begin with [`SeriesStore`]. Its parts: `registry` (which series there are), `log` (what makes an
 //! append durable), `head` (the last half-hour in memory), `seal` (head to packs, packs to larger
-//! packs), `recovery` (what is done at the start and soon after), `read`, `threads` (who runs what).
+//! packs), `recovery` (what is done at the start and soon after), `read`, `scrub` (packs are read again
+//! and again), `stage` (what a backup takes), `threads` (who runs what).
 //! [`aggregate`] and [`across`] are pure. Sealed samples and their octets are in [`mod@crate::pack`]
 //! and [`crate::blocks`]. Which series there are is asked by [`selector`]s over their labels and those
 //! that are [`attached`] to them, and counted by [`cardinality`]; a [`shape`] spares pollers the
@@ -20,9 +21,11 @@ mod parts;
 mod read;
 mod recovery;
 mod registry;
+mod scrub;
 mod seal;
 pub mod selector;
 pub mod shape;
+mod stage;
 mod statistics;
 mod stats;
 mod threads;
@@ -33,10 +36,11 @@ pub use attached::Attached;
 pub use cardinality::{BoundHit, Cardinality};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
-    AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX, SERIES_PER_DEVICE_MAX,
-    SeriesOptions, SyncPolicy,
+    AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX,
+    SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions, SyncPolicy,
 };
 pub use read::LATEST_BACK_MAX;
+pub(crate) use registry::table::inspect as inspect_registry;
 pub use seal::{Maintained, SEAL_DELAY};
 pub use selector::{Comparison, Matcher, Selector, SelectorError};
 pub use shape::Shape;
@@ -483,6 +487,7 @@ impl SeriesStore {
             devices_waiting: parts.lazy.left() as u64,
             queue_depth: (max - free) as u64,
             queue_max: max as u64,
+            pack_bytes: parts.packs.list().iter().map(|meta| meta.bytes).sum(),
             ..parts.counters.snapshot()
         }
     }
