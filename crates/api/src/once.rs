@@ -51,7 +51,7 @@ const WITHOUT_KEY: [&str; 10] = [
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 14] = [
+const DONE_AGAIN: [&str; 15] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -66,6 +66,7 @@ const DONE_AGAIN: [&str; 14] = [
     "/api/v1/maintenance",
     "/api/v1/profiles",
     "/api/v1/mibs",
+    "/api/v1/backups",
 ];
 /// Headers that are kept with an answer.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];

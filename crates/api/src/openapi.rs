@@ -39,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "checks", description = "Checks of services."),
         (name = "credentials", description = "What devices are asked with."),
         (name = "profiles", description = "What can be asked of makes of devices."),
+        (name = "backups", description = "Copies of all that is kept."),
         (name = "stream", description = "What happens, as it happens."),
         (name = "system", description = "This server."),
     ),

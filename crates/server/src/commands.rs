@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod backup;
 pub mod check;
 pub mod config;
 pub mod discover;
@@ -7,8 +8,10 @@ pub mod documents;
 pub mod import;
 pub mod probe;
 pub mod profile;
+pub mod restore;
 pub mod serve;
 pub mod simulate;
+pub mod store;
 pub mod user;
 pub mod walk;
 
@@ -28,6 +31,9 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Documents(command) => documents::run(command),
+        Command::Backup(command) => backup::run(command),
+        Command::Restore(command) => restore::run(command),
+        Command::Store(command) => store::run(command),
         Command::Config(command) => config::run(command),
     }
 }

@@ -65,7 +65,7 @@ pub(crate) mod permit {
         };
     }
     permits! { ReadInventory WriteInventory ReadDiscoveries RunDiscoveries ReadCredentials
-    WriteCredentials ReadSystem OwnAccount }
+    WriteCredentials ReadSystem ManageStorage OwnAccount }
 }
 
 /// Somebody is signed in and may do `P`.

@@ -31,13 +31,15 @@ pub enum Permission {
     WriteCredentials,
     /// Look at this server: version, notices, metrics.
     ReadSystem,
+    /// Take backups.
+    ManageStorage,
     /// Look at and change one's own sign-in.
     OwnAccount,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ReadInventory,
         Self::WriteInventory,
         Self::ReadDiscoveries,
@@ -45,6 +47,7 @@ impl Permission {
         Self::ReadCredentials,
         Self::WriteCredentials,
         Self::ReadSystem,
+        Self::ManageStorage,
         Self::OwnAccount,
     ];
 }
