@@ -1,6 +1,7 @@
 //! `store`: what is read back from disk, which may have been damaged or tampered with there.
 
 use crate::input::Input;
+use ::store::backup::snapshot;
 use ::store::blocks::codec;
 use ::store::catalog;
 use ::store::documents::sqlite::row;
@@ -11,8 +12,35 @@ use ::store::series::Selector;
 use ::store::series::log::frame;
 use ::store::shapes::rewritten;
 use ::store::vault::{Key, Sealed, Vault};
-use model::Timestamp;
+use model::{BackupId, Timestamp};
 use std::sync::LazyLock;
+
+/// A snapshot of a backup: its id, then its octets; and the two JSON texts of one, with a nought
+/// between, in sound boxes. What is read is written and read to the same again.
+pub(crate) fn backup(data: &[u8]) {
+    let id = BackupId::from_bytes([7; 16]);
+    let again = |octets: &[u8]| {
+        if let Some(written) = snapshot::rewritten(id, octets) {
+            assert_eq!(snapshot::rewritten(id, &written).as_ref(), Some(&written));
+        }
+    };
+    again(data);
+    let end = data.iter().position(|octet| *octet == 0);
+    let (summary, files) = data.split_at(end.unwrap_or(data.len()));
+    let mut octets = Vec::new();
+    // The checksum keeps chance out, so that nothing behind it would be tried.
+    for (part, content) in [(0, summary), (1, files.get(1..).unwrap_or_default())] {
+        let length = u32::try_from(content.len()).expect("inputs are short");
+        let mut head = b"FTSN\x01\0\0\0".to_vec();
+        head.extend(length.to_le_bytes());
+        let about = [&id.as_bytes()[..], &[part]].concat();
+        let crc = crc32c::crc32c(&[&head[..], &about, content].concat());
+        octets.extend(head);
+        octets.extend(content);
+        octets.extend(crc.to_le_bytes());
+    }
+    again(&octets);
+}
 
 /// A block; what decodes is encoded and decoded to the same again.
 pub(crate) fn block(data: &[u8]) {

@@ -3,8 +3,9 @@
 //! The channel, its capacity and what happens when it is full are the server's affair.
 
 use crate::workbench::Workbench;
+use model::backup::Backup;
 use model::discovery::{Discovery, DiscoveryRequest};
-use model::{CredentialId, DeviceId, DiscoveryId, ScheduleId};
+use model::{BackupId, CredentialId, DeviceId, DiscoveryId, ScheduleId};
 use tokio::sync::oneshot;
 
 /// One wish of a handler. Sent after what it refers to is durable in the store.
@@ -67,12 +68,31 @@ pub enum Command {
         /// Which.
         device_id: DeviceId,
     },
+    /// Take a backup.
+    StartBackup {
+        /// The id that it is to have.
+        backup_id: BackupId,
+        /// The backup as it has begun, or why it was refused.
+        reply: oneshot::Sender<Result<Backup, BackupRefused>>,
+    },
     /// A question about device knowledge.
     Workbench(Workbench),
     /// Poll a device now rather than at its turn.
     PollNow {
         /// Which.
         device_id: DeviceId,
+    },
+}
+
+/// Why a backup was not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupRefused {
+    /// The settings name no folder for backups.
+    NoFolder,
+    /// Another one is being taken.
+    Running {
+        /// Which.
+        backup_id: BackupId,
     },
 }
 

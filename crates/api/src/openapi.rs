@@ -40,6 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "credentials", description = "What devices are asked with."),
         (name = "profiles", description = "What can be asked of makes of devices."),
         (name = "storage", description = "How long samples are kept."),
+        (name = "backups", description = "Copies of all that is kept."),
         (name = "stream", description = "What happens, as it happens."),
         (name = "system", description = "This server."),
     ),

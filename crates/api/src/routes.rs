@@ -2,6 +2,7 @@
 
 mod auth;
 pub(crate) mod availability;
+mod backups;
 pub(crate) mod bandwidth;
 mod billing;
 mod candidates;
@@ -131,6 +132,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(candidates::list))
         .routes(routes!(candidates::accept))
         .routes(routes!(candidates::ignore, candidates::offer))
+        .routes(routes!(backups::list, backups::start))
+        .routes(routes!(backups::get))
         .merge(retention::routes())
         .routes(routes!(stream::open))
         .routes(routes!(stream::ticket))

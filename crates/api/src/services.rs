@@ -4,6 +4,7 @@
 use crate::auth::Signer;
 use crate::command::Command;
 use crate::problem::{Answer, Problem};
+use model::backup::Backup;
 use model::event::Event;
 use model::flow::FlowStanding;
 use model::{Clock, Timestamp};
@@ -40,6 +41,8 @@ pub struct Services {
     pub notices: watch::Receiver<Arc<Vec<Notice>>>,
     /// Who sends flows, and where they are listened for.
     pub flows: watch::Receiver<Arc<FlowStanding>>,
+    /// Backups that are there or being taken, the oldest first.
+    pub backups: watch::Receiver<Arc<Vec<Backup>>>,
     /// Where the API registers its own metrics, and what `/metrics` shows.
     pub registry: SharedRegistry,
     /// Signs and checks tokens.

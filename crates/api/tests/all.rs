@@ -14,6 +14,8 @@ mod harness;
 
 #[path = "all/asyncapi.rs"]
 mod asyncapi;
+#[path = "all/backups.rs"]
+mod backups;
 #[path = "all/checks.rs"]
 mod checks;
 #[path = "all/credentials.rs"]

@@ -94,3 +94,5 @@ id!(/// One policy of how long samples are kept.
     PolicyId);
 id!(/// One hold, which keeps samples whatever the policies say.
     HoldId);
+id!(/// One backup of the data folder.
+    BackupId);

@@ -5,6 +5,7 @@
 //! crate uses alone lives in that crate. Begin with [`device`], then [`facts`] (what a device says
 //! of itself) and [`series`] (what is measured of it).
 
+pub mod backup;
 pub mod candidate;
 pub mod check;
 pub mod credential;
@@ -32,8 +33,8 @@ pub mod trap;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId, LinkId, PolicyId,
-    ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
+    BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId, LinkId,
+    PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

@@ -1,11 +1,15 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
+mod backup;
 mod documents;
 mod profile;
 mod retention;
 mod simulate;
+mod store;
 mod walk;
 
+pub use self::store::{Store, VerifyStore};
+pub use backup::{Backup, BackupCommand, BackupsThere, RepositoryOf, Restore};
 pub use documents::{Documents, DocumentsOf, ExportDocuments, ImportDocuments, ImportMode};
 pub use profile::{Explain, OwnProfiles, Profile};
 pub use retention::{PreviewRetention, Retention};
@@ -56,6 +60,13 @@ pub enum Command {
     /// Take documents out of the data folder of a server that is stopped, and put them in.
     #[command(subcommand)]
     Documents(Documents),
+    /// Take a backup of all that is kept, also while the server runs; list and check backups.
+    Backup(Box<Backup>),
+    /// Make a data folder of a backup.
+    Restore(Restore),
+    /// Look after the data folder of a server that is stopped.
+    #[command(subcommand)]
+    Store(Store),
     /// Tell what the policies of retention would remove of a server that is stopped.
     #[command(subcommand)]
     Retention(Retention),

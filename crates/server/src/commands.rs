@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod backup;
 pub mod check;
 pub mod config;
 pub mod discover;
@@ -7,9 +8,11 @@ pub mod documents;
 pub mod import;
 pub mod probe;
 pub mod profile;
+pub mod restore;
 pub mod retention;
 pub mod serve;
 pub mod simulate;
+pub mod store;
 pub mod user;
 pub mod walk;
 
@@ -29,6 +32,9 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Documents(command) => documents::run(command),
+        Command::Backup(command) => backup::run(command),
+        Command::Restore(command) => restore::run(command),
+        Command::Store(command) => store::run(command),
         Command::Retention(command) => retention::run(command),
         Command::Config(command) => config::run(command),
     }

@@ -35,6 +35,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// How samples and documents are kept.
     pub store: StoreSettings,
+    /// Where backups go, and when they are taken.
+    pub backup: BackupSettings,
     /// How lines of logs, traps and tops of flows are kept.
     pub events: EventSettings,
     /// Receiving lines of logs by syslog.
@@ -62,6 +64,7 @@ impl Default for Settings {
             admin_password_file: PathBuf::new(),
             log: LogSettings::default(),
             store: StoreSettings::default(),
+            backup: BackupSettings::default(),
             events: EventSettings::default(),
             syslog: SyslogSettings::default(),
             poll: PollSettings::default(),
@@ -119,6 +122,10 @@ pub struct StoreSettings {
     /// They are deleted by whole months.
     #[schemars(range(min = 31, max = 3660))]
     pub history_days: u32,
+    /// Octets a second of sealed samples that are read again in the background to see whether they are
+    /// sound; what is damaged is told. 0: none are.
+    #[schemars(range(min = 0, max = 1_073_741_824))]
+    pub scrub_bytes_per_sec_max: u64,
 }
 
 impl Default for StoreSettings {
@@ -127,6 +134,48 @@ impl Default for StoreSettings {
             sync: Sync::Interval,
             sync_interval_ms: 100,
             history_days: 400,
+            scrub_bytes_per_sec_max: store::series::SCRUB_BYTES_PER_SEC_DEFAULT,
+        }
+    }
+}
+
+/// Where backups go, and when they are taken. None are until a folder is named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct BackupSettings {
+    /// Folder of the backups, for them alone: best on another disk. Empty: none are taken.
+    #[schemars(with = "String")]
+    pub folder: PathBuf,
+    /// File with the key that backups are encrypted under: 64 hexadecimal digits, mode 0600, and a
+    /// copy apart from both data and backups. The environment variable `FORETELL_BACKUP_KEY` holds the
+    /// key where no file is named. Neither: backups are not encrypted, and the key of the secrets is
+    /// not in them.
+    #[schemars(with = "String")]
+    pub key_file: PathBuf,
+    /// Seconds from the beginning of one backup to that of the next. 0: they are taken only when
+    /// asked for.
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub every_secs: u32,
+    /// Days of which the latest backup is kept, besides all of the last 24 hours.
+    #[schemars(range(min = 0, max = 366))]
+    pub daily_max: u32,
+    /// Weeks of which the latest backup is kept.
+    #[schemars(range(min = 0, max = 520))]
+    pub weekly_max: u32,
+    /// Months of which the latest backup is kept.
+    #[schemars(range(min = 0, max = 120))]
+    pub monthly_max: u32,
+}
+
+impl Default for BackupSettings {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            key_file: PathBuf::new(),
+            every_secs: 86_400,
+            daily_max: 7,
+            weekly_max: 4,
+            monthly_max: 12,
         }
     }
 }

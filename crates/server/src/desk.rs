@@ -8,6 +8,7 @@ mod register;
 mod runs;
 mod schedules;
 
+use crate::backups::Backups;
 use crate::wire::{Receiver, RunWord};
 use crate::workbench::Bench;
 use api::{Command, DiscoveryRefused};
@@ -55,6 +56,8 @@ pub struct Context {
     pub profiles: Profiles,
     /// Who answers questions about that.
     pub bench: Bench,
+    /// Who takes backups.
+    pub backups: Backups,
     /// Where runs put their words.
     pub found: mpsc::Sender<RunWord>,
     /// Who joins the runs.
@@ -192,6 +195,10 @@ impl Desk {
                 }
             }
             Command::IdentityAccepted { device_id } => self.context.poller.reread(device_id),
+            Command::StartBackup { backup_id, reply } => {
+                // Where nobody waits any more it is taken all the same.
+                let _ = reply.send(self.context.backups.begin(backup_id));
+            }
             Command::Workbench(question) => {
                 let (bench, access) = (self.context.bench.clone(), self.context.access());
                 self.context

@@ -3,6 +3,7 @@
 //! [`Ingested`] is counted as it happens; [`Sampled`] is asked when somebody looks.
 
 mod encoder;
+mod scrub;
 
 pub(crate) use encoder::Encoder;
 
@@ -575,6 +576,7 @@ impl Sampled {
         ] {
             out.counter(name, help, value)?;
         }
+        scrub::encode(&stats, out)?;
         let seconds = stats.log_sync_micros as f64 / 1e6;
         out.counter_f64(
             "foretell_log_sync_seconds",

@@ -4,7 +4,8 @@
 use crate::metrics::Ingested;
 use api::{Notice, Readiness, Reason};
 use collect::Poller;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -47,10 +48,66 @@ impl Standing {
     }
 }
 
+/// What comes and goes while the server runs: whoever finds something tells it here, and takes it back
+/// when it is over. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Live(Arc<Mutex<BTreeMap<&'static str, (Reason, Notice)>>>);
+
+impl Live {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<&'static str, (Reason, Notice)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something that the server does without and the operator should know. While it goes on it
+    /// keeps the time from which on it was told.
+    pub fn set(&self, code: &'static str, part: &str, message: String, now: model::Timestamp) {
+        let mut all = self.all();
+        let since = all.get(code).map_or(now, |(_, notice)| notice.since);
+        let notice = Notice {
+            code: code.to_owned(),
+            message: message.clone(),
+            since,
+        };
+        let reason = Reason {
+            part: part.to_owned(),
+            detail: message,
+        };
+        all.insert(code, (reason, notice));
+    }
+
+    /// It is over.
+    pub fn clear(&self, code: &'static str) {
+        self.all().remove(code);
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        self.all()
+            .values()
+            .map(|(reason, _)| reason.clone())
+            .collect()
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.all()
+            .values()
+            .map(|(_, notice)| notice.clone())
+            .collect()
+    }
+}
+
+/// Where it is shown.
+pub struct Telling {
+    /// Whether the server can do its work.
+    pub readiness: watch::Sender<Readiness>,
+    /// What the operator should know.
+    pub notices: watch::Sender<Arc<Vec<Notice>>>,
+}
+
 /// Looks until the server stops, then says that it does.
 pub async fn watch(
-    readiness: watch::Sender<Readiness>,
+    Telling { readiness, notices }: Telling,
     standing: Standing,
+    live: Live,
     seeding: watch::Receiver<Option<Reason>>,
     poller: Arc<Poller>,
     ingested: Ingested,
@@ -65,6 +122,8 @@ pub async fn watch(
             () = stop.cancelled() => break,
         }
         let mut degraded = standing.degraded.clone();
+        degraded.extend(live.reasons());
+        publish_notices(&notices, &standing, &live);
         degraded.extend(seeding.borrow().clone());
         let stats = poller.stats();
         if stats.waiting > 0 && stats.lag > LAG_MAX {
@@ -113,10 +172,55 @@ pub async fn watch(
     );
 }
 
+/// What was found at the start, then what is found since.
+fn publish_notices(notices: &watch::Sender<Arc<Vec<Notice>>>, standing: &Standing, live: &Live) {
+    let mut now = standing.notices.clone();
+    now.extend(live.notices());
+    notices.send_if_modified(|before| {
+        let changed = **before != now;
+        if changed {
+            *before = Arc::new(now);
+        }
+        changed
+    });
+}
+
 fn publish(readiness: &watch::Sender<Readiness>, now: Readiness) {
     readiness.send_if_modified(|before| {
         let changed = *before != now;
         *before = now;
         changed
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+
+    #[test]
+    fn what_goes_on_keeps_its_time_and_goes_when_it_is_over() {
+        let (live, at) = (Live::default(), Timestamp::from_unix_ms);
+        let mut standing = Standing::default();
+        standing.note("history_seeded", "made up".to_owned(), at(1));
+        let notices = watch::Sender::new(Arc::default());
+        let codes = || {
+            publish_notices(&notices, &standing, &live);
+            let shown = notices.borrow();
+            let codes: Vec<_> = shown
+                .iter()
+                .map(|notice| (notice.code.clone(), notice.since.unix_ms()))
+                .collect();
+            codes
+        };
+        let seeded = ("history_seeded".to_owned(), 1);
+        assert_eq!(codes(), [seeded.clone()]);
+        live.set("backup_failed", "backup", "full".to_owned(), at(2));
+        live.set("backup_failed", "backup", "away".to_owned(), at(3));
+        assert_eq!(codes(), [seeded.clone(), ("backup_failed".to_owned(), 2)]);
+        let reasons = live.reasons();
+        assert_eq!((reasons.len(), reasons[0].detail.as_str()), (1, "away"));
+        live.clear("backup_failed");
+        assert_eq!(codes(), [seeded]);
+    }
 }

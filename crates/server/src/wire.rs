@@ -9,6 +9,7 @@
 //! clockwork --events--> api
 //! syslog --log_lines--> logs
 //! all --readiness, notices--> api
+//! keeper of backups --backups--> api
 //! seed --seeding--> readiness
 //! flows --tops--> keeper of flows --standing--> api
 //! ```
@@ -18,6 +19,7 @@ use collect::flow::Sealed;
 use collect::syslog::Received;
 use collect::{Found, PollReport, TrapReport};
 use model::DiscoveryId;
+use model::backup::Backup;
 use model::event::Event;
 use model::flow::FlowStanding;
 use std::sync::Arc;
@@ -176,6 +178,8 @@ pub struct Wire {
     pub readiness: watch::Sender<Readiness>,
     /// What the operator should know. A snapshot.
     pub notices: watch::Sender<Arc<Vec<Notice>>>,
+    /// Backups that are there or being taken. A snapshot.
+    pub backups: watch::Sender<Arc<Vec<Backup>>>,
     /// The tops of a minute of flows.
     pub flow_tops: FlowTops,
     /// Who sends flows. A snapshot.
@@ -200,6 +204,7 @@ impl Wire {
             events: broadcast::channel(EVENTS_MAX).0,
             readiness: watch::Sender::new(Readiness::default()),
             notices: watch::Sender::new(Arc::default()),
+            backups: watch::Sender::new(Arc::default()),
             flow_tops: channel("flow_tops", FLOW_TOPS_MAX, &mut gauges),
             flows: watch::Sender::new(Arc::default()),
             seeding: watch::Sender::new(None),

@@ -8,6 +8,8 @@
 
 #[path = "all/agent.rs"]
 mod agent;
+#[path = "all/backups.rs"]
+mod backups;
 #[path = "all/checks.rs"]
 mod checks;
 #[path = "all/commands.rs"]

@@ -75,6 +75,28 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes the names in a folder durable.
+pub(crate) fn sync_names(folder: &Path) -> io::Result<()> {
+    RealDisk.sync_folder(folder)
+}
+
+/// Gives a file that does not change another name in the same file system; where that knows no such
+/// names, it is copied.
+pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    match fs::hard_link(from, to) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                CrossesDevices | PermissionDenied | TooManyLinks | Unsupported
+            ) =>
+        {
+            fs::copy(from, to).map(|_| ())
+        }
+        linked => linked,
+    }
+}
+
 impl DiskFile for File {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)

@@ -149,6 +149,12 @@ pub enum OpenError {
         /// The other server, where it says so.
         pid: Option<u32>,
     },
+    /// A restore into it did not come to its end.
+    #[error("a restore into {dir} was not finished: empty the folder and restore again")]
+    Restoring {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// The operating system refused.
     #[error("{operation} {path} failed")]
     Io {

@@ -16,6 +16,7 @@ mod words;
 mod writer;
 
 pub use error::EventsError;
+pub(crate) use file::inspect;
 pub use read::{Cursor, EventPage, EventQuery, LIMIT_MAX};
 pub use row::{BODY_LEN_MAX, TEXT_LEN_MAX};
 pub use words::{INDEXED_LEN_MAX, SEARCH_LEN_MAX, WORDS_MAX};

@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// Name of the lock file.
 const LOCK: &str = "lock";
+/// Name of the folder in which a backup gathers what it takes.
+pub(crate) const STAGING: &str = "backup-staging";
+/// Name of the file that says that a restore into the folder is not at its end.
+const RESTORING: &str = "restoring";
 /// Digits of a process number that are read of a lock file.
 const PID_LEN_MAX: u64 = 16;
 
@@ -20,8 +24,35 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder where it is not there, for its owner alone, and locks it.
+    /// Makes the folder where it is not there, for its owner alone, and locks it. Refuses one that a
+    /// restore has not made whole.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let folder = Self::lock(path)?;
+        if folder.path.join(RESTORING).exists() {
+            return Err(OpenError::Restoring { dir: folder.path });
+        }
+        Ok(folder)
+    }
+
+    /// The same to restore into it: until [`Folder::end_restoring`] nobody else opens it.
+    pub(crate) fn begin_restoring(path: &Path) -> Result<Self, OpenError> {
+        let folder = Self::lock(path)?;
+        let mark = folder.path.join(RESTORING);
+        let made = File::create(&mark).and_then(|mark| mark.sync_all());
+        made.and_then(|()| crate::disk::sync_names(path))
+            .map_err(|e| failed("making", &mark, e))?;
+        Ok(folder)
+    }
+
+    /// All of it is there.
+    pub(crate) fn end_restoring(&self) -> Result<(), OpenError> {
+        let mark = self.path.join(RESTORING);
+        std::fs::remove_file(&mark)
+            .and_then(|()| crate::disk::sync_names(&self.path))
+            .map_err(|e| failed("removing", &mark, e))
+    }
+
+    fn lock(path: &Path) -> Result<Self, OpenError> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -57,6 +88,18 @@ impl Folder {
             path: path.to_owned(),
             _lock: lock,
         })
+    }
+
+    /// Removes what a backup that was cut short left: it keeps packs that are deleted on the disk.
+    pub(crate) fn clear_staging(&self) {
+        let staging = self.path.join(STAGING);
+        match std::fs::remove_dir_all(&staging) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                // The next backup tries again, and tells.
+                tracing::warn!(folder = %staging.display(), %error, "could not be removed");
+            }
+            _ => {}
+        }
     }
 
     /// The folder.

@@ -16,6 +16,7 @@ mod row;
 mod writer;
 
 pub use error::HistoryError;
+pub(crate) use file::inspect;
 pub use read::InterfaceHistory;
 pub use row::Record;
 

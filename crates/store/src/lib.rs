@@ -5,10 +5,12 @@
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
 //! [`retention`] (how long samples are kept), all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
 //! [`lines`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`]; [`history`] (how
-//! things were); and [`events`] (log lines, traps, flows). Files of our own formats are written
-//! through [`disk`]. No protocol and no detector is known here.
+//! things were); and [`events`] (log lines, traps, flows). All of it is copied and brought back by
+//! [`backup`], and looked over by [`mod@verify`]. Files of our own formats are written through
+//! [`disk`]. No protocol and no detector is known here.
 
 pub mod accounts;
+pub mod backup;
 pub mod blocks;
 pub mod catalog;
 pub mod checks;
@@ -35,6 +37,7 @@ pub mod settings;
 pub mod shapes;
 mod store;
 pub mod vault;
+pub mod verify;
 
 pub use documents::{Expect, Page, Query, Stored};
 pub use error::{OpenError, StoreError};

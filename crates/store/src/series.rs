@@ -3,7 +3,8 @@
 //! Begin with [`SeriesStore`]. Its parts: `registry` (which series there are), `log` (what makes an
 //! append durable), `head` (the last half-hour in memory), `seal` (head to packs, packs to larger
 //! packs), `recovery` (what is done at the start and soon after), `read`, `retained` (what goes by
-//! age, for [`crate::retention`]), `threads` (who runs what).
+//! age, for [`crate::retention`]), `scrub` (packs are read again and again), `stage` (what a backup
+//! takes), `threads` (who runs what).
 //! [`aggregate`] and [`across`] are pure. Sealed samples and their octets are in [`mod@crate::pack`]
 //! and [`crate::blocks`]; what days of them add up to is in [`rollup`]. Which series there are is asked
 //! by [`selector`]s over their labels and those that are [`attached`] to them, and counted by
@@ -25,9 +26,11 @@ mod recovery;
 mod registry;
 mod retained;
 pub mod rollup;
+mod scrub;
 mod seal;
 pub mod selector;
 pub mod shape;
+mod stage;
 mod statistics;
 mod stats;
 mod threads;
@@ -38,10 +41,11 @@ pub use attached::Attached;
 pub use cardinality::{BoundHit, Cardinality};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
-    AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX, SERIES_PER_DEVICE_MAX,
-    SeriesOptions, SyncPolicy,
+    AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX,
+    SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions, SyncPolicy,
 };
 pub use read::LATEST_BACK_MAX;
+pub(crate) use registry::table::inspect as inspect_registry;
 pub use retained::Size;
 pub(crate) use retained::{Looked, Rewritten};
 pub use rollup::{Ask, Grain, Part, Stepped};
@@ -530,6 +534,7 @@ impl SeriesStore {
             devices_waiting: parts.lazy.left() as u64,
             queue_depth: (max - free) as u64,
             queue_max: max as u64,
+            pack_bytes: parts.packs.list().iter().map(|meta| meta.bytes).sum(),
             ..parts.counters.snapshot()
         }
     }

@@ -153,6 +153,7 @@ impl Store {
         let events_clock = clock.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = Arc::new(Folder::open(&dir)?);
+            folder.clear_staging();
             let path = folder.documents();
             let documents = SqliteDocuments::open(&path, catalog::ALL, &documents)?;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;

@@ -138,6 +138,10 @@ impl Key {
     pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
         Self(bytes)
     }
+    /// Its octets, to derive others from.
+    pub(crate) fn octets(&self) -> &[u8; KEY_LEN] {
+        &self.0
+    }
     /// Wraps a data key under this one, to be kept beside the data.
     pub fn wrap(&self, data_key: &Key) -> Result<Sealed, VaultError> {
         let (collection, id) = DATA_KEY_CONTEXT;

@@ -8,6 +8,10 @@
 
 #[path = "all/accounts.rs"]
 mod accounts;
+#[path = "all/backup.rs"]
+mod backup;
+#[path = "all/backup_kill.rs"]
+mod backup_kill;
 #[path = "all/blocks.rs"]
 mod blocks;
 #[path = "all/crash.rs"]

@@ -33,6 +33,8 @@ pub enum Permission {
     ManageStorage,
     /// Look at this server: version, notices, metrics.
     ReadSystem,
+    /// Take backups.
+    ManageStorage,
     /// Look at and change one's own sign-in.
     OwnAccount,
 }
@@ -48,6 +50,7 @@ impl Permission {
         Self::WriteCredentials,
         Self::ManageStorage,
         Self::ReadSystem,
+        Self::ManageStorage,
         Self::OwnAccount,
     ];
 }

@@ -1,6 +1,7 @@
 //! A whole API over a store of its own, with a clock that stands still and a server that only
 //! writes down what it is asked.
 
+use crate::backups::Backups;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use foretell_api::{Command, DiscoveryRefused, Notice, Options, Readiness, Services, auth, router};
@@ -33,6 +34,7 @@ pub struct Api {
     pub ready: watch::Sender<Readiness>,
     pub notices: watch::Sender<Arc<Vec<Notice>>>,
     pub flows: watch::Sender<Arc<FlowStanding>>,
+    pub backups: Backups,
     asked: Arc<Mutex<Vec<String>>>,
     clock: Arc<AtomicI64>,
     _folder: TempDir,
@@ -121,8 +123,10 @@ impl Api {
         let (ready, readiness) = watch::channel(Readiness::default());
         let (notices, noticed) = watch::channel(Arc::default());
         let (flows, flowing) = watch::channel(Arc::default());
+        let (backups, backed_up) = watch::channel(Arc::default());
+        let backups = Backups::new(backups);
         let asked = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(server(taken, store.clone(), asked.clone()));
+        tokio::spawn(server(taken, store.clone(), asked.clone(), backups.clone()));
         let services = Services {
             store,
             series,
@@ -132,6 +136,7 @@ impl Api {
             readiness,
             notices: noticed,
             flows: flowing,
+            backups: backed_up,
             registry: Arc::new(RwLock::default()),
             signer: Arc::new(signer),
             options,
@@ -144,6 +149,7 @@ impl Api {
             ready,
             notices,
             flows,
+            backups,
             asked,
             clock: time,
             _folder: folder,
@@ -264,6 +270,7 @@ async fn server(
     mut commands: mpsc::Receiver<Command>,
     store: Store,
     asked: Arc<Mutex<Vec<String>>>,
+    backups: Backups,
 ) {
     let mut bench = crate::bench::Bench::default();
     while let Some(command) = commands.recv().await {
@@ -286,6 +293,10 @@ async fn server(
             }
             Command::Workbench(question) => {
                 bench.answer(question);
+                continue;
+            }
+            Command::StartBackup { backup_id, reply } => {
+                let _ = reply.send(backups.begin(backup_id));
                 continue;
             }
             Command::ScheduleChanged { reply, .. } => {

@@ -2,7 +2,7 @@
 //! it in. How the formats are read is in `api::import`.
 
 mod netbox;
-mod server;
+pub(super) mod server;
 
 use crate::cli::{self, ImportFormat};
 use crate::exit::{Exit, UsageError};

@@ -13,7 +13,11 @@ use std::path::{Path, PathBuf};
 pub type Environment = BTreeMap<String, String>;
 
 /// Variables that are read by name and are no settings.
-const BY_NAME: &[&str] = &["FORETELL_ADMIN_PASSWORD", "FORETELL_CONFIG"];
+const BY_NAME: &[&str] = &[
+    "FORETELL_ADMIN_PASSWORD",
+    "FORETELL_BACKUP_KEY",
+    "FORETELL_CONFIG",
+];
 
 /// What flags set.
 #[derive(Clone, Debug, Default)]

@@ -33,6 +33,7 @@ fn series(settings: &Settings) -> SeriesOptions {
     };
     SeriesOptions {
         sync,
+        scrub_bytes_per_sec_max: settings.store.scrub_bytes_per_sec_max,
         ..SeriesOptions::default()
     }
 }

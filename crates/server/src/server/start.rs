@@ -1,15 +1,18 @@
 //! Starting: what is worked with is opened, the parts are started along the wire, and only then is
 //! the address told.
 
+mod backups;
+
 use super::connections::{self, Bounds, Counts};
 use super::front::Front;
 use super::{Running, options};
 use crate::allowance::Allowance;
+use crate::backups::Backups;
 use crate::config::{SecureCookie, Settings};
 use crate::logs::{self, LogCounts};
 use crate::metrics::{self, Ingested, Sampled};
 use crate::process::UdpDropped;
-use crate::readiness::{self, Standing};
+use crate::readiness::{self, Live, Standing, Telling};
 use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{FlowTops, Heard, Receiver, Wire};
@@ -59,6 +62,7 @@ type Shown = (
     watch::Receiver<api::Readiness>,
     watch::Receiver<Arc<Vec<api::Notice>>>,
     watch::Receiver<Arc<FlowStanding>>,
+    watch::Receiver<Arc<Vec<model::backup::Backup>>>,
 );
 
 /// Starts the server.
@@ -121,7 +125,11 @@ pub(super) async fn start(
 
     let (commands_in, commands_out) = wire.commands;
     let (found_in, found_out) = wire.found;
-    let desk = base.desk(Arc::clone(&poller), transport.clone(), found_in);
+    let live = Live::default();
+    let shown_backups = wire.backups.subscribe();
+    let backups = base.start_backups(wire.backups, live.clone(), &mut registry);
+    let ways = (transport.clone(), backups);
+    let desk = base.desk(Arc::clone(&poller), ways, found_in);
     desk::begin_polling(&desk).await;
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
 
@@ -149,6 +157,7 @@ pub(super) async fn start(
         wire.readiness.subscribe(),
         wire.notices.subscribe(),
         wire.flows.subscribe(),
+        shown_backups,
     );
     let services = base.services(commands_in, shown, registry, signer);
     // What is known already is told from the first answer on.
@@ -159,9 +168,14 @@ pub(super) async fn start(
     front.open(api::router(services));
     let watched = Arc::clone(&poller);
     let stop = base.intake.clone();
+    let telling = Telling {
+        readiness: wire.readiness,
+        notices: wire.notices,
+    };
     base.tasks.spawn(readiness::watch(
-        wire.readiness,
+        telling,
         standing,
+        live,
         wire.seeding.subscribe(),
         watched,
         ingested,
@@ -243,7 +257,7 @@ impl Base<'_> {
     fn services(
         &self,
         commands: mpsc::Sender<api::Command>,
-        (readiness, notices, flows): Shown,
+        (readiness, notices, flows, backups): Shown,
         registry: Registry,
         signer: api::auth::Signer,
     ) -> api::Services {
@@ -256,6 +270,7 @@ impl Base<'_> {
             readiness,
             notices,
             flows,
+            backups,
             registry: Arc::new(RwLock::new(registry)),
             signer: Arc::new(signer),
             options: options::api(self.settings),
@@ -434,7 +449,7 @@ impl Base<'_> {
     fn desk(
         &self,
         poller: Arc<Poller>,
-        transport: Transport,
+        (transport, backups): (Transport, Backups),
         found: mpsc::Sender<crate::wire::RunWord>,
     ) -> desk::Context {
         let settings = self.settings;
@@ -450,6 +465,7 @@ impl Base<'_> {
             pinger: open_pinger(settings),
             profiles: self.profiles.clone(),
             bench: Bench::new(&settings.data_dir, self.profiles.clone()),
+            backups,
             found,
             tasks: self.tasks.clone(),
             interval_secs: settings.poll.default_interval_secs,

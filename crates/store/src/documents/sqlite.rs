@@ -20,6 +20,8 @@ mod version;
 mod writer;
 
 pub use migrate::{Migrated, Upgrade};
+pub(crate) use salvage::header_is_sound;
+pub(crate) use verify::{inspect, log_is_damaged};
 
 use super::feed::{self, CHANGES_KEPT, Changed, Changes, Teller};
 use super::{

@@ -224,6 +224,18 @@ fn insert(connection: &Connection, events: &[(i64, &EventRecord)]) -> rusqlite::
     Ok(written)
 }
 
+/// Looks at every row and changes nothing: how many there are, and how many do not prove themselves.
+pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    let query = format!("SELECT {} FROM event", row::COLUMNS);
+    let mut statement = connection.prepare(&query)?;
+    let (mut rows, mut damaged) = (0, 0);
+    for row in statement.query_map([], row::read)? {
+        rows += 1;
+        damaged += u64::from(row?.is_none());
+    }
+    Ok((rows, damaged))
+}
+
 /// The id of the event that has a number.
 fn holder(connection: &Connection, number: i64) -> rusqlite::Result<[u8; 16]> {
     connection

@@ -170,6 +170,17 @@ impl MonthFile {
     }
 }
 
+/// Looks at every row and changes nothing: how many there are, and how many do not prove themselves.
+pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM change"))?;
+    let (mut rows, mut damaged) = (0, 0);
+    for row in statement.query_map([], read)? {
+        rows += 1;
+        damaged += u64::from(row?.is_none());
+    }
+    Ok((rows, damaged))
+}
+
 /// A row as it is read; none where it does not prove itself, or is of a kind that a later version
 /// writes.
 fn read(row: &rusqlite::Row) -> rusqlite::Result<Option<Row>> {

@@ -12,7 +12,7 @@ use super::{
     Damage, Kind, Pack, PackError, PackId, PackMeta, PackWriter, SUFFIX, Unsound, failed, reader,
     unsound,
 };
-use crate::disk::Disk;
+use crate::disk::{self, Disk, RealDisk};
 use arc_swap::ArcSwap;
 use model::Timestamp;
 use std::cmp::Reverse;
@@ -158,6 +158,27 @@ impl PackFolder {
     /// The packs, ascending by start.
     pub fn list(&self) -> Arc<Vec<PackMeta>> {
         self.list.load_full()
+    }
+
+    /// Gives every pack a name in another folder too, as they are at one moment, with a manifest of
+    /// them. What is removed here afterwards stays there.
+    pub(crate) fn link_to(&self, folder: &Path) -> Result<(), PackError> {
+        // Nothing is added or removed while the manifest is held; it takes microseconds a pack.
+        let manifest = lock(&self.manifest);
+        for meta in manifest.packs() {
+            let (from, to) = (meta.id.path(&self.folder), meta.id.path(folder));
+            let day = to.parent().unwrap_or(folder);
+            fs::create_dir_all(day).map_err(failed("making", day))?;
+            match disk::link(&from, &to) {
+                // It is told where the other folder is opened.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                linked => linked.map_err(failed("linking", &from))?,
+            }
+        }
+        let mut elsewhere = manifest.elsewhere(Arc::new(RealDisk), folder);
+        drop(manifest);
+        let written = elsewhere.rewrite();
+        written.map_err(failed("writing the manifest of", folder))
     }
 
     /// What has been found damaged since this was asked last, each once. It is left out of answers.

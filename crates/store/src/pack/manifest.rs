@@ -155,6 +155,17 @@ impl Manifest {
         Ok(())
     }
 
+    /// The same list for another folder; it is there once it is [rewritten](Self::rewrite).
+    pub(super) fn elsewhere(&self, disk: Arc<dyn Disk>, folder: &Path) -> Self {
+        Self {
+            disk,
+            folder: folder.to_owned(),
+            file: None,
+            appended: 0,
+            list: self.list.clone(),
+        }
+    }
+
     /// Writes the manifest anew, as short as it can be.
     pub(super) fn rewrite(&mut self) -> io::Result<()> {
         self.file = None;

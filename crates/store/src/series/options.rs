@@ -20,6 +20,10 @@ pub const REGISTRY_QUEUE_MAX: usize = 1_024;
 /// How far ahead of the clock samples may be. More would keep the log from ever being cut.
 pub const AHEAD_MAX: Duration = Duration::from_hours(1);
 
+/// Default of [`SeriesOptions::scrub_bytes_per_sec_max`]: a terabyte in three days, by a thousandth of
+/// a core and a fraction of what the slowest disk reads.
+pub const SCRUB_BYTES_PER_SEC_DEFAULT: u64 = 4 << 20;
+
 /// When the log is synced to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncPolicy {
@@ -53,6 +57,8 @@ pub struct SeriesOptions {
     pub maintain_every: Option<Duration>,
     /// Octets after which a new log segment is begun.
     pub segment_bytes_max: u64,
+    /// Octets a second of packs that are read again to see whether they are sound; zero: none are.
+    pub scrub_bytes_per_sec_max: u64,
 }
 
 impl Default for SeriesOptions {
@@ -61,6 +67,7 @@ impl Default for SeriesOptions {
             sync: SyncPolicy::Every(Duration::from_millis(100)),
             maintain_every: Some(Duration::from_secs(10)),
             segment_bytes_max: 64 << 20,
+            scrub_bytes_per_sec_max: SCRUB_BYTES_PER_SEC_DEFAULT,
         }
     }
 }

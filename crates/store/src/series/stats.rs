@@ -42,6 +42,14 @@ pub struct SeriesStats {
     pub queue_high_water: u64,
     /// The most that may wait.
     pub queue_max: u64,
+    /// Octets of packs that were read again to see whether they are sound.
+    pub scrub_bytes: u64,
+    /// How often all packs were.
+    pub scrub_passes: u64,
+    /// What was found damaged by that; each time that it is met.
+    pub scrub_damage: u64,
+    /// Octets of all packs.
+    pub pack_bytes: u64,
     /// What was found wrong, by kind: `damaged_frame`, `torn_bytes`, `damaged_block`,
     /// `not_finite`, `late`, `orphaned`, `replay_failed`, `series_bound`, `rows_bound`,
     /// `out_of_time`, ...
@@ -61,6 +69,9 @@ pub(crate) struct Counters {
     pub(crate) block_bytes_sealed: AtomicU64,
     pub(crate) blocks_merged: AtomicU64,
     pub(crate) queue_high_water: AtomicU64,
+    pub(crate) scrub_bytes: AtomicU64,
+    pub(crate) scrub_passes: AtomicU64,
+    pub(crate) scrub_damage: AtomicU64,
     defects: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -90,6 +101,9 @@ impl Counters {
             block_bytes_sealed: get(&self.block_bytes_sealed),
             blocks_merged: get(&self.blocks_merged),
             queue_high_water: get(&self.queue_high_water),
+            scrub_bytes: get(&self.scrub_bytes),
+            scrub_passes: get(&self.scrub_passes),
+            scrub_damage: get(&self.scrub_damage),
             defects: self
                 .defects
                 .lock()

@@ -1,5 +1,5 @@
 //! The threads of the series store: one writes the log, one the registry, one seals and merges from
-//! time to time, and one replays the log after the start and ends. Whoever holds [`Threads`] ends
+//! time to time, one reads packs again, and one replays the log after the start and ends. Whoever holds [`Threads`] ends
 //! them by dropping it.
 
 use crate::disk::Disk;
@@ -7,7 +7,7 @@ use crate::series::log::writer::{self, Writer};
 use crate::series::parts::Parts;
 use crate::series::recovery::lazy::Lazy;
 use crate::series::registry::{self, table::Table};
-use crate::series::{APPEND_QUEUE_MAX, SeriesError, SeriesOptions, seal};
+use crate::series::{APPEND_QUEUE_MAX, SeriesError, SeriesOptions, scrub, seal};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -19,15 +19,26 @@ pub(super) struct Threads {
     log: Option<mpsc::Sender<writer::Request>>,
     registry: Option<mpsc::Sender<registry::Request>>,
     timer: Mutex<Timer>,
+    scrub: Mutex<Timer>,
     lazy: Arc<Lazy>,
     writers: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// The thread that seals and merges from time to time; dropping `stop` ends it.
+/// A thread that works from time to time; dropping `stop` ends it.
 #[derive(Default)]
 struct Timer {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl Timer {
+    /// Ends the thread and waits for what it is doing.
+    fn end(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// A thread that shows in `top -H` and in the measurements by its name.
@@ -89,10 +100,24 @@ impl Threads {
                 })),
             }
         });
+        let bytes_per_sec_max = options.scrub_bytes_per_sec_max;
+        let scrub = if bytes_per_sec_max == 0 {
+            Timer::default()
+        } else {
+            let (stop, stopped) = sync_channel(0);
+            let parts = Arc::clone(parts);
+            Timer {
+                stop: Some(stop),
+                thread: Some(named("store-scrub", move || {
+                    scrub::run(&parts, bytes_per_sec_max, &stopped);
+                })),
+            }
+        };
         Self {
             log: Some(log),
             registry: Some(registry),
             timer: Mutex::new(timer),
+            scrub: Mutex::new(scrub),
             lazy: Arc::clone(&parts.lazy),
             writers: Mutex::new(threads),
         }
@@ -108,13 +133,11 @@ impl Threads {
         self.registry.as_ref()
     }
 
-    /// Ends replaying, and sealing from time to time, and waits for a pass that is under way.
+    /// Ends replaying, and what is done from time to time, and waits for a pass that is under way.
     pub(super) fn stop_timer(&self) {
         self.lazy.stop();
-        let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
-        timer.stop = None;
-        if let Some(thread) = timer.thread.take() {
-            let _ = thread.join();
+        for timer in [&self.scrub, &self.timer] {
+            timer.lock().unwrap_or_else(PoisonError::into_inner).end();
         }
     }
 

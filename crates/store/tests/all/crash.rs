@@ -44,6 +44,7 @@ fn open(dir: &Path, clock: &TestClock) -> SeriesStore {
         sync: SyncPolicy::Every(Duration::from_millis(1)),
         maintain_every: None,
         segment_bytes_max: 4096,
+        ..SeriesOptions::default()
     };
     let (store, recovery) = SeriesStore::open(dir, options, clock.clock()).unwrap();
     // A torn tail is what a crash leaves; anything else is damage that we did.

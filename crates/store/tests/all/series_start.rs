@@ -44,6 +44,7 @@ fn open(dir: &Path, clock: &TestClock) -> SeriesStore {
         sync: SyncPolicy::Every(Duration::from_millis(1)),
         maintain_every: None,
         segment_bytes_max: 64 << 10,
+        ..SeriesOptions::default()
     };
     let (store, recovery) = SeriesStore::open(dir, options, clock.clock()).unwrap();
     let torn = |what: &&String| what.contains("torn");

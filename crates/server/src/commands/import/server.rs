@@ -14,13 +14,13 @@ const ANSWER_TIME_MAX: Duration = Duration::from_mins(2);
 const ANSWER_LEN_MAX: usize = 16 << 20;
 
 /// Somebody signed in.
-pub(super) struct Session {
+pub(in crate::commands) struct Session {
     base: Url,
     token: String,
 }
 
 /// Signs in.
-pub(super) async fn sign_in(
+pub(in crate::commands) async fn sign_in(
     trust: &Trust,
     to: &ToServer,
     password: &Secret,
@@ -44,8 +44,29 @@ pub(super) async fn sign_in(
 impl Session {
     /// Has an inventory taken in.
     pub(super) async fn import(&self, trust: &Trust, body: &Value) -> anyhow::Result<Value> {
-        let url = self.base.join("api/v1/imports")?;
+        self.post(trust, "imports", body).await
+    }
+
+    /// Posts to a path below `api/v1/`.
+    pub(in crate::commands) async fn post(
+        &self,
+        trust: &Trust,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        let url = self.base.join("api/v1/")?.join(path)?;
         post(trust, &url, Some(&self.token), body).await
+    }
+
+    /// Reads what is at a path below `api/v1/`.
+    pub(in crate::commands) async fn get(
+        &self,
+        trust: &Trust,
+        path: &str,
+    ) -> anyhow::Result<Value> {
+        let url = self.base.join("api/v1/")?.join(path)?;
+        let ask = ask_with(&url, &format!("Bearer {}", self.token))?;
+        told(trust, &url, ask).await
     }
 }
 
@@ -87,6 +108,11 @@ async fn post(
     ask.body = body.to_string().into();
     let json = HeaderValue::from_static("application/json");
     ask.headers.insert(header::CONTENT_TYPE, json);
+    told(trust, url, ask).await
+}
+
+/// What a server answers, where it does not refuse.
+async fn told(trust: &Trust, url: &Url, ask: Ask<'_>) -> anyhow::Result<Value> {
     let answer = http::ask(trust, ask).await?;
     let told: Value = serde_json::from_slice(&answer.body)
         .with_context(|| format!("what answers at {url} is no Foretell"))?;

@@ -135,7 +135,7 @@ fn prepare(
 }
 
 /// Whether the file states the versions of its collections: not before format 2.
-fn has_versions(connection: &Connection) -> bool {
+pub(super) fn has_versions(connection: &Connection) -> bool {
     let looked = connection.prepare("SELECT version FROM collections");
     looked.is_ok()
 }

@@ -398,7 +398,7 @@ pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
 
 /// Whether the header of a file is one of ours, as far as it is always the same; without a log,
 /// whether the file is as long as it says, to which SQLite would cut it.
-fn header_is_sound(path: &Path, without_log: bool) -> Result<bool, OpenError> {
+pub(crate) fn header_is_sound(path: &Path, without_log: bool) -> Result<bool, OpenError> {
     let look = || -> io::Result<(u64, [u8; 100])> {
         let mut file = File::open(path)?;
         let mut header = [0; 100];

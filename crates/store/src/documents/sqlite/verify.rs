@@ -3,8 +3,9 @@
 //! SQLite itself checks that its trees and indexes hold together; the checksums, numbers and
 //! digests here check what it does not.
 
+use super::log::Log;
 use super::row::{self, CHECKSUM, COLUMNS, Found, found_at};
-use super::version;
+use super::{file, version};
 use crate::documents::CollectionSpec;
 use rusqlite::ffi;
 use rusqlite::{Connection, params};
@@ -29,6 +30,55 @@ pub(super) fn verify(
         verify_one(&transaction, spec)?;
     }
     transaction.commit()
+}
+
+/// Looks at every row and changes nothing: how many documents there are, and what is wrong, each named.
+pub(crate) fn inspect(
+    connection: &Connection,
+    collections: &[&'static CollectionSpec],
+) -> rusqlite::Result<(u64, Vec<String>)> {
+    let (mut documents, mut damage) = (0, Vec::new());
+    // Those of the first format are of the first version.
+    let versions = file::has_versions(connection);
+    for spec in collections {
+        let name = spec.name;
+        let made = "SELECT count(*) FROM collections WHERE name = ?1";
+        if !connection.query_row(made, [name], |row| row.get::<_, bool>(0))? {
+            continue;
+        }
+        let version = if versions {
+            version::of(connection, spec)?.unwrap_or(spec.version)
+        } else {
+            1
+        };
+        let rows = look(connection, spec, version)?;
+        documents += u64::try_from(rows.documents).unwrap_or(0);
+        for (_, id) in &rows.damaged {
+            damage.push(format!("{name} {id}: {CHECKSUM}"));
+        }
+        let (expected, digest, keys_digest): (i64, i64, i64) = connection.query_row(
+            "SELECT documents, digest, keys FROM collections WHERE name = ?1",
+            [name],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        if expected != rows.documents {
+            let found = rows.documents;
+            damage.push(format!(
+                "{name}: {found} documents, {expected} were written"
+            ));
+        } else if digest != i64::from(rows.digest) && rows.damaged.is_empty() {
+            damage.push(format!("{name}: one is not the one that was written last"));
+        }
+        if keys_digest != i64::from(keys(connection, spec)?) {
+            damage.push(format!("{name}: its index is damaged"));
+        }
+    }
+    Ok((documents, damage))
+}
+
+/// Whether octets are a write-ahead log that is damaged, which SQLite would cut there.
+pub(crate) fn log_is_damaged(octets: &[u8]) -> bool {
+    Log::read(octets).is_damaged()
 }
 
 /// What the rows of a collection are, taken together.

@@ -182,6 +182,22 @@ pub fn scan(bytes: &[u8], mut see: impl FnMut(Seen<'_>)) {
     }
 }
 
+/// Whether octets that are no frame are one that was cut short, as by a crash while it was written: it
+/// says that it is longer than what is there. Else something of it is damaged.
+pub fn is_cut_short(bytes: &[u8]) -> bool {
+    let mut octets = Octets(bytes);
+    let Ok(magic) = octets.array::<{ FRAME_MAGIC.len() }>() else {
+        return true;
+    };
+    let Ok(length) = octets.u32() else {
+        return magic == FRAME_MAGIC;
+    };
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    magic == FRAME_MAGIC
+        && length <= PAYLOAD_MAX
+        && length > bytes.len().saturating_sub(FRAME_HEAD_LEN)
+}
+
 /// What the octets behind a segment's header hold.
 pub fn frames(bytes: &[u8]) -> impl Iterator<Item = Found> {
     let mut offset = 0;

@@ -179,3 +179,17 @@ proptest! {
         assert_eq!(scanned(&bytes), read(&bytes));
     }
 }
+
+#[test]
+fn what_a_crash_cut_short_is_told_from_what_is_damaged() {
+    let (bytes, begins) = written(&three());
+    let frame = &bytes[..begins[1]];
+    for length in 0..frame.len() {
+        assert!(is_cut_short(&frame[..length]), "{length} octets");
+    }
+    for place in FRAME_HEAD_LEN..frame.len() {
+        let mut altered = frame.to_vec();
+        altered[place] ^= 1;
+        assert!(!is_cut_short(&altered), "octet {place}");
+    }
+}

@@ -136,6 +136,27 @@ impl Table {
     }
 }
 
+/// Looks at every row and changes nothing: how many series there are, and what is wrong, each named.
+pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<(u64, Vec<String>)> {
+    let mut statement = connection.prepare(
+        "SELECT id, device, slot, metric, labels, interface, crc FROM series ORDER BY rowid",
+    )?;
+    let mut rows = statement.query([])?;
+    let (mut series, mut damage) = (0, Vec::new());
+    while let Some(row) = rows.next()? {
+        series += 1;
+        match Read::of(row) {
+            Ok(read) if read.change().is_some() => {}
+            Ok(read) => damage.push(format!(
+                "series {}: the checksum does not agree",
+                read.series.id
+            )),
+            Err(error) => damage.push(format!("a series: {error}")),
+        }
+    }
+    Ok((series, damage))
+}
+
 fn write(transaction: &Transaction, change: &Change) -> rusqlite::Result<()> {
     match change {
         Change::Register {

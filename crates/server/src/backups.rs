@@ -1,0 +1,353 @@
+//! Backups that the server takes: when they are due or asked for, one at a time, into the folder that
+//! the settings name. How one is taken is in `store::backup`.
+//!
+//! One that fails is told: by the backup itself, by readiness and a notice until one succeeds, and by
+//! a counter.
+
+mod counts;
+mod shown;
+
+pub use counts::Counts;
+
+use crate::config::BackupSettings;
+use crate::readiness::Live;
+use anyhow::Context as _;
+use api::BackupRefused;
+use model::backup::Backup;
+use model::{BackupId, Clock, Timestamp};
+use shown::Shown;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::Store;
+use store::backup::{
+    Access, BackupError, BackupKey, Keep, Progress, Repository, Summary, TakeOptions, take,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+/// How often it is looked whether one is due, and how far one is.
+const TICK: Duration = Duration::from_secs(1);
+/// How soon one that failed is tried again, where the interval is longer: a disk that was full or away
+/// may be back.
+const AGAIN_AFTER: Duration = Duration::from_mins(15);
+/// What a failure is called among the notices.
+const FAILED: &str = "backup_failed";
+/// What a backup without some of the files is called.
+const LEFT_OUT: &str = "backup_incomplete";
+
+/// Variable with the key, where the settings name no file.
+pub const KEY_VARIABLE: &str = "FORETELL_BACKUP_KEY";
+
+/// What backups are taken of, and where to.
+pub struct Context {
+    /// What is backed up.
+    pub store: Store,
+    /// The present time.
+    pub clock: Clock,
+    /// Where to, how often, how many.
+    pub settings: BackupSettings,
+    /// The key file that secrets are sealed under, where it is not in the data folder.
+    pub secret_key_file: Option<PathBuf>,
+    /// Backups as they are shown.
+    pub told: watch::Sender<Arc<Vec<Backup>>>,
+    /// What the operator should know.
+    pub live: Live,
+    /// What is counted.
+    pub counts: Counts,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
+    /// Who joins the backups.
+    pub tasks: TaskTracker,
+}
+
+/// Takes backups. Cheap to clone.
+#[derive(Clone)]
+pub struct Backups(Arc<Inner>);
+
+struct Inner {
+    context: Context,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    shown: Shown,
+    running: Option<(BackupId, Arc<Progress>)>,
+    /// When the last one that failed ended.
+    failed_at: Option<Timestamp>,
+}
+
+impl Backups {
+    /// What takes them; nothing is taken until [`Backups::run`].
+    pub fn new(context: Context) -> Self {
+        Self(Arc::new(Inner {
+            context,
+            state: Mutex::default(),
+        }))
+    }
+
+    /// Begins a backup, which goes on by itself. The same id again answers the one that has begun.
+    pub fn begin(&self, id: BackupId) -> Result<Backup, BackupRefused> {
+        let context = &self.0.context;
+        if context.settings.folder.as_os_str().is_empty() {
+            return Err(BackupRefused::NoFolder);
+        }
+        let progress = Arc::new(Progress::default());
+        let now = context.clock.now();
+        let backup = {
+            let mut state = self.0.state();
+            let running = state.running.as_ref().map(|(running, _)| *running);
+            if let Some(backup_id) = running.filter(|running| *running != id) {
+                return Err(BackupRefused::Running { backup_id });
+            }
+            if let Some(begun) = state.shown.find(id) {
+                return Ok(begun);
+            }
+            state.running = Some((id, Arc::clone(&progress)));
+            let encrypted = is_encrypted(&context.settings);
+            state.shown.begin(id, now, encrypted)
+        };
+        self.0.tell();
+        let inner = Arc::clone(&self.0);
+        context.tasks.spawn(async move {
+            let worker = Arc::clone(&inner);
+            let work = move || worker.take(id, &progress);
+            let done = tokio::task::spawn_blocking(work).await;
+            let done = done
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("it ended early, by a mistake of ours")));
+            inner.ended(id, done);
+        });
+        Ok(backup)
+    }
+
+    /// Takes those that are due, and tells how far one is, until the server stops.
+    pub async fn run(self) {
+        let context = &self.0.context;
+        if context.settings.folder.as_os_str().is_empty() {
+            return;
+        }
+        let inner = Arc::clone(&self.0);
+        // A panic was printed, and then nothing is known to be there.
+        let _ = tokio::task::spawn_blocking(move || inner.look()).await;
+        self.0.tell();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = context.stop.cancelled() => break,
+            }
+            self.0.tell();
+            if self.0.is_due(context.clock.now()) {
+                // It is refused only where one was asked for this moment.
+                let _ = self.begin(BackupId::new());
+            }
+        }
+        if let Some((_, progress)) = &self.0.state().running {
+            progress.stop();
+        }
+    }
+}
+
+/// What a backup came to.
+struct Taken {
+    summary: Summary,
+    /// Those that are there now.
+    all: Vec<Summary>,
+    /// Older ones that could not be removed.
+    not_rotated: Option<BackupError>,
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether one is to be taken now.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let every = Duration::from_secs(u64::from(self.context.settings.every_secs));
+        let state = self.state();
+        if every.is_zero() || state.running.is_some() {
+            return false;
+        }
+        let again = every.min(AGAIN_AFTER);
+        let waits = state
+            .failed_at
+            .is_some_and(|failed| failed.plus(again) > now);
+        let latest = state.shown.latest_done();
+        !waits && latest.is_none_or(|latest| latest.plus(every) <= now)
+    }
+
+    /// Looks which backups are there. What cannot be looked at is told as a backup that failed.
+    fn look(&self) {
+        let listed = self.open(Access::List).and_then(|repository| {
+            let (all, damage) = repository.list()?;
+            for what in damage {
+                warn!("{what}");
+            }
+            Ok(all)
+        });
+        match listed {
+            Ok(all) => {
+                self.context.counts.set_latest(all.last());
+                self.state().shown.set_done(&all);
+            }
+            Err(error) if is_new(&error) => {}
+            Err(error) => self.tell_failure(&error),
+        }
+    }
+
+    fn open(&self, access: Access) -> anyhow::Result<Repository> {
+        let settings = &self.context.settings;
+        let key = key(settings)?;
+        Ok(Repository::open(&settings.folder, key.as_ref(), access)?)
+    }
+
+    /// Takes one. Waits for the disk.
+    fn take(&self, id: BackupId, progress: &Progress) -> anyhow::Result<Taken> {
+        let context = &self.context;
+        let mut repository = self.open(Access::Write)?;
+        let how = TakeOptions {
+            id,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            key_file: context.secret_key_file.clone(),
+        };
+        let (store, clock) = (&context.store, &context.clock);
+        let summary = take(store, clock, &mut repository, &how, progress)?;
+        let rotated = repository.rotate(&keep(&context.settings));
+        Ok(Taken {
+            summary,
+            all: repository.list()?.0,
+            not_rotated: rotated.err(),
+        })
+    }
+
+    fn ended(&self, id: BackupId, done: anyhow::Result<Taken>) {
+        let now = self.context.clock.now();
+        let counts = &self.context.counts;
+        match done {
+            Ok(taken) => {
+                counts.done(&taken.summary);
+                {
+                    let mut state = self.state();
+                    state.running = None;
+                    state.failed_at = None;
+                    state.shown.done(id, &taken.all);
+                }
+                let summary = &taken.summary;
+                info!(
+                    backup.id = %id,
+                    bytes = summary.bytes,
+                    bytes_written = summary.bytes_written,
+                    "a backup was taken"
+                );
+                self.context.live.clear(FAILED);
+                self.tell_left_out(summary, now);
+                if let Some(error) = taken.not_rotated {
+                    self.tell_failure(&error.into());
+                }
+            }
+            Err(error) => {
+                let detail = format!("{error:#}");
+                {
+                    let mut state = self.state();
+                    state.running = None;
+                    state.failed_at = Some(now);
+                    state.shown.failed(id, now, &detail);
+                }
+                // The server stops: nothing is wrong.
+                let stopped = matches!(error.downcast_ref(), Some(BackupError::Stopped));
+                if !stopped && !self.context.stop.is_cancelled() {
+                    counts.failed();
+                    self.tell_failure(&error);
+                }
+            }
+        }
+        self.tell();
+    }
+
+    fn tell_failure(&self, error: &anyhow::Error) {
+        let now = self.context.clock.now();
+        let detail = format!("the latest backup failed: {error:#}");
+        warn!("{detail}");
+        self.context.live.set(FAILED, "backup", detail, now);
+    }
+
+    /// Files that could not be backed up are told; that the key is not among them is as it should be.
+    fn tell_left_out(&self, summary: &Summary, now: Timestamp) {
+        let lost: Vec<_> = summary
+            .left_out
+            .iter()
+            .filter(|left| left.path != "secret.key")
+            .collect();
+        match lost.first() {
+            None => self.context.live.clear(LEFT_OUT),
+            Some(first) => {
+                let detail = format!(
+                    "{} files are not in the latest backup, the first: {}: {}",
+                    lost.len(),
+                    first.path,
+                    first.why
+                );
+                self.context.live.set(LEFT_OUT, "backup", detail, now);
+            }
+        }
+    }
+
+    /// Shows how things are.
+    fn tell(&self) {
+        let mut state = self.state();
+        if let Some((id, progress)) = &state.running {
+            let (id, progress) = (*id, Arc::clone(progress));
+            state.shown.set_progress(id, &progress);
+        }
+        let all = state.shown.all();
+        drop(state);
+        self.context.told.send_if_modified(|before| {
+            let changed = **before != all;
+            if changed {
+                *before = Arc::new(all);
+            }
+            changed
+        });
+    }
+}
+
+/// Nothing was backed up into the folder yet.
+fn is_new(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(BackupError::NoRepository { .. }))
+}
+
+/// How many backups are kept.
+pub fn keep(settings: &BackupSettings) -> Keep {
+    Keep {
+        daily_max: settings.daily_max,
+        weekly_max: settings.weekly_max,
+        monthly_max: settings.monthly_max,
+    }
+}
+
+/// The key that the settings name, or the environment; none where backups are not encrypted.
+pub fn key(settings: &BackupSettings) -> anyhow::Result<Option<BackupKey>> {
+    key_of(&settings.key_file)
+}
+
+/// The key of a file, or where none is named that of the environment.
+pub fn key_of(file: &Path) -> anyhow::Result<Option<BackupKey>> {
+    if !file.as_os_str().is_empty() {
+        let key = BackupKey::read(file).context("the key of the backups cannot be read")?;
+        return Ok(Some(key));
+    }
+    let Ok(text) = std::env::var(KEY_VARIABLE) else {
+        return Ok(None);
+    };
+    let wrong = || format!("{KEY_VARIABLE} holds no key: 64 hexadecimal digits are expected");
+    BackupKey::parse(&text).with_context(wrong).map(Some)
+}
+
+fn is_encrypted(settings: &BackupSettings) -> bool {
+    !settings.key_file.as_os_str().is_empty() || std::env::var_os(KEY_VARIABLE).is_some()
+}

@@ -1,0 +1,255 @@
+//! `foretell backup`: takes a backup, of a running server by asking it, else of the folder itself; and
+//! shows what backups there are.
+
+use super::import::server::{Session, sign_in};
+use crate::cli::{self, BackupCommand, BackupsThere, RepositoryOf};
+use crate::config::{BackupSettings, Settings, load};
+use crate::exit::{Exit, UsageError};
+use crate::{backups, clock, complain, logging, secrets, server};
+use anyhow::Context as _;
+use collect::http::Trust;
+use indicatif::{ProgressBar, ProgressStyle};
+use model::BackupId;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+use store::OpenError;
+use store::backup::{
+    Access, BackupError, Progress, Repository, Summary, TakeOptions, is_in_use, take_stopped,
+};
+
+/// How often a bar is moved, and the server asked how far it is.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Runs it.
+pub fn run(command: &cli::Backup) -> anyhow::Result<Exit> {
+    logging::start_quiet()?;
+    match &command.command {
+        None => take(command),
+        Some(BackupCommand::List(there)) => list(there),
+        Some(BackupCommand::Check(there)) => check(there),
+    }
+}
+
+fn take(command: &cli::Backup) -> anyhow::Result<Exit> {
+    let settings = settings(&command.repository, command.data_dir.clone())?;
+    let options = server::options::store(&settings);
+    anyhow::ensure!(
+        options.dir.is_dir(),
+        UsageError(format!("there is no data folder {}", options.dir.display()))
+    );
+    let how = TakeOptions {
+        id: BackupId::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        key_file: options.key_file.clone(),
+    };
+    // Before the folder of the backups is touched: a server's may be elsewhere.
+    if is_in_use(&options.dir)? {
+        return ask_server(command);
+    }
+    let mut repository = open(&settings.backup, Access::Write)?;
+    let taken =
+        watched(|progress| take_stopped(&options, &clock::real(), &mut repository, &how, progress));
+    let summary = match taken {
+        // It was started this moment.
+        Err(BackupError::Open(error)) if matches!(*error, OpenError::InUse { .. }) => {
+            drop(repository);
+            return ask_server(command);
+        }
+        taken => taken.context("the backup was not taken")?,
+    };
+    if command.repository.folder.is_none() {
+        // The folder of the settings is kept as the server keeps it.
+        repository.rotate(&backups::keep(&settings.backup))?;
+    }
+    let mut out = io::stdout().lock();
+    if command.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
+    } else {
+        line(&mut out, &summary)?;
+    }
+    drop(out);
+    let mut whole = true;
+    for left in &summary.left_out {
+        complain(&format!("left out: {}: {}", left.path, left.why));
+        whole &= left.path == "secret.key";
+    }
+    Ok(if whole { Exit::Done } else { Exit::Failed })
+}
+
+/// Has the server that has the folder take one, and waits for it.
+fn ask_server(command: &cli::Backup) -> anyhow::Result<Exit> {
+    if command.repository.folder.is_some() || command.repository.key_file.is_some() {
+        let text = "a server runs on this data folder, and its backups go where its own settings say: leave out --folder and --key-file";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    let to = &command.to;
+    let password = secrets::from(to.password_env.as_deref(), to.password_file.as_deref())?;
+    let password = password.ok_or_else(|| {
+        let text = "a server runs on this data folder, and is asked to take the backup; name the password: --password-env VAR or --password-file FILE";
+        UsageError(text.to_owned())
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let trust = Trust::of_this_machine();
+    let backup = runtime.block_on(async {
+        let session = sign_in(&trust, to, &password).await?;
+        let begun = session.post(&trust, "backups", &json!({})).await?;
+        followed(&session, &trust, begun).await
+    })?;
+    let text = |key: &str| backup.get(key).and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str| backup.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let mut out = io::stdout().lock();
+    if command.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&backup)?)?;
+    } else if text("phase") == "done" {
+        writeln!(
+            out,
+            "{}  {}  {} octets, {} written",
+            text("id"),
+            text("started_at"),
+            number("bytes_done"),
+            number("bytes_written")
+        )?;
+    }
+    drop(out);
+    if text("phase") == "done" {
+        return Ok(Exit::Done);
+    }
+    complain(text("error"));
+    Ok(Exit::Failed)
+}
+
+/// Asks until the backup has ended.
+async fn followed(session: &Session, trust: &Trust, begun: Value) -> anyhow::Result<Value> {
+    let id = begun.get("id").and_then(Value::as_str);
+    let id = id.context("the server's answer is not that of a backup")?;
+    let path = format!("backups/{id}");
+    let bar = bar();
+    loop {
+        let backup = session.get(trust, &path).await?;
+        if backup.get("phase").and_then(Value::as_str) != Some("running") {
+            bar.finish_and_clear();
+            return Ok(backup);
+        }
+        let number = |key: &str| backup.get(key).and_then(Value::as_u64).unwrap_or(0);
+        bar.set_length(number("bytes_total"));
+        bar.set_position(number("bytes_done"));
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
+}
+
+fn list(there: &BackupsThere) -> anyhow::Result<Exit> {
+    let settings = settings(&there.repository, None)?;
+    let (all, damage) = open(&settings.backup, Access::List)?.list()?;
+    let mut out = io::stdout().lock();
+    if there.json {
+        let told = json!({"backups": all, "damage": damage});
+        writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
+    } else {
+        for summary in &all {
+            line(&mut out, summary)?;
+        }
+    }
+    drop(out);
+    for what in &damage {
+        complain(&format!("damaged: {what}"));
+    }
+    Ok(if damage.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn check(there: &BackupsThere) -> anyhow::Result<Exit> {
+    let settings = settings(&there.repository, None)?;
+    let repository = open(&settings.backup, Access::Read)?;
+    let checked = watched(|progress| repository.check(progress))?;
+    let mut out = io::stdout().lock();
+    if there.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&checked)?)?;
+    } else {
+        for what in &checked.damage {
+            writeln!(out, "damaged  {what}")?;
+        }
+        writeln!(
+            out,
+            "{} backups, {} chunks, {} octets read; {} damaged or missing",
+            checked.snapshots, checked.chunks, checked.bytes, checked.damaged
+        )?;
+    }
+    Ok(if checked.damaged == 0 {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn line(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let encrypted = if summary.encrypted { ", encrypted" } else { "" };
+    writeln!(
+        out,
+        "{}  {}  {} octets, {} written{encrypted}",
+        summary.id, summary.started_at, summary.bytes, summary.bytes_written
+    )
+}
+
+/// The settings, with what the command line says of backups.
+pub(super) fn settings(of: &RepositoryOf, data_dir: Option<PathBuf>) -> anyhow::Result<Settings> {
+    let flags = load::Flags {
+        data_dir,
+        ..load::Flags::default()
+    };
+    let mut settings = load::load(of.config.as_deref(), &load::environment(), &flags)?.settings;
+    if let Some(folder) = &of.folder {
+        settings.backup.folder.clone_from(folder);
+    }
+    if let Some(key_file) = &of.key_file {
+        settings.backup.key_file.clone_from(key_file);
+    }
+    Ok(settings)
+}
+
+/// The backups that the settings name.
+pub(super) fn open(settings: &BackupSettings, access: Access) -> anyhow::Result<Repository> {
+    if settings.folder.as_os_str().is_empty() {
+        let text =
+            "name the folder of the backups: --folder DIR, or `backup.folder` of the configuration";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    let key = backups::key(settings)?;
+    Ok(Repository::open(&settings.folder, key.as_ref(), access)?)
+}
+
+/// Does long work while a bar shows how far it is.
+pub(super) fn watched<T>(work: impl FnOnce(&Progress) -> T) -> T {
+    let (progress, bar) = (Progress::default(), bar());
+    let (done, ended) = std::sync::mpsc::sync_channel::<()>(0);
+    let result = thread::scope(|scope| {
+        let (progress, bar) = (&progress, &bar);
+        scope.spawn(move || {
+            while ended.recv_timeout(LOOK_INTERVAL)
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
+                bar.set_length(progress.bytes_total());
+                bar.set_position(progress.bytes_done());
+            }
+        });
+        let result = work(progress);
+        drop(done);
+        result
+    });
+    bar.finish_and_clear();
+    result
+}
+
+/// Shown where a person looks on, on standard error.
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {binary_bytes} of {binary_total_bytes}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
+}

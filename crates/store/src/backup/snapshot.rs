@@ -1,0 +1,225 @@
+//! A snapshot: what one backup has, and of which chunks. Pure.
+//!
+//! A file of two boxes: the summary, which is all that a list shows, and the files. Both are JSON.
+
+use super::BackupError;
+use super::seal::{NAME_LEN, Name, Seal};
+use model::{BackupId, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How a snapshot begins; so does each of its boxes.
+const MAGIC: [u8; 4] = *b"FTSN";
+/// Octets of a summary: it lists what was left out, at most [`LEFT_OUT_MAX`] of it.
+pub(super) const SUMMARY_LEN_MAX: usize = 1 << 20;
+/// Octets of a list of files: the names of four million chunks, which are four terabytes of packs.
+const FILES_LEN_MAX: usize = 512 << 20;
+/// What was left out is named so often; more is only counted.
+pub(super) const LEFT_OUT_MAX: usize = 1_000;
+
+/// How much of what is in a backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Documents of all collections.
+    pub documents: u64,
+    /// Series.
+    pub series: u64,
+    /// Polls in the log.
+    pub log_frames: u64,
+    /// Samples in packs.
+    pub pack_samples: u64,
+    /// Blocks that lie over packs, and those of the first version.
+    pub patches: u64,
+    /// Changes of status.
+    pub changes: u64,
+    /// Lines of logs, traps and tops of flows.
+    pub events: u64,
+}
+
+/// Something that is not in a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which file, from the data folder on.
+    pub path: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A backup as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Which.
+    pub id: BackupId,
+    /// When it began. What was acknowledged before is in it.
+    pub started_at: Timestamp,
+    /// When all of it was written.
+    pub ended_at: Timestamp,
+    /// The version of the server that made it.
+    pub version: String,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// Files in it.
+    pub files: u64,
+    /// Octets of these files.
+    pub bytes: u64,
+    /// Octets that had to be written for it, as the others were there.
+    pub bytes_written: u64,
+    /// How much of what is in it.
+    pub counts: Counts,
+    /// What is not in it, though it is in the data folder.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A file of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileEntry {
+    /// From the data folder on, with `/` between.
+    pub(super) path: String,
+    /// Octets.
+    pub(super) bytes: u64,
+    /// Octets of each chunk but the last.
+    pub(super) chunk_bytes: u32,
+    /// Says that the file is the one of another backup, where that has the same; empty where it
+    /// never says so.
+    #[serde(default)]
+    pub(super) stamp: String,
+    /// Rows, frames or samples in it; none where they are not counted.
+    #[serde(default)]
+    pub(super) rows: Option<u64>,
+    /// Its content, one behind the other.
+    pub(super) chunks: Names,
+}
+
+/// Names of chunks, in JSON the hexadecimal digits of all in one text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Names(pub(super) Vec<Name>);
+
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let octets: Vec<u8> = self.0.iter().flat_map(|name| name.0).collect();
+        serializer.serialize_str(&hex::encode(octets))
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let octets = hex::decode(text).map_err(serde::de::Error::custom)?;
+        let (names, rest) = octets.as_chunks::<NAME_LEN>();
+        if !rest.is_empty() {
+            return Err(serde::de::Error::custom("a name of a chunk is cut short"));
+        }
+        Ok(Self(names.iter().copied().map(Name).collect()))
+    }
+}
+
+/// All of a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    pub(super) summary: Summary,
+    pub(super) files: Vec<FileEntry>,
+}
+
+impl Snapshot {
+    /// Its octets.
+    pub(super) fn write(&self, seal: &Seal) -> Result<Vec<u8>, BackupError> {
+        let id = self.summary.id;
+        let summary = serde_json::to_vec(&self.summary).map_err(BackupError::Json)?;
+        let files = serde_json::to_vec(&self.files).map_err(BackupError::Json)?;
+        if summary.len() > SUMMARY_LEN_MAX || files.len() > FILES_LEN_MAX {
+            return Err(BackupError::TooLarge);
+        }
+        let mut octets = seal.close(MAGIC, &about(id, 0), &summary)?;
+        octets.extend(seal.close(MAGIC, &about(id, 1), &files)?);
+        Ok(octets)
+    }
+
+    /// The backup of that id whose octets these are; an error says what is wrong with them.
+    pub(super) fn read(seal: &Seal, id: BackupId, octets: &[u8]) -> Result<Self, String> {
+        let (summary, rest) = read_summary(seal, id, octets)?;
+        let (files, rest) = seal.open(MAGIC, &about(id, 1), rest, FILES_LEN_MAX)?;
+        if !rest.is_empty() {
+            return Err("there is more behind it than belongs there".to_owned());
+        }
+        let files = serde_json::from_slice(&files).map_err(|error| error.to_string())?;
+        Ok(Self { summary, files })
+    }
+}
+
+/// The summary at the front of the octets of a snapshot, and what is behind it.
+pub(super) fn read_summary<'a>(
+    seal: &Seal,
+    id: BackupId,
+    octets: &'a [u8],
+) -> Result<(Summary, &'a [u8]), String> {
+    let (summary, rest) = seal.open(MAGIC, &about(id, 0), octets, SUMMARY_LEN_MAX)?;
+    let summary: Summary = serde_json::from_slice(&summary).map_err(|error| error.to_string())?;
+    if summary.id != id {
+        return Err("it is another backup than its name says".to_owned());
+    }
+    Ok((summary, rest))
+}
+
+/// What a box of a snapshot is about.
+fn about(id: BackupId, part: u8) -> Vec<u8> {
+    let mut about = id.as_bytes().to_vec();
+    about.push(part);
+    about
+}
+
+/// Reads octets as a snapshot of a repository that is not encrypted, and writes what was read; none
+/// where they are none. Public so that it can be fuzzed.
+pub fn rewritten(id: BackupId, octets: &[u8]) -> Option<Vec<u8>> {
+    let read = Snapshot::read(&Seal::Plain, id, octets).ok()?;
+    read.write(&Seal::Plain).ok()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn summary(at_ms: i64) -> Summary {
+        Summary {
+            id: BackupId::new(),
+            started_at: Timestamp::from_unix_ms(at_ms),
+            ended_at: Timestamp::from_unix_ms(at_ms + 1_000),
+            version: "1".to_owned(),
+            encrypted: false,
+            files: 1,
+            bytes: 3,
+            bytes_written: 3,
+            counts: Counts::default(),
+            left_out: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn written_and_read_and_every_flipped_bit_is_noticed() {
+        let snapshot = Snapshot {
+            summary: summary(1_000),
+            files: vec![FileEntry {
+                path: "series/log/1.log".to_owned(),
+                bytes: 3,
+                chunk_bytes: 1 << 20,
+                stamp: String::new(),
+                rows: Some(1),
+                chunks: Names(vec![Name([7; NAME_LEN])]),
+            }],
+        };
+        let id = snapshot.summary.id;
+        let octets = snapshot.write(&Seal::Plain).unwrap();
+        assert_eq!(Snapshot::read(&Seal::Plain, id, &octets).unwrap(), snapshot);
+        assert_eq!(rewritten(id, &octets), Some(octets.clone()));
+        assert!(Snapshot::read(&Seal::Plain, BackupId::new(), &octets).is_err());
+        for bit in 0..octets.len() * 8 {
+            let mut altered = octets.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                Snapshot::read(&Seal::Plain, id, &altered).is_err(),
+                "bit {bit}"
+            );
+        }
+        let longer = [&octets[..], &[0]].concat();
+        assert!(Snapshot::read(&Seal::Plain, id, &longer).is_err());
+    }
+}
