@@ -232,9 +232,9 @@ impl Retention {
         hold: &Hold,
         selector: Selector,
         series: &SeriesStore,
-        attached: Attached,
+        attached: Arc<Attached>,
     ) -> Result<u64, StoreError> {
-        let found = blocking(series, selector, Arc::new(attached)).await;
+        let found = blocking(series, selector, attached).await;
         let mut meant = HeldSeries::of(&found.series, |device_id| series.count_of(device_id));
         let placed = {
             let mut guarded = lock(&self.guarded);
@@ -305,7 +305,7 @@ impl Retention {
         &self,
         device_id: DeviceId,
         series: &SeriesStore,
-        attached: impl FnOnce() -> Attached,
+        attached: impl FnOnce() -> Arc<Attached>,
     ) -> Result<Deleting, StoreError> {
         let held = |hold: &Hold| StoreError::Held {
             device_id,
@@ -332,7 +332,7 @@ impl Retention {
         if holds.is_empty() {
             return Ok(deleting);
         }
-        let attached = Arc::new(attached());
+        let attached = attached();
         for placed in holds {
             // One that cannot be understood holds everything.
             let Ok(selector) = placed.hold.selector.parse() else {

@@ -29,12 +29,10 @@ pub enum Permission {
     ReadCredentials,
     /// Make, change and delete credentials.
     WriteCredentials,
-    /// Say how long samples are kept, and hold them.
+    /// Say how long samples are kept, hold them, and take backups.
     ManageStorage,
     /// Look at this server: version, notices, metrics.
     ReadSystem,
-    /// Take backups.
-    ManageStorage,
     /// Look at and change one's own sign-in.
     OwnAccount,
 }
@@ -50,7 +48,6 @@ impl Permission {
         Self::WriteCredentials,
         Self::ManageStorage,
         Self::ReadSystem,
-        Self::ManageStorage,
         Self::OwnAccount,
     ];
 }

@@ -121,7 +121,7 @@ impl Retention {
     pub async fn preview(
         &self,
         series: &SeriesStore,
-        attached: Attached,
+        attached: Arc<Attached>,
         policies: Option<Vec<Policy>>,
         now: Timestamp,
     ) -> Result<Planned, RetentionError> {
@@ -135,7 +135,7 @@ impl Retention {
     async fn planned(
         &self,
         series: &SeriesStore,
-        attached: Attached,
+        attached: Arc<Attached>,
         policies: Option<Vec<Policy>>,
         now: Timestamp,
         (from, turn): (Option<PackId>, Option<OwnedSemaphorePermit>),
@@ -199,7 +199,7 @@ impl Retention {
     pub async fn pass(
         &self,
         series: &SeriesStore,
-        attached: Attached,
+        attached: Arc<Attached>,
         now: Timestamp,
     ) -> Result<Pass, RetentionError> {
         let _one_at_a_time = self.passing.acquire().await;
