@@ -214,7 +214,7 @@ mod tests {
             codes
         };
         let seeded = ("history_seeded".to_owned(), 1);
-        assert_eq!(codes(), [seeded.clone()]);
+        assert_eq!(codes(), std::slice::from_ref(&seeded));
         live.set("backup_failed", "backup", "full".to_owned(), at(2));
         live.set("backup_failed", "backup", "away".to_owned(), at(3));
         assert_eq!(codes(), [seeded.clone(), ("backup_failed".to_owned(), 2)]);

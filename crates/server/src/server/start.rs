@@ -2,6 +2,7 @@
 //! the address told.
 
 mod backups;
+mod sampled;
 
 use super::connections::{self, Bounds, Counts};
 use super::front::Front;
@@ -10,8 +11,7 @@ use crate::allowance::Allowance;
 use crate::backups::Backups;
 use crate::config::{SecureCookie, Settings};
 use crate::logs::{self, LogCounts};
-use crate::metrics::{self, Ingested, Sampled};
-use crate::process::UdpDropped;
+use crate::metrics::Ingested;
 use crate::readiness::{self, Live, Standing, Telling};
 use crate::senders::Senders;
 use crate::threads::Places;
@@ -138,19 +138,8 @@ pub(super) async fn start(
         .await?;
     base.start_checks(&mut registry, places);
 
-    let named = options::udp_listeners(settings).chain(transport.addresses());
-    let sampled = Sampled {
-        gauges,
-        udp_dropped: UdpDropped::new(named.collect()),
-        poller: Arc::downgrade(&poller),
-        store: base.store.clone(),
-        series: base.series.clone(),
-        transport,
-        ended: places.ended.clone(),
-        syslog,
-        logs,
-    };
-    metrics::register(&mut registry, sampled);
+    let told = (gauges, syslog, logs);
+    base.show_metrics(&mut registry, told, &poller, transport, places);
     wire.notices
         .send_replace(Arc::new(standing.notices.clone()));
     let shown = (
