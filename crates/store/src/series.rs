@@ -155,7 +155,9 @@ impl SeriesStore {
         Self::open_on(dir, options, clock, Arc::new(RealDisk))
     }
 
-    fn open_on(
+    /// As [`SeriesStore::open`], the log and the packs on another disk than the real one, as tests
+    /// have it that fails.
+    pub fn open_on(
         dir: &Path,
         options: SeriesOptions,
         clock: Clock,
