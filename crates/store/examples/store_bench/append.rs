@@ -60,13 +60,18 @@ async fn measure() {
             "seal_samples_per_cpu_s": samples / seal.as_secs_f64(),
             "append_seal_wall_s": wall.as_secs_f64(),
             "log_bytes_per_sample": stats.log_bytes as f64 / samples,
-            "two_hours_bytes_per_sample": octets(&folder.path().join("blocks")) as f64 / samples,
+            "two_hours_bytes_per_sample": sealed(folder.path()) as f64 / samples,
         })
     );
 }
 
+/// Octets of what is sealed: packs with their manifest, and patches.
+pub(crate) fn sealed(store: &Path) -> u64 {
+    octets(&store.join("packs")) + octets(&store.join("blocks"))
+}
+
 /// Octets of the files in a folder and below.
-fn octets(folder: &Path) -> u64 {
+pub(crate) fn octets(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let sizes = entries.map(|entry| {
         let told = entry.metadata().unwrap();

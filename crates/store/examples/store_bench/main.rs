@@ -10,6 +10,9 @@
 //! | `start` | opening what a killed process left with such a head |
 //! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
 //! | `readers` | 80,000 samples a second, without and with twenty readers |
+//! | `growth SERIES` | how all of this is with so many series |
+//! | `beside DEVICES POLLS` | what peers are measured by as well: appending, size, queries |
+//! | `send ADDRESS PATH DEVICES POLLS` | gives a peer the same samples, by Prometheus' remote write |
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
 #![allow(
     clippy::cast_possible_truncation,
@@ -18,11 +21,15 @@
 )]
 
 mod append;
+mod ask;
+mod beside;
+mod growth;
 mod head;
 mod load;
 mod proc;
 mod query;
 mod readers;
+mod send;
 
 use std::path::Path;
 
@@ -35,8 +42,19 @@ fn main() {
         ["start"] => head::start(),
         ["query"] => query::run(),
         ["readers"] => readers::run(),
+        ["growth", series] => growth::run(number(series)),
+        ["beside", devices, polls] => beside::run(number(devices), number(polls)),
+        ["send", address, path, devices, polls] => {
+            send::run((address, path), number(devices), number(polls));
+        }
         // What `start` has killed.
         ["fill", folder] => head::fill(Path::new(folder)),
-        _ => panic!("which part? append, head, start, query or readers"),
+        _ => panic!("which part? append, head, start, query, readers, growth, beside or send"),
     }
+}
+
+/// A number that was asked for.
+fn number<T: std::str::FromStr>(text: &str) -> T {
+    let read = text.parse();
+    read.unwrap_or_else(|_| panic!("{text} is no number"))
 }
