@@ -4,6 +4,7 @@
 //! asked for it. Where a floor is missed the task fails. Begin with [`BENCHES`].
 
 mod collect;
+mod crash;
 mod example;
 mod figure;
 mod history;
@@ -32,6 +33,27 @@ const BENCHES: &[Bench] = &[
         wants: store::WANTS,
         parts: store::PARTS,
         run: store::run,
+    },
+    Bench {
+        name: "store-peers",
+        about: "the store beside VictoriaMetrics and Prometheus, in one run (store --peers)",
+        wants: store::peers::WANTS,
+        parts: &[],
+        run: |_| store::peers::run(),
+    },
+    Bench {
+        name: "store-growth",
+        about: "how the costs of the store grow with the number of series (store --growth)",
+        wants: &[],
+        parts: &[],
+        run: |_| store::growth::run(),
+    },
+    Bench {
+        name: "crash",
+        about: "a thousand kills while the store appends, changes segments, seals and merges",
+        wants: crash::WANTS,
+        parts: &[],
+        run: |_| crash::run(),
     },
     Bench {
         name: "collect",

@@ -67,6 +67,12 @@ enum Task {
         /// Only this part of it.
         #[arg(long, value_name = "PART", requires = "name")]
         only: Option<String>,
+        /// Instead: the store beside its peers, which are installed where that may be done.
+        #[arg(long, requires = "name", conflicts_with_all = ["only", "growth"])]
+        peers: bool,
+        /// Instead: how the costs of the store grow, drawn and tabled in docs/operate.
+        #[arg(long, requires = "name", conflicts_with = "only")]
+        growth: bool,
     },
     /// The tests over real agents in network namespaces. Needs root.
     Lab {
@@ -134,7 +140,21 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Test { quick: false } => test::full(&mut tally),
         Task::Check { coverage: true } => tally.step("coverage", coverage::check),
         Task::Check { coverage: false } => check::all(&mut tally),
-        Task::Bench { name, only } => return bench::run(name.as_deref(), only.as_deref()),
+        Task::Bench {
+            name,
+            only,
+            peers,
+            growth,
+        } => {
+            // Benches of their own, so that neither is run with the parts.
+            let of = |suffix: &str| name.as_ref().map(|name| format!("{name}-{suffix}"));
+            let name = match (peers, growth) {
+                (true, _) => of("peers"),
+                (_, true) => of("growth"),
+                _ => name,
+            };
+            return bench::run(name.as_deref(), only.as_deref());
+        }
         Task::Lab { filter } => {
             tally.step("page", web::build);
             tally.step("workspace", workspace::build_all_targets);

@@ -14,6 +14,8 @@ mod backup;
 mod backup_kill;
 #[path = "all/blocks.rs"]
 mod blocks;
+#[path = "all/clock.rs"]
+mod clock;
 #[path = "all/crash.rs"]
 mod crash;
 #[path = "all/damage.rs"]
@@ -32,6 +34,10 @@ mod faulty_disk;
 mod feed;
 #[path = "all/fixture.rs"]
 mod fixture;
+#[path = "all/flips.rs"]
+mod flips;
+#[path = "all/flips_series.rs"]
+mod flips_series;
 #[path = "all/history.rs"]
 mod history;
 #[path = "all/idempotency.rs"]
@@ -44,6 +50,8 @@ mod kill;
 mod labels;
 #[path = "all/lines.rs"]
 mod lines;
+#[path = "all/log_cuts.rs"]
+mod log_cuts;
 #[path = "all/migrations.rs"]
 mod migrations;
 #[path = "all/observed.rs"]
@@ -70,6 +78,8 @@ mod scale;
 mod schemas;
 #[path = "all/series.rs"]
 mod series;
+#[path = "all/series_faults.rs"]
+mod series_faults;
 #[path = "all/series_fixture.rs"]
 mod series_fixture;
 #[path = "all/series_sealed.rs"]
@@ -78,5 +88,7 @@ mod series_sealed;
 mod series_start;
 #[path = "all/small_disk.rs"]
 mod small_disk;
+#[path = "all/survive.rs"]
+mod survive;
 #[path = "all/vault.rs"]
 mod vault;

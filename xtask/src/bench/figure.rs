@@ -192,7 +192,7 @@ fn aligned(rows: &[[String; 6]]) -> String {
 }
 
 /// A number as people read it: three digits that matter, thousands apart.
-fn shown(value: f64) -> String {
+pub(crate) fn shown(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 || size == 0.0 => 0,
         size if size >= 10.0 => 1,

@@ -1,4 +1,10 @@
 //! What the series store costs, part by part. The measuring is an example program of the store.
+//! Beside its peers, and with more and more series, it is measured by benches of their own: [`peers`],
+//! [`growth`].
+
+mod chart;
+pub(super) mod growth;
+pub(super) mod peers;
 
 use super::example;
 use super::figure::{Bound, Outcome, Peer, Want};
@@ -81,13 +87,16 @@ pub(super) const WANTS: &[Want] = &[
     },
 ];
 
+/// The example program that measures.
+const EXAMPLE: (&str, &str) = ("foretell-store", "store_bench");
+
 /// Runs all parts or one of them, each in a process of its own: memory is that of one alone.
 pub(super) fn run(only: Option<&str>) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     for part in PARTS {
         if only.is_none_or(|only| only == *part) {
             eprintln!("==> {part}");
-            let measured = example::run("foretell-store", "store_bench", &[part]);
+            let measured = example::run(EXAMPLE.0, EXAMPLE.1, &[part]);
             let measured = measured.with_context(|| (*part).to_owned())?;
             outcome.figures.extend(measured.figures);
         }

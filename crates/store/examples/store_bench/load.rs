@@ -78,6 +78,13 @@ pub(crate) struct Device {
     at_ms: i64,
 }
 
+impl Device {
+    /// Its series.
+    pub(crate) fn keys(&self) -> &[(Metric, Labels)] {
+        &self.keys
+    }
+}
+
 /// What a port is and has counted.
 #[derive(Clone, Copy)]
 struct Port {
@@ -181,6 +188,12 @@ impl Network {
             at: Timestamp::from_unix_ms(BEGIN_MS + poll * POLL_MS + of.at_ms),
             values: columns.zip(values).collect(),
         }
+    }
+
+    /// The same poll as it is said elsewhere: when, and the values in the order of [`Device::keys`].
+    pub(crate) fn said(&mut self, device: usize, poll: i64) -> (Timestamp, Vec<Value>) {
+        let at = BEGIN_MS + poll * POLL_MS + self.devices[device].at_ms;
+        (Timestamp::from_unix_ms(at), self.values(device, poll))
     }
 
     /// Registers all series; so that what follows is what goes on all the time.

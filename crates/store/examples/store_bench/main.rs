@@ -11,6 +11,9 @@
 //! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
 //! | `year` | a year of one series by the hour; folding a day |
 //! | `readers` | 80,000 samples a second, without and with twenty readers |
+//! | `growth SERIES` | how all of this is with so many series |
+//! | `beside DEVICES POLLS` | what peers are measured by as well: appending, size, queries |
+//! | `send ADDRESS PATH DEVICES POLLS` | gives a peer the same samples, by Prometheus' remote write |
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
 #![allow(
     clippy::cast_possible_truncation,
@@ -19,11 +22,15 @@
 )]
 
 mod append;
+mod ask;
+mod beside;
+mod growth;
 mod head;
 mod load;
 mod proc;
 mod query;
 mod readers;
+mod send;
 mod year;
 
 use std::path::Path;
@@ -38,8 +45,21 @@ fn main() {
         ["query"] => query::run(),
         ["readers"] => readers::run(),
         ["year"] => year::run(),
+        ["growth", series] => growth::run(number(series)),
+        ["beside", devices, polls] => beside::run(number(devices), number(polls)),
+        ["send", address, path, devices, polls] => {
+            send::run((address, path), number(devices), number(polls));
+        }
         // What `start` has killed.
         ["fill", folder] => head::fill(Path::new(folder)),
-        _ => panic!("which part? append, head, start, query, year or readers"),
+        _ => {
+            panic!("which part? append, head, start, query, year, readers, growth, beside or send")
+        }
     }
+}
+
+/// A number that was asked for.
+fn number<T: std::str::FromStr>(text: &str) -> T {
+    let read = text.parse();
+    read.unwrap_or_else(|_| panic!("{text} is no number"))
 }

@@ -63,6 +63,8 @@ struct State {
     days: BTreeSet<Day>,
     /// Those that a reader found damaged.
     suspect: BTreeSet<Day>,
+    /// Those that were not looked through since the start.
+    unseen: BTreeSet<Day>,
     open: BTreeMap<Day, (Arc<DayFile>, u64)>,
     /// Counts uses, so that the least recently used file is closed.
     uses: u64,
@@ -82,6 +84,7 @@ impl SqliteBlocks {
             let name = entry.map_err(failed)?.file_name();
             state.days.extend(name.to_str().and_then(Day::named));
         }
+        state.unseen.clone_from(&state.days);
         Ok(Self {
             folder: folder.to_owned(),
             state: Mutex::new(state),
@@ -203,7 +206,8 @@ fn note(state: &mut State, what: String) {
 }
 
 fn is_damage(error: &BlocksError) -> bool {
-    matches!(error, BlocksError::File { source, .. } if salvage::is_damage(source))
+    matches!(error, BlocksError::File { source, .. }
+        if salvage::is_damage(source) || salvage::lacks_table(source))
 }
 
 impl Blocks for SqliteBlocks {
@@ -315,6 +319,8 @@ impl Blocks for SqliteBlocks {
     }
 
     fn mend(&self) -> Result<(), BlocksError> {
+        let unseen = std::mem::take(&mut self.state().unseen);
+        self.each_day(unseen, DayFile::look_through)?;
         let suspect = self.state().suspect.clone();
         for day in suspect {
             let error = BlocksError::Unreadable {

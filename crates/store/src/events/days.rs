@@ -26,6 +26,8 @@ struct State {
     files: BTreeMap<Day, Kept>,
     /// Those that a reader found damaged.
     suspect: BTreeSet<Day>,
+    /// Those that were not looked through since the start.
+    unseen: BTreeSet<Day>,
     /// Files that were set aside and were not saved to their end yet.
     aside: Vec<PathBuf>,
 }
@@ -60,6 +62,8 @@ impl Days {
         }
         days.find_aside()?;
         days.measure()?;
+        let found = days.of(..);
+        days.state().unseen.extend(found);
         Ok((days, damage))
     }
 
@@ -154,6 +158,16 @@ impl Days {
         if let Some(kept) = self.state().files.get_mut(&day) {
             kept.size = kept.size.max(size);
         }
+    }
+
+    /// Looks through the files that were there at the start, once. One that is damaged is mended as if
+    /// a reader had found it so.
+    pub(super) fn look_through(&self) -> Result<(), EventsError> {
+        let unseen = std::mem::take(&mut self.state().unseen);
+        for day in unseen {
+            self.read(day, salvage::look_through)?;
+        }
+        Ok(())
     }
 
     /// The days that a reader found damaged.

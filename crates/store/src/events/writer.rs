@@ -236,6 +236,7 @@ impl Writer {
     fn tend(&mut self) -> Result<(), EventsError> {
         let parts = Arc::clone(&self.parts);
         let now = parts.clock.now();
+        parts.days.look_through()?;
         for day in parts.days.suspect() {
             self.close(day);
             let source = Arc::new(rusqlite::Error::InvalidQuery);

@@ -69,6 +69,12 @@ impl MonthFile {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Fails where the file does not hold together.
+    pub(super) fn look_through(&self) -> Result<(), HistoryError> {
+        let looked = salvage::look_through(&self.connection());
+        looked.map_err(failed("looking through the month", &self.path))
+    }
+
     /// Writes rows, each in the place of one of the same subject and time. All or nothing.
     pub(super) fn write(&self, rows: &[Row]) -> Result<(), HistoryError> {
         let mut connection = self.connection();
@@ -154,7 +160,7 @@ impl MonthFile {
     pub(super) fn save_from(&self, aside: &Path) -> Result<u64, HistoryError> {
         let mut saved = Vec::new();
         let select = format!("SELECT {COLUMNS} FROM change WHERE rowid = ?1");
-        let visited = salvage::rows(aside, "change", &select, |row| {
+        let visited = salvage::rows(aside, TABLES, "change", &select, |row| {
             saved.extend(read(row)?);
             Ok(())
         });
@@ -211,5 +217,6 @@ fn failed(operation: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) 
 
 /// Whether the file itself is damaged.
 pub(super) fn is_damage(error: &HistoryError) -> bool {
-    matches!(error, HistoryError::File { source, .. } if salvage::is_damage(source))
+    matches!(error, HistoryError::File { source, .. }
+        if salvage::is_damage(source) || salvage::lacks_table(source))
 }

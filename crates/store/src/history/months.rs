@@ -123,6 +123,17 @@ impl Months {
         files.iter().try_for_each(|file| work(file))
     }
 
+    /// Looks through each file. One that is damaged is mended as if a reader had found it so; one that
+    /// cannot be read now is left to readers.
+    pub(super) fn look_through(&self) {
+        let files = self.state().files.clone();
+        for (month, file) in files {
+            if file.look_through().is_err_and(|error| is_damage(&error)) {
+                self.state().suspect.insert(month);
+            }
+        }
+    }
+
     /// Saves what can be saved of what readers found damaged.
     pub(super) fn mend(&self) -> Result<(), HistoryError> {
         let suspect: Vec<Month> = self.state().suspect.iter().copied().collect();

@@ -69,6 +69,9 @@ impl Writer {
 
     /// Runs until every sender is gone or it is asked to close.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        self.parts.months.look_through();
+        // What fails now is tried again with the next sign of life.
+        let _ = self.parts.months.mend();
         let mut left_over = None;
         while let Some(first) = left_over.take().or_else(|| requests.blocking_recv()) {
             match first {

@@ -17,11 +17,6 @@ pub const LATEST_BACK_MAX: Duration = Duration::from_hours(7 * 24);
 /// device.
 const STEP_MS: i64 = 24 * 3_600_000;
 
-/// How far ahead of the clock blocks are looked for. Samples may be [`AHEAD_MAX`] ahead of it when
-/// they are taken, and the clock may be set back afterwards; a day without a file costs next to
-/// nothing.
-const CLOCK_BACK_MAX: Duration = Duration::from_hours(7 * 24);
-
 /// Sees to it that the head has all that the log had of a device.
 pub(super) fn touch(parts: &Parts, device_id: DeviceId) -> Result<(), SeriesError> {
     let touched = parts.lazy.touch(device_id);
@@ -55,8 +50,7 @@ pub(super) fn read_many(
     // The head first: what leaves it afterwards was sealed before.
     let head = parts.head.points_together(device_id, &ascending, from, to);
     let mut found = vec![Points::new(); ascending.len()];
-    if let Some(oldest) = oldest(parts)? {
-        let newest = parts.clock.now().plus(CLOCK_BACK_MAX);
+    if let Some((oldest, newest)) = sealed_span(parts)? {
         let (mut start, end) = (from.max(oldest), to.min(newest));
         while start < end {
             let step = Timestamp::from_unix_ms(start.unix_ms().saturating_add(STEP_MS));
@@ -84,11 +78,18 @@ pub(super) fn read_many(
     Ok(all.map(Option::unwrap_or_default).collect())
 }
 
-/// Nothing is sealed from before this time; `None` where nothing is sealed.
-fn oldest(parts: &Parts) -> Result<Option<Timestamp>, SeriesError> {
-    let packed = parts.packs.list().first().map(|meta| meta.id.start);
-    let patched = parts.blocks.oldest()?;
-    Ok(packed.into_iter().chain(patched).min())
+/// From when to when something is sealed; `None` where nothing is. That may be ahead of the clock,
+/// which may have been set back since by any time; a day without a file costs next to nothing.
+fn sealed_span(parts: &Parts) -> Result<Option<(Timestamp, Timestamp)>, SeriesError> {
+    let list = parts.packs.list();
+    let patched = parts.blocks.days()?;
+    let begin = list
+        .iter()
+        .map(|meta| meta.id.start)
+        .chain(patched.iter().copied());
+    let patched = patched.iter().map(|day| day.plus(Duration::from_hours(24)));
+    let end = list.iter().map(|meta| meta.id.end()).chain(patched);
+    Ok(begin.min().zip(end.max()))
 }
 
 /// The sealed samples of columns, which ascend: of a time that is there twice the later given holds.

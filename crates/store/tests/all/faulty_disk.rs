@@ -64,13 +64,22 @@ enum Call {
 
 impl FaultyDisk {
     pub(crate) fn new(fault: Fault, at: u64) -> Self {
+        Self::with(fault, at, tempfile::tempdir())
+    }
+
+    /// As [`FaultyDisk::new`], for files where a folder is: those that are removed are kept there too.
+    pub(crate) fn beside(fault: Fault, at: u64, folder: &Path) -> Self {
+        Self::with(fault, at, tempfile::tempdir_in(folder.parent().unwrap()))
+    }
+
+    fn with(fault: Fault, at: u64, spare: io::Result<TempDir>) -> Self {
         Self(Arc::new(Mutex::new(State {
             fault,
             at,
             calls: 0,
             files: Vec::new(),
             unsynced: Vec::new(),
-            spare: tempfile::tempdir().unwrap(),
+            spare: spare.unwrap(),
             spares: 0,
         })))
     }

@@ -418,10 +418,11 @@ async fn a_damaged_month_is_set_aside_and_the_rest_is_read() {
     let now = place.now();
     let rows = || -> usize { ids.iter().map(|id| all(&store, *id, now).len()).sum() };
     let seen = rows();
-    assert!((199..399).contains(&seen), "{seen}");
+    // Of the file whose header is lost, all is saved: what lies where is known.
+    assert!((399..599).contains(&seen), "{seen}");
     store.history.alive().await.unwrap();
     let saved = rows();
-    assert!((300..399).contains(&saved), "{saved} after mending");
+    assert!((500..599).contains(&saved), "{saved} after mending");
     assert!(store.history.stats().damaged >= 3);
     keep(&store, vec![of_device(ids[0], now, Status::Up)]).await;
     let names = fs::read_dir(&folder).unwrap();

@@ -5,6 +5,7 @@ use foretell_store::series::{
     SeriesStore, SyncPolicy,
 };
 use model::{Clock, DeviceId, Labels, Metric, Timestamp, Value};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -41,6 +42,62 @@ pub(crate) fn options() -> SeriesOptions {
         maintain_every: None,
         ..SeriesOptions::default()
     }
+}
+
+/// A folder that need not survive anything but this process: in memory where the system has room for
+/// files there, so that syncing costs nothing.
+pub(crate) fn quick_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = tempfile::tempdir_in(memory);
+    made.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// A copy of a folder and all below it.
+pub(crate) fn copied(folder: &Path) -> TempDir {
+    let copy = quick_folder();
+    copy_into(folder, copy.path());
+    copy
+}
+
+fn copy_into(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            fs::create_dir(&copy).unwrap();
+            copy_into(&path, &copy);
+        } else {
+            fs::copy(&path, &copy).unwrap();
+        }
+    }
+}
+
+/// Chance by xorshift: the same seed, the same numbers. Seeds are printed.
+pub(crate) struct Chance(pub(crate) u64);
+
+impl Chance {
+    /// Another seed in each process, unless `FORETELL_SEED` says which; it is printed.
+    pub(crate) fn new() -> Self {
+        let seed = times(
+            "FORETELL_SEED",
+            u64::from(std::process::id()) << 20 | 0x5eed,
+        );
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    /// From 0 up to below a bound, which is not 0.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// How often, unless a variable of the environment says otherwise.
+pub(crate) fn times(variable: &str, otherwise: u64) -> u64 {
+    let told = std::env::var(variable);
+    told.map_or(otherwise, |told| told.parse().expect("a number of times"))
 }
 
 pub(crate) struct Fixture {

@@ -1,14 +1,141 @@
-//! A disk that is really full. Not part of the tests, for it needs a small file system: as root,
-//! `unshare -m sh -c 'mount -t tmpfs -o size=4m none /mnt && FORETELL_TEST_SMALL_DISK=/mnt
-//! cargo test -p foretell-store --test all -- --ignored small_disk'`.
+//! A disk that is really full: a small file system, which is mounted where only this program run again
+//! sees it. That takes root and `unshare`; where they are not to be had the tests are skipped, and say
+//! so.
 
 use crate::fixture::{Fixture, device};
+use crate::series_fixture::{TestClock, minute, options};
 use foretell_store::history::Record;
+use foretell_store::series::{Batch, Points, SeriesStore};
 use foretell_store::{Expect, Store, StoreError, StoreOptions};
-use model::Status;
 use model::history::DeviceFound;
-use std::path::PathBuf;
+use model::{DeviceId, Labels, Metric, Status, Value};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
+
+/// Where the small file system is. Without it the tests that need it are not to be run.
+const SMALL: &str = "FORETELL_TEST_SMALL_DISK";
+
+/// Runs one of the tests below on a file system of its own.
+fn on_a_small_disk(test: &str) {
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED {test}: mounting a small file system takes root");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mounted = |run: &str| {
+        let script = format!("mount -t tmpfs -o size=4m none \"$0\" && {run}");
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-m", "sh", "-c", &script]).arg(folder.path());
+        unshare
+    };
+    match mounted("true").output() {
+        Ok(tried) if tried.status.success() => {}
+        other => {
+            println!("SKIPPED {test}: a small file system cannot be mounted: {other:?}");
+            return;
+        }
+    }
+    let mut run = mounted("exec \"$@\"");
+    run.arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env(SMALL, folder.path());
+    let done = run.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    let ran = said.contains("1 passed");
+    let why = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && ran, "{said}\n{why}");
+}
+
+#[test]
+fn documents_and_history_survive_a_disk_without_room() {
+    on_a_small_disk("small_disk::a_disk_without_room_can_be_read_and_opened");
+}
+
+#[test]
+fn samples_survive_a_disk_without_room() {
+    on_a_small_disk("small_disk::samples_wait_for_room");
+}
+
+/// Fills what room is left, and answers the file that does.
+fn filled(folder: &Path) -> PathBuf {
+    let path = folder.join("filling");
+    let _ = std::fs::write(&path, vec![0; 4 << 20]);
+    path
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "needs a small file system"]
+async fn samples_wait_for_room() {
+    let folder = PathBuf::from(std::env::var(SMALL).unwrap());
+    let data = folder.join("series");
+    let clock = TestClock::new();
+    let device_id = DeviceId::new();
+    let (store, _) = SeriesStore::open(&data, options(), clock.clock()).unwrap();
+    let keys = (0..20).map(|n| {
+        let labels = Labels::default().with("sensor", format!("{n}"));
+        (Metric::SENSOR_OTHER, labels)
+    });
+    let series = store.resolve(device_id, keys.collect()).await.unwrap();
+    let mut kept = Points::new();
+    let batch = |at: i64| Batch {
+        device_id,
+        at: minute(at),
+        values: (series.iter())
+            .map(|one| (one.column, Value::U64(at.unsigned_abs() << 32)))
+            .collect(),
+    };
+    let check = |store: &SeriesStore, kept: &Points| {
+        for one in &series {
+            let read = store.read(one.id, minute(0), minute(10_000)).unwrap();
+            assert_eq!(read, *kept);
+        }
+    };
+    let mut filling = None;
+    for at in 0..600 {
+        clock.set(minute(at));
+        // Without room for a quarter of an hour, in which half-hours are sealed and merged too.
+        match at % 100 {
+            20 => filling = Some(filled(&folder)),
+            35 => {
+                if let Some(path) = filling.take() {
+                    std::fs::remove_file(path).unwrap();
+                }
+            }
+            _ => {}
+        }
+        match store.append(batch(at)).await {
+            Ok(()) => kept.push((minute(at), Value::U64(at.unsigned_abs() << 32))),
+            Err(error) => {
+                assert!(filling.is_some(), "minute {at}: {error}");
+                let told = format!("{:?}", std::error::Error::source(&error));
+                assert!(told.contains("StorageFull"), "{told}");
+            }
+        }
+        let maintained = store.maintain().await;
+        assert!(
+            filling.is_some() || maintained.is_ok(),
+            "{at}: {maintained:?}"
+        );
+        if filling.is_some() || at % 10 == 0 {
+            check(&store, &kept);
+        }
+    }
+    let refused = 600 - kept.len();
+    println!("{refused} of 600 polls were refused for want of room");
+    assert!((10..=90).contains(&refused), "{refused}");
+    clock.set(minute(800));
+    store.maintain().await.unwrap();
+    assert_eq!(store.stats().head_rows, 0);
+    check(&store, &kept);
+    store.close().await;
+    drop(store);
+    // A start needs no room.
+    filled(&folder);
+    let (store, recovery) = SeriesStore::open(&data, options(), clock.clock()).unwrap();
+    assert_eq!(recovery.damage, Vec::<String>::new());
+    check(&store, &kept);
+}
 
 #[tokio::test]
 #[ignore = "needs a small file system"]

@@ -79,6 +79,12 @@ impl DayFile {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Fails where the file does not hold together.
+    pub(super) fn look_through(&self) -> Result<(), BlocksError> {
+        let looked = salvage::look_through(&self.connection());
+        looked.map_err(self.failed("looking through the day"))
+    }
+
     pub(super) fn write<'a>(
         &self,
         put: impl Iterator<Item = &'a (BlockKey, Vec<u8>)>,
@@ -216,7 +222,8 @@ impl DayFile {
             let transaction = connection.transaction()?;
             let select =
                 "SELECT device, level, start, CAST(bytes AS BLOB) FROM block WHERE rowid = ?1";
-            let saved = salvage::rows(aside, "block", select, |row| {
+            let made = format!("{SETTINGS}{TABLES}");
+            let saved = salvage::rows(aside, &made, "block", select, |row| {
                 let device: [u8; 16] = row.get(0)?;
                 let (level, start): (i64, i64) = (row.get(1)?, row.get(2)?);
                 let bytes: Vec<u8> = row.get(3)?;

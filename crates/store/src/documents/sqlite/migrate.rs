@@ -80,9 +80,17 @@ pub(super) fn migrate(
         );
         upgrade.collections.push(migrated);
     }
-    connection
-        .execute("DELETE FROM upgrade", [])
-        .map_err(|e| failed("ending the migration of", path, e))?;
+    // Only where there was one: a start on a full disk writes nothing.
+    let noted = "SELECT EXISTS (SELECT 1 FROM upgrade)";
+    let ended = connection.query_row(noted, [], |row| row.get(0));
+    let ended = ended.and_then(|noted: bool| {
+        if noted {
+            connection.execute("DELETE FROM upgrade", [])
+        } else {
+            Ok(0)
+        }
+    });
+    ended.map_err(|e| failed("ending the migration of", path, e))?;
     Ok(upgrade)
 }
 

@@ -76,7 +76,9 @@ impl Table {
     /// can still be read of it.
     pub(crate) fn open(path: &Path) -> rusqlite::Result<(Self, Loaded)> {
         match Self::open_sound(path) {
-            Err(error) if salvage::is_damage(&error) => Self::begin_anew(path, &error),
+            Err(error) if salvage::is_damage(&error) || salvage::lacks_table(&error) => {
+                Self::begin_anew(path, &error)
+            }
             opened => opened,
         }
     }
@@ -88,7 +90,7 @@ impl Table {
         let select =
             "SELECT id, device, slot, metric, labels, interface, crc FROM series WHERE rowid = ?1";
         // What cannot be read at all has nothing to save.
-        let _ = salvage::rows(&aside, "series", select, |row| {
+        let _ = salvage::rows(&aside, TABLES, "series", select, |row| {
             saved.extend(Read::of(row).ok().and_then(|read| read.change()));
             Ok(())
         });
@@ -122,6 +124,7 @@ impl Table {
         if !connection.query_row(made, [], |row| row.get::<_, bool>(0))? {
             connection.execute_batch(TABLES)?;
         }
+        salvage::look_through(&connection)?;
         let loaded = load(&connection)?;
         Ok((Self(connection), loaded))
     }
