@@ -132,13 +132,19 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(candidates::list))
         .routes(routes!(candidates::accept))
         .routes(routes!(candidates::ignore, candidates::offer))
-        .routes(routes!(backups::list, backups::start))
-        .routes(routes!(backups::get))
-        .merge(retention::routes())
+        .merge(storage())
         .routes(routes!(stream::open))
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))
         .routes(routes!(system::notices))
+}
+
+/// How long what is kept is kept, and copies of it.
+fn storage() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(retention::routes())
+        .routes(routes!(backups::list, backups::start))
+        .routes(routes!(backups::get))
 }
 
 /// What is beside `/api/v1`: for machines that look after this one.

@@ -7,7 +7,7 @@ use crate::retention::{all_of, policy, poll_days, resolve, series_options};
 use foretell_store::Store;
 use foretell_store::disk::{Disk, RealDisk};
 use foretell_store::documents::Expect;
-use foretell_store::series::{Attached, Points, Resolved, SeriesStore};
+use foretell_store::series::{Points, Resolved, SeriesStore};
 use model::DeviceId;
 use std::collections::BTreeMap;
 use std::fs;
@@ -65,7 +65,7 @@ impl Case {
         let pass = self
             .store
             .retention
-            .pass(series, Attached::default(), now)
+            .pass(series, Arc::default(), now)
             .await;
         pass.is_ok_and(|pass| pass.failed.is_none())
     }

@@ -100,6 +100,7 @@ impl Point {
             sync: SyncPolicy::Every(Duration::from_millis(1)),
             maintain_every: None,
             segment_bytes_max: if self == Self::Rotate { 1 } else { 4_096 },
+            ..SeriesOptions::default()
         }
     }
 
