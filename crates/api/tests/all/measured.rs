@@ -407,7 +407,8 @@ async fn samples_of_many_series_and_their_bounds() {
         ("step_secs=0", "?step_secs"),
         ("step_secs=1&from=2026-02-01T00:00:00Z", "?step_secs"),
         ("from=2026-03-02T00:00:00Z", "?from"),
-        ("from=2020-03-02T00:00:00Z", "?from"),
+        ("from=2015-03-02T00:00:00Z", "?from"),
+        ("step_secs=1800&from=2024-12-01T00:00:00Z", "?step_secs"),
         ("from=yesterday", "?from"),
         ("aggregation=median", "?aggregation"),
     ] {
