@@ -52,7 +52,7 @@ const WITHOUT_KEY: [&str; 11] = [
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 16] = [
+const DONE_AGAIN: [&str; 17] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -69,6 +69,7 @@ const DONE_AGAIN: [&str; 16] = [
     "/api/v1/mibs",
     "/api/v1/retention/policies",
     "/api/v1/retention/holds",
+    "/api/v1/retention/damage/accept",
 ];
 /// Headers that are kept with an answer.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
