@@ -33,7 +33,7 @@ use crate::catalog;
 use crate::documents::{Collection, Documents, Expect, Query, Stored};
 use crate::series::{Attached, Selected, Selector, SeriesError, SeriesStore};
 use model::{DeviceId, HoldId, PolicyId};
-use pass::State;
+use pass::{Accepted, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
@@ -45,6 +45,7 @@ pub struct Retention {
     policies: Collection<Policy>,
     holds: Collection<Hold>,
     held: Collection<HeldSeries>,
+    accepted: Collection<Accepted>,
     // Never held across an await.
     guarded: Arc<Mutex<Guarded>>,
     state: Arc<Mutex<State>>,
@@ -81,7 +82,7 @@ pub enum RetentionError {
     Documents(#[from] StoreError),
     /// Some of them are damaged.
     #[error(
-        "{count} policies or holds are damaged: nothing is removed until they are deleted or written anew"
+        "{count} policies or holds are damaged: nothing is removed until an operator accepts that"
     )]
     Damaged {
         /// How many.
@@ -139,6 +140,7 @@ impl Retention {
             policies: Collection::new(documents.clone(), &catalog::RETENTION_POLICIES),
             holds: Collection::new(documents.clone(), &catalog::RETENTION_HOLDS),
             held: Collection::new(documents.clone(), &catalog::RETENTION_HELD),
+            accepted: Collection::new(documents.clone(), &catalog::SETTINGS),
             documents,
             guarded: Arc::default(),
             state: Arc::default(),

@@ -5,13 +5,15 @@ mod policies;
 mod preview;
 
 use crate::auth::gate::{App, Granted, permit};
-use crate::problem::{Kind, Problem};
+use crate::problem::{Answer, Kind, Problem};
 use crate::store_problem::of_store;
 use axum::Json;
+use axum::http::StatusCode;
 use model::Timestamp;
 use serde::Serialize;
 use store::retention::{Detail, Pass, RetentionError};
 use store::series::Size;
+use tracing::info;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,6 +21,7 @@ use utoipa_axum::routes;
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(get))
+        .routes(routes!(accept_damage))
         .routes(routes!(preview::preview))
         .routes(routes!(policies::list, policies::create))
         .routes(routes!(policies::get, policies::update, policies::delete))
@@ -124,6 +127,21 @@ pub(crate) async fn get(granted: Granted<permit::ReadSystem>) -> Json<RetentionS
         failing: stats.failing,
         holds: stats.holds,
     })
+}
+
+/// Accepts that policies or holds are damaged: what is left of them decides from now on. Until then
+/// nothing is removed.
+#[utoipa::path(post, path = "/retention/damage/accept", tag = "storage", operation_id = "accept_retention_damage",
+    responses((status = 204, description = "It is accepted.")))]
+pub(crate) async fn accept_damage(granted: Granted<permit::ManageStorage>) -> Answer<StatusCode> {
+    let retention = &granted.services().store.retention;
+    let damaged = retention.accept_damage().await.map_err(of_retention)?;
+    let by = granted.principal.username.as_str();
+    info!(
+        damaged,
+        by, "that policies or holds of samples are damaged was accepted"
+    );
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// What an error of retention is to a client.

@@ -200,6 +200,10 @@ async fn a_preview_tells_what_would_go_and_what_a_hold_keeps() {
     assert_eq!(samples, 4, "{standing}");
     assert_eq!(sizes[0]["level"], "raw");
     assert_eq!(standing["last_pass"], json!(null));
+    let accepted = admin
+        .post("/api/v1/retention/damage/accept", &json!({}))
+        .await;
+    assert_eq!(accepted.status, 204, "there is nothing to accept");
 
     let none = admin.post(PREVIEW, &json!({})).await.json();
     assert_eq!((&none["samples"], &none["bytes"]), (&json!(0), &json!(0)));

@@ -9,10 +9,11 @@ use super::{
     lock, plan,
 };
 use crate::catalog;
-use crate::documents::{Damage, Query};
+use crate::documents::{Damage, Expect, Query};
 use crate::pack::{PackId, PackMeta};
 use crate::series::{Attached, Looked, Rewritten, SeriesError, SeriesStore};
 use model::{HoldId, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +37,16 @@ const DAYS_MAX: usize = 8;
 /// How much longer a pass rests than it worked, and the longest rest.
 const REST_FACTOR: u32 = 3;
 const REST_MAX: Duration = Duration::from_mins(5);
+
+/// Where what an operator accepted is kept, among the settings.
+const ACCEPTED: &str = "retention_damage_accepted";
+
+/// What an operator accepted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Accepted {
+    /// So many policies and holds are damaged.
+    damaged: usize,
+}
 
 /// What a pass did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +183,27 @@ impl Retention {
     /// The holds with what they meant; an error where any is damaged. Those that are being placed are
     /// among them.
     async fn sound_holds(&self) -> Result<Vec<Arc<Placed>>, RetentionError> {
-        let kept = self.documents.damaged().await?;
+        let damaged = self.damaged().await?;
+        let accepted = self.accepted.get(ACCEPTED).await?;
+        let accepted = accepted.map_or(0, |stored| stored.body.damaged);
+        if damaged > accepted {
+            return Err(RetentionError::Damaged {
+                count: damaged - accepted,
+            });
+        }
+        let holds = self.holds.all(Query::default()).await?;
+        must_be(self.holds.count().await?, holds.len())?;
+        let placed: BTreeMap<HoldId, Arc<Placed>> = lock(&self.guarded).holds.clone();
+        let unknown = holds
+            .iter()
+            .filter(|hold| !placed.contains_key(&hold.body.id));
+        must_be(unknown.count() as u64, 0)?;
+        Ok(placed.into_values().collect())
+    }
+
+    /// How many policies and holds were ever found damaged.
+    async fn damaged(&self) -> Result<usize, RetentionError> {
+        let found = self.documents.damaged().await?;
         let ours = |damage: &&Damage| {
             let of = [
                 catalog::RETENTION_POLICIES.name,
@@ -181,17 +212,17 @@ impl Retention {
             ];
             of.contains(&damage.collection.as_str())
         };
-        let damaged = kept.iter().filter(ours).count();
-        must_be(damaged as u64, 0)?;
-        let holds = self.holds.all(Query::default()).await?;
-        must_be(self.holds.count().await?, holds.len())?;
-        must_be(self.held.count().await?, holds.len())?;
-        let placed: BTreeMap<HoldId, Arc<Placed>> = lock(&self.guarded).holds.clone();
-        let unknown = holds
-            .iter()
-            .filter(|hold| !placed.contains_key(&hold.body.id));
-        must_be(unknown.count() as u64, 0)?;
-        Ok(placed.into_values().collect())
+        Ok(found.iter().filter(ours).count())
+    }
+
+    /// An operator says that the policies and holds that were found damaged need not be waited for: from
+    /// now on what is left of them decides. Answers how many there are.
+    pub async fn accept_damage(&self) -> Result<usize, RetentionError> {
+        let accepted = Accepted {
+            damaged: self.damaged().await?,
+        };
+        self.accepted.put(ACCEPTED, Expect::Any, &accepted).await?;
+        Ok(accepted.damaged)
     }
 
     /// Removes what is kept no longer. One pass at a time; broken off between two steps it has done the

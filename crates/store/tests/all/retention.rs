@@ -413,6 +413,9 @@ async fn nothing_is_removed_where_a_hold_cannot_be_read() {
         stats.passes_failed == 1 && stats.failing.is_some(),
         "{stats:?}"
     );
+    // It is lost, and somebody says so.
+    kept.store.retention.accept_damage().await.unwrap();
+    assert!(kept.pass().await.gone.samples > 0);
 }
 
 #[tokio::test]
