@@ -21,6 +21,7 @@ const DISK_PER_SERIES: u64 = 1_500;
 
 const PAGE: &str = "docs/operate/storage.md";
 const CHART: &str = "docs/operate/storage-growth.svg";
+const PICTURE: &str = "![Costs by the number of series](storage-growth.svg)";
 const BEGIN: &str = "<!-- written by cargo xtask bench store --growth -->";
 const END: &str = "<!-- end of what it writes -->";
 
@@ -70,7 +71,7 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
     }
     fs::write(root().join(CHART), chart::drawn(&panels(&measured)))?;
     let page = fs::read_to_string(root().join(PAGE)).context(PAGE)?;
-    let page = replaced(&page, &table(&measured));
+    let page = replaced(&page, &format!("{PICTURE}\n\n{}", table(&measured)));
     fs::write(root().join(PAGE), page.context("its marks are missing")?)?;
     Ok(outcome)
 }
@@ -169,5 +170,7 @@ mod tests {
             format!("a\n{BEGIN}\nnew\n{END}\nb")
         );
         assert!(replaced("a", "b").is_none());
+        let page = fs::read_to_string(root().join(PAGE)).unwrap();
+        assert!(replaced(&page, "").is_some(), "{PAGE} has no marks");
     }
 }
