@@ -107,6 +107,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists backups, the latest first where nothing else is asked for. */
+        get: operations["list_backups"];
+        put?: never;
+        /** Begins a backup. */
+        post: operations["start_backup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups/{backup_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a backup. */
+        get: operations["get_backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/candidates": {
         parameters: {
             query?: never;
@@ -1259,6 +1294,151 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a question over many series: by steps of time, each by itself, put together by their labels, or the first by rank. */
+        post: operations["query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells how much is kept of samples, and what the last pass removed. */
+        get: operations["get_retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/damage/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts that policies or holds are damaged: what is left of them decides from now on. Until then
+         *     nothing is removed.
+         */
+        post: operations["accept_retention_damage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists holds. */
+        get: operations["list_retention_holds"];
+        put?: never;
+        /** Places a hold: what it means is kept from now on, and its devices cannot be deleted. */
+        post: operations["create_retention_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/holds/{hold_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a hold. */
+        get: operations["get_retention_hold"];
+        put?: never;
+        post?: never;
+        /** Releases a hold: what only it kept goes with the next pass. */
+        delete: operations["delete_retention_hold"];
+        options?: never;
+        head?: never;
+        /** Changes the range of a hold, or its reason. */
+        patch: operations["update_retention_hold"];
+        trace?: never;
+    };
+    "/api/v1/retention/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists policies of how long samples are kept, the built-in ones too. */
+        get: operations["list_retention_policies"];
+        put?: never;
+        /** Makes a policy. What it keeps no longer goes with the next pass, within an hour. */
+        post: operations["create_retention_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/policies/{policy_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a policy. */
+        get: operations["get_retention_policy"];
+        put?: never;
+        post?: never;
+        /** Deletes a policy; a built-in one that was changed is as it was. */
+        delete: operations["delete_retention_policy"];
+        options?: never;
+        head?: never;
+        /** Changes a policy; of a built-in one the days alone. */
+        patch: operations["update_retention_policy"];
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells what would go by the policies, and changes nothing. */
+        post: operations["preview_retention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/samples/query": {
         parameters: {
             query?: never;
@@ -1544,7 +1724,7 @@ export interface components {
          * @description How the samples of a step become one number.
          * @enum {string}
          */
-        Aggregation: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "rate";
+        Aggregation: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "peak" | "rate";
         /** @description A neighbour on a local network. Source: IP-MIB (RFC 4293). */
         ArpFacts: {
             /**
@@ -1643,6 +1823,66 @@ export interface components {
              * @description `(up_secs + degraded_secs) / outages`; null where there was none.
              */
             mean_time_between_failures_secs?: number | null;
+        };
+        /** @description One backup of the data folder, or a try at one. */
+        Backup: {
+            /** @description The id; `foretell restore --backup` takes it. */
+            id: components["schemas"]["BackupId"];
+            /** @description How far it is. */
+            phase: components["schemas"]["BackupPhase"];
+            /** @description When it began. What was acknowledged before is in it. */
+            started_at: components["schemas"]["Timestamp"];
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether it is encrypted. */
+            encrypted: boolean;
+            /**
+             * Format: int64
+             * @description Octets of the files that are to be gone over, as far as is known.
+             */
+            bytes_total: number;
+            /**
+             * Format: int64
+             * @description Octets that were gone over; of one that is done, those of its files.
+             */
+            bytes_done: number;
+            /**
+             * Format: int64
+             * @description Octets that had to be written for it; the others were there from the backups before.
+             */
+            bytes_written: number;
+            samples?: components["schemas"]["BackupSamples"] | null;
+            /** @description Files of the data folder that are not in it, each with the reason. */
+            left_out: string[];
+            /** @description Why it could not be taken; null where it could. */
+            error?: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description One backup of the data folder.
+         */
+        BackupId: string;
+        /**
+         * @description How far a backup is.
+         * @enum {string}
+         */
+        BackupPhase: "running" | "done" | "failed";
+        /** @description How many samples are in a backup. */
+        BackupSamples: {
+            /**
+             * Format: int64
+             * @description Series.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Samples in packs.
+             */
+            packed: number;
+            /**
+             * Format: int64
+             * @description Polls in the log, which are not in packs yet.
+             */
+            log_polls: number;
         };
         /** @description What was carried over a range. */
         BandwidthHistory: {
@@ -3084,6 +3324,11 @@ export interface components {
             /** @description Checks of services. */
             checks: components["schemas"]["StatePoints"];
         };
+        /**
+         * Format: uuid
+         * @description One hold, which keeps samples whatever the policies say.
+         */
+        HoldId: string;
         /** @description Another device that answers at a device's address. */
         IdentityConflict: {
             /** @description Since when. */
@@ -3328,6 +3573,35 @@ export interface components {
         JwkSet: {
             /** @description The keys that tokens are signed with. */
             keys: components["schemas"]["Jwk"][];
+        };
+        /** @description How much there is of one detail, in files of one length of range. */
+        KeptSize: {
+            /** @description How much detail. */
+            level: components["schemas"]["RetentionLevel"];
+            /**
+             * Format: int64
+             * @description Seconds of the range of each file.
+             */
+            range_secs: number;
+            /**
+             * Format: int64
+             * @description Files.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Their octets.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Samples in them; of roll-ups, their fields.
+             */
+            samples: number;
+            /** @description Where the oldest begins. */
+            oldest: components["schemas"]["Timestamp"];
+            /** @description Where the newest ends. */
+            newest: components["schemas"]["Timestamp"];
         };
         /**
          * @description How a metric's values behave.
@@ -3685,6 +3959,43 @@ export interface components {
                  * @default null
                  */
                 interface: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Backup: {
+            /** @description The rows. */
+            items: {
+                /** @description The id; `foretell restore --backup` takes it. */
+                id: components["schemas"]["BackupId"];
+                /** @description How far it is. */
+                phase: components["schemas"]["BackupPhase"];
+                /** @description When it began. What was acknowledged before is in it. */
+                started_at: components["schemas"]["Timestamp"];
+                ended_at?: components["schemas"]["Timestamp"] | null;
+                /** @description Whether it is encrypted. */
+                encrypted: boolean;
+                /**
+                 * Format: int64
+                 * @description Octets of the files that are to be gone over, as far as is known.
+                 */
+                bytes_total: number;
+                /**
+                 * Format: int64
+                 * @description Octets that were gone over; of one that is done, those of its files.
+                 */
+                bytes_done: number;
+                /**
+                 * Format: int64
+                 * @description Octets that had to be written for it; the others were there from the backups before.
+                 */
+                bytes_written: number;
+                samples?: components["schemas"]["BackupSamples"] | null;
+                /** @description Files of the data folder that are not in it, each with the reason. */
+                left_out: string[];
+                /** @description Why it could not be taken; null where it could. */
+                error?: string | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -4474,6 +4785,75 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_RetentionHold: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["HoldId"];
+                /**
+                 * @description Which series, as a selector. Those that it meant when the hold was placed are held until it is
+                 *     released; others as long as it means them.
+                 */
+                selector: string;
+                from?: components["schemas"]["Timestamp"] | null;
+                to?: components["schemas"]["Timestamp"] | null;
+                /** @description Why. */
+                reason: string;
+                /** @description Who placed it. */
+                by: string;
+                /** @description When it was placed. */
+                since: components["schemas"]["Timestamp"];
+                /** @description Of how many devices it meant series when it was placed. None of them can be deleted. */
+                devices: number;
+                /**
+                 * Format: int64
+                 * @description Counts its changes; the ETag.
+                 */
+                revision: number;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_RetentionPolicy: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["PolicyId"];
+                /** @description What people call it. */
+                name: string;
+                /** @description Names of metrics that it is for, as regular expressions of whole names; all where it is empty. */
+                metrics: string[];
+                /** @description It is for devices that have one of these tags; for all where it is empty. */
+                device_tags: string[];
+                /** @description For which detail it is. */
+                level: components["schemas"]["RetentionLevel"];
+                /**
+                 * Format: int32
+                 * @description How many days are kept.
+                 */
+                keep_days: number;
+                /**
+                 * Format: int32
+                 * @description Of the policies that are for a series the greatest decides; of equal ones the one that keeps
+                 *     longest.
+                 */
+                priority: number;
+                /**
+                 * @description One of each level is built in: it is for all series, comes last, and only its days can be
+                 *     changed. Deleted, it is as it was.
+                 */
+                built_in: boolean;
+                /**
+                 * Format: int64
+                 * @description Counts its changes; the ETag. 0 for a built-in one that nobody changed.
+                 */
+                revision: number;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_RoutingNeighborFacts: {
             /** @description The rows. */
             items: {
@@ -4940,7 +5320,64 @@ export interface components {
          * @description One thing that may be permitted.
          * @enum {string}
          */
-        Permission: "read_inventory" | "write_inventory" | "read_discoveries" | "run_discoveries" | "read_credentials" | "write_credentials" | "read_system" | "own_account";
+        Permission: "read_inventory" | "write_inventory" | "read_discoveries" | "run_discoveries" | "read_credentials" | "write_credentials" | "manage_storage" | "read_system" | "own_account";
+        /**
+         * Format: uuid
+         * @description One policy of how long samples are kept.
+         */
+        PolicyId: string;
+        /** @description What only one hold keeps. */
+        PreviewByHold: {
+            /** @description Which. */
+            hold_id: components["schemas"]["HoldId"];
+            /**
+             * Format: int64
+             * @description Octets.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Samples.
+             */
+            samples: number;
+        };
+        /** @description What would go by one policy. */
+        PreviewByPolicy: {
+            policy_id?: components["schemas"]["PolicyId"] | null;
+            /** @description What people call it; null for what deleted devices left. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description Octets.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Samples.
+             */
+            samples: number;
+        };
+        /** @description A file of which something would go. */
+        PreviewFile: {
+            /** @description How much detail it has. */
+            level: components["schemas"]["RetentionLevel"];
+            /** @description Where its range begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where its range ends. */
+            to: components["schemas"]["Timestamp"];
+            /** @description The file is removed; else what stays of it is written again. */
+            whole: boolean;
+            /**
+             * Format: int64
+             * @description Octets that would go.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Samples that would go.
+             */
+            samples: number;
+        };
         /**
          * @description Cipher of USM. Source: RFC 3414, RFC 3826 and its extensions to longer keys.
          * @enum {string}
@@ -5041,6 +5478,150 @@ export interface components {
          * @enum {string}
          */
         Protocol: "lldp" | "cdp" | "fdp";
+        /** @description What becomes of the series. */
+        QueryAcross: {
+            /** @description The aggregation. */
+            op: components["schemas"]["QueryAcrossOp"];
+            /**
+             * Format: double
+             * @description The share of a quantile, 0 to 1.
+             */
+            q?: number | null;
+            /**
+             * Format: int32
+             * @description How many of each group, of topk and bottomk.
+             */
+            k?: number | null;
+            /**
+             * @description Series with the same values of these labels are a group; all are one where neither this nor
+             *     `without` is given.
+             */
+            by?: string[] | null;
+            /** @description Series with the same values of all labels but these are a group. */
+            without?: string[] | null;
+        };
+        /**
+         * @description An aggregation across series.
+         * @enum {string}
+         */
+        QueryAcrossOp: "avg" | "min" | "max" | "sum" | "count" | "stddev" | "quantile" | "topk" | "bottomk";
+        /** @description Rows of the samples of many series. */
+        QueryAnswer: {
+            /** @description The selector, as it was understood. */
+            match: string;
+            /** @description Where the range begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where it ends; not part of it. */
+            to: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description Seconds of a step. Steps are aligned: each begins at a multiple of it since 1970.
+             */
+            step_secs: number;
+            /** @description The coarsest of what the steps were made from: `raw`. */
+            level: string;
+            /** @description From what the parts of the range were made. */
+            parts: components["schemas"]["QueryPart"][];
+            /** @description The rows. */
+            rows: components["schemas"]["QueryRow"][];
+            /** @description Whether there are others, which did not fit `limit`. */
+            more: boolean;
+            /** @description How many series the selector means. */
+            matched: number;
+            /** @description What the answer took. */
+            cost: components["schemas"]["QueryCost"];
+        };
+        /** @description What an answer took. */
+        QueryCost: {
+            /**
+             * Format: int64
+             * @description Devices that were read.
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description Series that were read.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Samples that were read, with some on either side of the range.
+             */
+            samples: number;
+        };
+        /** @description How the samples of a step become one. */
+        QueryOver: {
+            /** @description The aggregation. */
+            op: components["schemas"]["QueryOverOp"];
+            /**
+             * Format: double
+             * @description The share of a quantile, 0 to 1.
+             */
+            q?: number | null;
+        };
+        /**
+         * @description An aggregation over time.
+         * @enum {string}
+         */
+        QueryOverOp: "avg" | "min" | "max" | "sum" | "count" | "last" | "rate" | "increase" | "delta" | "quantile" | "stddev";
+        /** @description A part of the range. */
+        QueryPart: {
+            /** @description Where it begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where it ends; not part of it. */
+            to: components["schemas"]["Timestamp"];
+            /** @description What its steps were made from: `raw`. */
+            level: string;
+        };
+        /** @description Which series, which steps of time, and what becomes of them. */
+        QueryRequest: {
+            /**
+             * @description Which series: a selector, see the guide to series.
+             * @example ifHCInOctets{site="lyon"}
+             */
+            match: string;
+            from?: components["schemas"]["Timestamp"] | null;
+            to?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int32
+             * @description Seconds of a step; where it is not given the range is cut into some 300, none shorter than a
+             *     minute.
+             */
+            step_secs?: number | null;
+            over?: components["schemas"]["QueryOver"] | null;
+            across?: components["schemas"]["QueryAcross"] | null;
+            /**
+             * Format: int32
+             * @description Rows, 1 to 1000; where it is not given 100, or as many as have 110,000 points together.
+             */
+            limit?: number | null;
+        };
+        /** @description A row: a series, or a group of series. */
+        QueryRow: {
+            series_id?: components["schemas"]["SeriesId"] | null;
+            /**
+             * @description All labels of the series, its own and those of its device and interface, or the labels of the
+             *     group. Several values of a label are joined by commas.
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Of how many series it is.
+             */
+            series: number;
+            /**
+             * Format: double
+             * @description By what it was ranked: the mean over its steps. Null where it was not.
+             */
+            ranked_by?: number | null;
+            /** @description `[unix_ms, value]` for every step in order; null where there is no value: a gap is a gap. */
+            points: [
+                number,
+                number | null
+            ][];
+        };
         /** @description Whether the server can do its work. */
         Readiness: {
             /** @description Whether it can. */
@@ -5056,6 +5637,239 @@ export interface components {
             part: string;
             /** @description One sentence for an operator. */
             detail: string;
+        };
+        /** @description Samples that are kept whatever the policies say. */
+        RetentionHold: {
+            /** @description The id. */
+            id: components["schemas"]["HoldId"];
+            /**
+             * @description Which series, as a selector. Those that it meant when the hold was placed are held until it is
+             *     released; others as long as it means them.
+             */
+            selector: string;
+            from?: components["schemas"]["Timestamp"] | null;
+            to?: components["schemas"]["Timestamp"] | null;
+            /** @description Why. */
+            reason: string;
+            /** @description Who placed it. */
+            by: string;
+            /** @description When it was placed. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Of how many devices it meant series when it was placed. None of them can be deleted. */
+            devices: number;
+            /**
+             * Format: int64
+             * @description Counts its changes; the ETag.
+             */
+            revision: number;
+        };
+        /** @description What a hold is made from. */
+        RetentionHoldCreate: {
+            /**
+             * @description Which series, as a selector; see the guide to series.
+             * @example {site="lyon"}
+             */
+            selector: string;
+            from?: components["schemas"]["Timestamp"] | null;
+            to?: components["schemas"]["Timestamp"] | null;
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description A merge patch (RFC 7396) of a hold. For other series another hold is placed. */
+        RetentionHoldPatch: {
+            from?: components["schemas"]["Timestamp"] | null;
+            to?: components["schemas"]["Timestamp"] | null;
+            /** @description Why. */
+            reason?: string;
+        };
+        /**
+         * @description How much detail samples are kept in.
+         * @enum {string}
+         */
+        RetentionLevel: "raw" | "5m" | "1h";
+        /** @description What a pass removed. */
+        RetentionPass: {
+            /** @description When it began. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            took_ms: number;
+            /**
+             * Format: int64
+             * @description Files that were removed as a whole.
+             */
+            files_removed: number;
+            /**
+             * Format: int64
+             * @description Days that were written again without some series.
+             */
+            days_rewritten: number;
+            /**
+             * Format: int64
+             * @description Octets that went.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Samples that went.
+             */
+            samples: number;
+            /**
+             * Format: int64
+             * @description Octets that holds alone keep, as far as it looked.
+             */
+            bytes_held: number;
+            /**
+             * Format: int64
+             * @description Samples that holds alone keep, as far as it looked.
+             */
+            samples_held: number;
+            /**
+             * Format: int64
+             * @description Files and days that were left to later passes.
+             */
+            left: number;
+        };
+        /** @description A policy of how long samples are kept. */
+        RetentionPolicy: {
+            /** @description The id. */
+            id: components["schemas"]["PolicyId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description Names of metrics that it is for, as regular expressions of whole names; all where it is empty. */
+            metrics: string[];
+            /** @description It is for devices that have one of these tags; for all where it is empty. */
+            device_tags: string[];
+            /** @description For which detail it is. */
+            level: components["schemas"]["RetentionLevel"];
+            /**
+             * Format: int32
+             * @description How many days are kept.
+             */
+            keep_days: number;
+            /**
+             * Format: int32
+             * @description Of the policies that are for a series the greatest decides; of equal ones the one that keeps
+             *     longest.
+             */
+            priority: number;
+            /**
+             * @description One of each level is built in: it is for all series, comes last, and only its days can be
+             *     changed. Deleted, it is as it was.
+             */
+            built_in: boolean;
+            /**
+             * Format: int64
+             * @description Counts its changes; the ETag. 0 for a built-in one that nobody changed.
+             */
+            revision: number;
+        };
+        /** @description What a policy is made from. */
+        RetentionPolicyCreate: {
+            /** @description What people call it; no other policy has the same. */
+            name: string;
+            /** @description Names of metrics that it is for, as regular expressions of whole names; all where it is empty. */
+            metrics?: string[];
+            /** @description It is for devices that have one of these tags; for all where it is empty. */
+            device_tags?: string[];
+            /** @description For which detail it is. */
+            level: components["schemas"]["RetentionLevel"];
+            /**
+             * Format: int32
+             * @description How many days are kept.
+             */
+            keep_days: number;
+            /**
+             * Format: int32
+             * @description Of the policies that are for a series the greatest decides.
+             * @default 100
+             */
+            priority: number;
+        };
+        /** @description A merge patch (RFC 7396) of a policy. Lists are replaced as a whole. */
+        RetentionPolicyPatch: {
+            /** @description What people call it. */
+            name?: string;
+            /** @description Names of metrics that it is for, as regular expressions of whole names. */
+            metrics?: string[];
+            /** @description It is for devices that have one of these tags. */
+            device_tags?: string[];
+            /** @description For which detail it is. */
+            level?: components["schemas"]["RetentionLevel"];
+            /**
+             * Format: int32
+             * @description How many days are kept.
+             */
+            keep_days?: number;
+            /**
+             * Format: int32
+             * @description Of the policies that are for a series the greatest decides.
+             */
+            priority?: number;
+        };
+        /** @description What would go with the next pass. */
+        RetentionPreview: {
+            /** @description As of when. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Files that would be removed as a whole.
+             */
+            files_removed: number;
+            /**
+             * Format: int64
+             * @description Days that would be written again without some series.
+             */
+            days_rewritten: number;
+            /**
+             * Format: int64
+             * @description Octets that would go.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Samples that would go.
+             */
+            samples: number;
+            /** @description What would go by each policy. */
+            by_policy: components["schemas"]["PreviewByPolicy"][];
+            /** @description What would go, were there no holds. */
+            by_hold: components["schemas"]["PreviewByHold"][];
+            /** @description The files of which something would go, the oldest first, a thousand at most. */
+            files: components["schemas"]["PreviewFile"][];
+            /**
+             * Format: int64
+             * @description Files that were not looked into, as there are too many or they are damaged: passes to come do.
+             */
+            files_left: number;
+            /**
+             * Format: int64
+             * @description Their octets.
+             */
+            bytes_left: number;
+        };
+        /** @description What is tried. */
+        RetentionPreviewRequest: {
+            /**
+             * @description Policies in the place of those that operators made; the built-in ones stay. Those that there are
+             *     where it is not given.
+             */
+            policies?: components["schemas"]["RetentionPolicyCreate"][] | null;
+        };
+        /** @description How much is kept, and what was removed last. */
+        RetentionStanding: {
+            /** @description What there is in files, by detail and length of range. */
+            sizes: components["schemas"]["KeptSize"][];
+            last_pass?: components["schemas"]["RetentionPass"] | null;
+            /** @description Why the last pass was not made, or failed in some part; null where it was well. */
+            failing?: string | null;
+            /**
+             * Format: int64
+             * @description How many holds there are.
+             */
+            holds: number;
         };
         /**
          * @description What a person may do, in one word.
@@ -5128,8 +5942,10 @@ export interface components {
              * @description Seconds of a step. Steps are aligned: each begins at a multiple of it since 1970.
              */
             step_secs: number;
-            /** @description What they were summed up from: `raw`. */
+            /** @description The coarsest that they were summed up from: `raw` (samples), `5m` or `1h` (roll-ups). */
             level: string;
+            /** @description What each part of the range was summed up from, in order. */
+            parts: components["schemas"]["SamplesPart"][];
             /** @description `[unix_ms, value]` for every step in order; null where there is no value: a gap is a gap. */
             points: [
                 number,
@@ -5140,6 +5956,15 @@ export interface components {
         SamplesOfMany: {
             /** @description In the order that was asked for. */
             items: components["schemas"]["Samples"][];
+        };
+        /** @description What a part of an answer was summed up from. */
+        SamplesPart: {
+            /** @description Where the part begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where it ends; not part of it. */
+            to: components["schemas"]["Timestamp"];
+            /** @description What it was summed up from: `raw` (samples), `5m` or `1h` (roll-ups). */
+            level: string;
         };
         /** @description Which samples of which series. */
         SamplesRequest: {
@@ -6399,6 +7224,221 @@ export interface operations {
             };
             /** @description Not permitted. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_backups: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /**
+                 * @description started_at, ended_at, phase or bytes_written; with a leading `-` the other way. -started_at,
+                 *     the latest first, where it is not given.
+                 */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of backups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Backup"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_backup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has begun; follow it at its Location. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The backup. */
+                backup_id: components["schemas"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The backup. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13730,6 +14770,1252 @@ export interface operations {
             };
         };
     };
+    query: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryRequest"];
+            };
+        };
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How much is kept. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionStanding"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_retention_damage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is accepted. */
+            204: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_retention_holds: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description since, reason or by; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of holds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RetentionHold"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_retention_hold: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionHoldCreate"];
+            };
+        };
+        responses: {
+            /** @description The hold as placed. */
+            201: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionHold"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_retention_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The hold. */
+                hold_id: components["schemas"]["HoldId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The hold. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionHold"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_retention_hold: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The hold. */
+                hold_id: components["schemas"]["HoldId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is released. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_retention_hold: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The hold. */
+                hold_id: components["schemas"]["HoldId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["RetentionHoldPatch"];
+            };
+        };
+        responses: {
+            /** @description The hold as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionHold"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_retention_policies: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description level, name, priority or keep_days; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of policies. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RetentionPolicy"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_retention_policy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionPolicyCreate"];
+            };
+        };
+        responses: {
+            /** @description The policy as made. */
+            201: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPolicy"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_retention_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The policy. */
+                policy_id: components["schemas"]["PolicyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPolicy"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_retention_policy: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The policy. */
+                policy_id: components["schemas"]["PolicyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone, or as it was built in. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_retention_policy: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The policy. */
+                policy_id: components["schemas"]["PolicyId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["RetentionPolicyPatch"];
+            };
+        };
+        responses: {
+            /** @description The policy as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPolicy"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionPreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description What would go. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     query_samples: {
         parameters: {
             query?: never;
@@ -14037,7 +16323,10 @@ export interface operations {
     get_samples: {
         parameters: {
             query?: {
-                /** @description Where the range begins; an hour before its end where it is not given. */
+                /**
+                 * @description Where the range begins; an hour before its end where it is not given. At most 400 days before its
+                 *     end, ten years where a step has an hour or more.
+                 */
                 from?: components["schemas"]["Timestamp"];
                 /** @description Where it ends; now where it is not given. */
                 to?: components["schemas"]["Timestamp"];
@@ -14050,7 +16339,7 @@ export interface operations {
                  * @description How the samples of a step become one; rate for counters, avg for gauges and last for states
                  *     where it is not given.
                  */
-                aggregation?: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "rate";
+                aggregation?: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "peak" | "rate";
             };
             header?: never;
             path: {
