@@ -62,11 +62,7 @@ impl Case {
 
     async fn pass(&self, series: &SeriesStore) -> bool {
         let now = self.fixture.now();
-        let pass = self
-            .store
-            .retention
-            .pass(series, Arc::default(), now)
-            .await;
+        let pass = self.store.retention.pass(series, Arc::default(), now).await;
         pass.is_ok_and(|pass| pass.failed.is_none())
     }
 
