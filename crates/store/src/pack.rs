@@ -35,6 +35,7 @@ pub use writer::PackWriter;
 use crate::blocks::codec::DecodeError;
 use crate::blocks::{Column, DenseError, Level, Short};
 use model::{DeviceId, Timestamp};
+use nix::errno::Errno;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
@@ -289,6 +290,18 @@ pub enum PackError {
         /// The start.
         start: Timestamp,
     },
+}
+
+impl PackError {
+    /// Whether it says nothing of the file: the process or the machine had not enough of something.
+    pub(crate) fn is_passing(&self) -> bool {
+        let Self::File { source, .. } = self else {
+            return false;
+        };
+        let lacks = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EINTR];
+        let code = source.raw_os_error();
+        lacks.into_iter().any(|errno| code == Some(errno as i32))
+    }
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PackError {

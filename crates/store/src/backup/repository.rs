@@ -60,6 +60,8 @@ pub struct Repository {
     seal: Seal,
     /// Chunks that are there, where it is open to write.
     known: HashSet<Name>,
+    /// Of these, what was written since it was opened.
+    used: HashSet<Name>,
     unsynced: Vec<Unsynced>,
     unsynced_bytes: usize,
     /// Folders in which names were made that are not yet durable.
@@ -138,6 +140,7 @@ impl Repository {
             disk,
             seal,
             known: HashSet::new(),
+            used: HashSet::new(),
             unsynced: Vec::new(),
             unsynced_bytes: 0,
             touched: BTreeSet::new(),
@@ -239,6 +242,7 @@ impl Repository {
         self.bytes_written += octets.len() as u64;
         self.touched.insert(folder);
         self.known.insert(name);
+        self.used.insert(name);
         self.unsynced.push(Unsynced { name, file });
         self.unsynced_bytes += octets.len();
         if self.unsynced.len() >= UNSYNCED_MAX || self.unsynced_bytes >= UNSYNCED_BYTES_MAX {
@@ -320,6 +324,8 @@ impl Repository {
         }
         let mut swept = Swept::default();
         let mut gone = Vec::new();
+        // What was written for a backup that was not finished is of use to the next try.
+        named.extend(&self.used);
         for name in self.known.difference(&named) {
             let path = self.chunk_path(*name);
             let bytes = fs::metadata(&path).map_or(0, |found| found.len());
@@ -465,6 +471,7 @@ fn lock(folder: &Path, access: Access) -> Result<Option<File>, BackupError> {
         Access::Write => OpenOptions::new()
             .write(true)
             .create(true)
+            .mode(0o600)
             .truncate(false)
             .open(&path),
         Access::Read => File::open(&path),

@@ -103,7 +103,10 @@ pub fn restore(
         damage,
         differs,
     };
-    folder.end_restoring()?;
+    // A server does not begin on what is not what was kept, unless that was asked for.
+    if restored.is_whole() || how.accept_damage {
+        folder.end_restoring()?;
+    }
     Ok(restored)
 }
 

@@ -20,8 +20,9 @@ use crate::series::log::frame;
 use crate::{OpenError, Store, StoreOptions};
 use model::{BackupId, Clock, Timestamp};
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::warn;
@@ -171,7 +172,9 @@ impl<'a> Taking<'a> {
     fn all(&mut self, source: &Source<'_>) -> Result<Summary, BackupError> {
         let (log, packs) = (self.staging.join("log"), self.staging.join("packs"));
         for folder in [&self.staging, &log, &packs] {
-            fs::create_dir_all(folder).map_err(failed("making", folder))?;
+            // Copies of documents are in it for a while.
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(failed("making", folder))?;
         }
         self.progress.expect(length_of(self.data, &self.staging));
         let series = self.data.join("series");
@@ -250,8 +253,23 @@ impl<'a> Taking<'a> {
                 stamp: format!("{} {:08x}", meta.bytes, meta.crc),
                 rows: Some(samples),
             };
-            if !self.as_before(&about) {
-                self.keep_file(about, &path)?;
+            if self.as_before(&about) {
+                continue;
+            }
+            match self.keep_file(about, &path) {
+                // A sector that cannot be read must not keep all else from being kept.
+                Err(BackupError::File {
+                    operation: "reading",
+                    source,
+                    ..
+                }) => {
+                    self.counts.pack_samples -= samples;
+                    self.leave_out(
+                        format!("series/packs/{}/{}", meta.id.day(), meta.id.file_name()),
+                        source.to_string(),
+                    );
+                }
+                kept => kept?,
             }
         }
         let manifest = folder.join("MANIFEST");

@@ -4,6 +4,7 @@
 //! long as the one before took, so that it takes a quarter of a core. Removing comes first, as it makes
 //! the room that writing again takes.
 
+use super::policy::Detail;
 use super::{
     Amount, HeldBy, Hold, Look, Placed, Plan, Policy, PolicySet, Retention, RetentionError, Terms,
     lock, plan,
@@ -245,6 +246,8 @@ impl Retention {
             state.stats.passes_failed += 1;
             state.stats.failing = Some(chain(error));
         })?;
+        let kept_from = |level| planned.terms.kept_from(level);
+        series.keep_rolled_from([Detail::FiveMinutes, Detail::Hours].map(kept_from));
         let mut pass = Pass {
             at: now,
             took_ms: 0,

@@ -174,6 +174,13 @@ impl Terms {
         cuts.max().unwrap_or(Timestamp::from_unix_ms(i64::MIN))
     }
 
+    /// From when on any series has roll-ups of a level that are kept.
+    pub(super) fn kept_from(&self, level: Detail) -> Timestamp {
+        let deciding = self.in_use.of(level).iter();
+        let cuts = deciding.filter_map(|place| Some(self.policies.get(*place)?.cut(self.now)));
+        cuts.min().unwrap_or(Timestamp::from_unix_ms(i64::MIN))
+    }
+
     /// Whether every policy that decides for any series keeps all of a span.
     pub(super) fn all_kept(&self, span: Span) -> bool {
         let mut deciding = self.in_use.of(span.detail()).iter();

@@ -9,6 +9,7 @@ use crate::series::registry;
 use crate::series::stats::Counters;
 use model::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tracing::warn;
@@ -47,6 +48,8 @@ pub(super) struct Parts {
     turns: Mutex<BTreeMap<(Level, Timestamp), Timestamp>>,
     /// Today, and how many days were merged in it for the devices that were deleted.
     forgotten: Mutex<(Timestamp, u32)>,
+    /// From when on roll-ups of five minutes and of hours are kept, in milliseconds since 1970.
+    rolled_from: [AtomicI64; 2],
     /// Packs that could not be listed.
     unlisted: Mutex<Vec<PackId>>,
     /// Damage of packs that was told.
@@ -76,6 +79,7 @@ impl Parts {
             looked: Mutex::default(),
             turns: Mutex::default(),
             forgotten: Mutex::new((Timestamp::from_unix_ms(0), 0)),
+            rolled_from: [AtomicI64::new(i64::MIN), AtomicI64::new(i64::MIN)],
             unlisted: Mutex::default(),
             told: Mutex::default(),
         }
@@ -132,6 +136,24 @@ impl Parts {
                 unlisted.extend(add.iter().map(|meta| meta.id));
                 Err(error)
             }
+        }
+    }
+
+    /// Roll-ups of days that end by then are not kept, and so not made; samples have no such time.
+    pub(super) fn rolled_from(&self, kind: Kind) -> Timestamp {
+        let [fives, hours] = &self.rolled_from;
+        let from = match kind {
+            Kind::Samples => return Timestamp::from_unix_ms(i64::MIN),
+            Kind::FiveMinutes => fives,
+            Kind::Hours => hours,
+        };
+        Timestamp::from_unix_ms(from.load(Ordering::Relaxed))
+    }
+
+    /// Sets from when on roll-ups of five minutes and of hours are kept.
+    pub(super) fn keep_rolled_from(&self, from: [Timestamp; 2]) {
+        for (kept, from) in self.rolled_from.iter().zip(from) {
+            kept.store(from.unix_ms(), Ordering::Relaxed);
         }
     }
 

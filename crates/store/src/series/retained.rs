@@ -16,6 +16,9 @@ use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+/// Days that are rolled up before their samples go, of those that go in one step.
+const ROLLED_AT_ONCE: usize = 8;
+
 /// How much there is of one kind and length of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -142,16 +145,39 @@ impl SeriesStore {
         })
     }
 
-    /// Removes packs, in one step; answers those that were still there.
+    /// From when on roll-ups of five minutes and of hours are kept: those of before are not made.
+    pub(crate) fn keep_rolled_from(&self, from: [Timestamp; 2]) {
+        self.parts().keep_rolled_from(from);
+    }
+
+    /// Removes packs, in one step; answers those that were still there. Samples of a day that was not
+    /// rolled up stay until it is: some days are at a time.
     pub(crate) fn remove_packs(&self, ids: &[PackId]) -> Result<Vec<PackMeta>, SeriesError> {
         let parts = self.parts();
         let _one_at_a_time = one_at_a_time(parts);
+        let of_samples = ids.iter().filter(|id| id.kind == Kind::Samples);
+        let days: BTreeSet<Timestamp> = of_samples.map(|id| Level::Day.start(id.start)).collect();
+        let mut made = 0;
+        let mut waits = BTreeSet::new();
+        for day in days {
+            if seal::is_rolled_up(parts, day) {
+                continue;
+            }
+            made += 1;
+            let done = made <= ROLLED_AT_ONCE && seal::roll_up_day(parts, day).is_ok();
+            if !done {
+                waits.insert(day);
+            }
+        }
+        let stays =
+            |id: &PackId| id.kind == Kind::Samples && waits.contains(&Level::Day.start(id.start));
         let list = parts.packs.list();
         let listed = |id: &PackId| {
             let place = list.binary_search_by_key(id, |meta| meta.id).ok()?;
             list.get(place).copied()
         };
-        let there: Vec<PackMeta> = ids.iter().filter_map(listed).collect();
+        let gone = ids.iter().filter(|id| !stays(id));
+        let there: Vec<PackMeta> = gone.filter_map(listed).collect();
         let ids: Vec<PackId> = there.iter().map(|meta| meta.id).collect();
         if !ids.is_empty() {
             parts.packs.commit(&[], &ids)?;

@@ -12,7 +12,8 @@ mod merge;
 mod months;
 mod rolls;
 
-pub(super) use merge::{Keep, end};
+pub(super) use merge::{Keep, end, roll_up_day};
+pub(super) use rolls::is_rolled_up;
 
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{Block, BlockKey, Level};

@@ -4,7 +4,8 @@ use crate::fixture::{FORKED_MAX, Fixture, device};
 use foretell_store::documents::Expect;
 use foretell_store::retention::{Amount, Detail, Hold, Pass, Planned, Policy};
 use foretell_store::series::{
-    Batch, Points, Resolved, Selector, SeriesOptions, SeriesStore, SyncPolicy,
+    Aggregation, Ask, Batch, Grain, Points, Resolved, Selector, SeriesOptions, SeriesStore,
+    Stepped, SyncPolicy,
 };
 use foretell_store::{OpenError, Store, StoreError, StoreOptions};
 use model::{DeviceId, HoldId, Labels, Metric, PolicyId, Timestamp, Value};
@@ -82,11 +83,18 @@ pub(crate) fn all_of(series: &SeriesStore, one: Resolved) -> Points {
         .unwrap()
 }
 
-/// Octets of all packs below a folder.
+/// Octets of all packs of samples below a folder: those of roll-ups are in folders of months.
 fn pack_bytes(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let is_month = |path: &Path| {
+        path.is_dir()
+            && path
+                .file_name()
+                .is_some_and(|name| name.len() == "2026-03".len())
+    };
     entries
         .map(|entry| match entry.path() {
+            path if is_month(&path) => 0,
             path if path.is_dir() => pack_bytes(&path),
             path if path.extension().is_some_and(|e| e == "pack") => {
                 entry.metadata().unwrap().len()
@@ -292,6 +300,65 @@ async fn files_in_which_all_is_over_are_removed() {
     }
     kept.pass().await;
     assert_eq!(kept.packs(), 0);
+}
+
+/// The samples of one series of a day go: its roll-ups answer for it, at any step, and the samples of
+/// the others answer for those, also where more comes.
+#[tokio::test]
+async fn roll_ups_stand_for_the_series_whose_samples_went() {
+    let kept = Kept::new().await;
+    kept.put(&policy("round trips", &["icmp_.*"], &["core"], 2))
+        .await;
+    let (device_id, series) = &kept.core;
+    let ids = [series[0].id, series[1].id];
+    // The second day, which is gone through as a whole.
+    let from = kept.cut(4);
+    let asked = |step: Duration| {
+        let ask = Ask {
+            from,
+            to: from.plus(DAY),
+            step,
+            how: Aggregation::Count,
+            interval: Duration::from_mins(30),
+            replaced: Vec::new(),
+            until: None,
+        };
+        kept.store.series.steps(*device_id, &ids, &ask).unwrap()
+    };
+    let count = |stepped: &Stepped| {
+        let counts = stepped.steps.iter().filter_map(|(_, count)| *count);
+        counts.sum::<f64>()
+    };
+    let (half_hour, hour) = (Duration::from_mins(30), Duration::from_hours(1));
+    let before = asked(hour);
+    assert!(count(&before[0]) > 0.0 && count(&before[1]) > 0.0);
+    assert_eq!(before[0].coarsest(), Grain::Hours);
+    assert!(kept.pass().await.days_rewritten > 0);
+    let gone = all_of(&kept.store.series, series[0]);
+    assert_eq!(gone, since(&gone, kept.cut(2)));
+    for round in 0..2 {
+        let by_hours = asked(hour);
+        assert_eq!(by_hours[0].steps, before[0].steps);
+        assert_eq!(by_hours[0].coarsest(), Grain::Hours);
+        assert_eq!(count(&by_hours[1]), count(&before[1]) + f64::from(round));
+        let finer = asked(half_hour);
+        assert_eq!(finer[1].coarsest(), Grain::Raw, "its samples are there");
+        assert_eq!(count(&finer[1]), count(&before[1]) + f64::from(round));
+        // One more sample of the other comes, and is seen in the head, in packs, and when the day is one.
+        let batch = Batch {
+            device_id: *device_id,
+            at: from.plus(Duration::from_secs(61)),
+            values: vec![(series[1].column, Value::U64(1))],
+        };
+        kept.store.series.append(batch).await.unwrap();
+        assert_eq!(count(&asked(hour)[1]), count(&before[1]) + 1.0);
+        for _ in 0..3 {
+            kept.fixture.pass(Duration::from_hours(2));
+            kept.store.series.maintain().await.unwrap();
+            assert_eq!(count(&asked(hour)[1]), count(&before[1]) + 1.0);
+            assert_eq!(asked(hour)[0].steps, before[0].steps);
+        }
+    }
 }
 
 #[tokio::test]

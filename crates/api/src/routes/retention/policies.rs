@@ -92,7 +92,7 @@ pub(crate) struct PolicyCreate {
     /// Names of metrics that it is for, as regular expressions of whole names; all where it is empty.
     #[serde(default)]
     #[schema(max_items = 64)]
-    metrics: Vec<String>,
+    pub(super) metrics: Vec<String>,
     /// It is for devices that have one of these tags; for all where it is empty.
     #[serde(default)]
     #[schema(max_items = 64)]

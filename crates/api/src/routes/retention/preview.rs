@@ -10,6 +10,8 @@ use axum::Json;
 use model::{HoldId, PolicyId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+/// Expressions of metrics of all policies that are tried: each takes a while and some room.
+const EXPRESSIONS_MAX: usize = 256;
 use store::retention::{Amount, Detail, FileFate, POLICIES_MAX, Policy};
 
 /// Files that are named in one answer; their number is exact.
@@ -121,6 +123,11 @@ pub(crate) async fn preview(
         Some(drafts) => {
             if drafts.len() > POLICIES_MAX {
                 let detail = format!("at most {POLICIES_MAX} are taken");
+                return Err(Problem::field(Kind::Invalid, "/policies", detail));
+            }
+            let expressions: usize = drafts.iter().map(|draft| draft.metrics.len()).sum();
+            if expressions > EXPRESSIONS_MAX {
+                let detail = format!("at most {EXPRESSIONS_MAX} expressions of metrics are taken");
                 return Err(Problem::field(Kind::Invalid, "/policies", detail));
             }
             let built_in = kept.iter().map(|stored| stored.body.clone());

@@ -12,6 +12,8 @@ use std::{fs, io};
 const SUFFIX: &str = ".log";
 /// How a segment's name goes on that is kept as it could not be read.
 const DAMAGED: &str = ".damaged";
+/// Segments of one number that are kept so.
+const ASIDE_MAX: u32 = 100;
 
 /// The segments of a folder.
 pub(crate) struct Segments {
@@ -83,9 +85,22 @@ impl Segments {
         if !kept.contains(&number) {
             return fs::remove_file(path);
         }
-        let mut aside = path.clone().into_os_string();
-        aside.push(DAMAGED);
-        fs::rename(path, aside)?;
+        // Numbers are given again after a start without segments.
+        let aside = (0..ASIDE_MAX)
+            .map(|n| {
+                let mut aside = path.clone().into_os_string();
+                aside.push(if n == 0 {
+                    DAMAGED.to_owned()
+                } else {
+                    format!(".{n}{DAMAGED}")
+                });
+                PathBuf::from(aside)
+            })
+            .find(|aside| !aside.exists());
+        match aside {
+            Some(aside) => fs::rename(path, aside)?,
+            None => fs::remove_file(path)?,
+        }
         kept.remove(&number);
         Ok(())
     }

@@ -2,11 +2,13 @@
 //! of a query knows what the steps were made from.
 
 use super::QueryError;
-use crate::series::{Aggregation, Breaks, Column, SeriesStore, aggregate, read, resets};
+use crate::series::{
+    Aggregation, Breaks, Column, SeriesStore, aggregate, bucket_count, read, resets,
+};
 use model::{DeviceId, Metric, Timestamp, Value};
 use std::time::{Duration, Instant};
 
-/// Samples that are held at a time, 24 octets each: 48 MB.
+/// Samples that are held at a time, 24 octets each, and steps: 48 MB.
 const HELD_MAX: u64 = 2_000_000;
 
 /// Polls that are read on either side of what is asked for, so that pairs across its edges have others
@@ -46,7 +48,9 @@ pub(super) fn read(
         None
     };
     let parts = Parts::of(asked);
-    let at_a_time = usize::try_from(HELD_MAX / parts.polls).unwrap_or(usize::MAX);
+    let steps = bucket_count(asked.from, asked.to, asked.step) as u64;
+    let at_a_time = HELD_MAX / parts.polls.max(steps).max(1);
+    let at_a_time = usize::try_from(at_a_time).unwrap_or(usize::MAX);
     let (mut samples, mut place) = (0, 0);
     for some in wanted.chunks(at_a_time.max(1)) {
         let mut steps: Vec<Vec<Option<f64>>> = vec![Vec::new(); some.len()];

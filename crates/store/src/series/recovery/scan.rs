@@ -29,11 +29,9 @@ fn read_around(file: &File, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
     bytes.clear();
     bytes.resize(length, 0);
-    let lost = zeros_where_unread(bytes, |sector, at| file.read_exact_at(sector, at));
-    if lost == length {
-        return Err(io::Error::other("none of it can be read"));
-    }
-    Ok(lost)
+    Ok(zeros_where_unread(bytes, |sector, at| {
+        file.read_exact_at(sector, at)
+    }))
 }
 
 /// Reads sector by sector; answers how many octets could not be read, which are zeros.
@@ -70,11 +68,14 @@ pub(in crate::series) fn scan(
         let file = File::open(&path).map_err(failed("read", &path))?;
         if let Err(error) = (&file).read_to_end(&mut bytes) {
             let lost = read_around(&file, &mut bytes).map_err(failed("read", &path))?;
-            segments.keep(*number);
-            counters.defect("damaged_frame", 1);
-            told.damage.push(format!(
-                "log segment {number}: {lost} of its octets cannot be read ({error}); it is kept"
-            ));
+            // It may have been read the second time.
+            if lost > 0 {
+                segments.keep(*number);
+                counters.defect("damaged_frame", 1);
+                told.damage.push(format!(
+                    "log segment {number}: {lost} of its octets cannot be read ({error}); it is kept"
+                ));
+            }
         }
         told.segments += 1;
         if frame::parse_header(&bytes) != Some(*number) && !bytes.is_empty() {

@@ -289,6 +289,7 @@ impl<'a> Walk<'a> {
             for (place, (sum, told)) in sums.iter_mut().zip(&mut told).enumerate() {
                 let rolled = chosen
                     .as_ref()
+                    .filter(|chosen| chosen.serves)
                     .and_then(|chosen| chosen.day(&cache, place, day));
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
@@ -313,10 +314,16 @@ impl<'a> Walk<'a> {
                     continue;
                 };
                 let mut grain = Grain::Raw;
-                // Where its samples are gone, roll-ups that do not know of a break are all there is.
-                let of_rolled = chosen.as_ref().filter(|_| points.is_empty());
-                match of_rolled.and_then(|chosen| chosen.day(&cache, place, day)) {
-                    Some(rolled) if sum.can_use(&rolled) => {
+                // Where its samples are gone, roll-ups that do not know of a break, or of what came
+                // since, are all there is.
+                let rolled = chosen
+                    .as_ref()
+                    .and_then(|chosen| Some((chosen, chosen.day(&cache, place, day)?)));
+                let has_more = |chosen: &Chosen, rolled: &Rolled| {
+                    points.is_empty() || (chosen.fits && (points.len() as u64) < rolled.count)
+                };
+                match rolled {
+                    Some((chosen, rolled)) if has_more(chosen, &rolled) && sum.can_use(&rolled) => {
                         sum.rolled(&rolled);
                         grain = rolled.grain();
                     }
@@ -364,16 +371,19 @@ impl<'a> Walk<'a> {
         let all = self.grains.iter().copied().chain(others);
         for grain in all.collect::<Vec<Grain>>() {
             for id in of.rolled(grain.kind()).iter().rev() {
-                let serves = is_whole
-                    && fits(grain)
-                    && !is_loose
-                    && !of.after(id).any(|id| cache.has_device(id));
-                // Else it is used where what it was made of is gone, and it is all there is.
+                let fits = is_whole && fits(grain);
+                let serves = fits && !is_loose && !of.after(id).any(|id| cache.has_device(id));
+                // Else it is used for series of which what it was made of is gone: it is all there is.
                 if !serves && of.before(id).any(|id| cache.has_device(id)) {
                     continue;
                 }
                 if cache.load(id, day) {
-                    return Some(Chosen { id: *id, grain });
+                    return Some(Chosen {
+                        id: *id,
+                        grain,
+                        fits,
+                        serves,
+                    });
                 }
             }
         }
@@ -396,6 +406,10 @@ fn tell(told: &mut Vec<Part>, from: Timestamp, to: Timestamp, grain: Grain) {
 struct Chosen {
     id: PackId,
     grain: Grain,
+    /// The day lies in the range as a whole, and the steps are of whole buckets.
+    fits: bool,
+    /// It is of all the samples that there are, whatever series it is asked for.
+    serves: bool,
 }
 
 impl Chosen {

@@ -139,7 +139,7 @@ fn roll_up(parts: &Parts, now: Timestamp, done: &mut Maintained) -> Result<(), S
     let Some(day) = rolls::due(parts, now) else {
         return Ok(());
     };
-    let rolled = merge_as(parts, Level::Day, day, Make::RollUps, &|_, _| true);
+    let rolled = roll_up_day(parts, day);
     let wait = if rolled.is_ok() {
         MERGE_INTERVAL
     } else {
@@ -216,6 +216,7 @@ fn packs_in(
                 }
                 packs.push(pack);
             }
+            Err(error) if error.is_passing() => return Err(error.into()),
             Err(error) => {
                 parts.lost(&chain(&error));
                 parts.packs.set_aside(&id, &chain(&error))?;
@@ -227,6 +228,11 @@ fn packs_in(
         (Reverse(id.level), id.start, id.generation)
     });
     Ok((packs, damaged))
+}
+
+/// Makes the roll-ups of a day of the packs that there are of it.
+pub(in crate::series) fn roll_up_day(parts: &Parts, day: Timestamp) -> Result<u64, SeriesError> {
+    merge_as(parts, Level::Day, day, Make::RollUps, &|_, _| true)
 }
 
 /// What is made of a range.

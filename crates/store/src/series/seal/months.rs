@@ -72,7 +72,10 @@ fn is_settled(
     days: &BTreeMap<Timestamp, Day>,
     (start, end): (Timestamp, Timestamp),
 ) -> Result<bool, SeriesError> {
-    let is_rolled = |day: &Day| day.is_rolled(Kind::Hours);
+    // A day that was written again without some series stays one of its own: in a month's pack it would
+    // look as if its roll-ups were of what is left.
+    let is_rolled =
+        |day: &Day| day.is_rolled(Kind::Hours) && (day.samples.is_empty() || !day.is_retired());
     Ok(days.values().all(is_rolled) && parts.blocks.keys(start, end)?.is_empty())
 }
 
@@ -95,6 +98,7 @@ fn put_together(
     for id in &ids {
         match parts.packs.pack(id) {
             Ok(pack) => packs.push(pack),
+            Err(error) if error.is_passing() => return Err(error.into()),
             Err(error) => {
                 damaged.insert(*id, chain(&error));
             }

@@ -2,7 +2,7 @@
 
 use super::merge::DAY_DELAY;
 use crate::blocks::Level;
-use crate::pack::{Kind, Pack, PackId};
+use crate::pack::{self, Kind, Pack, PackId};
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
 use crate::series::registry::with;
@@ -16,7 +16,8 @@ use std::sync::Arc;
 /// or where an earlier version made the pack; of those whose turn it is.
 pub(super) fn due(parts: &Parts, now: Timestamp) -> Option<Timestamp> {
     let list = parts.packs.list();
-    let first = list.first()?.id.start;
+    // What would be removed again is not made.
+    let first = list.first()?.id.start.max(parts.rolled_from(Kind::Hours));
     let days = days::days(&list, first, Level::Day.start(now.minus(DAY_DELAY)));
     let is_due = |(day, of): &(Timestamp, Day)| {
         let is_whole = of.samples.iter().all(|id| id.level == Level::Day);
@@ -31,14 +32,21 @@ pub(super) fn due(parts: &Parts, now: Timestamp) -> Option<Timestamp> {
 
 /// Whether the roll-ups of a day are of all that there is of it.
 pub(super) fn is_settled(parts: &Parts, start: Timestamp) -> Result<bool, SeriesError> {
+    let patched = !parts.blocks.keys(start, Level::Day.end(start))?.is_empty();
+    Ok(!patched && is_rolled_up(parts, start))
+}
+
+/// Whether the packs of samples of a day are in its roll-ups, where those are kept.
+pub(in crate::series) fn is_rolled_up(parts: &Parts, start: Timestamp) -> bool {
     let end = Level::Day.end(start);
     let day = days::days(&parts.packs.list(), start, end).remove(&start);
-    let is_rolled = day.is_none_or(|day| KINDS.iter().all(|kind| day.is_rolled(*kind)));
-    Ok(is_rolled && parts.blocks.keys(start, end)?.is_empty())
+    let kept = KINDS.iter().filter(|kind| parts.rolled_from(**kind) < end);
+    day.is_none_or(|day| kept.copied().all(|kind| day.is_rolled(kind)))
 }
 
 /// The roll-ups that there are of a day.
 pub(super) struct Old {
+    start: Timestamp,
     day: Day,
     packs: Vec<Arc<Pack>>,
 }
@@ -51,7 +59,7 @@ impl Old {
         let ids = KINDS.iter().flat_map(|kind| day.rolled(*kind));
         // One that cannot be opened is told when it is read.
         let packs = ids.filter_map(|id| parts.packs.pack(id).ok()).collect();
-        Self { day, packs }
+        Self { start, day, packs }
     }
 
     /// Whether there are any.
@@ -64,7 +72,20 @@ impl Old {
     pub(super) fn is_retired(&self, device_id: DeviceId, samples: &[Arc<Pack>]) -> bool {
         let generation = |pack: &Arc<Pack>| pack.meta().id.generation;
         let has = |pack: &&Arc<Pack>| pack.find(device_id).is_some();
-        let latest = self.packs.iter().filter(has).map(generation).max();
+        let has_day = |pack: &&Arc<Pack>| {
+            let Some(entry) = pack.find(device_id) else {
+                return false;
+            };
+            // That of a month may be of other days of the device alone.
+            let is_of_day = |head: pack::Head| {
+                let times = head.times();
+                let first = times.partition_point(|at| *at < self.start.unix_ms());
+                let end = Level::Day.end(self.start).unix_ms();
+                times.get(first).is_some_and(|at| *at < end)
+            };
+            pack.head(&entry).map_or(true, is_of_day)
+        };
+        let latest = self.packs.iter().filter(has_day).map(generation).max();
         latest.is_some_and(|latest| {
             let mut earlier = samples.iter().filter(|pack| generation(pack) < latest);
             !earlier.any(|pack| has(&pack))
