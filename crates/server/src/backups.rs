@@ -176,8 +176,8 @@ impl Inner {
         let again = every.min(AGAIN_AFTER);
         let waits = state
             .failed_at
-            .is_some_and(|failed| failed.plus(again) > now);
-        let latest = state.shown.latest_done();
+            .is_some_and(|failed| failed <= now && failed.plus(again) > now);
+        let latest = state.shown.latest_done(now);
         !waits && latest.is_none_or(|latest| latest.plus(every) <= now)
     }
 

@@ -32,9 +32,11 @@ impl Shown {
         all.find(|backup| backup.id == id).cloned()
     }
 
-    /// When the latest that is there began.
-    pub(super) fn latest_done(&self) -> Option<Timestamp> {
-        self.done.iter().map(|backup| backup.started_at).max()
+    /// When the latest that is there began. One that is of later than now, as the clock was wrong, does
+    /// not count.
+    pub(super) fn latest_done(&self, now: Timestamp) -> Option<Timestamp> {
+        let began = self.done.iter().map(|backup| backup.started_at);
+        began.filter(|at| *at <= now).max()
     }
 
     /// One is being taken.

@@ -117,7 +117,13 @@ fn ask_server(command: &cli::Backup) -> anyhow::Result<Exit> {
     }
     drop(out);
     if text("phase") == "done" {
-        return Ok(Exit::Done);
+        let left_out = backup.get("left_out").and_then(Value::as_array);
+        let mut whole = true;
+        for left in left_out.into_iter().flatten().filter_map(Value::as_str) {
+            complain(&format!("left out: {left}"));
+            whole &= left.starts_with("secret.key");
+        }
+        return Ok(if whole { Exit::Done } else { Exit::Failed });
     }
     complain(text("error"));
     Ok(Exit::Failed)

@@ -62,6 +62,8 @@ pub struct Repository {
     known: HashSet<Name>,
     /// Of these, what was written since it was opened.
     used: HashSet<Name>,
+    /// The backup that was written last since it was opened.
+    committed: Option<BackupId>,
     unsynced: Vec<Unsynced>,
     unsynced_bytes: usize,
     /// Folders in which names were made that are not yet durable.
@@ -141,6 +143,7 @@ impl Repository {
             seal,
             known: HashSet::new(),
             used: HashSet::new(),
+            committed: None,
             unsynced: Vec::new(),
             unsynced_bytes: 0,
             touched: BTreeSet::new(),
@@ -291,6 +294,7 @@ impl Repository {
         let path = self.snapshot_path(snapshot.summary.id);
         write_whole(self.disk.as_ref(), &path, &octets)?;
         self.bytes_written += octets.len() as u64;
+        self.committed = Some(snapshot.summary.id);
         Ok(())
     }
 
@@ -298,7 +302,10 @@ impl Repository {
     pub fn rotate(&mut self, keep: &Keep) -> Result<Swept, BackupError> {
         let mut swept = Swept::default();
         let snapshots = self.folder.join("snapshots");
-        for id in surplus(&self.list()?.0, keep) {
+        let surplus = surplus(&self.list()?.0, keep);
+        // Where the clock was set back, what was just taken looks old.
+        let surplus = surplus.into_iter().filter(|id| Some(*id) != self.committed);
+        for id in surplus.collect::<Vec<_>>() {
             let path = self.snapshot_path(id);
             self.disk.remove(&path).map_err(failed("removing", &path))?;
             swept.snapshots += 1;

@@ -156,11 +156,22 @@ fn visited(
         })
         .unwrap_or(None);
     let mut statement = connection.prepare(select)?;
+    // Numbers of what was deleted are not used again, so that gaps may be long.
+    let next = format!("SELECT rowid FROM {table} WHERE rowid > ?1 ORDER BY rowid LIMIT 1");
+    let mut next = connection.prepare(&next)?;
     let (mut number, mut missing, mut saved) = (0i64, 0i64, 0);
     while missing < MISSING_MAX && last.is_none_or(|last| number < last) {
         number += 1;
         match statement.query_row(params![number], |row| visit(row)) {
             Ok(()) => (missing, saved) = (0, saved + 1),
+            Err(rusqlite::Error::QueryReturnedNoRows) => {
+                missing += 1;
+                match next.query_row([number], |row| row.get::<_, i64>(0)) {
+                    Ok(found) if found > number => number = found - 1,
+                    // It may be an index that says so; one by one all are looked for.
+                    _ => {}
+                }
+            }
             Err(_) => missing += 1,
         }
     }

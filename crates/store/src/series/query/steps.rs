@@ -17,6 +17,11 @@ const MARGIN_POLLS: u32 = 8;
 
 /// The least of that, for what was polled less often than now.
 const MARGIN_MIN: Duration = Duration::from_mins(5);
+/// The most of it.
+const MARGIN_MAX: Duration = Duration::from_hours(24);
+/// The longest time between two samples that memory is reckoned by: what is polled seldom now may have
+/// been polled each minute, or six times.
+const SPACING_MAX: Duration = Duration::from_secs(10);
 
 /// What is asked of a device.
 pub(super) struct Asked<'a> {
@@ -93,7 +98,7 @@ fn fold(
 }
 
 fn margin(interval: Duration) -> Duration {
-    (interval * MARGIN_POLLS).max(MARGIN_MIN)
+    (interval * MARGIN_POLLS).clamp(MARGIN_MIN, MARGIN_MAX)
 }
 
 /// Where restarts of a device are read from.
@@ -118,7 +123,7 @@ struct Parts {
 impl Parts {
     fn of(asked: &Asked) -> Self {
         let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX).max(1);
-        let (step_ms, interval_ms) = (ms(asked.step), ms(asked.interval));
+        let (step_ms, interval_ms) = (ms(asked.step), ms(asked.interval.min(SPACING_MAX)));
         let held = i64::try_from(HELD_MAX).unwrap_or(i64::MAX);
         // A step is not cut, however long it is.
         let part_ms = held.saturating_mul(interval_ms) / step_ms;
