@@ -55,6 +55,26 @@ async fn one_flipped_bit_anywhere_never_stops_the_server() {
     }
 }
 
+/// SQLite reads how tables are made as a text, and takes what it says.
+#[tokio::test]
+async fn a_column_of_another_name_is_damage() {
+    let (place, sound) = filled_anew().await;
+    for (name, other) in [("reason TEXT", "reasom TEXT"), ("copy TEXT", "cnpy TEXT")] {
+        let mut octets = sound.clone();
+        let found = octets
+            .windows(name.len())
+            .position(|w| w == name.as_bytes());
+        let at = found.unwrap();
+        octets[at..at + other.len()].copy_from_slice(other.as_bytes());
+        fs::write(&place.path, &octets).unwrap();
+        let documents = open(&place.path);
+        assert_eq!(ids(&documents).await.len(), 200, "{other}");
+        assert!(!documents.damaged().await.unwrap().is_empty(), "{other}");
+        documents.close().await.unwrap();
+        let _ = fs::remove_file(aside(&place.path));
+    }
+}
+
 #[tokio::test]
 async fn lost_pages_cost_what_was_on_them() {
     let (place, sound) = filled_anew().await;

@@ -11,6 +11,13 @@ use rusqlite::ffi;
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
+/// Tables beside those of collections, whose names and columns SQLite takes as the file has them.
+const OTHERS: [&str; 3] = [
+    "SELECT number, collection, id, revision, body, crc, reason FROM damaged",
+    "SELECT number, copy FROM upgrade",
+    "SELECT number, version FROM foretell_format",
+];
+
 /// Verifies the file, then each collection against its checksums, its number of rows and their
 /// digest. The error of a damaged file says that it must be salvaged.
 pub(super) fn verify(
@@ -24,6 +31,9 @@ pub(super) fn verify(
             ffi::Error::new(ffi::SQLITE_CORRUPT),
             Some(verdict),
         ));
+    }
+    for columns in OTHERS {
+        connection.prepare(columns)?;
     }
     let transaction = connection.unchecked_transaction()?;
     for spec in collections {
