@@ -37,7 +37,10 @@ async fn a_port_takes_connections_or_does_not() {
     let outcome = made(&nobody(), &at, &Probe::Tcp {}, NOW).await;
     assert_eq!(outcome.status, Status::Up, "{outcome:?}");
     assert!(outcome.duration_secs.unwrap() < 1.0);
-    drop(listener);
+    // Taken, so that nobody else has it meanwhile, and not listened at.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let at = socket.local_addr().unwrap().to_string();
     let outcome = made(&nobody(), &at, &Probe::Tcp {}, NOW).await;
     assert_eq!(
         (outcome.status, outcome.duration_secs),
