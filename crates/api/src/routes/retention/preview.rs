@@ -10,9 +10,10 @@ use axum::Json;
 use model::{HoldId, PolicyId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::retention::{Amount, Detail, FileFate, POLICIES_MAX, Policy};
+
 /// Expressions of metrics of all policies that are tried: each takes a while and some room.
 const EXPRESSIONS_MAX: usize = 256;
-use store::retention::{Amount, Detail, FileFate, POLICIES_MAX, Policy};
 
 /// Files that are named in one answer; their number is exact.
 const FILES_TOLD_MAX: usize = 1_000;

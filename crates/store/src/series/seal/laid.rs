@@ -18,6 +18,7 @@ pub(super) struct LaidColumn {
 }
 
 impl<'a> Laid<'a> {
+    /// So many columns without a value; the times of the rows ascend strictly.
     pub(super) fn new(times: &'a [i64], columns: usize) -> Self {
         let column = LaidColumn {
             words: vec![0; times.len()],
