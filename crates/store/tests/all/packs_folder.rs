@@ -373,6 +373,25 @@ fn all_of_a_folder_is_verified_whatever_the_budget() {
 }
 
 #[test]
+fn octets_of_opening_count_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (packs, _) = open(folder.path());
+    let all: u64 = (0..3).map(|half| add(&packs, half).bytes).sum();
+    let once = packs.verify(FolderCursor::default(), u64::MAX).bytes;
+    // All but what makes sections begin where they should.
+    assert!(once <= all && once > all * 9 / 10, "{once} of {all}");
+    let (mut bytes, mut from, mut steps) = (0, Some(FolderCursor::default()), 0);
+    while let Some(cursor) = from {
+        let verified = packs.verify(cursor, 1);
+        bytes += verified.bytes;
+        steps += 1;
+        from = verified.next;
+    }
+    // Each step opens its pack anew.
+    assert!(steps > 3 && bytes > once + 64 * (steps - 3), "{bytes}");
+}
+
+#[test]
 fn readers_see_a_pack_or_what_took_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let (packs, _) = open(folder.path());
