@@ -1,8 +1,23 @@
 //! This program run again as a child that works until it is killed, and what it said until then.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// Runs one test of this program; answers it and the lines that it prints.
+pub(crate) fn start(
+    test: &str,
+    environment: &[(&str, &OsStr)],
+) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .envs(environment.iter().copied())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    (child, lines)
+}
 
 /// Runs one test of this program, which goes on for ever, and kills it once `read` made something of so
 /// many of its lines, after a `pause`. Answers all that was made of its lines, given word by word: what
@@ -15,15 +30,9 @@ pub(crate) fn run_and_kill<T>(
     pause: impl FnOnce(),
     mut read: impl FnMut(&[&str]) -> Option<T>,
 ) -> Vec<T> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .envs(environment.iter().copied())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut child, lines) = start(test, environment);
     let (mut said, mut pause) = (Vec::new(), Some(pause));
-    while let Some(Ok(line)) = lines.next() {
+    for line in lines.map_while(Result::ok) {
         let words: Vec<&str> = line.split(' ').collect();
         said.extend(read(&words));
         if said.len() >= wanted
