@@ -160,9 +160,8 @@ fn look_for_room(connection: &Connection, path: &Path) -> Result<(), OpenError> 
         .and_then(|pages| Ok(pages.saturating_mul(look("page_size")?)))
         .map_err(|e| failed("measuring", path, e))?;
     let folder = folder_of(path);
-    let disk = nix::sys::statvfs::statvfs(folder)
-        .map_err(|e| io_failed("looking for free room at", folder, e.into()))?;
-    let free_bytes = disk.blocks_available().saturating_mul(disk.fragment_size());
+    let free_bytes = crate::disk::free_bytes(folder)
+        .map_err(|e| io_failed("looking for free room at", folder, e))?;
     match lacking(u64::try_from(bytes).unwrap_or(0), free_bytes) {
         None => Ok(()),
         Some(needed_bytes) => Err(OpenError::NoRoom {
