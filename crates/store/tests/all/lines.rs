@@ -312,6 +312,33 @@ async fn replacing_deletes_what_the_file_has_not_and_merging_does_not() {
             "1z 2b 3c",
             (0, 1, 0, 0),
         ),
+        // Who holds what a line wants gives way to a whole file, and to no other.
+        (Mode::Replace, false, &[(4, "b")][..], 1, "4b", (1, 0, 3, 0)),
+        (
+            Mode::Replace,
+            false,
+            &[(4, "b")][..],
+            2,
+            "1a 2b 3c",
+            (0, 0, 0, 1),
+        ),
+        (
+            Mode::Replace,
+            false,
+            &[(4, "b"), (5, "b")][..],
+            2,
+            "1a 2b 3c",
+            (0, 0, 0, 2),
+        ),
+        // It came later, under another name.
+        (
+            Mode::Replace,
+            false,
+            &[(4, "b"), (2, "e")][..],
+            2,
+            "2e 4b",
+            (1, 1, 2, 0),
+        ),
         // One line is refused.
         (
             Mode::Replace,
