@@ -310,11 +310,11 @@ pub(crate) fn rows<T>(
 /// Copies a file, all but the first page, which is that of a new file. It has no list of free pages,
 /// for nothing is to be written. Answers whether it could: not where the file cannot be read at all.
 fn with_new_first_page(damaged: &Path, copy: &Path, made: &str) -> rusqlite::Result<bool> {
-    remove_all(copy).map_err(unable)?;
+    remove_all(copy).map_err(|error| unable(&error))?;
     let new = Connection::open(copy)?;
     new.execute_batch(made)?;
     drop(new);
-    let mut first = fs::read(copy).map_err(unable)?;
+    let mut first = fs::read(copy).map_err(|error| unable(&error))?;
     let Some(&[high, low]) = first.get(16..18) else {
         return Ok(false);
     };
@@ -322,7 +322,7 @@ fn with_new_first_page(damaged: &Path, copy: &Path, made: &str) -> rusqlite::Res
     first.truncate(page.into());
     let octets = match fs::copy(damaged, copy) {
         Err(error) if error.raw_os_error() == Some(nix::libc::EIO) => return Ok(false),
-        copied => copied.map_err(unable)?,
+        copied => copied.map_err(|error| unable(&error))?,
     };
     let Ok(pages) = u32::try_from(octets / u64::from(page.max(1))) else {
         return Ok(false);
@@ -335,12 +335,12 @@ fn with_new_first_page(damaged: &Path, copy: &Path, made: &str) -> rusqlite::Res
     let written = fs::OpenOptions::new().write(true).open(copy);
     written
         .and_then(|mut file| file.write_all(&first))
-        .map_err(unable)?;
+        .map_err(|error| unable(&error))?;
     Ok(true)
 }
 
 /// A failure of the disk, as SQLite would say it.
-fn unable(error: io::Error) -> rusqlite::Error {
+fn unable(error: &io::Error) -> rusqlite::Error {
     let is_full = matches!(
         error.kind(),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
@@ -379,7 +379,7 @@ fn visited<T>(
         match statement.query_row(params![number], &read) {
             Ok(row) => {
                 #[cfg(test)]
-                steps::step().map_err(unable)?;
+                steps::step().map_err(|error| unable(&error))?;
                 keep(row)?;
                 (missing, saved) = (0, saved + 1);
             }

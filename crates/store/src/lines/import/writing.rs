@@ -326,13 +326,11 @@ impl<'a> Import<'a> {
             };
             // Where it was deleted before, it is one of these, and wants the same.
             let more = holder.filter(|(spec, id)| self.may_give_way(spec, id));
-            match more.filter(|holder| !gone.contains(holder)) {
-                Some(holder) => gone.push(holder),
-                None => {
-                    self.refuse_all(waiting, &error.to_string());
-                    return Ok(());
-                }
-            }
+            let Some(holder) = more.filter(|holder| !gone.contains(holder)) else {
+                self.refuse_all(waiting, &error.to_string());
+                return Ok(());
+            };
+            gone.push(holder);
         }
         self.refuse_all(waiting, "others have what these must have alone");
         Ok(())

@@ -82,7 +82,7 @@ fn keep_deleted(row: &Row) -> rusqlite::Result<Option<Keep>> {
 /// It has no checksum: one that no registry can have is none.
 fn keep_floor(row: &Row) -> rusqlite::Result<Option<Keep>> {
     let next: u32 = row.get(0)?;
-    if next % FLOOR_STEP != 0 || next / FLOOR_STEP > salvage::ASIDE_MAX {
+    if !next.is_multiple_of(FLOOR_STEP) || next / FLOOR_STEP > salvage::ASIDE_MAX {
         return Ok(None);
     }
     Ok(Some(Box::new(move |new| {
