@@ -331,7 +331,7 @@ impl<'a> Taking<'a> {
             return Ok(Err(stopped));
         }
         // Before it is copied: what is written meanwhile then shows the next time.
-        let stamp = database::stamp(from).unwrap_or_default();
+        let stamp = database::stamp(from, self.clock.now()).unwrap_or_default();
         let mut about = About {
             path: path.to_owned(),
             chunk_bytes: DATABASE_CHUNK_BYTES,
