@@ -15,6 +15,7 @@ pub mod across;
 pub mod aggregate;
 pub mod attached;
 pub mod cardinality;
+pub mod cold;
 mod error;
 mod head;
 pub mod log;
@@ -39,6 +40,7 @@ pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
 pub use attached::Attached;
 pub use cardinality::{BoundHit, Cardinality};
+pub use cold::ColdError;
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX,
