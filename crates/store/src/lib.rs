@@ -29,6 +29,7 @@ pub mod ignored;
 pub mod inventory;
 pub mod lines;
 pub mod pack;
+pub mod progress;
 pub mod retention;
 pub mod rules;
 pub mod schedules;

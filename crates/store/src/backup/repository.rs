@@ -10,12 +10,12 @@ mod mark;
 pub use check::Checked;
 
 use super::error::failed;
-use super::progress::Progress;
 use super::rotate::{Keep, surplus};
 use super::seal::{BackupKey, Name, Seal};
 use super::snapshot::{SUMMARY_LEN_MAX, Snapshot, Summary, read_summary};
 use super::{BackupError, CHUNK_BYTES};
 use crate::disk::{Disk, DiskFile};
+use crate::progress::Progress;
 use mark::Mark;
 use model::BackupId;
 use std::collections::{BTreeSet, HashSet};
