@@ -35,6 +35,7 @@ mod stage;
 mod statistics;
 mod stats;
 mod threads;
+mod tombstones;
 
 pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};

@@ -8,6 +8,7 @@ use crate::series::log::segments::Segments;
 use crate::series::recovery::lazy::Lazy;
 use crate::series::registry;
 use crate::series::stats::Counters;
+use crate::series::tombstones::Tombstones;
 use model::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -39,6 +40,8 @@ pub(super) struct Parts {
     pub(super) lazy: Arc<Lazy>,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
+    /// What was deleted and is still in files.
+    pub(super) tombstones: Tombstones,
     /// Archived days, where there is an archive.
     pub(super) cold: OnceLock<Arc<dyn ColdDays>>,
     /// Held through a pass of sealing and merging.
@@ -77,6 +80,7 @@ impl Parts {
             lazy: Arc::new(lazy),
             counters,
             clock,
+            tombstones: Tombstones::default(),
             cold: OnceLock::new(),
             passes: Mutex::default(),
             maintenance: Mutex::default(),
