@@ -29,6 +29,8 @@ pub mod ignored;
 pub mod inventory;
 pub mod lines;
 pub mod pack;
+#[cfg(feature = "archive")]
+pub mod parquet;
 pub mod progress;
 pub mod retention;
 pub mod rules;
