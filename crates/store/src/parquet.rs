@@ -13,8 +13,11 @@ mod rows;
 mod write;
 
 pub use ::parquet::file::reader::{ChunkReader, Length};
-pub use read::{Bounds, CellKind, Cells, ColumnAbout, Footer, Table, TimeUnit, samples_at};
+pub use read::{
+    Bounds, CellKind, Cells, ColumnAbout, Footer, Table, TakeSamples, TimeUnit, samples_at,
+};
 pub use rows::{About, Columns};
+pub(crate) use rows::{message, text, time};
 pub use write::{SamplesWriter, Written, created_by, settings};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -174,6 +174,9 @@ impl Footer {
     }
 }
 
+/// Takes samples of a series, some at a time, and says whether there is to be more.
+pub type TakeSamples<'a> = dyn FnMut(&[(Timestamp, Value)]) -> ControlFlow<()> + 'a;
+
 /// Hands over samples of a file of ours: so many rows of a row group from one on, some at a time. Only
 /// the times and values are read, and only the pages that have them.
 pub fn samples_at<R: ChunkReader + 'static>(
@@ -181,7 +184,7 @@ pub fn samples_at<R: ChunkReader + 'static>(
     footer: &Footer,
     group: usize,
     (first, rows): (usize, usize),
-    take: &mut dyn FnMut(&[(Timestamp, Value)]) -> ControlFlow<()>,
+    take: &mut TakeSamples<'_>,
 ) -> Result<(), ParquetError> {
     let reader = footer.group(file, group)?;
     let open = |cell: Cell| -> Result<Open, ParquetError> {
