@@ -413,11 +413,6 @@ impl Pace {
     }
 }
 
-/// What octets of a manifest say: for whoever feeds it octets of anybody.
-pub fn parse_manifest(octets: &[u8]) -> Result<Manifest, String> {
-    Manifest::parse(octets)
-}
-
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
