@@ -3,10 +3,12 @@
 
 use super::laid::Laid;
 use super::rolls::{self, Old};
+use super::under::{Under, UnderDevice};
 use super::{Maintained, packs_of, samples};
 use crate::blocks::codec::BlockView;
 use crate::blocks::{Block, BlockKey, Column, Level};
 use crate::pack::{Damage, Entry, Head, Kind, Pack, PackId, PackWriter};
+use crate::progress::Progress;
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
@@ -232,7 +234,7 @@ fn packs_in(
 
 /// Makes the roll-ups of a day of the packs that there are of it.
 pub(in crate::series) fn roll_up_day(parts: &Parts, day: Timestamp) -> Result<u64, SeriesError> {
-    merge_as(parts, Level::Day, day, Make::RollUps, &|_, _| true)
+    merge_as(parts, Level::Day, day, Make::RollUps, &|_, _| true, None)
 }
 
 /// What is made of a range.
@@ -251,7 +253,7 @@ pub(in crate::series) type Keep<'a> = dyn Fn(DeviceId, Column) -> bool + 'a;
 
 /// Makes one pack of all that there is of a range; answers of how many devices.
 fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesError> {
-    merge_as(parts, level, start, Make::All, &|_, _| true)
+    merge_as(parts, level, start, Make::All, &|_, _| true, None)
 }
 
 /// As [`merge`], of the columns that are to be kept. Where that is none there is no pack afterwards. What
@@ -265,7 +267,18 @@ pub(super) fn merge_kept(
     if level == Level::Day && !rolls::is_settled(parts, start)? {
         merge(parts, level, start)?;
     }
-    merge_as(parts, level, start, Make::Samples, keep)
+    merge_as(parts, level, start, Make::Samples, keep, None)
+}
+
+/// As [`merge`], of a day, with an archived day under all that there is of it.
+pub(super) fn merge_under(
+    parts: &Parts,
+    start: Timestamp,
+    under: &Under<'_>,
+    progress: &Progress,
+) -> Result<u64, SeriesError> {
+    let under = Some((under, progress));
+    merge_as(parts, Level::Day, start, Make::All, &|_, _| true, under)
 }
 
 fn merge_as(
@@ -274,6 +287,7 @@ fn merge_as(
     start: Timestamp,
     make: Make,
     keep: &Keep<'_>,
+    under: Option<(&Under<'_>, &Progress)>,
 ) -> Result<u64, SeriesError> {
     let end = end(level, start);
     let (packs, mut damaged) = packs_in(parts, level, (start, end))?;
@@ -282,6 +296,12 @@ fn merge_as(
     let devices = devices.map(|entry| entry.device_id);
     let devices: BTreeSet<DeviceId> = devices
         .chain(patches.iter().map(|key| key.device_id))
+        .chain(
+            under
+                .iter()
+                .flat_map(|(under, _)| under.series.keys())
+                .copied(),
+        )
         .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
         .collect();
     let mut writer = match make {
@@ -309,6 +329,10 @@ fn merge_as(
             rolled.insert(*device_id);
         }
         let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
+        if let Some((under, progress)) = under {
+            progress.go_on().map_err(|_| SeriesError::GivenUp)?;
+            sources.under = under.of(parts, *device_id)?;
+        }
         is_empty &= !sources.write(parts, (writer.as_mut(), rolls), keep, &mut damaged)?;
     }
     if !parts.blocks.is_sound(start, end) {
@@ -365,6 +389,8 @@ type Damaged = BTreeMap<PackId, String>;
 struct Sources<'a> {
     device_id: DeviceId,
     range: (Timestamp, Timestamp),
+    /// What the archive has, below all.
+    under: Option<UnderDevice<'a>>,
     /// Blocks of two hours of the first version, below the packs.
     below: Vec<(BlockKey, Vec<u8>)>,
     packs: Vec<(&'a Pack, Entry, Head)>,
@@ -400,6 +426,7 @@ impl<'a> Sources<'a> {
         Ok(Self {
             device_id,
             range: (start, end),
+            under: None,
             below,
             packs: found,
             above,
@@ -438,6 +465,10 @@ impl<'a> Sources<'a> {
             times.extend(head.times());
             columns.extend(head.columns());
         }
+        if let Some(under) = &self.under {
+            times.extend(&under.times);
+            columns.extend(&under.columns);
+        }
         let times: Vec<i64> = times.into_iter().collect();
         // Of a device that was deleted and met again, the old ones are nobody's. What is merely
         // unknown is kept: the registry may have been lost.
@@ -459,6 +490,7 @@ impl<'a> Sources<'a> {
             && let Some(uptime) = rolls.device(parts, self.device_id)?
         {
             let mut laid = Laid::new(&times, 1);
+            self.lay_under(parts, &[uptime], &mut laid)?;
             self.lay(parts, &[uptime], &mut laid, damaged);
             let points = laid.columns.first().map(|column| column.points(&times));
             rolls.uptime(&points.unwrap_or_default());
@@ -467,6 +499,7 @@ impl<'a> Sources<'a> {
         let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
+            self.lay_under(parts, wanted, &mut laid)?;
             self.lay(parts, wanted, &mut laid, damaged);
             for (column, values) in wanted.iter().zip(laid.columns) {
                 if let Some(rolls) = &mut rolls {
@@ -481,6 +514,17 @@ impl<'a> Sources<'a> {
             }
         }
         Ok(written)
+    }
+
+    /// Lays what the archive has, before all else.
+    fn lay_under(
+        &self,
+        parts: &Parts,
+        wanted: &[Column],
+        laid: &mut Laid,
+    ) -> Result<(), SeriesError> {
+        let under = self.under.as_ref();
+        under.map_or(Ok(()), |under| under.lay(parts, wanted, laid))
     }
 
     fn lay(&self, parts: &Parts, wanted: &[Column], laid: &mut Laid, damaged: &mut Damaged) {
