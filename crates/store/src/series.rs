@@ -13,6 +13,8 @@
 
 pub mod across;
 pub mod aggregate;
+#[cfg(feature = "archive")]
+mod archived;
 pub mod attached;
 pub mod cardinality;
 pub mod cold;
@@ -49,6 +51,8 @@ pub use options::{
     SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions, SyncPolicy,
 };
 pub use read::LATEST_BACK_MAX;
+#[cfg(feature = "archive")]
+pub(crate) use read::chain;
 pub use registry::adopt::AdoptRefused;
 pub(crate) use registry::table::inspect as inspect_registry;
 pub use restore::RestoredDay;

@@ -193,6 +193,16 @@ impl PackFolder {
         PackWriter::create(&self.disk, &self.folder, id)
     }
 
+    /// A generation that was never given before, for something else than a pack.
+    pub(crate) fn give_generation(&self) -> u64 {
+        lock(&self.manifest).give_generation()
+    }
+
+    /// No generation below this is given any more. It lasts with the next change of the list.
+    pub(crate) fn raise_generation(&self, next: u64) {
+        lock(&self.manifest).raise_generation(next);
+    }
+
     /// Adds packs that are finished, and removes others, in one step: durable when it returns.
     ///
     /// Where it fails, the packs that were to be removed still count, and those that were to be

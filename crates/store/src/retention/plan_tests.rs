@@ -115,6 +115,7 @@ fn policies(texts: &[&str]) -> PolicySet {
             level: level.unwrap(),
             keep_days: words[3].parse().unwrap(),
             priority: words[4].parse().unwrap(),
+            without_archive: false,
         }
     };
     PolicySet::new(texts.iter().map(policy).collect()).unwrap()

@@ -1,6 +1,7 @@
 //! What is kept for how long, series by series: policies and holds, held against the series that there
 //! are. Pure.
 
+use super::archived::{Archived, Leave};
 use super::hold::Held;
 use super::policy::{Detail, PolicySet};
 use super::view::{DeviceView, Known, View};
@@ -34,8 +35,9 @@ impl HeldBy {
 pub struct Terms {
     pub(super) policies: PolicySet,
     pub(super) holds: Vec<HeldBy>,
+    pub(super) archived: Archived,
     view: View,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     /// Of each policy, whether it is for each metric of the view.
     for_metrics: Vec<Vec<bool>>,
     /// The policies that decide for the series of each device.
@@ -66,6 +68,8 @@ pub(super) enum Fate {
     Kept,
     /// They are kept by the hold of this place alone.
     Held(usize),
+    /// They are kept as they are not archived.
+    Waits,
     /// They go by the policy of this place; none where the series was deleted.
     Over(Option<usize>),
 }
@@ -124,6 +128,7 @@ impl Terms {
         let mut terms = Self {
             policies,
             holds,
+            archived: Archived::default(),
             view,
             now,
             for_metrics,
@@ -224,13 +229,25 @@ impl OfDevice<'_> {
         if fate == Fate::Kept {
             return fate;
         }
+        if let Fate::Over(place) = fate {
+            match self.terms.leaves(self.span.kind, self.span.range.0, place) {
+                Leave::Given => {}
+                Leave::NotArchived => return self.held(column).unwrap_or(Fate::Waits),
+                Leave::Restored => return Fate::Kept,
+            }
+        }
+        self.held(column).unwrap_or(fate)
+    }
+
+    /// Whether a hold keeps a column.
+    fn held(&self, column: Column) -> Option<Fate> {
         let holds = |place: &&usize| {
             let hold = self.terms.holds.get(**place);
             let columns = hold.and_then(|hold| hold.series.get(&self.device_id));
             columns.is_some_and(|columns| columns.has(column))
         };
         let held = self.holds.iter().find(holds);
-        held.map_or(fate, |place| Fate::Held(*place))
+        held.map(|place| Fate::Held(*place))
     }
 
     /// Whether anything of the device may not be kept by policy.

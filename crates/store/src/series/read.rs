@@ -238,7 +238,7 @@ fn lay_blocks(
 }
 
 /// An error with what it stems from, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let stems = std::iter::successors(error.source(), |error| error.source());
     stems.fold(error.to_string(), |told, error| format!("{told}: {error}"))
 }

@@ -94,6 +94,22 @@ impl SeriesStore {
         self.parts().packs.list()
     }
 
+    /// The days of which something lies over the packs.
+    pub(crate) fn patched_days(&self) -> Result<Vec<Timestamp>, SeriesError> {
+        let parts = self.parts();
+        let mut patched = Vec::new();
+        for day in parts.blocks.days()? {
+            if !parts
+                .blocks
+                .keys(day, seal::end(Level::Day, day))?
+                .is_empty()
+            {
+                patched.push(day);
+            }
+        }
+        Ok(patched)
+    }
+
     /// All series, as a plan looks at them.
     pub(crate) fn view(&self, attached: &Attached) -> View {
         let tags_of = |device_id| {

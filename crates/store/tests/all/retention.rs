@@ -37,6 +37,7 @@ pub(crate) fn policy(name: &str, metrics: &[&str], tags: &[&str], keep_days: u32
         level: Detail::Raw,
         keep_days,
         priority: 1,
+        without_archive: false,
     }
 }
 
