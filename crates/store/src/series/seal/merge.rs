@@ -2,7 +2,7 @@
 //! memory for some columns of one device, however many devices there are.
 
 use super::laid::Laid;
-use super::rolls::{self, Old};
+use super::rolls::{self, KEPT_AT_ONCE, Old, OldDevice};
 use super::under::{Under, UnderDevice};
 use super::{Maintained, packs_of, samples};
 use crate::blocks::codec::BlockView;
@@ -292,10 +292,23 @@ fn merge_as(
     let end = end(level, start);
     let (packs, mut damaged) = packs_in(parts, level, (start, end))?;
     let patches = parts.blocks.keys(start, end)?;
+    let mut writer = match make {
+        Make::All | Make::Samples => Some(parts.packs.begin(samples(start, level))?),
+        Make::RollUps => None,
+    };
+    let (mut rolls, mut old) = match (level, make) {
+        // After the pack of the day, so that their generations are later.
+        (Level::Day, Make::All | Make::RollUps) => (
+            Some(DayWriter::begin(parts, start)?),
+            Some(Old::of(parts, start)?),
+        ),
+        _ => (None, None),
+    };
     let devices = packs.iter().flat_map(|pack| pack.entries());
     let devices = devices.map(|entry| entry.device_id);
     let devices: BTreeSet<DeviceId> = devices
         .chain(patches.iter().map(|key| key.device_id))
+        .chain(old.iter().flat_map(Old::devices))
         .chain(
             under
                 .iter()
@@ -304,30 +317,14 @@ fn merge_as(
         )
         .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
         .collect();
-    let mut writer = match make {
-        Make::All | Make::Samples => Some(parts.packs.begin(samples(start, level))?),
-        Make::RollUps => None,
-    };
-    let (mut rolls, old) = match (level, make) {
-        // After the pack of the day, so that their generations are later.
-        (Level::Day, Make::All | Make::RollUps) => (
-            Some(DayWriter::begin(parts, start)?),
-            Some(Old::of(parts, start)),
-        ),
-        _ => (None, None),
-    };
-    let is_retired = |id| old.as_ref().is_some_and(|old| old.is_retired(id, &packs));
-    let mut rolled = BTreeSet::new();
     let mut is_empty = true;
     for device_id in &devices {
         if parts.lazy.is_stopped() {
             // What was written of the new pack goes with it, and nothing else was changed.
             return Err(SeriesError::Closed);
         }
-        let rolls = rolls.as_mut().filter(|_| !is_retired(*device_id));
-        if rolls.is_some() {
-            rolled.insert(*device_id);
-        }
+        let mut there = old.as_mut().map(|old| old.device(parts, *device_id));
+        let rolls = rolls.as_mut().zip(there.as_mut());
         let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
         if let Some((under, progress)) = under {
             progress.go_on().map_err(|_| SeriesError::GivenUp)?;
@@ -351,19 +348,17 @@ fn merge_as(
         count = meta.totals.devices;
         new.push(meta);
     }
-    if let (Some(rolls), Some(old)) = (rolls, old) {
-        // Of samples that are damaged, what was made before is the better.
-        let keeps_old = !damaged.is_empty() && old.is_there();
-        if !keeps_old {
-            gone.extend(old.replaced_by(parts, &rolled));
-        }
+    if let (Some(rolls), Some(old)) = (rolls, &old) {
+        gone.extend(old.replaced());
         // An empty one says that there is nothing to roll up.
-        let is_wanted = make == Make::RollUps || !rolled.is_empty();
-        if is_wanted && !keeps_old {
+        if make == Make::RollUps || !devices.is_empty() {
             new.extend(rolls.finish()?);
         }
     }
     parts.commit(&new, &gone)?;
+    if let Some(old) = &old {
+        old.set_aside(parts)?;
+    }
     if make == Make::RollUps {
         info!(day = %start, devices = count, "a day of samples is rolled up");
         return Ok(count);
@@ -433,12 +428,15 @@ impl<'a> Sources<'a> {
         })
     }
 
-    /// Writes the device: all its times, then some columns at a time. Answers whether anything of it
-    /// was written.
+    /// Writes the device: all its times, then some columns at a time; its roll-ups with what there is of
+    /// them already. Answers whether any samples were written.
     fn write(
         &mut self,
         parts: &Parts,
-        (mut samples, mut rolls): (Option<&mut PackWriter>, Option<&mut DayWriter>),
+        (mut samples, mut rolls): (
+            Option<&mut PackWriter>,
+            Option<(&mut DayWriter, &mut OldDevice<'_>)>,
+        ),
         keep: &Keep<'_>,
         damaged: &mut Damaged,
     ) -> Result<bool, SeriesError> {
@@ -470,6 +468,8 @@ impl<'a> Sources<'a> {
             columns.extend(&under.columns);
         }
         let times: Vec<i64> = times.into_iter().collect();
+        // Series of which there are roll-ups alone.
+        columns.extend(rolls.iter().flat_map(|(_, old)| old.series()));
         // Of a device that was deleted and met again, the old ones are nobody's. What is merely
         // unknown is kept: the registry may have been lost.
         let columns: Vec<Column> = with(&parts.index, |index| {
@@ -486,24 +486,32 @@ impl<'a> Sources<'a> {
         if let Some(samples) = &mut samples {
             samples.begin(self.device_id, &times)?;
         }
-        if let Some(rolls) = &mut rolls
+        if let Some((rolls, old)) = &mut rolls
             && let Some(uptime) = rolls.device(parts, self.device_id)?
         {
             let mut laid = Laid::new(&times, 1);
             self.lay_under(parts, &[uptime], &mut laid)?;
             self.lay(parts, &[uptime], &mut laid, damaged);
             let points = laid.columns.first().map(|column| column.points(&times));
-            rolls.uptime(&points.unwrap_or_default());
+            let kept = old.kept(parts, &[uptime]).pop();
+            let by_hours = kept.and_then(|[_, by_hours]| by_hours);
+            rolls.uptime(&points.unwrap_or_default(), by_hours.as_ref());
         }
         let mut written = false;
-        let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
+        let mut at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
+        if rolls.as_ref().is_some_and(|(_, old)| old.is_there()) {
+            at_once = at_once.min(KEPT_AT_ONCE);
+        }
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
             self.lay_under(parts, wanted, &mut laid)?;
             self.lay(parts, wanted, &mut laid, damaged);
+            let kept = rolls.as_mut().map(|(_, old)| old.kept(parts, wanted));
+            let mut kept = kept.into_iter().flatten();
             for (column, values) in wanted.iter().zip(laid.columns) {
-                if let Some(rolls) = &mut rolls {
-                    rolls.column(parts, *column, &values.points(&times))?;
+                if let Some((rolls, _)) = &mut rolls {
+                    let kept = kept.next().unwrap_or_default();
+                    rolls.column(parts, *column, &values.points(&times), kept)?;
                 }
                 if let Some(samples) = &mut samples
                     && let Some(values) = values.into_values()
