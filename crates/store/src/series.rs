@@ -27,6 +27,7 @@ pub mod query;
 mod read;
 mod recovery;
 mod registry;
+mod restore;
 mod retained;
 pub mod rollup;
 mod scrub;
@@ -43,7 +44,7 @@ pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
 pub use attached::Attached;
 pub use cardinality::{BoundHit, Cardinality};
-pub use cold::ColdError;
+pub use cold::{ColdError, Reach};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX,
@@ -52,7 +53,9 @@ pub use options::{
 pub use read::LATEST_BACK_MAX;
 #[cfg(feature = "archive")]
 pub(crate) use read::chain;
+pub use registry::adopt::AdoptRefused;
 pub(crate) use registry::table::inspect as inspect_registry;
+pub use restore::RestoredDay;
 pub use retained::Size;
 pub(crate) use retained::{Looked, Rewritten};
 pub use rollup::{Ask, Grain, Part, Stepped};
@@ -395,8 +398,9 @@ impl SeriesStore {
         })
     }
 
-    /// The samples of a series in `[from, to)`, ascending, each time once. Reads files: call it
-    /// where blocking is allowed. All of the range comes into memory: bound it first.
+    /// The samples of a series in `[from, to)`, ascending, each time once, with those of archived days.
+    /// Reads files: call it where blocking is allowed. All of the range comes into memory: bound it
+    /// first. [`SeriesError::ArchiveMissing`] where some of them cannot be had.
     pub fn read(
         &self,
         id: SeriesId,
@@ -404,7 +408,11 @@ impl SeriesStore {
         to: Timestamp,
     ) -> Result<Points, SeriesError> {
         let (device_id, column) = self.place(id)?;
-        read::read(&self.0.parts, device_id, column, from, to)
+        let mut reach = Reach::default();
+        let (parts, range) = (&self.0.parts, (from, to));
+        let read = read::read_reaching(parts, device_id, &[column], range, &mut reach)?.pop();
+        reach.whole()?;
+        Ok(read.unwrap_or_default())
     }
 
     /// The samples of several series of one device in `[from, to)`, in the order asked for, each as
@@ -422,7 +430,10 @@ impl SeriesStore {
             ids.iter().map(|id| Some(place(id)?.1)).collect()
         });
         let columns: Vec<Column> = places.iter().flatten().copied().collect();
-        let mut read = read::read_many(&self.0.parts, device_id, &columns, from, to)?.into_iter();
+        let (parts, mut reach) = (&self.0.parts, Reach::default());
+        let read = read::read_reaching(parts, device_id, &columns, (from, to), &mut reach)?;
+        reach.whole()?;
+        let mut read = read.into_iter();
         let points = |place: &Option<Column>| match place {
             Some(_) => read.next().unwrap_or_default(),
             None => Points::new(),

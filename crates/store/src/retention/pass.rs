@@ -36,6 +36,10 @@ const REMOVED_AT_ONCE: usize = 256;
 /// which nothing is sealed.
 const DAYS_MAX: usize = 8;
 
+/// Days of which writing again may fail in one pass, beside those: ones that cannot be written must not
+/// keep the others from it, and a disk that fails at each is not asked for a year of them.
+const FAILURES_MAX: usize = 32;
+
 /// How much longer a pass rests than it worked, and the longest rest.
 const REST_FACTOR: u32 = 3;
 const REST_MAX: Duration = Duration::from_mins(5);
@@ -318,10 +322,12 @@ impl Retention {
                 }
             }
         }
-        let days = planned.plan.days();
-        pass.left += days.len().saturating_sub(DAYS_MAX) as u64;
-        let mut failed = None;
-        for day in days.into_iter().take(DAYS_MAX) {
+        let (mut failed, mut failures) = (None, 0);
+        for day in planned.plan.days() {
+            if pass.days_rewritten >= DAYS_MAX as u64 || failures >= FAILURES_MAX {
+                pass.left += 1;
+                continue;
+            }
             let again = series.clone();
             let (series, terms) = (series.clone(), Arc::clone(&planned.terms));
             let keep = move |device_id, column| terms.keeps(day, device_id, column);
@@ -337,6 +343,7 @@ impl Retention {
                 }
                 // Of one day it says nothing about the others.
                 Err(error @ RetentionError::Series(_)) => {
+                    failures += 1;
                     failed.get_or_insert(error);
                 }
                 Err(error) => return Err(error),

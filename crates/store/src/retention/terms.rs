@@ -192,15 +192,17 @@ impl Terms {
         !deciding.any(|place| self.is_over(*place, span.end))
     }
 
-    /// The policy by which all of a span goes, whatever is in it: where one decides for all series and
-    /// no hold meets it.
+    /// The policy by which all of a span goes, whatever is in it: where it is over by all that decide for
+    /// any series and no hold meets it, the one that kept it longest.
     pub(super) fn all_over(&self, span: Span) -> Option<usize> {
-        let mut deciding = self.in_use.of(span.detail()).iter();
-        let (Some(one), None) = (deciding.next(), deciding.next()) else {
+        let deciding = self.in_use.of(span.detail());
+        let all_over = deciding.iter().all(|place| self.is_over(*place, span.end));
+        let held = || self.holds.iter().any(|hold| hold.meets(span.range));
+        if !all_over || held() {
             return None;
-        };
-        let held = self.holds.iter().any(|hold| hold.meets(span.range));
-        (self.is_over(*one, span.end) && !held).then_some(*one)
+        }
+        let cut = |place: &usize| Some(self.policies.get(*place)?.cut(self.now));
+        deciding.iter().copied().min_by_key(cut)
     }
 
     pub(super) fn of_device(&self, span: Span, device_id: DeviceId) -> OfDevice<'_> {

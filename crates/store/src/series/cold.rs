@@ -6,9 +6,14 @@
 
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+pub(super) mod reach;
+#[cfg(test)]
+pub(super) mod tests;
 
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{ColdFault, MemoryCold, MemorySeries};
+
+pub use reach::{COLD_DAYS_MAX, COLD_WAIT, Reach};
 
 use super::{Column, SeriesStore};
 use model::{DeviceId, Labels, SeriesId, Timestamp, Value};

@@ -2,6 +2,7 @@
 
 use crate::blocks::BlocksError;
 use crate::pack::PackError;
+use crate::series::cold::ColdError;
 use model::{DeviceId, SeriesId, Timestamp};
 use std::io;
 use std::path::PathBuf;
@@ -77,6 +78,31 @@ pub enum SeriesError {
     Unsound {
         /// From when.
         start: Timestamp,
+    },
+    /// Archived samples could not be had in time.
+    #[error("archived samples were not read")]
+    Archive(#[from] ColdError),
+    /// Samples of an archived day could not be read, and there is no place to tell which are missing.
+    #[error("the archive of {day} could not be read: {why}")]
+    ArchiveMissing {
+        /// Which day.
+        day: Timestamp,
+        /// Why.
+        why: String,
+    },
+    /// The archive has nothing of a day.
+    #[error("the archive has nothing of {day}")]
+    NotArchived {
+        /// Which day.
+        day: Timestamp,
+    },
+    /// Samples of more archived days are needed than are read for one question.
+    #[error(
+        "samples of more than {max} archived days would have to be read: ask for less, or restore them"
+    )]
+    TooManyArchived {
+        /// [`COLD_DAYS_MAX`](super::cold::COLD_DAYS_MAX).
+        max: usize,
     },
     /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]

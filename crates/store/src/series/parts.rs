@@ -3,6 +3,7 @@
 use crate::blocks::{BlockKey, Blocks, Level};
 use crate::pack::{Kind, Pack, PackError, PackFolder, PackId, PackMeta};
 use crate::series::cold::ColdDays;
+use crate::series::cold::reach::Gate;
 use crate::series::head::Head;
 use crate::series::log::segments::Segments;
 use crate::series::recovery::lazy::Lazy;
@@ -44,6 +45,8 @@ pub(super) struct Parts {
     pub(super) tombstones: Tombstones,
     /// Archived days, where there is an archive.
     pub(super) cold: OnceLock<Arc<dyn ColdDays>>,
+    /// Who may read them.
+    pub(super) gate: Gate,
     /// Held through a pass of sealing and merging.
     pub(super) passes: Mutex<()>,
     /// Held by whoever moves or deletes blocks, for some blocks at a time.
@@ -82,6 +85,7 @@ impl Parts {
             clock,
             tombstones: Tombstones::default(),
             cold: OnceLock::new(),
+            gate: Gate::default(),
             passes: Mutex::default(),
             maintenance: Mutex::default(),
             looked: Mutex::default(),

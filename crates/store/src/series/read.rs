@@ -1,12 +1,15 @@
-//! Reading a series: packs, what lies over them and head laid over each other, each time once,
-//! ascending.
+//! Reading a series: archived days, packs, what lies over them and head laid over each other, each time
+//! once, ascending.
 
 use crate::blocks::codec::BlockView;
 use crate::blocks::{BlockKey, Column, ColumnSlice, Level};
 use crate::pack::Kind;
+use crate::series::cold::ColdDay;
+use crate::series::cold::reach::{self, Reach};
 use crate::series::parts::Parts;
 use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
 use model::{DeviceId, Timestamp, Value};
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +26,7 @@ pub(super) fn touch(parts: &Parts, device_id: DeviceId) -> Result<(), SeriesErro
     touched.map_err(|error| SeriesError::Log(Arc::new(error)))
 }
 
-/// The samples in `[from, to)`.
+/// The samples in `[from, to)` that are here.
 pub(super) fn read(
     parts: &Parts,
     device_id: DeviceId,
@@ -35,13 +38,34 @@ pub(super) fn read(
     Ok(all.pop().unwrap_or_default())
 }
 
-/// The samples of several columns of a device in `[from, to)`; each block is read once.
+/// The samples of several columns of a device in `[from, to)` that are here; each block is read once.
 pub(super) fn read_many(
     parts: &Parts,
     device_id: DeviceId,
     columns: &[Column],
     from: Timestamp,
     to: Timestamp,
+) -> Result<Vec<Points>, SeriesError> {
+    read_from(parts, device_id, columns, (from, to), None)
+}
+
+/// As [`read_many`], with those of archived days under them.
+pub(super) fn read_reaching(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    range: (Timestamp, Timestamp),
+    reach: &mut Reach,
+) -> Result<Vec<Points>, SeriesError> {
+    read_from(parts, device_id, columns, range, Some(reach))
+}
+
+fn read_from(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    (from, to): (Timestamp, Timestamp),
+    reach: Option<&mut Reach>,
 ) -> Result<Vec<Points>, SeriesError> {
     let mut ascending = columns.to_vec();
     ascending.sort_unstable();
@@ -50,6 +74,7 @@ pub(super) fn read_many(
     // The head first: what leaves it afterwards was sealed before.
     let head = parts.head.points_together(device_id, &ascending, from, to);
     let mut found = vec![Points::new(); ascending.len()];
+    let archived = reach.as_ref().map(|_| reach::days(parts, from, to));
     if let Some((oldest, newest)) = sealed_span(parts)? {
         let (mut start, end) = (from.max(oldest), to.min(newest));
         while start < end {
@@ -58,6 +83,18 @@ pub(super) fn read_many(
             sealed(parts, device_id, &ascending, (start, next), &mut found)?;
             start = next;
         }
+    }
+    if let (Some(reach), Some(before)) = (reach, archived) {
+        let days = with_those_since(parts, before, (from, to));
+        lay_under(
+            parts,
+            device_id,
+            &ascending,
+            (from, to),
+            &days,
+            reach,
+            &mut found,
+        )?;
     }
     for (points, head) in found.iter_mut().zip(head) {
         points.extend(head);
@@ -76,6 +113,42 @@ pub(super) fn read_many(
     };
     let all = columns.iter().map(answer);
     Ok(all.map(Option::unwrap_or_default).collect())
+}
+
+/// The archived days to read: those that were not here when reading began, as one that is restored
+/// meanwhile was not read yet, and those that are not here now, as their packs may have gone before they
+/// were read.
+fn with_those_since(
+    parts: &Parts,
+    mut days: Vec<ColdDay>,
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<ColdDay> {
+    days.extend(reach::days(parts, from, to));
+    days.sort_unstable_by_key(|day| (day.day, Reverse(day.generation)));
+    days.dedup_by_key(|day| day.day);
+    days
+}
+
+/// Lays what archived days have under what was found.
+fn lay_under(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    range: (Timestamp, Timestamp),
+    days: &[ColdDay],
+    reach: &mut Reach,
+    found: &mut [Points],
+) -> Result<(), SeriesError> {
+    if days.is_empty() {
+        return Ok(());
+    }
+    let mut under = vec![Points::new(); columns.len()];
+    reach::read(parts, device_id, columns, range, days, reach, &mut under)?;
+    for (found, mut under) in found.iter_mut().zip(under) {
+        under.append(found);
+        *found = under;
+    }
+    Ok(())
 }
 
 /// From when to when something is sealed; `None` where nothing is. That may be ahead of the clock,

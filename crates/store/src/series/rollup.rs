@@ -4,15 +4,16 @@
 //! does not depend on what the days beside it have or will have. What of a counter does depend on it,
 //! the pairs of samples near the ends of the day and across them, is left to the reader, who is given
 //! the samples there (*edges*). So a sum of rolled days is what [`aggregate`](super::aggregate) says of
-//! the samples. `write` puts them in packs, whose octets are in `docs/formats/rollups.md`; `days` says
-//! which days may be read from them; `read` has them back; `sums` adds samples and roll-ups up as they
+//! the samples. `write` puts them in packs, whose octets are in `docs/formats/rollups.md`, with what `keep`
+//! takes over of those there are; `days` says which days may be read from them; `read` has them back; `sums` adds samples and roll-ups up as they
 //! come; `steps` answers questions. Months are put together by `seal::months`.
 
 mod ask;
 mod cache;
 pub(super) mod days;
 mod fold;
-mod read;
+pub(super) mod keep;
+pub(super) mod read;
 pub(super) mod steps;
 mod sums;
 pub(super) mod write;

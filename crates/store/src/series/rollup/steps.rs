@@ -3,8 +3,9 @@
 //!
 //! The range is gone through by UTC days, and what there is of each is added up: a day that is in the
 //! range as a whole is taken of its roll-ups where the step is a multiple of their buckets and where
-//! they are of all its samples; all else, and the first day and the last, of samples. Where samples are
-//! gone and roll-ups are there, these are taken whatever the step.
+//! they are of all its samples; all else, and the first day and the last, of samples. Where roll-ups are
+//! of more samples than there are, as these are not kept as long, roll-ups are taken; where there are no
+//! samples any more, whatever the step.
 
 use super::ask::{Ask, Grain, Part, Stepped};
 use super::cache::Cache;
@@ -267,7 +268,7 @@ impl<'a> Walk<'a> {
         sums: &mut [Sum],
     ) -> Result<Vec<Vec<Part>>, SeriesError> {
         let fields = sums.first().map_or(&[][..], Sum::fields);
-        let there = self.there(parts)?;
+        let mut there = self.there(parts)?;
         let mut told: Vec<Vec<Part>> = vec![Vec::new(); columns.len()];
         let mut cache = Cache {
             parts,
@@ -276,15 +277,16 @@ impl<'a> Walk<'a> {
             end: self.end,
             device_id: self.device_id,
             loaded: Vec::new(),
+            is_stale: false,
         };
         let all: BTreeSet<Timestamp> = there.days.keys().chain(&there.loose).copied().collect();
-        let nothing = Day::default();
         for day in all {
             in_time(self.ask.until)?;
-            let of = there.days.get(&day).unwrap_or(&nothing);
-            let is_loose = there.loose.contains(&day);
-            let chosen = self.choose(day, of, is_loose, &mut cache);
+            let chosen = self.listed(&mut there, &mut cache, |there, cache| {
+                self.choose(day, there, cache)
+            })?;
             let (begin, end) = (day.max(self.begin), Level::Day.end(day).min(self.end));
+            let asked = (begin.max(self.ask.from), end.min(self.ask.to));
             let mut wanted = Vec::new();
             for (place, (sum, told)) in sums.iter_mut().zip(&mut told).enumerate() {
                 let rolled = chosen
@@ -294,8 +296,7 @@ impl<'a> Walk<'a> {
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
                         sum.rolled(&rolled);
-                        let (from, to) = (begin.max(self.ask.from), end.min(self.ask.to));
-                        tell(told, from, to, rolled.grain());
+                        tell(told, asked.0, asked.1, rolled.grain());
                     }
                     _ => wanted.push(place),
                 }
@@ -309,27 +310,44 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let points = read::read_many(parts, self.device_id, &raw, begin, end)?;
+            let raw = raw.into_iter().zip(&points);
+            let bare: Vec<Column> = raw
+                .filter(|(_, points)| points.is_empty())
+                .map(|(column, _)| column)
+                .collect();
+            let spare = if chosen.is_none() && !bare.is_empty() {
+                self.spare(&mut there, &mut cache, day, &bare)?
+            } else {
+                None
+            };
             for (place, points) in wanted.into_iter().zip(points) {
                 let (Some(sum), Some(told)) = (sums.get_mut(place), told.get_mut(place)) else {
                     continue;
                 };
-                let mut grain = Grain::Raw;
-                // Where its samples are gone, roll-ups that do not know of a break, or of what came
-                // since, are all there is.
-                let rolled = chosen
-                    .as_ref()
-                    .and_then(|chosen| Some((chosen, chosen.day(&cache, place, day)?)));
-                let has_more = |chosen: &Chosen, rolled: &Rolled| {
-                    points.is_empty() || (chosen.fits && (points.len() as u64) < rolled.count)
+                // Where samples went, roll-ups that do not know of a break, or of what came since, are
+                // the more that there is.
+                let rolled = match (&chosen, &spare) {
+                    (Some(chosen), _) => {
+                        let rolled = chosen.day(&cache, place, day);
+                        rolled.filter(|rolled| (points.len() as u64) < rolled.count)
+                    }
+                    (None, Some(spare)) if points.is_empty() => {
+                        let column = columns.get(place);
+                        let there = column.and_then(|column| spare.there.get(column));
+                        let rolled = spare.chosen.day(&cache, place, day);
+                        rolled.filter(|rolled| there.copied().unwrap_or(0) < rolled.count)
+                    }
+                    _ => None,
                 };
+                let mut grain = Grain::Raw;
                 match rolled {
-                    Some((chosen, rolled)) if has_more(chosen, &rolled) && sum.can_use(&rolled) => {
+                    Some(rolled) if sum.can_use(&rolled) => {
                         sum.rolled(&rolled);
                         grain = rolled.grain();
                     }
                     _ => sum.raw(&points),
                 }
-                tell(told, begin.max(self.ask.from), end.min(self.ask.to), grain);
+                tell(told, asked.0, asked.1, grain);
             }
         }
         for told in &mut told {
@@ -351,43 +369,90 @@ impl<'a> Walk<'a> {
         *told = all;
     }
 
-    /// The roll-ups to take a day of, if any.
-    fn choose(
+    /// What is found of what is listed; again, where one of it went meanwhile, as what took its place is
+    /// listed now.
+    fn listed<T>(
         &self,
-        day: Timestamp,
-        of: &Day,
-        is_loose: bool,
+        there: &mut There,
         cache: &mut Cache,
-    ) -> Option<Chosen> {
-        let (from, to) = (self.ask.from, self.ask.to);
-        let next = Level::Day.end(day);
-        if day >= to || next <= from {
+        find: impl Fn(&There, &mut Cache) -> T,
+    ) -> Result<T, SeriesError> {
+        let found = find(there, cache);
+        if !cache.was_stale() {
+            return Ok(found);
+        }
+        *there = self.there(cache.parts)?;
+        let found = find(there, cache);
+        cache.was_stale();
+        Ok(found)
+    }
+
+    /// The roll-ups to take a day of, if any: where it lies in the range as a whole, and the steps are of
+    /// whole buckets.
+    fn choose(&self, day: Timestamp, there: &There, cache: &mut Cache) -> Option<Chosen> {
+        if day < self.ask.from || Level::Day.end(day) > self.ask.to {
             return None;
         }
-        let is_whole = day >= from && next <= to;
-        let others = [Grain::FiveMinutes, Grain::Hours];
-        let fits = |grain: Grain| self.grains.contains(&grain);
-        let others = others.into_iter().filter(|grain| !fits(*grain));
-        let all = self.grains.iter().copied().chain(others);
-        for grain in all.collect::<Vec<Grain>>() {
+        let of = there.days.get(&day)?;
+        for grain in self.grains.iter().copied() {
             for id in of.rolled(grain.kind()).iter().rev() {
-                let fits = is_whole && fits(grain);
-                let serves = fits && !is_loose && !of.after(id).any(|id| cache.has_device(id));
-                // Else it is used for series of which what it was made of is gone: it is all there is.
-                if !serves && of.before(id).any(|id| cache.has_device(id)) {
-                    continue;
-                }
                 if cache.load(id, day) {
+                    let is_loose = there.loose.contains(&day);
+                    let serves = !is_loose && !of.after(id).any(|id| cache.has_device(id));
                     return Some(Chosen {
                         id: *id,
                         grain,
-                        fits,
                         serves,
                     });
                 }
             }
         }
         None
+    }
+
+    /// The roll-ups of a day for series that have no samples in the part of it that is asked for: where
+    /// those of the day went, they are all there is, whatever the step.
+    fn spare(
+        &self,
+        there: &mut There,
+        cache: &mut Cache,
+        day: Timestamp,
+        bare: &[Column],
+    ) -> Result<Option<Spare>, SeriesError> {
+        let next = Level::Day.end(day);
+        if day >= self.ask.to || next <= self.ask.from {
+            return Ok(None);
+        }
+        let others = [Grain::FiveMinutes, Grain::Hours];
+        let others = others.iter().filter(|grain| !self.grains.contains(grain));
+        let all: Vec<Grain> = self.grains.iter().chain(others).copied().collect();
+        let found = self.listed(there, cache, |there, cache| {
+            let of = there.days.get(&day)?;
+            for grain in all.iter().copied() {
+                for id in of.rolled(grain.kind()).iter().rev() {
+                    if cache.load(id, day) {
+                        let chosen = Chosen {
+                            id: *id,
+                            grain,
+                            serves: false,
+                        };
+                        return Some((chosen, of.before(id).any(|id| cache.has_device(id))));
+                    }
+                }
+            }
+            None
+        })?;
+        let Some((chosen, may_be_there)) = found else {
+            return Ok(None);
+        };
+        let mut there = BTreeMap::new();
+        // It may be that nothing was polled in the part alone.
+        if may_be_there && (day < self.begin || next > self.end) {
+            let points = read::read_many(cache.parts, self.device_id, bare, day, next)?;
+            let counts = points.iter().map(|points| points.len() as u64);
+            there.extend(bare.iter().copied().zip(counts));
+        }
+        Ok(Some(Spare { chosen, there }))
     }
 }
 
@@ -406,10 +471,15 @@ fn tell(told: &mut Vec<Part>, from: Timestamp, to: Timestamp, grain: Grain) {
 struct Chosen {
     id: PackId,
     grain: Grain,
-    /// The day lies in the range as a whole, and the steps are of whole buckets.
-    fits: bool,
     /// It is of all the samples that there are, whatever series it is asked for.
     serves: bool,
+}
+
+/// Roll-ups for what has no samples.
+struct Spare {
+    chosen: Chosen,
+    /// How many samples there are in all of the day, of the series that have any.
+    there: BTreeMap<Column, u64>,
 }
 
 impl Chosen {
