@@ -45,6 +45,11 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
             .arg(&folder)
             .args([&server.url, BUCKET]),
     )?;
+    run_program(
+        cargo(&["test", "--quiet", "-p", "foretell-store", "--lib"])
+            .args(["--", "--ignored", "s3_tests"])
+            .env("FORETELL_TEST_S3", &server.url),
+    )?;
     let revision = revision(&folder.join("archive/2026-03-01"))?;
     run_program(
         Command::new(&python)

@@ -416,4 +416,8 @@ impl Pace {
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod kept_tests;
+#[cfg(test)]
+mod s3_tests;
+#[cfg(test)]
 mod tests;

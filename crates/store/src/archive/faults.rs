@@ -128,14 +128,11 @@ async fn nothing_counts_before_its_manifest_was_read_back() {
     let kept = Kept::new(2, 2).await;
     let expected = bits(&kept.of_day(day(0)));
     for fault in [Fault::Fails, Fault::DoneAndFails, Fault::Torn] {
-        let store = Faulty::new(fault);
-        let depot = Depot::of(Arc::<Faulty>::clone(&store), "", Handle::current());
         let mut at = 0;
         loop {
-            // Each time as if nothing had been there, but for what the store has.
-            let archive = kept
-                .archive_anew(Place::Depot(Box::new(depot.clone())))
-                .await;
+            let store = Faulty::new(fault);
+            let depot = Depot::of(Arc::<Faulty>::clone(&store), "", Handle::current());
+            let archive = kept.archive_anew(Place::Depot(Box::new(depot))).await;
             store.begin(at);
             let done = on(&archive, |archive| archive.run(None, &Progress::default())).await;
             let calls = store.calls.load(Ordering::SeqCst);

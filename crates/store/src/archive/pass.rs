@@ -340,7 +340,7 @@ impl Archive {
         self.look()
     }
 
-    fn look(&self) -> Result<u64, ArchiveError> {
+    pub(super) fn look(&self) -> Result<u64, ArchiveError> {
         let depot = &self.reading().depot;
         let mut revisions: BTreeMap<Timestamp, BTreeMap<u64, Revision>> = BTreeMap::new();
         let mut greatest = None;

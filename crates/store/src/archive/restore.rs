@@ -1,36 +1,85 @@
 //! Bringing archived days back into the store.
 
-use super::{Archive, ArchiveError};
-use crate::progress::Progress;
+use super::write::room;
+use super::{Archive, ArchiveError, lock};
+use crate::ArchivedDay;
+use crate::progress::{Progress, Stopped};
+use crate::series::SeriesError;
 use model::Timestamp;
+use std::collections::BTreeMap;
+use tracing::info;
+
+/// How much room a day is given beside what the archive takes for it.
+const ROOM_FACTOR: u64 = 2;
 
 /// What was brought back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     /// Days.
     pub days: u64,
-    /// Devices.
+    /// Devices of which something is in the packs of these days, each day counted.
     pub devices: u64,
-    /// Series.
+    /// Series of the archive that are here again, each day counted.
     pub series: u64,
-    /// Samples.
+    /// Samples in the packs of these days.
     pub samples: u64,
     /// Series that were not brought back, by reason, and how many.
     pub refused: Vec<(String, u64)>,
 }
 
 impl Archive {
-    /// Brings the archived days of a range back; retention leaves them alone until `keep_until`. Waits.
+    /// Brings the archived days that lie in `[from, to)` back; retention leaves them alone until
+    /// `keep_until`. What is here already holds, and what was deleted since stays so. Each day is whole or
+    /// as it was, and doing it again is harmless. Waits.
     pub fn restore(
         &self,
-        _from: Timestamp,
-        _to: Timestamp,
-        _keep_until: Timestamp,
-        _by: &str,
-        _progress: &Progress,
+        from: Timestamp,
+        to: Timestamp,
+        keep_until: Timestamp,
+        by: &str,
+        progress: &Progress,
     ) -> Result<Restored, ArchiveError> {
-        Err(ArchiveError::Settings {
-            what: "days are not brought back as yet".to_owned(),
-        })
+        let _alone = lock(&self.0.writing);
+        if *lock(&self.0.unseen) {
+            self.look()?;
+        }
+        let known = self.reading().days.all();
+        let days: Vec<&ArchivedDay> = known.range(from..).map(|(_, day)| day).collect();
+        let days: Vec<&ArchivedDay> = days.into_iter().take_while(|day| day.day < to).collect();
+        progress.expect(days.iter().map(|day| day.bytes).sum());
+        let (mut restored, mut refused) = (Restored::default(), BTreeMap::new());
+        for day in days {
+            progress.go_on()?;
+            room(
+                &self.0.options.staging,
+                day.bytes.saturating_mul(ROOM_FACTOR),
+            )?;
+            let (reading, of_day) = (self.reading(), day.day);
+            // Before it is here, or retention would take it at once.
+            let kept = reading.days.change(of_day, |known| {
+                known.restored_until = known.restored_until.max(Some(keep_until));
+            });
+            reading.depot.wait(kept)?;
+            let done = self.0.series.restore_day(of_day, progress);
+            let done = done.map_err(|error| match error {
+                SeriesError::GivenUp => ArchiveError::Stopped(Stopped),
+                error => error.into(),
+            })?;
+            if done.is_whole() {
+                let whole = reading.days.change(of_day, |known| known.thinned = false);
+                reading.depot.wait(whole)?;
+            }
+            progress.did(day.bytes);
+            restored.days += 1;
+            restored.devices += done.devices;
+            restored.series += done.series;
+            restored.samples += done.samples;
+            for (why, count) in done.refused {
+                *refused.entry(why.name().to_owned()).or_default() += count;
+            }
+            info!(day = %of_day, by, samples = done.samples, "an archived day was brought back");
+        }
+        restored.refused = refused.into_iter().collect();
+        Ok(restored)
     }
 }

@@ -15,8 +15,8 @@ use std::sync::atomic::AtomicI64;
 use tempfile::TempDir;
 
 /// 2026-03-01T00:00:00Z.
-const BEGIN_MS: i64 = 1_772_323_200_000;
-const DAY_MS: i64 = 86_400_000;
+pub(super) const BEGIN_MS: i64 = 1_772_323_200_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// Between two polls of a test.
 const POLL_MS: i64 = 1_800_000;
 
@@ -26,9 +26,9 @@ pub(super) type Given = BTreeMap<(DeviceId, SeriesId), BTreeMap<i64, Value>>;
 pub(super) struct Kept {
     folder: TempDir,
     now: Arc<AtomicI64>,
-    store: Store,
-    series: BTreeMap<DeviceId, Vec<Resolved>>,
-    given: Given,
+    pub(super) store: Store,
+    pub(super) series: BTreeMap<DeviceId, Vec<Resolved>>,
+    pub(super) given: Given,
 }
 
 pub(super) fn day(n: i64) -> Timestamp {
@@ -97,7 +97,11 @@ impl Kept {
         kept
     }
 
-    fn set(&self, at: i64) {
+    pub(super) fn clock(&self) -> Clock {
+        clock(&self.now)
+    }
+
+    pub(super) fn set(&self, at: i64) {
         self.now.store(at, Ordering::SeqCst);
     }
 
@@ -125,7 +129,7 @@ impl Kept {
         self.store.series.maintain().await.unwrap();
     }
 
-    async fn archive(&self, place: Place) -> Archive {
+    pub(super) async fn archive(&self, place: Place) -> Archive {
         let options = ArchiveOptions {
             rest_factor: 0,
             row_group_rows: Some(100),
@@ -208,7 +212,7 @@ pub(super) async fn on<T: Send + 'static>(
         .unwrap()
 }
 
-async fn run(archive: &Archive) -> Run {
+pub(super) async fn run(archive: &Archive) -> Run {
     on(archive, |archive| archive.run(None, &Progress::default()))
         .await
         .unwrap()
@@ -252,7 +256,7 @@ async fn what_was_archived_is_read_as_it_was() {
     // All that is known of it can be had from the archive itself.
     let known = archive.days();
     let again = kept.archive_anew(place()).await;
-    assert_eq!(again.days(), []);
+    assert!(again.days().is_empty());
     assert_eq!(run(&again).await.days, 0);
     let found: Vec<u64> = again.days().iter().map(|day| day.samples).collect();
     assert_eq!(

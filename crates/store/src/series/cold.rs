@@ -103,7 +103,7 @@ pub enum ColdError {
 impl SeriesStore {
     /// Sets where archived days are read: once, before anybody reads. Another time changes nothing.
     #[cfg_attr(
-        not(any(test, feature = "testing")),
+        not(any(test, feature = "testing", feature = "archive")),
         expect(dead_code, reason = "the archive is what sets them")
     )]
     pub(crate) fn set_cold(&self, cold: Arc<dyn ColdDays>) {
