@@ -440,7 +440,9 @@ impl SeriesStore {
                 .collect()
         });
         let columns: Vec<_> = places.iter().flatten().copied().collect();
-        let mut read = rollup::steps::steps(&self.0.parts, device_id, &columns, ask)?.into_iter();
+        let mut all = rollup::Budget::new(u64::MAX);
+        let read = rollup::steps::steps(&self.0.parts, device_id, &columns, ask, &mut all)?;
+        let mut read = read.into_iter();
         let stepped = |place: &Option<_>| place.as_ref().and_then(|_| read.next());
         let all = places.iter().map(stepped);
         Ok(all

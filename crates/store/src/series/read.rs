@@ -43,12 +43,26 @@ pub(super) fn read_many(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Points>, SeriesError> {
+    let all = read_at_most(parts, device_id, columns, (from, to), u64::MAX)?;
+    Ok(all.unwrap_or_default())
+}
+
+/// As [`read_many`], where that is at most so many samples; else `None`, told after the day that is one
+/// too many, so that no more than that is in memory.
+pub(super) fn read_at_most(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    (from, to): (Timestamp, Timestamp),
+    max: u64,
+) -> Result<Option<Vec<Points>>, SeriesError> {
     let mut ascending = columns.to_vec();
     ascending.sort_unstable();
     ascending.dedup();
     touch(parts, device_id)?;
     // The head first: what leaves it afterwards was sealed before.
     let head = parts.head.points_together(device_id, &ascending, from, to);
+    let of_head = length(&head);
     let mut found = vec![Points::new(); ascending.len()];
     if let Some((oldest, newest)) = sealed_span(parts)? {
         let (mut start, end) = (from.max(oldest), to.min(newest));
@@ -57,7 +71,13 @@ pub(super) fn read_many(
             let next = step.min(end);
             sealed(parts, device_id, &ascending, (start, next), &mut found)?;
             start = next;
+            if of_head + length(&found) > max {
+                return Ok(None);
+            }
         }
+    }
+    if of_head > max {
+        return Ok(None);
     }
     for (points, head) in found.iter_mut().zip(head) {
         points.extend(head);
@@ -75,7 +95,12 @@ pub(super) fn read_many(
         })
     };
     let all = columns.iter().map(answer);
-    Ok(all.map(Option::unwrap_or_default).collect())
+    Ok(Some(all.map(Option::unwrap_or_default).collect()))
+}
+
+/// Samples of several series.
+pub(super) fn length(all: &[Points]) -> u64 {
+    all.iter().map(|points| points.len() as u64).sum()
 }
 
 /// From when to when something is sealed; `None` where nothing is. That may be ahead of the clock,

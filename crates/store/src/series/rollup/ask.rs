@@ -2,7 +2,7 @@
 
 use super::{FIVE_MS, HOUR_MS};
 use crate::pack::Kind as PackKind;
-use crate::series::Aggregation;
+use crate::series::{Aggregation, SeriesError};
 use model::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,47 @@ pub struct Stepped {
     pub parts: Vec<Part>,
 }
 
+/// How much may be read for an answer, and was: samples, and numbers of roll-ups.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::series) struct Budget {
+    read: u64,
+    max: u64,
+}
+
+impl Budget {
+    pub(in crate::series) const fn new(max: u64) -> Self {
+        Self { read: 0, max }
+    }
+
+    /// What was read.
+    pub(in crate::series) const fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// What may still be read.
+    pub(in crate::series) const fn left(&self) -> u64 {
+        self.max.saturating_sub(self.read)
+    }
+
+    /// Counts what was read; an error where that is more than may be.
+    pub(in crate::series) fn take(&mut self, count: usize) -> Result<(), SeriesError> {
+        self.read = self.read.saturating_add(count as u64);
+        if self.read > self.max {
+            return Err(self.spent());
+        }
+        Ok(())
+    }
+
+    /// That there is more to be read than is [left](Self::left).
+    pub(in crate::series) const fn spent(&self) -> SeriesError {
+        let next = self.max.saturating_add(1);
+        SeriesError::TooMuch {
+            read: if self.read > next { self.read } else { next },
+            max: self.max,
+        }
+    }
+}
+
 impl Grain {
     /// As answers say it: `raw`, `5m`, `1h`.
     pub const fn name(self) -> &'static str {
@@ -66,7 +107,7 @@ impl Grain {
         }
     }
 
-    pub(super) const fn step_ms(self) -> i64 {
+    pub(in crate::series) const fn step_ms(self) -> i64 {
         match self {
             Self::Raw => 1,
             Self::FiveMinutes => FIVE_MS,
@@ -74,7 +115,7 @@ impl Grain {
         }
     }
 
-    pub(super) const fn kind(self) -> PackKind {
+    pub(in crate::series) const fn kind(self) -> PackKind {
         match self {
             Self::Raw => PackKind::Samples,
             Self::FiveMinutes => PackKind::FiveMinutes,
