@@ -44,7 +44,7 @@ pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
 pub use attached::Attached;
 pub use cardinality::{BoundHit, Cardinality};
-pub use cold::{ColdError, Reach};
+pub use cold::{ColdError, Fetch};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX,
@@ -408,10 +408,10 @@ impl SeriesStore {
         to: Timestamp,
     ) -> Result<Points, SeriesError> {
         let (device_id, column) = self.place(id)?;
-        let mut reach = Reach::default();
+        let mut fetch = Fetch::default();
         let (parts, range) = (&self.0.parts, (from, to));
-        let read = read::read_reaching(parts, device_id, &[column], range, &mut reach)?.pop();
-        reach.whole()?;
+        let read = read::read_fetching(parts, device_id, &[column], range, &mut fetch)?.pop();
+        fetch.whole()?;
         Ok(read.unwrap_or_default())
     }
 
@@ -430,9 +430,9 @@ impl SeriesStore {
             ids.iter().map(|id| Some(place(id)?.1)).collect()
         });
         let columns: Vec<Column> = places.iter().flatten().copied().collect();
-        let (parts, mut reach) = (&self.0.parts, Reach::default());
-        let read = read::read_reaching(parts, device_id, &columns, (from, to), &mut reach)?;
-        reach.whole()?;
+        let (parts, mut fetch) = (&self.0.parts, Fetch::default());
+        let read = read::read_fetching(parts, device_id, &columns, (from, to), &mut fetch)?;
+        fetch.whole()?;
         let mut read = read.into_iter();
         let points = |place: &Option<Column>| match place {
             Some(_) => read.next().unwrap_or_default(),
@@ -458,7 +458,9 @@ impl SeriesStore {
                 .collect()
         });
         let columns: Vec<_> = places.iter().flatten().copied().collect();
-        let mut read = rollup::steps::steps(&self.0.parts, device_id, &columns, ask)?.into_iter();
+        let mut all = rollup::Budget::new(u64::MAX, Fetch::until(ask.until));
+        let read = rollup::steps::steps(&self.0.parts, device_id, &columns, ask, &mut all)?;
+        let mut read = read.into_iter();
         let stepped = |place: &Option<_>| place.as_ref().and_then(|_| read.next());
         let all = places.iter().map(stepped);
         Ok(all

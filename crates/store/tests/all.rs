@@ -48,6 +48,8 @@ mod inventory;
 mod kill;
 #[path = "all/labels.rs"]
 mod labels;
+#[path = "all/levels.rs"]
+mod levels;
 #[path = "all/lines.rs"]
 mod lines;
 #[path = "all/log_cuts.rs"]

@@ -1,19 +1,19 @@
 //! Days whose samples are in the archive and no longer here: what the readers of the store ask of them.
 //!
 //! The archive is on another machine and built on request, so the world is cut off here: [`ColdDays`] is
-//! what the store knows of it. What readers do with it is in [`reach`], how a day comes back in
+//! what the store knows of it. What readers do with it is in [`fetch`], how a day comes back in
 //! [`restore`](super::restore). [`MemoryCold`] stands in for it in tests.
 
+pub(super) mod fetch;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
-pub(super) mod reach;
 #[cfg(test)]
 pub(super) mod tests;
 
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{ColdFault, MemoryCold, MemorySeries};
 
-pub use reach::{COLD_DAYS_MAX, COLD_WAIT, Reach};
+pub use fetch::{COLD_DAYS_MAX, COLD_WAIT, Fetch};
 
 use super::{Column, SeriesStore};
 use model::{DeviceId, Labels, SeriesId, Timestamp, Value};

@@ -116,6 +116,14 @@ pub enum SeriesError {
     /// Nobody waits for the answer any more.
     #[error("reading took longer than somebody waits")]
     GivenUp,
+    /// More would be read than may be for one answer.
+    #[error("{read} samples and numbers of roll-ups would be read, and at most {max} are")]
+    TooMuch {
+        /// How many were read or would have been next.
+        read: u64,
+        /// How many may be.
+        max: u64,
+    },
     /// The store has been closed.
     #[error("the series store is closed")]
     Closed,

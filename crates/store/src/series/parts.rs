@@ -3,7 +3,7 @@
 use crate::blocks::{BlockKey, Blocks, Level};
 use crate::pack::{Kind, Pack, PackError, PackFolder, PackId, PackMeta};
 use crate::series::cold::ColdDays;
-use crate::series::cold::reach::Gate;
+use crate::series::cold::fetch::Gate;
 use crate::series::head::Head;
 use crate::series::log::segments::Segments;
 use crate::series::recovery::lazy::Lazy;

@@ -5,7 +5,7 @@ use crate::blocks::codec::BlockView;
 use crate::blocks::{BlockKey, Column, ColumnSlice, Level};
 use crate::pack::Kind;
 use crate::series::cold::ColdDay;
-use crate::series::cold::reach::{self, Reach};
+use crate::series::cold::fetch::{self, Fetch};
 use crate::series::parts::Parts;
 use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
 use model::{DeviceId, Timestamp, Value};
@@ -46,35 +46,42 @@ pub(super) fn read_many(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Points>, SeriesError> {
-    read_from(parts, device_id, columns, (from, to), None)
+    let all = read_at_most(parts, device_id, columns, (from, to), u64::MAX, None)?;
+    Ok(all.unwrap_or_default())
 }
 
 /// As [`read_many`], with those of archived days under them.
-pub(super) fn read_reaching(
+pub(super) fn read_fetching(
     parts: &Parts,
     device_id: DeviceId,
     columns: &[Column],
     range: (Timestamp, Timestamp),
-    reach: &mut Reach,
+    fetch: &mut Fetch,
 ) -> Result<Vec<Points>, SeriesError> {
-    read_from(parts, device_id, columns, range, Some(reach))
+    let all = read_at_most(parts, device_id, columns, range, u64::MAX, Some(fetch))?;
+    Ok(all.unwrap_or_default())
 }
 
-fn read_from(
+/// As [`read_many`], with those of archived days under them where these are to be fetched, and where that
+/// is at most so many samples; else `None`, told after the day that is one too many, so that no more than
+/// that is in memory.
+pub(super) fn read_at_most(
     parts: &Parts,
     device_id: DeviceId,
     columns: &[Column],
     (from, to): (Timestamp, Timestamp),
-    reach: Option<&mut Reach>,
-) -> Result<Vec<Points>, SeriesError> {
+    max: u64,
+    fetch: Option<&mut Fetch>,
+) -> Result<Option<Vec<Points>>, SeriesError> {
     let mut ascending = columns.to_vec();
     ascending.sort_unstable();
     ascending.dedup();
     touch(parts, device_id)?;
     // The head first: what leaves it afterwards was sealed before.
     let head = parts.head.points_together(device_id, &ascending, from, to);
+    let of_head = length(&head);
     let mut found = vec![Points::new(); ascending.len()];
-    let archived = reach.as_ref().map(|_| reach::days(parts, from, to));
+    let archived = fetch.as_ref().map(|_| fetch::days(parts, from, to));
     if let Some((oldest, newest)) = sealed_span(parts)? {
         let (mut start, end) = (from.max(oldest), to.min(newest));
         while start < end {
@@ -82,19 +89,22 @@ fn read_from(
             let next = step.min(end);
             sealed(parts, device_id, &ascending, (start, next), &mut found)?;
             start = next;
+            if of_head + length(&found) > max {
+                return Ok(None);
+            }
         }
     }
-    if let (Some(reach), Some(before)) = (reach, archived) {
-        let days = with_those_since(parts, before, (from, to));
-        lay_under(
-            parts,
-            device_id,
-            &ascending,
-            (from, to),
-            &days,
-            reach,
-            &mut found,
-        )?;
+    if of_head > max {
+        return Ok(None);
+    }
+    if let (Some(fetch), Some(before)) = (fetch, archived) {
+        let range = (from, to);
+        let days = with_those_since(parts, before, range);
+        let left = max.saturating_sub(of_head + length(&found));
+        let wanted = (device_id, ascending.as_slice());
+        if !lay_under(parts, wanted, range, (&days, left), fetch, &mut found)? {
+            return Ok(None);
+        }
     }
     for (points, head) in found.iter_mut().zip(head) {
         points.extend(head);
@@ -112,7 +122,12 @@ fn read_from(
         })
     };
     let all = columns.iter().map(answer);
-    Ok(all.map(Option::unwrap_or_default).collect())
+    Ok(Some(all.map(Option::unwrap_or_default).collect()))
+}
+
+/// Samples of several series.
+pub(super) fn length(all: &[Points]) -> u64 {
+    all.iter().map(|points| points.len() as u64).sum()
 }
 
 /// The archived days to read: those that were not here when reading began, as one that is restored
@@ -123,32 +138,34 @@ fn with_those_since(
     mut days: Vec<ColdDay>,
     (from, to): (Timestamp, Timestamp),
 ) -> Vec<ColdDay> {
-    days.extend(reach::days(parts, from, to));
+    days.extend(fetch::days(parts, from, to));
     days.sort_unstable_by_key(|day| (day.day, Reverse(day.generation)));
     days.dedup_by_key(|day| day.day);
     days
 }
 
-/// Lays what archived days have under what was found.
+/// Lays what archived days have under what was found; false where that is more samples than may be.
 fn lay_under(
     parts: &Parts,
-    device_id: DeviceId,
-    columns: &[Column],
+    (device_id, columns): (DeviceId, &[Column]),
     range: (Timestamp, Timestamp),
-    days: &[ColdDay],
-    reach: &mut Reach,
+    (days, max): (&[ColdDay], u64),
+    fetch: &mut Fetch,
     found: &mut [Points],
-) -> Result<(), SeriesError> {
+) -> Result<bool, SeriesError> {
     if days.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let mut under = vec![Points::new(); columns.len()];
-    reach::read(parts, device_id, columns, range, days, reach, &mut under)?;
+    let wanted = (device_id, columns);
+    if !fetch::read(parts, wanted, range, (days, max), fetch, &mut under)? {
+        return Ok(false);
+    }
     for (found, mut under) in found.iter_mut().zip(under) {
         under.append(found);
         *found = under;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// From when to when something is sealed; `None` where nothing is. That may be ahead of the clock,

@@ -1,11 +1,12 @@
 //! Archived days as readers see them.
 
-use super::{COLD_DAYS_MAX, ColdDays, ColdFault, MemoryCold, MemorySeries, Reach};
+use super::{COLD_DAYS_MAX, ColdDays, ColdFault, Fetch, MemoryCold, MemorySeries};
 use crate::blocks::Level;
 use crate::pack::Kind;
+use crate::series::attached::Attached;
 use crate::series::{
-    AdoptRefused, Batch, Column, Points, Resolved, SeriesError, SeriesOptions, SeriesStore,
-    SyncPolicy, read,
+    AdoptRefused, Aggregation, Ask, Batch, Column, Grain, Points, Resolved, SeriesError,
+    SeriesOptions, SeriesStore, Stepped, SyncPolicy, query, read,
 };
 use model::{Clock, DeviceId, Labels, Metric, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -243,11 +244,11 @@ async fn what_cannot_be_had_is_told() {
             matches!(read, Err(SeriesError::ArchiveMissing { day: of, .. }) if of == day(0)),
             "{read:?}"
         );
-        let mut reach = Reach::default();
+        let mut fetch = Fetch::default();
         let (parts, range) = (kept.store.parts(), (day(0), day(2)));
-        let read = read::read_reaching(parts, kept.device_id, &[column], range, &mut reach);
+        let read = read::read_fetching(parts, kept.device_id, &[column], range, &mut fetch);
         assert_same(&read.unwrap()[0], &kept.expected_of(column, day(1), day(2)));
-        let missing: Vec<Timestamp> = reach.missing().map(|(day, _)| day).collect();
+        let missing: Vec<Timestamp> = fetch.missing().map(|(day, _)| day).collect();
         assert_eq!(missing, [day(0)]);
         // What is here needs no archive.
         assert_eq!(kept.store.read(id, day(1), day(2)).unwrap().len(), 96);
@@ -272,10 +273,10 @@ async fn what_takes_too_long_is_refused() {
     let kept = Kept::of_days(1).await;
     kept.retire(0);
     kept.cold.set_delay(Duration::from_secs(60));
-    let mut reach = Reach::until(Some(Instant::now() + Duration::from_millis(5)));
+    let mut fetch = Fetch::until(Some(Instant::now() + Duration::from_millis(5)));
     let columns = [kept.series[0].column];
     let (parts, range) = (kept.store.parts(), (day(0), day(1)));
-    let read = read::read_reaching(parts, kept.device_id, &columns, range, &mut reach);
+    let read = read::read_fetching(parts, kept.device_id, &columns, range, &mut fetch);
     assert!(matches!(
         read,
         Err(SeriesError::Archive(super::ColdError::Late))
@@ -424,4 +425,138 @@ async fn a_restore_that_fails_changes_nothing() {
     assert!(matches!(restored.await.unwrap(), Err(SeriesError::GivenUp)));
     assert_eq!(kept.store.packs(), before);
     kept.check(day(0), day(2));
+}
+
+fn ask(step: Duration, how: Aggregation, (from, to): (i64, i64)) -> Ask {
+    Ask {
+        from: day(from),
+        to: day(to),
+        step,
+        how,
+        interval: Duration::from_millis(POLL_MS.unsigned_abs()),
+        replaced: Vec::new(),
+        until: None,
+    }
+}
+
+const FIVE_MINUTES: Duration = Duration::from_mins(5);
+const SEVEN_MINUTES: Duration = Duration::from_mins(7);
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_take_roll_ups_where_they_answer_and_the_archive_else() {
+    let kept = Kept::of_days(3).await;
+    let ids: Vec<_> = kept.series.iter().map(|series| series.id).collect();
+    let steps = |step, how| {
+        let asked = ask(step, how, (0, 3));
+        kept.store.steps(kept.device_id, &ids, &asked).unwrap()
+    };
+    let questions = [
+        (HOUR, Aggregation::Avg, "1h"),
+        (HOUR, Aggregation::Rate, "1h"),
+        (FIVE_MINUTES, Aggregation::Max, "5m"),
+        (SEVEN_MINUTES, Aggregation::Avg, "archive"),
+        (SEVEN_MINUTES, Aggregation::Rate, "archive"),
+        (HOUR, Aggregation::Stddev, "archive"),
+    ];
+    let before: Vec<Vec<Stepped>> = questions.iter().map(|of| steps(of.0, of.1)).collect();
+    kept.retire(1);
+    for ((step, how, level), before) in questions.iter().zip(&before) {
+        let reads = kept.cold.reads();
+        let after = steps(*step, *how);
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(before.steps, after.steps, "{step:?} {how:?}");
+            let parts = after.parts.iter();
+            let of_day = parts.filter(|part| part.from < day(2) && part.to > day(1));
+            let names: Vec<_> = of_day.map(|part| part.grain.name()).collect();
+            assert!(names.contains(level), "{step:?} {how:?} {names:?}");
+            assert_eq!(after.parts.first().unwrap().from, day(0));
+            assert_eq!(after.parts.last().unwrap().to, day(3));
+        }
+        let fetched = kept.cold.reads() > reads;
+        assert_eq!(fetched, *level == "archive", "{step:?} {how:?}");
+    }
+    // Where the archive is away: roll-ups, where there are any, and what is missing is told.
+    kept.cold.set_fault(Some(ColdFault::Away));
+    assert_eq!(
+        steps(SEVEN_MINUTES, Aggregation::Avg)[0].coarsest(),
+        Grain::Hours.min(Grain::FiveMinutes)
+    );
+    let spread = &steps(HOUR, Aggregation::Stddev)[0];
+    assert_eq!(spread.coarsest(), Grain::Missing);
+    let missing = spread
+        .parts
+        .iter()
+        .find(|part| part.grain == Grain::Missing);
+    assert_eq!(
+        missing.map(|part| (part.from, part.to)),
+        Some((day(1), day(2)))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_says_that_it_took_the_archive() {
+    let kept = Kept::of_days(3).await;
+    let attached = Attached::default();
+    let question = |step, over| query::Query {
+        selector: "{metric=~\".*\"}".parse().unwrap(),
+        from: day(0),
+        to: day(3),
+        step,
+        over,
+        across: query::Put::Each,
+        rows_max: 100,
+        samples_max: query::SAMPLES_MAX,
+        until: Instant::now() + Duration::from_mins(5),
+    };
+    let spread = Some(Aggregation::Stddev);
+    let run = |question: &query::Query| query::run(&kept.store, question, &attached);
+    let before = run(&question(HOUR, spread)).unwrap();
+    let by_hours = run(&question(HOUR, None)).unwrap();
+    kept.retire(1);
+    let after = run(&question(HOUR, spread)).unwrap();
+    assert_eq!((before.level, after.level), ("raw", "archive"));
+    assert_eq!(before.rows, after.rows);
+    assert_eq!(before.cost, after.cost, "what is archived is counted");
+    let levels: Vec<_> = after.parts.iter().map(|part| part.level).collect();
+    assert_eq!(levels, ["raw", "archive", "raw"]);
+    let reads = kept.cold.reads();
+    assert_eq!(run(&question(HOUR, None)).unwrap().rows, by_hours.rows);
+    assert_eq!(kept.cold.reads(), reads, "roll-ups answer");
+    kept.cold.set_fault(Some(ColdFault::Damaged));
+    assert_eq!(run(&question(HOUR, spread)).unwrap().level, "missing");
+    kept.cold.set_fault(None);
+    kept.cold.set_delay(Duration::from_mins(10));
+    let late = query::Query {
+        until: Instant::now() + Duration::from_millis(300),
+        ..question(HOUR, spread)
+    };
+    assert!(matches!(run(&late), Err(query::QueryError::ArchiveLate)));
+    let mut few = question(HOUR, spread);
+    few.samples_max = 10;
+    assert!(matches!(
+        run(&few),
+        Err(query::QueryError::TooManySamples { .. })
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_day_goes_that_counts_as_here() {
+    let kept = Kept::of_days(1).await;
+    kept.archive(0);
+    let packs = kept.store.packs();
+    let ids: Vec<_> = packs.iter().map(|meta| meta.id).collect();
+    let refused = |done: Result<(), SeriesError>| {
+        assert!(
+            matches!(done, Err(SeriesError::NotThinned { .. })),
+            "{done:?}"
+        );
+    };
+    refused(kept.store.remove_packs(&ids).map(|_| ()));
+    refused(kept.store.rewrite_day(day(0), &|_, _| false).map(|_| ()));
+    assert_eq!(kept.store.packs(), packs);
+    kept.check(day(0), day(1));
+    kept.cold.set_whole_here(day(0), false);
+    kept.store.remove_packs(&ids).unwrap();
+    kept.check(day(0), day(1));
 }

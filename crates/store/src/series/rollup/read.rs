@@ -195,6 +195,11 @@ impl Rolled {
         self.grain.step_ms()
     }
 
+    /// How many numbers were read of it, of so many fields that its buckets have.
+    pub(super) fn numbers(&self, fields: usize) -> usize {
+        self.buckets.len() * fields + self.edges.len()
+    }
+
     /// Whether all its samples are at its edges.
     pub(super) fn is_all_edges(&self) -> bool {
         self.count <= 2 * EDGE as u64

@@ -5,9 +5,10 @@
 //! range as a whole is taken of its roll-ups where the step is a multiple of their buckets and where
 //! they are of all its samples; all else, and the first day and the last, of samples. Where roll-ups are
 //! of more samples than there are, as these are not kept as long, roll-ups are taken; where there are no
-//! samples any more, whatever the step.
+//! samples any more, whatever the step. Samples of archived days that are not here are fetched where roll-ups
+//! do not answer.
 
-use super::ask::{Ask, Grain, Part, Stepped};
+use super::ask::{Ask, Budget, Grain, Part, Stepped};
 use super::cache::Cache;
 use super::days::{self, Day};
 use super::read::Rolled;
@@ -15,10 +16,11 @@ use super::sums::{Folds, Rates, Restarts, Sum, is_rolled_up};
 use crate::blocks::{Column, Level};
 use crate::pack::PackId;
 use crate::series::aggregate::{Grid, bucket_count};
+use crate::series::cold::fetch;
 use crate::series::parts::Parts;
 use crate::series::read;
 use crate::series::registry::with;
-use crate::series::{Aggregation, BUCKETS_MAX, Breaks, SeriesError, aggregate};
+use crate::series::{Aggregation, BUCKETS_MAX, Breaks, Points, SeriesError, aggregate};
 use model::metric::Kind;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +30,11 @@ use std::time::{Duration, Instant};
 const MARGIN_POLLS: u32 = 8;
 /// The least of that, for what was polled less often than now.
 const MARGIN_MIN: Duration = Duration::from_mins(5);
+
+/// Samples and steps that are held at once of series that are read together, 24 to 40 octets each.
+const HELD_MAX: usize = 2_000_000;
+/// Samples of a day of a series that is polled as often as may be.
+const A_DAY_MAX: usize = 17_280;
 
 /// Series that are read at once: a month by hours of one is 100 KB in memory.
 const SERIES_AT_ONCE: usize = 512;
@@ -52,11 +59,47 @@ pub(in crate::series) fn steps(
     device_id: DeviceId,
     columns: &[(Column, Option<Kind>)],
     ask: &Ask,
+    budget: &mut Budget,
 ) -> Result<Vec<Stepped>, SeriesError> {
-    read::touch(parts, device_id)?;
     let mut ascending = columns.to_vec();
     ascending.sort_unstable_by_key(|(column, _)| *column);
     ascending.dedup_by_key(|(column, _)| *column);
+    let mut answers: BTreeMap<Column, Stepped> = BTreeMap::new();
+    each(
+        parts,
+        device_id,
+        &ascending,
+        ask,
+        budget,
+        |column, steps| {
+            answers.insert(column, steps);
+            Ok::<(), SeriesError>(())
+        },
+    )?;
+    // A column that is asked for twice is answered twice.
+    let once = columns.len() == ascending.len();
+    let answer = |(column, _): &(Column, Option<Kind>)| {
+        if once {
+            answers.remove(column)
+        } else {
+            answers.get(column).cloned()
+        }
+    };
+    let all = columns.iter().map(answer);
+    Ok(all.map(Option::unwrap_or_default).collect())
+}
+
+/// As [`steps`], of columns that ascend, each once: hands over each when it is made, those that roll-ups
+/// answer first, so that only some are in memory.
+pub(in crate::series) fn each<E: From<SeriesError>>(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[(Column, Option<Kind>)],
+    ask: &Ask,
+    budget: &mut Budget,
+    mut take: impl FnMut(Column, Stepped) -> Result<(), E>,
+) -> Result<(), E> {
+    read::touch(parts, device_id)?;
     let rated = |how| {
         matches!(
             how,
@@ -71,7 +114,7 @@ pub(in crate::series) fn steps(
     let walk = Walk::new(device_id, ask, margin);
     let restarts = if rated(ask.how) {
         let uptime = with(&parts.index, |index| index.uptime_column(device_id));
-        walk.restarts(parts, uptime)?
+        walk.restarts(parts, uptime, budget)?
     } else {
         Restarts::default()
     };
@@ -80,19 +123,11 @@ pub(in crate::series) fn steps(
     unknown.sort_unstable();
     let breaks = Breaks::new(ask.interval, restarts.found, &ask.replaced);
     let served = |kind: &Option<Kind>| kind.is_some_and(|kind| is_rolled_up(ask.how, kind));
-    let (rolled, others): (Vec<_>, Vec<_>) = ascending
-        .iter()
-        .copied()
-        .partition(|(_, kind)| served(kind));
-    let mut answers: BTreeMap<Column, Stepped> = BTreeMap::new();
+    let (rolled, others): (Vec<_>, Vec<_>) =
+        columns.iter().copied().partition(|(_, kind)| served(kind));
     let grid = Grid::new(ask.from, ask.to, ask.step);
     let count = bucket_count(ask.from, ask.to, ask.step).min(BUCKETS_MAX);
-    let at_once = if walk.grains.as_slice() == [Grain::FiveMinutes] {
-        FINE_SERIES_AT_ONCE
-    } else {
-        SERIES_AT_ONCE
-    };
-    for lot in rolled.chunks(at_once) {
+    for lot in rolled.chunks(walk.at_once(count)) {
         let columns: Vec<Column> = lot.iter().map(|(column, _)| *column).collect();
         let sum = |_: &Column| {
             if rated(ask.how) {
@@ -102,23 +137,19 @@ pub(in crate::series) fn steps(
             }
         };
         let mut sums: Vec<Sum> = columns.iter().map(sum).collect();
-        let told = walk.through(parts, &columns, &mut sums)?;
+        let told = walk.through(parts, &columns, &mut sums, budget)?;
         for ((column, sum), parts) in columns.iter().zip(sums).zip(told) {
             let starts = (0..).map(|n: i64| Timestamp::from_unix_ms(grid.start(n)));
             let steps = starts.zip(sum.values()).collect();
-            answers.insert(*column, Stepped { steps, parts });
+            take(*column, Stepped { steps, parts })?;
         }
     }
     for (column, _) in others {
-        let steps = of_samples(parts, device_id, column, ask, margin, &breaks)?;
-        let parts = all_raw(ask.from, ask.to);
-        answers.insert(column, Stepped { steps, parts });
+        let steps = of_samples(parts, (device_id, column), ask, margin, &breaks, budget)?;
+        let parts = budget.fetch.parts(ask.from, ask.to);
+        take(column, Stepped { steps, parts })?;
     }
-    let answer = |(column, _): &(Column, Option<Kind>)| answers.get(column).cloned();
-    Ok(columns
-        .iter()
-        .map(|of| answer(of).unwrap_or_default())
-        .collect())
+    Ok(())
 }
 
 /// The steps of a series that is not there.
@@ -145,11 +176,11 @@ fn margin_of(interval: Duration) -> Duration {
 /// Steps for which all samples are needed together, or that roll-ups do not have: some steps at a time.
 fn of_samples(
     parts: &Parts,
-    device_id: DeviceId,
-    column: Column,
+    (device_id, column): (DeviceId, Column),
     ask: &Ask,
     margin: Duration,
     breaks: &Breaks,
+    budget: &mut Budget,
 ) -> Result<Vec<(Timestamp, Option<f64>)>, SeriesError> {
     let step_ms = Grid::new(ask.from, ask.to, ask.step).step;
     // A part is whole steps, so that parts put together are what one reading would give.
@@ -170,12 +201,32 @@ fn of_samples(
         };
         let early = from.minus(beside(from > ask.from && !margin.is_zero()));
         let late = to.plus(beside(to < ask.to && !margin.is_zero()));
-        let points = read::read(parts, device_id, column, early, late)?;
-        steps.extend(aggregate(&points, from, to, ask.step, ask.how, breaks));
+        let points = many(parts, device_id, &[column], (early, late), budget)?;
+        let points = points.first().map_or(&[][..], Vec::as_slice);
+        steps.extend(aggregate(points, from, to, ask.step, ask.how, breaks));
         from = to;
     }
     steps.truncate(BUCKETS_MAX);
     Ok(steps)
+}
+
+/// Samples of several columns, within what may be read.
+fn many(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    range: (Timestamp, Timestamp),
+    budget: &mut Budget,
+) -> Result<Vec<Points>, SeriesError> {
+    let (max, fetch) = (budget.left(), Some(&mut budget.fetch));
+    let read = read::read_at_most(parts, device_id, columns, range, max, fetch)?;
+    let Some(all) = read else {
+        return Err(budget.spent());
+    };
+    for points in &all {
+        budget.take(points.len())?;
+    }
+    Ok(all)
 }
 
 /// Whether somebody still waits.
@@ -219,7 +270,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn restarts(&self, parts: &Parts, uptime: Option<Column>) -> Result<Restarts, SeriesError> {
+    /// Series that are read at once: what is held of one are its steps, or a day of samples.
+    fn at_once(&self, steps: usize) -> usize {
+        let most = if self.grains.contains(&Grain::Hours) {
+            SERIES_AT_ONCE
+        } else {
+            FINE_SERIES_AT_ONCE
+        };
+        (HELD_MAX / steps.max(A_DAY_MAX)).clamp(1, most)
+    }
+
+    fn restarts(
+        &self,
+        parts: &Parts,
+        uptime: Option<Column>,
+        budget: &mut Budget,
+    ) -> Result<Restarts, SeriesError> {
         let Some(uptime) = uptime else {
             return Ok(Restarts::default());
         };
@@ -232,7 +298,7 @@ impl<'a> Walk<'a> {
             end: self.end,
             grains: vec![Grain::Hours, Grain::FiveMinutes],
         };
-        walk.through(parts, &[uptime], &mut sums)?;
+        walk.through(parts, &[uptime], &mut sums, budget)?;
         let [Sum::Restarts(restarts)] = sums else {
             return Ok(Restarts::default());
         };
@@ -266,8 +332,10 @@ impl<'a> Walk<'a> {
         parts: &Parts,
         columns: &[Column],
         sums: &mut [Sum],
+        budget: &mut Budget,
     ) -> Result<Vec<Vec<Part>>, SeriesError> {
         let fields = sums.first().map_or(&[][..], Sum::fields);
+        let numbers = fields.iter().filter(|field| !field.is_list()).count();
         let mut there = self.there(parts)?;
         let mut told: Vec<Vec<Part>> = vec![Vec::new(); columns.len()];
         let mut cache = Cache {
@@ -279,7 +347,10 @@ impl<'a> Walk<'a> {
             loaded: Vec::new(),
             is_stale: false,
         };
-        let all: BTreeSet<Timestamp> = there.days.keys().chain(&there.loose).copied().collect();
+        let archived = fetch::days(parts, self.begin, self.end);
+        let archived = archived.iter().map(|archived| archived.day);
+        let here = there.days.keys().chain(&there.loose).copied();
+        let all: BTreeSet<Timestamp> = here.chain(archived).collect();
         for day in all {
             in_time(self.ask.until)?;
             let chosen = self.listed(&mut there, &mut cache, |there, cache| {
@@ -295,6 +366,7 @@ impl<'a> Walk<'a> {
                     .and_then(|chosen| chosen.day(&cache, place, day));
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
+                        budget.take(rolled.numbers(numbers))?;
                         sum.rolled(&rolled);
                         tell(told, asked.0, asked.1, rolled.grain());
                     }
@@ -309,14 +381,14 @@ impl<'a> Walk<'a> {
             if raw.is_empty() {
                 continue;
             }
-            let points = read::read_many(parts, self.device_id, &raw, begin, end)?;
+            let points = many(parts, self.device_id, &raw, (begin, end), budget)?;
             let raw = raw.into_iter().zip(&points);
             let bare: Vec<Column> = raw
                 .filter(|(_, points)| points.is_empty())
                 .map(|(column, _)| column)
                 .collect();
             let spare = if chosen.is_none() && !bare.is_empty() {
-                self.spare(&mut there, &mut cache, day, &bare)?
+                self.spare(&mut there, &mut cache, day, &bare, budget)?
             } else {
                 None
             };
@@ -339,9 +411,10 @@ impl<'a> Walk<'a> {
                     }
                     _ => None,
                 };
-                let mut grain = Grain::Raw;
+                let mut grain = budget.fetch.grain_of(day);
                 match rolled {
                     Some(rolled) if sum.can_use(&rolled) => {
+                        budget.take(rolled.numbers(numbers))?;
                         sum.rolled(&rolled);
                         grain = rolled.grain();
                     }
@@ -418,6 +491,7 @@ impl<'a> Walk<'a> {
         cache: &mut Cache,
         day: Timestamp,
         bare: &[Column],
+        budget: &mut Budget,
     ) -> Result<Option<Spare>, SeriesError> {
         let next = Level::Day.end(day);
         if day >= self.ask.to || next <= self.ask.from {
@@ -448,7 +522,7 @@ impl<'a> Walk<'a> {
         let mut there = BTreeMap::new();
         // It may be that nothing was polled in the part alone.
         if may_be_there && (day < self.begin || next > self.end) {
-            let points = read::read_many(cache.parts, self.device_id, bare, day, next)?;
+            let points = many(cache.parts, self.device_id, bare, (day, next), budget)?;
             let counts = points.iter().map(|points| points.len() as u64);
             there.extend(bare.iter().copied().zip(counts));
         }
@@ -457,7 +531,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Appends a part, to the one before where it is of the same.
-fn tell(told: &mut Vec<Part>, from: Timestamp, to: Timestamp, grain: Grain) {
+pub(in crate::series) fn tell(told: &mut Vec<Part>, from: Timestamp, to: Timestamp, grain: Grain) {
     if from >= to {
         return;
     }

@@ -1,4 +1,4 @@
-//! How a question reaches archived days: how many, until when, and what came of each.
+//! What a question fetches of archived days: how many, until when, and what came of each.
 //!
 //! Their samples lie under all that is here: what came late to an archived day, and what was corrected
 //! in it, holds. A day that could not be had is told and not passed over in silence; one that takes too
@@ -7,13 +7,16 @@
 use super::{ColdDay, ColdDays, ColdError};
 use crate::blocks::{Column, Level};
 use crate::series::parts::Parts;
-use crate::series::read::chain;
+use crate::series::read::{chain, length};
 use crate::series::registry::with;
+use crate::series::rollup::steps::tell;
+use crate::series::rollup::{Grain, Part};
 use crate::series::{Points, SeriesError};
 use model::{DeviceId, SeriesId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tracing::warn;
 
 /// Archived days that one question may read: a month, some gigabytes of a large network where all of it
 /// is asked for. What needs more is restored first.
@@ -30,9 +33,9 @@ pub const COLD_WAIT: Duration = Duration::from_secs(20);
 /// for each of them.
 const AWAY_KEPT: Duration = Duration::from_secs(10);
 
-/// What a question may take of archived days, and what came of it.
+/// What a question may fetch of archived days, and what came of it.
 #[derive(Debug)]
-pub struct Reach {
+pub struct Fetch {
     until: Instant,
     days: BTreeMap<Timestamp, Came>,
 }
@@ -46,14 +49,14 @@ enum Came {
     Missing(String),
 }
 
-impl Default for Reach {
+impl Default for Fetch {
     fn default() -> Self {
         Self::until(None)
     }
 }
 
-impl Reach {
-    /// A reach until a time; without one for [`COLD_WAIT`].
+impl Fetch {
+    /// One that gives up at a time; without it after [`COLD_WAIT`].
     pub fn until(until: Option<Instant>) -> Self {
         Self {
             until: until.unwrap_or_else(|| Instant::now() + COLD_WAIT),
@@ -76,12 +79,32 @@ impl Reach {
         })
     }
 
-    pub(in crate::series) fn was_read(&self, day: Timestamp) -> bool {
-        self.days.get(&day) == Some(&Came::Read)
+    /// What samples of a day are made of.
+    pub(in crate::series) fn grain_of(&self, day: Timestamp) -> Grain {
+        match self.days.get(&day) {
+            None => Grain::Raw,
+            Some(Came::Read) => Grain::Archive,
+            Some(Came::Missing(_)) => Grain::Missing,
+        }
     }
 
-    pub(in crate::series) fn is_missing(&self, day: Timestamp) -> bool {
-        matches!(self.days.get(&day), Some(Came::Missing(_)))
+    /// What all of a range is made of that was read of samples.
+    pub(in crate::series) fn parts(&self, from: Timestamp, to: Timestamp) -> Vec<Part> {
+        let (mut told, mut begin) = (Vec::new(), from);
+        for day in self.days.keys() {
+            let (start, end) = ((*day).max(from), Level::Day.end(*day).min(to));
+            if start < end {
+                tell(&mut told, begin, start, Grain::Raw);
+                tell(&mut told, start, end, self.grain_of(*day));
+                begin = end;
+            }
+        }
+        tell(&mut told, begin, to, Grain::Raw);
+        told
+    }
+
+    fn is_missing(&self, day: Timestamp) -> bool {
+        self.grain_of(day) == Grain::Missing
     }
 
     /// Fails where a day could not be read, for who has no place to tell it.
@@ -95,9 +118,10 @@ impl Reach {
         }
     }
 
-    /// Counts a day in.
-    fn enter(&mut self, day: Timestamp) -> Result<(), SeriesError> {
-        if !self.days.contains_key(&day) && self.days.len() >= COLD_DAYS_MAX {
+    /// Whether these days may be read, with those that were.
+    fn enter(&self, days: &[ColdDay]) -> Result<(), SeriesError> {
+        let new = days.iter().filter(|day| !self.days.contains_key(&day.day));
+        if self.days.len() + new.count() > COLD_DAYS_MAX {
             return Err(SeriesError::TooManyArchived { max: COLD_DAYS_MAX });
         }
         Ok(())
@@ -129,55 +153,58 @@ pub(in crate::series) fn may_go(parts: &Parts, day: Timestamp) -> Result<(), Ser
     Ok(())
 }
 
-/// Adds what archived days have of columns of a device, which ascend, in `[from, to)`. Of a day that
-/// cannot be read nothing is added, and `reach` tells it.
+/// Adds what archived days have of columns of a device, which ascend, in `[from, to)`; false where that is
+/// more samples than may be, told after the day that is one too many. Of a day that cannot be read nothing
+/// is added, and `fetch` tells it.
 pub(in crate::series) fn read(
     parts: &Parts,
-    device_id: DeviceId,
-    columns: &[Column],
+    (device_id, columns): (DeviceId, &[Column]),
     (from, to): (Timestamp, Timestamp),
-    days: &[ColdDay],
-    reach: &mut Reach,
+    (days, max): (&[ColdDay], u64),
+    fetch: &mut Fetch,
     found: &mut [Points],
-) -> Result<(), SeriesError> {
+) -> Result<bool, SeriesError> {
     let Some(cold) = parts.cold.get() else {
-        return Ok(());
+        return Ok(true);
     };
     let ids = with(&parts.index, |index| index.ids_of(device_id, columns));
     let known = columns.iter().zip(ids).enumerate();
     let known = known.filter_map(|(place, (column, id))| Some((place, (*column, id?))));
     let (places, wanted): (Vec<usize>, Vec<(Column, SeriesId)>) = known.unzip();
     if wanted.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
+    // Before any is read: it takes as long as all else together.
+    fetch.enter(days)?;
     for day in days {
-        if reach.is_missing(day.day) {
+        if fetch.is_missing(day.day) {
             continue;
         }
-        reach.enter(day.day)?;
         let before: Vec<usize> = found.iter().map(Vec::len).collect();
         let of_day = Level::Day.end(day.day);
-        let range = (from.max(day.day), to.min(of_day));
         let asked = Asked {
             device_id,
             wanted: &wanted,
             places: &places,
-            range,
+            range: (from.max(day.day), to.min(of_day)),
         };
-        match asked.read(parts, cold.as_ref(), day, reach.until, found) {
+        match asked.read(parts, cold.as_ref(), day, fetch.until, found) {
             Ok(()) => {
-                reach.days.insert(day.day, Came::Read);
+                fetch.days.insert(day.day, Came::Read);
             }
             Err(ColdError::Late) => return Err(SeriesError::Archive(ColdError::Late)),
             Err(error) => {
                 for (points, before) in found.iter_mut().zip(before) {
                     points.truncate(before);
                 }
-                reach.days.insert(day.day, Came::Missing(chain(&error)));
+                fetch.days.insert(day.day, Came::Missing(chain(&error)));
             }
         }
+        if length(found) > max {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What is asked of a day.
@@ -264,6 +291,8 @@ impl Gate {
     }
 
     fn is_away(&self, error: &ColdError) {
+        // Once, as until it is asked again nobody else meets it.
+        warn!(error = %chain(error), "archived samples are missing in answers");
         self.lock().away = Some((Instant::now(), error.clone()));
         self.left.notify_all();
     }
@@ -312,18 +341,49 @@ mod tests {
         assert!(gate.enter(far).is_ok());
     }
 
+    fn cold(n: usize) -> ColdDay {
+        let ms = i64::try_from(n).unwrap() * 86_400_000;
+        ColdDay {
+            day: Timestamp::from_unix_ms(ms),
+            generation: 1,
+            whole_here: false,
+        }
+    }
+
     #[test]
     fn a_question_reads_so_many_days() {
-        let mut reach = Reach::default();
-        let day = |n: usize| {
-            let ms = i64::try_from(n).unwrap() * 86_400_000;
-            Timestamp::from_unix_ms(ms)
-        };
-        for n in 0..COLD_DAYS_MAX {
-            reach.enter(day(n)).unwrap();
-            reach.days.insert(day(n), Came::Read);
+        let mut fetch = Fetch::default();
+        let days: Vec<ColdDay> = (0..=COLD_DAYS_MAX).map(cold).collect();
+        assert!(fetch.enter(&days).is_err());
+        assert!(fetch.enter(&days[1..]).is_ok());
+        for day in &days[1..] {
+            fetch.days.insert(day.day, Came::Read);
         }
-        assert!(reach.enter(day(0)).is_ok(), "it was counted");
-        assert!(reach.enter(day(COLD_DAYS_MAX)).is_err());
+        assert!(fetch.enter(&days[1..]).is_ok(), "they were counted");
+        assert!(fetch.enter(&days[..1]).is_err());
+    }
+
+    #[test]
+    fn a_range_is_told_by_days() {
+        let mut fetch = Fetch::default();
+        let at = |hours: i64| Timestamp::from_unix_ms(hours * 3_600_000);
+        fetch.days.insert(cold(1).day, Came::Read);
+        fetch
+            .days
+            .insert(cold(2).day, Came::Missing("away".to_owned()));
+        fetch.days.insert(cold(9).day, Came::Read);
+        let told = fetch.parts(at(12), at(24 * 4));
+        let told: Vec<_> = told
+            .iter()
+            .map(|part| (part.from, part.to, part.grain))
+            .collect();
+        let expected = [
+            (at(12), at(24), Grain::Raw),
+            (at(24), at(48), Grain::Archive),
+            (at(48), at(72), Grain::Missing),
+            (at(72), at(96), Grain::Raw),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(fetch.parts(at(30), at(40)).len(), 1);
     }
 }
