@@ -16,6 +16,7 @@ use model::device::Device;
 use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
 use model::interface::Interface;
+use model::job::Job;
 use model::link::Link;
 use model::rule::Rule;
 use model::schedule::{Schedule, ScheduleState};
@@ -115,6 +116,8 @@ collections! {
     RETENTION_HELD "retention_held" HeldSeries [];
     /// What is known of the days in the archive, by the day: made anew of what lies there where it is lost.
     ARCHIVED_DAYS "archived_days" ArchivedDay [];
+    /// Long work that somebody asked for, by the job's id: how it stood when its state last changed.
+    JOBS "jobs" Job [];
     /// Who may sign in, by the user's id.
     USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.
