@@ -54,6 +54,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("store_salvage", store::salvage),
     ("store_history", store::history),
     ("store_backup", store::backup),
+    ("store_archive_manifest", store::archive_manifest),
     ("store_vault", store::vault),
     ("store_selector", store::selector),
     ("api_stream_message", api::stream_message),

@@ -1,6 +1,7 @@
 //! `store`: what is read back from disk, which may have been damaged or tampered with there.
 
 use crate::input::Input;
+use ::store::archive::Manifest;
 use ::store::backup::snapshot;
 use ::store::blocks::codec;
 use ::store::catalog;
@@ -40,6 +41,18 @@ pub(crate) fn backup(data: &[u8]) {
         octets.extend(crc.to_le_bytes());
     }
     again(&octets);
+}
+
+/// A manifest of the archive, and its first line alone, as the checksum keeps chance out. What is read is
+/// written and read to the same again.
+pub(crate) fn archive_manifest(data: &[u8]) {
+    for manifest in [Manifest::parse(data), Manifest::parse_said(data)]
+        .into_iter()
+        .flatten()
+    {
+        let written = manifest.to_octets().expect("what was JSON becomes JSON");
+        assert_eq!(Manifest::parse(&written), Ok(manifest));
+    }
 }
 
 /// A block; what decodes is encoded and decoded to the same again.

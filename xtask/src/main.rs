@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // What a task prints is its product.
 #![allow(clippy::indexing_slicing)] // Of JSON only: indexing it gives null where there is nothing.
 
+mod archive;
 mod bench;
 mod check;
 mod codegen;
@@ -92,6 +93,8 @@ enum Task {
     },
     /// Score probes of the recorded devices in ../shared/corpus.
     Corpus,
+    /// Archive a day to a folder and an S3 server, and read it with pyarrow, DuckDB and Polars.
+    Archive,
     /// Requests made up from the OpenAPI document against the running server (Schemathesis).
     Contract {
         /// Another one looks elsewhere.
@@ -165,6 +168,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             seconds,
             keep,
         } => tally.step("fuzz", || fuzz::run(target.as_deref(), seconds, keep)),
+        Task::Archive => tally.step("archive", archive::run),
         Task::Corpus => {
             tally.step("workspace", workspace::build_all_targets);
             tally.step("corpus", corpus::run);

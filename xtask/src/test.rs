@@ -2,7 +2,7 @@
 
 use crate::programs::{cargo, count_tests, in_idle_time};
 use crate::tally::{Outcome, Tally};
-use crate::{check, contract, corpus, demo, fuzz, install, lab, tools, web};
+use crate::{archive, check, contract, corpus, demo, fuzz, install, lab, tools, web};
 use std::process::Stdio;
 use std::thread::{self, JoinHandle};
 
@@ -38,6 +38,7 @@ pub(crate) fn full(tally: &mut Tally) {
             tally.step(name, || Ok(Outcome::Skipped("the build failed".to_owned())));
         }
     }
+    tally.step("archive", archive::run);
     // What it could not build, the steps below tell.
     let _ = aside.join();
     check::licences(tally);

@@ -219,6 +219,46 @@ impl Collector for KnownKeys {
     }
 }
 
+/// Jobs.
+#[derive(Clone, Default)]
+pub(crate) struct JobMetrics {
+    ended: Family<JobLabels, Counter>,
+    /// Those turned away, for as many waited as may.
+    pub(crate) refused: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabels {
+    kind: &'static str,
+    state: &'static str,
+}
+
+impl JobMetrics {
+    /// Registers them.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "foretell_jobs_ended",
+            "Jobs that are over, by their kind and how they ended",
+            metrics.ended.clone(),
+        );
+        registry.register(
+            "foretell_jobs_refused",
+            "Jobs turned away because as many waited as may",
+            metrics.refused.clone(),
+        );
+        metrics
+    }
+    /// Counts one that is over.
+    pub(crate) fn ended(&self, kind: JobKind, state: JobState) {
+        let labels = JobLabels {
+            kind: kind.name(),
+            state: state.name(),
+        };
+        self.ended.get_or_create(&labels).inc();
+    }
+}
+
 fn latency_histogram() -> Histogram {
     Histogram::new(LATENCY_BUCKETS_SECS)
 }

@@ -170,8 +170,13 @@ impl Span {
             let days = max.as_secs() / 86_400;
             return Err(place.refuse("from", format!("a range has at most {days} days")));
         }
-        if from.unix_ms() < 0 || to > now.plus(RANGE_MAX) {
-            return Err(place.refuse("to", "the range is outside of what is kept".to_owned()));
+        let outside =
+            |name| Err(place.refuse(name, "the range is outside of what is kept".to_owned()));
+        if from.unix_ms() < 0 {
+            return outside("from");
+        }
+        if to > now.plus(RANGE_MAX) {
+            return outside("to");
         }
         Ok(Self { from, to })
     }
@@ -250,10 +255,7 @@ impl Plan {
     /// Refuses more steps than are answered.
     pub(crate) fn check(&self, points_max: usize, place: Where) -> Answer<()> {
         check_step(Some(self.step_secs), place)?;
-        if self.step_secs < LONG_STEP_SECS && self.span.to.since(self.span.from) > RANGE_MAX {
-            let detail = format!("a step of {LONG_STEP_SECS} seconds or more for over 400 days");
-            return Err(place.refuse("step_secs", detail));
-        }
+        check_long(self.span, self.step_secs, place)?;
         let steps = steps_of(self.span, self.step_secs);
         if steps > points_max {
             let least = self
@@ -290,6 +292,15 @@ pub(crate) fn check_step(step_secs: Option<u32>, place: Where) -> Answer<()> {
         return Ok(());
     }
     let detail = format!("a step has 1 to {STEP_SECS_MAX} seconds");
+    Err(place.refuse("step_secs", detail))
+}
+
+/// Refuses short steps of a range that is read of roll-ups.
+pub(crate) fn check_long(span: Span, step_secs: u32, place: Where) -> Answer<()> {
+    if step_secs >= LONG_STEP_SECS || span.to.since(span.from) <= RANGE_MAX {
+        return Ok(());
+    }
+    let detail = format!("a step of {LONG_STEP_SECS} seconds or more for over 400 days");
     Err(place.refuse("step_secs", detail))
 }
 
@@ -404,7 +415,12 @@ mod tests {
         assert!(span(Some(at(0)), None).is_err(), "over 400 days");
         let long = |from| Span::long(Some(at(from)), None, now, Where::Query);
         assert!(long(0).is_ok());
-        assert!(span(Some(at(-5)), Some(at(5))).is_err());
+        let pointer = |from, to| {
+            let refused = Span::new(from, to, now, Where::Body).unwrap_err();
+            refused.faults()[0].pointer.clone()
+        };
+        assert_eq!(pointer(Some(at(-5)), Some(at(5))), "/from");
+        assert_eq!(pointer(Some(at(150_000_000)), Some(at(150_000_001))), "/to");
         assert!(span(None, Some(at(200_000_000))).is_err());
     }
 }

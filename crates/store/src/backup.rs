@@ -10,7 +10,6 @@ mod database;
 mod error;
 mod files;
 mod owner;
-mod progress;
 mod repository;
 mod restore;
 mod rotate;
@@ -18,8 +17,8 @@ mod seal;
 pub mod snapshot;
 mod stage;
 
+pub use crate::progress::Progress;
 pub use error::BackupError;
-pub use progress::Progress;
 pub use repository::{Access, Checked, Repository, Swept};
 pub use restore::{RestoreOptions, Restored, restore};
 pub use rotate::Keep;

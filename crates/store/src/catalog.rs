@@ -6,6 +6,7 @@
 //! `docs/formats/collections.md` is made of this list.
 
 use crate::accounts::{Account, sessions, signing_keys};
+use crate::archived_day::ArchivedDay;
 use crate::documents::{CollectionSpec, Index, Migration, Shape};
 use crate::retention::{HeldSeries, Hold, Policy};
 use crate::{credentials, idempotency, inventory, store};
@@ -15,6 +16,7 @@ use model::device::Device;
 use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
 use model::interface::Interface;
+use model::job::Job;
 use model::link::Link;
 use model::rule::Rule;
 use model::schedule::{Schedule, ScheduleState};
@@ -112,6 +114,10 @@ collections! {
     RETENTION_HOLDS "retention_holds" Hold [];
     /// The series that a hold meant when it was placed, by the hold's id.
     RETENTION_HELD "retention_held" HeldSeries [];
+    /// What is known of the days in the archive, by the day: made anew of what lies there where it is lost.
+    ARCHIVED_DAYS "archived_days" ArchivedDay [];
+    /// Long work that somebody asked for, by the job's id: how it stood when its state last changed.
+    JOBS "jobs" Job [];
     /// Who may sign in, by the user's id.
     USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

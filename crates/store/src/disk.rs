@@ -84,6 +84,14 @@ pub(crate) fn sync_names(folder: &Path) -> io::Result<()> {
 /// Gives a file that does not change another name in the same file system; where that knows no such
 /// names, it is copied.
 pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
+    if !hard_link(from, to)? {
+        fs::copy(from, to)?;
+    }
+    Ok(())
+}
+
+/// As [`link`], but where it would have to be copied nothing is done, and `false` answered.
+pub(crate) fn hard_link(from: &Path, to: &Path) -> io::Result<bool> {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
     match fs::hard_link(from, to) {
         Err(error)
@@ -92,9 +100,9 @@ pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
                 CrossesDevices | PermissionDenied | TooManyLinks | Unsupported
             ) =>
         {
-            fs::copy(from, to).map(|_| ())
+            Ok(false)
         }
-        linked => linked,
+        linked => linked.map(|()| true),
     }
 }
 

@@ -10,6 +10,9 @@
 //! [`disk`]. No protocol and no detector is known here.
 
 pub mod accounts;
+#[cfg(feature = "archive")]
+pub mod archive;
+mod archived_day;
 pub mod backup;
 pub mod blocks;
 pub mod catalog;
@@ -27,8 +30,12 @@ pub mod history;
 pub mod idempotency;
 pub mod ignored;
 pub mod inventory;
+pub mod jobs;
 pub mod lines;
 pub mod pack;
+#[cfg(feature = "archive")]
+pub mod parquet;
+pub mod progress;
 pub mod retention;
 pub mod rules;
 pub mod schedules;
@@ -39,6 +46,7 @@ mod store;
 pub mod vault;
 pub mod verify;
 
+pub use archived_day::ArchivedDay;
 pub use documents::{Expect, Page, Query, Stored};
 pub use error::{OpenError, StoreError};
 pub use store::{DocumentsAlone, Recovery, Store, StoreOptions};

@@ -11,6 +11,7 @@
 //! Where anything of this cannot be read (a document that is damaged, a pattern that cannot be
 //! understood) nothing is removed at all: it may be what keeps.
 
+mod archived;
 mod hold;
 mod pass;
 mod plan;
@@ -18,6 +19,7 @@ mod policy;
 mod terms;
 mod view;
 
+pub use archived::{Archived, Archiving, OfDay};
 pub use hold::{Columns, HOLDS_MAX, Held, HeldDevice, HeldSeries, Hold, REASON_LEN_MAX};
 pub use pass::{Pass, Planned, RetentionStats};
 pub use plan::{Amount, Contents, FileFate, Look, Patch, Plan, plan};
@@ -35,7 +37,7 @@ use crate::series::{Attached, Selected, Selector, SeriesError, SeriesStore};
 use model::{DeviceId, HoldId, PolicyId};
 use pass::{Accepted, State};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Policies, holds, and what was done by them. Cheap to clone.
@@ -55,6 +57,7 @@ pub struct Retention {
     steps: Arc<Semaphore>,
     /// One dry run at a time.
     previews: Arc<Semaphore>,
+    archive: Arc<OnceLock<Arc<dyn Archiving>>>,
 }
 
 /// So that a device is not deleted while a hold is placed on it.
@@ -106,6 +109,9 @@ pub enum RetentionError {
     /// A hold was placed, changed or released meanwhile.
     #[error("holds were changed meanwhile")]
     HoldsChanged,
+    /// What goes could not be told the archive.
+    #[error("the archive could not be told what goes")]
+    Archive(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// It was broken off.
     #[error("it was broken off")]
     GivenUp,
@@ -147,6 +153,7 @@ impl Retention {
             passing: Arc::new(Semaphore::new(1)),
             steps: Arc::new(Semaphore::new(1)),
             previews: Arc::new(Semaphore::new(1)),
+            archive: Arc::default(),
         };
         let holds = retention.holds.all(Query::default()).await?;
         for stored in holds {
@@ -160,6 +167,11 @@ impl Retention {
             guarded.holds.insert(placed.hold.id, Arc::new(placed));
         }
         Ok(retention)
+    }
+
+    /// From now on samples wait until they are archived; to be set once, before the first pass.
+    pub fn set_archive(&self, archive: Arc<dyn Archiving>) {
+        let _ = self.archive.set(archive);
     }
 
     /// The policies that decide, those that go before others first, each with its revision: 0 for a

@@ -13,8 +13,11 @@
 
 pub mod across;
 pub mod aggregate;
+#[cfg(feature = "archive")]
+mod archived;
 pub mod attached;
 pub mod cardinality;
+pub mod cold;
 mod error;
 mod head;
 pub mod log;
@@ -24,6 +27,7 @@ pub mod query;
 mod read;
 mod recovery;
 mod registry;
+mod restore;
 mod retained;
 pub mod rollup;
 mod scrub;
@@ -34,18 +38,24 @@ mod stage;
 mod statistics;
 mod stats;
 mod threads;
+mod tombstones;
 
 pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
 pub use attached::Attached;
 pub use cardinality::{BoundHit, Cardinality};
+pub use cold::{ColdError, Fetch};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX,
     SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions, SyncPolicy,
 };
 pub use read::LATEST_BACK_MAX;
+#[cfg(feature = "archive")]
+pub(crate) use read::chain;
+pub use registry::adopt::AdoptRefused;
 pub(crate) use registry::table::inspect as inspect_registry;
+pub use restore::RestoredDay;
 pub use retained::Size;
 pub(crate) use retained::{Looked, Rewritten};
 pub use rollup::{Ask, Grain, Part, Stepped};
@@ -388,8 +398,9 @@ impl SeriesStore {
         })
     }
 
-    /// The samples of a series in `[from, to)`, ascending, each time once. Reads files: call it
-    /// where blocking is allowed. All of the range comes into memory: bound it first.
+    /// The samples of a series in `[from, to)`, ascending, each time once, with those of archived days.
+    /// Reads files: call it where blocking is allowed. All of the range comes into memory: bound it
+    /// first. [`SeriesError::ArchiveMissing`] where some of them cannot be had.
     pub fn read(
         &self,
         id: SeriesId,
@@ -397,7 +408,11 @@ impl SeriesStore {
         to: Timestamp,
     ) -> Result<Points, SeriesError> {
         let (device_id, column) = self.place(id)?;
-        read::read(&self.0.parts, device_id, column, from, to)
+        let mut fetch = Fetch::default();
+        let (parts, range) = (&self.0.parts, (from, to));
+        let read = read::read_fetching(parts, device_id, &[column], range, &mut fetch)?.pop();
+        fetch.whole()?;
+        Ok(read.unwrap_or_default())
     }
 
     /// The samples of several series of one device in `[from, to)`, in the order asked for, each as
@@ -415,7 +430,10 @@ impl SeriesStore {
             ids.iter().map(|id| Some(place(id)?.1)).collect()
         });
         let columns: Vec<Column> = places.iter().flatten().copied().collect();
-        let mut read = read::read_many(&self.0.parts, device_id, &columns, from, to)?.into_iter();
+        let (parts, mut fetch) = (&self.0.parts, Fetch::default());
+        let read = read::read_fetching(parts, device_id, &columns, (from, to), &mut fetch)?;
+        fetch.whole()?;
+        let mut read = read.into_iter();
         let points = |place: &Option<Column>| match place {
             Some(_) => read.next().unwrap_or_default(),
             None => Points::new(),
@@ -440,7 +458,9 @@ impl SeriesStore {
                 .collect()
         });
         let columns: Vec<_> = places.iter().flatten().copied().collect();
-        let mut read = rollup::steps::steps(&self.0.parts, device_id, &columns, ask)?.into_iter();
+        let mut all = rollup::Budget::new(u64::MAX, Fetch::until(ask.until));
+        let read = rollup::steps::steps(&self.0.parts, device_id, &columns, ask, &mut all)?;
+        let mut read = read.into_iter();
         let stepped = |place: &Option<_>| place.as_ref().and_then(|_| read.next());
         let all = places.iter().map(stepped);
         Ok(all

@@ -1,6 +1,8 @@
 //! The store as a whole: opening the data folder, and what was found to be mended.
 
 use crate::accounts::Accounts;
+#[cfg(feature = "archive")]
+use crate::archive::{Archive, ArchiveOptions};
 use crate::catalog;
 use crate::checks::Checks;
 use crate::credentials::Credentials;
@@ -13,6 +15,7 @@ use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
 use crate::ignored::IgnoredCandidates;
 use crate::inventory::Inventory;
+use crate::jobs::Jobs;
 use crate::retention::Retention;
 use crate::rules::Rules;
 use crate::schedules::Schedules;
@@ -43,6 +46,9 @@ pub struct StoreOptions {
     pub history: HistoryOptions,
     /// How the events are kept.
     pub events: EventOptions,
+    /// Where days are archived; none: nowhere.
+    #[cfg(feature = "archive")]
+    pub archive: Option<ArchiveOptions>,
 }
 
 impl StoreOptions {
@@ -55,6 +61,8 @@ impl StoreOptions {
             series: SeriesOptions::default(),
             history: HistoryOptions::default(),
             events: EventOptions::default(),
+            #[cfg(feature = "archive")]
+            archive: None,
         }
     }
 }
@@ -68,6 +76,8 @@ pub struct Recovery {
     pub upgrade: Upgrade,
     /// Runs of discovery that were at work when the server stopped.
     pub discoveries_interrupted: usize,
+    /// Jobs that were waiting or at work when the server stopped.
+    pub jobs_interrupted: usize,
     /// What was brought back of the series.
     pub series: SeriesRecovery,
     /// What of the history was found damaged and set aside, each named.
@@ -121,6 +131,8 @@ pub struct Store {
     pub accounts: Accounts,
     /// Requests that are done once, however often they are sent.
     pub idempotency: IdempotencyKeys,
+    /// Long work that somebody asked for.
+    pub jobs: Jobs,
     /// What is set once for the whole server.
     pub settings: Settings,
     /// How long what was measured is kept.
@@ -131,6 +143,9 @@ pub struct Store {
     pub history: History,
     /// Lines of logs, traps, tops of flows.
     pub events: EventStore,
+    /// Archived days, where there is an archive.
+    #[cfg(feature = "archive")]
+    pub archive: Option<Archive>,
     /// Seals secrets.
     pub vault: Vault,
     folder: Arc<Folder>,
@@ -148,6 +163,8 @@ impl Store {
             series,
             history,
             events,
+            #[cfg(feature = "archive")]
+            archive,
         } = options;
         let (series_clock, history_clock) = (clock.clone(), clock.clone());
         let events_clock = clock.clone();
@@ -170,6 +187,9 @@ impl Store {
         let discoveries = Discoveries::new(documents.clone(), clock.clone());
         let interrupted = discoveries.end_interrupted().await;
         let discoveries_interrupted = though_full(interrupted, "ending interrupted discoveries")?;
+        let jobs = Jobs::new(documents.clone(), clock.clone());
+        let interrupted = jobs.end_interrupted().await;
+        let jobs_interrupted = though_full(interrupted, "ending interrupted jobs")?;
         let accounts = Accounts::new(documents.clone(), vault.clone(), clock.clone());
         though_full(
             accounts.sessions.forget_ended().await,
@@ -181,9 +201,22 @@ impl Store {
             damaged: documents.damaged().await?,
             upgrade,
             discoveries_interrupted,
+            jobs_interrupted,
             series: series_recovery,
             history: history_damage,
             events: events_damage,
+        };
+        let retention = Retention::load(documents.clone()).await?;
+        #[cfg(feature = "archive")]
+        let archive = match archive {
+            Some(options) => {
+                let kept = (inventory.clone(), series.clone());
+                let opened = Archive::open(options, documents.clone(), kept, clock.clone());
+                let archive = opened.await.map_err(Box::new)?;
+                retention.set_archive(archive.keeper());
+                Some(archive)
+            }
+            None => None,
         };
         let store = Self {
             inventory,
@@ -195,8 +228,11 @@ impl Store {
             ignored: IgnoredCandidates::new(documents.clone()),
             accounts,
             idempotency,
+            jobs,
             settings: Settings::new(documents.clone()),
-            retention: Retention::load(documents.clone()).await?,
+            retention,
+            #[cfg(feature = "archive")]
+            archive,
             series,
             history,
             events,

@@ -52,6 +52,8 @@ mod kill;
 mod killing;
 #[path = "all/labels.rs"]
 mod labels;
+#[path = "all/levels.rs"]
+mod levels;
 #[path = "all/lines.rs"]
 mod lines;
 #[path = "all/log_cuts.rs"]

@@ -26,9 +26,9 @@ pub(crate) struct QueryAnswer {
     to: Timestamp,
     /// Seconds of a step. Steps are aligned: each begins at a multiple of it since 1970.
     step_secs: u32,
-    /// The coarsest of what the steps were made from: `raw`.
+    /// The coarsest of what the steps were made from: `raw` (samples), `5m` or `1h` (roll-ups).
     level: &'static str,
-    /// From what the parts of the range were made.
+    /// From what the parts of the range were made; of several series the coarsest.
     parts: Vec<QueryPart>,
     /// The rows.
     rows: Vec<QueryRow>,
@@ -47,7 +47,7 @@ pub(crate) struct QueryPart {
     from: Timestamp,
     /// Where it ends; not part of it.
     to: Timestamp,
-    /// What its steps were made from: `raw`.
+    /// What its steps were made from: `raw` (samples), `5m` or `1h` (roll-ups).
     level: &'static str,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct QueryCost {
     devices: u64,
     /// Series that were read.
     series: u64,
-    /// Samples that were read, with some on either side of the range.
+    /// Samples and numbers of roll-ups that were read, with some on either side of the range.
     samples: u64,
 }
 
@@ -125,7 +125,7 @@ fn told(asked: &Asked, answer: query::Answer) -> QueryAnswer {
         from: asked.query.from,
         to: asked.query.to,
         step_secs: asked.step_secs,
-        level: query::LEVEL_RAW,
+        level: answer.level,
         parts: answer.parts.into_iter().map(part).collect(),
         rows: answer.rows.into_iter().map(row).collect(),
         more: answer.more,

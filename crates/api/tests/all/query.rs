@@ -140,6 +140,7 @@ async fn what_is_wrong_with_a_query_is_pointed_at() {
     lab(&api).await;
     let admin = api.admin().await;
     let day = Timestamp::from_unix_ms(NOW - 86_400_000);
+    let long_ago = Timestamp::from_unix_ms(NOW - 401 * 86_400_000);
     let cases: &[(Value, &[&str])] = &[
         (json!({"match": "{site="}), &["/match"]),
         (json!({"match": "no_such_metric"}), &["/match"]),
@@ -151,6 +152,9 @@ async fn what_is_wrong_with_a_query_is_pointed_at() {
         (json!({"limit": 1_001}), &["/limit"]),
         (json!({"step_secs": 0}), &["/step_secs"]),
         (json!({"from": day, "step_secs": 1}), &["/step_secs"]),
+        // Ten years by the hour, 400 days by less.
+        (json!({"from": long_ago, "step_secs": 3_000}), &["/step_secs"]),
+        (json!({"from": Timestamp::from_unix_ms(0)}), &["/from"]),
         (
             json!({"from": day, "step_secs": 10, "limit": 13}),
             &["/limit"],

@@ -61,8 +61,9 @@ impl Shown {
     /// How far the one is that is being taken.
     pub(super) fn set_progress(&mut self, id: BackupId, progress: &Progress) {
         if let Some(backup) = self.running.as_mut().filter(|backup| backup.id == id) {
-            backup.bytes_done = progress.bytes_done();
-            backup.bytes_total = progress.bytes_total().max(backup.bytes_done);
+            let (done, total) = progress.read();
+            backup.bytes_done = done;
+            backup.bytes_total = total.max(done);
         }
     }
 

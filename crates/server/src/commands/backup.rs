@@ -282,8 +282,9 @@ pub(super) fn watched<T>(work: impl FnOnce(&Progress) -> T) -> T {
             while ended.recv_timeout(LOOK_INTERVAL)
                 == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
             {
-                bar.set_length(progress.bytes_total());
-                bar.set_position(progress.bytes_done());
+                let (done, total) = progress.read();
+                bar.set_length(total);
+                bar.set_position(done);
             }
         });
         let result = work(progress);

@@ -1,6 +1,7 @@
 //! What can go wrong with backups.
 
 use crate::OpenError;
+use crate::progress::Stopped;
 use crate::series::SeriesError;
 use crate::vault::VaultError;
 use crate::verify::VerifyError;
@@ -175,6 +176,12 @@ pub enum BackupError {
 impl From<OpenError> for BackupError {
     fn from(error: OpenError) -> Self {
         Self::Open(Box::new(error))
+    }
+}
+
+impl From<Stopped> for BackupError {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
     }
 }
 

@@ -12,12 +12,12 @@ pub use check::Checked;
 
 use super::error::{failed, told};
 use super::files::{listed, name_of};
-use super::progress::Progress;
 use super::rotate::{Keep, surplus};
 use super::seal::{BackupKey, Name, Seal};
 use super::snapshot::{FileEntry, SUMMARY_LEN_MAX, Snapshot, Summary, read_summary};
 use super::{BackupError, CHUNK_BYTES};
 use crate::disk::{Disk, DiskFile};
+use crate::progress::Progress;
 use mark::Mark;
 use model::BackupId;
 use std::collections::{BTreeSet, HashSet};

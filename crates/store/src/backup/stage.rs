@@ -328,7 +328,7 @@ impl<'a> Taking<'a> {
         count: &str,
     ) -> rusqlite::Result<Result<u64, BackupError>> {
         if let Err(stopped) = self.progress.go_on() {
-            return Ok(Err(stopped));
+            return Ok(Err(stopped.into()));
         }
         // Before it is copied: what is written meanwhile then shows the next time.
         let stamp = database::stamp(from, self.clock.now()).unwrap_or_default();

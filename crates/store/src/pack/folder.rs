@@ -16,7 +16,7 @@ use crate::disk::{self, Disk, RealDisk};
 use arc_swap::ArcSwap;
 use model::Timestamp;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +36,10 @@ const DAMAGE_MAX: usize = 1_000;
 
 /// Damaged files of one name that are kept apart.
 const ASIDE_MAX: u32 = 100;
+
+/// How often packs that were added meanwhile are copied before others may come; then they are copied
+/// while those wait. Each time there is less to copy than the last took to.
+const COPIES_MAX: usize = 8;
 
 /// How often a reader begins anew because a pack was replaced before it was opened. A pass of
 /// merging replaces each pack once.
@@ -161,24 +165,74 @@ impl PackFolder {
     }
 
     /// Gives every pack a name in another folder too, as they are at one moment, with a manifest of
-    /// them. What is removed here afterwards stays there.
+    /// them. What is removed here afterwards stays there. Where files have no second names they are
+    /// copied, while packs are added and removed all the same.
     pub(crate) fn link_to(&self, folder: &Path) -> Result<(), PackError> {
-        // Nothing is added or removed while the manifest is held; it takes microseconds a pack.
-        let manifest = lock(&self.manifest);
-        for meta in manifest.packs() {
-            let (from, to) = (meta.id.path(&self.folder), meta.id.path(folder));
-            let day = to.parent().unwrap_or(folder);
-            fs::create_dir_all(day).map_err(failed("making", day))?;
-            match disk::link(&from, &to) {
-                // It is told where the other folder is opened.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                linked => linked.map_err(failed("linking", &from))?,
+        self.link_by(folder, disk::hard_link)
+    }
+
+    fn link_by(
+        &self,
+        folder: &Path,
+        hard_link: impl Fn(&Path, &Path) -> io::Result<bool>,
+    ) -> Result<(), PackError> {
+        let mut there: BTreeSet<PackId> = BTreeSet::new();
+        let mut rounds = 0..COPIES_MAX;
+        loop {
+            let is_last = rounds.next().is_none();
+            // Nothing is added or removed while the manifest is held; it takes microseconds a pack.
+            let manifest = lock(&self.manifest);
+            let mut left = Vec::new();
+            for id in manifest.packs().map(|meta| meta.id) {
+                if there.contains(&id) {
+                    continue;
+                }
+                let (from, to) = (id.path(&self.folder), id.path(folder));
+                let day = to.parent().unwrap_or(folder);
+                fs::create_dir_all(day).map_err(failed("making", day))?;
+                match hard_link(&from, &to) {
+                    Ok(false) if is_last => self.copy_to(&id, folder)?,
+                    Ok(false) => {
+                        left.push(id);
+                        continue;
+                    }
+                    // It is told where the other folder is opened.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    linked => linked.map(|_| ()).map_err(failed("linking", &from))?,
+                }
+                there.insert(id);
+            }
+            if left.is_empty() {
+                for meta in manifest.packs() {
+                    there.remove(&meta.id);
+                }
+                let mut elsewhere = manifest.elsewhere(Arc::new(RealDisk), folder);
+                drop(manifest);
+                // What went while others were copied would be taken for a pack that was not listed.
+                for path in there.iter().map(|id| id.path(folder)) {
+                    match fs::remove_file(&path) {
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                        removed => removed.map_err(failed("removing", &path))?,
+                    }
+                }
+                let written = elsewhere.rewrite();
+                return written.map_err(failed("writing the manifest of", folder));
+            }
+            drop(manifest);
+            for id in left {
+                self.copy_to(&id, folder)?;
+                there.insert(id);
             }
         }
-        let mut elsewhere = manifest.elsewhere(Arc::new(RealDisk), folder);
-        drop(manifest);
-        let written = elsewhere.rewrite();
-        written.map_err(failed("writing the manifest of", folder))
+    }
+
+    /// Copies a pack; not where it went meanwhile.
+    fn copy_to(&self, id: &PackId, folder: &Path) -> Result<(), PackError> {
+        let from = id.path(&self.folder);
+        match fs::copy(&from, id.path(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            copied => copied.map(|_| ()).map_err(failed("copying", &from)),
+        }
     }
 
     /// What has been found damaged since this was asked last, each once. It is left out of answers.
@@ -191,6 +245,16 @@ impl PackFolder {
         let generation = lock(&self.manifest).give_generation();
         let id = PackId { generation, ..id };
         PackWriter::create(&self.disk, &self.folder, id)
+    }
+
+    /// A generation that was never given before, for something else than a pack.
+    pub(crate) fn give_generation(&self) -> u64 {
+        lock(&self.manifest).give_generation()
+    }
+
+    /// No generation below this is given any more. It lasts with the next change of the list.
+    pub(crate) fn raise_generation(&self, next: u64) {
+        lock(&self.manifest).raise_generation(next);
     }
 
     /// Adds packs that are finished, and removes others, in one step: durable when it returns.
@@ -479,6 +543,59 @@ mod tests {
     use crate::blocks::{Block, Column, Dense, Level};
     use crate::disk::RealDisk;
     use model::{DeviceId, Value};
+
+    /// Adds a pack of one sample; answers its id.
+    fn add(packs: &PackFolder) -> PackId {
+        let mut block = Block::new();
+        block.set(Timestamp::from_unix_ms(0), &[(Column(0), Value::U64(1))]);
+        let id = PackId {
+            start: Timestamp::from_unix_ms(0),
+            level: Level::HalfHour,
+            kind: Kind::Samples,
+            class: 0,
+            shard: 0,
+            generation: 0,
+        };
+        let mut writer = packs.begin(id).unwrap();
+        let dense = Dense::try_from(&block).unwrap();
+        writer.push(DeviceId::from_bytes([1; 16]), &dense).unwrap();
+        let meta = writer.finish().unwrap();
+        packs.commit(&[meta], &[]).unwrap();
+        meta.id
+    }
+
+    #[test]
+    fn where_files_have_no_second_names_packs_are_copied_as_they_are_at_the_end() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let packs = PackFolder::open(Arc::new(RealDisk), folder.path()).unwrap();
+        let first = add(&packs);
+        add(&packs);
+        packs.link_by(other.path(), |_, _| Ok(false)).unwrap();
+        let copy = PackFolder::open(Arc::new(RealDisk), other.path()).unwrap();
+        assert_eq!(*copy.list(), *packs.list());
+        assert!(copy.damage().is_empty());
+        // One goes, and one comes, as soon as the manifest is not held.
+        let again = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let begun = std::cell::Cell::new(false);
+            packs
+                .link_by(again.path(), |_, _| {
+                    if !begun.replace(true) {
+                        scope.spawn(|| {
+                            packs.commit(&[], &[first]).unwrap();
+                            add(&packs);
+                        });
+                    }
+                    Ok(false)
+                })
+                .unwrap();
+        });
+        let copy = PackFolder::open(Arc::new(RealDisk), again.path()).unwrap();
+        assert!(copy.damage().is_empty(), "as it was at one moment");
+        let all = packs.list();
+        let known = |meta: &PackMeta| meta.id == first || all.contains(meta);
+        assert!(copy.list().iter().all(known));
+    }
 
     #[test]
     fn packs_of_many_devices_are_not_all_kept_open() {

@@ -112,6 +112,11 @@ impl Manifest {
         given
     }
 
+    /// No generation below this is given any more.
+    pub(super) fn raise_generation(&mut self, next: u64) {
+        self.list.next_generation = self.list.next_generation.max(next);
+    }
+
     /// Adds a pack that was found, or corrects what is said of it. On disk with the next writing.
     pub(super) fn adopt(&mut self, meta: PackMeta) {
         self.list.apply(Change::Add(meta));

@@ -9,13 +9,14 @@ use super::{
     Amount, HeldBy, Hold, Look, Placed, Plan, Policy, PolicySet, Retention, RetentionError, Terms,
     lock, plan,
 };
+use crate::blocks::Level;
 use crate::catalog;
 use crate::documents::{Damage, Expect, Query};
-use crate::pack::{PackId, PackMeta};
+use crate::pack::{Kind, PackId, PackMeta};
 use crate::series::{Attached, Looked, Rewritten, SeriesError, SeriesStore};
 use model::{HoldId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
@@ -34,6 +35,10 @@ const REMOVED_AT_ONCE: usize = 256;
 /// Days that are written again in one pass. A day of a million series takes a minute of a core, during
 /// which nothing is sealed.
 const DAYS_MAX: usize = 8;
+
+/// Days of which writing again may fail in one pass, beside those: ones that cannot be written must not
+/// keep the others from it, and a disk that fails at each is not asked for a year of them.
+const FAILURES_MAX: usize = 32;
 
 /// How much longer a pass rests than it worked, and the longest rest.
 const REST_FACTOR: u32 = 3;
@@ -66,6 +71,8 @@ pub struct Pass {
     pub gone: Amount,
     /// What only holds keep, as far as was looked.
     pub held: Amount,
+    /// What waits until its day is archived.
+    pub waits_for_archive: Amount,
     /// Files that were not looked into and days that were not written again: passes to come see to them.
     pub left: u64,
     /// What failed, and is tried again by the next pass.
@@ -89,6 +96,8 @@ pub struct RetentionStats {
     pub samples_gone: u64,
     /// Octets that only holds kept at the last pass.
     pub bytes_held: u64,
+    /// Octets that the last pass left as they are not archived.
+    pub bytes_waiting: u64,
     /// Files and days that the last pass left for the next.
     pub left: u64,
     /// How many holds there are.
@@ -158,11 +167,16 @@ impl Retention {
         };
         let policies = PolicySet::new(policies)?;
         let holds = self.sound_holds().await?;
-        let series = series.clone();
+        let (series, archive) = (series.clone(), Arc::clone(&self.archive));
         let work = move || -> Result<Planned, RetentionError> {
             let _turn = turn;
             let held = meant(&holds, &series, &attached)?;
-            let terms = Terms::new(policies, held, series.view(&attached), now);
+            let mut terms = Terms::new(policies, held, series.view(&attached), now);
+            if let Some(archive) = archive.get() {
+                let over = series.patched_days()?;
+                let archived = archive.archived().held_against(&series.packs(), &over);
+                terms = terms.with_archived(archived);
+            }
             let (plan, next) = look(&series, &terms, from)?;
             Ok(Planned {
                 plan,
@@ -256,6 +270,7 @@ impl Retention {
             patches_removed: 0,
             gone: Amount::default(),
             held: Amount::default(),
+            waits_for_archive: planned.plan.waits_for_archive,
             left: planned.plan.left_files,
             failed: None,
         };
@@ -282,6 +297,9 @@ impl Retention {
     ) -> Result<(), RetentionError> {
         for ids in planned.plan.whole().chunks(REMOVED_AT_ONCE) {
             let (series, ids) = (series.clone(), ids.to_vec());
+            let of_samples = ids.iter().filter(|id| id.kind == Kind::Samples);
+            let days = of_samples.map(|id| Level::Day.start(id.start));
+            self.thin(planned, days.collect()).await?;
             let removed = self
                 .step(planned, move || series.remove_packs(&ids))
                 .await?;
@@ -293,6 +311,8 @@ impl Retention {
         if !planned.plan.patches.is_empty() {
             let patches = planned.plan.patches.iter();
             let patches: Vec<_> = patches.map(|(key, amount)| (*key, amount.bytes)).collect();
+            let days = patches.iter().map(|(key, _)| Level::Day.start(key.start));
+            self.thin(planned, days.collect()).await?;
             let series = series.clone();
             let remove = move || series.remove_patches(&patches);
             for key in self.step(planned, remove).await? {
@@ -302,15 +322,20 @@ impl Retention {
                 }
             }
         }
-        let days = planned.plan.days();
-        pass.left += days.len().saturating_sub(DAYS_MAX) as u64;
-        let mut failed = None;
-        for day in days.into_iter().take(DAYS_MAX) {
+        let (mut failed, mut failures) = (None, 0);
+        for day in planned.plan.days() {
+            if pass.days_rewritten >= DAYS_MAX as u64 || failures >= FAILURES_MAX {
+                pass.left += 1;
+                continue;
+            }
+            let again = series.clone();
             let (series, terms) = (series.clone(), Arc::clone(&planned.terms));
             let keep = move |device_id, column| terms.keeps(day, device_id, column);
             let rewrite = move || series.rewrite_day(day, &keep);
+            self.thin(planned, BTreeSet::from([day])).await?;
             match self.step(planned, rewrite).await {
                 Ok(Rewritten { before, after }) => {
+                    self.left(planned, &again, day).await?;
                     pass.days_rewritten += 1;
                     let bytes = before.bytes.saturating_sub(after.bytes);
                     pass.gone
@@ -318,12 +343,49 @@ impl Retention {
                 }
                 // Of one day it says nothing about the others.
                 Err(error @ RetentionError::Series(_)) => {
+                    failures += 1;
                     failed.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Tells the archive that something of days that it has is about to go.
+    async fn thin(
+        &self,
+        planned: &Planned,
+        mut days: BTreeSet<Timestamp>,
+    ) -> Result<(), RetentionError> {
+        days.retain(|day| planned.terms.archived.has(*day));
+        let Some(archive) = self.archive.get().filter(|_| !days.is_empty()).cloned() else {
+            return Ok(());
+        };
+        let thinned = blocking(move || archive.thin(&days)).await?;
+        thinned.map_err(RetentionError::Archive)
+    }
+
+    /// Tells the archive of the packs that were left of a day, where it had all of it.
+    async fn left(
+        &self,
+        planned: &Planned,
+        series: &SeriesStore,
+        day: Timestamp,
+    ) -> Result<(), RetentionError> {
+        let Some(archive) = self.archive.get().cloned() else {
+            return Ok(());
+        };
+        if !planned.terms.archived.is_as_here(day) {
+            return Ok(());
+        }
+        let packs = series.packs();
+        let of_day = packs
+            .iter()
+            .filter(|meta| meta.id.kind == Kind::Samples && Level::Day.start(meta.id.start) == day);
+        let packs: Vec<String> = of_day.map(|meta| meta.id.file_name()).collect();
+        let told = blocking(move || archive.left(day, packs)).await?;
+        told.map_err(RetentionError::Archive)
     }
 
     /// Does a step where it holds nobody up, and rests after it. Not where a hold was placed or changed
@@ -359,6 +421,7 @@ impl Retention {
         stats.bytes_gone += pass.gone.bytes;
         stats.samples_gone += pass.gone.samples;
         stats.bytes_held = pass.held.bytes;
+        stats.bytes_waiting = pass.waits_for_archive.bytes;
         stats.left = pass.left;
         stats.took_ms += pass.took_ms;
         stats.failing.clone_from(&pass.failed);

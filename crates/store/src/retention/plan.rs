@@ -1,6 +1,7 @@
 //! What goes: which files as a whole, which days are written again without some series, and what a
 //! hold keeps. Pure, and the same for a dry run as for what is done.
 
+use super::archived::Leave;
 use super::terms::{Fate, OfDevice, Span, Terms};
 use crate::blocks::{BlockKey, Column, Level};
 use crate::pack::{DevicePart, Kind, PackId, PackMeta};
@@ -87,6 +88,8 @@ pub struct Plan {
     pub left_files: u64,
     /// Their octets.
     pub left_bytes: u64,
+    /// What would go, and waits until its day is archived as it is.
+    pub waits_for_archive: Amount,
 }
 
 impl Plan {
@@ -161,6 +164,14 @@ pub fn plan(
     };
     for meta in whole {
         let policy = terms.all_over(Span::of(&meta.id));
+        match terms.leaves(meta.id.kind, meta.id.start, policy) {
+            Leave::Given => {}
+            Leave::NotArchived => {
+                plan.waits_for_archive.add(meta.bytes, meta.totals.samples);
+                continue;
+            }
+            Leave::Restored => continue,
+        }
         plan.go(terms, policy, meta.bytes, meta.totals.samples);
         plan.files.push(FileFate {
             id: meta.id,
@@ -205,7 +216,8 @@ fn weigh(terms: &Terms, contents: &Contents, plan: &mut Plan) {
     let (mut bytes_gone, mut whole) = (0, contents.others == 0);
     for part in &contents.devices {
         let of_device = terms.of_device(span, part.device_id);
-        bytes_gone += weigh_device(&of_device, part, &mut gone, &mut held);
+        let waits = &mut plan.waits_for_archive;
+        bytes_gone += weigh_device(&of_device, part, (&mut gone, &mut held, waits));
         whole &= part
             .entries
             .iter()
@@ -245,8 +257,7 @@ fn goes(fate: Fate) -> bool {
 fn weigh_device(
     of_device: &OfDevice,
     part: &DevicePart,
-    gone: &mut ByPlace,
-    held: &mut BTreeMap<usize, Amount>,
+    (gone, held, waits): (&mut ByPlace, &mut BTreeMap<usize, Amount>, &mut Amount),
 ) -> u64 {
     let mut kept_columns = BTreeSet::new();
     for entry in &part.entries {
@@ -258,6 +269,10 @@ fn weigh_device(
             Fate::Held(place) => {
                 kept_columns.insert(entry.column);
                 held.entry(place).or_default().add(bytes, entry.samples);
+            }
+            Fate::Waits => {
+                kept_columns.insert(entry.column);
+                waits.add(bytes, entry.samples);
             }
             Fate::Over(place) => gone.entry(place).or_default().add(bytes, entry.samples),
         }

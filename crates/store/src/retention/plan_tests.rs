@@ -115,6 +115,7 @@ fn policies(texts: &[&str]) -> PolicySet {
             level: level.unwrap(),
             keep_days: words[3].parse().unwrap(),
             priority: words[4].parse().unwrap(),
+            without_archive: false,
         }
     };
     PolicySet::new(texts.iter().map(policy).collect()).unwrap()
@@ -192,6 +193,24 @@ fn what_is_younger_than_the_built_in_policies_say_is_never_touched() {
     check(Detail::FiveMinutes, &[], &[], "2000:31!");
     check(Detail::Hours, &[], &[], "");
     check(Detail::Hours, &["- - raw 1 1"], &[], "");
+}
+
+/// Not only where one policy decides for all: the heads of ten thousand devices need not be read for it.
+#[test]
+fn what_is_over_by_all_that_decide_goes_without_a_look() {
+    let look = |holds: &[HeldBy], age: u64| {
+        let policies = policies(&["icmp_.* - raw 10 2", "- core raw 30 1"]);
+        let terms = Terms::new(policies, holds.to_vec(), view(), now());
+        terms.look(&file(Detail::Raw, age, true).meta.id)
+    };
+    assert_eq!(look(&[], 2), Look::Stays);
+    for age in [10, 20, 30, 399] {
+        assert_eq!(look(&[], age), Look::Inside, "{age}");
+    }
+    assert_eq!(look(&[], 400), Look::Goes);
+    let held = [hold(EDGE, Columns::All, 500)];
+    assert_eq!(look(&held, 400), Look::Inside);
+    assert_eq!(look(&held, 600), Look::Goes);
 }
 
 #[test]

@@ -97,6 +97,7 @@ impl Detail {
             level: self,
             keep_days,
             priority: 0,
+            without_archive: false,
         }
     }
 }
@@ -122,6 +123,10 @@ pub struct Policy {
     pub keep_days: u32,
     /// The greatest decides.
     pub priority: u32,
+    /// Samples go when they are over, whether they were archived or not. Means nothing where there is no
+    /// archive.
+    #[serde(default)]
+    pub without_archive: bool,
 }
 
 impl Policy {

@@ -1,6 +1,7 @@
 //! What is kept for how long, series by series: policies and holds, held against the series that there
 //! are. Pure.
 
+use super::archived::{Archived, Leave};
 use super::hold::Held;
 use super::policy::{Detail, PolicySet};
 use super::view::{DeviceView, Known, View};
@@ -34,8 +35,9 @@ impl HeldBy {
 pub struct Terms {
     pub(super) policies: PolicySet,
     pub(super) holds: Vec<HeldBy>,
+    pub(super) archived: Archived,
     view: View,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     /// Of each policy, whether it is for each metric of the view.
     for_metrics: Vec<Vec<bool>>,
     /// The policies that decide for the series of each device.
@@ -66,6 +68,8 @@ pub(super) enum Fate {
     Kept,
     /// They are kept by the hold of this place alone.
     Held(usize),
+    /// They are kept as they are not archived.
+    Waits,
     /// They go by the policy of this place; none where the series was deleted.
     Over(Option<usize>),
 }
@@ -124,6 +128,7 @@ impl Terms {
         let mut terms = Self {
             policies,
             holds,
+            archived: Archived::default(),
             view,
             now,
             for_metrics,
@@ -187,15 +192,17 @@ impl Terms {
         !deciding.any(|place| self.is_over(*place, span.end))
     }
 
-    /// The policy by which all of a span goes, whatever is in it: where one decides for all series and
-    /// no hold meets it.
+    /// The policy by which all of a span goes, whatever is in it: where it is over by all that decide for
+    /// any series and no hold meets it, the one that kept it longest.
     pub(super) fn all_over(&self, span: Span) -> Option<usize> {
-        let mut deciding = self.in_use.of(span.detail()).iter();
-        let (Some(one), None) = (deciding.next(), deciding.next()) else {
+        let deciding = self.in_use.of(span.detail());
+        let all_over = deciding.iter().all(|place| self.is_over(*place, span.end));
+        let held = || self.holds.iter().any(|hold| hold.meets(span.range));
+        if !all_over || held() {
             return None;
-        };
-        let held = self.holds.iter().any(|hold| hold.meets(span.range));
-        (self.is_over(*one, span.end) && !held).then_some(*one)
+        }
+        let cut = |place: &usize| Some(self.policies.get(*place)?.cut(self.now));
+        deciding.iter().copied().min_by_key(cut)
     }
 
     pub(super) fn of_device(&self, span: Span, device_id: DeviceId) -> OfDevice<'_> {
@@ -224,13 +231,25 @@ impl OfDevice<'_> {
         if fate == Fate::Kept {
             return fate;
         }
+        if let Fate::Over(place) = fate {
+            match self.terms.leaves(self.span.kind, self.span.range.0, place) {
+                Leave::Given => {}
+                Leave::NotArchived => return self.held(column).unwrap_or(Fate::Waits),
+                Leave::Restored => return Fate::Kept,
+            }
+        }
+        self.held(column).unwrap_or(fate)
+    }
+
+    /// Whether a hold keeps a column.
+    fn held(&self, column: Column) -> Option<Fate> {
         let holds = |place: &&usize| {
             let hold = self.terms.holds.get(**place);
             let columns = hold.and_then(|hold| hold.series.get(&self.device_id));
             columns.is_some_and(|columns| columns.has(column))
         };
         let held = self.holds.iter().find(holds);
-        held.map_or(fate, |place| Fate::Held(*place))
+        held.map(|place| Fate::Held(*place))
     }
 
     /// Whether anything of the device may not be kept by policy.

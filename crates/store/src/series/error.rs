@@ -2,6 +2,7 @@
 
 use crate::blocks::BlocksError;
 use crate::pack::PackError;
+use crate::series::cold::ColdError;
 use model::{DeviceId, SeriesId, Timestamp};
 use std::io;
 use std::path::PathBuf;
@@ -78,12 +79,51 @@ pub enum SeriesError {
         /// From when.
         start: Timestamp,
     },
+    /// Archived samples could not be had in time.
+    #[error("archived samples were not read")]
+    Archive(#[from] ColdError),
+    /// Samples of an archived day could not be read, and there is no place to tell which are missing.
+    #[error("the archive of {day} could not be read: {why}")]
+    ArchiveMissing {
+        /// Which day.
+        day: Timestamp,
+        /// Why.
+        why: String,
+    },
+    /// Samples of a day would go of which the archive was not told that some go: it would not be read.
+    #[error("the archive was not told that samples of {day} go")]
+    NotThinned {
+        /// Which day.
+        day: Timestamp,
+    },
+    /// The archive has nothing of a day.
+    #[error("the archive has nothing of {day}")]
+    NotArchived {
+        /// Which day.
+        day: Timestamp,
+    },
+    /// Samples of more archived days are needed than are read for one question.
+    #[error(
+        "samples of more than {max} archived days would have to be read: ask for less, or restore them"
+    )]
+    TooManyArchived {
+        /// [`COLD_DAYS_MAX`](super::cold::COLD_DAYS_MAX).
+        max: usize,
+    },
     /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),
     /// Nobody waits for the answer any more.
     #[error("reading took longer than somebody waits")]
     GivenUp,
+    /// More would be read than may be for one answer.
+    #[error("{read} samples and numbers of roll-ups would be read, and at most {max} are")]
+    TooMuch {
+        /// How many were read or would have been next.
+        read: u64,
+        /// How many may be.
+        max: u64,
+    },
     /// The store has been closed.
     #[error("the series store is closed")]
     Closed,

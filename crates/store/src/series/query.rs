@@ -6,31 +6,39 @@
 //! before the next one is read. So what is held does not grow with the series, but for what the answer
 //! itself needs.
 //!
-//! A question is bounded before it reads: the series that it means, the samples that it would read by
-//! how often its devices are polled, the numbers that it must hold, and time. What is refused says what
+//! A question is bounded before it reads: the series that it means, the samples and numbers of roll-ups
+//! that it would read by how often its devices are polled ([`reach`]), the numbers that it must hold, and time. What is refused says what
 //! would fit; what is left out of an answer is told in it.
 
+mod levels;
+mod reach;
 mod rows;
 mod steps;
 
 use super::across::{Across, End, Grouping};
 use super::attached::Attached;
-use super::{Aggregation, Column, Selection, Selector, SeriesError, SeriesStore, bucket_count};
+use super::rollup::Budget;
+use super::{
+    Aggregation, ColdError, Fetch, Selection, Selector, SeriesError, SeriesStore, bucket_count,
+};
+use crate::pack::PackMeta;
+use levels::Levels;
 use model::metric::Kind;
 use model::{DeviceId, SeriesId, Timestamp};
+use reach::{Load, Reach};
 use rows::Rows;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// What steps are made from.
+/// What steps are made from where no day is taken of its roll-ups.
 pub const LEVEL_RAW: &str = "raw";
 
 /// Series of one question that are put together or ranked: the million of a large network, by halves.
 /// A selection takes 40 octets a series.
 pub const SERIES_MAX: usize = 500_000;
 
-/// Samples that one question may read: 100,000 series of a sample a minute over a day and a half, some
-/// ten seconds of a core.
+/// Samples, and numbers of roll-ups, that one question may read: 100,000 series of a sample a minute over
+/// a day and a half, or of rates by the hour over three weeks; some ten seconds of a core.
 pub const SAMPLES_MAX: u64 = 200_000_000;
 
 /// Numbers that one question may hold, 16 to 40 octets each: a thousand groups by a thousand steps, or
@@ -62,7 +70,7 @@ pub struct Query {
     pub across: Put,
     /// Rows of the answer.
     pub rows_max: usize,
-    /// Samples that may be read; [`SAMPLES_MAX`] at most.
+    /// Samples and numbers of roll-ups that may be read; [`SAMPLES_MAX`] at most.
     pub samples_max: u64,
     /// When nobody waits for the answer any more.
     pub until: Instant,
@@ -98,7 +106,10 @@ pub struct Answer {
     pub more: bool,
     /// Series that the selector means.
     pub matched: usize,
-    /// From what the steps were made, in order; they cover the range.
+    /// The coarsest of `parts`.
+    pub level: &'static str,
+    /// From what the steps were made, of each part of the range the coarsest of any series, in order; they
+    /// cover the range.
     pub parts: Vec<Part>,
     /// What it took.
     pub cost: Cost,
@@ -126,7 +137,7 @@ pub struct Part {
     pub from: Timestamp,
     /// Where it ends.
     pub to: Timestamp,
-    /// Its level: [`LEVEL_RAW`].
+    /// Its level: [`LEVEL_RAW`], or that of roll-ups, as [`Grain::name`](super::Grain::name) has it.
     pub level: &'static str,
 }
 
@@ -137,7 +148,8 @@ pub struct Cost {
     pub devices: u64,
     /// Series that were read.
     pub series: u64,
-    /// Samples that were read, with those on either side of the range and those that tell restarts.
+    /// Samples and numbers of roll-ups that were read, with those on either side of the range and those
+    /// that tell restarts.
     pub samples: u64,
 }
 
@@ -183,6 +195,15 @@ pub enum QueryError {
     /// It took too long.
     #[error("it took too long")]
     Late,
+    /// Fetching archived days took too long.
+    #[error("archived days take longer: ask for fewer days, or restore them")]
+    ArchiveLate,
+    /// Samples of more archived days are needed than are fetched for one question.
+    #[error("samples of more than {max} archived days would have to be fetched")]
+    TooManyArchived {
+        /// [`COLD_DAYS_MAX`](super::cold::COLD_DAYS_MAX).
+        max: usize,
+    },
     /// The samples could not be read.
     #[error("the samples could not be read")]
     Read(#[from] SeriesError),
@@ -206,44 +227,56 @@ pub fn run(store: &SeriesStore, query: &Query, attached: &Attached) -> Result<An
     }
     let mut series = selected.series;
     series.sort_unstable_by_key(|series| (series.device_id, series.column));
-    affordable(query, &series, attached)?;
+    let list = store.packs();
+    let reach = reach_of(query, &list, query.from);
+    affordable(query, &list, &reach, &series, attached)?;
     let mut rows = Rows::new(query);
     let mut cost = Cost::default();
+    let mut levels = Levels::raw(query.from, query.to);
+    // By what is there, not by what should be: intervals are changed.
+    let fetch = Fetch::until(Some(query.until));
+    let mut budget = Budget::new(samples_max(query).saturating_mul(2), fetch);
     for of_device in of_devices(&series) {
-        cost.samples += of_one(store, query, attached, of_device, &mut rows)?;
+        let both = (&mut budget, &mut levels);
+        let read = of_one(store, query, attached, (of_device, reach), both, &mut rows);
+        read.map_err(|error| match error {
+            QueryError::Read(SeriesError::TooMuch { read, .. }) => {
+                too_many(query, read, series.len())
+            }
+            QueryError::Read(SeriesError::GivenUp) => QueryError::Late,
+            QueryError::Read(SeriesError::Archive(ColdError::Late)) => QueryError::ArchiveLate,
+            QueryError::Read(SeriesError::TooManyArchived { max }) => {
+                QueryError::TooManyArchived { max }
+            }
+            error => error,
+        })?;
         cost.devices += 1;
         cost.series += of_device.len() as u64;
-        // By what is there, not by what should be: intervals are changed.
-        if cost.samples > samples_max(query).saturating_mul(2) {
-            return Err(too_many(query, cost.samples, series.len()));
-        }
     }
+    cost.samples = budget.read();
     let (rows, left_out) = rows.told(store, attached);
     Ok(Answer {
         first: first_step(query),
         rows,
         more: left_out || selected.more,
         matched: selected.matched,
-        parts: vec![Part {
-            from: query.from,
-            to: query.to,
-            level: LEVEL_RAW,
-        }],
+        level: levels.coarsest().name(),
+        parts: levels.parts(),
         cost,
     })
 }
 
-/// Reads the series of one device that are meant, which ascend by column, and folds them in. Answers
-/// how many samples were read.
+/// Reads the series of one device that are meant, which ascend by column, and folds them in.
 fn of_one(
     store: &SeriesStore,
     query: &Query,
     attached: &Attached,
-    series: &[Selection],
+    (series, reach): (&[Selection], Reach),
+    read: (&mut Budget, &mut Levels),
     rows: &mut Rows,
-) -> Result<u64, QueryError> {
+) -> Result<(), QueryError> {
     let Some(device_id) = series.first().map(|series| series.device_id) else {
-        return Ok(0);
+        return Ok(());
     };
     let of_device = attached.device(device_id);
     let asked = steps::Asked {
@@ -254,20 +287,32 @@ fn of_one(
         interval: interval(attached, device_id),
         replaced_at: of_device.map_or(&[][..], |of| of.replaced_at.as_slice()),
         until: query.until,
+        reach,
+        held_max: steps::HELD_MAX,
     };
-    let wanted: Vec<(Column, Aggregation)> = series
-        .iter()
-        .map(|series| {
-            let by_kind = way_of(series.metric.kind());
-            (series.column, query.over.unwrap_or(by_kind))
-        })
-        .collect();
-    steps::read(store, &asked, &wanted, |place, values| {
+    let wanted = series.iter().map(|series| steps::Wanted {
+        column: series.column,
+        kind: series.metric.kind(),
+        how: over(query, series),
+    });
+    let wanted: Vec<steps::Wanted> = wanted.collect();
+    steps::read(store, &asked, &wanted, read, |place, values| {
         match series.get(place) {
             Some(series) => rows.add(store, attached, series, values),
             None => Ok(()),
         }
     })
+}
+
+/// How the samples of a step of a series become one.
+fn over(query: &Query, series: &Selection) -> Aggregation {
+    let by_kind = || way_of(series.metric.kind());
+    query.over.unwrap_or_else(by_kind)
+}
+
+/// What there is of the range of a query, from another time on.
+fn reach_of(query: &Query, list: &[PackMeta], from: Timestamp) -> Reach {
+    reach::reach(list, (from, query.to), query.step)
 }
 
 /// How the samples of a step become one where nothing is said.
@@ -296,21 +341,46 @@ fn samples_max(query: &Query) -> u64 {
     query.samples_max.min(SAMPLES_MAX)
 }
 
-/// Refuses what would read more than may be, by how often the devices are polled.
-fn affordable(query: &Query, series: &[Selection], attached: &Attached) -> Result<(), QueryError> {
-    let range_ms = query.to.since(query.from).as_millis();
-    let samples = of_devices(series).map(|of_device| {
+/// Refuses what would read more than may be, by how often the devices are polled; says how long a range
+/// would fit.
+fn affordable(
+    query: &Query,
+    list: &[PackMeta],
+    reach: &Reach,
+    series: &[Selection],
+    attached: &Attached,
+) -> Result<(), QueryError> {
+    let mut load = Load::default();
+    for of_device in of_devices(series) {
         let device_id = of_device.first().map(|series| series.device_id);
         let poll = device_id.map_or(INTERVAL_DEFAULT, |id| interval(attached, id));
-        let polls = range_ms / poll.as_millis().max(1) + 1;
-        polls.saturating_mul(of_device.len() as u128)
-    });
-    let samples = samples.fold(0, u128::saturating_add);
-    let samples = u64::try_from(samples).unwrap_or(u64::MAX);
-    if samples <= samples_max(query) {
+        for series in of_device {
+            load.add(poll, over(query, series), series.metric.kind());
+        }
+    }
+    let max = samples_max(query);
+    let samples = load.cost(reach);
+    if samples <= max {
         return Ok(());
     }
-    Err(too_many(query, samples, series.len()))
+    // The longest in whole seconds, by halves. Days of roll-ups may take less than a part of a day, so
+    // that it is not always the longest; it always fits.
+    let (mut fits, mut over) = (0, query.to.since(query.from).as_secs());
+    while fits + 1 < over {
+        let middle = u64::midpoint(fits, over);
+        let from = query.to.minus(Duration::from_secs(middle));
+        if load.cost(&reach_of(query, list, from)) <= max {
+            fits = middle;
+        } else {
+            over = middle;
+        }
+    }
+    Err(QueryError::TooManySamples {
+        samples,
+        max,
+        series: series.len(),
+        range: Duration::from_secs(fits),
+    })
 }
 
 fn too_many(query: &Query, samples: u64, series: usize) -> QueryError {

@@ -1,12 +1,15 @@
-//! Reading a series: packs, what lies over them and head laid over each other, each time once,
-//! ascending.
+//! Reading a series: archived days, packs, what lies over them and head laid over each other, each time
+//! once, ascending.
 
 use crate::blocks::codec::BlockView;
 use crate::blocks::{BlockKey, Column, ColumnSlice, Level};
 use crate::pack::Kind;
+use crate::series::cold::ColdDay;
+use crate::series::cold::fetch::{self, Fetch};
 use crate::series::parts::Parts;
 use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
 use model::{DeviceId, Timestamp, Value};
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +26,7 @@ pub(super) fn touch(parts: &Parts, device_id: DeviceId) -> Result<(), SeriesErro
     touched.map_err(|error| SeriesError::Log(Arc::new(error)))
 }
 
-/// The samples in `[from, to)`.
+/// The samples in `[from, to)` that are here.
 pub(super) fn read(
     parts: &Parts,
     device_id: DeviceId,
@@ -35,7 +38,7 @@ pub(super) fn read(
     Ok(all.pop().unwrap_or_default())
 }
 
-/// The samples of several columns of a device in `[from, to)`; each block is read once.
+/// The samples of several columns of a device in `[from, to)` that are here; each block is read once.
 pub(super) fn read_many(
     parts: &Parts,
     device_id: DeviceId,
@@ -43,13 +46,42 @@ pub(super) fn read_many(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Points>, SeriesError> {
+    let all = read_at_most(parts, device_id, columns, (from, to), u64::MAX, None)?;
+    Ok(all.unwrap_or_default())
+}
+
+/// As [`read_many`], with those of archived days under them.
+pub(super) fn read_fetching(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    range: (Timestamp, Timestamp),
+    fetch: &mut Fetch,
+) -> Result<Vec<Points>, SeriesError> {
+    let all = read_at_most(parts, device_id, columns, range, u64::MAX, Some(fetch))?;
+    Ok(all.unwrap_or_default())
+}
+
+/// As [`read_many`], with those of archived days under them where these are to be fetched, and where that
+/// is at most so many samples; else `None`, told after the day that is one too many, so that no more than
+/// that is in memory.
+pub(super) fn read_at_most(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    (from, to): (Timestamp, Timestamp),
+    max: u64,
+    fetch: Option<&mut Fetch>,
+) -> Result<Option<Vec<Points>>, SeriesError> {
     let mut ascending = columns.to_vec();
     ascending.sort_unstable();
     ascending.dedup();
     touch(parts, device_id)?;
     // The head first: what leaves it afterwards was sealed before.
     let head = parts.head.points_together(device_id, &ascending, from, to);
+    let of_head = length(&head);
     let mut found = vec![Points::new(); ascending.len()];
+    let archived = fetch.as_ref().map(|_| fetch::days(parts, from, to));
     if let Some((oldest, newest)) = sealed_span(parts)? {
         let (mut start, end) = (from.max(oldest), to.min(newest));
         while start < end {
@@ -57,6 +89,21 @@ pub(super) fn read_many(
             let next = step.min(end);
             sealed(parts, device_id, &ascending, (start, next), &mut found)?;
             start = next;
+            if of_head + length(&found) > max {
+                return Ok(None);
+            }
+        }
+    }
+    if of_head > max {
+        return Ok(None);
+    }
+    if let (Some(fetch), Some(before)) = (fetch, archived) {
+        let range = (from, to);
+        let days = with_those_since(parts, before, range);
+        let left = max.saturating_sub(of_head + length(&found));
+        let wanted = (device_id, ascending.as_slice());
+        if !lay_under(parts, wanted, range, (&days, left), fetch, &mut found)? {
+            return Ok(None);
         }
     }
     for (points, head) in found.iter_mut().zip(head) {
@@ -75,7 +122,50 @@ pub(super) fn read_many(
         })
     };
     let all = columns.iter().map(answer);
-    Ok(all.map(Option::unwrap_or_default).collect())
+    Ok(Some(all.map(Option::unwrap_or_default).collect()))
+}
+
+/// Samples of several series.
+pub(super) fn length(all: &[Points]) -> u64 {
+    all.iter().map(|points| points.len() as u64).sum()
+}
+
+/// The archived days to read: those that were not here when reading began, as one that is restored
+/// meanwhile was not read yet, and those that are not here now, as their packs may have gone before they
+/// were read.
+fn with_those_since(
+    parts: &Parts,
+    mut days: Vec<ColdDay>,
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<ColdDay> {
+    days.extend(fetch::days(parts, from, to));
+    days.sort_unstable_by_key(|day| (day.day, Reverse(day.generation)));
+    days.dedup_by_key(|day| day.day);
+    days
+}
+
+/// Lays what archived days have under what was found; false where that is more samples than may be.
+fn lay_under(
+    parts: &Parts,
+    (device_id, columns): (DeviceId, &[Column]),
+    range: (Timestamp, Timestamp),
+    (days, max): (&[ColdDay], u64),
+    fetch: &mut Fetch,
+    found: &mut [Points],
+) -> Result<bool, SeriesError> {
+    if days.is_empty() {
+        return Ok(true);
+    }
+    let mut under = vec![Points::new(); columns.len()];
+    let wanted = (device_id, columns);
+    if !fetch::read(parts, wanted, range, (days, max), fetch, &mut under)? {
+        return Ok(false);
+    }
+    for (found, mut under) in found.iter_mut().zip(under) {
+        under.append(found);
+        *found = under;
+    }
+    Ok(true)
 }
 
 /// From when to when something is sealed; `None` where nothing is. That may be ahead of the clock,
@@ -165,7 +255,7 @@ fn lay_blocks(
 }
 
 /// An error with what it stems from, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let stems = std::iter::successors(error.source(), |error| error.source());
     stems.fold(error.to_string(), |told, error| format!("{told}: {error}"))
 }

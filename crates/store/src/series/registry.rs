@@ -3,6 +3,7 @@
 //! Kept in memory ([`index`]) and in `series.sqlite` ([`table`]). One thread writes the table and
 //! commits for all that wait; a series is in the index, and so usable, only after its commit.
 
+pub(crate) mod adopt;
 mod count;
 mod find;
 pub(crate) mod index;
@@ -19,6 +20,7 @@ mod view;
 
 use crate::series::stats::Counters;
 use crate::series::{REGISTRY_QUEUE_MAX, Resolved, SERIES_PER_DEVICE_MAX, SeriesError};
+use adopt::{Adopted, AdoptedAs};
 use index::Index;
 use model::{DeviceId, Labels, Metric};
 use std::collections::BTreeSet;
@@ -46,6 +48,12 @@ pub(crate) enum Request {
         keys: Vec<(Metric, Labels)>,
         reply: Reply<Vec<Resolved>>,
     },
+    /// The series of a device that another registry knew, known under the ids that they had.
+    Adopt {
+        device_id: DeviceId,
+        series: Vec<Adopted>,
+        reply: Reply<AdoptedAs>,
+    },
     /// Forget the series of a device; its blocks are still there.
     Delete {
         device_id: DeviceId,
@@ -64,6 +72,7 @@ impl Request {
     fn device(&self) -> Option<DeviceId> {
         match self {
             Self::Resolve { device_id, .. }
+            | Self::Adopt { device_id, .. }
             | Self::Delete { device_id, .. }
             | Self::Cleaned { device_id, .. } => Some(*device_id),
             Self::Close => None,
@@ -188,6 +197,17 @@ fn plan(index: &Shared, counters: &Counters, request: Request) -> Option<(Vec<Ch
                 None
             }
         },
+        Request::Adopt {
+            device_id,
+            series,
+            reply,
+        } => {
+            let (changes, adopted) = with(index, |index| index.plan_adopt(device_id, &series));
+            let answer: Answer = Box::new(move |done| {
+                let _ = reply.send(done.map(|()| adopted));
+            });
+            Some((changes, answer))
+        }
         Request::Delete { device_id, reply } => {
             Some((vec![Change::Delete { device_id }], plain(reply)))
         }

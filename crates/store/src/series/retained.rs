@@ -10,6 +10,7 @@ use crate::blocks::{BlockKey, Level};
 use crate::pack::{Kind, PackId, PackMeta};
 use crate::retention::{Contents, Patch, View};
 use crate::series::attached::Attached;
+use crate::series::cold::fetch;
 use crate::series::parts::Parts;
 use crate::series::{Selected, Selector, read};
 use model::{DeviceId, Timestamp};
@@ -94,6 +95,22 @@ impl SeriesStore {
         self.parts().packs.list()
     }
 
+    /// The days of which something lies over the packs.
+    pub(crate) fn patched_days(&self) -> Result<Vec<Timestamp>, SeriesError> {
+        let parts = self.parts();
+        let mut patched = Vec::new();
+        for day in parts.blocks.days()? {
+            if !parts
+                .blocks
+                .keys(day, seal::end(Level::Day, day))?
+                .is_empty()
+            {
+                patched.push(day);
+            }
+        }
+        Ok(patched)
+    }
+
     /// All series, as a plan looks at them.
     pub(crate) fn view(&self, attached: &Attached) -> View {
         let tags_of = |device_id| {
@@ -160,6 +177,7 @@ impl SeriesStore {
         let mut made = 0;
         let mut waits = BTreeSet::new();
         for day in days {
+            fetch::may_go(parts, day)?;
             if seal::is_rolled_up(parts, day) {
                 continue;
             }
@@ -193,6 +211,7 @@ impl SeriesStore {
     ) -> Result<Rewritten, SeriesError> {
         let parts = self.parts();
         let _one_at_a_time = one_at_a_time(parts);
+        fetch::may_go(parts, day)?;
         let before = packed(parts, day);
         seal::rewrite_day(parts, day, keep)?;
         let after = packed(parts, day);
@@ -256,16 +275,17 @@ impl SeriesStore {
                 keys.push(*key);
             }
         }
-        parts.blocks.write(&[], &keys)?;
         let days: BTreeSet<Timestamp> =
             keys.iter().map(|key| Level::Day.start(key.start)).collect();
+        days.iter().try_for_each(|day| fetch::may_go(parts, *day))?;
+        parts.blocks.write(&[], &keys)?;
         for day in days {
             parts.blocks.tidy(day, seal::end(Level::Day, day))?;
         }
         Ok(keys)
     }
 
-    fn parts(&self) -> &Parts {
+    pub(super) fn parts(&self) -> &Parts {
         &self.0.parts
     }
 }

@@ -4,19 +4,21 @@
 //! does not depend on what the days beside it have or will have. What of a counter does depend on it,
 //! the pairs of samples near the ends of the day and across them, is left to the reader, who is given
 //! the samples there (*edges*). So a sum of rolled days is what [`aggregate`](super::aggregate) says of
-//! the samples. `write` puts them in packs, whose octets are in `docs/formats/rollups.md`; `days` says
-//! which days may be read from them; `read` has them back; `sums` adds samples and roll-ups up as they
+//! the samples. `write` puts them in packs, whose octets are in `docs/formats/rollups.md`, with what `keep`
+//! takes over of those there are; `days` says which days may be read from them; `read` has them back; `sums` adds samples and roll-ups up as they
 //! come; `steps` answers questions. Months are put together by `seal::months`.
 
 mod ask;
 mod cache;
 pub(super) mod days;
 mod fold;
-mod read;
+pub(super) mod keep;
+pub(super) mod read;
 pub(super) mod steps;
-mod sums;
+pub(super) mod sums;
 pub(super) mod write;
 
+pub(in crate::series) use ask::Budget;
 pub use ask::{Ask, Grain, Part, Stepped};
 pub use fold::{Folded, fold};
 
@@ -42,6 +44,8 @@ const HOURS: usize = 24;
 /// [`SPACINGS`] pairs on either side: so many pairs at each end are not told by the day alone, and the
 /// last of these needs as many samples behind it again.
 const EDGE: usize = 2 * SPACINGS + 1;
+/// Samples that are kept of both.
+pub(super) const EDGES: usize = 2 * EDGE;
 
 /// What is kept of a series, each as a column of its own. The numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +81,11 @@ const FIELDS: usize = 11;
 const COLUMNS_A_SERIES: u32 = 16;
 
 impl Field {
+    /// Whether it is a list of the day, and has no number in each bucket.
+    const fn is_list(self) -> bool {
+        matches!(self, Self::EdgeAt | Self::Edge | Self::Restart)
+    }
+
     /// Where it stands in a pack; none where the series' own column is too large.
     fn column(self, of: Column) -> Option<Column> {
         let first = of.0.checked_mul(COLUMNS_A_SERIES)?;

@@ -11,13 +11,16 @@ mod laid;
 mod merge;
 mod months;
 mod rolls;
+mod under;
 
 pub(super) use merge::{Keep, end, roll_up_day};
 pub(super) use rolls::is_rolled_up;
+pub(super) use under::Under;
 
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{Block, BlockKey, Level};
 use crate::pack::{Kind, PackId, PackMeta};
+use crate::progress::Progress;
 use crate::series::SeriesError;
 use crate::series::head::View;
 use crate::series::log::writer::Request;
@@ -98,6 +101,18 @@ pub(super) fn rewrite_day(
     let rewritten = merge::merge_kept(parts, Level::Day, day, keep);
     parts.note_damage();
     rewritten.map(|_| ())
+}
+
+/// Makes one pack of what the archive has of a day and what is sealed of it here, which lies over it.
+pub(super) fn restore_day(
+    parts: &Parts,
+    day: Timestamp,
+    under: &Under<'_>,
+    progress: &Progress,
+) -> Result<(), SeriesError> {
+    let restored = merge::merge_under(parts, day, under, progress);
+    parts.note_damage();
+    restored.map(|_| ())
 }
 
 fn seal(

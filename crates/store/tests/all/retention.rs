@@ -37,6 +37,7 @@ pub(crate) fn policy(name: &str, metrics: &[&str], tags: &[&str], keep_days: u32
         level: Detail::Raw,
         keep_days,
         priority: 1,
+        without_archive: false,
     }
 }
 
@@ -105,15 +106,15 @@ fn pack_bytes(folder: &Path) -> u64 {
 }
 
 /// A store with two devices of five days: `core`, which has that tag, and `edge`.
-struct Kept {
-    fixture: Fixture,
-    store: Store,
-    core: (DeviceId, Vec<Resolved>),
+pub(crate) struct Kept {
+    pub(crate) fixture: Fixture,
+    pub(crate) store: Store,
+    pub(crate) core: (DeviceId, Vec<Resolved>),
     edge: (DeviceId, Vec<Resolved>),
 }
 
 impl Kept {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let fixture = Fixture::new();
         let store = Self::open(&fixture).await;
         let mut devices = BTreeMap::new();
@@ -152,7 +153,7 @@ impl Kept {
         }
     }
 
-    async fn put(&self, policy: &Policy) {
+    pub(crate) async fn put(&self, policy: &Policy) {
         let put = self.store.retention.put_policy(policy, Expect::Absent);
         put.await.unwrap();
     }
@@ -167,7 +168,7 @@ impl Kept {
         preview.await.unwrap()
     }
 
-    async fn pass(&self) -> Pass {
+    pub(crate) async fn pass(&self) -> Pass {
         let attached = self.store.inventory.attached();
         let now = self.fixture.now();
         let pass = self.store.retention.pass(&self.store.series, attached, now);
@@ -208,7 +209,7 @@ impl Kept {
     }
 
     /// From when on samples are kept where so many days are.
-    fn cut(&self, keep_days: u32) -> Timestamp {
+    pub(crate) fn cut(&self, keep_days: u32) -> Timestamp {
         policy("cut", &[], &[], keep_days).cut(self.fixture.now())
     }
 }

@@ -12,20 +12,20 @@ use proptest::prelude::*;
 use std::fs;
 use std::time::Duration;
 
-const DAY: i64 = 24 * 60;
+pub(crate) const DAY: i64 = 24 * 60;
 /// 2026-03-29T12:00:00Z, in minutes of test time: a month ends in three days.
 const END_OF_MARCH: i64 = 28 * DAY;
 /// From poll to poll.
-const POLL: Duration = Duration::from_mins(4);
+pub(crate) const POLL: Duration = Duration::from_mins(4);
 
 /// A device with a counter of 32 bits, one of 64, a gauge, a state and its uptime.
-struct Polled {
-    fixture: Fixture,
-    device_id: DeviceId,
-    series: Vec<Resolved>,
+pub(crate) struct Polled {
+    pub(crate) fixture: Fixture,
+    pub(crate) device_id: DeviceId,
+    pub(crate) series: Vec<Resolved>,
 }
 
-const METRICS: [Metric; 5] = [
+pub(crate) const METRICS: [Metric; 5] = [
     Metric::IF_IN_ERRORS,
     Metric::IF_HC_IN_OCTETS,
     Metric::ICMP_RTT,
@@ -35,7 +35,7 @@ const METRICS: [Metric; 5] = [
 const UPTIME: usize = 4;
 
 impl Polled {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let fixture = Fixture::new();
         let device_id = DeviceId::new();
         let keys = METRICS.map(|metric| (metric, Labels::default())).to_vec();
@@ -48,7 +48,7 @@ impl Polled {
     }
 
     /// Appends polls, in any order, synced together.
-    async fn append(&self, polls: &[Poll]) {
+    pub(crate) async fn append(&self, polls: &[Poll]) {
         for some in polls.chunks(512) {
             let mut waiting = Vec::new();
             for (at, values) in some {
@@ -69,7 +69,7 @@ impl Polled {
     }
 
     /// Seals and merges until all is done that can be done at that time.
-    async fn settle(&self, at: i64) {
+    pub(crate) async fn settle(&self, at: i64) {
         for pass in 0..12 {
             self.fixture.maintain(at + 31 * pass).await;
         }
@@ -96,7 +96,7 @@ impl Polled {
     }
 
     /// Holds an answer against the samples; answers it.
-    fn check(&self, n: usize, ask: &Ask) -> Stepped {
+    pub(crate) fn check(&self, n: usize, ask: &Ask) -> Stepped {
         let (told, expected) = (self.ask(n, ask), self.expected(n, ask));
         assert_eq!(told.steps.len(), expected.len());
         for (told, expected) in told.steps.iter().zip(&expected) {
@@ -130,13 +130,13 @@ impl Polled {
 }
 
 /// A poll, with a value of each series that has one.
-type Poll = (Timestamp, [Option<Value>; 5]);
+pub(crate) type Poll = (Timestamp, [Option<Value>; 5]);
 
 /// Chance that is the same for a seed.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -152,7 +152,7 @@ impl Chance {
 }
 
 /// Polls from a minute on to another, with jitter, lost ones, silences, restarts and wraps.
-fn polls(chance: &mut Chance, from: i64, to: i64) -> Vec<Poll> {
+pub(crate) fn polls(chance: &mut Chance, from: i64, to: i64) -> Vec<Poll> {
     let mut at = minute(from).unix_ms();
     let mut up_since = at - 3_600_000;
     let (mut small, mut large) = (4_294_000_000u64, 1u64 << 60);
@@ -196,7 +196,7 @@ fn polls(chance: &mut Chance, from: i64, to: i64) -> Vec<Poll> {
     polls
 }
 
-const WAYS: [Aggregation; 10] = [
+pub(crate) const WAYS: [Aggregation; 10] = [
     Aggregation::Rate,
     Aggregation::Increase,
     Aggregation::Peak,
@@ -210,7 +210,7 @@ const WAYS: [Aggregation; 10] = [
 ];
 
 /// A question over `[from, to)` minutes.
-fn over(from: i64, to: i64, step_secs: u64, how: Aggregation) -> Ask {
+pub(crate) fn over(from: i64, to: i64, step_secs: u64, how: Aggregation) -> Ask {
     Ask {
         from: minute(from),
         to: minute(to),
@@ -308,14 +308,14 @@ proptest! {
 }
 
 /// Parts by days of the test: `1h 1-3 raw 3-4`.
-fn told(parts: &[Part]) -> String {
+pub(crate) fn told(parts: &[Part]) -> String {
     let day = |at: Timestamp| at.since(minute(-DAY / 2)).as_secs_f64() / 86_400.0;
     let part = |part: &Part| format!("{} {}-{}", part.grain.name(), day(part.from), day(part.to));
     parts.iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
 /// A device that was polled from the first of March, noon, for some days, and all is rolled up.
-async fn rolled_up(days: i64) -> Polled {
+pub(crate) async fn rolled_up(days: i64) -> Polled {
     let polled = Polled::new().await;
     let all = polls(&mut Chance(7), 0, days * DAY);
     polled.fixture.clock.set(minute(days * DAY));

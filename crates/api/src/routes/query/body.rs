@@ -1,7 +1,7 @@
 //! What a query asks, as it is written, checked.
 
 use crate::problem::{Answer, Faults, Kind, Problem};
-use crate::sampling::{POINTS_MAX, Span, Where, check_step, step_of, steps_of};
+use crate::sampling::{POINTS_MAX, Span, Where, check_long, check_step, step_of, steps_of};
 use model::{Metric, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -170,11 +170,12 @@ impl QueryRequest {
             faults.add("/limit", format!("1 to {ROWS_MAX} rows are answered"));
         }
         faults.into_result()?;
-        let span = Span::new(self.from, self.to, now, Where::Body)?;
+        let span = Span::long(self.from, self.to, now, Where::Body)?;
         check_step(self.step_secs, Where::Body)?;
         let step_secs = self
             .step_secs
             .unwrap_or_else(|| step_of(span, INTERVAL_SECS));
+        check_long(span, step_secs, Where::Body)?;
         let (Some(selector), Some(across)) = (selector, across) else {
             return Err(Problem::new(Kind::Invalid, "The query cannot be read."));
         };

@@ -209,8 +209,11 @@ pub(crate) async fn create(
         // To its end, also where the client leaves: it is shown as soon as it is begun.
         services
             .to_the_end(|services| async move {
-                let (series, attached) = (&services.series, services.store.inventory.attached());
-                let retention = &services.store.retention;
+                let inventory = services.store.inventory.clone();
+                // Of many devices it takes a while to be put together.
+                let attached = tokio::task::spawn_blocking(move || inventory.attached()).await;
+                let attached = attached.map_err(|error| Problem::internal("a hold", &error))?;
+                let (series, retention) = (&services.series, &services.store.retention);
                 let placed = retention.place(&hold, selector, series, attached).await;
                 placed.map_err(of_store)
             })

@@ -58,6 +58,9 @@ pub(crate) struct PolicyResource {
     /// Of the policies that are for a series the greatest decides; of equal ones the one that keeps
     /// longest.
     priority: u32,
+    /// Its samples go when they are over, also those that were not archived yet. Means nothing where there
+    /// is no archive.
+    without_archive: bool,
     /// One of each level is built in: it is for all series, comes last, and only its days can be
     /// changed. Deleted, it is as it was.
     built_in: bool,
@@ -77,6 +80,7 @@ impl PolicyResource {
             level: policy.level,
             keep_days: policy.keep_days,
             priority: policy.priority,
+            without_archive: policy.without_archive,
             revision: stored.revision,
         }
     }
@@ -106,6 +110,10 @@ pub(crate) struct PolicyCreate {
     #[serde(default = "priority")]
     #[schema(default = 100, minimum = 1, maximum = 1_000_000)]
     priority: u32,
+    /// Its samples go when they are over, also those that were not archived yet. Means nothing where there
+    /// is no archive.
+    #[serde(default)]
+    without_archive: bool,
 }
 
 fn priority() -> u32 {
@@ -123,6 +131,7 @@ impl PolicyCreate {
             level: self.level,
             keep_days: self.keep_days,
             priority: self.priority,
+            without_archive: self.without_archive,
         };
         check(&mut policy)?;
         Ok(policy)
@@ -158,6 +167,11 @@ pub(crate) struct PolicyPatch {
     #[serde(default, deserialize_with = "merge::not_null")]
     #[schema(nullable = false, minimum = 1, maximum = 1_000_000)]
     priority: Option<u32>,
+    /// Its samples go when they are over, also those that were not archived yet. Means nothing where there
+    /// is no archive.
+    #[serde(default, deserialize_with = "merge::not_null")]
+    #[schema(nullable = false)]
+    without_archive: Option<bool>,
 }
 
 impl PolicyPatch {
@@ -182,6 +196,9 @@ impl PolicyPatch {
         if let Some(priority) = self.priority {
             policy.priority = priority;
         }
+        if let Some(without_archive) = self.without_archive {
+            policy.without_archive = without_archive;
+        }
         if !before.is_built_in() {
             return check(policy);
         }
@@ -192,6 +209,10 @@ impl PolicyPatch {
             ("/device_tags", policy.device_tags != before.device_tags),
             ("/level", policy.level != before.level),
             ("/priority", policy.priority != before.priority),
+            (
+                "/without_archive",
+                policy.without_archive != before.without_archive,
+            ),
         ] {
             if differs {
                 faults.add(pointer, "of a built-in policy only the days can be changed");

@@ -147,7 +147,11 @@ pub(crate) async fn preview(
     let names: BTreeMap<PolicyId, String> = given
         .map(|policy| (policy.id, policy.name.clone()))
         .collect();
-    let (now, attached) = (services.clock.now(), services.store.inventory.attached());
+    let now = services.clock.now();
+    let inventory = services.store.inventory.clone();
+    // Of many devices it takes a while to be put together.
+    let attached = granted.state().blocking(move || inventory.attached());
+    let attached = attached.await?;
     let planned = retention.preview(&services.series, attached, policies, now);
     let plan = planned.await.map_err(of_retention)?.plan;
     let Amount { bytes, samples } = plan.total();

@@ -181,6 +181,54 @@ impl Index {
         device.is_some_and(|device| self.place(device, column).is_ok())
     }
 
+    /// The ids of the series in columns of a device; none where there is none.
+    pub(crate) fn ids_of(&self, device_id: DeviceId, columns: &[Column]) -> Vec<Option<SeriesId>> {
+        let device = self.device(device_id);
+        let id_of = |column: &Column| {
+            let device = device?;
+            let place = self.place(device, *column).ok()?;
+            Some(self.row(*device.by_column.get(place)?)?.id)
+        };
+        columns.iter().map(id_of).collect()
+    }
+
+    /// Whose an id is, the name of its metric, its labels as the table has them, and its column.
+    pub(super) fn known_as(&self, id: SeriesId) -> Option<(DeviceId, &str, String, Resolved)> {
+        let row = self.row_of(id)?;
+        let device_id = self.devices.get(row.device as usize)?.id;
+        let labels = key_text(&self.labels.labels(row.set));
+        Some((
+            device_id,
+            self.metrics.name(row.metric),
+            labels,
+            row.resolved(),
+        ))
+    }
+
+    /// The series of a device with a metric, by its name, and labels.
+    pub(super) fn find_named(
+        &self,
+        device_id: DeviceId,
+        metric: &str,
+        labels: &Labels,
+    ) -> Option<Resolved> {
+        let set = self.labels.find(labels, &mut Vec::new())?;
+        let device = self.device(device_id)?;
+        let place = self.place_of_key(device, self.metrics.numbered(metric)?, set);
+        Some(self.row(*device.by_key.get(place.ok()?)?)?.resolved())
+    }
+
+    /// Whether any series has a metric of this name, or had one.
+    pub(super) fn keeps_metric(&self, name: &str) -> bool {
+        self.metrics.numbered(name).is_some()
+    }
+
+    /// The column that the next series of a device gets.
+    pub(super) fn next_column(&self, device_id: DeviceId) -> u32 {
+        let next = self.device(device_id).map_or(0, |device| device.next);
+        next.max(self.floor)
+    }
+
     /// The first of some columns, ascending, in which a device has no series.
     pub(crate) fn first_unknown(
         &self,

@@ -319,6 +319,11 @@ impl Index {
         self.reserve(device_id, next);
     }
 
+    /// Whether a device was ever deleted, met again or not.
+    pub(super) fn was_ever_deleted(&self, device_id: DeviceId) -> bool {
+        self.deleted.contains_key(&device_id)
+    }
+
     /// Whether any device was ever deleted.
     pub(crate) fn any_deleted(&self) -> bool {
         !self.deleted.is_empty()

@@ -87,6 +87,11 @@ impl MetricNumbers {
         Some(number)
     }
 
+    /// The number of a name, where it has one.
+    pub(super) fn numbered(&self, name: &str) -> Option<MetricNo> {
+        self.by_name.get(name).copied()
+    }
+
     /// The metric of a number, where it is in the table.
     pub(super) fn known(&self, number: MetricNo) -> Option<Metric> {
         self.known.get(number.place()).copied()

@@ -2,7 +2,7 @@
 
 use super::{FIVE_MS, HOUR_MS};
 use crate::pack::Kind as PackKind;
-use crate::series::Aggregation;
+use crate::series::{Aggregation, Fetch, SeriesError};
 use model::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub struct Ask {
     pub until: Option<Instant>,
 }
 
-/// What an answer is made of. The later is the coarser.
+/// What an answer is made of. Of several the last of these is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grain {
     /// Samples as they were polled.
@@ -34,6 +34,11 @@ pub enum Grain {
     FiveMinutes,
     /// Roll-ups of an hour.
     Hours,
+    /// Samples as they were polled, fetched of the archive. Told before all else that is there, as it takes
+    /// longest.
+    Archive,
+    /// Samples of the archive that could not be had: what there is here besides.
+    Missing,
 }
 
 /// A part of an answer.
@@ -56,27 +61,76 @@ pub struct Stepped {
     pub parts: Vec<Part>,
 }
 
+/// How much may be read for an answer, and was: samples, and numbers of roll-ups; and archived days.
+#[derive(Debug)]
+pub(in crate::series) struct Budget {
+    read: u64,
+    max: u64,
+    /// What is fetched of archived days.
+    pub(in crate::series) fetch: Fetch,
+}
+
+impl Budget {
+    pub(in crate::series) const fn new(max: u64, fetch: Fetch) -> Self {
+        Self {
+            read: 0,
+            max,
+            fetch,
+        }
+    }
+
+    /// What was read.
+    pub(in crate::series) const fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// What may still be read.
+    pub(in crate::series) const fn left(&self) -> u64 {
+        self.max.saturating_sub(self.read)
+    }
+
+    /// Counts what was read; an error where that is more than may be.
+    pub(in crate::series) fn take(&mut self, count: usize) -> Result<(), SeriesError> {
+        self.read = self.read.saturating_add(count as u64);
+        if self.read > self.max {
+            return Err(self.spent());
+        }
+        Ok(())
+    }
+
+    /// That there is more to be read than is [left](Self::left).
+    pub(in crate::series) const fn spent(&self) -> SeriesError {
+        let next = self.max.saturating_add(1);
+        SeriesError::TooMuch {
+            read: if self.read > next { self.read } else { next },
+            max: self.max,
+        }
+    }
+}
+
 impl Grain {
-    /// As answers say it: `raw`, `5m`, `1h`.
+    /// As answers say it: `raw`, `5m`, `1h`, `archive`, `missing`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
             Self::FiveMinutes => "5m",
             Self::Hours => "1h",
+            Self::Archive => "archive",
+            Self::Missing => "missing",
         }
     }
 
-    pub(super) const fn step_ms(self) -> i64 {
+    pub(in crate::series) const fn step_ms(self) -> i64 {
         match self {
-            Self::Raw => 1,
+            Self::Raw | Self::Archive | Self::Missing => 1,
             Self::FiveMinutes => FIVE_MS,
             Self::Hours => HOUR_MS,
         }
     }
 
-    pub(super) const fn kind(self) -> PackKind {
+    pub(in crate::series) const fn kind(self) -> PackKind {
         match self {
-            Self::Raw => PackKind::Samples,
+            Self::Raw | Self::Archive | Self::Missing => PackKind::Samples,
             Self::FiveMinutes => PackKind::FiveMinutes,
             Self::Hours => PackKind::Hours,
         }

@@ -22,6 +22,8 @@ pub(super) struct Cache<'a> {
     pub(super) device_id: DeviceId,
     /// The last packs, those too that have nothing of the device.
     pub(super) loaded: Vec<(PackId, Option<Loaded>)>,
+    /// One was asked for that is not listed any more.
+    pub(super) is_stale: bool,
 }
 
 impl Cache<'_> {
@@ -35,7 +37,8 @@ impl Cache<'_> {
         if let Some((_, loaded)) = self.loaded.iter().find(|(other, _)| other == id) {
             return loaded.is_some();
         }
-        let loaded = self.open(id).map(|rolls| {
+        let opened = self.open(id);
+        let loaded = opened.map(|rolls| {
             let to = rolls.id().end().min(self.end.max(Level::Day.end(day)));
             let (loaded, damage) = rolls.load(self.columns, self.fields, day, to);
             for damage in damage {
@@ -51,14 +54,21 @@ impl Cache<'_> {
         has
     }
 
-    fn open(&self, id: &PackId) -> Option<Rolls> {
-        // One that was replaced meanwhile is not there; samples are.
+    /// Forgets what is not there; answers whether one was asked for that went after it was listed.
+    pub(super) fn was_stale(&mut self) -> bool {
+        self.loaded.retain(|(_, loaded)| loaded.is_some());
+        std::mem::take(&mut self.is_stale)
+    }
+
+    fn open(&mut self, id: &PackId) -> Option<Rolls> {
         let pack = match self.parts.packs.pack(id) {
             Ok(pack) => pack,
             Err(error) => {
                 let list = self.parts.packs.list();
                 if list.iter().any(|meta| meta.id == *id) {
                     self.parts.lost(&chain(&error));
+                } else {
+                    self.is_stale = true;
                 }
                 return None;
             }

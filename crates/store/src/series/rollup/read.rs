@@ -9,10 +9,10 @@ use model::{Timestamp, Value};
 use std::sync::Arc;
 
 /// What a pack of roll-ups has of a device.
-pub(super) struct Rolls {
-    pack: Arc<Pack>,
-    entry: Entry,
-    head: Head,
+pub(in crate::series) struct Rolls {
+    pub(super) pack: Arc<Pack>,
+    pub(super) entry: Entry,
+    pub(super) head: Head,
 }
 
 /// What was read of it, by the place of the series that were wanted.
@@ -41,11 +41,11 @@ pub(super) struct Rolled {
 }
 
 impl Rolls {
-    pub(super) fn new(pack: Arc<Pack>, entry: Entry, head: Head) -> Self {
+    pub(in crate::series) fn new(pack: Arc<Pack>, entry: Entry, head: Head) -> Self {
         Self { pack, entry, head }
     }
 
-    pub(super) fn id(&self) -> PackId {
+    pub(in crate::series) fn id(&self) -> PackId {
         self.pack.meta().id
     }
 
@@ -195,6 +195,11 @@ impl Rolled {
         self.grain.step_ms()
     }
 
+    /// How many numbers were read of it, of so many fields that its buckets have.
+    pub(super) fn numbers(&self, fields: usize) -> usize {
+        self.buckets.len() * fields + self.edges.len()
+    }
+
     /// Whether all its samples are at its edges.
     pub(super) fn is_all_edges(&self) -> bool {
         self.count <= 2 * EDGE as u64
@@ -220,7 +225,7 @@ impl Rolled {
     }
 }
 
-fn number(value: Value) -> u64 {
+pub(super) fn number(value: Value) -> u64 {
     match value {
         Value::U64(number) => number,
         Value::F64(_) => 0,

@@ -3,10 +3,12 @@
 //!
 //! The range is gone through by UTC days, and what there is of each is added up: a day that is in the
 //! range as a whole is taken of its roll-ups where the step is a multiple of their buckets and where
-//! they are of all its samples; all else, and the first day and the last, of samples. Where samples are
-//! gone and roll-ups are there, these are taken whatever the step.
+//! they are of all its samples; all else, and the first day and the last, of samples. Where roll-ups are
+//! of more samples than there are, as these are not kept as long, roll-ups are taken; where there are no
+//! samples any more, whatever the step. Samples of archived days that are not here are fetched where roll-ups
+//! do not answer.
 
-use super::ask::{Ask, Grain, Part, Stepped};
+use super::ask::{Ask, Budget, Grain, Part, Stepped};
 use super::cache::Cache;
 use super::days::{self, Day};
 use super::read::Rolled;
@@ -14,10 +16,11 @@ use super::sums::{Folds, Rates, Restarts, Sum, is_rolled_up};
 use crate::blocks::{Column, Level};
 use crate::pack::PackId;
 use crate::series::aggregate::{Grid, bucket_count};
+use crate::series::cold::fetch;
 use crate::series::parts::Parts;
 use crate::series::read;
 use crate::series::registry::with;
-use crate::series::{Aggregation, BUCKETS_MAX, Breaks, SeriesError, aggregate};
+use crate::series::{Aggregation, BUCKETS_MAX, Breaks, Points, SeriesError, aggregate};
 use model::metric::Kind;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +30,11 @@ use std::time::{Duration, Instant};
 const MARGIN_POLLS: u32 = 8;
 /// The least of that, for what was polled less often than now.
 const MARGIN_MIN: Duration = Duration::from_mins(5);
+
+/// Samples and steps that are held at once of series that are read together, 24 to 40 octets each.
+const HELD_MAX: usize = 2_000_000;
+/// Samples of a day of a series that is polled as often as may be.
+const A_DAY_MAX: usize = 17_280;
 
 /// Series that are read at once: a month by hours of one is 100 KB in memory.
 const SERIES_AT_ONCE: usize = 512;
@@ -51,11 +59,47 @@ pub(in crate::series) fn steps(
     device_id: DeviceId,
     columns: &[(Column, Option<Kind>)],
     ask: &Ask,
+    budget: &mut Budget,
 ) -> Result<Vec<Stepped>, SeriesError> {
-    read::touch(parts, device_id)?;
     let mut ascending = columns.to_vec();
     ascending.sort_unstable_by_key(|(column, _)| *column);
     ascending.dedup_by_key(|(column, _)| *column);
+    let mut answers: BTreeMap<Column, Stepped> = BTreeMap::new();
+    each(
+        parts,
+        device_id,
+        &ascending,
+        ask,
+        budget,
+        |column, steps| {
+            answers.insert(column, steps);
+            Ok::<(), SeriesError>(())
+        },
+    )?;
+    // A column that is asked for twice is answered twice.
+    let once = columns.len() == ascending.len();
+    let answer = |(column, _): &(Column, Option<Kind>)| {
+        if once {
+            answers.remove(column)
+        } else {
+            answers.get(column).cloned()
+        }
+    };
+    let all = columns.iter().map(answer);
+    Ok(all.map(Option::unwrap_or_default).collect())
+}
+
+/// As [`steps`], of columns that ascend, each once: hands over each when it is made, those that roll-ups
+/// answer first, so that only some are in memory.
+pub(in crate::series) fn each<E: From<SeriesError>>(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[(Column, Option<Kind>)],
+    ask: &Ask,
+    budget: &mut Budget,
+    mut take: impl FnMut(Column, Stepped) -> Result<(), E>,
+) -> Result<(), E> {
+    read::touch(parts, device_id)?;
     let rated = |how| {
         matches!(
             how,
@@ -70,7 +114,7 @@ pub(in crate::series) fn steps(
     let walk = Walk::new(device_id, ask, margin);
     let restarts = if rated(ask.how) {
         let uptime = with(&parts.index, |index| index.uptime_column(device_id));
-        walk.restarts(parts, uptime)?
+        walk.restarts(parts, uptime, budget)?
     } else {
         Restarts::default()
     };
@@ -79,19 +123,11 @@ pub(in crate::series) fn steps(
     unknown.sort_unstable();
     let breaks = Breaks::new(ask.interval, restarts.found, &ask.replaced);
     let served = |kind: &Option<Kind>| kind.is_some_and(|kind| is_rolled_up(ask.how, kind));
-    let (rolled, others): (Vec<_>, Vec<_>) = ascending
-        .iter()
-        .copied()
-        .partition(|(_, kind)| served(kind));
-    let mut answers: BTreeMap<Column, Stepped> = BTreeMap::new();
+    let (rolled, others): (Vec<_>, Vec<_>) =
+        columns.iter().copied().partition(|(_, kind)| served(kind));
     let grid = Grid::new(ask.from, ask.to, ask.step);
     let count = bucket_count(ask.from, ask.to, ask.step).min(BUCKETS_MAX);
-    let at_once = if walk.grains.as_slice() == [Grain::FiveMinutes] {
-        FINE_SERIES_AT_ONCE
-    } else {
-        SERIES_AT_ONCE
-    };
-    for lot in rolled.chunks(at_once) {
+    for lot in rolled.chunks(walk.at_once(count)) {
         let columns: Vec<Column> = lot.iter().map(|(column, _)| *column).collect();
         let sum = |_: &Column| {
             if rated(ask.how) {
@@ -101,23 +137,19 @@ pub(in crate::series) fn steps(
             }
         };
         let mut sums: Vec<Sum> = columns.iter().map(sum).collect();
-        let told = walk.through(parts, &columns, &mut sums)?;
+        let told = walk.through(parts, &columns, &mut sums, budget)?;
         for ((column, sum), parts) in columns.iter().zip(sums).zip(told) {
             let starts = (0..).map(|n: i64| Timestamp::from_unix_ms(grid.start(n)));
             let steps = starts.zip(sum.values()).collect();
-            answers.insert(*column, Stepped { steps, parts });
+            take(*column, Stepped { steps, parts })?;
         }
     }
     for (column, _) in others {
-        let steps = of_samples(parts, device_id, column, ask, margin, &breaks)?;
-        let parts = all_raw(ask.from, ask.to);
-        answers.insert(column, Stepped { steps, parts });
+        let steps = of_samples(parts, (device_id, column), ask, margin, &breaks, budget)?;
+        let parts = budget.fetch.parts(ask.from, ask.to);
+        take(column, Stepped { steps, parts })?;
     }
-    let answer = |(column, _): &(Column, Option<Kind>)| answers.get(column).cloned();
-    Ok(columns
-        .iter()
-        .map(|of| answer(of).unwrap_or_default())
-        .collect())
+    Ok(())
 }
 
 /// The steps of a series that is not there.
@@ -144,11 +176,11 @@ fn margin_of(interval: Duration) -> Duration {
 /// Steps for which all samples are needed together, or that roll-ups do not have: some steps at a time.
 fn of_samples(
     parts: &Parts,
-    device_id: DeviceId,
-    column: Column,
+    (device_id, column): (DeviceId, Column),
     ask: &Ask,
     margin: Duration,
     breaks: &Breaks,
+    budget: &mut Budget,
 ) -> Result<Vec<(Timestamp, Option<f64>)>, SeriesError> {
     let step_ms = Grid::new(ask.from, ask.to, ask.step).step;
     // A part is whole steps, so that parts put together are what one reading would give.
@@ -169,12 +201,32 @@ fn of_samples(
         };
         let early = from.minus(beside(from > ask.from && !margin.is_zero()));
         let late = to.plus(beside(to < ask.to && !margin.is_zero()));
-        let points = read::read(parts, device_id, column, early, late)?;
-        steps.extend(aggregate(&points, from, to, ask.step, ask.how, breaks));
+        let points = many(parts, device_id, &[column], (early, late), budget)?;
+        let points = points.first().map_or(&[][..], Vec::as_slice);
+        steps.extend(aggregate(points, from, to, ask.step, ask.how, breaks));
         from = to;
     }
     steps.truncate(BUCKETS_MAX);
     Ok(steps)
+}
+
+/// Samples of several columns, within what may be read.
+fn many(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    range: (Timestamp, Timestamp),
+    budget: &mut Budget,
+) -> Result<Vec<Points>, SeriesError> {
+    let (max, fetch) = (budget.left(), Some(&mut budget.fetch));
+    let read = read::read_at_most(parts, device_id, columns, range, max, fetch)?;
+    let Some(all) = read else {
+        return Err(budget.spent());
+    };
+    for points in &all {
+        budget.take(points.len())?;
+    }
+    Ok(all)
 }
 
 /// Whether somebody still waits.
@@ -218,7 +270,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn restarts(&self, parts: &Parts, uptime: Option<Column>) -> Result<Restarts, SeriesError> {
+    /// Series that are read at once: what is held of one are its steps, or a day of samples.
+    fn at_once(&self, steps: usize) -> usize {
+        let most = if self.grains.contains(&Grain::Hours) {
+            SERIES_AT_ONCE
+        } else {
+            FINE_SERIES_AT_ONCE
+        };
+        (HELD_MAX / steps.max(A_DAY_MAX)).clamp(1, most)
+    }
+
+    fn restarts(
+        &self,
+        parts: &Parts,
+        uptime: Option<Column>,
+        budget: &mut Budget,
+    ) -> Result<Restarts, SeriesError> {
         let Some(uptime) = uptime else {
             return Ok(Restarts::default());
         };
@@ -231,7 +298,7 @@ impl<'a> Walk<'a> {
             end: self.end,
             grains: vec![Grain::Hours, Grain::FiveMinutes],
         };
-        walk.through(parts, &[uptime], &mut sums)?;
+        walk.through(parts, &[uptime], &mut sums, budget)?;
         let [Sum::Restarts(restarts)] = sums else {
             return Ok(Restarts::default());
         };
@@ -265,9 +332,11 @@ impl<'a> Walk<'a> {
         parts: &Parts,
         columns: &[Column],
         sums: &mut [Sum],
+        budget: &mut Budget,
     ) -> Result<Vec<Vec<Part>>, SeriesError> {
         let fields = sums.first().map_or(&[][..], Sum::fields);
-        let there = self.there(parts)?;
+        let numbers = fields.iter().filter(|field| !field.is_list()).count();
+        let mut there = self.there(parts)?;
         let mut told: Vec<Vec<Part>> = vec![Vec::new(); columns.len()];
         let mut cache = Cache {
             parts,
@@ -276,15 +345,19 @@ impl<'a> Walk<'a> {
             end: self.end,
             device_id: self.device_id,
             loaded: Vec::new(),
+            is_stale: false,
         };
-        let all: BTreeSet<Timestamp> = there.days.keys().chain(&there.loose).copied().collect();
-        let nothing = Day::default();
+        let archived = fetch::days(parts, self.begin, self.end);
+        let archived = archived.iter().map(|archived| archived.day);
+        let here = there.days.keys().chain(&there.loose).copied();
+        let all: BTreeSet<Timestamp> = here.chain(archived).collect();
         for day in all {
             in_time(self.ask.until)?;
-            let of = there.days.get(&day).unwrap_or(&nothing);
-            let is_loose = there.loose.contains(&day);
-            let chosen = self.choose(day, of, is_loose, &mut cache);
+            let chosen = self.listed(&mut there, &mut cache, |there, cache| {
+                self.choose(day, there, cache)
+            })?;
             let (begin, end) = (day.max(self.begin), Level::Day.end(day).min(self.end));
+            let asked = (begin.max(self.ask.from), end.min(self.ask.to));
             let mut wanted = Vec::new();
             for (place, (sum, told)) in sums.iter_mut().zip(&mut told).enumerate() {
                 let rolled = chosen
@@ -293,9 +366,9 @@ impl<'a> Walk<'a> {
                     .and_then(|chosen| chosen.day(&cache, place, day));
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
+                        budget.take(rolled.numbers(numbers))?;
                         sum.rolled(&rolled);
-                        let (from, to) = (begin.max(self.ask.from), end.min(self.ask.to));
-                        tell(told, from, to, rolled.grain());
+                        tell(told, asked.0, asked.1, rolled.grain());
                     }
                     _ => wanted.push(place),
                 }
@@ -308,28 +381,46 @@ impl<'a> Walk<'a> {
             if raw.is_empty() {
                 continue;
             }
-            let points = read::read_many(parts, self.device_id, &raw, begin, end)?;
+            let points = many(parts, self.device_id, &raw, (begin, end), budget)?;
+            let raw = raw.into_iter().zip(&points);
+            let bare: Vec<Column> = raw
+                .filter(|(_, points)| points.is_empty())
+                .map(|(column, _)| column)
+                .collect();
+            let spare = if chosen.is_none() && !bare.is_empty() {
+                self.spare(&mut there, &mut cache, day, &bare, budget)?
+            } else {
+                None
+            };
             for (place, points) in wanted.into_iter().zip(points) {
                 let (Some(sum), Some(told)) = (sums.get_mut(place), told.get_mut(place)) else {
                     continue;
                 };
-                let mut grain = Grain::Raw;
-                // Where its samples are gone, roll-ups that do not know of a break, or of what came
-                // since, are all there is.
-                let rolled = chosen
-                    .as_ref()
-                    .and_then(|chosen| Some((chosen, chosen.day(&cache, place, day)?)));
-                let has_more = |chosen: &Chosen, rolled: &Rolled| {
-                    points.is_empty() || (chosen.fits && (points.len() as u64) < rolled.count)
+                // Where samples went, roll-ups that do not know of a break, or of what came since, are
+                // the more that there is.
+                let rolled = match (&chosen, &spare) {
+                    (Some(chosen), _) => {
+                        let rolled = chosen.day(&cache, place, day);
+                        rolled.filter(|rolled| (points.len() as u64) < rolled.count)
+                    }
+                    (None, Some(spare)) if points.is_empty() => {
+                        let column = columns.get(place);
+                        let there = column.and_then(|column| spare.there.get(column));
+                        let rolled = spare.chosen.day(&cache, place, day);
+                        rolled.filter(|rolled| there.copied().unwrap_or(0) < rolled.count)
+                    }
+                    _ => None,
                 };
+                let mut grain = budget.fetch.grain_of(day);
                 match rolled {
-                    Some((chosen, rolled)) if has_more(chosen, &rolled) && sum.can_use(&rolled) => {
+                    Some(rolled) if sum.can_use(&rolled) => {
+                        budget.take(rolled.numbers(numbers))?;
                         sum.rolled(&rolled);
                         grain = rolled.grain();
                     }
                     _ => sum.raw(&points),
                 }
-                tell(told, begin.max(self.ask.from), end.min(self.ask.to), grain);
+                tell(told, asked.0, asked.1, grain);
             }
         }
         for told in &mut told {
@@ -351,37 +442,39 @@ impl<'a> Walk<'a> {
         *told = all;
     }
 
-    /// The roll-ups to take a day of, if any.
-    fn choose(
+    /// What is found of what is listed; again, where one of it went meanwhile, as what took its place is
+    /// listed now.
+    fn listed<T>(
         &self,
-        day: Timestamp,
-        of: &Day,
-        is_loose: bool,
+        there: &mut There,
         cache: &mut Cache,
-    ) -> Option<Chosen> {
-        let (from, to) = (self.ask.from, self.ask.to);
-        let next = Level::Day.end(day);
-        if day >= to || next <= from {
+        find: impl Fn(&There, &mut Cache) -> T,
+    ) -> Result<T, SeriesError> {
+        let found = find(there, cache);
+        if !cache.was_stale() {
+            return Ok(found);
+        }
+        *there = self.there(cache.parts)?;
+        let found = find(there, cache);
+        cache.was_stale();
+        Ok(found)
+    }
+
+    /// The roll-ups to take a day of, if any: where it lies in the range as a whole, and the steps are of
+    /// whole buckets.
+    fn choose(&self, day: Timestamp, there: &There, cache: &mut Cache) -> Option<Chosen> {
+        if day < self.ask.from || Level::Day.end(day) > self.ask.to {
             return None;
         }
-        let is_whole = day >= from && next <= to;
-        let others = [Grain::FiveMinutes, Grain::Hours];
-        let fits = |grain: Grain| self.grains.contains(&grain);
-        let others = others.into_iter().filter(|grain| !fits(*grain));
-        let all = self.grains.iter().copied().chain(others);
-        for grain in all.collect::<Vec<Grain>>() {
+        let of = there.days.get(&day)?;
+        for grain in self.grains.iter().copied() {
             for id in of.rolled(grain.kind()).iter().rev() {
-                let fits = is_whole && fits(grain);
-                let serves = fits && !is_loose && !of.after(id).any(|id| cache.has_device(id));
-                // Else it is used for series of which what it was made of is gone: it is all there is.
-                if !serves && of.before(id).any(|id| cache.has_device(id)) {
-                    continue;
-                }
                 if cache.load(id, day) {
+                    let is_loose = there.loose.contains(&day);
+                    let serves = !is_loose && !of.after(id).any(|id| cache.has_device(id));
                     return Some(Chosen {
                         id: *id,
                         grain,
-                        fits,
                         serves,
                     });
                 }
@@ -389,10 +482,56 @@ impl<'a> Walk<'a> {
         }
         None
     }
+
+    /// The roll-ups of a day for series that have no samples in the part of it that is asked for: where
+    /// those of the day went, they are all there is, whatever the step.
+    fn spare(
+        &self,
+        there: &mut There,
+        cache: &mut Cache,
+        day: Timestamp,
+        bare: &[Column],
+        budget: &mut Budget,
+    ) -> Result<Option<Spare>, SeriesError> {
+        let next = Level::Day.end(day);
+        if day >= self.ask.to || next <= self.ask.from {
+            return Ok(None);
+        }
+        let others = [Grain::FiveMinutes, Grain::Hours];
+        let others = others.iter().filter(|grain| !self.grains.contains(grain));
+        let all: Vec<Grain> = self.grains.iter().chain(others).copied().collect();
+        let found = self.listed(there, cache, |there, cache| {
+            let of = there.days.get(&day)?;
+            for grain in all.iter().copied() {
+                for id in of.rolled(grain.kind()).iter().rev() {
+                    if cache.load(id, day) {
+                        let chosen = Chosen {
+                            id: *id,
+                            grain,
+                            serves: false,
+                        };
+                        return Some((chosen, of.before(id).any(|id| cache.has_device(id))));
+                    }
+                }
+            }
+            None
+        })?;
+        let Some((chosen, may_be_there)) = found else {
+            return Ok(None);
+        };
+        let mut there = BTreeMap::new();
+        // It may be that nothing was polled in the part alone.
+        if may_be_there && (day < self.begin || next > self.end) {
+            let points = many(cache.parts, self.device_id, bare, (day, next), budget)?;
+            let counts = points.iter().map(|points| points.len() as u64);
+            there.extend(bare.iter().copied().zip(counts));
+        }
+        Ok(Some(Spare { chosen, there }))
+    }
 }
 
 /// Appends a part, to the one before where it is of the same.
-fn tell(told: &mut Vec<Part>, from: Timestamp, to: Timestamp, grain: Grain) {
+pub(in crate::series) fn tell(told: &mut Vec<Part>, from: Timestamp, to: Timestamp, grain: Grain) {
     if from >= to {
         return;
     }
@@ -406,10 +545,15 @@ fn tell(told: &mut Vec<Part>, from: Timestamp, to: Timestamp, grain: Grain) {
 struct Chosen {
     id: PackId,
     grain: Grain,
-    /// The day lies in the range as a whole, and the steps are of whole buckets.
-    fits: bool,
     /// It is of all the samples that there are, whatever series it is asked for.
     serves: bool,
+}
+
+/// Roll-ups for what has no samples.
+struct Spare {
+    chosen: Chosen,
+    /// How many samples there are in all of the day, of the series that have any.
+    there: BTreeMap<Column, u64>,
 }
 
 impl Chosen {

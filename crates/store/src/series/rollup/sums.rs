@@ -98,7 +98,7 @@ impl Sum<'_> {
 }
 
 /// Whether roll-ups have what a question of a series of that kind needs.
-pub(super) fn is_rolled_up(how: Aggregation, kind: Kind) -> bool {
+pub(in crate::series) fn is_rolled_up(how: Aggregation, kind: Kind) -> bool {
     match how {
         Aggregation::Count | Aggregation::Last => true,
         Aggregation::Min | Aggregation::Max | Aggregation::Avg | Aggregation::Sum => {

@@ -1,6 +1,8 @@
 //! Putting the roll-ups of a day in packs, one of five minutes and one of hours.
 
 use super::fold::{Bucket, Uptime};
+use super::keep::Kept;
+use super::read::number;
 use super::{DAY_MS, FIVE_MS, FIVES, Field, HOUR_MS, HOURS, fold};
 use crate::blocks::{Column, Level, Run, Values};
 use crate::pack::{self, ENTRIES_MAX, PackError, PackId, PackMeta, PackWriter};
@@ -18,6 +20,9 @@ const RESTARTS_MAX: usize = HOURS;
 /// may be of both types of number. A counter takes seven mostly, others five, so that 9,000 series and
 /// more of a device are rolled up.
 const ENTRIES_A_SERIES: usize = 13;
+
+/// Fields of a series, ascending by column.
+type Fields = Vec<(Column, Values)>;
 
 /// The roll-ups of a day in the making.
 pub(in crate::series) struct DayWriter {
@@ -76,34 +81,81 @@ impl DayWriter {
         Ok(uptime)
     }
 
-    /// The samples of sysUpTime of the device over the day.
-    pub(in crate::series) fn uptime(&mut self, points: &[Point]) {
-        self.device.of_uptime = Uptime::of(points);
+    /// The samples of sysUpTime of the device over the day, and what there is of it by hours already:
+    /// that tells of restarts where it is of more samples.
+    pub(in crate::series) fn uptime(&mut self, points: &[Point], kept: Option<&Kept>) {
+        let stands = kept.filter(|kept| kept.count > points.len() as u64);
+        self.device.of_uptime = match stands {
+            Some(kept) => self.kept_uptime(kept),
+            None => Uptime::of(points),
+        };
     }
 
-    /// Adds a series of the device, with its samples of the day. Columns ascend. One whose metric is
-    /// not known is left out; so is one whose numbers are too large to be summed up, and what is more
-    /// than a pack may hold of a device: what is left out is read from the samples.
+    fn kept_uptime(&self, kept: &Kept) -> Uptime {
+        let time = |value: Value| {
+            let behind = i64::try_from(number(value)).unwrap_or(DAY_MS).min(DAY_MS);
+            Timestamp::from_unix_ms(self.day.unix_ms().saturating_add(behind))
+        };
+        let ends = kept.list(Field::EdgeAt).map(time);
+        Uptime {
+            restarts: kept.list(Field::Restart).map(time).collect(),
+            ends: ends.zip(kept.list(Field::Edge)).collect(),
+        }
+    }
+
+    /// Adds a series of the device, with its samples of the day and its roll-ups that there are, by five
+    /// minutes and by hours. Columns ascend. What there is stands where it is of more samples than there
+    /// are now: the others went since. One whose metric is not known has what there is; else it is left
+    /// out, as is one whose numbers are too large to be summed up, and what is more than a pack may hold
+    /// of a device: what is left out is read from the samples.
     pub(in crate::series) fn column(
         &mut self,
         parts: &Parts,
         column: Column,
         points: &[Point],
+        kept: [Option<Kept>; 2],
     ) -> Result<(), PackError> {
-        let device = &mut self.device;
-        let kinds = &device.kinds;
+        let kinds = &self.device.kinds;
         let found = kinds.binary_search_by_key(&column, |(column, _)| *column);
-        let Some((_, kind)) = found.ok().and_then(|place| kinds.get(place)).copied() else {
+        let kind = found.ok().and_then(|place| kinds.get(place));
+        let kind = kind.map(|(_, kind)| *kind);
+        let stands = |kept: &Kept| kind.is_none() || kept.count > points.len() as u64;
+        let kept = kept.map(|kept| kept.filter(stands));
+        if self.device.entries + ENTRIES_A_SERIES > ENTRIES_MAX {
+            parts.counters.defect("rollup_bound", 1);
             return Ok(());
+        }
+        let made = match kind {
+            Some(kind) if !points.is_empty() && kept.iter().any(Option::is_none) => {
+                self.made(column, points, kind)
+            }
+            _ => [None, None],
         };
+        let mut most = 0;
+        let rows = [self.fives_times.len(), self.hours_times.len()];
+        let writers = [&mut self.fives, &mut self.hours];
+        for (((writer, rows), kept), made) in writers.into_iter().zip(rows).zip(kept).zip(made) {
+            let kept = kept.map(|kept| kept.into_values(rows));
+            let mut entries = 0;
+            for (column, values) in kept.or(made).iter().flatten() {
+                entries += usize::from(values.whole().is_some());
+                entries += usize::from(values.float().is_some());
+                writer.column(*column, values)?;
+            }
+            most = most.max(entries);
+        }
+        self.device.entries += most;
+        Ok(())
+    }
+
+    /// The fields of a series by five minutes and by hours, of its samples; none where they are not
+    /// rolled up.
+    fn made(&self, column: Column, points: &[Point], kind: Kind) -> [Option<Fields>; 2] {
+        let device = &self.device;
         let is_uptime = device.uptime == Some(column);
         let restarts = &device.of_uptime.restarts;
         if restarts.len() > RESTARTS_MAX && (is_uptime || kind == Kind::Counter) {
-            return Ok(());
-        }
-        if device.entries + ENTRIES_A_SERIES > ENTRIES_MAX {
-            parts.counters.defect("rollup_bound", 1);
-            return Ok(());
+            return [None, None];
         }
         let folded = fold(points, self.day, kind, restarts);
         let edges = if is_uptime {
@@ -111,9 +163,7 @@ impl DayWriter {
         } else {
             &folded.edges
         };
-        let hours = folded.hours();
-        let mut most = 0;
-        for (writer, buckets) in [(&mut self.fives, &folded.fives), (&mut self.hours, &hours)] {
+        let made = [&folded.fives, &folded.hours()].map(|buckets| {
             let mut fields = of_buckets(buckets, kind);
             let rows = buckets.len();
             let times = edges.iter().map(|(at, _)| *at);
@@ -133,20 +183,15 @@ impl DayWriter {
             let fields = fields
                 .into_iter()
                 .filter_map(|(field, values)| Some((field.column(column)?, values?)));
-            let fields: Vec<(Column, Values)> = fields.collect();
-            if !fields.iter().all(|(_, values)| is_finite(values)) {
-                return Ok(());
-            }
-            let mut entries = 0;
-            for (column, values) in &fields {
-                entries += usize::from(values.whole().is_some());
-                entries += usize::from(values.float().is_some());
-                writer.column(*column, values)?;
-            }
-            most = most.max(entries);
+            let fields: Fields = fields.collect();
+            let all_finite = fields.iter().all(|(_, values)| is_finite(values));
+            all_finite.then_some(fields)
+        });
+        // Neither or both, as one is read for the other.
+        if made.iter().any(Option::is_none) {
+            return [None, None];
         }
-        device.entries += most;
-        Ok(())
+        made
     }
 
     /// Ends the packs: once this returns they are durable under their names. They are not yet in the
@@ -219,7 +264,7 @@ fn float(rows: usize, numbers: impl Iterator<Item = (usize, f64)>) -> Option<Val
 }
 
 /// Values of either type.
-fn both(rows: usize, values: impl Iterator<Item = (usize, Value)>) -> Option<Values> {
+pub(super) fn both(rows: usize, values: impl Iterator<Item = (usize, Value)>) -> Option<Values> {
     let (mut whole, mut float) = (Vec::new(), Vec::new());
     for (row, value) in values {
         match value {

@@ -2,11 +2,13 @@
 //! memory for some columns of one device, however many devices there are.
 
 use super::laid::Laid;
-use super::rolls::{self, Old};
+use super::rolls::{self, KEPT_AT_ONCE, Old, OldDevice};
+use super::under::{Under, UnderDevice};
 use super::{Maintained, packs_of, samples};
 use crate::blocks::codec::BlockView;
 use crate::blocks::{Block, BlockKey, Column, Level};
 use crate::pack::{Damage, Entry, Head, Kind, Pack, PackId, PackWriter};
+use crate::progress::Progress;
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
@@ -232,7 +234,7 @@ fn packs_in(
 
 /// Makes the roll-ups of a day of the packs that there are of it.
 pub(in crate::series) fn roll_up_day(parts: &Parts, day: Timestamp) -> Result<u64, SeriesError> {
-    merge_as(parts, Level::Day, day, Make::RollUps, &|_, _| true)
+    merge_as(parts, Level::Day, day, Make::RollUps, &|_, _| true, None)
 }
 
 /// What is made of a range.
@@ -251,7 +253,7 @@ pub(in crate::series) type Keep<'a> = dyn Fn(DeviceId, Column) -> bool + 'a;
 
 /// Makes one pack of all that there is of a range; answers of how many devices.
 fn merge(parts: &Parts, level: Level, start: Timestamp) -> Result<u64, SeriesError> {
-    merge_as(parts, level, start, Make::All, &|_, _| true)
+    merge_as(parts, level, start, Make::All, &|_, _| true, None)
 }
 
 /// As [`merge`], of the columns that are to be kept. Where that is none there is no pack afterwards. What
@@ -265,7 +267,18 @@ pub(super) fn merge_kept(
     if level == Level::Day && !rolls::is_settled(parts, start)? {
         merge(parts, level, start)?;
     }
-    merge_as(parts, level, start, Make::Samples, keep)
+    merge_as(parts, level, start, Make::Samples, keep, None)
+}
+
+/// As [`merge`], of a day, with an archived day under all that there is of it.
+pub(super) fn merge_under(
+    parts: &Parts,
+    start: Timestamp,
+    under: &Under<'_>,
+    progress: &Progress,
+) -> Result<u64, SeriesError> {
+    let under = Some((under, progress));
+    merge_as(parts, Level::Day, start, Make::All, &|_, _| true, under)
 }
 
 fn merge_as(
@@ -274,41 +287,49 @@ fn merge_as(
     start: Timestamp,
     make: Make,
     keep: &Keep<'_>,
+    under: Option<(&Under<'_>, &Progress)>,
 ) -> Result<u64, SeriesError> {
     let end = end(level, start);
     let (packs, mut damaged) = packs_in(parts, level, (start, end))?;
     let patches = parts.blocks.keys(start, end)?;
-    let devices = packs.iter().flat_map(|pack| pack.entries());
-    let devices = devices.map(|entry| entry.device_id);
-    let devices: BTreeSet<DeviceId> = devices
-        .chain(patches.iter().map(|key| key.device_id))
-        .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
-        .collect();
     let mut writer = match make {
         Make::All | Make::Samples => Some(parts.packs.begin(samples(start, level))?),
         Make::RollUps => None,
     };
-    let (mut rolls, old) = match (level, make) {
+    let (mut rolls, mut old) = match (level, make) {
         // After the pack of the day, so that their generations are later.
         (Level::Day, Make::All | Make::RollUps) => (
             Some(DayWriter::begin(parts, start)?),
-            Some(Old::of(parts, start)),
+            Some(Old::of(parts, start)?),
         ),
         _ => (None, None),
     };
-    let is_retired = |id| old.as_ref().is_some_and(|old| old.is_retired(id, &packs));
-    let mut rolled = BTreeSet::new();
+    let devices = packs.iter().flat_map(|pack| pack.entries());
+    let devices = devices.map(|entry| entry.device_id);
+    let devices: BTreeSet<DeviceId> = devices
+        .chain(patches.iter().map(|key| key.device_id))
+        .chain(old.iter().flat_map(Old::devices))
+        .chain(
+            under
+                .iter()
+                .flat_map(|(under, _)| under.series.keys())
+                .copied(),
+        )
+        .filter(|id| !with(&parts.index, |index| index.is_deleted(*id)))
+        .collect();
     let mut is_empty = true;
     for device_id in &devices {
         if parts.lazy.is_stopped() {
             // What was written of the new pack goes with it, and nothing else was changed.
             return Err(SeriesError::Closed);
         }
-        let rolls = rolls.as_mut().filter(|_| !is_retired(*device_id));
-        if rolls.is_some() {
-            rolled.insert(*device_id);
-        }
+        let mut there = old.as_mut().map(|old| old.device(parts, *device_id));
+        let rolls = rolls.as_mut().zip(there.as_mut());
         let mut sources = Sources::of(parts, *device_id, &packs, (start, end), &mut damaged)?;
+        if let Some((under, progress)) = under {
+            progress.go_on().map_err(|_| SeriesError::GivenUp)?;
+            sources.under = under.of(parts, *device_id)?;
+        }
         is_empty &= !sources.write(parts, (writer.as_mut(), rolls), keep, &mut damaged)?;
     }
     if !parts.blocks.is_sound(start, end) {
@@ -327,19 +348,17 @@ fn merge_as(
         count = meta.totals.devices;
         new.push(meta);
     }
-    if let (Some(rolls), Some(old)) = (rolls, old) {
-        // Of samples that are damaged, what was made before is the better.
-        let keeps_old = !damaged.is_empty() && old.is_there();
-        if !keeps_old {
-            gone.extend(old.replaced_by(parts, &rolled));
-        }
+    if let (Some(rolls), Some(old)) = (rolls, &old) {
+        gone.extend(old.replaced());
         // An empty one says that there is nothing to roll up.
-        let is_wanted = make == Make::RollUps || !rolled.is_empty();
-        if is_wanted && !keeps_old {
+        if make == Make::RollUps || !devices.is_empty() {
             new.extend(rolls.finish()?);
         }
     }
     parts.commit(&new, &gone)?;
+    if let Some(old) = &old {
+        old.set_aside(parts)?;
+    }
     if make == Make::RollUps {
         info!(day = %start, devices = count, "a day of samples is rolled up");
         return Ok(count);
@@ -365,6 +384,8 @@ type Damaged = BTreeMap<PackId, String>;
 struct Sources<'a> {
     device_id: DeviceId,
     range: (Timestamp, Timestamp),
+    /// What the archive has, below all.
+    under: Option<UnderDevice<'a>>,
     /// Blocks of two hours of the first version, below the packs.
     below: Vec<(BlockKey, Vec<u8>)>,
     packs: Vec<(&'a Pack, Entry, Head)>,
@@ -400,18 +421,22 @@ impl<'a> Sources<'a> {
         Ok(Self {
             device_id,
             range: (start, end),
+            under: None,
             below,
             packs: found,
             above,
         })
     }
 
-    /// Writes the device: all its times, then some columns at a time. Answers whether anything of it
-    /// was written.
+    /// Writes the device: all its times, then some columns at a time; its roll-ups with what there is of
+    /// them already. Answers whether any samples were written.
     fn write(
         &mut self,
         parts: &Parts,
-        (mut samples, mut rolls): (Option<&mut PackWriter>, Option<&mut DayWriter>),
+        (mut samples, mut rolls): (
+            Option<&mut PackWriter>,
+            Option<(&mut DayWriter, &mut OldDevice<'_>)>,
+        ),
         keep: &Keep<'_>,
         damaged: &mut Damaged,
     ) -> Result<bool, SeriesError> {
@@ -438,7 +463,13 @@ impl<'a> Sources<'a> {
             times.extend(head.times());
             columns.extend(head.columns());
         }
+        if let Some(under) = &self.under {
+            times.extend(&under.times);
+            columns.extend(&under.columns);
+        }
         let times: Vec<i64> = times.into_iter().collect();
+        // Series of which there are roll-ups alone.
+        columns.extend(rolls.iter().flat_map(|(_, old)| old.series()));
         // Of a device that was deleted and met again, the old ones are nobody's. What is merely
         // unknown is kept: the registry may have been lost.
         let columns: Vec<Column> = with(&parts.index, |index| {
@@ -455,22 +486,32 @@ impl<'a> Sources<'a> {
         if let Some(samples) = &mut samples {
             samples.begin(self.device_id, &times)?;
         }
-        if let Some(rolls) = &mut rolls
+        if let Some((rolls, old)) = &mut rolls
             && let Some(uptime) = rolls.device(parts, self.device_id)?
         {
             let mut laid = Laid::new(&times, 1);
+            self.lay_under(parts, &[uptime], &mut laid)?;
             self.lay(parts, &[uptime], &mut laid, damaged);
             let points = laid.columns.first().map(|column| column.points(&times));
-            rolls.uptime(&points.unwrap_or_default());
+            let kept = old.kept(parts, &[uptime]).pop();
+            let by_hours = kept.and_then(|[_, by_hours]| by_hours);
+            rolls.uptime(&points.unwrap_or_default(), by_hours.as_ref());
         }
         let mut written = false;
-        let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
+        let mut at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
+        if rolls.as_ref().is_some_and(|(_, old)| old.is_there()) {
+            at_once = at_once.min(KEPT_AT_ONCE);
+        }
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
+            self.lay_under(parts, wanted, &mut laid)?;
             self.lay(parts, wanted, &mut laid, damaged);
+            let kept = rolls.as_mut().map(|(_, old)| old.kept(parts, wanted));
+            let mut kept = kept.into_iter().flatten();
             for (column, values) in wanted.iter().zip(laid.columns) {
-                if let Some(rolls) = &mut rolls {
-                    rolls.column(parts, *column, &values.points(&times))?;
+                if let Some((rolls, _)) = &mut rolls {
+                    let kept = kept.next().unwrap_or_default();
+                    rolls.column(parts, *column, &values.points(&times), kept)?;
                 }
                 if let Some(samples) = &mut samples
                     && let Some(values) = values.into_values()
@@ -481,6 +522,17 @@ impl<'a> Sources<'a> {
             }
         }
         Ok(written)
+    }
+
+    /// Lays what the archive has, before all else.
+    fn lay_under(
+        &self,
+        parts: &Parts,
+        wanted: &[Column],
+        laid: &mut Laid,
+    ) -> Result<(), SeriesError> {
+        let under = self.under.as_ref();
+        under.map_or(Ok(()), |under| under.lay(parts, wanted, laid))
     }
 
     fn lay(&self, parts: &Parts, wanted: &[Column], laid: &mut Laid, damaged: &mut Damaged) {

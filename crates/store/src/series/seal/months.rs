@@ -6,7 +6,8 @@
 
 use super::Maintained;
 use super::laid::Laid;
-use super::merge::{CELLS_AT_ONCE, DAY_DELAY, FAILED_INTERVAL};
+use super::merge::{CELLS_AT_ONCE, DAY_DELAY, FAILED_INTERVAL, roll_up_day};
+use super::rolls;
 use crate::blocks::{Column, Level};
 use crate::pack::{Entry, Head, Kind, Pack, PackError, PackId, PackWriter};
 use crate::series::SeriesError;
@@ -43,9 +44,7 @@ pub(super) fn merge(
         if !is_settled(parts, &days, (month, end))? {
             continue;
         }
-        let merged = KINDS.into_iter().try_fold(0, |devices, kind| {
-            Ok::<u64, SeriesError>(devices + put_together(parts, kind, month, &days)?)
-        });
+        let merged = put_all_together(parts, month, &days);
         let wait = if merged.is_ok() {
             MONTH_INTERVAL
         } else {
@@ -72,32 +71,54 @@ fn is_settled(
     days: &BTreeMap<Timestamp, Day>,
     (start, end): (Timestamp, Timestamp),
 ) -> Result<bool, SeriesError> {
-    // A day that was written again without some series stays one of its own: in a month's pack it would
-    // look as if its roll-ups were of what is left.
-    let is_rolled =
-        |day: &Day| day.is_rolled(Kind::Hours) && (day.samples.is_empty() || !day.is_retired());
-    Ok(days.values().all(is_rolled) && parts.blocks.keys(start, end)?.is_empty())
+    let mut all = days.iter();
+    let is_settled = all.all(|(start, day)| rolls::is_of_all(parts, *start, day));
+    Ok(is_settled && parts.blocks.keys(start, end)?.is_empty())
 }
 
-/// Makes one pack of a kind of a month; answers of how many devices.
+/// Makes one pack of each kind of a month; answers of how many devices. None where a day of it is damaged
+/// and there are samples of it: it is rolled up anew, and the month waits for another time.
+fn put_all_together(
+    parts: &Parts,
+    month: Timestamp,
+    days: &BTreeMap<Timestamp, Day>,
+) -> Result<u64, SeriesError> {
+    let mut devices = 0;
+    for kind in KINDS {
+        let Some(of_kind) = put_together(parts, kind, month, days)? else {
+            return Ok(0);
+        };
+        devices += of_kind;
+    }
+    Ok(devices)
+}
+
+/// Makes one pack of a kind of a month; answers of how many devices, or none as
+/// [`put_all_together`] says.
 fn put_together(
     parts: &Parts,
     kind: Kind,
     month: Timestamp,
     days: &BTreeMap<Timestamp, Day>,
-) -> Result<u64, SeriesError> {
+) -> Result<Option<u64>, SeriesError> {
     let ids: BTreeSet<PackId> = days
         .values()
         .flat_map(|day| day.rolled(kind))
         .copied()
         .collect();
     if !ids.iter().any(|id| id.level == Level::Day) {
-        return Ok(0);
+        return Ok(Some(0));
     }
     let (mut packs, mut damaged) = (Vec::new(), Damaged::new());
     for id in &ids {
         match parts.packs.pack(id) {
-            Ok(pack) => packs.push(pack),
+            Ok(pack) => {
+                if !pack.is_whole() {
+                    let what = format!("{}: its ends are damaged", pack.path().display());
+                    damaged.insert(*id, what);
+                }
+                packs.push(pack);
+            }
             Err(error) if error.is_passing() => return Err(error.into()),
             Err(error) => {
                 damaged.insert(*id, chain(&error));
@@ -115,6 +136,16 @@ fn put_together(
     for device_id in &devices {
         device(parts, *device_id, &packs, &mut writer, &mut damaged)?;
     }
+    let mut lost = damaged.iter().filter(|(id, _)| has_samples(days, id));
+    if let Some((id, what)) = lost.next() {
+        // One day for each time that the month's turn comes, as it takes as long as merging one.
+        parts.lost(what);
+        roll_up_day(parts, id.start)?;
+        if parts.packs.list().iter().any(|meta| meta.id == *id) {
+            parts.packs.set_aside(id, what)?;
+        }
+        return Ok(None);
+    }
     let meta = writer.finish()?;
     let sound = ids.iter().filter(|id| !damaged.contains_key(*id));
     let gone: Vec<PackId> = sound.copied().collect();
@@ -125,7 +156,13 @@ fn put_together(
         parts.packs.set_aside(id, what)?;
     }
     info!(month = %month, kind = ?kind, devices = meta.totals.devices, "a month of roll-ups is one pack");
-    Ok(meta.totals.devices)
+    Ok(Some(meta.totals.devices))
+}
+
+/// Whether a pack is of a day of which there are samples from before it, so that it can be made anew.
+fn has_samples(days: &BTreeMap<Timestamp, Day>, id: &PackId) -> bool {
+    let day = days.get(&id.start).filter(|_| id.level == Level::Day);
+    day.is_some_and(|day| day.before(id).next().is_some())
 }
 
 /// Packs that are damaged, and how.

@@ -1,19 +1,24 @@
 //! The roll-ups of days: which are to be made, and what becomes of those there are.
 
 use super::merge::DAY_DELAY;
-use crate::blocks::Level;
-use crate::pack::{self, Kind, Pack, PackId};
+use crate::blocks::{Column, Level};
+use crate::pack::{Kind, Pack, PackId};
 use crate::series::SeriesError;
 use crate::series::parts::Parts;
-use crate::series::registry::with;
+use crate::series::read::chain;
 use crate::series::rollup::KINDS;
 use crate::series::rollup::days::{self, Day};
+use crate::series::rollup::keep::Kept;
+use crate::series::rollup::read::Rolls;
 use model::{DeviceId, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The newest day that is one pack and has no roll-ups, or ones that are older than it, as after a crash,
-/// or where an earlier version made the pack; of those whose turn it is.
+/// Series of which what there is already is in memory at once, 76 KB each by five minutes.
+pub(super) const KEPT_AT_ONCE: usize = 128;
+
+/// The newest day that is one pack and of which not all is in its roll-ups, as after a crash, where an
+/// earlier version made the pack, or where it was written again since; of those whose turn it is.
 pub(super) fn due(parts: &Parts, now: Timestamp) -> Option<Timestamp> {
     let list = parts.packs.list();
     // What would be removed again is not made.
@@ -21,10 +26,7 @@ pub(super) fn due(parts: &Parts, now: Timestamp) -> Option<Timestamp> {
     let days = days::days(&list, first, Level::Day.start(now.minus(DAY_DELAY)));
     let is_due = |(day, of): &(Timestamp, Day)| {
         let is_whole = of.samples.iter().all(|id| id.level == Level::Day);
-        is_whole
-            && !of.samples.is_empty()
-            && !of.is_rolled(Kind::Hours)
-            && parts.is_in_turn(Level::Day, *day, now)
+        is_whole && !is_of_all(parts, *day, of) && parts.is_in_turn(Level::Day, *day, now)
     };
     let newest = days.into_iter().rev().find(is_due);
     newest.map(|(day, _)| day)
@@ -40,68 +42,146 @@ pub(super) fn is_settled(parts: &Parts, start: Timestamp) -> Result<bool, Series
 pub(in crate::series) fn is_rolled_up(parts: &Parts, start: Timestamp) -> bool {
     let end = Level::Day.end(start);
     let day = days::days(&parts.packs.list(), start, end).remove(&start);
-    let kept = KINDS.iter().filter(|kind| parts.rolled_from(**kind) < end);
-    day.is_none_or(|day| kept.copied().all(|kind| day.is_rolled(kind)))
+    day.is_none_or(|day| is_of_all(parts, start, &day))
 }
 
-/// The roll-ups that there are of a day.
+/// As [`is_rolled_up`], of a day whose packs are known.
+pub(super) fn is_of_all(parts: &Parts, start: Timestamp, day: &Day) -> bool {
+    let end = Level::Day.end(start);
+    let mut kept = KINDS
+        .into_iter()
+        .filter(|kind| parts.rolled_from(*kind) < end);
+    day.samples.is_empty() || kept.all(|kind| day.is_rolled(kind))
+}
+
+/// The roll-ups that there are of a day, which new ones take the place of: what of them stands is taken
+/// over series by series.
 pub(super) struct Old {
     start: Timestamp,
-    day: Day,
-    packs: Vec<Arc<Pack>>,
+    /// By five minutes and by hours, the newest first.
+    packs: [Vec<Arc<Pack>>; 2],
+    /// Packs of the day alone of which something is damaged, and what.
+    damaged: BTreeMap<PackId, String>,
+}
+
+/// What there is of one device.
+pub(super) struct OldDevice<'a> {
+    of: &'a mut Old,
+    /// By five minutes and by hours.
+    rolls: [Option<Rolls>; 2],
 }
 
 impl Old {
     /// Those of the day that begins then.
-    pub(super) fn of(parts: &Parts, start: Timestamp) -> Self {
+    pub(super) fn of(parts: &Parts, start: Timestamp) -> Result<Self, SeriesError> {
         let mut days = days::days(&parts.packs.list(), start, Level::Day.end(start));
         let day = days.remove(&start).unwrap_or_default();
-        let ids = KINDS.iter().flat_map(|kind| day.rolled(*kind));
-        // One that cannot be opened is told when it is read.
-        let packs = ids.filter_map(|id| parts.packs.pack(id).ok()).collect();
-        Self { start, day, packs }
+        let mut old = Self {
+            start,
+            packs: Default::default(),
+            damaged: BTreeMap::new(),
+        };
+        for (kind, packs) in KINDS.into_iter().zip(&mut old.packs) {
+            for id in day.rolled(kind).iter().rev() {
+                match parts.packs.pack(id) {
+                    Ok(pack) => packs.push(pack),
+                    Err(error) if error.is_passing() => return Err(error.into()),
+                    Err(error) => damage(parts, &mut old.damaged, *id, chain(&error)),
+                }
+            }
+        }
+        for pack in old.packs.iter().flatten().filter(|pack| !pack.is_whole()) {
+            let what = format!("{}: its ends are damaged", pack.path().display());
+            damage(parts, &mut old.damaged, pack.meta().id, what);
+        }
+        Ok(old)
     }
 
-    /// Whether there are any.
+    /// The devices that they may have something of.
+    pub(super) fn devices(&self) -> impl Iterator<Item = DeviceId> {
+        let entries = self.packs.iter().flatten().flat_map(|pack| pack.entries());
+        entries.map(|entry| entry.device_id)
+    }
+
+    /// What there is of a device, as far as it can be read: of each kind the newest that has the day.
+    pub(super) fn device(&mut self, parts: &Parts, device_id: DeviceId) -> OldDevice<'_> {
+        let mut rolls = [None, None];
+        for (newest, packs) in rolls.iter_mut().zip(&self.packs) {
+            for pack in packs {
+                let Some(entry) = pack.find(device_id) else {
+                    continue;
+                };
+                match pack.head(&entry) {
+                    Ok(head) => {
+                        let found = Rolls::new(Arc::clone(pack), entry, head);
+                        if found.has_day(self.start) {
+                            *newest = Some(found);
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        let id = pack.meta().id;
+                        damage(parts, &mut self.damaged, id, chain(&error));
+                    }
+                }
+            }
+        }
+        OldDevice { of: self, rolls }
+    }
+
+    /// The packs that go when new ones are there: those of the day alone. A month's stays, as new ones lie
+    /// over it; what is damaged is not removed but [set aside](Self::set_aside).
+    pub(super) fn replaced(&self) -> impl Iterator<Item = PackId> {
+        let ids = self.packs.iter().flatten().map(|pack| pack.meta().id);
+        ids.filter(|id| id.level == Level::Day && !self.damaged.contains_key(id))
+    }
+
+    /// Takes what is damaged out of the way, kept for a person to look at.
+    pub(super) fn set_aside(&self, parts: &Parts) -> Result<(), SeriesError> {
+        for (id, what) in &self.damaged {
+            parts.packs.set_aside(id, what)?;
+        }
+        Ok(())
+    }
+}
+
+impl OldDevice<'_> {
+    /// Whether there is anything.
     pub(super) fn is_there(&self) -> bool {
-        self.day.has_rolled()
+        self.rolls.iter().any(Option::is_some)
     }
 
-    /// Whether what a device's were made of is gone from the packs of samples: what came since is not
-    /// all of the day, and they stay as they are.
-    pub(super) fn is_retired(&self, device_id: DeviceId, samples: &[Arc<Pack>]) -> bool {
-        let generation = |pack: &Arc<Pack>| pack.meta().id.generation;
-        let has = |pack: &&Arc<Pack>| pack.find(device_id).is_some();
-        let has_day = |pack: &&Arc<Pack>| {
-            let Some(entry) = pack.find(device_id) else {
-                return false;
-            };
-            // That of a month may be of other days of the device alone.
-            let is_of_day = |head: pack::Head| {
-                let times = head.times();
-                let first = times.partition_point(|at| *at < self.start.unix_ms());
-                let end = Level::Day.end(self.start).unix_ms();
-                times.get(first).is_some_and(|at| *at < end)
-            };
-            pack.head(&entry).map_or(true, is_of_day)
-        };
-        let latest = self.packs.iter().filter(has_day).map(generation).max();
-        latest.is_some_and(|latest| {
-            let mut earlier = samples.iter().filter(|pack| generation(pack) < latest);
-            !earlier.any(|pack| has(&pack))
-        })
+    /// The series of which there may be something.
+    pub(super) fn series(&self) -> BTreeSet<Column> {
+        let rolls = self.rolls.iter().flatten();
+        rolls.flat_map(Rolls::series).collect()
     }
 
-    /// Those that new ones of some devices take the place of. A month's stays, and one that has other
-    /// devices too: what is newer lies over it.
-    pub(super) fn replaced_by(&self, parts: &Parts, devices: &BTreeSet<DeviceId>) -> Vec<PackId> {
-        let is_gone = |id: DeviceId| {
-            devices.contains(&id) || with(&parts.index, |index| index.is_deleted(id))
-        };
-        let packs = self.packs.iter().filter(|pack| {
-            let is_of_day = pack.meta().id.level == Level::Day;
-            is_of_day && pack.entries().iter().all(|entry| is_gone(entry.device_id))
-        });
-        packs.map(|pack| pack.meta().id).collect()
+    /// What there is of series, which ascend: of each by five minutes and by hours.
+    pub(super) fn kept(&mut self, parts: &Parts, series: &[Column]) -> Vec<[Option<Kept>; 2]> {
+        let mut all: Vec<[Option<Kept>; 2]> = vec![[None, None]; series.len()];
+        for (n, rolls) in self.rolls.iter().enumerate() {
+            let Some(rolls) = rolls else {
+                continue;
+            };
+            let (kept, found) = rolls.kept(series, self.of.start);
+            for found in found {
+                damage(parts, &mut self.of.damaged, rolls.id(), found.to_string());
+            }
+            for (all, kept) in all.iter_mut().zip(kept) {
+                if let Some(place) = all.get_mut(n) {
+                    *place = kept;
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Tells of damage. A month's pack is not taken out of the way for one of its days.
+fn damage(parts: &Parts, damaged: &mut BTreeMap<PackId, String>, id: PackId, what: String) {
+    parts.lost(&what);
+    if id.level == Level::Day {
+        damaged.insert(id, what);
     }
 }

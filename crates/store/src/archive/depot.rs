@@ -1,0 +1,358 @@
+//! Where the archive lies: a folder or an S3-compatible object store, both through `object_store`. Each
+//! operation has its time and is counted; all of them block, so call them where that is allowed.
+//!
+//! Names are never given twice and nothing is renamed or copied, so that no store needs to know more than
+//! putting, getting, listing and deleting.
+
+use super::http::Wire;
+use super::{ArchiveError, Credentials, S3Options};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use model::Timestamp;
+use object_store::aws::{AmazonS3Builder, Checksum};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Name;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
+use std::fs::File;
+use std::future::Future;
+use std::io::Read as _;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+
+/// Time for one operation; a part of 16 MiB takes as long at 1.1 Mbit/s.
+const OPERATION_TIME: Duration = Duration::from_mins(2);
+/// Octets from which on an object is put in parts, and those of a part. In memory at once.
+const PART_BYTES: usize = 16 << 20;
+/// Objects that are listed at most: 32 files a day for eight years.
+const LISTED_MAX: usize = 100_000;
+/// How often a request is tried again that failed on its way, and for how long.
+const RETRIES: usize = 5;
+const RETRY_TIME: Duration = Duration::from_mins(1);
+
+/// Where the archive lies. Cheap to clone.
+#[derive(Clone)]
+pub struct Depot {
+    store: Arc<dyn ObjectStore>,
+    prefix: Name,
+    runtime: Handle,
+    counts: Arc<Counts>,
+}
+
+/// What went to and fro since the start.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) operations: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) bytes_written: AtomicU64,
+    pub(super) bytes_read: AtomicU64,
+}
+
+/// An object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    /// Its name behind the prefix.
+    pub(super) name: String,
+    /// Since when it is there.
+    pub(super) since: Timestamp,
+}
+
+/// The folder or object store did not do as it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} {name} failed")]
+pub struct DepotError {
+    /// What was tried.
+    pub operation: &'static str,
+    /// Of which object.
+    pub name: String,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+    late: bool,
+}
+
+impl DepotError {
+    /// Whether it was the reader's time that ended.
+    pub(super) fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// Whether there is no such object.
+    pub(super) fn is_missing(&self) -> bool {
+        let source = self.source.downcast_ref::<object_store::Error>();
+        source.is_some_and(|error| matches!(error, object_store::Error::NotFound { .. }))
+    }
+}
+
+/// What the store answered is not what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{found} octets where {expected} are expected")]
+struct Length {
+    expected: u64,
+    found: u64,
+}
+
+impl Depot {
+    /// A folder, which is made where it is not there. What is written is synced.
+    pub fn folder(folder: &Path, runtime: Handle) -> Result<Self, ArchiveError> {
+        std::fs::create_dir_all(folder).map_err(super::error::failed("making", folder))?;
+        let opened = LocalFileSystem::new_with_prefix(folder);
+        let store = opened.map_err(|error| ArchiveError::Settings {
+            what: error.to_string(),
+        })?;
+        let store = store.with_fsync(true);
+        Ok(Self::of(Arc::new(store), "", runtime))
+    }
+
+    /// A bucket of an object store.
+    pub fn s3(options: &S3Options, runtime: Handle) -> Result<Self, ArchiveError> {
+        let retry = RetryConfig {
+            max_retries: RETRIES,
+            retry_timeout: RETRY_TIME,
+            ..RetryConfig::default()
+        };
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&options.bucket)
+            .with_region(&options.region)
+            .with_allow_http(options.allow_http)
+            .with_retry(retry)
+            .with_http_connector(Wire::new(options.allow_http, &options.trusted)?);
+        if let Some(endpoint) = &options.endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        if options.checksums {
+            builder = builder.with_checksum_algorithm(Checksum::SHA256);
+        }
+        match &options.credentials {
+            // Without keys the library asks 169.254.169.254 of itself.
+            Credentials::Instance => {}
+            Credentials::Keys {
+                access_key_id,
+                secret_access_key,
+                session_token,
+            } => {
+                if access_key_id.is_empty() || secret_access_key.is_empty() {
+                    let what = "the keys of the object store are missing".to_owned();
+                    return Err(ArchiveError::Settings { what });
+                }
+                builder = builder
+                    .with_access_key_id(access_key_id)
+                    .with_secret_access_key(secret_access_key.as_str());
+                if let Some(token) = session_token {
+                    builder = builder.with_token(token.as_str());
+                }
+            }
+        }
+        let store = builder.build().map_err(|error| ArchiveError::Settings {
+            what: error.to_string(),
+        })?;
+        Ok(Self::of(Arc::new(store), &options.prefix, runtime))
+    }
+
+    /// Any store, under a prefix: for tests.
+    pub fn of(store: Arc<dyn ObjectStore>, prefix: &str, runtime: Handle) -> Self {
+        Self {
+            store,
+            prefix: Name::from(prefix),
+            runtime,
+            counts: Arc::default(),
+        }
+    }
+
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Waits for something that is not blocking.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Puts a file, in parts where it is large, and sees that it is there as long as it is.
+    pub(super) fn put_file(&self, name: &str, file: &Path) -> Result<(), ArchiveError> {
+        let reading = || super::error::failed("reading", file);
+        let mut opened = File::open(file).map_err(reading())?;
+        let bytes = opened.metadata().map_err(reading())?.len();
+        if bytes <= PART_BYTES as u64 {
+            let octets = std::fs::read(file).map_err(reading())?;
+            return Ok(self.put(name, octets.into())?);
+        }
+        let at = self.name(name);
+        let operation = "putting";
+        let mut upload = self.run(operation, name, None, async {
+            self.store.put_multipart(&at).await
+        })?;
+        let mut parts = || -> Result<(), ArchiveError> {
+            let mut left = bytes;
+            while left > 0 {
+                let length = left.min(PART_BYTES as u64);
+                let mut part = Vec::with_capacity(PART_BYTES);
+                (&mut opened)
+                    .take(length)
+                    .read_to_end(&mut part)
+                    .map_err(reading())?;
+                if part.len() as u64 != length {
+                    return Err(reading()(std::io::ErrorKind::UnexpectedEof.into()));
+                }
+                self.run(operation, name, None, upload.put_part(part.into()))?;
+                count(&self.counts.bytes_written, length);
+                left -= length;
+            }
+            self.run(operation, name, None, upload.complete())?;
+            Ok(())
+        };
+        if let Err(error) = parts() {
+            // Object stores keep parts, and ask money for them, until they are given up.
+            let _given_up = self.run("giving up", name, None, upload.abort());
+            return Err(error);
+        }
+        Ok(self.is_as_long(name, bytes)?)
+    }
+
+    /// Puts an object that is in memory.
+    pub(super) fn put(&self, name: &str, octets: Bytes) -> Result<(), DepotError> {
+        let (at, bytes) = (self.name(name), octets.len() as u64);
+        self.run("putting", name, None, async {
+            self.store.put(&at, PutPayload::from(octets)).await
+        })?;
+        count(&self.counts.bytes_written, bytes);
+        self.is_as_long(name, bytes)
+    }
+
+    fn is_as_long(&self, name: &str, expected: u64) -> Result<(), DepotError> {
+        let at = self.name(name);
+        let about = self.run("looking at", name, None, self.store.head(&at))?;
+        as_long("looking at", name, expected, about.size)
+    }
+
+    /// Octets of an object, all that were asked for.
+    pub(super) fn get_range(
+        &self,
+        name: &str,
+        range: Range<u64>,
+        deadline: Option<Instant>,
+    ) -> Result<Bytes, DepotError> {
+        let (at, expected) = (self.name(name), range.end.saturating_sub(range.start));
+        let got = self.run("reading", name, deadline, self.store.get_range(&at, range))?;
+        count(&self.counts.bytes_read, got.len() as u64);
+        as_long("reading", name, expected, got.len() as u64)?;
+        Ok(got)
+    }
+
+    /// All octets of an object of no more than so many.
+    pub(super) fn get_all(
+        &self,
+        name: &str,
+        max: u64,
+        deadline: Option<Instant>,
+    ) -> Result<Bytes, DepotError> {
+        let at = self.name(name);
+        let about = self.run("looking at", name, deadline, self.store.head(&at))?;
+        if about.size > max {
+            return as_long("reading", name, max, about.size).map(|()| Bytes::new());
+        }
+        if about.size == 0 {
+            return Ok(Bytes::new());
+        }
+        self.get_range(name, 0..about.size, deadline)
+    }
+
+    /// The objects whose names begin with folders, in no order.
+    pub(super) fn list(&self, under: &str) -> Result<Vec<Object>, ArchiveError> {
+        let at = self.name(under);
+        let all = async {
+            let listed = self.store.list(Some(&at)).take(LISTED_MAX + 1);
+            listed.try_collect::<Vec<_>>().await
+        };
+        let all = self.run("listing", under, None, all)?;
+        if all.len() > LISTED_MAX {
+            return Err(ArchiveError::TooMany {
+                what: "objects in the archive",
+                max: LISTED_MAX,
+            });
+        }
+        let objects = all.into_iter().filter_map(|about| {
+            let parts = about.location.prefix_match(&self.prefix)?;
+            let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+            Some(Object {
+                name: parts.join("/"),
+                since: Timestamp::from_unix_ms(about.last_modified.timestamp_millis()),
+            })
+        });
+        Ok(objects.collect())
+    }
+
+    /// Removes an object; that it is not there is as good.
+    pub(super) fn delete(&self, name: &str) -> Result<(), DepotError> {
+        let at = self.name(name);
+        match self.run("removing", name, None, self.store.delete(&at)) {
+            Err(error) if error.is_missing() => Ok(()),
+            done => done,
+        }
+    }
+
+    fn name(&self, name: &str) -> Name {
+        let parts = name.split('/').filter(|part| !part.is_empty());
+        parts.fold(self.prefix.clone(), Name::join)
+    }
+
+    /// Waits for an operation, no longer than its time and the reader's.
+    fn run<T>(
+        &self,
+        operation: &'static str,
+        name: &str,
+        deadline: Option<Instant>,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, DepotError> {
+        count(&self.counts.operations, 1);
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let time = left.map_or(OPERATION_TIME, |left| left.min(OPERATION_TIME));
+        let done = self.runtime.block_on(async {
+            let work = async {
+                if time.is_zero() {
+                    std::future::pending::<()>().await;
+                }
+                work.await
+            };
+            tokio::time::timeout(time, work).await
+        });
+        let failed = |source, late| {
+            count(&self.counts.failed, 1);
+            DepotError {
+                operation,
+                name: name.to_owned(),
+                source,
+                late,
+            }
+        };
+        match done {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(failed(error.into(), false)),
+            Err(late) => Err(failed(late.into(), time < OPERATION_TIME)),
+        }
+    }
+}
+
+fn count(counter: &AtomicU64, more: u64) {
+    counter.fetch_add(more, Ordering::Relaxed);
+}
+
+fn as_long(
+    operation: &'static str,
+    name: &str,
+    expected: u64,
+    found: u64,
+) -> Result<(), DepotError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(DepotError {
+        operation,
+        name: name.to_owned(),
+        source: Box::new(Length { expected, found }),
+        late: false,
+    })
+}

@@ -1,0 +1,89 @@
+//! Bringing archived days back into the store.
+
+use super::write::room;
+use super::{Archive, ArchiveError, lock};
+use crate::ArchivedDay;
+use crate::progress::{Progress, Stopped};
+use crate::series::{RestoredDay, SeriesError};
+use model::Timestamp;
+use std::collections::BTreeMap;
+use tracing::info;
+
+/// How much room a day is given beside what the archive takes for it.
+const ROOM_FACTOR: u64 = 2;
+
+/// What was brought back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Days.
+    pub days: u64,
+    /// Devices of which something is in the packs of these days, each day counted.
+    pub devices: u64,
+    /// Series of the archive that are here again, each day counted.
+    pub series: u64,
+    /// Samples in the packs of these days.
+    pub samples: u64,
+    /// Series that were not brought back, by reason, and how many.
+    pub refused: Vec<(String, u64)>,
+}
+
+impl Archive {
+    /// Brings the archived days that lie in `[from, to)` back; retention leaves them alone until
+    /// `keep_until`. What is here already holds, and what was deleted since stays so. Each day is whole or
+    /// as it was, and doing it again is harmless. Waits.
+    pub fn restore(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        keep_until: Timestamp,
+        by: &str,
+        progress: &Progress,
+    ) -> Result<Restored, ArchiveError> {
+        let _alone = lock(&self.0.writing);
+        if *lock(&self.0.unseen) {
+            self.look()?;
+        }
+        let known = self.reading().days.all();
+        let days: Vec<&ArchivedDay> = known.range(from..).map(|(_, day)| day).collect();
+        let days: Vec<&ArchivedDay> = days.into_iter().take_while(|day| day.day < to).collect();
+        progress.expect(days.iter().map(|day| day.bytes).sum());
+        let (mut restored, mut refused) = (Restored::default(), BTreeMap::new());
+        for day in days {
+            progress.go_on()?;
+            room(
+                &self.0.options.staging,
+                day.bytes.saturating_mul(ROOM_FACTOR),
+            )?;
+            let (reading, of_day) = (self.reading(), day.day);
+            // Before it is here, or retention would take it at once.
+            let kept = reading.days.change(of_day, |known| {
+                known.restored_until = known.restored_until.max(Some(keep_until));
+            });
+            reading.depot.wait(kept)?;
+            // While it cannot be removed: it would be taken for whole, and not be read of the archive.
+            let came = |done: &RestoredDay| {
+                if done.is_whole() {
+                    let whole = reading.days.change(of_day, |known| known.thinned = false);
+                    reading.depot.wait(whole)?;
+                }
+                Ok(())
+            };
+            let done = self.0.series.restore_day(of_day, progress, came);
+            let done = done.map_err(|error| match error {
+                ArchiveError::Series(SeriesError::GivenUp) => ArchiveError::Stopped(Stopped),
+                error => error,
+            })?;
+            progress.did(day.bytes);
+            restored.days += 1;
+            restored.devices += done.devices;
+            restored.series += done.series;
+            restored.samples += done.samples;
+            for (why, count) in done.refused {
+                *refused.entry(why.name().to_owned()).or_default() += count;
+            }
+            info!(day = %of_day, by, samples = done.samples, "an archived day was brought back");
+        }
+        restored.refused = refused.into_iter().collect();
+        Ok(restored)
+    }
+}
