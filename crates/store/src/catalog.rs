@@ -6,6 +6,7 @@
 //! `docs/formats/collections.md` is made of this list.
 
 use crate::accounts::{Account, sessions, signing_keys};
+use crate::audit::AuditEntry;
 use crate::documents::{CollectionSpec, Index, Migration, Shape};
 use crate::retention::{HeldSeries, Hold, Policy};
 use crate::{credentials, idempotency, inventory, store};
@@ -112,6 +113,8 @@ collections! {
     RETENTION_HOLDS "retention_holds" Hold [];
     /// The series that a hold meant when it was placed, by the hold's id.
     RETENTION_HELD "retention_held" HeldSeries [];
+    /// Who changed or took what was measured, by the entry's id.
+    AUDIT "audit" AuditEntry [index("state", &["/state"])];
     /// Who may sign in, by the user's id.
     USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

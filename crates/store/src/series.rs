@@ -15,8 +15,10 @@ pub mod across;
 pub mod aggregate;
 mod append;
 pub mod attached;
+mod bury;
 pub mod cardinality;
 pub mod cold;
+mod delete;
 mod error;
 mod head;
 pub mod log;
@@ -41,12 +43,14 @@ mod tombstones;
 pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
 pub use attached::Attached;
+pub use bury::Grave;
 pub use cardinality::{BoundHit, Cardinality};
 pub use cold::ColdError;
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, APPENDS_IN_FLIGHT_MAX, LATE_MAX_DEFAULT, REGISTRY_QUEUE_MAX,
-    ROWS_PER_SEAL_MAX, SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions, SyncPolicy,
+    ROWS_PER_SEAL_MAX, SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions,
+    SyncPolicy,
 };
 pub use read::LATEST_BACK_MAX;
 pub(crate) use registry::table::inspect as inspect_registry;
@@ -78,6 +82,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use threads::Threads;
 use tokio::sync::oneshot;
+use tombstones::Tombstones;
 
 /// A series as `resolve` answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -203,13 +208,20 @@ impl SeriesStore {
             blocks.delete_device(device_id)?;
         }
         let (head, segments) = (Arc::new(Head::default()), Segments::new(&log_folder));
+        let tombstones = Arc::new(Tombstones::new(loaded.tombstones));
+        if let Some(greatest) = tombstones.greatest_generation() {
+            // They may have been given to nothing that is there.
+            packs.raise_generation(greatest.saturating_add(1));
+        }
         let (frames, next) = recovery::scan(&segments, &damaged, &index, &counters, &mut told)?;
+        // Where no segment is left, numbers begin anew, but not with one that a tombstone hides.
+        let next = next.max(tombstones.greatest_cut());
         let segments = Arc::new(segments);
         let lazy = Lazy::new(
             frames,
             Arc::clone(&segments),
             Arc::clone(&index),
-            Arc::clone(&head),
+            (Arc::clone(&head), Arc::clone(&tombstones)),
             Arc::clone(&counters),
         );
         let log = (segments, lazy);
@@ -218,6 +230,7 @@ impl SeriesStore {
             head,
             (packs, blocks),
             log,
+            tombstones,
             counters,
             clock,
         ));
@@ -307,6 +320,11 @@ impl SeriesStore {
         let sent = registry.send(request(reply)).await;
         sent.map_err(|_| SeriesError::Closed)?;
         answer.await.map_err(|_| SeriesError::Closed)?
+    }
+
+    /// The present time, by the clock that samples are judged by.
+    pub fn now(&self) -> Timestamp {
+        self.0.parts.clock.now()
     }
 
     /// The series of that id; none also where its metric is one that this version does not know.
@@ -440,17 +458,27 @@ impl SeriesStore {
         });
         deleted.await.map_err(|_| SeriesError::Closed)??;
         self.ask(|reply| registry::Request::Cleaned { device_id, reply })
-            .await
+            .await?;
+        // Nothing is left that they hide.
+        let ids = self.0.parts.tombstones.ids_of(device_id);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let gone = ids.clone();
+        self.ask(|reply| registry::Request::Forget { ids, reply })
+            .await?;
+        self.0.parts.tombstones.forget(&gone);
+        Ok(())
     }
 
     /// Seals and merges what is due by the clock. Done by itself every
     /// [`SeriesOptions::maintain_every`].
     pub async fn maintain(&self) -> Result<Maintained, SeriesError> {
         let parts = Arc::clone(&self.0.parts);
-        let log = self.0.threads.log().cloned().ok_or(SeriesError::Closed)?;
+        let queues = self.0.threads.queues().ok_or(SeriesError::Closed)?;
         let done = tokio::task::spawn_blocking(move || {
             let now = parts.clock.now();
-            seal::maintain(&parts, &log, now)
+            seal::maintain(&parts, &queues, now)
         });
         done.await.map_err(|_| SeriesError::Closed)?
     }
@@ -472,6 +500,7 @@ impl SeriesStore {
             devices_waiting: parts.lazy.left() as u64,
             queue_depth: (max - free) as u64,
             queue_max: max as u64,
+            tombstones: parts.tombstones.len() as u64,
             pack_bytes: parts.packs.list().iter().map(|meta| meta.bytes).sum(),
             ..parts.counters.snapshot()
         }

@@ -1,6 +1,7 @@
 //! The store as a whole: opening the data folder, and what was found to be mended.
 
 use crate::accounts::Accounts;
+use crate::audit::Audit;
 use crate::catalog;
 use crate::checks::Checks;
 use crate::credentials::Credentials;
@@ -125,6 +126,8 @@ pub struct Store {
     pub settings: Settings,
     /// How long what was measured is kept.
     pub retention: Retention,
+    /// Who changed what was measured.
+    pub audit: Audit,
     /// What was measured.
     pub series: SeriesStore,
     /// How devices and interfaces were.
@@ -177,6 +180,8 @@ impl Store {
         )?;
         let idempotency =
             IdempotencyKeys::load(documents.clone(), vault.clone(), clock.clone()).await?;
+        let audit = Audit::new(documents.clone(), clock.clone());
+        though_full(audit.end_interrupted().await, "telling what was broken off")?;
         let recovery = Recovery {
             damaged: documents.damaged().await?,
             upgrade,
@@ -197,6 +202,7 @@ impl Store {
             idempotency,
             settings: Settings::new(documents.clone()),
             retention: Retention::load(documents.clone()).await?,
+            audit,
             series,
             history,
             events,

@@ -20,6 +20,8 @@ mod clock;
 mod crash;
 #[path = "all/damage.rs"]
 mod damage;
+#[path = "all/deletion.rs"]
+mod deletion;
 #[path = "all/discoveries.rs"]
 mod discoveries;
 #[path = "all/events.rs"]
@@ -72,6 +74,8 @@ mod retention_faults;
 mod rollups;
 #[path = "all/salvage.rs"]
 mod salvage;
+#[path = "all/samples_model.rs"]
+mod samples_model;
 #[path = "all/scale.rs"]
 mod scale;
 #[path = "all/schemas.rs"]
@@ -90,5 +94,7 @@ mod series_start;
 mod small_disk;
 #[path = "all/survive.rs"]
 mod survive;
+#[path = "all/tombstones.rs"]
+mod tombstones;
 #[path = "all/vault.rs"]
 mod vault;

@@ -193,6 +193,18 @@ impl PackFolder {
         PackWriter::create(&self.disk, &self.folder, id)
     }
 
+    /// Gives out a generation that no pack will have: what is said with it of packs is said of those
+    /// there are. It is not given again while the folder is open; whoever keeps it sees to that for
+    /// later ([`raise_generation`](Self::raise_generation)).
+    pub(crate) fn give_generation(&self) -> u64 {
+        lock(&self.manifest).give_generation()
+    }
+
+    /// Generations are given from there on, at least.
+    pub(crate) fn raise_generation(&self, at_least: u64) {
+        lock(&self.manifest).raise_generation(at_least);
+    }
+
     /// Adds packs that are finished, and removes others, in one step: durable when it returns.
     ///
     /// Where it fails, the packs that were to be removed still count, and those that were to be

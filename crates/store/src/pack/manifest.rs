@@ -112,6 +112,11 @@ impl Manifest {
         given
     }
 
+    /// Generations are given from there on, at least.
+    pub(super) fn raise_generation(&mut self, at_least: u64) {
+        self.list.next_generation = self.list.next_generation.max(at_least);
+    }
+
     /// Adds a pack that was found, or corrects what is said of it. On disk with the next writing.
     pub(super) fn adopt(&mut self, meta: PackMeta) {
         self.list.apply(Change::Add(meta));

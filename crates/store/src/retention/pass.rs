@@ -183,7 +183,7 @@ impl Retention {
 
     /// The holds with what they meant; an error where any is damaged. Those that are being placed are
     /// among them.
-    async fn sound_holds(&self) -> Result<Vec<Arc<Placed>>, RetentionError> {
+    pub(super) async fn sound_holds(&self) -> Result<Vec<Arc<Placed>>, RetentionError> {
         let damaged = self.damaged().await?;
         let accepted = self.accepted.get(ACCEPTED).await?;
         let accepted = accepted.map_or(0, |stored| stored.body.damaged);

@@ -81,6 +81,18 @@ pub enum SeriesError {
     /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),
+    /// More was deleted than days were written again since.
+    #[error(
+        "{asked} ranges more cannot be deleted beside {there} (at most {max}): days are being written again, try later"
+    )]
+    TooManyDeleted {
+        /// Ranges of devices that were to be deleted.
+        asked: usize,
+        /// Those that are still in files.
+        there: usize,
+        /// The bound.
+        max: usize,
+    },
     /// Nobody waits for the answer any more.
     #[error("reading took longer than somebody waits")]
     GivenUp,

@@ -17,6 +17,7 @@ pub(crate) mod table;
 mod view;
 
 use crate::series::stats::Counters;
+use crate::series::tombstones::Tombstone;
 use crate::series::{REGISTRY_QUEUE_MAX, Resolved, SERIES_PER_DEVICE_MAX, SeriesError};
 use index::Index;
 use model::{DeviceId, Labels, Metric};
@@ -48,6 +49,15 @@ pub(crate) enum Request {
         device_id: DeviceId,
         reply: Reply<()>,
     },
+    /// Write down that ranges of series are deleted, all or none.
+    Bury {
+        stones: Vec<Tombstone>,
+        reply: Reply<()>,
+    },
+    /// Patches were written again without what these hide.
+    Patched { ids: Vec<i64>, reply: Reply<()> },
+    /// These hide nothing any more.
+    Forget { ids: Vec<i64>, reply: Reply<()> },
     /// Take what waits already, and no more.
     Close,
 }
@@ -58,7 +68,7 @@ impl Request {
             Self::Resolve { device_id, .. }
             | Self::Delete { device_id, .. }
             | Self::Cleaned { device_id, .. } => Some(*device_id),
-            Self::Close => None,
+            Self::Bury { .. } | Self::Patched { .. } | Self::Forget { .. } | Self::Close => None,
         }
     }
 }
@@ -165,6 +175,9 @@ fn plan(index: &Shared, counters: &Counters, request: Request) -> Option<(Vec<Ch
         Request::Cleaned { device_id, reply } => {
             Some((vec![Change::Cleaned { device_id }], plain(reply)))
         }
+        Request::Bury { stones, reply } => Some((vec![Change::Bury { stones }], plain(reply))),
+        Request::Patched { ids, reply } => Some((vec![Change::Patched { ids }], plain(reply))),
+        Request::Forget { ids, reply } => Some((vec![Change::Forget { ids }], plain(reply))),
         Request::Close => None,
     }
 }

@@ -147,7 +147,10 @@ impl Index {
                 }
             }
             Change::Delete { device_id } => self.delete(device_id),
-            Change::Cleaned { .. } => {}
+            Change::Cleaned { .. }
+            | Change::Bury { .. }
+            | Change::Patched { .. }
+            | Change::Forget { .. } => {}
         }
     }
 

@@ -285,11 +285,20 @@ impl<'a> Walk<'a> {
             let is_loose = there.loose.contains(&day);
             let chosen = self.choose(day, of, is_loose, &mut cache);
             let (begin, end) = (day.max(self.begin), Level::Day.end(day).min(self.end));
+            // What was deleted since they were made is not taken of them.
+            let hidden = chosen.as_ref().and_then(|chosen| {
+                let (generation, whole) = (chosen.id.generation, (day, Level::Day.end(day)));
+                parts.tombstones.of_pack(self.device_id, generation, whole)
+            });
+            let hidden_of = |place: usize| {
+                let (hidden, column) = hidden.as_ref().zip(columns.get(place))?;
+                Some(hidden.ranges(*column)).filter(|ranges| !ranges.is_empty())
+            };
             let mut wanted = Vec::new();
             for (place, (sum, told)) in sums.iter_mut().zip(&mut told).enumerate() {
                 let rolled = chosen
                     .as_ref()
-                    .filter(|chosen| chosen.serves)
+                    .filter(|chosen| chosen.serves && hidden_of(place).is_none())
                     .and_then(|chosen| chosen.day(&cache, place, day));
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
@@ -319,7 +328,16 @@ impl<'a> Walk<'a> {
                 let rolled = chosen
                     .as_ref()
                     .and_then(|chosen| Some((chosen, chosen.day(&cache, place, day)?)));
+                let ranges = hidden_of(place);
+                let is_cut = ranges.is_some();
+                let rolled = rolled.map(|(chosen, rolled)| match ranges {
+                    Some(ranges) => (chosen, rolled.without(ranges)),
+                    None => (chosen, rolled),
+                });
                 let has_more = |chosen: &Chosen, rolled: &Rolled| {
+                    if is_cut {
+                        return rolled.left_of(&points) < rolled.left();
+                    }
                     points.is_empty() || (chosen.fits && (points.len() as u64) < rolled.count)
                 };
                 match rolled {

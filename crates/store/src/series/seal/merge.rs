@@ -5,16 +5,18 @@ use super::laid::Laid;
 use super::rolls::{self, Old};
 use super::{Maintained, packs_of, samples};
 use crate::blocks::codec::BlockView;
-use crate::blocks::{Block, BlockKey, Column, Level};
+use crate::blocks::{Block, BlockKey, Column, ColumnSlice, Level};
 use crate::pack::{Damage, Entry, Head, Kind, Pack, PackId, PackWriter};
 use crate::series::SeriesError;
+use crate::series::bury;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
 use crate::series::registry::index::Index;
 use crate::series::registry::with;
 use crate::series::rollup::write::DayWriter;
 use crate::series::stats::add;
-use model::{DeviceId, Timestamp};
+use crate::series::tombstones::Hidden;
+use model::{DeviceId, Timestamp, Value};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -100,6 +102,10 @@ pub(super) fn days(
     done: &mut Maintained,
 ) -> Result<(), SeriesError> {
     let due = |start: &Timestamp| end(Level::Day, *start).plus(DAY_DELAY) <= now;
+    if let Some(day) = bury::due(parts, now, |day| due(&day)) {
+        done.days += merge_in_turn(parts, Level::Day, day, now)?;
+        return Ok(());
+    }
     let today = Level::Day.start(now.minus(DAY_DELAY));
     let list = parts.packs.list();
     let samples = list.iter().filter(|meta| meta.id.kind == Kind::Samples);
@@ -367,9 +373,20 @@ struct Sources<'a> {
     range: (Timestamp, Timestamp),
     /// Blocks of two hours of the first version, below the packs.
     below: Vec<(BlockKey, Vec<u8>)>,
-    packs: Vec<(&'a Pack, Entry, Head)>,
+    packs: Vec<Source<'a>>,
     /// Patches, above them.
     above: Vec<(BlockKey, Vec<u8>)>,
+    /// What was deleted of patches, above and below.
+    hidden: Option<Hidden>,
+}
+
+/// What a pack has of a device.
+struct Source<'a> {
+    pack: &'a Pack,
+    entry: Entry,
+    head: Head,
+    /// What was deleted of it since.
+    hidden: Option<Hidden>,
 }
 
 impl<'a> Sources<'a> {
@@ -390,7 +407,18 @@ impl<'a> Sources<'a> {
                 continue;
             };
             match pack.head(&entry) {
-                Ok(head) => found.push((pack.as_ref(), entry, head)),
+                Ok(head) => {
+                    let generation = pack.meta().id.generation;
+                    let hidden = parts
+                        .tombstones
+                        .of_pack(device_id, generation, (start, end));
+                    found.push(Source {
+                        pack: pack.as_ref(),
+                        entry,
+                        head,
+                        hidden,
+                    });
+                }
                 Err(error) => {
                     parts.lost(&chain(&error));
                     damaged.insert(pack.meta().id, chain(&error));
@@ -403,6 +431,7 @@ impl<'a> Sources<'a> {
             below,
             packs: found,
             above,
+            hidden: parts.tombstones.of_patches(device_id, (start, end)),
         })
     }
 
@@ -421,7 +450,7 @@ impl<'a> Sources<'a> {
                 let view = BlockView::parse(bytes);
                 match view.and_then(|view| Ok((view.columns()?, view))) {
                     Ok((of, view)) => {
-                        times.extend(view.times());
+                        times.extend(left_of(view.times(), self.hidden.as_ref()));
                         columns.extend(of);
                         true
                     }
@@ -434,8 +463,8 @@ impl<'a> Sources<'a> {
         };
         sound(&mut self.below);
         sound(&mut self.above);
-        for (_, _, head) in &self.packs {
-            times.extend(head.times());
+        for Source { head, hidden, .. } in &self.packs {
+            times.extend(left_of(head.times(), hidden.as_ref()));
             columns.extend(head.columns());
         }
         let times: Vec<i64> = times.into_iter().collect();
@@ -450,6 +479,10 @@ impl<'a> Sources<'a> {
             .filter(|column| keep(self.device_id, *column))
             .collect();
         if columns.is_empty() {
+            return Ok(false);
+        }
+        if times.is_empty() {
+            // All of it was deleted.
             return Ok(false);
         }
         if let Some(samples) = &mut samples {
@@ -489,7 +522,8 @@ impl<'a> Sources<'a> {
             for (key, bytes) in blocks {
                 let read = BlockView::parse(bytes).and_then(|view| {
                     view.points_of(wanted, from, to, |place, points| {
-                        laid.lay(place, points.into_iter());
+                        let hidden = self.hidden.as_ref();
+                        laid.lay(place, shown(points, hidden, wanted.get(place)));
                     })
                 });
                 if let Err(error) = read {
@@ -498,10 +532,13 @@ impl<'a> Sources<'a> {
             }
         };
         blocks(&self.below, laid);
-        for (pack, entry, head) in &self.packs {
+        for source in &self.packs {
+            let Source {
+                pack, head, entry, ..
+            } = source;
             let found: Vec<Damage> =
                 pack.read_with(head, entry, wanted, from, to, |place, slice| {
-                    laid.lay_slice(place, &slice);
+                    lay_shown(laid, place, &slice, source.hidden.as_ref(), wanted);
                 });
             for damage in found {
                 parts.lost(&damage.to_string());
@@ -512,8 +549,49 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Whether packs hold all that a block holds, with the same values.
-pub(super) fn holds(packs: &[Arc<Pack>], device_id: DeviceId, block: &Block) -> bool {
+/// The times of which not all is deleted.
+fn left_of<'a>(times: &'a [i64], hidden: Option<&Hidden>) -> impl Iterator<Item = i64> + 'a {
+    let hidden = hidden.cloned();
+    let left = move |at: &i64| hidden.as_ref().is_none_or(|hidden| !hidden.has_all_of(*at));
+    times.iter().copied().filter(left)
+}
+
+/// The points of a column that are not deleted.
+pub(in crate::series) fn shown<I: IntoIterator<Item = (Timestamp, Value)>>(
+    points: I,
+    hidden: Option<&Hidden>,
+    column: Option<&Column>,
+) -> impl Iterator<Item = (Timestamp, Value)> + use<I> {
+    let hidden = hidden.cloned().zip(column.copied());
+    points.into_iter().filter(move |(at, _)| {
+        let hidden = hidden.as_ref();
+        hidden.is_none_or(|(hidden, column)| !hidden.has(*column, at.unix_ms()))
+    })
+}
+
+/// Lays what is not deleted of rows of a pack.
+fn lay_shown(
+    laid: &mut Laid<'_>,
+    place: usize,
+    slice: &ColumnSlice<'_>,
+    hidden: Option<&Hidden>,
+    wanted: &[Column],
+) {
+    if hidden.is_none() {
+        laid.lay_slice(place, slice);
+    } else {
+        laid.lay(place, shown(slice.points(), hidden, wanted.get(place)));
+    }
+}
+
+/// Whether packs hold all that a block holds, with the same values. What was deleted of them they do not
+/// hold: it may be written again.
+pub(super) fn holds(
+    parts: &Parts,
+    packs: &[Arc<Pack>],
+    device_id: DeviceId,
+    block: &Block,
+) -> bool {
     let found = packs
         .iter()
         .filter_map(|pack| Some((pack, pack.find(device_id)?)));
@@ -538,8 +616,10 @@ pub(super) fn holds(packs: &[Arc<Pack>], device_id: DeviceId, block: &Block) -> 
     let to = Timestamp::from_unix_ms(last.saturating_add(1));
     let mut laid = Laid::new(block.times(), columns.len());
     for (pack, entry, head) in &heads {
+        let generation = pack.meta().id.generation;
+        let hidden = parts.tombstones.of_pack(device_id, generation, (from, to));
         let damage = pack.read_with(head, entry, &columns, from, to, |place, slice| {
-            laid.lay_slice(place, &slice);
+            lay_shown(&mut laid, place, &slice, hidden.as_ref(), &columns);
         });
         if !damage.is_empty() {
             return false;
