@@ -251,7 +251,7 @@ pub(super) fn forget(
     let stones = parts.tombstones.all().into_iter();
     let mut left: Vec<Arc<Tombstone>> = stones
         .filter(|stone| stone.patched && first_segment.is_none_or(|first| first >= stone.cut))
-        .filter(|stone| !is_cold(stone))
+        .filter(|stone| !is_cold(stone) && !parts.may_be_unlisted(stone.generation))
         .collect();
     for meta in parts.packs.list().iter() {
         if left.is_empty() {

@@ -151,6 +151,12 @@ impl Parts {
         }
     }
 
+    /// Whether there may be a pack of before a generation that is not listed: the next start may find it.
+    pub(super) fn may_be_unlisted(&self, before: u64) -> bool {
+        let unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        unlisted.iter().any(|id| id.generation < before)
+    }
+
     /// Roll-ups of days that end by then are not kept, and so not made; samples have no such time.
     pub(super) fn rolled_from(&self, kind: Kind) -> Timestamp {
         let [fives, hours] = &self.rolled_from;

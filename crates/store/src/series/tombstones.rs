@@ -142,16 +142,17 @@ pub(crate) struct Tombstones {
 
 impl Default for Tombstones {
     fn default() -> Self {
-        Self::new(Vec::new())
+        Self::new(Vec::new(), 0)
     }
 }
 
 impl Tombstones {
-    pub(crate) fn new(stones: Vec<Tombstone>) -> Self {
+    /// Those that there are, and an id that none ever had.
+    pub(crate) fn new(stones: Vec<Tombstone>, next: i64) -> Self {
         let all = Self {
             by_device: RwLock::default(),
             any: AtomicUsize::new(0),
-            next: AtomicI64::new(1),
+            next: AtomicI64::new(next.max(1)),
         };
         all.add(stones);
         all

@@ -222,6 +222,9 @@ async fn a_backup_does_not_bring_back_what_was_deleted_before() {
         assert!(restored.is_whole(), "{restored:?}");
     };
     tokio::task::spawn_blocking(work).await.unwrap();
+    // It is not in a backup that is not encrypted.
+    let key = filled.fixture.dir.path().join("secret.key");
+    std::fs::copy(key, target.join("secret.key")).unwrap();
     let (restored, _) = open(&target, filled.fixture.clock()).await.unwrap();
     assert_eq!(samples(&filled, &restored, 0), left);
     restored.series.maintain().await.unwrap();

@@ -89,6 +89,8 @@ pub(crate) struct Loaded {
     pub(crate) unclean: Vec<DeviceId>,
     /// Ranges of series that were deleted.
     pub(crate) tombstones: Vec<Tombstone>,
+    /// An id above those of all of them, also of those that are damaged.
+    pub(crate) next_tombstone: i64,
     /// What is damaged, each named.
     pub(crate) damage: Vec<String>,
 }
@@ -319,6 +321,9 @@ fn load_tombstones(connection: &Connection, loaded: &mut Loaded) -> rusqlite::Re
     if !connection.query_row(there, [], |row| row.get::<_, bool>(0))? {
         return Ok(());
     }
+    let last = "SELECT coalesce(max(id), 0) FROM tombstones";
+    let last: i64 = connection.query_row(last, [], |row| row.get(0))?;
+    loaded.next_tombstone = last.saturating_add(1);
     let mut statement = connection.prepare(&format!("{TOMBSTONE} ORDER BY id"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
