@@ -208,7 +208,7 @@ impl SeriesStore {
             blocks.delete_device(device_id)?;
         }
         let (head, segments) = (Arc::new(Head::default()), Segments::new(&log_folder));
-        let tombstones = Arc::new(Tombstones::new(loaded.tombstones));
+        let tombstones = Arc::new(Tombstones::new(loaded.tombstones, loaded.next_tombstone));
         if let Some(greatest) = tombstones.greatest_generation() {
             // They may have been given to nothing that is there.
             packs.raise_generation(greatest.saturating_add(1));
