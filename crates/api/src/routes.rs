@@ -16,6 +16,7 @@ mod flows;
 pub(crate) mod health;
 mod imports;
 mod interfaces;
+pub(crate) mod jobs;
 mod links;
 mod logs;
 mod maintenance;
@@ -145,6 +146,7 @@ fn storage() -> OpenApiRouter<App> {
         .merge(retention::routes())
         .routes(routes!(backups::list, backups::start))
         .routes(routes!(backups::get))
+        .merge(jobs::routes())
 }
 
 /// What is beside `/api/v1`: for machines that look after this one.

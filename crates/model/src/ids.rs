@@ -96,3 +96,5 @@ id!(/// One hold, which keeps samples whatever the policies say.
     HoldId);
 id!(/// One backup of the data folder.
     BackupId);
+id!(/// One piece of long work that somebody asked for.
+    JobId);

@@ -19,6 +19,7 @@ pub mod health;
 pub mod history;
 pub mod ids;
 pub mod interface;
+pub mod job;
 pub mod link;
 pub mod log_line;
 pub mod metric;
@@ -33,8 +34,8 @@ pub mod trap;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId, LinkId,
-    PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
+    BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId, JobId,
+    LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

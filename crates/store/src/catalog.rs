@@ -15,6 +15,7 @@ use model::device::Device;
 use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
 use model::interface::Interface;
+use model::job::Job;
 use model::link::Link;
 use model::rule::Rule;
 use model::schedule::{Schedule, ScheduleState};
@@ -112,6 +113,8 @@ collections! {
     RETENTION_HOLDS "retention_holds" Hold [];
     /// The series that a hold meant when it was placed, by the hold's id.
     RETENTION_HELD "retention_held" HeldSeries [];
+    /// Long work that somebody asked for, by the job's id: how it stood when its state last changed.
+    JOBS "jobs" Job [];
     /// Who may sign in, by the user's id.
     USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

@@ -27,6 +27,7 @@ pub mod history;
 pub mod idempotency;
 pub mod ignored;
 pub mod inventory;
+pub mod jobs;
 pub mod lines;
 pub mod pack;
 pub mod progress;

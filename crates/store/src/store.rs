@@ -13,6 +13,7 @@ use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
 use crate::ignored::IgnoredCandidates;
 use crate::inventory::Inventory;
+use crate::jobs::Jobs;
 use crate::retention::Retention;
 use crate::rules::Rules;
 use crate::schedules::Schedules;
@@ -68,6 +69,8 @@ pub struct Recovery {
     pub upgrade: Upgrade,
     /// Runs of discovery that were at work when the server stopped.
     pub discoveries_interrupted: usize,
+    /// Jobs that were waiting or at work when the server stopped.
+    pub jobs_interrupted: usize,
     /// What was brought back of the series.
     pub series: SeriesRecovery,
     /// What of the history was found damaged and set aside, each named.
@@ -121,6 +124,8 @@ pub struct Store {
     pub accounts: Accounts,
     /// Requests that are done once, however often they are sent.
     pub idempotency: IdempotencyKeys,
+    /// Long work that somebody asked for.
+    pub jobs: Jobs,
     /// What is set once for the whole server.
     pub settings: Settings,
     /// How long what was measured is kept.
@@ -170,6 +175,9 @@ impl Store {
         let discoveries = Discoveries::new(documents.clone(), clock.clone());
         let interrupted = discoveries.end_interrupted().await;
         let discoveries_interrupted = though_full(interrupted, "ending interrupted discoveries")?;
+        let jobs = Jobs::new(documents.clone(), clock.clone());
+        let interrupted = jobs.end_interrupted().await;
+        let jobs_interrupted = though_full(interrupted, "ending interrupted jobs")?;
         let accounts = Accounts::new(documents.clone(), vault.clone(), clock.clone());
         though_full(
             accounts.sessions.forget_ended().await,
@@ -181,6 +189,7 @@ impl Store {
             damaged: documents.damaged().await?,
             upgrade,
             discoveries_interrupted,
+            jobs_interrupted,
             series: series_recovery,
             history: history_damage,
             events: events_damage,
@@ -195,6 +204,7 @@ impl Store {
             ignored: IgnoredCandidates::new(documents.clone()),
             accounts,
             idempotency,
+            jobs,
             settings: Settings::new(documents.clone()),
             retention: Retention::load(documents.clone()).await?,
             series,
