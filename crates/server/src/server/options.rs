@@ -33,6 +33,7 @@ fn series(settings: &Settings) -> SeriesOptions {
     };
     SeriesOptions {
         sync,
+        late_max: days(settings.store.late_days),
         scrub_bytes_per_sec_max: settings.store.scrub_bytes_per_sec_max,
         ..SeriesOptions::default()
     }

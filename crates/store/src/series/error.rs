@@ -112,6 +112,16 @@ pub enum AppendError {
         /// The present time.
         now: Timestamp,
     },
+    /// The batch is older than samples may be that are appended as they come.
+    #[error("samples of {device_id} are for {at}; the oldest that are taken are of {oldest}")]
+    TooLate {
+        /// Whose samples.
+        device_id: DeviceId,
+        /// The samples' time.
+        at: Timestamp,
+        /// The oldest time that is taken.
+        oldest: Timestamp,
+    },
     /// More samples than a device has series.
     #[error("{values} samples at once of {device_id}; at most {max} are taken")]
     TooManyValues {

@@ -2,15 +2,17 @@
 
 use crate::blocks::{BlockKey, Blocks, Level};
 use crate::pack::{Kind, Pack, PackError, PackFolder, PackId, PackMeta};
+use crate::series::cold::ColdDays;
 use crate::series::head::Head;
 use crate::series::log::segments::Segments;
 use crate::series::recovery::lazy::Lazy;
 use crate::series::registry;
 use crate::series::stats::Counters;
+use crate::series::tombstones::Tombstones;
 use model::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tracing::warn;
 
@@ -38,6 +40,10 @@ pub(super) struct Parts {
     pub(super) lazy: Arc<Lazy>,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
+    /// What was deleted and is still in files.
+    pub(super) tombstones: Tombstones,
+    /// Archived days, where there is an archive.
+    pub(super) cold: OnceLock<Arc<dyn ColdDays>>,
     /// Held through a pass of sealing and merging.
     pub(super) passes: Mutex<()>,
     /// Held by whoever moves or deletes blocks, for some blocks at a time.
@@ -74,6 +80,8 @@ impl Parts {
             lazy: Arc::new(lazy),
             counters,
             clock,
+            tombstones: Tombstones::default(),
+            cold: OnceLock::new(),
             passes: Mutex::default(),
             maintenance: Mutex::default(),
             looked: Mutex::default(),

@@ -265,7 +265,7 @@ impl SeriesStore {
         Ok(keys)
     }
 
-    fn parts(&self) -> &Parts {
+    pub(super) fn parts(&self) -> &Parts {
         &self.0.parts
     }
 }
