@@ -7,6 +7,7 @@
 
 use crate::accounts::{Account, sessions, signing_keys};
 use crate::documents::{CollectionSpec, Index, Migration, Shape};
+use crate::own_metrics::OwnMetric;
 use crate::retention::{HeldSeries, Hold, Policy};
 use crate::{credentials, idempotency, inventory, store};
 use model::candidate::Ignored;
@@ -115,6 +116,8 @@ collections! {
     RETENTION_HELD "retention_held" HeldSeries [];
     /// Long work that somebody asked for, by the job's id: how it stood when its state last changed.
     JOBS "jobs" Job [];
+    /// Metrics that users made, by their names.
+    METRICS "metrics" OwnMetric [];
     /// Who may sign in, by the user's id.
     USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

@@ -29,6 +29,7 @@ pub mod ignored;
 pub mod inventory;
 pub mod jobs;
 pub mod lines;
+pub mod own_metrics;
 pub mod pack;
 pub mod progress;
 pub mod retention;

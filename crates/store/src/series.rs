@@ -22,6 +22,7 @@ mod head;
 pub mod log;
 mod options;
 mod parts;
+mod pushed;
 pub mod query;
 mod read;
 mod recovery;
@@ -46,8 +47,10 @@ pub use cold::ColdError;
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
     AHEAD_MAX, APPEND_QUEUE_MAX, APPENDS_IN_FLIGHT_MAX, LATE_MAX_DEFAULT, REGISTRY_QUEUE_MAX,
-    ROWS_PER_SEAL_MAX, SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions, SyncPolicy,
+    ROWS_PER_SEAL_MAX, SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions,
+    SyncPolicy,
 };
+pub use pushed::LABEL_VALUES_MAX;
 pub use read::LATEST_BACK_MAX;
 pub(crate) use registry::table::inspect as inspect_registry;
 pub use retained::Size;

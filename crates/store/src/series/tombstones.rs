@@ -9,10 +9,7 @@ pub(crate) struct Tombstones {}
 
 impl Tombstones {
     /// Whether a sample of a generation was deleted after it was written.
-    #[expect(
-        clippy::unused_self,
-        reason = "nothing can be deleted by range as yet"
-    )]
+    #[expect(clippy::unused_self, reason = "nothing can be deleted by range as yet")]
     pub(crate) fn hides(
         &self,
         _device_id: DeviceId,
