@@ -22,6 +22,7 @@ pub mod disk;
 pub mod documents;
 mod error;
 pub mod events;
+pub mod exchange;
 mod folder;
 pub mod history;
 pub mod idempotency;
