@@ -32,6 +32,8 @@ pub mod jobs;
 pub mod lines;
 pub mod own_metrics;
 pub mod pack;
+#[cfg(feature = "archive")]
+pub mod parquet;
 pub mod progress;
 pub mod retention;
 pub mod rules;
