@@ -12,6 +12,7 @@ mod command;
 mod flows;
 mod headers;
 pub mod import;
+mod jobs;
 mod maintenance;
 mod merge;
 mod metrics;

@@ -1,6 +1,7 @@
 //! What the API measures of itself. `/metrics` shows the whole registry, the server's part too.
 
 use axum::http::{Method, StatusCode};
+use model::job::{JobKind, JobState};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -216,6 +217,46 @@ impl Collector for KnownKeys {
             None,
             forgotten.metric_type(),
         )?)
+    }
+}
+
+/// Jobs.
+#[derive(Clone, Default)]
+pub(crate) struct JobMetrics {
+    ended: Family<JobLabels, Counter>,
+    /// Those turned away, for as many waited as may.
+    pub(crate) refused: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabels {
+    kind: &'static str,
+    state: &'static str,
+}
+
+impl JobMetrics {
+    /// Registers them.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "foretell_jobs_ended",
+            "Jobs that are over, by their kind and how they ended",
+            metrics.ended.clone(),
+        );
+        registry.register(
+            "foretell_jobs_refused",
+            "Jobs turned away because as many waited as may",
+            metrics.refused.clone(),
+        );
+        metrics
+    }
+    /// Counts one that is over.
+    pub(crate) fn ended(&self, kind: JobKind, state: JobState) {
+        let labels = JobLabels {
+            kind: kind.name(),
+            state: state.name(),
+        };
+        self.ended.get_or_create(&labels).inc();
     }
 }
 

@@ -4,7 +4,8 @@
 use crate::auth::limit::LoginLimits;
 use crate::auth::password::Passwords;
 use crate::auth::remembered::Remembered;
-use crate::metrics::{HttpMetrics, OnceMetrics, SignInMetrics, StreamMetrics};
+use crate::jobs::Jobs;
+use crate::metrics::{HttpMetrics, JobMetrics, OnceMetrics, SignInMetrics, StreamMetrics};
 use crate::once;
 use crate::problem::{Answer, Problem};
 use crate::rates::board::Board;
@@ -68,6 +69,8 @@ pub(crate) struct State {
     pub(crate) candidates: Turns<Gathered>,
     /// Those left out because there were too many.
     pub(crate) candidates_left_out: Counter,
+    /// Long work.
+    pub(crate) jobs: Jobs,
     /// Room for an import: each holds a long text.
     pub(crate) imports: Arc<Semaphore>,
     /// The OpenAPI document as it is sent.
@@ -80,7 +83,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(services: Services, openapi_json: Bytes) -> Self {
-        let (http, stream, sign_in, once) = {
+        let (http, stream, sign_in, once, jobs) = {
             let mut registry = services
                 .registry
                 .write()
@@ -90,6 +93,7 @@ impl State {
                 StreamMetrics::register(&mut registry),
                 SignInMetrics::register(&mut registry),
                 OnceMetrics::register(&mut registry, services.store.idempotency.clone()),
+                JobMetrics::register(&mut registry),
             )
         };
         let ring = Arc::new(Ring::new());
@@ -115,6 +119,7 @@ impl State {
             availability: Turns::new(AVAILABILITIES_MAX),
             candidates: Turns::new(1),
             candidates_left_out: candidates_left_out(&services),
+            jobs: Jobs::new(&services, jobs),
             imports: Arc::new(Semaphore::new(1)),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),

@@ -19,6 +19,7 @@ pub mod health;
 pub mod history;
 pub mod ids;
 pub mod interface;
+pub mod job;
 pub mod link;
 pub mod log_line;
 pub mod metric;

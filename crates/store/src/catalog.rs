@@ -8,6 +8,7 @@
 use crate::accounts::{Account, sessions, signing_keys};
 use crate::audit::AuditEntry;
 use crate::documents::{CollectionSpec, Index, Migration, Shape};
+use crate::own_metrics::OwnMetric;
 use crate::retention::{HeldSeries, Hold, Policy};
 use crate::{credentials, idempotency, inventory, store};
 use model::candidate::Ignored;
@@ -16,6 +17,7 @@ use model::device::Device;
 use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
 use model::interface::Interface;
+use model::job::Job;
 use model::link::Link;
 use model::rule::Rule;
 use model::schedule::{Schedule, ScheduleState};
@@ -115,6 +117,10 @@ collections! {
     RETENTION_HELD "retention_held" HeldSeries [];
     /// Who changed or took what was measured, by the entry's id.
     AUDIT "audit" AuditEntry [index("state", &["/state"])];
+    /// Long work that somebody asked for, by the job's id: how it stood when its state last changed.
+    JOBS "jobs" Job [];
+    /// Metrics that users made, by their names.
+    METRICS "metrics" OwnMetric [];
     /// Who may sign in, by the user's id.
     USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

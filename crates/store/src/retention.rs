@@ -12,6 +12,7 @@
 //! understood) nothing is removed at all: it may be what keeps.
 
 mod hold;
+mod keeping;
 mod pass;
 mod plan;
 mod policy;

@@ -24,6 +24,7 @@ mod head;
 pub mod log;
 mod options;
 mod parts;
+mod pushed;
 pub mod query;
 mod read;
 mod recovery;
@@ -52,6 +53,7 @@ pub use options::{
     ROWS_PER_SEAL_MAX, SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions,
     SyncPolicy,
 };
+pub use pushed::LABEL_VALUES_MAX;
 pub use read::LATEST_BACK_MAX;
 pub(crate) use registry::table::inspect as inspect_registry;
 pub use retained::Size;
@@ -320,11 +322,6 @@ impl SeriesStore {
         let sent = registry.send(request(reply)).await;
         sent.map_err(|_| SeriesError::Closed)?;
         answer.await.map_err(|_| SeriesError::Closed)?
-    }
-
-    /// The present time, by the clock that samples are judged by.
-    pub fn now(&self) -> Timestamp {
-        self.0.parts.clock.now()
     }
 
     /// The series of that id; none also where its metric is one that this version does not know.

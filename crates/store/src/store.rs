@@ -14,6 +14,8 @@ use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
 use crate::ignored::IgnoredCandidates;
 use crate::inventory::Inventory;
+use crate::jobs::Jobs;
+use crate::own_metrics::OwnMetrics;
 use crate::retention::Retention;
 use crate::rules::Rules;
 use crate::schedules::Schedules;
@@ -69,6 +71,8 @@ pub struct Recovery {
     pub upgrade: Upgrade,
     /// Runs of discovery that were at work when the server stopped.
     pub discoveries_interrupted: usize,
+    /// Jobs that were waiting or at work when the server stopped.
+    pub jobs_interrupted: usize,
     /// What was brought back of the series.
     pub series: SeriesRecovery,
     /// What of the history was found damaged and set aside, each named.
@@ -122,6 +126,10 @@ pub struct Store {
     pub accounts: Accounts,
     /// Requests that are done once, however often they are sent.
     pub idempotency: IdempotencyKeys,
+    /// Long work that somebody asked for.
+    pub jobs: Jobs,
+    /// Metrics that users made.
+    pub metrics: OwnMetrics,
     /// What is set once for the whole server.
     pub settings: Settings,
     /// How long what was measured is kept.
@@ -159,20 +167,31 @@ impl Store {
             folder.clear_staging();
             let path = folder.documents();
             let documents = SqliteDocuments::open(&path, catalog::ALL, &documents)?;
+            Ok((folder, documents))
+        });
+        let (folder, documents) = opened.await?;
+        let upgrade = documents.upgrade().clone();
+        let documents: Arc<dyn Documents> = Arc::new(documents);
+        // Before the series, which keep what they do not know under its name alone.
+        let metrics = OwnMetrics::load(documents.clone(), clock.clone()).await?;
+        let beside = folder.clone();
+        let opened = blocking(move || -> Result<_, OpenError> {
+            let folder = beside;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;
             let history = History::open(&folder.history(), history, history_clock)?;
             let events = EventStore::open(&folder.events(), events, events_clock)?;
-            Ok((folder, documents, series, history, events))
+            Ok((series, history, events))
         });
-        let (folder, documents, (series, series_recovery), history, events) = opened.await?;
+        let ((series, series_recovery), history, events) = opened.await?;
         let ((history, history_damage), (events, events_damage)) = (history, events);
-        let upgrade = documents.upgrade().clone();
-        let documents: Arc<dyn Documents> = Arc::new(documents);
         let vault = open_vault(&documents, key_file, &folder).await?;
         let inventory = Inventory::load(documents.clone(), clock.clone()).await?;
         let discoveries = Discoveries::new(documents.clone(), clock.clone());
         let interrupted = discoveries.end_interrupted().await;
         let discoveries_interrupted = though_full(interrupted, "ending interrupted discoveries")?;
+        let jobs = Jobs::new(documents.clone(), clock.clone());
+        let interrupted = jobs.end_interrupted().await;
+        let jobs_interrupted = though_full(interrupted, "ending interrupted jobs")?;
         let accounts = Accounts::new(documents.clone(), vault.clone(), clock.clone());
         though_full(
             accounts.sessions.forget_ended().await,
@@ -186,6 +205,7 @@ impl Store {
             damaged: documents.damaged().await?,
             upgrade,
             discoveries_interrupted,
+            jobs_interrupted,
             series: series_recovery,
             history: history_damage,
             events: events_damage,
@@ -200,6 +220,8 @@ impl Store {
             ignored: IgnoredCandidates::new(documents.clone()),
             accounts,
             idempotency,
+            jobs,
+            metrics,
             settings: Settings::new(documents.clone()),
             retention: Retention::load(documents.clone()).await?,
             audit,

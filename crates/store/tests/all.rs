@@ -30,6 +30,8 @@ mod events;
 mod events_damage;
 #[path = "all/events_kill.rs"]
 mod events_kill;
+#[path = "all/exchange.rs"]
+mod exchange;
 #[path = "all/faulty_disk.rs"]
 mod faulty_disk;
 #[path = "all/feed.rs"]

@@ -378,7 +378,7 @@ fn must_be(count: u64, sound: usize) -> Result<(), RetentionError> {
 }
 
 /// What holds mean: what they meant when they were placed, and what they mean now.
-fn meant(
+pub(super) fn meant(
     holds: &[Arc<Placed>],
     series: &SeriesStore,
     attached: &Attached,

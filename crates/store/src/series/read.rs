@@ -82,7 +82,7 @@ pub(super) fn read_many(
 
 /// From when to when something is sealed; `None` where nothing is. That may be ahead of the clock,
 /// which may have been set back since by any time; a day without a file costs next to nothing.
-fn sealed_span(parts: &Parts) -> Result<Option<(Timestamp, Timestamp)>, SeriesError> {
+pub(super) fn sealed_span(parts: &Parts) -> Result<Option<(Timestamp, Timestamp)>, SeriesError> {
     let list = parts.packs.list();
     let patched = parts.blocks.days()?;
     let begin = list

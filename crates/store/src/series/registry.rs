@@ -12,6 +12,7 @@ pub(crate) mod metrics;
 #[cfg(test)]
 mod model_tests;
 mod postings;
+mod pushed;
 pub(crate) mod select;
 pub(crate) mod table;
 mod view;
