@@ -20,6 +20,8 @@ mod clock;
 mod crash;
 #[path = "all/damage.rs"]
 mod damage;
+#[path = "all/delete_kill.rs"]
+mod delete_kill;
 #[path = "all/deletion.rs"]
 mod deletion;
 #[path = "all/discoveries.rs"]

@@ -337,7 +337,7 @@ fn read<P>(granted: &Granted<P>, given: Vec<SampleWrite>) -> Answer<Vec<Pushed>>
             value,
         });
     }
-    faults.none()?;
+    faults.into_result()?;
     Ok(samples)
 }
 

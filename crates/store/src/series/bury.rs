@@ -15,10 +15,11 @@ use super::parts::Parts;
 use super::recovery::lazy::NotReplayed;
 use super::registry;
 use super::tombstones::{TOMBSTONES_MAX, Tombstone};
+use super::rollup::Grain;
 use super::{Column, SeriesError};
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{BlockKey, Level};
-use crate::pack::{Kind, PackId};
+use crate::pack::{Kind, Pack, PackId};
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -217,7 +218,7 @@ pub(super) fn due(
     let stones = parts.tombstones.all();
     let hidden = stones.iter().find_map(|stone| {
         let mut packs = of_days.iter().filter(|id| hides(stone, id));
-        packs.find(|id| may_have(parts, id, stone.device_id))
+        packs.find(|id| may_have(parts, id, stone))
     });
     hidden.map(|id| id.start)
 }
@@ -227,9 +228,30 @@ pub(super) fn hides(stone: &Tombstone, id: &PackId) -> bool {
     id.generation < stone.generation && stone.meets(id.start, id.end())
 }
 
-pub(super) fn may_have(parts: &Parts, id: &PackId, device_id: DeviceId) -> bool {
-    let pack = parts.packs.pack(id);
-    pack.map_or(true, |pack| pack.find(device_id).is_some())
+/// Whether a pack may have something in the range of a tombstone: of its device a row, of roll-ups a bucket.
+/// One that cannot be read may.
+pub(super) fn may_have(parts: &Parts, id: &PackId, stone: &Tombstone) -> bool {
+    parts.packs.pack(id).map_or(true, |pack| has(&pack, stone))
+}
+
+/// The same of a pack that is open.
+pub(super) fn has(pack: &Pack, stone: &Tombstone) -> bool {
+    let Some(entry) = pack.find(stone.device_id) else {
+        return false;
+    };
+    let Ok(head) = pack.head(&entry) else {
+        return true;
+    };
+    let step_ms = match pack.meta().id.kind {
+        Kind::Samples => 1,
+        Kind::FiveMinutes => Grain::FiveMinutes.step_ms(),
+        Kind::Hours => Grain::Hours.step_ms(),
+    };
+    // A bucket that begins before the range may end in it.
+    let first = stone.from_ms.saturating_sub(step_ms.saturating_sub(1));
+    let times = head.times();
+    let next = times.partition_point(|at| *at < first);
+    times.get(next).is_some_and(|at| *at < stone.to_ms)
 }
 
 /// Lets go of tombstones that hide nothing any more: no pack of samples or roll-ups from before has
@@ -248,27 +270,26 @@ pub(super) fn forget(
         let mut days = days.into_iter().flatten();
         days.any(|day| day.generation < stone.generation)
     };
+    let list = parts.packs.list();
+    let is_listed = |id: &PackId| list.binary_search_by_key(id, |meta| meta.id).is_ok();
     let stones = parts.tombstones.all().into_iter();
-    let mut left: Vec<Arc<Tombstone>> = stones
+    let stones = stones
         .filter(|stone| stone.patched && first_segment.is_none_or(|first| first >= stone.cut))
-        .filter(|stone| !is_cold(stone) && !parts.may_be_unlisted(stone.generation))
-        .collect();
-    for meta in parts.packs.list().iter() {
-        if left.is_empty() {
-            return Ok(());
-        }
-        // Each pack is opened once for all.
-        let is_done = |stone: &Tombstone| !hides(stone, &meta.id);
-        if left.iter().all(|stone| is_done(stone)) {
+        .filter(|stone| !is_cold(stone) && !parts.may_be_unlisted(stone.generation));
+    let mut ids = Vec::new();
+    for stone in stones {
+        // Mostly what was found the last time is still there.
+        let known = parts.tombstones.witness(stone.id);
+        if known.as_ref().is_some_and(is_listed) {
             continue;
         }
-        let pack = parts.packs.pack(&meta.id);
-        left.retain(|stone| {
-            let gone = |pack: &Arc<crate::pack::Pack>| pack.find(stone.device_id).is_none();
-            is_done(stone) || pack.as_ref().is_ok_and(gone)
-        });
+        let mut of = list.iter().map(|meta| &meta.id);
+        let found = of.find(|id| hides(&stone, id) && may_have(parts, id, &stone));
+        match found {
+            Some(id) => parts.tombstones.saw(stone.id, *id),
+            None => ids.push(stone.id),
+        }
     }
-    let ids: Vec<i64> = left.iter().map(|stone| stone.id).collect();
     if ids.is_empty() {
         return Ok(());
     }

@@ -11,10 +11,11 @@
 
 use crate::blocks::Column;
 use crate::blocks::octets::{Octets, put_varint};
+use crate::pack::PackId;
 use model::{DeviceId, Timestamp};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Ranges that may be remembered: all are asked about at each read of their device, and more mean that
 /// days are not written again as fast as is deleted.
@@ -138,6 +139,8 @@ pub(crate) struct Tombstones {
     any: AtomicUsize,
     /// The id that is given next.
     next: AtomicI64,
+    /// By id, a pack that was found to have something of it.
+    witnesses: Mutex<HashMap<i64, PackId>>,
 }
 
 impl Default for Tombstones {
@@ -153,6 +156,7 @@ impl Tombstones {
             by_device: RwLock::default(),
             any: AtomicUsize::new(0),
             next: AtomicI64::new(next.max(1)),
+            witnesses: Mutex::default(),
         };
         all.add(stones);
         all
@@ -270,6 +274,20 @@ impl Tombstones {
         all.map(|stone| stone.generation).max()
     }
 
+    /// A pack that was found to have something of one.
+    pub(crate) fn witness(&self, id: i64) -> Option<PackId> {
+        let all = self.witnesses.lock();
+        all.unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .copied()
+    }
+
+    /// A pack has something of one.
+    pub(crate) fn saw(&self, id: i64, pack: PackId) {
+        let all = self.witnesses.lock();
+        all.unwrap_or_else(PoisonError::into_inner).insert(id, pack);
+    }
+
     /// Adds some, which are durable.
     pub(crate) fn add(&self, stones: Vec<Tombstone>) {
         self.change(|all| {
@@ -306,6 +324,10 @@ impl Tombstones {
 
     /// Some are not needed any more.
     pub(crate) fn forget(&self, ids: &[i64]) {
+        self.witnesses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|id, _| !ids.contains(id));
         self.change(|all| {
             all.retain(|_, of| {
                 if of.iter().any(|stone| ids.contains(&stone.id)) {

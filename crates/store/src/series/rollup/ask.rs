@@ -66,7 +66,7 @@ impl Grain {
         }
     }
 
-    pub(super) const fn step_ms(self) -> i64 {
+    pub(in crate::series) const fn step_ms(self) -> i64 {
         match self {
             Self::Raw => 1,
             Self::FiveMinutes => FIVE_MS,

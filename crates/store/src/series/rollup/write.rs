@@ -149,6 +149,20 @@ impl DayWriter {
         Ok(())
     }
 
+    /// Says of the device that it has nothing of the day, as all was deleted: else what older roll-ups say
+    /// of it would seem to be all there is. It is a count of nought of one of its series.
+    pub(in crate::series) fn nothing(&mut self, column: Column) -> Result<(), PackError> {
+        let Some(count) = Field::Count.column(column) else {
+            return Ok(());
+        };
+        for (writer, rows) in [(&mut self.fives, FIVES), (&mut self.hours, HOURS)] {
+            if let Some(values) = whole(rows, std::iter::once((0, 0))) {
+                writer.column(count, &values)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Ends the packs: once this returns they are durable under their names. They are not yet in the
     /// manifest.
     pub(in crate::series) fn finish(self) -> Result<[PackMeta; 2], PackError> {

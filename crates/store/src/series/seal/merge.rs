@@ -481,8 +481,13 @@ impl<'a> Sources<'a> {
         if columns.is_empty() {
             return Ok(false);
         }
+        let is_cut = self.hidden.is_some() || self.packs.iter().any(|of| of.hidden.is_some());
         if times.is_empty() {
             // All of it was deleted.
+            if let (Some(rolls), Some(column)) = (&mut rolls, columns.first()) {
+                rolls.device(parts, self.device_id)?;
+                rolls.nothing(*column)?;
+            }
             return Ok(false);
         }
         if let Some(samples) = &mut samples {
@@ -496,7 +501,7 @@ impl<'a> Sources<'a> {
             let points = laid.columns.first().map(|column| column.points(&times));
             rolls.uptime(&points.unwrap_or_default());
         }
-        let mut written = false;
+        let (mut written, mut any) = (false, false);
         let at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
         for wanted in columns.chunks(at_once) {
             let mut laid = Laid::new(&times, wanted.len());
@@ -505,13 +510,21 @@ impl<'a> Sources<'a> {
                 if let Some(rolls) = &mut rolls {
                     rolls.column(parts, *column, &values.points(&times))?;
                 }
-                if let Some(samples) = &mut samples
-                    && let Some(values) = values.into_values()
-                {
+                let Some(values) = values.into_values() else {
+                    continue;
+                };
+                any = true;
+                if let Some(samples) = &mut samples {
                     samples.column(*column, &values)?;
                     written = true;
                 }
             }
+        }
+        if let (Some(rolls), Some(column)) = (&mut rolls, columns.first())
+            && is_cut
+            && !any
+        {
+            rolls.nothing(*column)?;
         }
         Ok(written)
     }

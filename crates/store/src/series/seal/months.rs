@@ -141,19 +141,18 @@ fn put_together(
 /// Whether something of a pack was deleted since it was made.
 fn has_hidden(parts: &Parts, stones: &[Arc<Tombstone>], id: &PackId) -> bool {
     let mut of = stones.iter().filter(|stone| bury::hides(stone, id));
-    of.any(|stone| bury::may_have(parts, id, stone.device_id))
+    of.any(|stone| bury::may_have(parts, id, stone))
 }
 
 /// Whether a part of a day was deleted that was not rolled up anew since, as its samples are gone: packs
 /// that have it stay as they are, where readers leave it out. Of whole days nothing is taken along.
 fn is_cut(stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
-    let has = |pack: &Arc<Pack>, stone: &Tombstone| pack.find(stone.device_id).is_some();
     let is_anew = |day: Timestamp, stone: &Tombstone| {
         let mut later = packs.iter().filter(|pack| {
             let id = &pack.meta().id;
             id.generation > stone.generation && id.start <= day && day < id.end()
         });
-        later.any(|pack| has(pack, stone))
+        later.any(|pack| bury::has(pack, stone))
     };
     let is_cut_of = |pack: &Arc<Pack>, stone: &Tombstone| {
         let id = &pack.meta().id;
@@ -172,7 +171,8 @@ fn is_cut(stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
     packs.iter().any(|pack| {
         let mut of = stones.iter();
         of.any(|stone| {
-            bury::hides(stone, &pack.meta().id) && has(pack, stone) && is_cut_of(pack, stone)
+            let id = &pack.meta().id;
+            bury::hides(stone, id) && bury::has(pack, stone) && is_cut_of(pack, stone)
         })
     })
 }
