@@ -7,6 +7,7 @@ use ::store::blocks::codec;
 use ::store::catalog;
 use ::store::documents::sqlite::row;
 use ::store::documents::{CollectionSpec, Document};
+use ::store::exchange::{Format, read};
 use ::store::history;
 use ::store::pack;
 use ::store::series::Selector;
@@ -14,6 +15,7 @@ use ::store::series::log::frame;
 use ::store::shapes::rewritten;
 use ::store::vault::{Key, Sealed, Vault};
 use model::{BackupId, Timestamp};
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 /// A snapshot of a backup: its id, then its octets; and the two JSON texts of one, with a nought
@@ -244,6 +246,41 @@ pub(crate) fn selector(data: &[u8]) {
         }
         Err(error) => assert!(error.character <= text.chars().count() + 1),
     }
+}
+
+/// A file of samples: what is told of it is finite and within bounds, and every line at most once or for
+/// as many points as it has.
+fn samples(format: Format, data: &[u8]) {
+    let (mut rows, mut before) = (0_usize, 0);
+    let _ = read(format, &mut &*data, &mut |row| {
+        rows += 1;
+        let line = match &row {
+            Ok(row) => {
+                assert!(row.value.as_f64().is_finite());
+                row.line
+            }
+            Err(refused) => refused.line,
+        };
+        assert!(before <= line, "lines are told in their order");
+        before = line;
+        ControlFlow::Continue(())
+    });
+    assert!(rows <= data.len() + 1);
+}
+
+/// Samples as CSV.
+pub(crate) fn csv(data: &[u8]) {
+    samples(Format::Csv, data);
+}
+
+/// Samples as JSON lines.
+pub(crate) fn lines_samples(data: &[u8]) {
+    samples(Format::Lines, data);
+}
+
+/// Samples as OpenMetrics text.
+pub(crate) fn openmetrics(data: &[u8]) {
+    samples(Format::Openmetrics, data);
 }
 
 static VAULT: LazyLock<Vault> = LazyLock::new(|| Vault::new(Key::from_bytes([7; 32])));

@@ -108,11 +108,23 @@ impl Live {
 
 impl Jobs {
     pub(crate) fn new(services: &Services, metrics: JobMetrics) -> Self {
+        let kept = services.store.jobs.clone();
+        let ends = (services.tasks.clone(), services.stop.clone());
+        Self::over(kept, services.clock.clone(), ends, metrics)
+    }
+
+    /// Over what is kept; all tasks are spawned in `tasks` and end after `stop`.
+    fn over(
+        kept: store::jobs::Jobs,
+        clock: Clock,
+        (tasks, stop): (TaskTracker, CancellationToken),
+        metrics: JobMetrics,
+    ) -> Self {
         Self(Arc::new(Inner {
-            kept: services.store.jobs.clone(),
-            clock: services.clock.clone(),
-            tasks: services.tasks.clone(),
-            stop: services.stop.clone(),
+            kept,
+            clock,
+            tasks,
+            stop,
             metrics,
             live: Mutex::default(),
             turns: Arc::new(Semaphore::new(AT_WORK_MAX)),
@@ -470,3 +482,6 @@ impl Ended {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The routes, one file a resource. To add one: its file, its lines here, its tests.
 
+mod audit;
 mod auth;
 pub(crate) mod availability;
 mod backups;
@@ -22,6 +23,7 @@ mod logs;
 mod maintenance;
 mod neighbors;
 mod profiles;
+mod pushed_samples;
 mod query;
 mod retention;
 mod samples;
@@ -147,6 +149,8 @@ fn storage() -> OpenApiRouter<App> {
         .routes(routes!(backups::list, backups::start))
         .routes(routes!(backups::get))
         .merge(jobs::routes())
+        .merge(audit::routes())
+        .merge(pushed_samples::routes())
 }
 
 /// What is beside `/api/v1`: for machines that look after this one.

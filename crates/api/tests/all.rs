@@ -64,3 +64,5 @@ mod stream;
 mod system;
 #[path = "all/top.rs"]
 mod top;
+#[path = "all/written.rs"]
+mod written;

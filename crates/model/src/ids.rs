@@ -92,6 +92,8 @@ id!(/// One check of a service.
     CheckId);
 id!(/// One policy of how long samples are kept.
     PolicyId);
+id!(/// One entry of who changed what was measured.
+    AuditId);
 id!(/// One hold, which keeps samples whatever the policies say.
     HoldId);
 id!(/// One backup of the data folder.

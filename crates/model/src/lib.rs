@@ -34,8 +34,8 @@ pub mod trap;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId, JobId,
-    LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
+    AuditId, BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId,
+    JobId, LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

@@ -2,7 +2,9 @@
 //!
 //! Names are those of the MIB object or of the field; values are stored in base units (octets,
 //! seconds, ratio 0 to 1, degrees Celsius). To add a metric, add a row at the end of the table: the
-//! row number is never stored, the name is.
+//! row number is never stored, the name is. Metrics that users make are beside it, in [`own`].
+
+pub mod own;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::fmt;
@@ -116,7 +118,7 @@ metrics! {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, example = "ifHCInOctets"))]
-// Invariant: the number is a position in TABLE.
+// Invariant: the number is a position in TABLE, or one that `own` gave out.
 pub struct Metric(u16);
 
 /// No metric has this name.
@@ -128,7 +130,7 @@ pub struct UnknownMetric {
 }
 
 impl Metric {
-    /// Every metric, in table order.
+    /// Every metric of the table, in its order.
     pub fn all() -> impl Iterator<Item = Metric> {
         (0u16..).take(TABLE.len()).map(Metric)
     }
@@ -136,15 +138,17 @@ impl Metric {
     pub fn named(name: &str) -> Result<Self, UnknownMetric> {
         Self::all()
             .find(|m| m.row().name == name)
+            .or_else(|| own::named(name))
             .ok_or_else(|| UnknownMetric {
                 name: name.chars().take(64).collect(),
             })
     }
-    /// Its row of the table.
+    /// Its row: of the table, or as users made it.
     pub fn row(self) -> &'static Row {
         TABLE
             .get(usize::from(self.0))
-            .expect("a metric is a position in the table")
+            .or_else(|| own::row(self.0))
+            .expect("a metric is a position in the table, or was made")
     }
     /// Its name.
     pub fn name(self) -> &'static str {

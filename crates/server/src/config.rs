@@ -122,6 +122,13 @@ pub struct StoreSettings {
     /// They are deleted by whole months.
     #[schemars(range(min = 31, max = 3660))]
     pub history_days: u32,
+    /// Days that samples may be old that are written as they are measured; older ones are refused and
+    /// counted. Corrections and imports are taken at any age.
+    #[schemars(range(min = 1, max = 3660))]
+    pub late_days: u32,
+    /// Octets of exported files of samples that are kept, for a day at most.
+    #[schemars(range(min = 1_048_576, max = 1_099_511_627_776_u64))]
+    pub exchange_bytes_max: u64,
     /// Octets a second of sealed samples that are read again in the background to see whether they are
     /// sound; what is damaged is told. 0: none are.
     #[schemars(range(min = 0, max = 1_073_741_824))]
@@ -134,6 +141,8 @@ impl Default for StoreSettings {
             sync: Sync::Interval,
             sync_interval_ms: 100,
             history_days: 400,
+            late_days: 7,
+            exchange_bytes_max: store::exchange::files::BYTES_MAX_DEFAULT,
             scrub_bytes_per_sec_max: store::series::SCRUB_BYTES_PER_SEC_DEFAULT,
         }
     }

@@ -7,7 +7,9 @@
 
 use crate::accounts::{Account, sessions, signing_keys};
 use crate::archived_day::ArchivedDay;
+use crate::audit::AuditEntry;
 use crate::documents::{CollectionSpec, Index, Migration, Shape};
+use crate::own_metrics::OwnMetric;
 use crate::retention::{HeldSeries, Hold, Policy};
 use crate::{credentials, idempotency, inventory, store};
 use model::candidate::Ignored;
@@ -116,8 +118,12 @@ collections! {
     RETENTION_HELD "retention_held" HeldSeries [];
     /// What is known of the days in the archive, by the day: made anew of what lies there where it is lost.
     ARCHIVED_DAYS "archived_days" ArchivedDay [];
+    /// Who changed or took what was measured, by the entry's id.
+    AUDIT "audit" AuditEntry [index("state", &["/state"])];
     /// Long work that somebody asked for, by the job's id: how it stood when its state last changed.
     JOBS "jobs" Job [];
+    /// Metrics that users made, by their names.
+    METRICS "metrics" OwnMetric [];
     /// Who may sign in, by the user's id.
     USERS "users" Account [unique("name", &["/name"])];
     /// Who is signed in, by the hash of the session's token.

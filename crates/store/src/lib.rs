@@ -3,8 +3,8 @@
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
 //! [`schedules`], [`rules`], [`ignored`], [`checks`], [`accounts`], [`idempotency`], [`settings`],
-//! [`retention`] (how long samples are kept), all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
-//! [`lines`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`]; [`history`] (how
+//! [`retention`] (how long samples are kept), [`audit`] (who changed them), all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
+//! [`lines`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`] and of which [`deletion`] takes out ranges; [`history`] (how
 //! things were); and [`events`] (log lines, traps, flows). All of it is copied and brought back by
 //! [`backup`], and looked over by [`mod@verify`]. Files of our own formats are written through
 //! [`disk`]. No protocol and no detector is known here.
@@ -13,6 +13,7 @@ pub mod accounts;
 #[cfg(feature = "archive")]
 pub mod archive;
 mod archived_day;
+pub mod audit;
 pub mod backup;
 pub mod blocks;
 pub mod catalog;
@@ -20,11 +21,13 @@ pub mod checks;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod credentials;
+pub mod deletion;
 pub mod discoveries;
 pub mod disk;
 pub mod documents;
 mod error;
 pub mod events;
+pub mod exchange;
 mod folder;
 pub mod history;
 pub mod idempotency;
@@ -32,10 +35,12 @@ pub mod ignored;
 pub mod inventory;
 pub mod jobs;
 pub mod lines;
+pub mod own_metrics;
 pub mod pack;
 #[cfg(feature = "archive")]
 pub mod parquet;
 pub mod progress;
+pub mod pushing;
 pub mod retention;
 pub mod rules;
 pub mod schedules;

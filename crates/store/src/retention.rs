@@ -13,6 +13,7 @@
 
 mod archived;
 mod hold;
+mod keeping;
 mod pass;
 mod plan;
 mod policy;
@@ -32,13 +33,14 @@ pub use view::{DeviceView, View};
 
 use crate::StoreError;
 use crate::catalog;
+use crate::deletion::DeleteError;
 use crate::documents::{Collection, Documents, Expect, Query, Stored};
-use crate::series::{Attached, Selected, Selector, SeriesError, SeriesStore};
-use model::{DeviceId, HoldId, PolicyId};
+use crate::series::{Attached, Selected, Selection, Selector, SeriesError, SeriesStore};
+use model::{DeviceId, HoldId, PolicyId, Timestamp};
 use pass::{Accepted, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Policies, holds, and what was done by them. Cheap to clone.
 #[derive(Clone)]
@@ -358,6 +360,58 @@ impl Retention {
             }
         }
         Ok(deleting)
+    }
+}
+
+impl Retention {
+    /// No hold is placed while what is answered lives.
+    pub(crate) async fn no_hold_meanwhile(&self) -> Result<OwnedSemaphorePermit, DeleteError> {
+        let permit = self.steps.clone().acquire_owned().await;
+        permit.map_err(|_| DeleteError::Holds(Box::new(RetentionError::GivenUp)))
+    }
+
+    /// Whether samples of series in `[from, to)` may be deleted: not where a hold keeps any of them, or
+    /// it cannot be told whether one does. No hold is placed while what is answered lives.
+    pub(crate) async fn may_lose(
+        &self,
+        series: &SeriesStore,
+        attached: Arc<Attached>,
+        meant: &[Selection],
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<OwnedSemaphorePermit, DeleteError> {
+        let unsure = |error: RetentionError| DeleteError::Holds(Box::new(error));
+        let permit = self.no_hold_meanwhile().await?;
+        let holds = self.sound_holds().await.map_err(unsure)?;
+        for placed in holds {
+            let Hold {
+                id,
+                from: since,
+                to: until,
+                ..
+            } = placed.hold;
+            let meets =
+                since.is_none_or(|since| since < to) && until.is_none_or(|until| until > from);
+            if !meets {
+                continue;
+            }
+            let selector = placed.hold.selector.parse();
+            let selector =
+                selector.map_err(|source| unsure(RetentionError::Hold { id, source }))?;
+            let found = blocking(series, selector, attached.clone()).await;
+            let held = placed.series.with(&found.series);
+            let is_held = |one: &&Selection| {
+                let of = held.get(&one.device_id);
+                of.is_some_and(|columns| columns.has(one.column))
+            };
+            if let Some(one) = meant.iter().find(is_held) {
+                return Err(DeleteError::Held {
+                    device_id: one.device_id,
+                    hold_id: id,
+                    reason: placed.hold.reason.clone(),
+                });
+            }
+        }
+        Ok(permit)
     }
 }
 

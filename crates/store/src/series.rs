@@ -15,14 +15,18 @@ pub mod across;
 pub mod aggregate;
 #[cfg(feature = "archive")]
 mod archived;
+mod append;
 pub mod attached;
+mod bury;
 pub mod cardinality;
 pub mod cold;
+mod delete;
 mod error;
 mod head;
 pub mod log;
 mod options;
 mod parts;
+mod pushed;
 pub mod query;
 mod read;
 mod recovery;
@@ -43,13 +47,16 @@ mod tombstones;
 pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
 pub use attached::Attached;
+pub use bury::Grave;
 pub use cardinality::{BoundHit, Cardinality};
 pub use cold::{ColdError, Fetch};
 pub use error::{AppendError, OpenSeriesError, SeriesError};
 pub use options::{
-    AHEAD_MAX, APPEND_QUEUE_MAX, REGISTRY_QUEUE_MAX, ROWS_PER_SEAL_MAX,
-    SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions, SyncPolicy,
+    AHEAD_MAX, APPEND_QUEUE_MAX, APPENDS_IN_FLIGHT_MAX, LATE_MAX_DEFAULT, REGISTRY_QUEUE_MAX,
+    ROWS_PER_SEAL_MAX, SCRUB_BYTES_PER_SEC_DEFAULT, SERIES_PER_DEVICE_MAX, SeriesOptions,
+    SyncPolicy,
 };
+pub use pushed::LABEL_VALUES_MAX;
 pub use read::LATEST_BACK_MAX;
 #[cfg(feature = "archive")]
 pub(crate) use read::chain;
@@ -77,13 +84,14 @@ use parts::Parts;
 use recovery::lazy::Lazy;
 use registry::table::Table;
 use registry::with;
-use stats::{Counters, add};
+use stats::Counters;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use threads::Threads;
 use tokio::sync::oneshot;
+use tombstones::Tombstones;
 
 /// A series as `resolve` answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -164,6 +172,8 @@ pub struct SeriesStore(Arc<Inner>);
 struct Inner {
     parts: Arc<Parts>,
     threads: Threads,
+    /// How old what is appended may be.
+    late_max: Duration,
 }
 
 impl SeriesStore {
@@ -207,13 +217,20 @@ impl SeriesStore {
             blocks.delete_device(device_id)?;
         }
         let (head, segments) = (Arc::new(Head::default()), Segments::new(&log_folder));
+        let tombstones = Arc::new(Tombstones::new(loaded.tombstones, loaded.next_tombstone));
+        if let Some(greatest) = tombstones.greatest_generation() {
+            // They may have been given to nothing that is there.
+            packs.raise_generation(greatest.saturating_add(1));
+        }
         let (frames, next) = recovery::scan(&segments, &damaged, &index, &counters, &mut told)?;
+        // Where no segment is left, numbers begin anew, but not with one that a tombstone hides.
+        let next = next.max(tombstones.greatest_cut());
         let segments = Arc::new(segments);
         let lazy = Lazy::new(
             frames,
             Arc::clone(&segments),
             Arc::clone(&index),
-            Arc::clone(&head),
+            (Arc::clone(&head), Arc::clone(&tombstones)),
             Arc::clone(&counters),
         );
         let log = (segments, lazy);
@@ -222,11 +239,18 @@ impl SeriesStore {
             head,
             (packs, blocks),
             log,
+            tombstones,
             counters,
             clock,
         ));
         let threads = Threads::start(&parts, table, &options, disk, next);
-        Ok((Self(Arc::new(Inner { parts, threads })), told))
+        let late_max = options.late_max;
+        let inner = Inner {
+            parts,
+            threads,
+            late_max,
+        };
+        Ok((Self(Arc::new(inner)), told))
     }
 
     /// The series of a device with these metrics and labels, in that order; those not yet known are
@@ -305,80 +329,6 @@ impl SeriesStore {
         let sent = registry.send(request(reply)).await;
         sent.map_err(|_| SeriesError::Closed)?;
         answer.await.map_err(|_| SeriesError::Closed)?
-    }
-
-    /// Takes the samples of a poll; returns when they are synced to the disk. Waits where
-    /// [`APPEND_QUEUE_MAX`] batches wait already. Readers see them from then on, and not before.
-    ///
-    /// Samples may come in any order. What comes after its half-hour was sealed is sealed into it
-    /// again and counted as `late`; what is more than [`AHEAD_MAX`] ahead of the clock is refused.
-    pub async fn append(&self, batch: Batch) -> Result<(), AppendError> {
-        let counters = &self.0.parts.counters;
-        let values = batch.values.len() as u64;
-        add(&counters.samples_appended, values);
-        let batch = self
-            .checked(batch)
-            .inspect_err(|_| add(&counters.samples_refused, values))?;
-        if batch.values.is_empty() {
-            return Ok(());
-        }
-        let log = self.0.threads.log().ok_or(AppendError::Closed)?;
-        if self.0.parts.lazy.is_waiting(batch.device_id) {
-            // Here, so that the log's thread need not read it for one device after another. It sees
-            // to it all the same, and tells what fails.
-            let (parts, device_id) = (Arc::clone(&self.0.parts), batch.device_id);
-            let touched = tokio::task::spawn_blocking(move || parts.lazy.touch(device_id));
-            let _ = touched.await;
-        }
-        let (reply, answer) = oneshot::channel();
-        let sent = log.send(writer::Request::Append { batch, reply }).await;
-        sent.map_err(|_| AppendError::Closed)?;
-        let depth = (log.max_capacity() - log.capacity()) as u64;
-        counters
-            .queue_high_water
-            .fetch_max(depth, std::sync::atomic::Ordering::Relaxed);
-        answer.await.map_err(|_| AppendError::Closed)?
-    }
-
-    /// The batch as the log takes it: within its bounds, finite, ascending by column.
-    fn checked(&self, mut batch: Batch) -> Result<Batch, AppendError> {
-        let parts = &self.0.parts;
-        let (device_id, at, now) = (batch.device_id, batch.at, parts.clock.now());
-        if batch.values.len() > SERIES_PER_DEVICE_MAX {
-            return Err(AppendError::TooManyValues {
-                device_id,
-                values: batch.values.len(),
-                max: SERIES_PER_DEVICE_MAX,
-            });
-        }
-        if at > now.plus(AHEAD_MAX) || at.unix_ms() < 0 {
-            parts
-                .counters
-                .defect("out_of_time", batch.values.len() as u64);
-            return Err(AppendError::OutOfTime { device_id, at, now });
-        }
-        let given = batch.values.len();
-        batch.values.retain(|(_, value)| value.as_f64().is_finite());
-        let left_out = (given - batch.values.len()) as u64;
-        parts.counters.defect("not_finite", left_out);
-        let ascending = |pair: &[(Column, Value)]| matches!(pair, [a, b] if a.0 < b.0);
-        if !batch.values.windows(2).all(ascending) {
-            batch.values.reverse();
-            batch.values.sort_by_key(|(column, _)| *column);
-            batch.values.dedup_by_key(|(column, _)| *column);
-        }
-        let columns = batch.values.iter().map(|(column, _)| *column);
-        let unknown = with(&parts.index, |index| {
-            index.first_unknown(device_id, columns)
-        });
-        if let Some(Column(column)) = unknown {
-            return Err(AppendError::UnknownColumn { device_id, column });
-        }
-        let sealed_at = head::window_end(at).plus(SEAL_DELAY);
-        if sealed_at <= now {
-            parts.counters.defect("late", batch.values.len() as u64);
-        }
-        Ok(batch)
     }
 
     /// The series of that id; none also where its metric is one that this version does not know.
@@ -522,17 +472,27 @@ impl SeriesStore {
         });
         deleted.await.map_err(|_| SeriesError::Closed)??;
         self.ask(|reply| registry::Request::Cleaned { device_id, reply })
-            .await
+            .await?;
+        // Nothing is left that they hide.
+        let ids = self.0.parts.tombstones.ids_of(device_id);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let gone = ids.clone();
+        self.ask(|reply| registry::Request::Forget { ids, reply })
+            .await?;
+        self.0.parts.tombstones.forget(&gone);
+        Ok(())
     }
 
     /// Seals and merges what is due by the clock. Done by itself every
     /// [`SeriesOptions::maintain_every`].
     pub async fn maintain(&self) -> Result<Maintained, SeriesError> {
         let parts = Arc::clone(&self.0.parts);
-        let log = self.0.threads.log().cloned().ok_or(SeriesError::Closed)?;
+        let queues = self.0.threads.queues().ok_or(SeriesError::Closed)?;
         let done = tokio::task::spawn_blocking(move || {
             let now = parts.clock.now();
-            seal::maintain(&parts, &log, now)
+            seal::maintain(&parts, &queues, now)
         });
         done.await.map_err(|_| SeriesError::Closed)?
     }
@@ -554,6 +514,7 @@ impl SeriesStore {
             devices_waiting: parts.lazy.left() as u64,
             queue_depth: (max - free) as u64,
             queue_max: max as u64,
+            tombstones: parts.tombstones.len() as u64,
             pack_bytes: parts.packs.list().iter().map(|meta| meta.bytes).sum(),
             ..parts.counters.snapshot()
         }

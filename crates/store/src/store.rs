@@ -3,6 +3,7 @@
 use crate::accounts::Accounts;
 #[cfg(feature = "archive")]
 use crate::archive::{Archive, ArchiveOptions};
+use crate::audit::Audit;
 use crate::catalog;
 use crate::checks::Checks;
 use crate::credentials::Credentials;
@@ -16,6 +17,7 @@ use crate::idempotency::IdempotencyKeys;
 use crate::ignored::IgnoredCandidates;
 use crate::inventory::Inventory;
 use crate::jobs::Jobs;
+use crate::own_metrics::OwnMetrics;
 use crate::retention::Retention;
 use crate::rules::Rules;
 use crate::schedules::Schedules;
@@ -133,10 +135,14 @@ pub struct Store {
     pub idempotency: IdempotencyKeys,
     /// Long work that somebody asked for.
     pub jobs: Jobs,
+    /// Metrics that users made.
+    pub metrics: OwnMetrics,
     /// What is set once for the whole server.
     pub settings: Settings,
     /// How long what was measured is kept.
     pub retention: Retention,
+    /// Who changed what was measured.
+    pub audit: Audit,
     /// What was measured.
     pub series: SeriesStore,
     /// How devices and interfaces were.
@@ -173,15 +179,23 @@ impl Store {
             folder.clear_staging();
             let path = folder.documents();
             let documents = SqliteDocuments::open(&path, catalog::ALL, &documents)?;
+            Ok((folder, documents))
+        });
+        let (folder, documents) = opened.await?;
+        let upgrade = documents.upgrade().clone();
+        let documents: Arc<dyn Documents> = Arc::new(documents);
+        // Before the series, which keep what they do not know under its name alone.
+        let metrics = OwnMetrics::load(documents.clone(), clock.clone()).await?;
+        let beside = folder.clone();
+        let opened = blocking(move || -> Result<_, OpenError> {
+            let folder = beside;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;
             let history = History::open(&folder.history(), history, history_clock)?;
             let events = EventStore::open(&folder.events(), events, events_clock)?;
-            Ok((folder, documents, series, history, events))
+            Ok((series, history, events))
         });
-        let (folder, documents, (series, series_recovery), history, events) = opened.await?;
+        let ((series, series_recovery), history, events) = opened.await?;
         let ((history, history_damage), (events, events_damage)) = (history, events);
-        let upgrade = documents.upgrade().clone();
-        let documents: Arc<dyn Documents> = Arc::new(documents);
         let vault = open_vault(&documents, key_file, &folder).await?;
         let inventory = Inventory::load(documents.clone(), clock.clone()).await?;
         let discoveries = Discoveries::new(documents.clone(), clock.clone());
@@ -197,6 +211,8 @@ impl Store {
         )?;
         let idempotency =
             IdempotencyKeys::load(documents.clone(), vault.clone(), clock.clone()).await?;
+        let audit = Audit::new(documents.clone(), clock.clone());
+        though_full(audit.end_interrupted().await, "telling what was broken off")?;
         let recovery = Recovery {
             damaged: documents.damaged().await?,
             upgrade,
@@ -229,10 +245,12 @@ impl Store {
             accounts,
             idempotency,
             jobs,
+            metrics,
             settings: Settings::new(documents.clone()),
             retention,
             #[cfg(feature = "archive")]
             archive,
+            audit,
             series,
             history,
             events,

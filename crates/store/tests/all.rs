@@ -22,6 +22,10 @@ mod clock;
 mod crash;
 #[path = "all/damage.rs"]
 mod damage;
+#[path = "all/delete_kill.rs"]
+mod delete_kill;
+#[path = "all/deletion.rs"]
+mod deletion;
 #[path = "all/discoveries.rs"]
 mod discoveries;
 #[path = "all/events.rs"]
@@ -30,6 +34,8 @@ mod events;
 mod events_damage;
 #[path = "all/events_kill.rs"]
 mod events_kill;
+#[path = "all/exchange.rs"]
+mod exchange;
 #[path = "all/faulty_disk.rs"]
 mod faulty_disk;
 #[path = "all/feed.rs"]
@@ -78,6 +84,8 @@ mod retention_faults;
 mod rollups;
 #[path = "all/salvage.rs"]
 mod salvage;
+#[path = "all/samples_model.rs"]
+mod samples_model;
 #[path = "all/scale.rs"]
 mod scale;
 #[path = "all/schemas.rs"]
@@ -96,5 +104,7 @@ mod series_start;
 mod small_disk;
 #[path = "all/survive.rs"]
 mod survive;
+#[path = "all/tombstones.rs"]
+mod tombstones;
 #[path = "all/vault.rs"]
 mod vault;

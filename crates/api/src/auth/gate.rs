@@ -65,7 +65,7 @@ pub(crate) mod permit {
         };
     }
     permits! { ReadInventory WriteInventory ReadDiscoveries RunDiscoveries ReadCredentials
-    WriteCredentials ManageStorage ReadSystem OwnAccount }
+    WriteCredentials WriteSamples ManageStorage ReadSystem OwnAccount }
 }
 
 /// Somebody is signed in and may do `P`.

@@ -29,7 +29,9 @@ pub enum Permission {
     ReadCredentials,
     /// Make, change and delete credentials.
     WriteCredentials,
-    /// Say how long samples are kept, hold them, and take backups.
+    /// Write samples as they are measured.
+    WriteSamples,
+    /// Say how long samples are kept, hold, correct and delete them, and take backups.
     ManageStorage,
     /// Look at this server: version, notices, metrics.
     ReadSystem,
@@ -39,13 +41,14 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ReadInventory,
         Self::WriteInventory,
         Self::ReadDiscoveries,
         Self::RunDiscoveries,
         Self::ReadCredentials,
         Self::WriteCredentials,
+        Self::WriteSamples,
         Self::ManageStorage,
         Self::ReadSystem,
         Self::OwnAccount,

@@ -154,7 +154,7 @@ fn of_retention(error: RetentionError) -> Problem {
 }
 
 /// A text that is not empty and has no more characters, tidied.
-fn tidy(text: &str, len_max: usize) -> Result<String, String> {
+pub(super) fn tidy(text: &str, len_max: usize) -> Result<String, String> {
     let text = text.trim().to_owned();
     if text.is_empty() {
         Err("a text is needed".to_owned())

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
-use store::series::{SeriesOptions, SeriesStore, SyncPolicy};
+use store::series::{SeriesOptions, SyncPolicy};
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -102,14 +102,13 @@ impl Api {
         let mut kept = StoreOptions::new(folder.path());
         // The clock is moved by hours at once.
         kept.history.silence = Duration::from_hours(24);
-        let (store, _) = Store::open(kept, clock.clone()).await.unwrap();
-        let sync = SeriesOptions {
+        kept.series = SeriesOptions {
             sync: SyncPolicy::EachBatch,
             maintain_every: None,
             ..SeriesOptions::default()
         };
-        let (series, _) =
-            SeriesStore::open(&folder.path().join("series"), sync, clock.clone()).unwrap();
+        let (store, _) = Store::open(kept, clock.clone()).await.unwrap();
+        let series = store.series.clone();
         let given = Secret::new(PASSWORD.to_owned());
         assert!(
             auth::bootstrap_admin(&store, Some(given))

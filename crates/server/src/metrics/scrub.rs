@@ -1,4 +1,5 @@
-//! Reading packs again to see whether they are sound: how far it is.
+//! Packs: how much there is, what of them was deleted, and reading them again to see whether they are
+//! sound.
 
 use super::Encoder;
 use std::fmt;
@@ -10,6 +11,11 @@ pub(super) fn encode(stats: &SeriesStats, out: &mut Encoder<'_, '_>) -> fmt::Res
         "foretell_pack_bytes",
         "Octets of all packs, which hold sealed samples",
         stats.pack_bytes,
+    )?;
+    out.gauge(
+        "foretell_tombstones",
+        "Ranges of devices that were deleted and may still be in files",
+        stats.tombstones,
     )?;
     for (name, help, value) in [
         (

@@ -94,9 +94,9 @@ pub(super) async fn all(
     let (mut done, mut told) = (0, 0);
     while let Some(look) = read.recv().await {
         let batch = writer.batch(look).await?;
-        appends.push(context.store.series.append(batch));
+        appends.push(context.store.series.append_at_any_age(vec![batch]));
         while appends.len() >= IN_FLIGHT_MAX {
-            appends.next().await.transpose()?;
+            taken(appends.next().await)?;
         }
         writer.seal_where_due().await?;
         done += 1;
@@ -110,7 +110,7 @@ pub(super) async fn all(
         }
     }
     while let Some(appended) = appends.next().await {
-        appended?;
+        taken(Some(appended))?;
     }
     for reader in readers {
         reader.await?;
@@ -119,6 +119,11 @@ pub(super) async fn all(
     writer.seal().await?;
     writer.sealed().await?;
     Ok(writer.samples)
+}
+
+/// An error where any of the batches was not taken.
+fn taken(appended: Option<Vec<Result<(), AppendError>>>) -> Result<(), AppendError> {
+    appended.into_iter().flatten().collect()
 }
 
 /// What the reading threads share.

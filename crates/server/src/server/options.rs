@@ -33,6 +33,7 @@ fn series(settings: &Settings) -> SeriesOptions {
     };
     SeriesOptions {
         sync,
+        late_max: days(settings.store.late_days),
         scrub_bytes_per_sec_max: settings.store.scrub_bytes_per_sec_max,
         ..SeriesOptions::default()
     }
@@ -80,6 +81,7 @@ pub(super) fn api(settings: &Settings) -> api::Options {
             SecureCookie::Never => false,
         },
         allowed_origins: settings.http.allowed_origins.clone(),
+        exchange_bytes_max: settings.store.exchange_bytes_max,
         request_timeout: secs(settings.http.request_timeout_secs),
         open_metrics: settings.http.open_metrics,
         ..api::Options::default()

@@ -5,7 +5,7 @@
 //! meanwhile is taken once or twice, never not at all. First the log is cut, so that all that was
 //! acknowledged is in segments that do not change; they and the packs are linked into a staging
 //! folder, where deleting does not reach them. Then come the registry, which so knows all series of
-//! the log, documents, history and events, each by SQLite's own means as of one moment.
+//! the log and all that was deleted by range, documents, history and events, each by SQLite's own means as of one moment.
 
 use super::database;
 use super::error::{failed, of_database, told};
@@ -190,6 +190,12 @@ impl<'a> Taking<'a> {
         }
         self.progress.expect(length_of(self.data, &self.staging));
         let series = self.data.join("series");
+        // What is deleted by range is hidden by the registry until patches and packs were written again,
+        // so these are taken as of one moment.
+        let between_passes = match source {
+            Source::Running(store) => Some(store.between_passes()),
+            Source::Stopped => None,
+        };
         match source {
             Source::Running(store) => store.link_log(&log)?,
             Source::Stopped => link_all(&series.join("log"), &log)?,
@@ -202,9 +208,10 @@ impl<'a> Taking<'a> {
             Source::Running(store) => store.link_packs(&packs)?,
             Source::Stopped => link_all(&series.join("packs"), &packs)?,
         }
+        self.counts.series = self.database(REGISTRY_PATH, "SELECT count(*) FROM series")?;
+        drop(between_passes);
         self.log(&log)?;
         self.packs(&packs)?;
-        self.counts.series = self.database(REGISTRY_PATH, "SELECT count(*) FROM series")?;
         let documents = "SELECT coalesce(sum(documents), 0) FROM collections";
         self.counts.documents = self.database(DOCUMENTS_PATH, documents)?;
         for month in databases(&self.data.join("history"))? {

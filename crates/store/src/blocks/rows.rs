@@ -183,6 +183,37 @@ impl Block {
         Self { times, columns }
     }
 
+    /// The block without some values; rows and columns that have none left are left out.
+    #[must_use]
+    pub fn without(&self, hidden: impl Fn(Column, i64) -> bool) -> Self {
+        let mut stays = vec![false; self.times.len()];
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for (column, cells) in &self.columns {
+            let rows = self.times.iter().zip(&mut stays).enumerate();
+            let left = rows.filter_map(|(row, (at, stays))| {
+                let value = cells.get(row).filter(|_| !hidden(*column, *at))?;
+                *stays = true;
+                Some((*at, value))
+            });
+            columns.push((*column, left.collect::<Vec<_>>()));
+        }
+        let times = self.times.iter().zip(&stays);
+        let times: Vec<i64> = times
+            .filter(|(_, stays)| **stays)
+            .map(|(at, _)| *at)
+            .collect();
+        columns.retain(|(_, left)| !left.is_empty());
+        let columns = columns.into_iter().map(|(column, left)| {
+            let mut cells = Cells::default();
+            for (at, value) in left {
+                cells.set(times.partition_point(|time| *time < at), value);
+            }
+            (column, cells)
+        });
+        let columns = columns.collect();
+        Self { times, columns }
+    }
+
     /// The times of its rows, ascending, in milliseconds since 1970.
     pub fn times(&self) -> &[i64] {
         &self.times
@@ -308,6 +339,19 @@ mod tests {
                 *column == 2 && *at >= from.unix_ms() && *at < to.unix_ms()
             }).map(|(_, at)| *at).collect();
             prop_assert_eq!(told, expected);
+        }
+
+        #[test]
+        fn what_is_left_out_is_gone_and_no_more(writes in writes(), bound in -40i64..40) {
+            let (block, mut model) = filled(&writes);
+            let hidden = |column: Column, at: i64| column.0 % 2 == 0 && at < bound;
+            let left = block.without(hidden);
+            model.retain(|(column, at), _| !hidden(Column(*column), *at));
+            prop_assert_eq!(read(&left), model.clone());
+            let times: std::collections::BTreeSet<i64> = model.keys().map(|(_, at)| *at).collect();
+            prop_assert!(left.times().iter().eq(&times));
+            let (written, _) = filled(&[]);
+            prop_assert!(!model.is_empty() || left == written);
         }
 
         #[test]

@@ -247,14 +247,16 @@ impl PackFolder {
         PackWriter::create(&self.disk, &self.folder, id)
     }
 
-    /// A generation that was never given before, for something else than a pack.
+    /// Gives out a generation that no pack will have: what is said with it of packs is said of those
+    /// there are. It is not given again while the folder is open; whoever keeps it sees to that for
+    /// later ([`raise_generation`](Self::raise_generation)).
     pub(crate) fn give_generation(&self) -> u64 {
         lock(&self.manifest).give_generation()
     }
 
-    /// No generation below this is given any more. It lasts with the next change of the list.
-    pub(crate) fn raise_generation(&self, next: u64) {
-        lock(&self.manifest).raise_generation(next);
+    /// Generations are given from there on, at least.
+    pub(crate) fn raise_generation(&self, at_least: u64) {
+        lock(&self.manifest).raise_generation(at_least);
     }
 
     /// Adds packs that are finished, and removes others, in one step: durable when it returns.

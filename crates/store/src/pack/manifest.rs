@@ -112,9 +112,9 @@ impl Manifest {
         given
     }
 
-    /// No generation below this is given any more.
-    pub(super) fn raise_generation(&mut self, next: u64) {
-        self.list.next_generation = self.list.next_generation.max(next);
+    /// Generations are given from there on, at least.
+    pub(super) fn raise_generation(&mut self, at_least: u64) {
+        self.list.next_generation = self.list.next_generation.max(at_least);
     }
 
     /// Adds a pack that was found, or corrects what is said of it. On disk with the next writing.

@@ -197,7 +197,7 @@ impl Retention {
 
     /// The holds with what they meant; an error where any is damaged. Those that are being placed are
     /// among them.
-    async fn sound_holds(&self) -> Result<Vec<Arc<Placed>>, RetentionError> {
+    pub(super) async fn sound_holds(&self) -> Result<Vec<Arc<Placed>>, RetentionError> {
         let damaged = self.damaged().await?;
         let accepted = self.accepted.get(ACCEPTED).await?;
         let accepted = accepted.map_or(0, |stored| stored.body.damaged);
@@ -441,7 +441,7 @@ fn must_be(count: u64, sound: usize) -> Result<(), RetentionError> {
 }
 
 /// What holds mean: what they meant when they were placed, and what they mean now.
-fn meant(
+pub(super) fn meant(
     holds: &[Arc<Placed>],
     series: &SeriesStore,
     attached: &Attached,

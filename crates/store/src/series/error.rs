@@ -113,6 +113,18 @@ pub enum SeriesError {
     /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),
+    /// More was deleted than days were written again since.
+    #[error(
+        "{asked} ranges more cannot be deleted beside {there} (at most {max}): days are being written again, try later"
+    )]
+    TooManyDeleted {
+        /// Ranges of devices that were to be deleted.
+        asked: usize,
+        /// Those that are still in files.
+        there: usize,
+        /// The bound.
+        max: usize,
+    },
     /// Nobody waits for the answer any more.
     #[error("reading took longer than somebody waits")]
     GivenUp,
@@ -151,6 +163,16 @@ pub enum AppendError {
         at: Timestamp,
         /// The present time.
         now: Timestamp,
+    },
+    /// The batch is older than samples may be that are appended as they come.
+    #[error("samples of {device_id} are for {at}; the oldest that are taken are of {oldest}")]
+    TooLate {
+        /// Whose samples.
+        device_id: DeviceId,
+        /// The samples' time.
+        at: Timestamp,
+        /// The oldest time that is taken.
+        oldest: Timestamp,
     },
     /// More samples than a device has series.
     #[error("{values} samples at once of {device_id}; at most {max} are taken")]

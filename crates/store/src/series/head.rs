@@ -11,6 +11,7 @@ mod row;
 mod windows;
 
 use crate::blocks::{Block, Dense, DenseError, Level};
+use crate::series::tombstones::Tombstone;
 use crate::series::{Batch, Column, Points, ROWS_PER_SEAL_MAX};
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeSet, HashMap};
@@ -257,6 +258,32 @@ impl Head {
             let held = device.windows.remove(place);
             self.let_go(&held);
         }
+    }
+
+    /// Takes out what was deleted of a device. Nothing is added to it or sealed of it meanwhile.
+    pub(crate) fn leave_out(&self, stone: &Tombstone) {
+        let Some(device) = self.device(stone.device_id) else {
+            return;
+        };
+        let mut device = lock(&device);
+        for held in &mut device.windows {
+            let end = held.start.saturating_add(Level::HalfHour.span_ms());
+            if held.start >= stone.to_ms || end <= stone.from_ms {
+                continue;
+            }
+            let block = held.window.block();
+            let left = block.without(|column, at_ms| stone.hides(column, at_ms));
+            if left.values() == held.window.values() {
+                continue;
+            }
+            self.let_go(held);
+            held.window = Window::of(&left);
+            held.stamp = self.stamps.fetch_add(1, Ordering::Relaxed);
+            self.rows.fetch_add(held.window.rows(), Ordering::Relaxed);
+            self.values
+                .fetch_add(held.window.values(), Ordering::Relaxed);
+        }
+        device.windows.retain(|held| held.window.rows() > 0);
     }
 
     /// Drops all of a device.

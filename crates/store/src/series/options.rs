@@ -20,6 +20,14 @@ pub const REGISTRY_QUEUE_MAX: usize = 1_024;
 /// How far ahead of the clock samples may be. More would keep the log from ever being cut.
 pub const AHEAD_MAX: Duration = Duration::from_hours(1);
 
+/// Default of [`SeriesOptions::late_max`]: as far back as [`latest`](super::SeriesStore::latest) looks, and
+/// longer than a poller is cut off over a weekend.
+pub const LATE_MAX_DEFAULT: Duration = Duration::from_hours(7 * 24);
+
+/// Batches of one call that wait for their sync together: fewer than the log's queue holds, so that
+/// live polls are never behind them all.
+pub const APPENDS_IN_FLIGHT_MAX: usize = 1_024;
+
 /// Default of [`SeriesOptions::scrub_bytes_per_sec_max`]: a terabyte in three days, by a thousandth of
 /// a core and a fraction of what the slowest disk reads.
 pub const SCRUB_BYTES_PER_SEC_DEFAULT: u64 = 4 << 20;
@@ -57,6 +65,10 @@ pub struct SeriesOptions {
     pub maintain_every: Option<Duration>,
     /// Octets after which a new log segment is begun.
     pub segment_bytes_max: u64,
+    /// How old samples may be that are [appended](super::SeriesStore::append): what is older was
+    /// measured by a clock that is wrong. Corrections and imports have no such bound
+    /// ([`append_at_any_age`](super::SeriesStore::append_at_any_age)).
+    pub late_max: Duration,
     /// Octets a second of packs that are read again to see whether they are sound; zero: none are.
     pub scrub_bytes_per_sec_max: u64,
 }
@@ -67,6 +79,7 @@ impl Default for SeriesOptions {
             sync: SyncPolicy::Every(Duration::from_millis(100)),
             maintain_every: Some(Duration::from_secs(10)),
             segment_bytes_max: 64 << 20,
+            late_max: LATE_MAX_DEFAULT,
             scrub_bytes_per_sec_max: SCRUB_BYTES_PER_SEC_DEFAULT,
         }
     }

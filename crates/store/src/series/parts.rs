@@ -42,7 +42,7 @@ pub(super) struct Parts {
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
     /// What was deleted and is still in files.
-    pub(super) tombstones: Tombstones,
+    pub(super) tombstones: Arc<Tombstones>,
     /// Archived days, where there is an archive.
     pub(super) cold: OnceLock<Arc<dyn ColdDays>>,
     /// Who may read them.
@@ -57,6 +57,8 @@ pub(super) struct Parts {
     turns: Mutex<BTreeMap<(Level, Timestamp), Timestamp>>,
     /// Today, and how many days were merged in it for the devices that were deleted.
     forgotten: Mutex<(Timestamp, u32)>,
+    /// When a day was last looked for that is written again for what is hidden in it.
+    buried: Mutex<Option<Timestamp>>,
     /// From when on roll-ups of five minutes and of hours are kept, in milliseconds since 1970.
     rolled_from: [AtomicI64; 2],
     /// Packs that could not be listed.
@@ -71,6 +73,7 @@ impl Parts {
         head: Arc<Head>,
         (packs, blocks): (PackFolder, impl Blocks),
         (segments, lazy): (Arc<Segments>, Lazy),
+        tombstones: Arc<Tombstones>,
         counters: Arc<Counters>,
         clock: Clock,
     ) -> Self {
@@ -83,13 +86,14 @@ impl Parts {
             lazy: Arc::new(lazy),
             counters,
             clock,
-            tombstones: Tombstones::default(),
+            tombstones,
             cold: OnceLock::new(),
             gate: Gate::default(),
             passes: Mutex::default(),
             maintenance: Mutex::default(),
             looked: Mutex::default(),
             turns: Mutex::default(),
+            buried: Mutex::default(),
             forgotten: Mutex::new((Timestamp::from_unix_ms(0), 0)),
             rolled_from: [AtomicI64::new(i64::MIN), AtomicI64::new(i64::MIN)],
             unlisted: Mutex::default(),
@@ -151,6 +155,12 @@ impl Parts {
         }
     }
 
+    /// Whether there may be a pack of before a generation that is not listed: the next start may find it.
+    pub(super) fn may_be_unlisted(&self, before: u64) -> bool {
+        let unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        unlisted.iter().any(|id| id.generation < before)
+    }
+
     /// Roll-ups of days that end by then are not kept, and so not made; samples have no such time.
     pub(super) fn rolled_from(&self, kind: Kind) -> Timestamp {
         let [fives, hours] = &self.rolled_from;
@@ -194,6 +204,18 @@ impl Parts {
         }
         forgotten.1 += 1;
         forgotten.1 <= FORGET_DAYS_MAX
+    }
+
+    /// Whether a day may be written again for what is hidden in it, as none was for so long; it counts as
+    /// written.
+    pub(super) fn buries(&self, now: Timestamp, interval: Duration) -> bool {
+        let mut buried = self.buried.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back is no reason to wait for long.
+        let waits = buried.is_some_and(|at| at <= now && now < at.plus(interval));
+        if !waits {
+            *buried = Some(now);
+        }
+        !waits
     }
 
     /// Whether a day is looked at for the first time today.

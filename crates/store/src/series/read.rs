@@ -7,6 +7,8 @@ use crate::pack::Kind;
 use crate::series::cold::ColdDay;
 use crate::series::cold::fetch::{self, Fetch};
 use crate::series::parts::Parts;
+use crate::series::seal::shown;
+use crate::series::tombstones::Hidden;
 use crate::series::{AHEAD_MAX, Points, SEAL_DELAY, SeriesError, head};
 use model::{DeviceId, Timestamp, Value};
 use std::cmp::Reverse;
@@ -170,7 +172,7 @@ fn lay_under(
 
 /// From when to when something is sealed; `None` where nothing is. That may be ahead of the clock,
 /// which may have been set back since by any time; a day without a file costs next to nothing.
-fn sealed_span(parts: &Parts) -> Result<Option<(Timestamp, Timestamp)>, SeriesError> {
+pub(super) fn sealed_span(parts: &Parts) -> Result<Option<(Timestamp, Timestamp)>, SeriesError> {
     let list = parts.packs.list();
     let patched = parts.blocks.days()?;
     let begin = list
@@ -198,13 +200,21 @@ fn sealed(
     let (below, above) = blocks
         .into_iter()
         .partition::<Vec<_>, _>(|(key, _)| key.level != Level::HalfHour);
-    lay_blocks(parts, &below, columns, (from, to), found);
+    let hidden = parts.tombstones.of_patches(device_id, (from, to));
+    lay_blocks(parts, &below, columns, hidden.as_ref(), (from, to), found);
     for pack in packs {
         let Some(entry) = pack.find(device_id) else {
             continue;
         };
+        let generation = pack.meta().id.generation;
+        let hidden = parts.tombstones.of_pack(device_id, generation, (from, to));
         let read = pack.read(&entry, columns, from, to, |place, slice| {
-            if let Some(all) = found.get_mut(place) {
+            let Some(all) = found.get_mut(place) else {
+                return;
+            };
+            if hidden.is_some() {
+                all.extend(shown(slice.points(), hidden.as_ref(), columns.get(place)));
+            } else {
                 extend(all, &slice);
             }
         });
@@ -215,7 +225,7 @@ fn sealed(
             Err(error) => parts.lost(&chain(&error)),
         }
     }
-    lay_blocks(parts, &above, columns, (from, to), found);
+    lay_blocks(parts, &above, columns, hidden.as_ref(), (from, to), found);
     Ok(())
 }
 
@@ -237,6 +247,7 @@ fn lay_blocks(
     parts: &Parts,
     blocks: &[(BlockKey, Vec<u8>)],
     columns: &[Column],
+    hidden: Option<&Hidden>,
     (from, to): (Timestamp, Timestamp),
     found: &mut [Points],
 ) {
@@ -244,7 +255,7 @@ fn lay_blocks(
         let read = BlockView::parse(bytes).and_then(|view| {
             view.points_of(columns, from, to, |place, points| {
                 if let Some(all) = found.get_mut(place) {
-                    all.extend(points);
+                    all.extend(shown(points, hidden, columns.get(place)));
                 }
             })
         });

@@ -13,12 +13,14 @@ pub(crate) mod metrics;
 #[cfg(test)]
 mod model_tests;
 mod postings;
+mod pushed;
 mod saved;
 pub(crate) mod select;
 pub(crate) mod table;
 mod view;
 
 use crate::series::stats::Counters;
+use crate::series::tombstones::Tombstone;
 use crate::series::{REGISTRY_QUEUE_MAX, Resolved, SERIES_PER_DEVICE_MAX, SeriesError};
 use adopt::{Adopted, AdoptedAs};
 use index::Index;
@@ -64,6 +66,15 @@ pub(crate) enum Request {
         device_id: DeviceId,
         reply: Reply<()>,
     },
+    /// Write down that ranges of series are deleted, all or none.
+    Bury {
+        stones: Vec<Tombstone>,
+        reply: Reply<()>,
+    },
+    /// Patches were written again without what these hide.
+    Patched { ids: Vec<i64>, reply: Reply<()> },
+    /// These hide nothing any more.
+    Forget { ids: Vec<i64>, reply: Reply<()> },
     /// Take what waits already, and no more.
     Close,
 }
@@ -75,7 +86,7 @@ impl Request {
             | Self::Adopt { device_id, .. }
             | Self::Delete { device_id, .. }
             | Self::Cleaned { device_id, .. } => Some(*device_id),
-            Self::Close => None,
+            Self::Bury { .. } | Self::Patched { .. } | Self::Forget { .. } | Self::Close => None,
         }
     }
 }
@@ -214,6 +225,9 @@ fn plan(index: &Shared, counters: &Counters, request: Request) -> Option<(Vec<Ch
         Request::Cleaned { device_id, reply } => {
             Some((vec![Change::Cleaned { device_id }], plain(reply)))
         }
+        Request::Bury { stones, reply } => Some((vec![Change::Bury { stones }], plain(reply))),
+        Request::Patched { ids, reply } => Some((vec![Change::Patched { ids }], plain(reply))),
+        Request::Forget { ids, reply } => Some((vec![Change::Forget { ids }], plain(reply))),
         Request::Close => None,
     }
 }

@@ -13,7 +13,7 @@ mod months;
 mod rolls;
 mod under;
 
-pub(super) use merge::{Keep, end, roll_up_day};
+pub(super) use merge::{Keep, end, roll_up_day, shown};
 pub(super) use rolls::is_rolled_up;
 pub(super) use under::Under;
 
@@ -22,10 +22,10 @@ use crate::blocks::{Block, BlockKey, Level};
 use crate::pack::{Kind, PackId, PackMeta};
 use crate::progress::Progress;
 use crate::series::SeriesError;
+use crate::series::bury::{self, Queues};
 use crate::series::head::View;
 use crate::series::log::writer::Request;
 use crate::series::parts::Parts;
-use crate::series::recovery::lazy::NotReplayed;
 use crate::series::registry::with;
 use crate::series::stats::add;
 use model::{DeviceId, Timestamp};
@@ -65,7 +65,7 @@ pub struct Maintained {
 /// Seals and merges what is due.
 pub(super) fn maintain(
     parts: &Parts,
-    log: &mpsc::Sender<Request>,
+    queues: &Queues,
     now: Timestamp,
 ) -> Result<Maintained, SeriesError> {
     let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,18 +75,22 @@ pub(super) fn maintain(
         let _alone = parts.move_blocks();
         parts.blocks.mend()
     };
+    // Before anything is sealed: until then no patch is newer than what is deleted of it.
+    bury::write_patches(parts, &queues.registry)?;
     let mut done = Maintained::default();
-    let sealed = seal(parts, log, by, &mut done);
+    let sealed = seal(parts, &queues.log, by, &mut done);
     let halves = merge::half_hours(parts, now, &mut done);
     let merged = merge::two_hours(parts, by, now, &mut done);
     let days = merge::days(parts, now, &mut done);
     let months = months::merge(parts, now, &mut done);
+    let forgotten = bury::forget(parts, &queues.registry);
     parts.note_damage();
     sealed
         .and(halves)
         .and(merged)
         .and(days)
         .and(months)
+        .and(forgotten)
         .and(mended.map_err(SeriesError::from))
         .map(|()| done)
 }
@@ -122,10 +126,7 @@ fn seal(
     done: &mut Maintained,
 ) -> Result<(), SeriesError> {
     // What the log still holds from before the start is sealed with the rest.
-    parts.lazy.finish().map_err(|error| match error {
-        NotReplayed::Stopped => SeriesError::Closed,
-        NotReplayed::Unread(error) => SeriesError::Log(Arc::new(error)),
-    })?;
+    bury::replayed(parts)?;
     let starts = parts.head.ended(by);
     let due = window_ended(by);
     let left = parts.segments.starts().into_iter();
@@ -184,7 +185,9 @@ fn half_hour(parts: &Parts, start: i64, done: &mut Maintained) -> Result<(), Ser
         for (_, view) in taken {
             if patched.contains(&device_id) {
                 late.push(Taken { device_id, view });
-            } else if known && (over.is_empty() || !merge::holds(&over, device_id, &view.block())) {
+            } else if known
+                && (over.is_empty() || !merge::holds(parts, &over, device_id, &view.block()))
+            {
                 fresh.push(Taken { device_id, view });
             } else {
                 // Of a device that was deleted; or after a crash, sealed just before it.

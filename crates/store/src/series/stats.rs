@@ -50,9 +50,11 @@ pub struct SeriesStats {
     pub scrub_damage: u64,
     /// Octets of all packs.
     pub pack_bytes: u64,
+    /// Ranges of devices that were deleted and may still be in files.
+    pub tombstones: u64,
     /// What was found wrong, by kind: `damaged_frame`, `torn_bytes`, `damaged_block`,
     /// `not_finite`, `late`, `orphaned`, `replay_failed`, `series_bound`, `rows_bound`,
-    /// `out_of_time`, ...
+    /// `out_of_time`, `too_late`, ...
     pub defects: BTreeMap<&'static str, u64>,
 }
 

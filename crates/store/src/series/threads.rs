@@ -3,6 +3,7 @@
 //! them by dropping it.
 
 use crate::disk::Disk;
+use crate::series::bury::Queues;
 use crate::series::log::writer::{self, Writer};
 use crate::series::parts::Parts;
 use crate::series::recovery::lazy::Lazy;
@@ -81,13 +82,17 @@ impl Threads {
         }
         let timer = options.maintain_every.map_or_else(Timer::default, |every| {
             let (stop, stopped) = sync_channel(0);
-            let (parts, log) = (Arc::clone(parts), log.clone());
+            let parts = Arc::clone(parts);
+            let queues = Queues {
+                log: log.clone(),
+                registry: registry.clone(),
+            };
             Timer {
                 stop: Some(stop),
                 thread: Some(named("store-seal", move || {
                     let mut failing = false;
                     while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                        let done = seal::maintain(&parts, &log, parts.clock.now());
+                        let done = seal::maintain(&parts, &queues, parts.clock.now());
                         if matches!(done, Err(SeriesError::Closed)) {
                             break;
                         }
@@ -131,6 +136,14 @@ impl Threads {
     /// The queue of the registry.
     pub(super) fn registry(&self) -> Option<&mpsc::Sender<registry::Request>> {
         self.registry.as_ref()
+    }
+
+    /// Both.
+    pub(super) fn queues(&self) -> Option<Queues> {
+        Some(Queues {
+            log: self.log.clone()?,
+            registry: self.registry.clone()?,
+        })
     }
 
     /// Ends replaying, and what is done from time to time, and waits for a pass that is under way.

@@ -11,7 +11,7 @@ use crate::blocks::{Block, Dense, DenseError, Values};
 use crate::series::read::newest_of_each_time;
 use crate::series::{Column, Points};
 use model::{Timestamp, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Lists of columns of which polls are kept as tracks. A device is asked for its counters each
@@ -131,6 +131,25 @@ pub(super) struct Grown {
 }
 
 impl Window {
+    /// One that holds what a block holds.
+    pub(super) fn of(block: &Block) -> Self {
+        let ever = (
+            Timestamp::from_unix_ms(i64::MIN),
+            Timestamp::from_unix_ms(i64::MAX),
+        );
+        let mut rows: BTreeMap<i64, Vec<(Column, Value)>> = BTreeMap::new();
+        for column in block.columns() {
+            for (at, value) in block.points(column, ever.0, ever.1) {
+                rows.entry(at.unix_ms()).or_default().push((column, value));
+            }
+        }
+        let mut window = Self::default();
+        for (at, values) in rows {
+            window.add(at, &values, std::iter::empty());
+        }
+        window
+    }
+
     /// Adds the values of a poll, ascending by column. Its layout is taken from `others` where they
     /// have it, so that the windows of a device share theirs.
     pub(super) fn add<'a>(

@@ -61,6 +61,11 @@ impl Segments {
         self.unsealed().len()
     }
 
+    /// The number of the oldest that there is.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.unsealed().keys().next().copied()
+    }
+
     /// A segment exists and holds samples of these half-hours.
     pub(crate) fn holds(&self, number: u64, starts: impl IntoIterator<Item = i64>) {
         self.unsealed().entry(number).or_default().extend(starts);

@@ -14,6 +14,7 @@ use crate::series::stats::{Counters, add};
 use crate::series::{AppendError, Batch, ROWS_PER_SEAL_MAX, SyncPolicy};
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
@@ -31,8 +32,18 @@ pub(crate) enum Request {
     /// Close the segment; answered with the number of the next one. All that was asked before is
     /// in the head and in segments before it.
     Cut { reply: oneshot::Sender<u64> },
+    /// Close the segment, and neither write nor show anything until what is answered is dropped: what
+    /// the head has meanwhile is what is in segments before the cut, and what was sealed.
+    Still { reply: oneshot::Sender<Still> },
     /// Take what waits already, and no more.
     Close,
+}
+
+/// The log stands still while this lives; for some milliseconds, as every poll waits.
+pub(crate) struct Still {
+    /// The number of the next segment.
+    pub(crate) cut: u64,
+    _held: SyncSender<()>,
 }
 
 /// What the thread works with.
@@ -81,6 +92,18 @@ impl Writer {
                         self.finish(&mut open, &mut group, &mut failing);
                         open = None;
                         let _ = reply.send(self.next);
+                    }
+                    Request::Still { reply } => {
+                        self.finish(&mut open, &mut group, &mut failing);
+                        open = None;
+                        let (held, dropped) = sync_channel(0);
+                        let still = Still {
+                            cut: self.next,
+                            _held: held,
+                        };
+                        if reply.send(still).is_ok() {
+                            let _ = dropped.recv();
+                        }
                     }
                     Request::Close => requests.close(),
                 }

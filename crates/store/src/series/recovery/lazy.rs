@@ -14,6 +14,7 @@ use crate::series::log::frame;
 use crate::series::log::segments::Segments;
 use crate::series::registry::{Shared, with};
 use crate::series::stats::Counters;
+use crate::series::tombstones::Tombstones;
 use model::{DeviceId, Value};
 use std::collections::HashMap;
 use std::fs::File;
@@ -42,6 +43,7 @@ pub(crate) struct Lazy {
     segments: Arc<Segments>,
     index: Shared,
     head: Arc<Head>,
+    tombstones: Arc<Tombstones>,
     counters: Arc<Counters>,
     waiting: RwLock<HashMap<DeviceId, Arc<Slot>>>,
     /// Devices that wait; asked at each append and read.
@@ -68,7 +70,7 @@ impl Lazy {
         frames: Frames,
         segments: Arc<Segments>,
         index: Shared,
-        head: Arc<Head>,
+        (head, tombstones): (Arc<Head>, Arc<Tombstones>),
         counters: Arc<Counters>,
     ) -> Self {
         let left = AtomicUsize::new(frames.len());
@@ -84,6 +86,7 @@ impl Lazy {
             segments,
             index,
             head,
+            tombstones,
             counters,
             waiting: RwLock::new(slots.collect()),
             left,
@@ -220,6 +223,13 @@ impl Lazy {
                     batch.values.retain(known);
                 }
             });
+            // What was deleted since it was written does not come back.
+            if let Some(hidden) = self.tombstones.of_segment(device_id, place.segment) {
+                let at_ms = batch.at.unix_ms();
+                batch
+                    .values
+                    .retain(|(column, _)| !hidden.has(*column, at_ms));
+            }
             self.head.add(&batch);
         }
         Ok(())

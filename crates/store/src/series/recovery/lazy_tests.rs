@@ -62,7 +62,7 @@ fn fixture() -> Fixture {
     assert_eq!((next, told.damage.len()), (3, 0), "{told:?}");
     assert_eq!(told.samples, u64::from(DEVICES) * minutes.len() as u64);
     let head = Arc::new(Head::default());
-    let lazy = Lazy::new(frames, segments, index, head, counters);
+    let lazy = Lazy::new(frames, segments, index, (head, Arc::default()), counters);
     Fixture { folder, lazy }
 }
 

@@ -107,7 +107,7 @@ impl Index {
         scratch: &mut Vec<Pair>,
     ) -> Option<&Row> {
         let set = self.labels.find(labels, scratch)?;
-        let place = self.place_of_key(device, self.metrics.of(metric), set);
+        let place = self.place_of_key(device, self.metrics.of(metric)?, set);
         self.row(*device.by_key.get(place.ok()?)?)
     }
 
@@ -118,10 +118,10 @@ impl Index {
             .map_or(&[][..], |device| device.by_key.as_slice());
         let metric = self.metrics.of(metric);
         let row = |number: &SeriesNo| self.row(*number);
-        let from =
-            numbers.partition_point(|number| row(number).is_some_and(|row| row.metric < metric));
+        let from = numbers
+            .partition_point(|number| row(number).is_some_and(|row| Some(row.metric) < metric));
         let rows = numbers.iter().skip(from).filter_map(row);
-        rows.take_while(move |row| row.metric == metric)
+        rows.take_while(move |row| Some(row.metric) == metric)
     }
 
     /// A series with its key; none where its metric is not known.

@@ -175,7 +175,10 @@ impl Index {
                 }
             }
             Change::Delete { device_id } => self.delete(device_id, thinned),
-            Change::Cleaned { .. } => {}
+            Change::Cleaned { .. }
+            | Change::Bury { .. }
+            | Change::Patched { .. }
+            | Change::Forget { .. } => {}
         }
     }
 

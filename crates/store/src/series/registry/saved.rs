@@ -1,6 +1,8 @@
 //! What is saved of a damaged registry: row by row, as far as each can be read and its checksum agrees.
 
-use super::table::{Deleted, FLOOR_STEP, Read, TABLES, Table, insert, put_deleted};
+use super::table::{
+    Deleted, FLOOR_STEP, Read, TABLES, Table, bury, insert, put_deleted, tombstone,
+};
 use crate::blocks::salvage;
 use rusqlite::{Connection, Row};
 use std::path::Path;
@@ -38,6 +40,15 @@ const SAVED: &[Saved] = &[
             select: "SELECT next FROM floor WHERE rowid = ?1",
         },
         read: keep_floor,
+    },
+    // What was deleted must stay so.
+    Saved {
+        table: salvage::Table {
+            name: "tombstones",
+            select: "SELECT id, device, columns, from_ms, to_ms, generation, cut, patched, crc
+                     FROM tombstones WHERE rowid = ?1",
+        },
+        read: keep_tombstone,
     },
 ];
 
@@ -89,6 +100,12 @@ fn keep_floor(row: &Row) -> rusqlite::Result<Option<Keep>> {
         new.execute("INSERT INTO floor (next) VALUES (?1)", [next])
             .map(|_| ())
     })))
+}
+
+fn keep_tombstone(row: &Row) -> rusqlite::Result<Option<Keep>> {
+    Ok(tombstone(row).ok().map(|stone| -> Keep {
+        Box::new(move |new| bury(new, &[stone]))
+    }))
 }
 
 #[cfg(test)]

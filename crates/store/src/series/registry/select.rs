@@ -117,7 +117,7 @@ fn metrics_meant(selector: &Selector, until: &Until) -> Option<BTreeSet<Metric>>
     let matchers = selector.matchers().iter();
     let of_metric = matchers.filter(|matcher| matcher.name() == METRIC);
     let mut meant = BTreeSet::new();
-    for metric in Metric::all() {
+    for metric in Metric::all().chain(Metric::all_own()) {
         let name = metric.name();
         let is_it = selector.metric().is_none_or(|meant| meant == name);
         if is_it && of_metric.clone().all(|matcher| matcher.holds([name])) {

@@ -6,6 +6,7 @@ use super::labels::Set;
 use super::metrics::Measured;
 use super::saved;
 use crate::blocks::salvage;
+use crate::series::tombstones::Tombstone;
 use crate::series::{Column, Resolved};
 use model::{DeviceId, Labels, SeriesId};
 use rusqlite::{Connection, Row, Transaction, ffi, params};
@@ -26,9 +27,28 @@ pub(super) const TABLES: &str = "
         device BLOB PRIMARY KEY, next INTEGER NOT NULL, cleaned INTEGER NOT NULL, crc INTEGER
     );
     CREATE TABLE IF NOT EXISTS floor (next INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS tombstones (
+        id INTEGER PRIMARY KEY, device BLOB NOT NULL, columns BLOB, from_ms INTEGER NOT NULL,
+        to_ms INTEGER NOT NULL, generation INTEGER NOT NULL, cut INTEGER NOT NULL,
+        patched INTEGER NOT NULL, crc INTEGER NOT NULL
+    );
     PRAGMA user_version = 1;
     COMMIT;
 ";
+
+/// Where the registry is of an earlier version this is made with the first tombstone: a start on a full
+/// disk writes nothing.
+const TOMBSTONES: &str = "
+    CREATE TABLE IF NOT EXISTS tombstones (
+        id INTEGER PRIMARY KEY, device BLOB NOT NULL, columns BLOB, from_ms INTEGER NOT NULL,
+        to_ms INTEGER NOT NULL, generation INTEGER NOT NULL, cut INTEGER NOT NULL,
+        patched INTEGER NOT NULL, crc INTEGER NOT NULL
+    );
+";
+
+/// What is read of a tombstone.
+const TOMBSTONE: &str =
+    "SELECT id, device, columns, from_ms, to_ms, generation, cut, patched, crc FROM tombstones";
 
 /// How long to wait for another process that reads the file.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
@@ -55,6 +75,12 @@ pub(crate) enum Change {
     Delete { device_id: DeviceId },
     /// The blocks of a deleted device are gone.
     Cleaned { device_id: DeviceId },
+    /// Ranges of series are deleted.
+    Bury { stones: Vec<Tombstone> },
+    /// Patches were written again without what these hide.
+    Patched { ids: Vec<i64> },
+    /// These hide nothing any more.
+    Forget { ids: Vec<i64> },
 }
 
 /// What opening the table found.
@@ -63,6 +89,10 @@ pub(crate) struct Loaded {
     pub(crate) index: Index,
     /// Deleted devices whose blocks may still be there.
     pub(crate) unclean: Vec<DeviceId>,
+    /// Ranges of series that were deleted.
+    pub(crate) tombstones: Vec<Tombstone>,
+    /// An id above those of all of them, also of those that are damaged.
+    pub(crate) next_tombstone: i64,
     /// What is damaged, each named.
     pub(crate) damage: Vec<String>,
 }
@@ -182,6 +212,18 @@ pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<(u64, Vec<Str
 fn write(transaction: &Transaction, change: &Change) -> rusqlite::Result<()> {
     match change {
         Change::Register { .. } => insert(transaction, "INSERT", change),
+        Change::Bury { stones } => bury(transaction, stones),
+        Change::Patched { ids } => {
+            let mut patched =
+                transaction.prepare("UPDATE tombstones SET patched = 1 WHERE id = ?1")?;
+            ids.iter()
+                .try_for_each(|id| patched.execute([id]).map(|_| ()))
+        }
+        Change::Forget { ids } => {
+            let mut forget = transaction.prepare("DELETE FROM tombstones WHERE id = ?1")?;
+            ids.iter()
+                .try_for_each(|id| forget.execute([id]).map(|_| ()))
+        }
         Change::Rename {
             device_id,
             column,
@@ -305,6 +347,80 @@ impl Deleted {
     }
 }
 
+pub(super) fn bury(connection: &Connection, stones: &[Tombstone]) -> rusqlite::Result<()> {
+    connection.execute_batch(TOMBSTONES)?;
+    let mut insert = connection.prepare(
+        "INSERT INTO tombstones
+            (id, device, columns, from_ms, to_ms, generation, cut, patched, crc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for stone in stones {
+        insert.execute(params![
+            stone.id,
+            stone.device_id.as_bytes(),
+            stone.columns_octets(),
+            stone.from_ms,
+            stone.to_ms,
+            stone.generation.cast_signed(),
+            stone.cut.cast_signed(),
+            stone.patched,
+            stone.checksum(),
+        ])?;
+    }
+    Ok(())
+}
+
+/// A tombstone as it is there; an error says what is wrong with it.
+pub(super) fn tombstone(row: &Row) -> Result<Tombstone, String> {
+    let read = || -> rusqlite::Result<_> {
+        let columns: Option<Vec<u8>> = row.get(2)?;
+        let stone = Tombstone {
+            id: row.get(0)?,
+            device_id: DeviceId::from_bytes(row.get(1)?),
+            columns: None,
+            from_ms: row.get(3)?,
+            to_ms: row.get(4)?,
+            generation: row.get::<_, i64>(5)?.cast_unsigned(),
+            cut: row.get::<_, i64>(6)?.cast_unsigned(),
+            patched: row.get(7)?,
+        };
+        Ok((stone, columns, row.get::<_, u32>(8)?))
+    };
+    let (mut stone, columns, crc) = read().map_err(|error| format!("a tombstone: {error}"))?;
+    let damaged = format!("tombstone {}: the checksum does not agree", stone.id);
+    if let Some(octets) = columns {
+        let columns = Tombstone::columns_of(&octets);
+        stone.columns = Some(columns.ok_or_else(|| damaged.clone())?);
+    }
+    if stone.checksum() == crc {
+        Ok(stone)
+    } else {
+        Err(damaged)
+    }
+}
+
+/// Reads the tombstones; one that is damaged is named: what it hid may be there again.
+fn load_tombstones(connection: &Connection, loaded: &mut Loaded) -> rusqlite::Result<()> {
+    let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'tombstones'";
+    if !connection.query_row(there, [], |row| row.get::<_, bool>(0))? {
+        return Ok(());
+    }
+    let last = "SELECT coalesce(max(id), 0) FROM tombstones";
+    let last: i64 = connection.query_row(last, [], |row| row.get(0))?;
+    loaded.next_tombstone = last.saturating_add(1);
+    let mut statement = connection.prepare(&format!("{TOMBSTONE} ORDER BY id"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match tombstone(row) {
+            Ok(stone) => loaded.tombstones.push(stone),
+            Err(what) => loaded.damage.push(format!(
+                "{what}: samples that were deleted may be there again"
+            )),
+        }
+    }
+    Ok(())
+}
+
 /// Over all but the name for people, which may change.
 fn checksum(id: SeriesId, device_id: DeviceId, column: Column, metric: &str, labels: &str) -> u32 {
     let parts: [&[u8]; 5] = [
@@ -340,6 +456,7 @@ fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
             loaded.unclean.push(device_id);
         }
     }
+    load_tombstones(connection, &mut loaded)?;
     let indexed = load_devices(connection, &mut loaded)?;
     // In the order of the file, which is that of their registration: in the order of an index each
     // row would be looked up by itself.

@@ -19,6 +19,49 @@ pub(in crate::series) struct Kept {
 }
 
 impl Kept {
+    /// It without what was deleted of its day since: buckets that meet it go as a whole, and samples of
+    /// the edges with it. None where nothing is left.
+    pub(in crate::series) fn without(
+        mut self,
+        ranges: &[(i64, i64)],
+        kind: Kind,
+        day: Timestamp,
+    ) -> Option<Self> {
+        if ranges.is_empty() {
+            return Some(self);
+        }
+        let (begin, step_ms) = (day.unix_ms(), step_ms(kind));
+        let meets = |from: i64, to: i64| ranges.iter().any(|range| from < range.1 && to > range.0);
+        let is_left = |row: usize| {
+            let behind = i64::try_from(row).unwrap_or(DAY_MS).saturating_mul(step_ms);
+            let start = begin.saturating_add(behind);
+            !meets(start, start.saturating_add(step_ms))
+        };
+        let at = |value: Value| {
+            let behind = i64::try_from(number(value)).unwrap_or(DAY_MS);
+            begin.saturating_add(behind.min(DAY_MS))
+        };
+        let edges: Vec<bool> = self
+            .list(Field::EdgeAt)
+            .map(|value| !meets(at(value), at(value).saturating_add(1)))
+            .collect();
+        for (column, rows) in &mut self.fields {
+            match column.0 % COLUMNS_A_SERIES {
+                field if field == Field::EdgeAt as u32 || field == Field::Edge as u32 => {
+                    let values = rows.drain(..).zip(&edges).filter(|(_, left)| **left);
+                    let left: Vec<Value> = values.map(|((_, value), _)| value).collect();
+                    rows.extend(left.into_iter().enumerate());
+                }
+                // That the device restarted is no sample of the series.
+                field if field == Field::Restart as u32 => {}
+                _ => rows.retain(|(row, _)| is_left(*row)),
+            }
+        }
+        let counts = self.list(Field::Count).map(number);
+        self.count = counts.fold(0, u64::saturating_add);
+        (self.count > 0).then_some(self)
+    }
+
     /// Its fields as a pack of so many rows a day takes them.
     pub(super) fn into_values(self, rows: usize) -> Vec<(Column, Values)> {
         let fields = self.fields.into_iter();
@@ -67,10 +110,7 @@ impl Rolls {
             .filter(|column| place_of(*column).is_some())
             .collect();
         let mut kept = vec![Kept::default(); series.len()];
-        let step_ms = match self.id().kind {
-            Kind::FiveMinutes => FIVE_MS,
-            Kind::Samples | Kind::Hours => HOUR_MS,
-        };
+        let step_ms = step_ms(self.id().kind);
         let (begin, end) = (day.unix_ms(), Level::Day.end(day));
         let (head, entry) = (&self.head, &self.entry);
         let damage = self
@@ -108,5 +148,12 @@ impl Rolls {
             is_sound.then_some(kept)
         });
         (kept.collect(), damage)
+    }
+}
+
+fn step_ms(kind: Kind) -> i64 {
+    match kind {
+        Kind::FiveMinutes => FIVE_MS,
+        Kind::Samples | Kind::Hours => HOUR_MS,
     }
 }

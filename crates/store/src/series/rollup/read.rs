@@ -38,6 +38,8 @@ pub(super) struct Rolled {
     grain: Grain,
     pub(super) edges: Vec<Point>,
     pub(super) restarts: Vec<Timestamp>,
+    /// What was deleted of the day since, in milliseconds since 1970.
+    hidden: Vec<(i64, i64)>,
 }
 
 impl Rolls {
@@ -181,6 +183,7 @@ impl Loaded {
                 .filter(|(_, bucket)| !is_empty(bucket))
                 .collect(),
             grain,
+            hidden: Vec::new(),
         })
     }
 }
@@ -198,6 +201,45 @@ impl Rolled {
     /// How many numbers were read of it, of so many fields that its buckets have.
     pub(super) fn numbers(&self, fields: usize) -> usize {
         self.buckets.len() * fields + self.edges.len()
+    }
+
+    /// The day without what was deleted since: buckets that meet it are left out as a whole.
+    pub(super) fn without(mut self, ranges: Vec<(i64, i64)>) -> Self {
+        self.hidden = ranges;
+        let mut buckets = std::mem::take(&mut self.buckets);
+        buckets.retain(|(start, _)| !self.meets_hidden(*start));
+        self.buckets = buckets;
+        self
+    }
+
+    fn meets_hidden(&self, start: i64) -> bool {
+        let end = start.saturating_add(self.step_ms());
+        let mut ranges = self.hidden.iter();
+        ranges.any(|(from, to)| start < *to && end > *from)
+    }
+
+    /// Whether a sample was deleted since.
+    pub(super) fn is_hidden(&self, at: Timestamp) -> bool {
+        let mut ranges = self.hidden.iter();
+        ranges.any(|(from, to)| (*from..*to).contains(&at.unix_ms()))
+    }
+
+    /// Samples in the buckets that are left.
+    pub(super) fn left(&self) -> u64 {
+        let counts = self.buckets.iter().map(|(_, bucket)| bucket.fold.count);
+        counts.map(u64::from).sum()
+    }
+
+    /// How many of some samples are in buckets that are left.
+    pub(super) fn left_of(&self, points: &[Point]) -> u64 {
+        let start = |at: Timestamp| {
+            let ms = at.unix_ms();
+            ms.saturating_sub(ms.rem_euclid(self.step_ms()))
+        };
+        let left = points
+            .iter()
+            .filter(|(at, _)| !self.meets_hidden(start(*at)));
+        left.count() as u64
     }
 
     /// Whether all its samples are at its edges.

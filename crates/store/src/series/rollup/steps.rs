@@ -358,11 +358,22 @@ impl<'a> Walk<'a> {
             })?;
             let (begin, end) = (day.max(self.begin), Level::Day.end(day).min(self.end));
             let asked = (begin.max(self.ask.from), end.min(self.ask.to));
+            // What was deleted since they were made is not taken of them.
+            let hidden_since = |chosen: &Chosen| {
+                let whole = (day, Level::Day.end(day));
+                let tombstones = &parts.tombstones;
+                tombstones.of_pack(self.device_id, chosen.id.generation, whole)
+            };
+            let ranges_of = |hidden: Option<&Hidden>, place: usize| {
+                let (hidden, column) = hidden.zip(columns.get(place))?;
+                Some(hidden.ranges(*column)).filter(|ranges| !ranges.is_empty())
+            };
+            let hidden = chosen.as_ref().and_then(hidden_since);
             let mut wanted = Vec::new();
             for (place, (sum, told)) in sums.iter_mut().zip(&mut told).enumerate() {
                 let rolled = chosen
                     .as_ref()
-                    .filter(|chosen| chosen.serves)
+                    .filter(|chosen| chosen.serves && ranges_of(hidden.as_ref(), place).is_none())
                     .and_then(|chosen| chosen.day(&cache, place, day));
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
@@ -392,6 +403,7 @@ impl<'a> Walk<'a> {
             } else {
                 None
             };
+            let spare_hidden = spare.as_ref().and_then(|spare| hidden_since(&spare.chosen));
             for (place, points) in wanted.into_iter().zip(points) {
                 let (Some(sum), Some(told)) = (sums.get_mut(place), told.get_mut(place)) else {
                     continue;
@@ -401,13 +413,26 @@ impl<'a> Walk<'a> {
                 let rolled = match (&chosen, &spare) {
                     (Some(chosen), _) => {
                         let rolled = chosen.day(&cache, place, day);
-                        rolled.filter(|rolled| (points.len() as u64) < rolled.count)
+                        rolled.and_then(|rolled| match ranges_of(hidden.as_ref(), place) {
+                            Some(ranges) => {
+                                let left = rolled.without(ranges);
+                                Some(left).filter(|left| left.left_of(&points) < left.left())
+                            }
+                            None => Some(rolled).filter(|it| (points.len() as u64) < it.count),
+                        })
                     }
                     (None, Some(spare)) if points.is_empty() => {
                         let column = columns.get(place);
                         let there = column.and_then(|column| spare.there.get(column));
+                        let there = there.copied().unwrap_or(0);
                         let rolled = spare.chosen.day(&cache, place, day);
-                        rolled.filter(|rolled| there.copied().unwrap_or(0) < rolled.count)
+                        rolled.and_then(|rolled| match ranges_of(spare_hidden.as_ref(), place) {
+                            Some(ranges) => {
+                                let left = rolled.without(ranges);
+                                Some(left).filter(|left| there < left.left())
+                            }
+                            None => Some(rolled).filter(|rolled| there < rolled.count),
+                        })
                     }
                     _ => None,
                 };

@@ -250,7 +250,8 @@ impl<'a> Rates<'a> {
 
     fn rolled(&mut self, day: &Rolled) {
         let (head, tail) = day.ends();
-        for point in head {
+        let is_left = |point: &&Point| !day.is_hidden(point.0);
+        for point in head.iter().filter(is_left) {
             self.raw(*point);
         }
         if day.is_all_edges() {
@@ -277,9 +278,12 @@ impl<'a> Rates<'a> {
             });
         }
         // The pairs before are in the buckets.
+        let told = (EDGE - 1 - SPACINGS).min(tail.len());
+        let (before, behind) = tail.split_at(told);
         self.window.clear();
-        self.window.extend_from_slice(tail);
-        self.next = EDGE - 1 - SPACINGS;
+        self.window.extend(before.iter().filter(is_left));
+        self.next = self.window.len();
+        self.window.extend(behind.iter().filter(is_left));
     }
 
     fn values(mut self) -> Vec<Option<f64>> {
@@ -320,11 +324,14 @@ impl Restarts {
     }
 
     fn rolled(&mut self, day: &Rolled) {
-        let (Some(first), Some(last)) = (day.edges.first(), day.edges.last()) else {
+        let mut left = day.edges.iter().filter(|(at, _)| !day.is_hidden(*at));
+        let Some(first) = left.next() else {
             return;
         };
+        let last = left.next_back().unwrap_or(first);
         self.cross(*first);
-        self.found.extend(&day.restarts);
+        let restarts = day.restarts.iter().filter(|at| !day.is_hidden(**at));
+        self.found.extend(restarts);
         self.last = Some(*last);
     }
 

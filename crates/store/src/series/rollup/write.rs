@@ -107,14 +107,14 @@ impl DayWriter {
     /// minutes and by hours. Columns ascend. What there is stands where it is of more samples than there
     /// are now: the others went since. One whose metric is not known has what there is; else it is left
     /// out, as is one whose numbers are too large to be summed up, and what is more than a pack may hold
-    /// of a device: what is left out is read from the samples.
+    /// of a device: what is left out is read from the samples. Answers whether there is anything.
     pub(in crate::series) fn column(
         &mut self,
         parts: &Parts,
         column: Column,
         points: &[Point],
         kept: [Option<Kept>; 2],
-    ) -> Result<(), PackError> {
+    ) -> Result<bool, PackError> {
         let kinds = &self.device.kinds;
         let found = kinds.binary_search_by_key(&column, |(column, _)| *column);
         let kind = found.ok().and_then(|place| kinds.get(place));
@@ -123,7 +123,7 @@ impl DayWriter {
         let kept = kept.map(|kept| kept.filter(stands));
         if self.device.entries + ENTRIES_A_SERIES > ENTRIES_MAX {
             parts.counters.defect("rollup_bound", 1);
-            return Ok(());
+            return Ok(false);
         }
         let made = match kind {
             Some(kind) if !points.is_empty() && kept.iter().any(Option::is_none) => {
@@ -145,7 +145,7 @@ impl DayWriter {
             most = most.max(entries);
         }
         self.device.entries += most;
-        Ok(())
+        Ok(most > 0)
     }
 
     /// The fields of a series by five minutes and by hours, of its samples; none where they are not
@@ -192,6 +192,20 @@ impl DayWriter {
             return [None, None];
         }
         made
+    }
+
+    /// Says of the device that it has nothing of the day, as all was deleted: else what older roll-ups say
+    /// of it would seem to be all there is. It is a count of nought of one of its series.
+    pub(in crate::series) fn nothing(&mut self, column: Column) -> Result<(), PackError> {
+        let Some(count) = Field::Count.column(column) else {
+            return Ok(());
+        };
+        for (writer, rows) in [(&mut self.fives, FIVES), (&mut self.hours, HOURS)] {
+            if let Some(values) = whole(rows, std::iter::once((0, 0))) {
+                writer.column(count, &values)?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends the packs: once this returns they are durable under their names. They are not yet in the

@@ -6,17 +6,19 @@ use super::rolls::{self, KEPT_AT_ONCE, Old, OldDevice};
 use super::under::{Under, UnderDevice};
 use super::{Maintained, packs_of, samples};
 use crate::blocks::codec::BlockView;
-use crate::blocks::{Block, BlockKey, Column, Level};
+use crate::blocks::{Block, BlockKey, Column, ColumnSlice, Level};
 use crate::pack::{Damage, Entry, Head, Kind, Pack, PackId, PackWriter};
 use crate::progress::Progress;
 use crate::series::SeriesError;
+use crate::series::bury;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
 use crate::series::registry::index::Index;
 use crate::series::registry::with;
 use crate::series::rollup::write::DayWriter;
 use crate::series::stats::add;
-use model::{DeviceId, Timestamp};
+use crate::series::tombstones::Hidden;
+use model::{DeviceId, Timestamp, Value};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -102,6 +104,10 @@ pub(super) fn days(
     done: &mut Maintained,
 ) -> Result<(), SeriesError> {
     let due = |start: &Timestamp| end(Level::Day, *start).plus(DAY_DELAY) <= now;
+    if let Some(day) = bury::due(parts, now, |day| due(&day)) {
+        done.days += merge_in_turn(parts, Level::Day, day, now)?;
+        return Ok(());
+    }
     let today = Level::Day.start(now.minus(DAY_DELAY));
     let list = parts.packs.list();
     let samples = list.iter().filter(|meta| meta.id.kind == Kind::Samples);
@@ -388,9 +394,20 @@ struct Sources<'a> {
     under: Option<UnderDevice<'a>>,
     /// Blocks of two hours of the first version, below the packs.
     below: Vec<(BlockKey, Vec<u8>)>,
-    packs: Vec<(&'a Pack, Entry, Head)>,
+    packs: Vec<Source<'a>>,
     /// Patches, above them.
     above: Vec<(BlockKey, Vec<u8>)>,
+    /// What was deleted of patches, above and below.
+    hidden: Option<Hidden>,
+}
+
+/// What a pack has of a device.
+struct Source<'a> {
+    pack: &'a Pack,
+    entry: Entry,
+    head: Head,
+    /// What was deleted of it since.
+    hidden: Option<Hidden>,
 }
 
 impl<'a> Sources<'a> {
@@ -411,7 +428,18 @@ impl<'a> Sources<'a> {
                 continue;
             };
             match pack.head(&entry) {
-                Ok(head) => found.push((pack.as_ref(), entry, head)),
+                Ok(head) => {
+                    let generation = pack.meta().id.generation;
+                    let hidden = parts
+                        .tombstones
+                        .of_pack(device_id, generation, (start, end));
+                    found.push(Source {
+                        pack: pack.as_ref(),
+                        entry,
+                        head,
+                        hidden,
+                    });
+                }
                 Err(error) => {
                     parts.lost(&chain(&error));
                     damaged.insert(pack.meta().id, chain(&error));
@@ -425,6 +453,7 @@ impl<'a> Sources<'a> {
             below,
             packs: found,
             above,
+            hidden: parts.tombstones.of_patches(device_id, (start, end)),
         })
     }
 
@@ -446,7 +475,7 @@ impl<'a> Sources<'a> {
                 let view = BlockView::parse(bytes);
                 match view.and_then(|view| Ok((view.columns()?, view))) {
                     Ok((of, view)) => {
-                        times.extend(view.times());
+                        times.extend(left_of(view.times(), self.hidden.as_ref()));
                         columns.extend(of);
                         true
                     }
@@ -459,8 +488,8 @@ impl<'a> Sources<'a> {
         };
         sound(&mut self.below);
         sound(&mut self.above);
-        for (_, _, head) in &self.packs {
-            times.extend(head.times());
+        for Source { head, hidden, .. } in &self.packs {
+            times.extend(left_of(head.times(), hidden.as_ref()));
             columns.extend(head.columns());
         }
         if let Some(under) = &self.under {
@@ -483,6 +512,18 @@ impl<'a> Sources<'a> {
         if columns.is_empty() {
             return Ok(false);
         }
+        let old = rolls.as_ref().map(|(_, old)| &**old);
+        let is_cut = self.hidden.is_some()
+            || self.packs.iter().any(|of| of.hidden.is_some())
+            || old.is_some_and(|old| old.is_cut(parts, self.device_id));
+        if times.is_empty() && !old.is_some_and(OldDevice::is_there) {
+            // All of it was deleted.
+            if let (Some((rolls, _)), Some(column)) = (&mut rolls, columns.first()) {
+                rolls.device(parts, self.device_id)?;
+                rolls.nothing(*column)?;
+            }
+            return Ok(false);
+        }
         if let Some(samples) = &mut samples {
             samples.begin(self.device_id, &times)?;
         }
@@ -493,11 +534,11 @@ impl<'a> Sources<'a> {
             self.lay_under(parts, &[uptime], &mut laid)?;
             self.lay(parts, &[uptime], &mut laid, damaged);
             let points = laid.columns.first().map(|column| column.points(&times));
-            let kept = old.kept(parts, &[uptime]).pop();
+            let kept = old.kept(parts, self.device_id, &[uptime]).pop();
             let by_hours = kept.and_then(|[_, by_hours]| by_hours);
             rolls.uptime(&points.unwrap_or_default(), by_hours.as_ref());
         }
-        let mut written = false;
+        let (mut written, mut any) = (false, false);
         let mut at_once = (CELLS_AT_ONCE / times.len().max(1)).max(1);
         if rolls.as_ref().is_some_and(|(_, old)| old.is_there()) {
             at_once = at_once.min(KEPT_AT_ONCE);
@@ -506,20 +547,28 @@ impl<'a> Sources<'a> {
             let mut laid = Laid::new(&times, wanted.len());
             self.lay_under(parts, wanted, &mut laid)?;
             self.lay(parts, wanted, &mut laid, damaged);
-            let kept = rolls.as_mut().map(|(_, old)| old.kept(parts, wanted));
+            let kept = rolls.as_mut().map(|(_, old)| old.kept(parts, self.device_id, wanted));
             let mut kept = kept.into_iter().flatten();
             for (column, values) in wanted.iter().zip(laid.columns) {
                 if let Some((rolls, _)) = &mut rolls {
                     let kept = kept.next().unwrap_or_default();
-                    rolls.column(parts, *column, &values.points(&times), kept)?;
+                    any |= rolls.column(parts, *column, &values.points(&times), kept)?;
                 }
-                if let Some(samples) = &mut samples
-                    && let Some(values) = values.into_values()
-                {
+                let Some(values) = values.into_values() else {
+                    continue;
+                };
+                any = true;
+                if let Some(samples) = &mut samples {
                     samples.column(*column, &values)?;
                     written = true;
                 }
             }
+        }
+        if let (Some((rolls, _)), Some(column)) = (&mut rolls, columns.first())
+            && is_cut
+            && !any
+        {
+            rolls.nothing(*column)?;
         }
         Ok(written)
     }
@@ -541,7 +590,8 @@ impl<'a> Sources<'a> {
             for (key, bytes) in blocks {
                 let read = BlockView::parse(bytes).and_then(|view| {
                     view.points_of(wanted, from, to, |place, points| {
-                        laid.lay(place, points.into_iter());
+                        let hidden = self.hidden.as_ref();
+                        laid.lay(place, shown(points, hidden, wanted.get(place)));
                     })
                 });
                 if let Err(error) = read {
@@ -550,10 +600,13 @@ impl<'a> Sources<'a> {
             }
         };
         blocks(&self.below, laid);
-        for (pack, entry, head) in &self.packs {
+        for source in &self.packs {
+            let Source {
+                pack, head, entry, ..
+            } = source;
             let found: Vec<Damage> =
                 pack.read_with(head, entry, wanted, from, to, |place, slice| {
-                    laid.lay_slice(place, &slice);
+                    lay_shown(laid, place, &slice, source.hidden.as_ref(), wanted);
                 });
             for damage in found {
                 parts.lost(&damage.to_string());
@@ -564,8 +617,49 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Whether packs hold all that a block holds, with the same values.
-pub(super) fn holds(packs: &[Arc<Pack>], device_id: DeviceId, block: &Block) -> bool {
+/// The times of which not all is deleted.
+fn left_of<'a>(times: &'a [i64], hidden: Option<&Hidden>) -> impl Iterator<Item = i64> + 'a {
+    let hidden = hidden.cloned();
+    let left = move |at: &i64| hidden.as_ref().is_none_or(|hidden| !hidden.has_all_of(*at));
+    times.iter().copied().filter(left)
+}
+
+/// The points of a column that are not deleted.
+pub(in crate::series) fn shown<I: IntoIterator<Item = (Timestamp, Value)>>(
+    points: I,
+    hidden: Option<&Hidden>,
+    column: Option<&Column>,
+) -> impl Iterator<Item = (Timestamp, Value)> + use<I> {
+    let hidden = hidden.cloned().zip(column.copied());
+    points.into_iter().filter(move |(at, _)| {
+        let hidden = hidden.as_ref();
+        hidden.is_none_or(|(hidden, column)| !hidden.has(*column, at.unix_ms()))
+    })
+}
+
+/// Lays what is not deleted of rows of a pack.
+fn lay_shown(
+    laid: &mut Laid<'_>,
+    place: usize,
+    slice: &ColumnSlice<'_>,
+    hidden: Option<&Hidden>,
+    wanted: &[Column],
+) {
+    if hidden.is_none() {
+        laid.lay_slice(place, slice);
+    } else {
+        laid.lay(place, shown(slice.points(), hidden, wanted.get(place)));
+    }
+}
+
+/// Whether packs hold all that a block holds, with the same values. What was deleted of them they do not
+/// hold: it may be written again.
+pub(super) fn holds(
+    parts: &Parts,
+    packs: &[Arc<Pack>],
+    device_id: DeviceId,
+    block: &Block,
+) -> bool {
     let found = packs
         .iter()
         .filter_map(|pack| Some((pack, pack.find(device_id)?)));
@@ -590,8 +684,10 @@ pub(super) fn holds(packs: &[Arc<Pack>], device_id: DeviceId, block: &Block) -> 
     let to = Timestamp::from_unix_ms(last.saturating_add(1));
     let mut laid = Laid::new(block.times(), columns.len());
     for (pack, entry, head) in &heads {
+        let generation = pack.meta().id.generation;
+        let hidden = parts.tombstones.of_pack(device_id, generation, (from, to));
         let damage = pack.read_with(head, entry, &columns, from, to, |place, slice| {
-            laid.lay_slice(place, &slice);
+            lay_shown(&mut laid, place, &slice, hidden.as_ref(), &columns);
         });
         if !damage.is_empty() {
             return false;

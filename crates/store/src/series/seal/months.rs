@@ -11,11 +11,13 @@ use super::rolls;
 use crate::blocks::{Column, Level};
 use crate::pack::{Entry, Head, Kind, Pack, PackError, PackId, PackWriter};
 use crate::series::SeriesError;
+use crate::series::bury;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
 use crate::series::registry::with;
 use crate::series::rollup::days::{self, Day};
 use crate::series::rollup::{KINDS, series_of, write};
+use crate::series::tombstones::Tombstone;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,8 +34,11 @@ pub(super) fn merge(
     done: &mut Maintained,
 ) -> Result<(), SeriesError> {
     let list = parts.packs.list();
+    let stones = parts.tombstones.all();
     let of_days = list.iter().map(|meta| meta.id);
-    let of_days = of_days.filter(|id| id.kind != Kind::Samples && id.level == Level::Day);
+    let of_days = of_days.filter(|id| {
+        id.kind != Kind::Samples && (id.level == Level::Day || has_hidden(parts, &stones, id))
+    });
     let months: BTreeSet<Timestamp> = of_days.map(|id| Level::Month.start(id.start)).collect();
     for month in months {
         let end = Level::Month.end(month);
@@ -106,7 +111,9 @@ fn put_together(
         .flat_map(|day| day.rolled(kind))
         .copied()
         .collect();
-    if !ids.iter().any(|id| id.level == Level::Day) {
+    let stones = parts.tombstones.all();
+    let is_due = |id: &PackId| id.level == Level::Day || has_hidden(parts, &stones, id);
+    if !ids.iter().any(is_due) {
         return Ok(Some(0));
     }
     let (mut packs, mut damaged) = (Vec::new(), Damaged::new());
@@ -127,6 +134,9 @@ fn put_together(
     }
     // What is newer lies over what is older.
     packs.sort_unstable_by_key(|pack| pack.meta().id.generation);
+    if is_cut(&stones, &packs) {
+        return Ok(Some(0));
+    }
     let entries = packs.iter().flat_map(|pack| pack.entries());
     let devices: BTreeSet<DeviceId> = entries
         .map(|entry| entry.device_id)
@@ -163,6 +173,45 @@ fn put_together(
 fn has_samples(days: &BTreeMap<Timestamp, Day>, id: &PackId) -> bool {
     let day = days.get(&id.start).filter(|_| id.level == Level::Day);
     day.is_some_and(|day| day.before(id).next().is_some())
+}
+
+/// Whether something of a pack was deleted since it was made.
+fn has_hidden(parts: &Parts, stones: &[Arc<Tombstone>], id: &PackId) -> bool {
+    let mut of = stones.iter().filter(|stone| bury::hides(stone, id));
+    of.any(|stone| bury::may_have(parts, id, stone))
+}
+
+/// Whether a part of a day was deleted that was not rolled up anew since, as its samples are gone: packs
+/// that have it stay as they are, where readers leave it out. Of whole days nothing is taken along.
+fn is_cut(stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
+    let is_anew = |day: Timestamp, stone: &Tombstone| {
+        let mut later = packs.iter().filter(|pack| {
+            let id = &pack.meta().id;
+            id.generation > stone.generation && id.start <= day && day < id.end()
+        });
+        later.any(|pack| bury::has(pack, stone))
+    };
+    let is_cut_of = |pack: &Arc<Pack>, stone: &Tombstone| {
+        let id = &pack.meta().id;
+        let from = Timestamp::from_unix_ms(stone.from_ms).max(id.start);
+        let to = Timestamp::from_unix_ms(stone.to_ms).min(id.end());
+        let mut day = Level::Day.start(from);
+        while day < to {
+            let is_whole = from <= day && Level::Day.end(day) <= to;
+            if !is_whole && !is_anew(day, stone) {
+                return true;
+            }
+            day = Level::Day.end(day);
+        }
+        false
+    };
+    packs.iter().any(|pack| {
+        let mut of = stones.iter();
+        of.any(|stone| {
+            let id = &pack.meta().id;
+            bury::hides(stone, id) && bury::has(pack, stone) && is_cut_of(pack, stone)
+        })
+    })
 }
 
 /// Packs that are damaged, and how.
@@ -220,8 +269,19 @@ fn device(
         for (n, source) in sources.iter().enumerate() {
             let Source { pack, entry, head } = source;
             let is_own = |at: Timestamp| owners.get(&day(at.unix_ms())) == Some(&n);
+            let generation = pack.meta().id.generation;
+            let hidden = parts.tombstones.of_pack(device_id, generation, (from, to));
+            // Only whole days are, here.
+            let is_hidden = |place: usize, at: Timestamp| {
+                let of = hidden.as_ref().zip(wanted.get(place));
+                of.is_some_and(|(hidden, column)| hidden.has(series_of(*column), at.unix_ms()))
+            };
             let found = pack.read_with(head, entry, wanted, from, to, |place, slice| {
-                laid.lay(place, slice.points().filter(|(at, _)| is_own(*at)));
+                let points = slice.points();
+                laid.lay(
+                    place,
+                    points.filter(|(at, _)| is_own(*at) && !is_hidden(place, *at)),
+                );
             });
             for damage in found {
                 damaged.insert(pack.meta().id, damage.to_string());

@@ -10,6 +10,7 @@ use crate::series::rollup::KINDS;
 use crate::series::rollup::days::{self, Day};
 use crate::series::rollup::keep::Kept;
 use crate::series::rollup::read::Rolls;
+use crate::series::tombstones::Hidden;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -157,14 +158,40 @@ impl OldDevice<'_> {
         rolls.flat_map(Rolls::series).collect()
     }
 
-    /// What there is of series, which ascend: of each by five minutes and by hours.
-    pub(super) fn kept(&mut self, parts: &Parts, series: &[Column]) -> Vec<[Option<Kept>; 2]> {
+    /// Whether something of it was deleted since it was made.
+    pub(super) fn is_cut(&self, parts: &Parts, device_id: DeviceId) -> bool {
+        let mut rolls = self.rolls.iter().flatten();
+        rolls.any(|rolls| self.hidden(parts, device_id, rolls).is_some())
+    }
+
+    /// What was deleted since roll-ups of it were made.
+    fn hidden(&self, parts: &Parts, device_id: DeviceId, rolls: &Rolls) -> Option<Hidden> {
+        let day = (self.of.start, Level::Day.end(self.of.start));
+        let generation = rolls.id().generation;
+        parts.tombstones.of_pack(device_id, generation, day)
+    }
+
+    /// What there is of series, which ascend: of each by five minutes and by hours, without what was
+    /// deleted since.
+    pub(super) fn kept(
+        &mut self,
+        parts: &Parts,
+        device_id: DeviceId,
+        series: &[Column],
+    ) -> Vec<[Option<Kept>; 2]> {
         let mut all: Vec<[Option<Kept>; 2]> = vec![[None, None]; series.len()];
         for (n, rolls) in self.rolls.iter().enumerate() {
             let Some(rolls) = rolls else {
                 continue;
             };
-            let (kept, found) = rolls.kept(series, self.of.start);
+            let hidden = self.hidden(parts, device_id, rolls);
+            let (mut kept, found) = rolls.kept(series, self.of.start);
+            if let Some(hidden) = hidden {
+                let left = |(kept, column): (Option<Kept>, &Column)| {
+                    kept?.without(&hidden.ranges(*column), rolls.id().kind, self.of.start)
+                };
+                kept = kept.into_iter().zip(series).map(left).collect();
+            }
             for found in found {
                 damage(parts, &mut self.of.damaged, rolls.id(), found.to_string());
             }

@@ -1,0 +1,250 @@
+//! Writing what a selector means to a file: by metric, then by id, then by time. A day of a series is
+//! read at a time, through the same as any other reader.
+
+use super::{Exported, Format, csv, lines, openmetrics};
+use crate::inventory::Inventory;
+use crate::progress::{Progress, Stopped};
+use crate::series::{Attached, Selection, Selector, SeriesError, SeriesStore};
+use model::series::NETWORK;
+use model::{Metric, Timestamp};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Series of one export.
+pub const SERIES_MAX: usize = 1_000_000;
+/// Milliseconds that are read at a time: a day.
+const STEP_MS: i64 = 86_400_000;
+
+/// What is exported.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What it is written as.
+    pub format: Format,
+    /// Which series.
+    pub selector: Selector,
+    /// From when on.
+    pub from: Timestamp,
+    /// Until when, not itself.
+    pub to: Timestamp,
+    /// Octets that are written at most.
+    pub bytes_max: u64,
+}
+
+/// What was exported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Written {
+    /// Series that have samples in the range.
+    pub series: u64,
+    /// Samples.
+    pub samples: u64,
+    /// Octets of the file.
+    pub bytes: u64,
+}
+
+/// An export was not done to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The file could not be written.
+    #[error("the file could not be written")]
+    File(#[from] io::Error),
+    /// Samples could not be read.
+    #[error("samples could not be read")]
+    Series(#[from] SeriesError),
+    /// Too many series.
+    #[error("{series} series are meant; at most {SERIES_MAX} are exported at once")]
+    TooMany {
+        /// How many.
+        series: usize,
+    },
+    /// There would be more than there is room for.
+    #[error("the file would have more than {bytes_max} octets; export less at once")]
+    TooLarge {
+        /// The bound.
+        bytes_max: u64,
+    },
+    /// Nothing of this server writes it.
+    #[error("this server was built without that format")]
+    Unsupported,
+    /// It was asked to end.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Writes a file. Call it where blocking is allowed.
+pub fn run(
+    series: &SeriesStore,
+    inventory: &Inventory,
+    output: &mut dyn Write,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Written, ExportError> {
+    if options.format == Format::Parquet {
+        return Err(ExportError::Unsupported);
+    }
+    let attached = inventory.attached();
+    let meant = selected(series, options, &attached)?;
+    progress.expect(meant.len() as u64);
+    let mut writer = Writer {
+        series,
+        inventory,
+        output: Bounded {
+            output,
+            bytes: 0,
+            bytes_max: options.bytes_max,
+        },
+        options,
+        metric: None,
+        written: Written::default(),
+    };
+    let done = writer.all(&meant, progress);
+    let bytes = writer.output.bytes;
+    match done {
+        Err(ExportError::File(_)) if bytes > options.bytes_max => Err(ExportError::TooLarge {
+            bytes_max: options.bytes_max,
+        }),
+        Err(error) => Err(error),
+        Ok(()) => Ok(Written {
+            bytes,
+            ..writer.written
+        }),
+    }
+}
+
+/// The series that are meant, in the order in which they are written.
+fn selected(
+    series: &SeriesStore,
+    options: &Options,
+    attached: &Attached,
+) -> Result<Vec<Selection>, ExportError> {
+    let mut found = series.select(&options.selector, attached, None, SERIES_MAX);
+    if found.more || found.matched > SERIES_MAX {
+        return Err(ExportError::TooMany {
+            series: found.matched,
+        });
+    }
+    let all = &mut found.series;
+    all.sort_by(|a, b| (order(a.metric), a.id).cmp(&(order(b.metric), b.id)));
+    Ok(found.series)
+}
+
+/// Families must not be interleaved: metrics that share a family go by that first.
+fn order(metric: Metric) -> (&'static str, &'static str) {
+    (openmetrics::family_of(metric), metric.name())
+}
+
+struct Writer<'a> {
+    series: &'a SeriesStore,
+    inventory: &'a Inventory,
+    output: Bounded<'a>,
+    options: &'a Options,
+    /// The metric whose family was begun.
+    metric: Option<Metric>,
+    written: Written,
+}
+
+impl Writer<'_> {
+    fn all(&mut self, meant: &[Selection], progress: &Progress) -> Result<(), ExportError> {
+        match self.options.format {
+            Format::Csv => csv::write_header(&mut self.output)?,
+            Format::Lines => lines::write_first(&mut self.output)?,
+            Format::Openmetrics | Format::Parquet => {}
+        }
+        for selection in meant {
+            self.one(selection, progress)?;
+            progress.did(1);
+        }
+        match self.options.format {
+            Format::Csv | Format::Parquet => {}
+            Format::Lines => {
+                let Written {
+                    series, samples, ..
+                } = self.written;
+                lines::write_last(&mut self.output, series, samples)?;
+            }
+            Format::Openmetrics => openmetrics::write_last(&mut self.output)?,
+        }
+        self.output.flush()?;
+        Ok(())
+    }
+
+    fn one(&mut self, selection: &Selection, progress: &Progress) -> Result<(), ExportError> {
+        // It may have been deleted meanwhile.
+        let Some(series) = self.series.series(selection.id) else {
+            return Ok(());
+        };
+        let of = Exported {
+            device: match series.key.device_id {
+                NETWORK => String::new(),
+                id => {
+                    let record = self.inventory.device(id);
+                    record.map_or_else(String::new, |record| record.device.body.name())
+                }
+            },
+            series,
+        };
+        let (from, to) = self.range(selection)?;
+        let mut start = from;
+        let mut any = false;
+        while start < to {
+            progress.go_on()?;
+            let next = start.unix_ms().div_euclid(STEP_MS).saturating_add(1);
+            let next = Timestamp::from_unix_ms(next.saturating_mul(STEP_MS)).min(to);
+            let points = match self.series.read(selection.id, start, next) {
+                Err(SeriesError::NotFound { .. }) => return Ok(()),
+                read => read?,
+            };
+            start = next;
+            if points.is_empty() {
+                continue;
+            }
+            any = true;
+            self.written.samples += points.len() as u64;
+            match self.options.format {
+                Format::Csv => csv::write(&mut self.output, &of, &points)?,
+                Format::Lines => lines::write(&mut self.output, &of, &points)?,
+                Format::Openmetrics => {
+                    let metric = of.series.key.metric;
+                    if self.metric.replace(metric) != Some(metric) {
+                        openmetrics::write_family(&mut self.output, metric)?;
+                    }
+                    openmetrics::write(&mut self.output, &of, &points)?;
+                }
+                Format::Parquet => return Err(ExportError::Unsupported),
+            }
+        }
+        self.written.series += u64::from(any);
+        Ok(())
+    }
+
+    /// The part of the range in which the store has anything: years that have nothing are not gone
+    /// through day by day.
+    fn range(&self, selection: &Selection) -> Result<(Timestamp, Timestamp), ExportError> {
+        let (from, to) = (self.options.from, self.options.to);
+        let span = self.series.span_of(selection.device_id)?;
+        Ok(span.map_or((to, to), |(oldest, newest)| {
+            (from.max(oldest), to.min(newest))
+        }))
+    }
+}
+
+/// A file of which no more than so much is written.
+struct Bounded<'a> {
+    output: &'a mut dyn Write,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Write for Bounded<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if self.bytes > self.bytes_max {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        let written = self.output.write(octets)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}

@@ -1,0 +1,714 @@
+//! Samples to files and back: what is written is read again bit for bit, what is broken costs itself,
+//! and an import may be done again.
+
+use crate::fixture::{Fixture, device};
+use foretell_store::Store;
+use foretell_store::exchange::export::{self, Written};
+use foretell_store::exchange::find::{Defaults, Ground};
+use foretell_store::exchange::import::{self, ImportError, Imported};
+use foretell_store::exchange::{Format, ReadError, Refused, Row, read};
+use foretell_store::progress::Progress;
+use foretell_store::retention::Hold;
+use foretell_store::series::{Batch, Points, SeriesStore};
+use model::device::Device;
+use model::metric::Kind;
+use model::metric::own::NewMetric;
+use model::{DeviceId, HoldId, Labels, Metric, SeriesId, Timestamp, Value};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+
+const DAY: Duration = Duration::from_hours(24);
+const TEXTS: [Format; 3] = [Format::Csv, Format::Lines, Format::Openmetrics];
+
+struct Bench {
+    fixture: Fixture,
+    store: Store,
+    device: Device,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let fixture = Fixture::new();
+        let device = device(1, fixture.now());
+        Self::with(fixture, device).await
+    }
+
+    async fn with(fixture: Fixture, device: Device) -> Self {
+        let store = fixture.open().await;
+        store.inventory.create(device.clone()).await.unwrap();
+        Self {
+            fixture,
+            store,
+            device,
+        }
+    }
+
+    fn options(&self, format: Format, text: &str) -> import::Options {
+        import::Options {
+            format,
+            dry_run: false,
+            default_time: None,
+            defaults: Defaults::default(),
+            length: text.len() as u64,
+            spool: self.store.dir().join("exchange").join("test"),
+        }
+    }
+
+    async fn try_import(
+        &self,
+        text: &str,
+        options: import::Options,
+    ) -> (Imported, Result<(), ImportError>) {
+        let store = self.store.clone();
+        let text = text.to_owned();
+        let handle = Handle::current();
+        let work = move || {
+            let (progress, mut told) = (Progress::default(), Imported::default());
+            let done = import::run(
+                &Ground::of(&store),
+                &store.retention,
+                &handle,
+                &mut text.as_bytes(),
+                &options,
+                &progress,
+                &mut told,
+            );
+            if done.is_ok() {
+                assert_eq!(progress.read().0, options.length, "all is told as done");
+            }
+            assert!(!options.spool.exists());
+            (told, done)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    async fn import(&self, format: Format, text: &str) -> Imported {
+        let options = self.options(format, text);
+        let (told, done) = self.try_import(text, options).await;
+        done.unwrap();
+        told
+    }
+
+    async fn export(&self, format: Format, selector: &str) -> (String, Written) {
+        let store = self.store.clone();
+        let options = export::Options {
+            format,
+            selector: selector.parse().unwrap(),
+            from: Timestamp::from_unix_ms(0),
+            to: Timestamp::from_unix_ms(i64::MAX),
+            bytes_max: 1 << 30,
+        };
+        let work = move || {
+            let mut text = Vec::new();
+            let progress = Progress::default();
+            let (series, inventory) = (&store.series, &store.inventory);
+            let written = export::run(series, inventory, &mut text, &options, &progress);
+            let written = written.unwrap();
+            assert_eq!(written.bytes, text.len() as u64);
+            (String::from_utf8(text).unwrap(), written)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    async fn metric(&self, name: &str, kind: Kind) -> Metric {
+        let new = NewMetric {
+            name: name.to_owned(),
+            unit: "octets".to_owned(),
+            kind,
+            help: "Of a \"test\" \\ of files.".to_owned(),
+        };
+        // Tests of one process share them.
+        let _ = self.store.metrics.create(new, &self.store.series).await;
+        Metric::named(name).unwrap()
+    }
+
+    /// All samples, by what their series are.
+    fn all(&self, metrics: &[Metric]) -> BTreeMap<(Metric, Labels), Vec<(i64, String)>> {
+        let series = self.store.series.series_of(self.device.id);
+        let mine = series
+            .into_iter()
+            .filter(|one| metrics.contains(&one.key.metric));
+        mine.map(|one| {
+            let points = points(&self.store.series, one.id);
+            // As text, so that bits are compared.
+            let points = points
+                .iter()
+                .map(|(at, value)| (at.unix_ms(), format!("{value:?}")));
+            ((one.key.metric, one.key.labels), points.collect())
+        })
+        .collect()
+    }
+}
+
+fn points(series: &SeriesStore, id: SeriesId) -> Points {
+    let (from, to) = (0, 4_000_000_000_000);
+    let [from, to] = [from, to].map(Timestamp::from_unix_ms);
+    series.read(id, from, to).unwrap()
+}
+
+async fn append(bench: &Bench, metric: Metric, labels: Labels, points: &[(Timestamp, Value)]) {
+    let id = bench.device.id;
+    let series = bench.store.series.resolve(id, vec![(metric, labels)]);
+    let column = series.await.unwrap()[0].column;
+    let batches = points.iter().map(|(at, value)| Batch {
+        device_id: id,
+        at: *at,
+        values: vec![(column, *value)],
+    });
+    let appended = bench.store.series.append_at_any_age(batches.collect());
+    for done in appended.await {
+        done.unwrap();
+    }
+}
+
+fn strange_labels() -> Vec<Labels> {
+    let vantage = || Labels::default().with(Labels::VANTAGE, "local");
+    vec![
+        vantage(),
+        vantage().with("text", "a \"quoted\", \\ and\nbroken\r\nline"),
+        vantage().with("text", "größe 测量 # {x} 1"),
+        vantage().with("le", "+Inf").with("quantile", "0.5"),
+        vantage()
+            .with("device_id", "not one")
+            .with("text", " blank "),
+    ]
+}
+
+const STRANGE: [Value; 9] = [
+    Value::U64(0),
+    Value::U64(u64::MAX),
+    Value::U64((1 << 53) + 1),
+    Value::F64(-0.0),
+    Value::F64(5e-324),
+    Value::F64(1.797_693_134_862_315_7e308),
+    Value::F64(0.1),
+    Value::F64(-17.0),
+    Value::F64(1e21),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_exported_is_imported_bit_for_bit() {
+    let from = Bench::new().await;
+    let gauge = from.metric("exchange_there_gauge", Kind::Gauge).await;
+    let total = from.metric("exchange_there_total", Kind::Counter).await;
+    let counter = from.metric("exchange_there_counter", Kind::Counter).await;
+    let metrics = [gauge, total, counter];
+    let begin = from.fixture.now().minus(DAY * 40);
+    for (n, labels) in strange_labels().into_iter().enumerate() {
+        for metric in metrics {
+            let whole = |value: &Value| matches!(value, Value::U64(_)) || metric == gauge;
+            let values = STRANGE.iter().cycle().skip(n).filter(|value| whole(value));
+            let times =
+                (0..100_u32).map(|n| begin.plus(Duration::from_millis(40_000_123) * n / 10));
+            let points: Vec<_> = times.zip(values.copied()).collect();
+            append(&from, metric, labels.clone(), &points).await;
+        }
+    }
+    from.store.series.maintain().await.unwrap();
+    let expected = from.all(&metrics);
+    assert_eq!(expected.len(), 15);
+    for format in TEXTS {
+        let (text, written) = from
+            .export(format, "{__name__=~\"exchange_there_.*\"}")
+            .await;
+        assert_eq!((written.series, written.samples), (15, 1_500), "{format:?}");
+        let to = Bench::with(Fixture::new(), from.device.clone()).await;
+        for metric in metrics {
+            to.metric(metric.name(), metric.kind()).await;
+        }
+        let told = to.import(format, &text).await;
+        let counts = (told.rows, told.added, told.refused, told.cut_short);
+        assert_eq!(counts, (1_500, 1_500, 0, false), "{format:?} {told:?}");
+        assert_eq!((told.series, told.new_series), (15, 15));
+        assert_eq!(to.all(&metrics), expected, "{format:?}");
+        let again = to.import(format, &text).await;
+        assert_eq!((again.same, again.added), (1_500, 0), "{format:?}");
+        let (same, _) = to.export(format, "{__name__=~\"exchange_there_.*\"}").await;
+        if format == Format::Openmetrics {
+            assert_eq!(same, text, "it has no ids");
+        }
+        to.store.close().await.unwrap();
+    }
+}
+
+fn rows(format: Format, text: &[u8]) -> (Vec<Row>, Vec<Refused>, Result<bool, ReadError>) {
+    let (mut rows, mut refused) = (Vec::new(), Vec::new());
+    let end = read(format, &mut &text[..], &mut |row| {
+        match row {
+            Ok(row) => rows.push(row),
+            Err(one) => refused.push(one),
+        }
+        ControlFlow::Continue(())
+    });
+    (rows, refused, end.map(|end| end.cut_short))
+}
+
+fn values(rows: &[Row]) -> Vec<Value> {
+    rows.iter().map(|row| row.value).collect()
+}
+
+#[test]
+fn the_example_of_the_specification_is_read() {
+    let text = include_str!("exchange/openmetrics-1.txt");
+    let (rows, refused, end) = rows(Format::Openmetrics, text.as_bytes());
+    assert_eq!((refused.len(), end.unwrap()), (0, false));
+    let seen: Vec<(u64, &str, Option<&str>)> = rows
+        .iter()
+        .map(|row| {
+            let named = row.of.named.as_ref().unwrap();
+            (row.line, named.metric.as_str(), named.or_metric.as_deref())
+        })
+        .collect();
+    let seconds = "acme_http_router_request_seconds";
+    let (sum, count) = (format!("{seconds}_sum"), format!("{seconds}_count"));
+    assert_eq!(
+        seen,
+        [
+            (4, sum.as_str(), None),
+            (5, count.as_str(), None),
+            (7, sum.as_str(), None),
+            (8, count.as_str(), None),
+            (12, "go_goroutines", None),
+            (16, "process_cpu_seconds", Some("process_cpu_seconds_total")),
+        ]
+    );
+    assert_eq!(rows[4].value, Value::U64(69));
+    assert_eq!(rows[5].value, Value::F64(4_200_722.46));
+    let labels = &rows[0].of.named.as_ref().unwrap().labels;
+    assert_eq!(labels.get("path"), Some("/api/v1"));
+    let said = rows[5].of.named.as_ref().unwrap().said.clone().unwrap();
+    assert_eq!((said.kind, said.unit.as_str()), (Kind::Counter, "seconds"));
+}
+
+#[test]
+fn what_is_broken_costs_itself() {
+    let lines = |whys: &[Refused]| -> Vec<(u64, &'static str)> {
+        whys.iter().map(|one| (one.line, one.why.name())).collect()
+    };
+    let csv = "\u{feff}time,value,metric,label:a\r\n\
+               1000,1,m,x\r\n\
+               \r\n\
+               soon,2,m,x\r\n\
+               1000,two,m,x\r\n\
+               1000,3\r\n\
+               1000,4,m,\"a\r\nb\"\r\n\
+               1000,NaN,m,x\r\n\
+               2026-03-01T00:00:00Z,5.0,m,\"open\r\n1000,6,m,x";
+    let (taken, refused, end) = rows(Format::Csv, csv.as_bytes());
+    assert_eq!(values(&taken), [Value::U64(1), Value::U64(4)]);
+    assert_eq!(
+        taken[1].of.named.as_ref().unwrap().labels.get("a"),
+        Some("a\r\nb")
+    );
+    assert_eq!(
+        lines(&refused),
+        [
+            (4, "bad_time"),
+            (5, "bad_value"),
+            (6, "malformed"),
+            (9, "not_finite"),
+            (10, "malformed"),
+        ]
+    );
+    assert!(!end.unwrap());
+
+    let first = r#"{"format":"foretell-samples","version":1}"#;
+    let jsonl = format!(
+        "{first}\n{}\nnonsense\n{}\n{}\n{}\n",
+        r#"{"metric":"m","labels":{"a":"b"},"points":[[1000,1],[2000,2.5],[3000,-3]]}"#,
+        r#"{"metric":"m","value":18446744073709551615,"at":"2026-03-01T00:00:00Z"}"#,
+        r#"{"metric":"m","points":[],"value":1}"#,
+        r#"{"end":true,"series":1,"samples":4}"#,
+    );
+    let (taken, refused, end) = rows(Format::Lines, jsonl.as_bytes());
+    let expected = [
+        Value::U64(1),
+        Value::F64(2.5),
+        Value::F64(-3.0),
+        Value::U64(u64::MAX),
+    ];
+    assert_eq!(values(&taken), expected);
+    assert_eq!(lines(&refused), [(3, "malformed"), (5, "malformed")]);
+    assert!(!end.unwrap());
+    let cut = &jsonl[..jsonl.len() - 40];
+    let (taken, _, end) = rows(Format::Lines, cut.as_bytes());
+    assert_eq!(
+        (taken.len(), end.unwrap()),
+        (4, true),
+        "it is told as cut short"
+    );
+
+    let text = "# TYPE m gauge\n\
+                m{a=\"b\"} 1 1.5\n\
+                m{a=b} 2 1.5\n\
+                m 3 1.5\r\n\
+                m NaN 1.5\n\
+                m 4 1.5e3 # {trace=\"x\"} 1\n\
+                m_created 5\n\
+                # EOF\n";
+    let (taken, refused, end) = rows(Format::Openmetrics, text.as_bytes());
+    assert_eq!(values(&taken), [Value::U64(1), Value::U64(4)]);
+    assert_eq!(taken[1].at, Some(Timestamp::from_unix_ms(1_500_000)));
+    let expected = [(3, "malformed"), (4, "bad_time"), (5, "not_finite")];
+    assert_eq!(lines(&refused), expected);
+    assert!(!end.unwrap());
+    let (taken, _, end) = rows(
+        Format::Openmetrics,
+        text.trim_end_matches("# EOF\n").as_bytes(),
+    );
+    assert_eq!((taken.len(), end.unwrap()), (2, true));
+}
+
+#[test]
+fn what_is_no_such_file_is_not_taken() {
+    for (format, text, says) in [
+        (Format::Csv, "", "no column `value`"),
+        (Format::Csv, "time,value\n", "neither a column"),
+        (Format::Csv, "time,value,metric,colour\n", "`colour`"),
+        (Format::Csv, "time,value,metric,value\n", "twice"),
+        (Format::Lines, "", "the first line"),
+        (
+            Format::Lines,
+            "{\"metric\":\"m\",\"value\":1}\n",
+            "the first line",
+        ),
+        (
+            Format::Lines,
+            "{\"format\":\"foretell-samples\",\"version\":2}\n",
+            "version 2",
+        ),
+        (Format::Openmetrics, "\u{feff}# EOF\n", "byte order mark"),
+        (
+            Format::Openmetrics,
+            "m 1 1\n# EOF\nm 2 2\n",
+            "behind `# EOF`",
+        ),
+        (
+            Format::Openmetrics,
+            "m 1 1772366400000\nm 2 1\n",
+            "milliseconds",
+        ),
+    ] {
+        let (_, _, end) = rows(format, text.as_bytes());
+        let error = end.unwrap_err().to_string();
+        assert!(error.contains(says), "{format:?}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_says_what_became_of_each_row() {
+    let bench = Bench::new().await;
+    let id = bench.device.id;
+    let name = bench.device.name();
+    let now = bench.fixture.now();
+    let at = |days: u32| now.minus(DAY * days).to_string();
+    let ahead = now.plus(DAY).to_string();
+    let text = format!(
+        "time,value,metric,device_id,device,label:sensor\n\
+         {},17.0,ifHCInOctets,{id},,\n\
+         {},17.0,sensor_other,,{name},a\n\
+         {},18,sensor_other,,{name},a\n\
+         {ahead},1,sensor_other,{id},,a\n\
+         {},1,nothing_known,{id},,a\n\
+         {},1,sensor_other,{},,a\n\
+         {},1,sensor_other,,nobody,a\n\
+         ,1,sensor_other,{id},,a\n\
+         {},1,sensor_other,{id},,{}\n\
+         {},2,network_health,,,\n",
+        at(1),
+        at(50),
+        at(50),
+        at(1),
+        at(1),
+        DeviceId::new(),
+        at(1),
+        at(1),
+        "x".repeat(257),
+        at(2),
+    );
+    let dry = import::Options {
+        dry_run: true,
+        ..bench.options(Format::Csv, &text)
+    };
+    let (told, done) = bench.try_import(&text, dry).await;
+    done.unwrap();
+    assert_eq!((told.rows, told.refused, told.new_series), (10, 6, 3));
+    assert_eq!(bench.store.series.count_of(id), 0, "nothing is made");
+    let told = bench.import(Format::Csv, &text).await;
+    assert_eq!((told.added, told.repeated, told.refused), (3, 1, 6));
+    let reasons: Vec<(&str, u64)> = told.reasons.iter().map(|(r, n)| (r.as_str(), *n)).collect();
+    assert_eq!(
+        reasons,
+        [
+            ("bad_labels", 1),
+            ("no_time", 1),
+            ("out_of_time", 1),
+            ("unknown_device", 2),
+            ("unknown_metric", 1),
+        ]
+    );
+    assert_eq!(told.faults[0].line, 5);
+    assert_eq!((told.days, told.days_done), (3, 3));
+    let all = bench.all(&[Metric::IF_HC_IN_OCTETS, Metric::SENSOR_OTHER]);
+    let values: Vec<&str> = all.values().map(|points| points[0].1.as_str()).collect();
+    assert_eq!(
+        values,
+        ["U64(17)", "U64(18)"],
+        "what counts is whole; the later row holds"
+    );
+    let fallback = import::Options {
+        default_time: Some(now.minus(DAY * 3)),
+        defaults: Defaults {
+            device_id: Some(id),
+            create_metrics: false,
+        },
+        ..bench.options(Format::Csv, "")
+    };
+    let text = "metric,value\nsensor_other,1.5\n";
+    let options = import::Options {
+        length: text.len() as u64,
+        ..fallback
+    };
+    let (told, done) = bench.try_import(text, options).await;
+    done.unwrap();
+    assert_eq!(told.added, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hold_keeps_is_not_corrected() {
+    let bench = Bench::new().await;
+    let id = bench.device.id;
+    let now = bench.fixture.now();
+    let held = now.minus(DAY * 3);
+    let row = |at: Timestamp, value: u32| format!("{at},{value},sensor_other,{id}\n");
+    let header = "time,value,metric,device_id\n";
+    let text = format!("{header}{}{}", row(held, 1), row(held.minus(DAY), 1));
+    assert_eq!(bench.import(Format::Csv, &text).await.added, 2);
+    let hold = Hold {
+        id: HoldId::new(),
+        selector: "sensor_other".to_owned(),
+        from: Some(held),
+        to: None,
+        reason: "a dispute".to_owned(),
+        by: "admin".to_owned(),
+        since: now,
+    };
+    let selector = hold.selector.parse().unwrap();
+    let attached = bench.store.inventory.attached();
+    let placed = bench
+        .store
+        .retention
+        .place(&hold, selector, &bench.store.series, attached);
+    placed.await.unwrap();
+    let text = format!(
+        "{header}{}{}{}{}",
+        row(held, 2),
+        row(held.minus(DAY), 2),
+        row(held.plus(Duration::from_mins(1)), 2),
+        row(held, 1),
+    );
+    let told = bench.import(Format::Csv, &text).await;
+    // The last row of `held` has the value that is there.
+    assert_eq!(
+        (told.replaced, told.added, told.same, told.refused),
+        (1, 1, 1, 0)
+    );
+    let told = bench
+        .import(Format::Csv, &format!("{header}{}", row(held, 2)))
+        .await;
+    assert_eq!((told.refused, told.reasons["held"]), (1, 1));
+    let all = bench.all(&[Metric::SENSOR_OTHER]);
+    let values: Vec<&str> = all
+        .values()
+        .next()
+        .unwrap()
+        .iter()
+        .map(|p| p.1.as_str())
+        .collect();
+    assert_eq!(values, ["U64(2)", "U64(1)", "U64(2)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_asked_each_second_is_imported_and_a_day_has_a_bound() {
+    let bench = Bench::new().await;
+    let id = bench.device.id;
+    let midnight = bench.fixture.now().unix_ms() / 86_400_000 * 86_400_000;
+    let begin = midnight - 20 * 86_400_000;
+    let text = |step_ms: i64, rows: i64| {
+        let mut text = "time,value,metric,device_id\n".to_owned();
+        for n in 0..rows {
+            text.push_str(&format!("{},{n},sensor_other,{id}\n", begin + n * step_ms));
+        }
+        text
+    };
+    // More in a half-hour than the head holds of it.
+    let told = bench.import(Format::Csv, &text(500, 7_300)).await;
+    assert_eq!((told.added, told.refused), (7_300, 0), "{:?}", told.reasons);
+    let series = bench.store.series.series_of(id);
+    assert_eq!(points(&bench.store.series, series[0].id).len(), 7_300);
+    let again = bench.import(Format::Csv, &text(500, 7_300)).await;
+    assert_eq!(again.same, 7_300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_ended_where_it_is_and_may_be_done_again() {
+    let bench = Bench::new().await;
+    let id = bench.device.id;
+    let now = bench.fixture.now();
+    let mut text = "time,value,metric,device_id\n".to_owned();
+    for n in 0..5_000_u32 {
+        let at = now.minus(Duration::from_mins(30) * n);
+        text.push_str(&format!("{at},{n},sensor_other,{id}\n"));
+    }
+    let store = bench.store.clone();
+    let (handle, options) = (Handle::current(), bench.options(Format::Csv, &text));
+    let cut = text.clone();
+    let work = move || {
+        let (progress, mut told) = (Progress::default(), Imported::default());
+        progress.stop();
+        let done = import::run(
+            &Ground::of(&store),
+            &store.retention,
+            &handle,
+            &mut cut.as_bytes(),
+            &options,
+            &progress,
+            &mut told,
+        );
+        assert!(matches!(done, Err(ImportError::Stopped(_))));
+        assert!(!options.spool.exists());
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+    let told = bench.import(Format::Csv, &text).await;
+    assert_eq!((told.added, told.days_done), (5_000, told.days));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_made_of_what_a_file_says() {
+    let bench = Bench::new().await;
+    let id = bench.device.id;
+    let text = format!(
+        "# TYPE exchange_made_octets counter\n\
+         # UNIT exchange_made_octets octets\n\
+         # HELP exchange_made_octets Sent.\n\
+         exchange_made_octets_total{{device_id=\"{id}\"}} 5 1790000000\n\
+         # TYPE exchange_made_depth gauge\n\
+         exchange_made_depth{{device_id=\"{id}\"}} 5 1790000000\n\
+         exchange_unsaid 1 1790000000\n\
+         # EOF\n"
+    );
+    let told = bench.import(Format::Openmetrics, &text).await;
+    assert_eq!(told.reasons["unknown_metric"], 3);
+    let options = import::Options {
+        defaults: Defaults {
+            device_id: None,
+            create_metrics: true,
+        },
+        ..bench.options(Format::Openmetrics, &text)
+    };
+    let (told, done) = bench.try_import(&text, options).await;
+    done.unwrap();
+    assert_eq!((told.added, told.refused), (2, 1), "{told:?}");
+    let made = bench.store.metrics.list().await.unwrap();
+    let made: Vec<_> = made
+        .iter()
+        .map(|m| (m.id.as_str(), m.body.unit.as_str(), m.body.kind))
+        .collect();
+    assert_eq!(
+        made,
+        [
+            ("exchange_made_depth", "count", Kind::Gauge),
+            ("exchange_made_octets", "octets", Kind::Counter),
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_metric_of_users_is_known_after_a_restart_and_what_is_not_known_is_kept() {
+    let bench = Bench::new().await;
+    let metric = bench.metric("exchange_restart", Kind::Gauge).await;
+    let now = bench.fixture.now();
+    append(&bench, metric, Labels::default(), &[(now, Value::F64(1.5))]).await;
+    let in_use = bench
+        .store
+        .metrics
+        .get("exchange_restart")
+        .await
+        .unwrap()
+        .unwrap();
+    let expect = foretell_store::Expect::Revision(in_use.revision);
+    let deleted = bench
+        .store
+        .metrics
+        .delete("exchange_restart", expect, &bench.store.series);
+    assert!(deleted.await.is_err(), "a series has it");
+    let id = bench.store.series.series_of(bench.device.id)[0].id;
+    bench.store.close().await.unwrap();
+    let Bench {
+        fixture,
+        store,
+        device,
+    } = bench;
+    drop(store);
+    let store = fixture.open().await;
+    assert_eq!(store.series.series(id).unwrap().key.metric, metric);
+    // As a process that never heard of it.
+    let catalog = &foretell_store::catalog::METRICS;
+    let kept: foretell_store::documents::Collection<foretell_store::own_metrics::OwnMetric> =
+        foretell_store::documents::Collection::new(store.documents.clone(), catalog);
+    kept.delete("exchange_restart", foretell_store::Expect::Any)
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    drop((store, kept));
+    metric.forget();
+    let store = fixture.open().await;
+    assert!(store.series.series(id).is_none());
+    assert_eq!(store.series.count_of(device.id), 1, "it is kept");
+    let new = NewMetric {
+        name: "exchange_restart".to_owned(),
+        unit: "octets".to_owned(),
+        kind: Kind::Gauge,
+        help: String::new(),
+    };
+    store.metrics.create(new, &store.series).await.unwrap();
+    assert_eq!(store.series.series(id).unwrap().key.metric, metric);
+    assert_eq!(points(&store.series, id), [(now, Value::F64(1.5))]);
+}
+
+/// Rows a second of each format, and of an import by one day and by a hundred. Told, not asserted.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_fast_files_are_read_and_imported() {
+    let bench = Bench::new().await;
+    let id = bench.device.id;
+    let midnight = bench.fixture.now().unix_ms() / 86_400_000 * 86_400_000;
+    for days in [1_i64, 20] {
+        let mut text = "time,value,metric,device_id,label:n\n".to_owned();
+        let rows = 20_000;
+        for n in 0..rows {
+            let (series, time) = (n / 400, n % 400);
+            let at = midnight - (days + 30) * 86_400_000 + time * days * 86_400_000 / 400;
+            text.push_str(&format!("{at},{n},sensor_other,{id},{days}-{series}\n"));
+        }
+        let began = Instant::now();
+        let told = bench.import(Format::Csv, &text).await;
+        assert_eq!(told.added, rows.unsigned_abs(), "{:?}", told.reasons);
+        println!(
+            "import of {rows} rows of 50 series by {days} days: {:?}",
+            began.elapsed()
+        );
+    }
+    for format in TEXTS {
+        let (text, written) = bench.export(format, "sensor_other").await;
+        let began = Instant::now();
+        let (taken, refused, _) = rows(format, text.as_bytes());
+        assert_eq!((taken.len() as u64, refused.len()), (written.samples, 0));
+        println!(
+            "reading {} rows of {format:?}: {:?}",
+            taken.len(),
+            began.elapsed()
+        );
+    }
+}
