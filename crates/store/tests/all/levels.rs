@@ -355,10 +355,9 @@ async fn a_damaged_day_of_which_there_are_samples_is_not_lost_to_its_month() {
         }
     }
     assert!(months >= 2, "{months}: of each kind");
-    let names: Vec<String> = files(&polled.fixture, "packs/2026-03")
-        .iter()
-        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".pack"))
+    let names: Vec<_> = files(&polled.fixture, "packs/2026-03")
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "pack"))
         .collect();
     assert_eq!(names.len(), 2, "{names:?}");
     for n in 0..METRICS.len() {

@@ -103,8 +103,8 @@ fn of_rolls(
 ) -> Result<(), QueryError> {
     let mut left = places.to_vec();
     while let Some(how) = left.first().and_then(|place| Some(wanted.get(*place)?.how)) {
-        let same = |place: &usize| wanted.get(*place).is_some_and(|one| one.how == how);
-        let (some, others): (Vec<usize>, Vec<usize>) = left.into_iter().partition(same);
+        let of_it = |place: &usize| wanted.get(*place).is_some_and(|one| one.how == how);
+        let (some, others): (Vec<usize>, Vec<usize>) = left.into_iter().partition(of_it);
         let columns = some.iter().filter_map(|place| wanted.get(*place));
         let columns: Vec<_> = columns.map(|one| (one.column, Some(one.kind))).collect();
         let ask = Ask {
