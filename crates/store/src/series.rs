@@ -13,9 +13,9 @@
 
 pub mod across;
 pub mod aggregate;
+mod append;
 #[cfg(feature = "archive")]
 mod archived;
-mod append;
 pub mod attached;
 mod bury;
 pub mod cardinality;

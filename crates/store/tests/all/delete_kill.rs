@@ -130,7 +130,12 @@ impl Known {
 
 fn run_and_kill(dir: &Path, begin: i64, acks: u64, known: &mut Known) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "delete_kill::child", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "delete_kill::child",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(DIR, dir)
         .env(BEGIN, begin.to_string())
         .stdout(Stdio::piped())

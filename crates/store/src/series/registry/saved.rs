@@ -103,9 +103,9 @@ fn keep_floor(row: &Row) -> rusqlite::Result<Option<Keep>> {
 }
 
 fn keep_tombstone(row: &Row) -> rusqlite::Result<Option<Keep>> {
-    Ok(tombstone(row).ok().map(|stone| -> Keep {
-        Box::new(move |new| bury(new, &[stone]))
-    }))
+    Ok(tombstone(row)
+        .ok()
+        .map(|stone| -> Keep { Box::new(move |new| bury(new, &[stone])) }))
 }
 
 #[cfg(test)]

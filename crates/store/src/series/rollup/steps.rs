@@ -20,6 +20,7 @@ use crate::series::cold::fetch;
 use crate::series::parts::Parts;
 use crate::series::read;
 use crate::series::registry::with;
+use crate::series::tombstones::Hidden;
 use crate::series::{Aggregation, BUCKETS_MAX, Breaks, Points, SeriesError, aggregate};
 use model::metric::Kind;
 use model::{DeviceId, Timestamp};

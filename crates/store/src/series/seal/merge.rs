@@ -547,7 +547,9 @@ impl<'a> Sources<'a> {
             let mut laid = Laid::new(&times, wanted.len());
             self.lay_under(parts, wanted, &mut laid)?;
             self.lay(parts, wanted, &mut laid, damaged);
-            let kept = rolls.as_mut().map(|(_, old)| old.kept(parts, self.device_id, wanted));
+            let kept = rolls
+                .as_mut()
+                .map(|(_, old)| old.kept(parts, self.device_id, wanted));
             let mut kept = kept.into_iter().flatten();
             for (column, values) in wanted.iter().zip(laid.columns) {
                 if let Some((rolls, _)) = &mut rolls {
