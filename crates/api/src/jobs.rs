@@ -200,6 +200,12 @@ impl Jobs {
         }
     }
 
+    /// Whether a job is there that is not over. Never waits.
+    pub(crate) fn is_live(&self, id: JobId) -> bool {
+        let live = self.live();
+        live.get(&id).is_some_and(|live| !live.job.state.is_over())
+    }
+
     async fn find(&self, id: JobId) -> Answer<Option<Job>> {
         let live = self.live().get(&id).map(Live::told);
         if live.is_some() {
@@ -360,12 +366,11 @@ impl Jobs {
             () = cancel.cancelled() => None,
             is_over = &mut done => Some(is_over),
         };
-        let is_over = match is_over {
-            Some(is_over) => is_over,
-            None => {
-                progress.stop();
-                done.await
-            }
+        let is_over = if let Some(is_over) = is_over {
+            is_over
+        } else {
+            progress.stop();
+            done.await
         };
         match is_over {
             Ok(Ok(result)) => Ended {

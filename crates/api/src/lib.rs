@@ -9,6 +9,7 @@ pub mod auth;
 mod body;
 mod candidates;
 mod command;
+mod exchange;
 mod flows;
 mod headers;
 pub mod import;

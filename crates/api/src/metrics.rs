@@ -260,6 +260,35 @@ impl JobMetrics {
     }
 }
 
+/// Samples that users brought and that were not taken.
+#[derive(Clone, Default)]
+pub(crate) struct PushedRefused(Family<ReasonLabels, Counter>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: String,
+}
+
+impl PushedRefused {
+    /// Registers them.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let refused = Self::default();
+        registry.register(
+            "foretell_pushed_refused",
+            "Samples that users brought and that were not taken, by reason",
+            refused.0.clone(),
+        );
+        refused
+    }
+    /// Counts some; the reasons are those of `store::exchange::Why`.
+    pub(crate) fn count(&self, reason: &str, samples: u64) {
+        let labels = ReasonLabels {
+            reason: reason.to_owned(),
+        };
+        self.0.get_or_create(&labels).inc_by(samples);
+    }
+}
+
 fn latency_histogram() -> Histogram {
     Histogram::new(LATENCY_BUCKETS_SECS)
 }

@@ -37,7 +37,7 @@ pub(crate) const AT_WORK_MAX: usize = 64;
 
 /// POSTs that take no key: sign-in, whose bodies and answers are secrets of that moment, what
 /// only reads, and imports, which are as well done twice and longer than a body with a key may be.
-const WITHOUT_KEY: [&str; 12] = [
+const WITHOUT_KEY: [&str; 13] = [
     "/api/v1/auth/login",
     "/api/v1/auth/session",
     "/api/v1/auth/password",
@@ -46,6 +46,7 @@ const WITHOUT_KEY: [&str; 12] = [
     "/api/v1/query",
     "/api/v1/discovery-rules/dry-run",
     "/api/v1/imports",
+    "/api/v1/imports/samples",
     "/api/v1/profile-checks",
     "/api/v1/retention/preview",
     "/api/v1/devices/{device_id}/profile-trial",
@@ -53,7 +54,7 @@ const WITHOUT_KEY: [&str; 12] = [
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 21] = [
+const DONE_AGAIN: [&str; 23] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -73,6 +74,8 @@ const DONE_AGAIN: [&str; 21] = [
     "/api/v1/backups",
     "/api/v1/retention/damage/accept",
     "/api/v1/jobs/{job_id}/cancel",
+    "/api/v1/imports/{job_id}/run",
+    "/api/v1/exports",
     "/api/v1/samples",
     "/api/v1/samples/corrections",
 ];

@@ -21,11 +21,14 @@ pub(crate) mod jobs;
 mod links;
 mod logs;
 mod maintenance;
+mod metric_types;
 mod neighbors;
 mod profiles;
 mod pushed_samples;
 mod query;
 mod retention;
+mod sample_exports;
+pub(crate) mod sample_imports;
 mod samples;
 mod series;
 mod status_history;
@@ -149,6 +152,9 @@ fn storage() -> OpenApiRouter<App> {
         .routes(routes!(backups::list, backups::start))
         .routes(routes!(backups::get))
         .merge(jobs::routes())
+        .merge(metric_types::routes())
+        .merge(sample_imports::routes())
+        .merge(sample_exports::routes())
         .merge(audit::routes())
         .merge(pushed_samples::routes())
 }

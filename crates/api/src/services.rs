@@ -115,6 +115,8 @@ pub struct Options {
     pub allowed_origins: Vec<String>,
     /// Whether `/metrics` is shown to anybody, as to a scraper that cannot sign in.
     pub open_metrics: bool,
+    /// Octets of exported files that are kept.
+    pub exchange_bytes_max: u64,
     /// How long a request may take before it is answered with 504.
     pub request_timeout: Duration,
 }
@@ -130,6 +132,7 @@ impl Default for Options {
             secure_cookie: true,
             allowed_origins: Vec::new(),
             open_metrics: false,
+            exchange_bytes_max: store::exchange::files::BYTES_MAX_DEFAULT,
             request_timeout: Duration::from_secs(30),
         }
     }

@@ -4,12 +4,16 @@
 use crate::auth::limit::LoginLimits;
 use crate::auth::password::Passwords;
 use crate::auth::remembered::Remembered;
+use crate::exchange::Exchange;
 use crate::jobs::Jobs;
-use crate::metrics::{HttpMetrics, JobMetrics, OnceMetrics, SignInMetrics, StreamMetrics};
+use crate::metrics::{
+    HttpMetrics, JobMetrics, OnceMetrics, PushedRefused, SignInMetrics, StreamMetrics,
+};
 use crate::once;
 use crate::problem::{Answer, Problem};
 use crate::rates::board::Board;
 use crate::routes::availability::Sum;
+use crate::routes::sample_imports::UPLOADS_MAX;
 use crate::routes::top::Top;
 use crate::services::Services;
 use crate::stream::ring::{self, Ring};
@@ -71,6 +75,12 @@ pub(crate) struct State {
     pub(crate) candidates_left_out: Counter,
     /// Long work.
     pub(crate) jobs: Jobs,
+    /// Files of samples.
+    pub(crate) exchange: Exchange,
+    /// Room for files that are sent.
+    pub(crate) uploads: Arc<Semaphore>,
+    /// Samples that users brought and that were not taken.
+    pub(crate) pushed_refused: PushedRefused,
     /// Room for an import: each holds a long text.
     pub(crate) imports: Arc<Semaphore>,
     /// The OpenAPI document as it is sent.
@@ -83,7 +93,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(services: Services, openapi_json: Bytes) -> Self {
-        let (http, stream, sign_in, once, jobs) = {
+        let (http, stream, sign_in, once, jobs, pushed_refused) = {
             let mut registry = services
                 .registry
                 .write()
@@ -94,6 +104,7 @@ impl State {
                 SignInMetrics::register(&mut registry),
                 OnceMetrics::register(&mut registry, services.store.idempotency.clone()),
                 JobMetrics::register(&mut registry),
+                PushedRefused::register(&mut registry),
             )
         };
         let ring = Arc::new(Ring::new());
@@ -120,6 +131,9 @@ impl State {
             candidates: Turns::new(1),
             candidates_left_out: candidates_left_out(&services),
             jobs: Jobs::new(&services, jobs),
+            exchange: Exchange::new(&services),
+            uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            pushed_refused,
             imports: Arc::new(Semaphore::new(1)),
             openapi_json,
             readers: Arc::new(Semaphore::new(READERS_MAX)),

@@ -24,6 +24,8 @@ mod credentials;
 mod devices;
 #[path = "all/discoveries.rs"]
 mod discoveries;
+#[path = "all/exchange.rs"]
+mod exchange;
 #[path = "all/flows.rs"]
 mod flows;
 #[path = "all/imports.rs"]

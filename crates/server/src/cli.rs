@@ -2,6 +2,7 @@
 
 mod backup;
 mod documents;
+mod metrics;
 mod profile;
 mod retention;
 mod simulate;
@@ -11,6 +12,9 @@ mod walk;
 pub use self::store::{Store, VerifyStore};
 pub use backup::{Backup, BackupCommand, BackupsThere, RepositoryOf, Restore};
 pub use documents::{Documents, DocumentsOf, ExportDocuments, ImportDocuments, ImportMode};
+pub use metrics::{
+    DeleteMetrics, ExportMetrics, ImportMetrics, MetricTypes, Metrics, SamplesFormat,
+};
 pub use profile::{Explain, OwnProfiles, Profile};
 pub use retention::{PreviewRetention, Retention};
 pub use simulate::{Fault, Heal, Simulate, SimulateCommand, ToControl};
@@ -52,6 +56,9 @@ pub enum Command {
     Check(Check),
     /// Bring in an inventory of another tool's: CSV, NetBox, LibreNMS, Zabbix.
     Import(Import),
+    /// Bring in samples from a file, take them out, delete them, and see what can be measured.
+    #[command(subcommand)]
+    Metrics(Metrics),
     /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
     Simulate(Box<Simulate>),
     /// Change the users of a server that is stopped.

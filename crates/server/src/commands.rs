@@ -6,11 +6,13 @@ pub mod config;
 pub mod discover;
 pub mod documents;
 pub mod import;
+pub mod metrics;
 pub mod probe;
 pub mod profile;
 pub mod restore;
 pub mod retention;
 pub mod serve;
+mod session;
 pub mod simulate;
 pub mod store;
 pub mod user;
@@ -29,6 +31,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Walk(command) => walk::run(command),
         Command::Check(command) => check::run(command),
         Command::Import(command) => import::run(command),
+        Command::Metrics(command) => metrics::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Documents(command) => documents::run(command),

@@ -18,6 +18,8 @@ mod commands;
 mod configuration;
 #[path = "all/documents.rs"]
 mod documents;
+#[path = "all/exchange.rs"]
+mod exchange;
 #[path = "all/flows.rs"]
 mod flows;
 #[path = "all/moved.rs"]

@@ -13,6 +13,8 @@ pub mod find;
 pub mod import;
 mod lines;
 mod openmetrics;
+#[cfg(feature = "archive")]
+mod parquet;
 mod row;
 mod spool;
 mod text;
@@ -77,6 +79,21 @@ pub fn read(format: Format, input: &mut dyn BufRead, see: &mut See<'_>) -> Resul
         Format::Parquet => Err(ReadError::Unsupported),
     }
 }
+
+/// Reads a file of Parquet, which is read from its end.
+#[cfg(feature = "archive")]
+pub fn read_parquet(file: std::fs::File, see: &mut See<'_>) -> Result<End, ReadError> {
+    parquet::read(file, see)
+}
+
+/// Reads a file of Parquet: not here.
+#[cfg(not(feature = "archive"))]
+pub fn read_parquet(_: std::fs::File, _: &mut See<'_>) -> Result<End, ReadError> {
+    Err(ReadError::Unsupported)
+}
+
+/// Whether files of Parquet are read and written.
+pub const HAS_PARQUET: bool = cfg!(feature = "archive");
 
 /// A series as it is written.
 struct Exported {

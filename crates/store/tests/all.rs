@@ -36,6 +36,8 @@ mod events_damage;
 mod events_kill;
 #[path = "all/exchange.rs"]
 mod exchange;
+#[path = "all/exchange_formats.rs"]
+mod exchange_formats;
 #[path = "all/faulty_disk.rs"]
 mod faulty_disk;
 #[path = "all/feed.rs"]

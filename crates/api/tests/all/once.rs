@@ -251,6 +251,7 @@ fn every_post_says_whether_it_takes_a_key() {
                 "/api/v1/query",
                 "/api/v1/discovery-rules/dry-run",
                 "/api/v1/imports",
+                "/api/v1/imports/samples",
                 "/api/v1/profile-checks",
                 "/api/v1/retention/preview",
                 "/api/v1/devices/{device_id}/profile-trial",

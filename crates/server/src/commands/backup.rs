@@ -1,7 +1,7 @@
 //! `foretell backup`: takes a backup, of a running server by asking it, else of the folder itself; and
 //! shows what backups there are.
 
-use super::import::server::{Session, sign_in};
+use super::session::{Session, sign_in};
 use crate::cli::{self, BackupCommand, BackupsThere, RepositoryOf};
 use crate::config::{BackupSettings, Settings, load};
 use crate::exit::{Exit, UsageError};

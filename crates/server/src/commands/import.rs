@@ -2,8 +2,8 @@
 //! it in. How the formats are read is in `api::import`.
 
 mod netbox;
-pub(super) mod server;
 
+use super::session;
 use crate::cli::{self, ImportFormat};
 use crate::exit::{Exit, UsageError};
 use crate::{complain, secrets};
@@ -37,7 +37,7 @@ pub fn run(import: &cli::Import) -> anyhow::Result<Exit> {
             _ => anyhow::bail!(UsageError("name a file, or a NetBox by --url".to_owned())),
         };
         let body = body(import, &text);
-        let session = server::sign_in(&trust, to, &password).await?;
+        let session = session::sign_in(&trust, to, &password).await?;
         session.import(&trust, &body).await
     })?;
     tell(import, &answer)

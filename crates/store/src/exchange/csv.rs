@@ -122,14 +122,13 @@ fn row_of(
             _ => {}
         }
     }
-    let of = match same {
-        Some(of) => of,
-        None => {
-            let of = Arc::new(of_of(columns, record).map_err(refused)?);
-            let texts = of_series(columns, record).map(|(_, text)| text.into_owned());
-            *before = Some((texts.collect(), Arc::clone(&of)));
-            of
-        }
+    let of = if let Some(of) = same {
+        of
+    } else {
+        let of = Arc::new(of_of(columns, record).map_err(refused)?);
+        let texts = of_series(columns, record).map(|(_, text)| text.into_owned());
+        *before = Some((texts.collect(), Arc::clone(&of)));
+        of
     };
     let value = value.ok_or_else(|| refused((Why::BadValue, "there is no value".to_owned())))?;
     Ok(Row {

@@ -1,12 +1,12 @@
 //! Writing what a selector means to a file: by metric, then by id, then by time. A day of a series is
 //! read at a time, through the same as any other reader.
 
-use super::{Exported, Format, csv, lines, openmetrics};
+use super::{Exported, Format, HAS_PARQUET, csv, lines, openmetrics};
 use crate::inventory::Inventory;
 use crate::progress::{Progress, Stopped};
 use crate::series::{Attached, Selection, Selector, SeriesError, SeriesStore};
 use model::series::NETWORK;
-use model::{Metric, Timestamp};
+use model::{Metric, Timestamp, Value};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -62,6 +62,9 @@ pub enum ExportError {
         /// The bound.
         bytes_max: u64,
     },
+    /// A file of Parquet could not be written.
+    #[error("the file could not be written")]
+    Parquet(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nothing of this server writes it.
     #[error("this server was built without that format")]
     Unsupported,
@@ -74,11 +77,11 @@ pub enum ExportError {
 pub fn run(
     series: &SeriesStore,
     inventory: &Inventory,
-    output: &mut dyn Write,
+    output: &mut (dyn Write + Send),
     options: &Options,
     progress: &Progress,
 ) -> Result<Written, ExportError> {
-    if options.format == Format::Parquet {
+    if options.format == Format::Parquet && !HAS_PARQUET {
         return Err(ExportError::Unsupported);
     }
     let attached = inventory.attached();
@@ -87,21 +90,20 @@ pub fn run(
     let mut writer = Writer {
         series,
         inventory,
-        output: Bounded {
-            output,
-            bytes: 0,
-            bytes_max: options.bytes_max,
-        },
+        output: Output::new(options, output)?,
         options,
         metric: None,
         written: Written::default(),
     };
     let done = writer.all(&meant, progress);
-    let bytes = writer.output.bytes;
+    let bytes = writer.output.bytes();
+    let too_large = || ExportError::TooLarge {
+        bytes_max: options.bytes_max,
+    };
     match done {
-        Err(ExportError::File(_)) if bytes > options.bytes_max => Err(ExportError::TooLarge {
-            bytes_max: options.bytes_max,
-        }),
+        Err(ExportError::File(_) | ExportError::Parquet(_)) if bytes > options.bytes_max => {
+            Err(too_large())
+        }
         Err(error) => Err(error),
         Ok(()) => Ok(Written {
             bytes,
@@ -135,36 +137,134 @@ fn order(metric: Metric) -> (&'static str, &'static str) {
 struct Writer<'a> {
     series: &'a SeriesStore,
     inventory: &'a Inventory,
-    output: Bounded<'a>,
+    output: Output<'a>,
     options: &'a Options,
     /// The metric whose family was begun.
     metric: Option<Metric>,
     written: Written,
 }
 
-impl Writer<'_> {
-    fn all(&mut self, meant: &[Selection], progress: &Progress) -> Result<(), ExportError> {
-        match self.options.format {
-            Format::Csv => csv::write_header(&mut self.output)?,
-            Format::Lines => lines::write_first(&mut self.output)?,
+/// Where it goes.
+enum Output<'a> {
+    Text(Bounded<'a>),
+    #[cfg(feature = "archive")]
+    Parquet {
+        /// None when it was finished.
+        writer: Option<Box<super::parquet::Writer<Bounded<'a>>>>,
+        bytes: u64,
+    },
+}
+
+impl<'a> Output<'a> {
+    fn new(options: &Options, output: &'a mut (dyn Write + Send)) -> Result<Self, ExportError> {
+        let bounded = Bounded {
+            output,
+            bytes: 0,
+            bytes_max: options.bytes_max,
+        };
+        #[cfg(feature = "archive")]
+        if options.format == Format::Parquet {
+            let writer = super::parquet::Writer::new(bounded);
+            let writer = writer.map_err(|error| ExportError::Parquet(Box::new(error)))?;
+            return Ok(Self::Parquet {
+                writer: Some(Box::new(writer)),
+                bytes: 0,
+            });
+        }
+        Ok(Self::Text(bounded))
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Text(output) => output.bytes,
+            #[cfg(feature = "archive")]
+            Self::Parquet { writer, bytes } => {
+                writer.as_ref().map_or(*bytes, |writer| writer.bytes())
+            }
+        }
+    }
+
+    fn begin(&mut self, format: Format) -> Result<(), ExportError> {
+        let output = match self {
+            Self::Text(output) => output,
+            #[cfg(feature = "archive")]
+            Self::Parquet { .. } => return Ok(()),
+        };
+        match format {
+            Format::Csv => csv::write_header(output)?,
+            Format::Lines => lines::write_first(output)?,
             Format::Openmetrics | Format::Parquet => {}
         }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        format: Format,
+        of: &Exported,
+        points: &[(Timestamp, Value)],
+    ) -> Result<(), ExportError> {
+        let output = match self {
+            Self::Text(output) => output,
+            #[cfg(feature = "archive")]
+            Self::Parquet { writer, .. } => {
+                let written = writer.as_mut().map(|writer| writer.write(of, points));
+                return written
+                    .transpose()
+                    .map(|_| ())
+                    .map_err(|error| ExportError::Parquet(Box::new(error)));
+            }
+        };
+        match format {
+            Format::Csv => csv::write(output, of, points)?,
+            Format::Lines => lines::write(output, of, points)?,
+            Format::Openmetrics => openmetrics::write(output, of, points)?,
+            Format::Parquet => return Err(ExportError::Unsupported),
+        }
+        Ok(())
+    }
+
+    fn family(&mut self, metric: Metric) -> Result<(), ExportError> {
+        if let Self::Text(output) = self {
+            openmetrics::write_family(output, metric)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, format: Format, written: Written) -> Result<(), ExportError> {
+        let output = match self {
+            Self::Text(output) => output,
+            #[cfg(feature = "archive")]
+            Self::Parquet { writer, bytes } => {
+                if let Some(writer) = writer.take() {
+                    let finished = writer.finish();
+                    let mut output =
+                        finished.map_err(|error| ExportError::Parquet(Box::new(error)))?;
+                    *bytes = output.bytes;
+                    output.flush()?;
+                }
+                return Ok(());
+            }
+        };
+        match format {
+            Format::Csv | Format::Parquet => {}
+            Format::Lines => lines::write_last(output, written.series, written.samples)?,
+            Format::Openmetrics => openmetrics::write_last(output)?,
+        }
+        output.flush()?;
+        Ok(())
+    }
+}
+
+impl Writer<'_> {
+    fn all(&mut self, meant: &[Selection], progress: &Progress) -> Result<(), ExportError> {
+        let format = self.options.format;
+        self.output.begin(format)?;
         for selection in meant {
             self.one(selection, progress)?;
             progress.did(1);
         }
-        match self.options.format {
-            Format::Csv | Format::Parquet => {}
-            Format::Lines => {
-                let Written {
-                    series, samples, ..
-                } = self.written;
-                lines::write_last(&mut self.output, series, samples)?;
-            }
-            Format::Openmetrics => openmetrics::write_last(&mut self.output)?,
-        }
-        self.output.flush()?;
-        Ok(())
+        self.output.end(format, self.written)
     }
 
     fn one(&mut self, selection: &Selection, progress: &Progress) -> Result<(), ExportError> {
@@ -199,18 +299,11 @@ impl Writer<'_> {
             }
             any = true;
             self.written.samples += points.len() as u64;
-            match self.options.format {
-                Format::Csv => csv::write(&mut self.output, &of, &points)?,
-                Format::Lines => lines::write(&mut self.output, &of, &points)?,
-                Format::Openmetrics => {
-                    let metric = of.series.key.metric;
-                    if self.metric.replace(metric) != Some(metric) {
-                        openmetrics::write_family(&mut self.output, metric)?;
-                    }
-                    openmetrics::write(&mut self.output, &of, &points)?;
-                }
-                Format::Parquet => return Err(ExportError::Unsupported),
+            let (format, metric) = (self.options.format, of.series.key.metric);
+            if format == Format::Openmetrics && self.metric.replace(metric) != Some(metric) {
+                self.output.family(metric)?;
             }
+            self.output.write(format, &of, &points)?;
         }
         self.written.series += u64::from(any);
         Ok(())
@@ -229,7 +322,7 @@ impl Writer<'_> {
 
 /// A file of which no more than so much is written.
 struct Bounded<'a> {
-    output: &'a mut dyn Write,
+    output: &'a mut (dyn Write + Send),
     bytes: u64,
     bytes_max: u64,
 }

@@ -156,19 +156,19 @@ impl Finder {
                 return Some(*number);
             }
         }
-        let number = match self.number_of.get(of) {
-            Some(number) => *number,
-            None => {
-                if self.targets.len() >= SERIES_PER_FILE_MAX {
-                    return None;
-                }
-                let number = u32::try_from(self.targets.len()).ok()?;
-                let target = self.look(of);
-                self.targets
-                    .push(target.unwrap_or_else(|(why, detail)| Target::Refused(why, detail)));
-                self.number_of.insert(Arc::clone(of), number);
-                number
+        let known = self.number_of.get(of).copied();
+        let number = if let Some(number) = known {
+            number
+        } else {
+            if self.targets.len() >= SERIES_PER_FILE_MAX {
+                return None;
             }
+            let number = u32::try_from(self.targets.len()).ok()?;
+            let target = self.look(of);
+            let target = target.unwrap_or_else(|(why, detail)| Target::Refused(why, detail));
+            self.targets.push(target);
+            self.number_of.insert(Arc::clone(of), number);
+            number
         };
         self.last = Some((Arc::clone(of), number));
         Some(number)
@@ -441,11 +441,10 @@ impl Finder {
             let detail = format!("{device_id} has {SERIES_PER_DEVICE_MAX} series already");
             settle(*place, Target::Refused(Why::SeriesBound, detail));
         }
-        if let (Some(_), Ok(asked)) = (beyond.first(), u32::try_from(keys.len())) {
+        if !beyond.is_empty() {
             let had = self.ground.series.count_of(device_id);
-            self.ground
-                .series
-                .tell_bound(device_id, had + asked as usize);
+            let asked = had.saturating_add(beyond.len());
+            self.ground.series.tell_bound(device_id, asked);
         }
     }
 }

@@ -11,14 +11,15 @@ mod write;
 use super::find::{Defaults, Finder, Ground, Target};
 use super::row::{End, ReadError, Refused, Row, Why};
 use super::spool::{Spool, Spooled};
-use super::{Format, of_kind, read};
+use super::{Format, of_kind, read, read_parquet};
 use crate::progress::{Progress, Stopped};
 use crate::retention::{HeldBy, Retention, RetentionError};
 use crate::series::{AHEAD_MAX, AppendError, SeriesError};
 use model::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use tokio::runtime::Handle;
@@ -68,6 +69,8 @@ pub struct Imported {
     pub reasons: BTreeMap<String, u64>,
     /// The first of them, each with its line; at most 1,000.
     pub faults: Vec<Fault>,
+    /// Devices of the rows, the whole network being one.
+    pub devices: u64,
     /// Series of the rows.
     pub series: u64,
     /// Those of them that were made, or would be.
@@ -139,13 +142,21 @@ impl Imported {
     }
 }
 
+/// A file that is imported.
+pub enum Source<'a> {
+    /// Octets one after the other: of any format of text.
+    Text(&'a mut (dyn Read + Send)),
+    /// A file on the disk: of any format.
+    File(File),
+}
+
 /// Imports a file; `told` says what was done, also where it ends early. Call it where blocking is
 /// allowed, within the runtime of `handle`.
 pub fn run(
     ground: &Ground,
     retention: &Retention,
     handle: &Handle,
-    input: &mut (dyn Read + Send),
+    source: Source<'_>,
     options: &Options,
     progress: &Progress,
     told: &mut Imported,
@@ -165,16 +176,7 @@ pub fn run(
     };
     // Reading is half of the work, where writing follows.
     let share = if options.dry_run { 1 } else { 2 };
-    let counted = Counted {
-        input,
-        progress,
-        share,
-        left_over: 0,
-        done: 0,
-    };
-    let mut input = io::BufReader::with_capacity(1 << 16, counted);
-    let end = read_all(options.format, &mut input, &mut reading)?;
-    let counted = input.get_ref().done;
+    let (end, counted) = read_all(options, source, share, &mut reading)?;
     let Reading {
         mut finder, spool, ..
     } = reading;
@@ -183,6 +185,8 @@ pub fn run(
     told.left_out = left_out.map(|(what, n)| (what.to_owned(), n)).collect();
     let usable = |target: &&Target| !matches!(target, Target::Refused(..));
     told.series = finder.targets().iter().filter(usable).count() as u64;
+    let devices = finder.targets().iter().filter_map(Target::device_id);
+    told.devices = devices.collect::<BTreeSet<_>>().len() as u64;
     told.new_series = finder.new_series() as u64;
     told.days = spool.days().len() as u64;
     if options.dry_run {
@@ -202,18 +206,48 @@ pub fn run(
     write::all(&ways, &finder, spool, told)
 }
 
+/// Reads the whole of a file; answers how it ended, and how much of the progress was told.
 fn read_all(
-    format: Format,
-    input: &mut dyn BufRead,
+    options: &Options,
+    source: Source<'_>,
+    share: u64,
     reading: &mut Reading<'_>,
-) -> Result<End, ImportError> {
-    let end = read(format, input, &mut |row| reading.see(row));
+) -> Result<(End, u64), ImportError> {
+    let progress = reading.progress;
+    let mut opened;
+    let (end, counted) = match source {
+        Source::File(file) if options.format == Format::Parquet => {
+            let end = read_parquet(file, &mut |row| reading.see(row));
+            let counted = options.length / share;
+            progress.did(counted);
+            (end, counted)
+        }
+        source => {
+            let input: &mut (dyn Read + Send) = match source {
+                Source::Text(input) => input,
+                Source::File(file) => {
+                    opened = file;
+                    &mut opened
+                }
+            };
+            let counted = Counted {
+                input,
+                progress,
+                share,
+                left_over: 0,
+                done: 0,
+            };
+            let mut input = io::BufReader::with_capacity(1 << 16, counted);
+            let end = read(options.format, &mut input, &mut |row| reading.see(row));
+            (end, input.get_ref().done)
+        }
+    };
     if let Some(failed) = reading.failed.take() {
         return Err(failed);
     }
     let end = end?;
     reading.spool.flush().map_err(ImportError::Spool)?;
-    Ok(end)
+    Ok((end, counted))
 }
 
 /// The first pass.

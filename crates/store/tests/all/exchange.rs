@@ -1,12 +1,13 @@
 //! Samples to files and back: what is written is read again bit for bit, what is broken costs itself,
 //! and an import may be done again.
 
+use crate::exchange_formats::rows;
 use crate::fixture::{Fixture, device};
 use foretell_store::Store;
+use foretell_store::exchange::Format;
 use foretell_store::exchange::export::{self, Written};
 use foretell_store::exchange::find::{Defaults, Ground};
-use foretell_store::exchange::import::{self, ImportError, Imported};
-use foretell_store::exchange::{Format, ReadError, Refused, Row, read};
+use foretell_store::exchange::import::{self, ImportError, Imported, Source};
 use foretell_store::progress::Progress;
 use foretell_store::retention::Hold;
 use foretell_store::series::{Batch, Points, SeriesStore};
@@ -15,12 +16,19 @@ use model::metric::Kind;
 use model::metric::own::NewMetric;
 use model::{DeviceId, HoldId, Labels, Metric, SeriesId, Timestamp, Value};
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 const DAY: Duration = Duration::from_hours(24);
 const TEXTS: [Format; 3] = [Format::Csv, Format::Lines, Format::Openmetrics];
+const ALL: [Format; 4] = [
+    Format::Csv,
+    Format::Lines,
+    Format::Openmetrics,
+    Format::Parquet,
+];
 
 struct Bench {
     fixture: Fixture,
@@ -45,32 +53,40 @@ impl Bench {
         }
     }
 
-    fn options(&self, format: Format, text: &str) -> import::Options {
+    fn options(&self, format: Format, text: impl AsRef<[u8]>) -> import::Options {
         import::Options {
             format,
             dry_run: false,
             default_time: None,
             defaults: Defaults::default(),
-            length: text.len() as u64,
+            length: text.as_ref().len() as u64,
             spool: self.store.dir().join("exchange").join("test"),
         }
     }
 
     async fn try_import(
         &self,
-        text: &str,
+        text: impl AsRef<[u8]>,
         options: import::Options,
     ) -> (Imported, Result<(), ImportError>) {
         let store = self.store.clone();
-        let text = text.to_owned();
+        let text = text.as_ref().to_vec();
         let handle = Handle::current();
         let work = move || {
             let (progress, mut told) = (Progress::default(), Imported::default());
+            let mut octets = text.as_slice();
+            let mut file = tempfile::tempfile().unwrap();
+            let source = if options.format == Format::Parquet {
+                file.write_all(octets).unwrap();
+                Source::File(file)
+            } else {
+                Source::Text(&mut octets)
+            };
             let done = import::run(
                 &Ground::of(&store),
                 &store.retention,
                 &handle,
-                &mut text.as_bytes(),
+                source,
                 &options,
                 &progress,
                 &mut told,
@@ -84,14 +100,14 @@ impl Bench {
         tokio::task::spawn_blocking(work).await.unwrap()
     }
 
-    async fn import(&self, format: Format, text: &str) -> Imported {
-        let options = self.options(format, text);
+    async fn import(&self, format: Format, text: impl AsRef<[u8]>) -> Imported {
+        let options = self.options(format, &text);
         let (told, done) = self.try_import(text, options).await;
         done.unwrap();
         told
     }
 
-    async fn export(&self, format: Format, selector: &str) -> (String, Written) {
+    async fn export(&self, format: Format, selector: &str) -> (Vec<u8>, Written) {
         let store = self.store.clone();
         let options = export::Options {
             format,
@@ -107,7 +123,7 @@ impl Bench {
             let written = export::run(series, inventory, &mut text, &options, &progress);
             let written = written.unwrap();
             assert_eq!(written.bytes, text.len() as u64);
-            (String::from_utf8(text).unwrap(), written)
+            (text, written)
         };
         tokio::task::spawn_blocking(work).await.unwrap()
     }
@@ -209,10 +225,8 @@ async fn what_is_exported_is_imported_bit_for_bit() {
     from.store.series.maintain().await.unwrap();
     let expected = from.all(&metrics);
     assert_eq!(expected.len(), 15);
-    for format in TEXTS {
-        let (text, written) = from
-            .export(format, "{__name__=~\"exchange_there_.*\"}")
-            .await;
+    for format in ALL {
+        let (text, written) = from.export(format, "{metric=~\"exchange_there_.*\"}").await;
         assert_eq!((written.series, written.samples), (15, 1_500), "{format:?}");
         let to = Bench::with(Fixture::new(), from.device.clone()).await;
         for metric in metrics {
@@ -225,175 +239,11 @@ async fn what_is_exported_is_imported_bit_for_bit() {
         assert_eq!(to.all(&metrics), expected, "{format:?}");
         let again = to.import(format, &text).await;
         assert_eq!((again.same, again.added), (1_500, 0), "{format:?}");
-        let (same, _) = to.export(format, "{__name__=~\"exchange_there_.*\"}").await;
+        let (same, _) = to.export(format, "{metric=~\"exchange_there_.*\"}").await;
         if format == Format::Openmetrics {
             assert_eq!(same, text, "it has no ids");
         }
         to.store.close().await.unwrap();
-    }
-}
-
-fn rows(format: Format, text: &[u8]) -> (Vec<Row>, Vec<Refused>, Result<bool, ReadError>) {
-    let (mut rows, mut refused) = (Vec::new(), Vec::new());
-    let end = read(format, &mut &text[..], &mut |row| {
-        match row {
-            Ok(row) => rows.push(row),
-            Err(one) => refused.push(one),
-        }
-        ControlFlow::Continue(())
-    });
-    (rows, refused, end.map(|end| end.cut_short))
-}
-
-fn values(rows: &[Row]) -> Vec<Value> {
-    rows.iter().map(|row| row.value).collect()
-}
-
-#[test]
-fn the_example_of_the_specification_is_read() {
-    let text = include_str!("exchange/openmetrics-1.txt");
-    let (rows, refused, end) = rows(Format::Openmetrics, text.as_bytes());
-    assert_eq!((refused.len(), end.unwrap()), (0, false));
-    let seen: Vec<(u64, &str, Option<&str>)> = rows
-        .iter()
-        .map(|row| {
-            let named = row.of.named.as_ref().unwrap();
-            (row.line, named.metric.as_str(), named.or_metric.as_deref())
-        })
-        .collect();
-    let seconds = "acme_http_router_request_seconds";
-    let (sum, count) = (format!("{seconds}_sum"), format!("{seconds}_count"));
-    assert_eq!(
-        seen,
-        [
-            (4, sum.as_str(), None),
-            (5, count.as_str(), None),
-            (7, sum.as_str(), None),
-            (8, count.as_str(), None),
-            (12, "go_goroutines", None),
-            (16, "process_cpu_seconds", Some("process_cpu_seconds_total")),
-        ]
-    );
-    assert_eq!(rows[4].value, Value::U64(69));
-    assert_eq!(rows[5].value, Value::F64(4_200_722.46));
-    let labels = &rows[0].of.named.as_ref().unwrap().labels;
-    assert_eq!(labels.get("path"), Some("/api/v1"));
-    let said = rows[5].of.named.as_ref().unwrap().said.clone().unwrap();
-    assert_eq!((said.kind, said.unit.as_str()), (Kind::Counter, "seconds"));
-}
-
-#[test]
-fn what_is_broken_costs_itself() {
-    let lines = |whys: &[Refused]| -> Vec<(u64, &'static str)> {
-        whys.iter().map(|one| (one.line, one.why.name())).collect()
-    };
-    let csv = "\u{feff}time,value,metric,label:a\r\n\
-               1000,1,m,x\r\n\
-               \r\n\
-               soon,2,m,x\r\n\
-               1000,two,m,x\r\n\
-               1000,3\r\n\
-               1000,4,m,\"a\r\nb\"\r\n\
-               1000,NaN,m,x\r\n\
-               2026-03-01T00:00:00Z,5.0,m,\"open\r\n1000,6,m,x";
-    let (taken, refused, end) = rows(Format::Csv, csv.as_bytes());
-    assert_eq!(values(&taken), [Value::U64(1), Value::U64(4)]);
-    assert_eq!(
-        taken[1].of.named.as_ref().unwrap().labels.get("a"),
-        Some("a\r\nb")
-    );
-    assert_eq!(
-        lines(&refused),
-        [
-            (4, "bad_time"),
-            (5, "bad_value"),
-            (6, "malformed"),
-            (9, "not_finite"),
-            (10, "malformed"),
-        ]
-    );
-    assert!(!end.unwrap());
-
-    let first = r#"{"format":"foretell-samples","version":1}"#;
-    let jsonl = format!(
-        "{first}\n{}\nnonsense\n{}\n{}\n{}\n",
-        r#"{"metric":"m","labels":{"a":"b"},"points":[[1000,1],[2000,2.5],[3000,-3]]}"#,
-        r#"{"metric":"m","value":18446744073709551615,"at":"2026-03-01T00:00:00Z"}"#,
-        r#"{"metric":"m","points":[],"value":1}"#,
-        r#"{"end":true,"series":1,"samples":4}"#,
-    );
-    let (taken, refused, end) = rows(Format::Lines, jsonl.as_bytes());
-    let expected = [
-        Value::U64(1),
-        Value::F64(2.5),
-        Value::F64(-3.0),
-        Value::U64(u64::MAX),
-    ];
-    assert_eq!(values(&taken), expected);
-    assert_eq!(lines(&refused), [(3, "malformed"), (5, "malformed")]);
-    assert!(!end.unwrap());
-    let cut = &jsonl[..jsonl.len() - 40];
-    let (taken, _, end) = rows(Format::Lines, cut.as_bytes());
-    assert_eq!(
-        (taken.len(), end.unwrap()),
-        (4, true),
-        "it is told as cut short"
-    );
-
-    let text = "# TYPE m gauge\n\
-                m{a=\"b\"} 1 1.5\n\
-                m{a=b} 2 1.5\n\
-                m 3 1.5\r\n\
-                m NaN 1.5\n\
-                m 4 1.5e3 # {trace=\"x\"} 1\n\
-                m_created 5\n\
-                # EOF\n";
-    let (taken, refused, end) = rows(Format::Openmetrics, text.as_bytes());
-    assert_eq!(values(&taken), [Value::U64(1), Value::U64(4)]);
-    assert_eq!(taken[1].at, Some(Timestamp::from_unix_ms(1_500_000)));
-    let expected = [(3, "malformed"), (4, "bad_time"), (5, "not_finite")];
-    assert_eq!(lines(&refused), expected);
-    assert!(!end.unwrap());
-    let (taken, _, end) = rows(
-        Format::Openmetrics,
-        text.trim_end_matches("# EOF\n").as_bytes(),
-    );
-    assert_eq!((taken.len(), end.unwrap()), (2, true));
-}
-
-#[test]
-fn what_is_no_such_file_is_not_taken() {
-    for (format, text, says) in [
-        (Format::Csv, "", "no column `value`"),
-        (Format::Csv, "time,value\n", "neither a column"),
-        (Format::Csv, "time,value,metric,colour\n", "`colour`"),
-        (Format::Csv, "time,value,metric,value\n", "twice"),
-        (Format::Lines, "", "the first line"),
-        (
-            Format::Lines,
-            "{\"metric\":\"m\",\"value\":1}\n",
-            "the first line",
-        ),
-        (
-            Format::Lines,
-            "{\"format\":\"foretell-samples\",\"version\":2}\n",
-            "version 2",
-        ),
-        (Format::Openmetrics, "\u{feff}# EOF\n", "byte order mark"),
-        (
-            Format::Openmetrics,
-            "m 1 1\n# EOF\nm 2 2\n",
-            "behind `# EOF`",
-        ),
-        (
-            Format::Openmetrics,
-            "m 1 1772366400000\nm 2 1\n",
-            "milliseconds",
-        ),
-    ] {
-        let (_, _, end) = rows(format, text.as_bytes());
-        let error = end.unwrap_err().to_string();
-        assert!(error.contains(says), "{format:?}: {error}");
     }
 }
 
@@ -539,7 +389,7 @@ async fn a_device_that_is_asked_each_second_is_imported_and_a_day_has_a_bound() 
     let text = |step_ms: i64, rows: i64| {
         let mut text = "time,value,metric,device_id\n".to_owned();
         for n in 0..rows {
-            text.push_str(&format!("{},{n},sensor_other,{id}\n", begin + n * step_ms));
+            writeln!(text, "{},{n},sensor_other,{id}", begin + n * step_ms).unwrap();
         }
         text
     };
@@ -558,9 +408,9 @@ async fn an_import_is_ended_where_it_is_and_may_be_done_again() {
     let id = bench.device.id;
     let now = bench.fixture.now();
     let mut text = "time,value,metric,device_id\n".to_owned();
-    for n in 0..5_000_u32 {
+    for n in 0..500_u32 {
         let at = now.minus(Duration::from_mins(30) * n);
-        text.push_str(&format!("{at},{n},sensor_other,{id}\n"));
+        writeln!(text, "{at},{n},sensor_other,{id}").unwrap();
     }
     let store = bench.store.clone();
     let (handle, options) = (Handle::current(), bench.options(Format::Csv, &text));
@@ -572,7 +422,7 @@ async fn an_import_is_ended_where_it_is_and_may_be_done_again() {
             &Ground::of(&store),
             &store.retention,
             &handle,
-            &mut cut.as_bytes(),
+            Source::Text(&mut cut.as_bytes()),
             &options,
             &progress,
             &mut told,
@@ -582,7 +432,7 @@ async fn an_import_is_ended_where_it_is_and_may_be_done_again() {
     };
     tokio::task::spawn_blocking(work).await.unwrap();
     let told = bench.import(Format::Csv, &text).await;
-    assert_eq!((told.added, told.days_done), (5_000, told.days));
+    assert_eq!((told.added, told.days_done), (500, told.days));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -690,7 +540,7 @@ async fn how_fast_files_are_read_and_imported() {
         for n in 0..rows {
             let (series, time) = (n / 400, n % 400);
             let at = midnight - (days + 30) * 86_400_000 + time * days * 86_400_000 / 400;
-            text.push_str(&format!("{at},{n},sensor_other,{id},{days}-{series}\n"));
+            writeln!(text, "{at},{n},sensor_other,{id},{days}-{series}").unwrap();
         }
         let began = Instant::now();
         let told = bench.import(Format::Csv, &text).await;
@@ -703,7 +553,7 @@ async fn how_fast_files_are_read_and_imported() {
     for format in TEXTS {
         let (text, written) = bench.export(format, "sensor_other").await;
         let began = Instant::now();
-        let (taken, refused, _) = rows(format, text.as_bytes());
+        let (taken, refused, _) = rows(format, &text);
         assert_eq!((taken.len() as u64, refused.len()), (written.samples, 0));
         println!(
             "reading {} rows of {format:?}: {:?}",

@@ -77,7 +77,7 @@ async fn get(trust: &Trust, page: &Url, token: &Secret) -> anyhow::Result<Value>
     let ask = Ask {
         time: PAGE_TIME_MAX,
         body_len_max: PAGE_BYTES_MAX,
-        ..super::server::ask_with(page, &format!("{scheme} {token}"))?
+        ..super::super::session::ask_with(page, &format!("{scheme} {token}"))?
     };
     let answer = http::ask(trust, ask).await?;
     if !answer.status.is_success() {

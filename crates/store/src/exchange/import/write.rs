@@ -68,10 +68,13 @@ pub(super) fn all(
             return Err(failed);
         }
         read.map_err(ImportError::Spool)?;
-        writer.seal(told)?;
+        writer.append(told)?;
         told.days_done += 1;
         spool.done(day);
     }
+    writer.seal(told)?;
+    // Also where no row was taken.
+    writer.finished();
     Ok(())
 }
 
@@ -90,6 +93,7 @@ struct Writer<'a> {
     ids: HashMap<(DeviceId, Column), SeriesId>,
     /// Batches that are not appended yet, each with the line of its first row.
     lot: Vec<(Batch, u32)>,
+    /// Values since the store was asked to seal.
     values: usize,
     /// Times of a device in a half-hour since it was sealed.
     times: HashMap<(DeviceId, i64), usize>,
@@ -106,6 +110,12 @@ impl Writer<'_> {
         let upto = u64::try_from(upto).unwrap_or(self.ways.rest);
         self.ways.progress.did(upto.saturating_sub(self.did));
         self.did = upto;
+    }
+
+    fn finished(&mut self) {
+        let left = self.ways.rest.saturating_sub(self.did);
+        self.ways.progress.did(left);
+        self.did = self.ways.rest;
     }
 
     fn part(&mut self, day: i64, laid: &[Laid], told: &mut Imported) -> Result<(), ImportError> {
@@ -186,8 +196,20 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Appends what waits, and seals what is due.
+    /// Appends what waits, and has sealed what is due, where there is anything.
     fn seal(&mut self, told: &mut Imported) -> Result<(), ImportError> {
+        self.append(told)?;
+        if self.values == 0 {
+            return Ok(());
+        }
+        self.values = 0;
+        self.times.clear();
+        self.ways.handle.block_on(self.ways.series.maintain())?;
+        Ok(())
+    }
+
+    /// Appends what waits: it is durable then.
+    fn append(&mut self, told: &mut Imported) -> Result<(), ImportError> {
         if self.lot.is_empty() {
             return Ok(());
         }
@@ -198,8 +220,6 @@ impl Writer<'_> {
                 (batch, (line, values))
             })
             .unzip();
-        self.values = 0;
-        self.times.clear();
         let series = self.ways.series;
         let appended = self.ways.handle.block_on(series.append_at_any_age(batches));
         for (appended, (line, values)) in appended.into_iter().zip(lines) {
@@ -214,7 +234,6 @@ impl Writer<'_> {
             let refused = Refused::new(line.into(), why, error.to_string());
             told.refuse_many(refused, values as u64);
         }
-        self.ways.handle.block_on(series.maintain())?;
         Ok(())
     }
 

@@ -94,9 +94,10 @@ fn labels(text: &str) -> Result<(Pairs<'_>, &str), Fault> {
         let behind = behind.ok_or_else(|| malformed("a label is `name=\"value\"`"))?;
         let end = end_of_quoted(behind).ok_or_else(|| malformed("a quote is not closed"))?;
         let value = behind.get(..end).unwrap_or_default();
-        let value = match value.contains('\\') {
-            true => Cow::Owned(unescaped(value)),
-            false => Cow::Borrowed(value),
+        let value = if value.contains('\\') {
+            Cow::Owned(unescaped(value))
+        } else {
+            Cow::Borrowed(value)
         };
         // With room for those that say whose the series is.
         if all.len() > LABELS_MAX + 2 {
@@ -210,7 +211,7 @@ mod tests {
             (r#"a{b="} 5 \"",d="e"} 1"#, Some(("1", None))),
             (r#"a{b=" # "} 1"#, Some(("1", None))),
             (r#"a 1 2 # {trace="x"} 0.5 1.2"#, Some(("1", Some(2.0)))),
-            (r#"a 1 # {} 0.5"#, Some(("1", None))),
+            ("a 1 # {} 0.5", Some(("1", None))),
             ("a", None),
             ("a  1", None),
             ("a 1 ", None),

@@ -14,13 +14,13 @@ const ANSWER_TIME_MAX: Duration = Duration::from_mins(2);
 const ANSWER_LEN_MAX: usize = 16 << 20;
 
 /// Somebody signed in.
-pub(in crate::commands) struct Session {
+pub(super) struct Session {
     base: Url,
     token: String,
 }
 
 /// Signs in.
-pub(in crate::commands) async fn sign_in(
+pub(super) async fn sign_in(
     trust: &Trust,
     to: &ToServer,
     password: &Secret,
@@ -48,7 +48,7 @@ impl Session {
     }
 
     /// Posts to a path below `api/v1/`.
-    pub(in crate::commands) async fn post(
+    pub(super) async fn post(
         &self,
         trust: &Trust,
         path: &str,
@@ -59,14 +59,53 @@ impl Session {
     }
 
     /// Reads what is at a path below `api/v1/`.
-    pub(in crate::commands) async fn get(
-        &self,
-        trust: &Trust,
-        path: &str,
-    ) -> anyhow::Result<Value> {
+    pub(super) async fn get(&self, trust: &Trust, path: &str) -> anyhow::Result<Value> {
         let url = self.base.join("api/v1/")?.join(path)?;
         let ask = ask_with(&url, &format!("Bearer {}", self.token))?;
         told(trust, &url, ask).await
+    }
+}
+
+impl Session {
+    /// Sends octets to a path below `api/v1/`.
+    pub(super) async fn send(
+        &self,
+        trust: &Trust,
+        method: Method,
+        path: &str,
+        octets: Vec<u8>,
+    ) -> anyhow::Result<Value> {
+        let url = self.base.join("api/v1/")?.join(path)?;
+        let mut ask = ask_with(&url, &format!("Bearer {}", self.token))?;
+        ask.method = method;
+        ask.body = octets.into();
+        let kind = HeaderValue::from_static("application/octet-stream");
+        ask.headers.insert(header::CONTENT_TYPE, kind);
+        told(trust, &url, ask).await
+    }
+
+    /// Reads some octets of a file at a path below `api/v1/`, and says how many it has in all.
+    pub(super) async fn octets(
+        &self,
+        trust: &Trust,
+        path: &str,
+        range: std::ops::Range<u64>,
+    ) -> anyhow::Result<(Vec<u8>, u64)> {
+        let url = self.base.join("api/v1/")?.join(path)?;
+        let mut ask = ask_with(&url, &format!("Bearer {}", self.token))?;
+        let asked = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        ask.headers
+            .insert(header::RANGE, HeaderValue::from_str(&asked)?);
+        ask.headers
+            .insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        let answer = http::ask(trust, ask).await?;
+        if answer.status != http::StatusCode::PARTIAL_CONTENT {
+            bail!("the file is not there any more");
+        }
+        let all = answer.headers.get(header::CONTENT_RANGE);
+        let all = all.and_then(|value| value.to_str().ok()?.rsplit('/').next()?.parse().ok());
+        let all = all.context("the answer does not say how long the file is")?;
+        Ok((answer.body.to_vec(), all))
     }
 }
 
