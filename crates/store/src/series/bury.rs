@@ -14,8 +14,8 @@ use super::log::writer::{self, Still};
 use super::parts::Parts;
 use super::recovery::lazy::NotReplayed;
 use super::registry;
-use super::tombstones::{TOMBSTONES_MAX, Tombstone};
 use super::rollup::Grain;
+use super::tombstones::{TOMBSTONES_MAX, Tombstone};
 use super::{Column, SeriesError};
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{BlockKey, Level};
@@ -300,3 +300,7 @@ pub(super) fn forget(
     parts.tombstones.forget(&ids);
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "bury_tests.rs"]
+mod tests;
