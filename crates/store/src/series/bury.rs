@@ -256,7 +256,7 @@ pub(super) fn has(pack: &Pack, stone: &Tombstone) -> bool {
         return is_met;
     }
     // Roll-ups have a row for every bucket of a day: those that are not empty count.
-    let counts = head.columns().into_iter();
+    let counts = head.columns();
     let counts: Vec<Column> = counts
         .filter(|column| is_count(*column) && stone.has(series_of(*column)))
         .collect();
