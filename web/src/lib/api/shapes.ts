@@ -57,6 +57,7 @@ export type Method = Schemas["Method"];
 export type Neighbor = Schemas["Neighbor"];
 export type Notice = Schemas["Notice"];
 export type PastStatus = Schemas["PastStatus"];
+export type Permission = Schemas["Permission"];
 export type PrivacyProtocol = Schemas["PrivacyProtocol"];
 export type Problem = Pick<Schemas["Problem"], "type" | "title" | "status"> & Partial<Schemas["Problem"]>;
 export type Samples = Schemas["Samples"];
@@ -84,3 +85,19 @@ export type MibObject = Schemas["MibObject"];
 export type WalkAnswer = Schemas["WalkAnswer"];
 export type WalkedObject = Schemas["WalkedObject"];
 export type TrialAnswer = Schemas["TrialAnswer"];
+
+// What is kept, and for how long.
+export type Backup = Schemas["Backup"];
+export type KeptSize = Schemas["KeptSize"];
+export type RetentionHold = Schemas["RetentionHold"];
+export type RetentionHoldCreate = Schemas["RetentionHoldCreate"];
+export type RetentionHoldPatch = Schemas["RetentionHoldPatch"];
+export type RetentionLevel = Schemas["RetentionLevel"];
+export type RetentionPass = Schemas["RetentionPass"];
+export type RetentionPolicy = Schemas["RetentionPolicy"];
+export type RetentionPolicyCreate = Schemas["RetentionPolicyCreate"];
+export type RetentionPolicyPatch = Schemas["RetentionPolicyPatch"];
+export type RetentionPreview = Schemas["RetentionPreview"];
+export type RetentionStanding = Schemas["RetentionStanding"];
+export type SeriesCardinality = Schemas["SeriesCardinality"];
+export type SeriesOfDevice = Schemas["SeriesOfDevice"];
