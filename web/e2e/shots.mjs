@@ -35,6 +35,12 @@ const views = {
   credentials: "/credentials",
   profiles: "/profiles",
   objects: `/devices/${device.id}?tab=objects`,
+  kept: "/storage",
+  retention: "/storage?tab=retention",
+  policy: "/storage?tab=retention&policy=new",
+  hold: "/storage?tab=retention&hold=new",
+  backups: "/storage?tab=backups",
+  series: "/storage?tab=series",
 };
 /** What the guide shows. */
 if (guide) {

@@ -16,7 +16,8 @@ export const nameOfLevel = (level: RetentionLevel): string => LEVELS.find((one) 
 export interface LevelRow {
   key: string;
   name: string;
-  files: number;
+  /** Null where files are not told, as of an archive. */
+  files: number | null;
   bytes: number;
   samples: number;
   octetsEach: number | null;
@@ -54,7 +55,7 @@ export function levelRows(sizes: readonly KeptSize[], policies: readonly Retenti
     });
   }
   if (archive && archive.days > 0) {
-    rows.push({ key: "archive", name: "Archive", files: archive.days, bytes: archive.bytes, samples: archive.samples, oldest: archive.oldest, newest: archive.newest, says: "kept for ever" });
+    rows.push({ key: "archive", name: `Archive (${plural(archive.days, "day")})`, files: null, bytes: archive.bytes, samples: archive.samples, oldest: archive.oldest, newest: archive.newest, says: "kept for ever" });
   }
   const shares = sharesOf(rows.map((row) => row.bytes));
   return rows.map((row, i) => ({ ...row, share: shares[i] ?? 0, octetsEach: row.samples === 0 ? null : row.bytes / row.samples }));
