@@ -101,3 +101,112 @@ export type RetentionPreview = Schemas["RetentionPreview"];
 export type RetentionStanding = Schemas["RetentionStanding"];
 export type SeriesCardinality = Schemas["SeriesCardinality"];
 export type SeriesOfDevice = Schemas["SeriesOfDevice"];
+
+// By hand, until the routes are in the OpenAPI document: to be replaced by generated ones.
+export interface Job {
+  id: string;
+  kind: "import" | "export" | "delete" | "correct" | "archive" | "restore" | "archive_check";
+  state: "receiving" | "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
+  done: number;
+  total?: number | null;
+  unit: "octets" | "samples" | "series" | "days";
+  by: string;
+  made_at: string;
+  began_at?: string | null;
+  ended_at?: string | null;
+  error?: string | null;
+  /** What came of it, by its kind. */
+  result?: Record<string, unknown> | null;
+}
+/** `result` of an import. */
+export interface Imported {
+  dry_run: boolean;
+  rows: number;
+  added: number;
+  replaced: number;
+  same: number;
+  repeated: number;
+  refused: number;
+  reasons: Record<string, number>;
+  /** The first thousand of those refused. */
+  faults: { line: number; reason: string; detail: string }[];
+  series: number;
+  new_series: number;
+  days: number;
+  days_done: number;
+  cut_short: boolean;
+}
+export type SampleFormat = "csv" | "lines" | "openmetrics" | "parquet";
+export interface ExportRequest {
+  match: string;
+  from: string;
+  to?: string | null;
+  format: SampleFormat;
+}
+/** What a delete of a range met, or would. */
+export interface Deleted {
+  devices: number;
+  series: number;
+  samples: number;
+  /** Whether all samples were counted. */
+  counted_whole: boolean;
+}
+export interface MetricType {
+  name: string;
+  unit: string;
+  kind: Series["kind"];
+  help: string;
+  own: boolean;
+  series: number;
+  created_at?: string | null;
+  revision?: number | null;
+}
+export type MetricTypeCreate = Pick<MetricType, "name" | "unit" | "kind" | "help">;
+export interface AuditEntry {
+  id: string;
+  at: string;
+  who?: string | null;
+  name: string;
+  action: string;
+  selector?: string | null;
+  from?: string | null;
+  to?: string | null;
+  job_id?: string | null;
+  state: "begun" | "done" | "failed" | "refused";
+  counts?: Partial<Record<"devices" | "series" | "samples" | "replaced" | "refused", number>> | null;
+  detail?: string | null;
+}
+export interface ArchiveRun {
+  at: string;
+  took_ms: number;
+  days: number;
+  samples: number;
+  bytes: number;
+  left: number;
+  failed?: string | null;
+}
+export interface ArchiveStatus {
+  place: string;
+  /** Whose it is, where that is another installation. */
+  foreign?: string | null;
+  days: number;
+  samples: number;
+  bytes: number;
+  oldest?: string | null;
+  newest?: string | null;
+  damaged: number;
+  waiting: number;
+  last?: ArchiveRun | null;
+  failing?: string | null;
+}
+export interface ArchivedDay {
+  day: string;
+  samples: number;
+  series: number;
+  bytes: number;
+  archived_at: string;
+  /** Not all of it is here any more. */
+  thinned: boolean;
+  restored_until?: string | null;
+  damaged?: string | null;
+}

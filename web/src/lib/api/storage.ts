@@ -1,10 +1,18 @@
-// The routes of what is kept: retention, backups. Only the page of storage asks them, so they are no
+// The routes of what is kept: retention, backups, the archive, and long work on it. Only the page of storage asks them, so they are no
 // part of the first load.
 
-import { call } from "./call";
+import { call, ifThere, upload, type Query } from "./call";
 import { all } from "./routes";
 import type {
+  ArchivedDay,
+  ArchiveStatus,
+  AuditEntry,
   Backup,
+  Deleted,
+  ExportRequest,
+  Job,
+  MetricType,
+  MetricTypeCreate,
   Page,
   RetentionHold,
   RetentionHoldCreate,
@@ -14,6 +22,7 @@ import type {
   RetentionPolicyPatch,
   RetentionPreview,
   RetentionStanding,
+  SampleFormat,
 } from "./shapes";
 
 type Signal = AbortSignal | undefined;
@@ -44,4 +53,65 @@ export const backups = {
   latest: async (signal?: Signal) => (await call<Page<Backup>>("GET", "/backups", { query: { limit: BACKUPS_MAX }, ...(signal && { signal }) })).items,
   one: (id: string, signal?: Signal) => call<Backup>("GET", `/backups/${enc(id)}`, { ...(signal && { signal }) }),
   start: () => call<Backup>("POST", "/backups"),
+};
+
+/** Jobs that are listed, the latest first; the server keeps a hundred. */
+const JOBS_MAX = 50;
+
+export const jobs = {
+  /** Null where the server has none. */
+  latest: async (signal?: Signal) => (await ifThere(call<Page<Job>>("GET", "/jobs", { query: { limit: JOBS_MAX }, ...(signal && { signal }) })))?.items ?? null,
+  one: (id: string, signal?: Signal) => call<Job>("GET", `/jobs/${enc(id)}`, { ...(signal && { signal }) }),
+  cancel: (id: string) => call<Job>("POST", `/jobs/${enc(id)}/cancel`),
+};
+
+export interface ImportOptions {
+  format: SampleFormat;
+  dryRun: boolean;
+  createMetrics: boolean;
+}
+
+/** Counting all that a delete would meet takes longer than an ordinary answer. */
+const COUNT_TIMEOUT_MS = 60_000;
+
+export const samples = {
+  /** Where the file of an export is: a plain link, which the session's cookie opens. */
+  contentOf: (job: string): string => `/api/v1/exports/${enc(job)}/content`,
+  export: (body: ExportRequest) => call<Job>("POST", "/exports", { body }),
+  /** Sends a file, or its first piece where `more` are to come. */
+  import: (piece: Blob, { format, dryRun, createMetrics }: ImportOptions, more: boolean, signal?: Signal) =>
+    upload<Job>("POST", "/imports/samples", piece, { query: { format, dry_run: dryRun, create_metrics: createMetrics, more }, ...(signal && { signal }) }),
+  /** The next piece, of which so many octets come before. */
+  send: (job: string, offset: number, piece: Blob, signal?: Signal) => upload<{ bytes: number }>("PUT", `/imports/${enc(job)}/content`, piece, { query: { offset }, ...(signal && { signal }) }),
+  run: (job: string) => call<Job>("POST", `/imports/${enc(job)}/run`),
+  /** What a delete would meet. Nothing is changed. */
+  wouldDelete: (of: DeleteRange) => call<Deleted>("DELETE", "/samples", { query: { ...of, dry_run: true }, timeoutMs: COUNT_TIMEOUT_MS }),
+  delete: (of: DeleteRange) => call<Job>("DELETE", "/samples", { query: { ...of } }),
+};
+export interface DeleteRange {
+  match: string;
+  from: string;
+  to: string;
+  reason: string;
+}
+
+export const metricTypes = {
+  /** Those that users made; null where the server has none of them. */
+  own: (signal?: Signal) => ifThere(all<MetricType>("/metric-types", { own: true }, signal)),
+  create: (body: MetricTypeCreate) => call<MetricType>("POST", "/metric-types", { body }),
+  setHelp: (name: string, revision: number, help: string) => call<MetricType>("PATCH", `/metric-types/${enc(name)}`, { body: { help }, revision }),
+  remove: (name: string, revision: number) => call<void>("DELETE", `/metric-types/${enc(name)}`, { revision }),
+};
+
+export const audit = {
+  page: (query: Query, signal?: Signal) => call<Page<AuditEntry>>("GET", "/audit", { query, ...(signal && { signal }) }),
+};
+
+export const archive = {
+  /** Null where there is none, or where it is not for this person. */
+  status: (signal?: Signal) => ifThere(call<ArchiveStatus>("GET", "/archive", { ...(signal && { signal }) })),
+  days: (query: Query, signal?: Signal) => call<Page<ArchivedDay>>("GET", "/archive/days", { query, ...(signal && { signal }) }),
+  run: () => call<Job>("POST", "/archive/runs", { body: {} }),
+  restore: (body: { from: string; to: string; keep_days: number }) => call<Job>("POST", "/archive/restores", { body }),
+  check: (body: { from?: string; to?: string }) => call<Job>("POST", "/archive/checks", { body }),
 };
