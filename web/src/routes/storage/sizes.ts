@@ -33,8 +33,8 @@ export interface Elsewhere {
   days: number;
   bytes: number;
   samples: number;
-  oldest: string;
-  newest: string;
+  oldest?: string | null;
+  newest?: string | null;
 }
 
 /** One row a level that there are files of, and one of the archive where there is something in it. */
@@ -55,7 +55,7 @@ export function levelRows(sizes: readonly KeptSize[], policies: readonly Retenti
     });
   }
   if (archive && archive.days > 0) {
-    rows.push({ key: "archive", name: `Archive (${plural(archive.days, "day")})`, files: null, bytes: archive.bytes, samples: archive.samples, oldest: archive.oldest, newest: archive.newest, says: "kept for ever" });
+    rows.push({ key: "archive", name: `Archive (${plural(archive.days, "day")})`, files: null, bytes: archive.bytes, samples: archive.samples, oldest: archive.oldest ?? "", newest: archive.newest ?? "", says: "kept for ever" });
   }
   const shares = sharesOf(rows.map((row) => row.bytes));
   return rows.map((row, i) => ({ ...row, share: shares[i] ?? 0, octetsEach: row.samples === 0 ? null : row.bytes / row.samples }));
