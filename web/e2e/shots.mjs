@@ -14,6 +14,7 @@ const mock = await startMock({ dist: fileURLToPath(new URL("../dist/", import.me
 const browser = await launch();
 const device = mock.control.net.devices[0];
 mock.control.state.credentials.push({ id: "01900000-0000-7000-8000-00000000c0de", name: "campus", kind: "snmp_v3", user: "reader", auth: "sha256", privacy: "aes128", devices: 38, revision: 1, created_at: new Date().toISOString() });
+mock.control.kept.fill();
 const views = {
   now: "/",
   devices: "/devices",
@@ -41,6 +42,11 @@ const views = {
   hold: "/storage?tab=retention&hold=new",
   backups: "/storage?tab=backups",
   series: "/storage?tab=series",
+  archive: "/storage?tab=archive",
+  work: "/storage?tab=work",
+  export: "/storage?tab=work&do=export",
+  import: "/storage?tab=work&do=import",
+  delete: "/storage?tab=work&do=delete",
 };
 /** What the guide shows. */
 if (guide) {

@@ -14,10 +14,11 @@ export const storageTests = {
     await said.waitFor();
     assert.match(plain(await said.textContent()), /^1\.24 TiB of samples since \d+ \w+ \d{4}, 4\.\d+ GiB a day\.$/);
     const rows = page.getByTestId("level-row");
-    assert.equal(await rows.count(), 3);
-    assert.match(plain(await rows.first().textContent()), /As polled.*276.*1\.17 TiB.*1\.7\d B.*400 days.*95 %/s);
+    assert.equal(await rows.count(), 4);
+    await page.getByText("Archive (60 days)").waitFor();
+    assert.match(plain(await rows.first().textContent()), /As polled.*276.*1\.17 TiB.*1\.7\d B.*400 days.*79 %/s);
     const { state } = mock.control;
-    for (const name of ["retention", "backups", "series", "overview"]) {
+    for (const name of ["retention", "archive", "backups", "series", "work", "overview"]) {
       const before = state.requests.length;
       await page.getByTestId(`section-${name}`).click();
       await page.waitForTimeout(250);
@@ -170,14 +171,178 @@ export const storageTests = {
     kept.over = null;
   },
 
+  async "storage: metrics of one's own are made, changed and deleted"({ page, mock }) {
+    const { kept } = mock.control;
+    await page.goto(`${mock.url}/storage?tab=series`);
+    await page.getByTestId("new-metric").click();
+    const form = page.getByTestId("metric-form");
+    await form.locator('[name="metric-name"]').fill("2wrong");
+    await form.locator('[name="unit"]').fill("messages");
+    await page.getByTestId("save-metric").click();
+    await form.getByText("a letter or _, then letters").first().waitFor();
+    await form.locator('[name="metric-name"]').fill("queue_depth");
+    await page.getByTestId("save-metric").click();
+    const row = page.getByTestId("own-metric-row");
+    await row.getByText("queue_depth").waitFor();
+    await row.getByTestId("change-metric").click();
+    await form.locator('[name="help"]').fill("Messages that wait");
+    await page.getByTestId("save-metric").click();
+    await row.getByText("Messages that wait").waitFor();
+    kept.own[0].series = 3;
+    await row.getByTestId("delete-metric").click();
+    await page.getByTestId("confirm").click();
+    await page.getByRole("dialog").getByText("3 series have it.").waitFor();
+    kept.own[0].series = 0;
+    await page.getByTestId("confirm").click();
+    await page.getByText("None. Make one").waitFor();
+  },
+
+  async "storage: days are restored from the calendar by keyboard alone"({ page, mock }) {
+    const { kept } = mock.control;
+    await page.goto(`${mock.url}/storage?tab=archive`);
+    const said = page.getByTestId("chosen-days");
+    await until("the newest day is chosen", async () => /1 archived day/.test(plain(await said.textContent())));
+    assert.equal(await page.locator('[data-testid="day-cell"][data-state="damaged"]').textContent(), "!");
+    assert.match(await page.locator('[data-testid="day-cell"][data-state="archived"]').first().getAttribute("title"), /archived alone/);
+    await page.getByTestId("calendar").focus();
+    for (let i = 0; i < 5; i += 1) await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Shift+ArrowRight");
+    await page.keyboard.press("Shift+ArrowRight");
+    await until("three days", async () => /3 archived days, 12\.6 GiB/.test(plain(await said.textContent())));
+    await page.keyboard.press("Enter");
+    const form = page.getByTestId("restore-form");
+    await form.waitFor();
+    assert.match(page.url(), /restore=\d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d/);
+    assert.match(plain(await page.getByTestId("restore-size").textContent()), /3 archived days, 12\.6 GiB/);
+    await page.keyboard.press("Enter");
+    await form.waitFor({ state: "detached" });
+    const job = page.locator('[data-testid="job-row"][data-kind="restore"]');
+    await job.waitFor();
+    await until("it is done in place", async () => (await job.getAttribute("data-state")) === "done");
+    assert.match(plain(await job.getByTestId("job-result").textContent()), /^3 days: 3,000 samples of 41,000 series brought back$/);
+    await until("the days say so", async () => (await page.locator('[data-testid="day-cell"][data-state="restored"]').count()) === 3);
+    assert.equal(kept.archive.days.filter((day) => day.restored_until).length, 3);
+    await page.getByTestId("archive-now").click();
+    await until("no day waits", async () => /No day waits/.test(await page.getByTestId("archive-facts").textContent()));
+  },
+
+  async "storage: an export is followed and fetched"({ page, mock }) {
+    await page.goto(`${mock.url}/storage?tab=work`);
+    await page.getByTestId("new-export").click();
+    const form = page.getByTestId("export-form");
+    await form.getByTestId("selector").fill("ifHCInOctets{");
+    await page.getByTestId("start-export").click();
+    await form.getByText("a brace is expected").first().waitFor();
+    await form.getByTestId("selector").fill("ifHCInOctets");
+    await page.getByTestId("start-export").click();
+    const job = page.locator('[data-testid="job-row"][data-kind="export"]').first();
+    await job.waitFor();
+    await page.reload();
+    await until("it went on without the page", async () => (await job.getAttribute("data-state")) === "done");
+    assert.match(plain(await job.getByTestId("job-result").textContent()), /3,400 samples of 12 series, 88 KiB/);
+    const [file] = await Promise.all([page.waitForEvent("download"), job.getByTestId("download").click()]);
+    assert.match(file.suggestedFilename(), /^foretell-.*\.csv$/);
+  },
+
+  async "storage: an import is looked at, then written, in pieces of which one fails"({ page, mock }) {
+    const { kept, state } = mock.control;
+    await page.goto(`${mock.url}/storage?tab=work&do=import`);
+    const form = page.getByTestId("import-form");
+    const lines = ["time,value,metric", "1,2,bad", ...Array.from({ length: 700_000 }, (_, n) => `${n},1,sysUpTime`)];
+    const buffer = Buffer.from(`${lines.join("\n")}\n`);
+    assert.ok(buffer.length > 8 * 2 ** 20 && buffer.length < 16 * 2 ** 20);
+    await page.getByTestId("import-file").setInputFiles({ name: "old.csv", mimeType: "text/csv", buffer });
+    await page.getByTestId("import-said").getByText("By its ending it is CSV.").waitFor();
+    kept.failPieces = 1;
+    await page.getByTestId("start-import").click();
+    await page.getByTestId("import-sent").waitFor();
+    const job = form.getByTestId("job-row");
+    await until("it was looked at", async () => (await job.count()) === 1 && (await job.getAttribute("data-state")) === "done", 30_000);
+    assert.match(plain(await job.getByTestId("job-result").textContent()), /^Dry run: 700,001 rows: 700,000 would be written, 1 refused; 2 series, 1 of them new$/);
+    await job.locator("summary").click();
+    await job.getByTestId("refused-row").getByText("there is no metric `bad`").waitFor();
+    assert.equal(state.requests.filter((one) => /^PUT .imports/.test(one)).length, 2, "the second piece, twice");
+    const written = () => kept.audit.filter((entry) => entry.action === "import_samples").length;
+    assert.equal(written(), 0, "nothing was written");
+    assert.equal(await page.getByTestId("start-import").textContent(), "Import");
+    await page.getByTestId("start-import").click();
+    await until("it was written", async () => (await job.count()) === 1 && /^700,001 rows: 700,000 new/.test(plain((await job.getByTestId("job-result").textContent().catch(() => "")) ?? "")), 30_000);
+    await page.getByTestId("dialog-close").click();
+    assert.equal(written(), 1);
+  },
+
+  async "storage: a delete is counted, typed again, and stands in the audit"({ page, mock }) {
+    const { kept } = mock.control;
+    await page.goto(`${mock.url}/storage?tab=work`);
+    await page.getByTestId("new-delete").click();
+    const form = page.getByTestId("delete-form");
+    const selector = 'ifHCInOctets{site="lyon"}';
+    await form.getByTestId("selector").fill(selector);
+    await form.locator('[name="from"]').fill("2026-01-01T00:00");
+    await form.locator('[name="to"]').fill("2025-01-01T00:00");
+    await form.locator('[name="reason"]').fill("a counter that went wrong");
+    await page.getByTestId("look-delete").click();
+    await form.getByText("It does not follow the beginning.").waitFor();
+    await form.locator('[name="to"]').fill("2026-01-02T00:00");
+    const start = page.getByTestId("start-delete");
+    assert.ok(await start.isDisabled());
+    await page.getByTestId("look-delete").click();
+    await page.getByTestId("delete-counts").getByText("40,000 samples of 80 series on 40 devices would be gone").waitFor();
+    assert.ok(await start.isDisabled(), "it is typed again first");
+    await page.getByTestId("selector-again").fill(selector);
+    await start.click();
+    const job = page.locator('[data-testid="job-row"][data-kind="delete"]').first();
+    await until("it is done", async () => (await job.count()) === 1 && (await job.getAttribute("data-state")) === "done");
+    await page.reload();
+    const row = page.getByTestId("audit-row").filter({ hasText: "Samples deleted" });
+    await row.getByText("a counter that went wrong").waitFor();
+    assert.match(plain(await row.textContent()), /40 devices, 80 series, 40,000 samples/);
+    await page.getByTestId("audit-action").selectOption("hold");
+    await page.getByText("No entry of that kind.").waitFor();
+    assert.match(page.url(), /action=hold/);
+    await page.goBack();
+    await row.getByRole("button").click();
+    await page.getByTestId("audit-all").waitFor();
+    kept.deleteDevices = 2;
+    kept.jobMs = 60_000;
+    await page.getByTestId("new-delete").click();
+    await form.getByTestId("selector").fill(selector);
+    await form.locator('[name="from"]').fill("2026-01-01T00:00");
+    await form.locator('[name="to"]').fill("2026-01-02T00:00");
+    await form.locator('[name="reason"]').fill("again");
+    await page.getByTestId("look-delete").click();
+    await until("few devices need no more", () => start.isEnabled());
+    await start.click();
+    await until("it is at work", async () => (await job.getAttribute("data-state")) === "running");
+    await job.locator("progress").waitFor();
+    await job.getByTestId("cancel-job").click();
+    await until("it is cancelled", async () => (await job.getAttribute("data-state")) === "cancelled");
+    Object.assign(kept, { deleteDevices: 40, jobMs: 1500 });
+  },
+
+  async "storage: what a server does not have is left out"({ page, mock }) {
+    const { kept } = mock.control;
+    for (const route of ["archive", "jobs", "metric-types"]) kept.gone.add(route);
+    try {
+      await page.goto(`${mock.url}/storage?tab=work`);
+      await page.getByTestId("storage-sentence").waitFor();
+      await until("no tab for it", async () => (await page.getByRole("tab").count()) === 4);
+      await page.getByTestId("section-series").click();
+      await page.getByTestId("metric-row").first().waitFor();
+      assert.equal(await page.getByTestId("own-metrics").count(), 0);
+    } finally {
+      kept.gone.clear();
+    }
+  },
+
   async "storage: who may only look is offered nothing else"({ page, mock }) {
     const { kept } = mock.control;
     kept.viewer = true;
     try {
-      for (const [name, row] of [["retention", "policy-row"], ["backups", "backup-row"], ["series", "series-device"]]) {
-        await page.goto(`${mock.url}/storage?tab=${name}&policy=new&hold=new`);
+      for (const [name, row] of [["retention", "policy-row"], ["backups", "backup-row"], ["series", "series-device"], ["work", "job-row"]]) {
+        await page.goto(`${mock.url}/storage?tab=${name}&policy=new&hold=new&do=delete`);
         await page.getByTestId(row).first().waitFor();
-        for (const button of ["new-policy", "change-policy", "new-hold", "backup-now"]) assert.equal(await page.getByTestId(button).count(), 0, button);
+        for (const button of ["new-policy", "change-policy", "new-hold", "backup-now", "new-export", "new-import", "new-delete", "new-metric", "cancel-job", "download", "section-archive", "audit"]) assert.equal(await page.getByTestId(button).count(), 0, button);
         assert.equal(await page.getByRole("dialog").count(), 0);
       }
     } finally {
@@ -189,7 +354,7 @@ export const storageTests = {
     for (const theme of ["light", "dark"]) {
       const phone = await open(browser, { width: 390, height: 844, phone: true, theme });
       await signIn(phone.page, mock.url, password);
-      for (const path of ["", "?tab=retention", "?tab=retention&policy=new", "?tab=retention&hold=new", "?tab=backups", "?tab=series"]) {
+      for (const path of ["", "?tab=retention", "?tab=retention&policy=new", "?tab=retention&hold=new", "?tab=backups", "?tab=series", "?tab=archive", "?tab=archive&restore=2026-01-01..2026-01-02", "?tab=work", "?tab=work&do=export", "?tab=work&do=import", "?tab=work&do=delete"]) {
         await phone.page.goto(`${mock.url}/storage${path}`);
         await phone.page.locator("main h1").waitFor();
         await phone.page.waitForTimeout(400);

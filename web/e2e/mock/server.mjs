@@ -11,6 +11,7 @@ import { evidence, id, network, valueAt } from "./network.mjs";
 import { schedules, setMaintenance } from "./operate.mjs";
 import { availability, healthHistory, intervals, top } from "./past.mjs";
 import { PERMISSIONS, storage } from "./storage.mjs";
+import { work } from "./work.mjs";
 import { workbench } from "./workbench.mjs";
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
@@ -24,6 +25,10 @@ const QUERIES = {
   "GET /links/:id": [...PAGING, "device_id"],
   "GET /series": [...PAGING, "device_id", "interface_id", "metric", "match"],
   "GET /series/:id": ["limit"],
+  "GET /metric-types": [...PAGING, "sort", "own"],
+  "GET /audit": [...PAGING, "action", "who", "from", "to"],
+  "GET /archive/:id": [...PAGING, "sort"],
+  "GET /jobs": [...PAGING, "sort", "kind", "state"],
   "GET /logs": [...PAGING, "device_id", "from", "to", "q", "severity", "source"],
   "GET /flows/:id": [...PAGING, "device_id", "interface_id", "direction", "by", "from", "to"],
   "GET /health/:id": ["from", "to", "step_secs"],
@@ -58,7 +63,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
 
   const planned = schedules(id, (request) => discover(request));
   const bench = workbench();
-  const kept = storage(id, net, state);
+  const kept = work(id, state, storage(id, net, state));
   const now = () => new Date().toISOString();
   const clients = new Set();
   function tell(topic, event, data, at = now()) {
@@ -142,7 +147,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
     const unknown = method === "GET" && [...query.keys()].find((name) => !(QUERIES[key] ?? PAGING).includes(name));
     if (unknown) return problem(400, "A query parameter is wrong", `There is no parameter ${unknown}.`, [{ pointer: `?${unknown}`, detail: "it is unknown" }]);
     if (bench(key, { name: second && decodeURIComponent(second), query, body, request, page: (rows) => page(rows, query, answer), ...answer }) !== false) return;
-    if (kept.route(method, path, query, body, request, { ...answer, page: (rows) => page(rows, query, answer) }) !== false) return;
+    const paged = { ...answer, page: (rows) => page(rows, query, answer) };
+    if (kept.route(method, path, query, body, request, paged) !== false || kept.work(method, path, query, body, request, paged) !== false) return;
     switch (key) {
       case "GET /auth/:id":
         return send(200, { username: state.session, role: kept.viewer ? "viewer" : "admin", permissions: PERMISSIONS.filter((one) => !kept.viewer || /^(read|own)_/.test(one)) });
