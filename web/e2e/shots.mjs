@@ -1,5 +1,5 @@
 // Pictures of every view in both themes and both widths, against the mock: node e2e/shots.mjs DIR
-// Those of the guide, docs/guide/map.png and device.png: node e2e/shots.mjs --guide
+// Those of the guide, docs/guide/map.png, device.png and storage.png: node e2e/shots.mjs --guide
 
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -52,7 +52,7 @@ const views = {
 if (guide) {
   const { page, close } = await open(browser, { width: 1280, height: 860 });
   await signIn(page, mock.url, "correct horse");
-  for (const [name, path] of Object.entries({ map: views.maplink, device: `/devices/${mock.control.net.devices[1].id}?tab=availability&past=7d` })) {
+  for (const [name, path] of Object.entries({ map: views.maplink, device: `/devices/${mock.control.net.devices[1].id}?tab=availability&past=7d`, storage: "/storage" })) {
     await page.goto(mock.url + path);
     await page.waitForTimeout(3000);
     await page.screenshot({ path: `${dir}/${name}.png` });

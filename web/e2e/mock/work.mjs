@@ -45,7 +45,7 @@ export function work(id, state, kept) {
   }
   const accepted = (job, { send }) => send(202, goOn(job), { location: `/api/v1/jobs/${job.id}` });
   function note(action, more) {
-    kept.audit.unshift({ id: id(), at: now(), who: "0190aaaa-0000-7000-8000-000000000001", name: state.session, action, selector: null, from: null, to: null, job_id: null, state: "done", counts: null, detail: null, ...more });
+    kept.audit.unshift({ id: id(), at: now(), who: "0190aaaa-0000-7000-8000-000000000001", name: state.session ?? "admin", action, selector: null, from: null, to: null, job_id: null, state: "done", counts: null, detail: null, ...more });
   }
 
   /** What an import tells of a text: a line with `bad` in it is refused. */

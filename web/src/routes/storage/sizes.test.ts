@@ -38,6 +38,7 @@ test("files of several ranges are one row a level", () => {
 test("an archive is a row where something is in it", () => {
   const archive = { days: 2, bytes: 100, samples: 0, oldest: "2025-01-01", newest: "2025-01-02" };
   expect(levelRows([size("raw", 100)], null, archive).map((row) => [row.key, row.share, row.octetsEach])).toEqual([["raw", 50, 1], ["archive", 50, null]]);
+  expect(levelRows([], null, archive)[0]?.newest).toBe("2025-01-03T00:00:00.000Z");
   expect(levelRows([size("raw", 100)], null, { ...archive, days: 0 })).toHaveLength(1);
 });
 

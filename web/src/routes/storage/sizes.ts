@@ -34,6 +34,7 @@ export interface Elsewhere {
   bytes: number;
   samples: number;
   oldest?: string | null;
+  /** Where the newest day begins. */
   newest?: string | null;
 }
 
@@ -55,7 +56,7 @@ export function levelRows(sizes: readonly KeptSize[], policies: readonly Retenti
     });
   }
   if (archive && archive.days > 0) {
-    rows.push({ key: "archive", name: `Archive (${plural(archive.days, "day")})`, files: null, bytes: archive.bytes, samples: archive.samples, oldest: archive.oldest ?? "", newest: archive.newest ?? "", says: "kept for ever" });
+    rows.push({ key: "archive", name: `Archive (${plural(archive.days, "day")})`, files: null, bytes: archive.bytes, samples: archive.samples, oldest: archive.oldest ?? "", newest: archive.newest ? new Date(Date.parse(archive.newest) + DAY_MS).toISOString() : "", says: "kept for ever" });
   }
   const shares = sharesOf(rows.map((row) => row.bytes));
   return rows.map((row, i) => ({ ...row, share: shares[i] ?? 0, octetsEach: row.samples === 0 ? null : row.bytes / row.samples }));
