@@ -219,7 +219,7 @@ export const storageTests = {
     const job = page.locator('[data-testid="job-row"][data-kind="restore"]');
     await job.waitFor();
     await until("it is done in place", async () => (await job.getAttribute("data-state")) === "done");
-    assert.match(plain(await job.getByTestId("job-result").textContent()), /^3 days: 3,000 samples of 41,000 series brought back$/);
+    assert.match(plain(await job.getByTestId("job-result").textContent()), /^3 days: 3,000 samples of 41,000 series are here again$/);
     await until("the days say so", async () => (await page.locator('[data-testid="day-cell"][data-state="restored"]').count()) === 3);
     assert.equal(kept.archive.days.filter((day) => day.restored_until).length, 3);
     await page.getByTestId("archive-now").click();
@@ -330,6 +330,12 @@ export const storageTests = {
       await page.getByTestId("section-series").click();
       await page.getByTestId("metric-row").first().waitFor();
       assert.equal(await page.getByTestId("own-metrics").count(), 0);
+      kept.gone.clear();
+      const { archive } = kept;
+      kept.archive = null;
+      await page.reload();
+      await until("the settings name no archive", async () => (await page.getByRole("tab").count()) === 5);
+      kept.archive = archive;
     } finally {
       kept.gone.clear();
     }

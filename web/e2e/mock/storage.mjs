@@ -20,7 +20,7 @@ export function objection(text) {
 
 export function storage(id, net, state) {
   const kept = { viewer: false, notices: [], failing: null, policies: [], holds: [], backups: [], backupMs: 1500, backupFails: null, over: null };
-  const builtIn = (level) => ({ id: `0190c000-0000-7000-8000-0000000000${level === "raw" ? "01" : level === "5m" ? "02" : "03"}`, name: `Built-in, ${level}`, metrics: [], device_tags: [], level, keep_days: BUILT_IN[level], priority: 0, built_in: true, revision: 0 });
+  const builtIn = (level) => ({ id: `0190c000-0000-7000-8000-0000000000${level === "raw" ? "01" : level === "5m" ? "02" : "03"}`, name: `Built-in, ${level}`, metrics: [], device_tags: [], level, keep_days: BUILT_IN[level], priority: 0, without_archive: false, built_in: true, revision: 0 });
   kept.policies = Object.keys(BUILT_IN).map(builtIn);
   const taken = (days, ms, more = {}) => ({
     id: id(), phase: "done", started_at: iso(Date.now() - days * DAY_MS - ms), ended_at: iso(Date.now() - days * DAY_MS), encrypted: true,

@@ -14,16 +14,16 @@ export function work(id, state, kept) {
 
   function archiveOf() {
     const days = Array.from({ length: 60 }, (_, n) => ({
-      day: iso(midnight(-300 + n)), revision: 17 + n, samples: 2_700_000_000, series: 41_000, bytes: 4.2 * 2 ** 30, archived_at: iso(midnight(-297 + n)), thinned: n < 32, restored_until: null, damaged: n === 20 ? "block 3 of samples-000.parquet" : null,
+      day: iso(midnight(-300 + n)), revision: 17 + n, samples: 2_700_000_000, series: 41_000, bytes: 4.2 * 2 ** 30, archived_at: iso(midnight(-297 + n)), is_here: n >= 32, restored_until: null, damaged: n === 20 ? "block 3 of samples-000.parquet" : null,
     }));
-    return { days, waiting: 2, failing: null, foreign: null };
+    return { days, waiting: 2, failing: null, of_another: null };
   }
   const status = () => {
-    const { days, waiting, failing, foreign } = kept.archive;
+    const { days, waiting, failing, of_another } = kept.archive;
     const sum = (name) => days.reduce((total, day) => total + day[name], 0);
     return {
-      place: "the bucket foretell-archive of https://objects.example.net", foreign, days: days.length, samples: sum("samples"), bytes: sum("bytes"), oldest: days[0].day, newest: days.at(-1).day, damaged: days.filter((day) => day.damaged).length, waiting,
-      last: { at: iso(Date.now() - 1_800_000), took_ms: 412_000, days: 1, samples: 2_700_000_000, bytes: 4.2 * 2 ** 30, left: 0, failed: null }, failing,
+      place: "the bucket foretell-archive of https://objects.example.net", installation: "0190bbbb", of_another, days: days.length, samples: sum("samples"), bytes: sum("bytes"), oldest: days[0].day, newest: days.at(-1).day, damaged: days.filter((day) => day.damaged).length, waiting,
+      last_run: { at: iso(Date.now() - 1_800_000), took_ms: 412_000, days: 1, samples: 2_700_000_000, bytes: 4.2 * 2 ** 30, left: 0, failed: null }, failing,
     };
   };
 
@@ -45,7 +45,7 @@ export function work(id, state, kept) {
   }
   const accepted = (job, { send }) => send(202, goOn(job), { location: `/api/v1/jobs/${job.id}` });
   function note(action, more) {
-    kept.audit.unshift({ id: id(), at: now(), who: "0190aaaa-0000-7000-8000-000000000001", name: state.session ?? "admin", action, selector: null, from: null, to: null, job_id: null, state: "done", counts: null, detail: null, ...more });
+    kept.audit.unshift({ id: id(), at: now(), ended_at: now(), user_id: "0190aaaa-0000-7000-8000-000000000001", by: state.session ?? "admin", action, selector: null, from: null, to: null, job_id: null, state: "done", counts: { devices: 0, series: 0, samples: 0, replaced: 0, refused: 0 }, detail: null, ...more });
   }
 
   /** What an import tells of a text: a line with `bad` in it is refused. */
@@ -142,8 +142,9 @@ export function work(id, state, kept) {
         return method === "DELETE" ? send(204) : send(200, own);
       }
       case "GET /audit":
-        return page(kept.audit.filter((entry) => !query.get("action") || entry.action === query.get("action")).filter((entry) => !query.get("who") || entry.who === query.get("who")));
+        return page(kept.audit.filter((entry) => !query.get("action") || entry.action === query.get("action")).filter((entry) => !query.get("who") || entry.user_id === query.get("who")));
       case "GET /archive":
+        if (kept.archive === null) return problem(409, "The present state does not allow this", "The settings name no archive.");
         return second === "days" ? page([...kept.archive.days].reverse()) : send(200, status());
       default: {
         const [from, to] = [body.from, body.to];
@@ -152,11 +153,11 @@ export function work(id, state, kept) {
           const back = () => {
             for (const day of meant) day.restored_until = iso(Date.now() + body.keep_days * DAY_MS);
             note("restore", { from, to, counts: { series: 41_000 } });
-            return { days: meant.length, devices: 40, series: 41_000, samples: meant.length * 1000, refused: [] };
+            return { days: meant.length, devices: 40, series: 41_000, samples: meant.length * 1000, refused: {} };
           };
           return accepted(begin("restore", "days", meant.length, back), answer);
         }
-        if (second === "checks") return accepted(begin("archive_check", "days", meant.length, () => ({ days: meant.length, bytes: 4096, damaged: 0 })), answer);
+        if (second === "checks") return accepted(begin("archive_check", "days", meant.length, () => ({ days: meant.length, bytes: 4096, damaged: [] })), answer);
         return accepted(begin("archive", "days", kept.archive.waiting, () => ((kept.archive.waiting = 0), { days: 2, samples: 10, bytes: 2048 })), answer);
       }
     }

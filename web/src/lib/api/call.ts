@@ -103,11 +103,11 @@ async function problem(response: Response): Promise<Problem> {
 }
 
 /** Null where the server does not have what was asked for, or not for this person. */
-export async function ifThere<T>(asked: Promise<T>): Promise<T | null> {
+export async function ifThere<T>(asked: Promise<T>, absent: readonly number[] = [403, 404]): Promise<T | null> {
   try {
     return await asked;
   } catch (error) {
-    if (error instanceof Failure && (error.status === 404 || error.status === 403)) return null;
+    if (error instanceof Failure && absent.includes(error.status)) return null;
     throw error;
   }
 }

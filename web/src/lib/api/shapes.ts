@@ -94,15 +94,19 @@ export type RetentionHoldCreate = Schemas["RetentionHoldCreate"];
 export type RetentionHoldPatch = Schemas["RetentionHoldPatch"];
 export type RetentionLevel = Schemas["RetentionLevel"];
 export type RetentionPass = Schemas["RetentionPass"];
-export type RetentionPolicy = Schemas["RetentionPolicy"];
-export type RetentionPolicyCreate = Schemas["RetentionPolicyCreate"];
-export type RetentionPolicyPatch = Schemas["RetentionPolicyPatch"];
+export type RetentionPolicy = Schemas["RetentionPolicy"] & WithoutArchive;
+export type RetentionPolicyCreate = Schemas["RetentionPolicyCreate"] & WithoutArchive;
+export type RetentionPolicyPatch = Schemas["RetentionPolicyPatch"] & WithoutArchive;
 export type RetentionPreview = Schemas["RetentionPreview"];
 export type RetentionStanding = Schemas["RetentionStanding"];
 export type SeriesCardinality = Schemas["SeriesCardinality"];
 export type SeriesOfDevice = Schemas["SeriesOfDevice"];
 
 // By hand, until the routes are in the OpenAPI document: to be replaced by generated ones.
+interface WithoutArchive {
+  /** Its samples go when they are over, also those that were not archived yet. */
+  without_archive?: boolean;
+}
 export interface Job {
   id: string;
   kind: "import" | "export" | "delete" | "correct" | "archive" | "restore" | "archive_check";
@@ -165,8 +169,9 @@ export type MetricTypeCreate = Pick<MetricType, "name" | "unit" | "kind" | "help
 export interface AuditEntry {
   id: string;
   at: string;
-  who?: string | null;
-  name: string;
+  ended_at?: string | null;
+  user_id?: string | null;
+  by: string;
   action: string;
   selector?: string | null;
   from?: string | null;
@@ -187,8 +192,9 @@ export interface ArchiveRun {
 }
 export interface ArchiveStatus {
   place: string;
-  /** Whose it is, where that is another installation. */
-  foreign?: string | null;
+  installation: string;
+  /** Whose it is, where that is another: it is read, and nothing is written. */
+  of_another?: string | null;
   days: number;
   samples: number;
   bytes: number;
@@ -196,7 +202,7 @@ export interface ArchiveStatus {
   newest?: string | null;
   damaged: number;
   waiting: number;
-  last?: ArchiveRun | null;
+  last_run?: ArchiveRun | null;
   failing?: string | null;
 }
 export interface ArchivedDay {
@@ -205,8 +211,8 @@ export interface ArchivedDay {
   series: number;
   bytes: number;
   archived_at: string;
-  /** Not all of it is here any more. */
-  thinned: boolean;
+  /** Whether all of it is here as well. */
+  is_here: boolean;
   restored_until?: string | null;
   damaged?: string | null;
 }

@@ -108,8 +108,8 @@ export const audit = {
 };
 
 export const archive = {
-  /** Null where there is none, or where it is not for this person. */
-  status: (signal?: Signal) => ifThere(call<ArchiveStatus>("GET", "/archive", { ...(signal && { signal }) })),
+  /** Null where the settings name none (409), or where it is not for this person. */
+  status: (signal?: Signal) => ifThere(call<ArchiveStatus>("GET", "/archive", { ...(signal && { signal }) }), [403, 404, 409]),
   days: (query: Query, signal?: Signal) => call<Page<ArchivedDay>>("GET", "/archive/days", { query, ...(signal && { signal }) }),
   run: () => call<Job>("POST", "/archive/runs", { body: {} }),
   restore: (body: { from: string; to: string; keep_days: number }) => call<Job>("POST", "/archive/restores", { body }),

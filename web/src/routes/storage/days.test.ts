@@ -4,11 +4,11 @@ import { chosen, chosenWords, dayByKey, monthsOf, spanOfDays, stateOf } from "./
 
 const plain = (text: string): string => text.replaceAll("\u202f", " ");
 const now = Date.parse("2026-04-01T00:00:00Z");
-const day = (text: string, more: Partial<ArchivedDay> = {}): ArchivedDay => ({ day: `${text}T00:00:00.000Z`, samples: 10, series: 1, bytes: 1024, archived_at: "", thinned: true, ...more });
+const day = (text: string, more: Partial<ArchivedDay> = {}): ArchivedDay => ({ day: `${text}T00:00:00.000Z`, samples: 10, series: 1, bytes: 1024, archived_at: "", is_here: false, ...more });
 
 test("the state of a day", () => {
   expect(stateOf(day("2026-01-01"), now)).toBe("archived");
-  expect(stateOf(day("2026-01-01", { thinned: false }), now)).toBe("both");
+  expect(stateOf(day("2026-01-01", { is_here: true }), now)).toBe("both");
   expect(stateOf(day("2026-01-01", { restored_until: "2026-05-01T00:00:00Z" }), now)).toBe("restored");
   expect(stateOf(day("2026-01-01", { restored_until: "2026-03-01T00:00:00Z" }), now)).toBe("archived");
   expect(stateOf(day("2026-01-01", { restored_until: "2026-05-01T00:00:00Z", damaged: "a block" }), now)).toBe("damaged");

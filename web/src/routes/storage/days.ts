@@ -34,7 +34,7 @@ export interface Month {
 export function stateOf(day: ArchivedDay, nowMs: number): DayState {
   if (day.damaged) return "damaged";
   if (day.restored_until && Date.parse(day.restored_until) > nowMs) return "restored";
-  return day.thinned ? "archived" : "both";
+  return day.is_here ? "both" : "archived";
 }
 
 const monthName = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });

@@ -24,9 +24,12 @@ test("what came of it", () => {
   for (const kind of KINDS) expect(resultWords({ kind, result: null })).toBe("");
   expect(plain(resultWords({ kind: "export", result: { series: 1, samples: 3400, bytes: 2048 } }))).toBe("3,400 samples of 1 series, 2 KiB");
   expect(resultWords({ kind: "delete", result: { devices: 2, series: 3, samples: 4 } })).toBe("4 samples of 3 series on 2 devices deleted");
-  expect(resultWords({ kind: "restore", result: { days: 1, series: 3, samples: 4 } })).toBe("1 day: 4 samples of 3 series brought back");
+  expect(resultWords({ kind: "restore", result: { days: 1, series: 3, samples: 4 } })).toBe("1 day: 4 samples of 3 series are here again");
   expect(plain(resultWords({ kind: "archive", result: { days: 2, samples: 4, bytes: 1024 } }))).toBe("2 days archived: 4 samples, 1 KiB");
-  expect(plain(resultWords({ kind: "archive_check", result: { days: 2, bytes: 1024, damaged: 0, names: [] } }))).toBe("days 2, bytes 1 KiB, damaged 0");
+  expect(resultWords({ kind: "restore", result: { days: 2, series: 3, samples: 4, refused: { deleted_device: 5, other: 0 } } })).toBe("2 days: 4 samples of 3 series are here again; series that are not: deleted device 5");
+  expect(plain(resultWords({ kind: "archive_check", result: { days: 2, bytes: 1024, damaged: [] } }))).toBe("2 days read, 1 KiB: all is sound");
+  expect(plain(resultWords({ kind: "archive_check", result: { days: 1, bytes: 0, damaged: [{ day: "2026-02-03T00:00:00Z", what: "block 3" }] } }))).toBe("1 day read, 0 B: damaged are 3 Feb 2026 (block 3)");
+  expect(plain(resultWords({ kind: "correct", result: { replaced: 2, bytes: 1024, ids: [] } }))).toBe("replaced 2, bytes 1 KiB");
 });
 
 test("what came of an import", () => {

@@ -1,7 +1,7 @@
 // How long work is told: what it is, how far, what came of it. Pure.
 
 import type { Imported, Job } from "../../lib/api/shapes";
-import { bytes, count, plural } from "../../lib/units";
+import { bytes, count, plural, utcDay } from "../../lib/units";
 import type { State } from "../../lib/ui/state";
 
 const KINDS: Record<Job["kind"], string> = {
@@ -55,14 +55,30 @@ export function resultWords(job: Pick<Job, "kind" | "result">): string {
     case "export":
       return `${plural(n("samples"), "sample")} of ${plural(n("series"), "series", "series")}, ${bytes(n("bytes"))}`;
     case "delete":
-      return `${plural(n("samples"), "sample")} of ${plural(n("series"), "series", "series")} on ${plural(n("devices"), "device")} deleted`;
+      return `${result["counted_whole"] === false ? "at least " : ""}${plural(n("samples"), "sample")} of ${plural(n("series"), "series", "series")} on ${plural(n("devices"), "device")} deleted`;
     case "restore":
-      return `${plural(n("days"), "day")}: ${plural(n("samples"), "sample")} of ${plural(n("series"), "series", "series")} brought back`;
+      return `${plural(n("days"), "day")}: ${plural(n("samples"), "sample")} of ${plural(n("series"), "series", "series")} are here again${notBack(result["refused"])}`;
+    case "archive_check":
+      return `${plural(n("days"), "day")} read, ${bytes(n("bytes"))}: ${damageWords(result["damaged"])}`;
     case "archive":
       return `${plural(n("days"), "day")} archived: ${plural(n("samples"), "sample")}, ${bytes(n("bytes"))}`;
     default:
       return plainWords(result);
   }
+}
+
+function notBack(refused: unknown): string {
+  const reasons = typeof refused === "object" && refused !== null ? Object.entries(refused).filter((entry): entry is [string, number] => typeof entry[1] === "number" && entry[1] > 0) : [];
+  return reasons.length === 0 ? "" : `; series that are not: ${reasons.map(([reason, series]) => `${reason.replaceAll("_", " ")} ${count(series)}`).join(", ")}`;
+}
+
+/** Damaged days that are named; the calendar has all. */
+const DAMAGED_MAX = 5;
+
+function damageWords(damaged: unknown): string {
+  if (!Array.isArray(damaged) || damaged.length === 0) return "all is sound";
+  const named = damaged.slice(0, DAMAGED_MAX).map((one: { day?: string; what?: string }) => `${utcDay(one.day)} (${one.what ?? "damaged"})`);
+  return `damaged are ${named.join(", ")}${damaged.length > DAMAGED_MAX ? ` and ${count(damaged.length - DAMAGED_MAX)} more` : ""}`;
 }
 
 /** Whatever numbers it has, by their names. */

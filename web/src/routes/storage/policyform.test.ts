@@ -14,6 +14,13 @@ test("a form of a policy sends that policy", () => {
   expect(bodyOf({ ...EMPTY, name: " a ", metrics: "\n x \nx\n", tags: "," })).toMatchObject({ name: "a", metrics: ["x"], device_tags: [] });
 });
 
+test("where there is an archive, whether it is waited for is kept", () => {
+  const one = policy("a", { without_archive: true });
+  expect(bodyOf(formOf(one)).without_archive).toBe(true);
+  expect(without([one, policy("b", { without_archive: false })], policy("x")).map((each) => each.without_archive)).toEqual([true, false]);
+  expect("without_archive" in bodyOf(formOf(policy("a")))).toBe(false);
+});
+
 test("of a built-in one the days alone are sent", () => {
   expect(patchOf({ ...formOf(builtIn), days: 500 }, builtIn)).toEqual({ keep_days: 500 });
   expect(patchOf(formOf(policy("a")), policy("a"))).toMatchObject({ name: "a", priority: 100 });

@@ -51,7 +51,7 @@ test("shares make a hundred", () => {
 });
 
 test("octets of a day", () => {
-  expect(bytesOfDay([size("raw", 1000), size("5m", 99)])).toBe(100);
+  expect(bytesOfDay([size("raw", 1000), size("5m", 90), size("1h", 9000, { newest: "2025-03-03T02:00:00.000Z" })])).toBe(109);
   expect(bytesOfDay([size("raw", 1000, { newest: "2025-03-03T02:00:00.000Z" })])).toBeNull();
   expect(bytesOfDay([size("5m", 1)])).toBeNull();
 });

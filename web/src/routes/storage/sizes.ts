@@ -83,12 +83,11 @@ export function sharesOf(parts: readonly number[]): number[] {
   return shares;
 }
 
-/** Octets that a day of samples takes, over the range that there is; null where that is under a day. */
+/** Octets that a day takes in all its details, over the range that each has; null where samples are not of a day yet. */
 export function bytesOfDay(sizes: readonly KeptSize[]): number | null {
-  const raw = levelRows(sizes, null).find((row) => row.key === "raw");
-  if (!raw) return null;
-  const days = (Date.parse(raw.newest) - Date.parse(raw.oldest)) / DAY_MS;
-  return days >= 1 ? raw.bytes / days : null;
+  const rows = levelRows(sizes, null).map((row) => ({ ...row, days: (Date.parse(row.newest) - Date.parse(row.oldest)) / DAY_MS }));
+  if (!rows.some((row) => row.key === "raw" && row.days >= 1)) return null;
+  return sum(rows, (row) => (row.days >= 1 ? row.bytes / row.days : 0));
 }
 
 export interface Standing {
