@@ -23,7 +23,7 @@ function server(faults: Failure[]) {
 }
 
 test("what a file is by its name", () => {
-  expect(["a.csv", "B.JSONL", "x.ndjson", "m.om.txt", "m.prom", "a.bin", "csv"].map(formatOf)).toEqual(["csv", "lines", "lines", "openmetrics", "openmetrics", null, null]);
+  expect(["a.csv", "B.JSONL", "x.ndjson", "m.om.txt", "m.prom", "a.parquet", "a.bin", "csv"].map(formatOf)).toEqual(["csv", "lines", "lines", "openmetrics", "openmetrics", "parquet", null, null]);
 });
 
 test("a small file goes whole", async () => {

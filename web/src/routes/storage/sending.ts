@@ -18,6 +18,7 @@ export const FORMATS: readonly { format: SampleFormat; name: string; endings: re
   { format: "csv", name: "CSV", endings: ["csv"] },
   { format: "lines", name: "JSON lines", endings: ["jsonl", "ndjson", "json"] },
   { format: "openmetrics", name: "OpenMetrics text", endings: ["om", "om.txt", "prom", "txt"] },
+  { format: "parquet", name: "Parquet", endings: ["parquet"] },
 ];
 
 /** What a file is by the ending of its name; null where that says nothing. */
