@@ -166,8 +166,11 @@ export const storageTests = {
     await page.getByTestId("trouble").getByText(`${kept.over.name} asked for more series than the 16,384`).waitFor();
     await page.getByRole("button", { name: "Show all" }).click();
     await page.getByTestId("metric-row").getByText("unknown here").waitFor();
+    // So many that the stand-in does not have them.
+    const items = Array.from({ length: 9000 }, (_, n) => ({ id: `0190dddd-0000-7000-8000-${String(n).padStart(12, "0")}`, metric: "processor_utilization", unit: "ratio", kind: "gauge", labels: { device_id: kept.over.id, vantage: "local", processor: `CPU ${n}` } }));
+    await page.route("**/api/v1/series?*device_id=*", (route) => route.fulfill({ json: { items, next_cursor: null } }));
     await first.getByRole("link").click();
-    await page.getByTestId("device-name").waitFor();
+    await page.getByTestId("series-refused").getByText("At least 2,616 series are not measured: the device has the most that are kept (16,384).").waitFor();
     kept.over = null;
   },
 
