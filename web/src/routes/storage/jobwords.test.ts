@@ -12,11 +12,14 @@ test("each kind and state has words", () => {
 });
 
 test("progress", () => {
-  expect(progressWords({ done: 12, total: 31, unit: "days" })).toBe("12 of 31 days");
-  expect(progressWords({ done: 1, total: 1, unit: "series" })).toBe("1 of 1 series");
-  expect(plain(progressWords({ done: 1024, total: 4096, unit: "octets" }))).toBe("1 KiB of 4 KiB");
-  expect(progressWords({ done: 12, total: null, unit: "samples" })).toBe("12 samples so far");
-  expect(progressWords({ done: 0, unit: "days" })).toBe("");
+  const kind = "restore" as const;
+  expect(progressWords({ kind, done: 12, total: 31, unit: "days" })).toBe("12 of 31 days");
+  expect(progressWords({ kind: "export", done: 1, total: 1, unit: "series" })).toBe("1 of 1 series");
+  expect(plain(progressWords({ kind, done: 1024, total: 4096, unit: "octets" }))).toBe("1 KiB of 4 KiB");
+  expect(progressWords({ kind, done: 12, total: null, unit: "samples" })).toBe("12 samples so far");
+  expect(progressWords({ kind, done: 0, unit: "days" })).toBe("");
+  expect(plain(progressWords({ kind: "import", done: 1024, total: 4096, unit: "octets" }))).toBe("25 % done");
+  expect(progressWords({ kind: "import", done: 1024, unit: "octets" })).toBe("");
   expect([shareOf({ done: 1, total: 4 }), shareOf({ done: 9, total: 4 }), shareOf({ done: 9 }), shareOf({ done: 0, total: 0 })]).toEqual([0.25, 1, null, null]);
 });
 

@@ -1,7 +1,7 @@
 // How long work is told: what it is, how far, what came of it. Pure.
 
 import type { Imported, Job } from "../../lib/api/shapes";
-import { bytes, count, plural, utcDay } from "../../lib/units";
+import { bytes, count, percent, plural, utcDay } from "../../lib/units";
 import type { State } from "../../lib/ui/state";
 
 const KINDS: Record<Job["kind"], string> = {
@@ -39,7 +39,10 @@ export function shareOf({ done, total }: Pick<Job, "done" | "total">): number | 
 }
 
 /** `12 of 31 days`; only what is done where the whole is not known. */
-export function progressWords({ done, total, unit }: Pick<Job, "done" | "total" | "unit">): string {
+export function progressWords(job: Pick<Job, "kind" | "done" | "total" | "unit">): string {
+  const { done, total, unit } = job;
+  // Reading the file is half of an import, so that its octets are no octets of the file.
+  if (job.kind === "import") return total ? `${percent(shareOf(job))} done` : "";
   if (!total) return done > 0 ? `${amount(done, unit)} so far` : "";
   return unit === "octets" ? `${bytes(done)} of ${bytes(total)}` : `${count(done)} of ${amount(total, unit)}`;
 }
