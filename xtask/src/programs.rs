@@ -105,16 +105,23 @@ pub(crate) fn count_tests(command: &mut Command) -> anyhow::Result<Tests> {
     for line in BufReader::new(stdout).lines() {
         let line = line?;
         println!("{line}");
-        if let Some(more) = counted(&line) {
-            tests.passed += more.passed;
-            tests.failed += more.failed;
-        }
+        tests.add(counted_in(&line));
     }
     let status = child.wait()?;
     if !status.success() && tests.failed == 0 {
         bail!("{} ended with {status}", shown(command));
     }
     Ok(tests)
+}
+
+/// How many tests these lines of a test program tell of.
+pub(crate) fn counted_in(lines: &str) -> Tests {
+    let mut tests = Tests::default();
+    lines
+        .lines()
+        .filter_map(counted)
+        .for_each(|more| tests.add(more));
+    tests
 }
 
 /// The counts in a line of libtest (`test result: ok. 3 passed; 0 failed; ...`) or of vitest

@@ -20,6 +20,13 @@ pub(crate) struct Tests {
     pub(crate) failed: u64,
 }
 
+impl Tests {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.passed += more.passed;
+        self.failed += more.failed;
+    }
+}
+
 struct Step {
     name: String,
     result: Result<Outcome, anyhow::Error>,

@@ -22,12 +22,17 @@ pub(crate) fn full(tally: &mut Tally) {
     tally.step("page types", web::check_types);
     tally.step("page unit tests", web::unit_tests);
     tally.step("cargo test", || cargo_test(&[]));
+    let built = tally.held("build");
+    let lab = built.then(lab::Beside::begin);
     tally.step("page in browser", web::browser_tests);
-    if tally.held("build") {
+    if built {
         tally.step("contract", || contract::run(contract::SEED));
         tally.step("demo in browser", demo::walk);
-        tally.step("lab", || lab::run(None));
         tally.step("corpus", corpus::run);
+        tally.step("lab", || match lab.transpose()?.flatten() {
+            Some(lab) => lab.end(),
+            None => lab::run(None),
+        });
     } else {
         for name in ["contract", "demo in browser", "lab", "corpus"] {
             tally.step(name, || Ok(Outcome::Skipped("the build failed".to_owned())));

@@ -8,9 +8,10 @@ mod counts;
 mod shown;
 
 pub use counts::Counts;
+pub use shown::of_summary;
 
 use crate::config::BackupSettings;
-use crate::readiness::Live;
+use crate::readiness::{Live, reason};
 use anyhow::Context as _;
 use api::BackupRefused;
 use model::backup::Backup;
@@ -37,6 +38,14 @@ const AGAIN_AFTER: Duration = Duration::from_mins(15);
 const FAILED: &str = "backup_failed";
 /// What a backup without some of the files is called.
 const LEFT_OUT: &str = "backup_incomplete";
+/// What backups that cannot be read are called.
+const DAMAGED: &str = "backup_damaged";
+/// What a backup is called that lasts longer than the time from one to the next.
+const SLOW: &str = "backup_slow";
+/// The part of the server that is told of.
+const PART: &str = "backup";
+/// What all may see of a backup that failed.
+const LATEST_FAILED: &str = "the latest backup failed";
 
 /// Variable with the key, where the settings name no file.
 pub const KEY_VARIABLE: &str = "FORETELL_BACKUP_KEY";
@@ -75,9 +84,16 @@ struct Inner {
 #[derive(Default)]
 struct State {
     shown: Shown,
-    running: Option<(BackupId, Arc<Progress>)>,
+    running: Option<Running>,
     /// When the last one that failed ended.
     failed_at: Option<Timestamp>,
+}
+
+/// The backup that is being taken.
+struct Running {
+    id: BackupId,
+    began: Timestamp,
+    progress: Arc<Progress>,
 }
 
 impl Backups {
@@ -99,14 +115,18 @@ impl Backups {
         let now = context.clock.now();
         let backup = {
             let mut state = self.0.state();
-            let running = state.running.as_ref().map(|(running, _)| *running);
+            let running = state.running.as_ref().map(|running| running.id);
             if let Some(backup_id) = running.filter(|running| *running != id) {
                 return Err(BackupRefused::Running { backup_id });
             }
             if let Some(begun) = state.shown.find(id) {
                 return Ok(begun);
             }
-            state.running = Some((id, Arc::clone(&progress)));
+            state.running = Some(Running {
+                id,
+                began: now,
+                progress: Arc::clone(&progress),
+            });
             let encrypted = is_encrypted(&context.settings);
             state.shown.begin(id, now, encrypted)
         };
@@ -141,13 +161,14 @@ impl Backups {
                 () = context.stop.cancelled() => break,
             }
             self.0.tell();
+            self.0.tell_slow(context.clock.now());
             if self.0.is_due(context.clock.now()) {
                 // It is refused only where one was asked for this moment.
                 let _ = self.begin(BackupId::new());
             }
         }
-        if let Some((_, progress)) = &self.0.state().running {
-            progress.stop();
+        if let Some(running) = &self.0.state().running {
+            running.progress.stop();
         }
     }
 }
@@ -157,6 +178,8 @@ struct Taken {
     summary: Summary,
     /// Those that are there now.
     all: Vec<Summary>,
+    /// Those that cannot be read, each named.
+    damage: Vec<String>,
     /// Older ones that could not be removed.
     not_rotated: Option<BackupError>,
 }
@@ -166,9 +189,14 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The time from the beginning of one to that of the next; nought where they are asked for alone.
+    fn every(&self) -> Duration {
+        Duration::from_secs(u64::from(self.context.settings.every_secs))
+    }
+
     /// Whether one is to be taken now.
     fn is_due(&self, now: Timestamp) -> bool {
-        let every = Duration::from_secs(u64::from(self.context.settings.every_secs));
+        let every = self.every();
         let state = self.state();
         if every.is_zero() || state.running.is_some() {
             return false;
@@ -183,33 +211,32 @@ impl Inner {
 
     /// Looks which backups are there. What cannot be looked at is told as a backup that failed.
     fn look(&self) {
-        let listed = self.open(Access::List).and_then(|repository| {
-            let (all, damage) = repository.list()?;
-            for what in damage {
-                warn!("{what}");
-            }
-            Ok(all)
-        });
-        match listed {
-            Ok(all) => {
+        let listed = self.open(Access::List, &Progress::default());
+        match listed.and_then(|repository| Ok(repository.list()?)) {
+            Ok((all, damage)) => {
                 self.context.counts.set_latest(all.last());
                 self.state().shown.set_done(&all);
+                self.tell_damage(&damage);
+                if let Some(latest) = all.last() {
+                    self.tell_left_out(latest, self.context.clock.now());
+                }
             }
             Err(error) if is_new(&error) => {}
-            Err(error) => self.tell_failure(&error),
+            Err(error) => self.tell_failure(LATEST_FAILED, &error),
         }
     }
 
-    fn open(&self, access: Access) -> anyhow::Result<Repository> {
+    fn open(&self, access: Access, progress: &Progress) -> anyhow::Result<Repository> {
         let settings = &self.context.settings;
         let key = key(settings)?;
-        Ok(Repository::open(&settings.folder, key.as_ref(), access)?)
+        let opened = Repository::open_watched(&settings.folder, key.as_ref(), access, progress);
+        Ok(opened?)
     }
 
     /// Takes one. Waits for the disk.
     fn take(&self, id: BackupId, progress: &Progress) -> anyhow::Result<Taken> {
         let context = &self.context;
-        let mut repository = self.open(Access::Write)?;
+        let mut repository = self.open(Access::Write, progress)?;
         let how = TakeOptions {
             id,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -217,10 +244,12 @@ impl Inner {
         };
         let (store, clock) = (&context.store, &context.clock);
         let summary = take(store, clock, &mut repository, &how, progress)?;
-        let rotated = repository.rotate(&keep(&context.settings));
+        let rotated = repository.rotate(&keep(&context.settings), progress);
+        let (all, damage) = repository.list()?;
         Ok(Taken {
             summary,
-            all: repository.list()?.0,
+            all,
+            damage,
             not_rotated: rotated.err(),
         })
     }
@@ -246,8 +275,17 @@ impl Inner {
                 );
                 self.context.live.clear(FAILED);
                 self.tell_left_out(summary, now);
-                if let Some(error) = taken.not_rotated {
-                    self.tell_failure(&error.into());
+                self.tell_damage(&taken.damage);
+                match taken.not_rotated {
+                    // The server stops: the next backup goes on with it.
+                    None | Some(BackupError::Stopped) => {}
+                    Some(error @ BackupError::NotSwept { .. }) => {
+                        self.tell_damage(&[error.to_string()]);
+                    }
+                    Some(error) => {
+                        let detail = "older backups could not be removed";
+                        self.tell_failure(detail, &error.into());
+                    }
                 }
             }
             Err(error) => {
@@ -262,18 +300,64 @@ impl Inner {
                 let stopped = matches!(error.downcast_ref(), Some(BackupError::Stopped));
                 if !stopped && !self.context.stop.is_cancelled() {
                     counts.failed();
-                    self.tell_failure(&error);
+                    self.tell_failure(LATEST_FAILED, &error);
                 }
             }
         }
+        self.context.live.clear(SLOW);
         self.tell();
     }
 
-    fn tell_failure(&self, error: &anyhow::Error) {
+    fn tell_failure(&self, detail: &str, error: &anyhow::Error) {
         let now = self.context.clock.now();
-        let detail = format!("the latest backup failed: {error:#}");
-        warn!("{detail}");
-        self.context.live.set(FAILED, "backup", detail, now);
+        let message = format!("{detail}: {error:#}");
+        warn!("{message}");
+        let live = &self.context.live;
+        live.set(FAILED, reason(PART, detail), message, now);
+    }
+
+    /// Backups that cannot be read are told; others are taken and restored all the same.
+    fn tell_damage(&self, damage: &[String]) {
+        let live = &self.context.live;
+        let Some(first) = damage.first() else {
+            live.clear(DAMAGED);
+            return;
+        };
+        let detail = format!("{} backups cannot be read", damage.len());
+        let message = format!(
+            "{detail}, the first: {first}; until they are put back or removed, nothing that no backup needs any more is"
+        );
+        warn!("{message}");
+        live.set(
+            DAMAGED,
+            reason(PART, &detail),
+            message,
+            self.context.clock.now(),
+        );
+    }
+
+    /// A backup under way that lasts longer than the time from one to the next is told: it may hang, and
+    /// no other one is taken meanwhile.
+    fn tell_slow(&self, now: Timestamp) {
+        let (every, state) = (self.every(), self.state());
+        let Some(running) = &state.running else {
+            return;
+        };
+        if !is_slow(running.began, every, now) {
+            return;
+        }
+        let detail = "a backup takes longer than the time from one to the next";
+        let (done, total) = (
+            running.progress.bytes_done(),
+            running.progress.bytes_total(),
+        );
+        let message = format!(
+            "{detail}: it began at {}, and has gone over {done} of {total} octets",
+            running.began
+        );
+        // Under the lock of the state, so that it is not told behind the end.
+        let live = &self.context.live;
+        live.set(SLOW, reason(PART, detail), message, now);
     }
 
     /// Files that could not be backed up are told; that the key is not among them is as it should be.
@@ -286,13 +370,10 @@ impl Inner {
         match lost.first() {
             None => self.context.live.clear(LEFT_OUT),
             Some(first) => {
-                let detail = format!(
-                    "{} files are not in the latest backup, the first: {}: {}",
-                    lost.len(),
-                    first.path,
-                    first.why
-                );
-                self.context.live.set(LEFT_OUT, "backup", detail, now);
+                let detail = format!("{} files are not in the latest backup", lost.len());
+                let message = format!("{detail}, the first: {}: {}", first.path, first.why);
+                let live = &self.context.live;
+                live.set(LEFT_OUT, reason(PART, &detail), message, now);
             }
         }
     }
@@ -300,8 +381,8 @@ impl Inner {
     /// Shows how things are.
     fn tell(&self) {
         let mut state = self.state();
-        if let Some((id, progress)) = &state.running {
-            let (id, progress) = (*id, Arc::clone(progress));
+        if let Some(running) = &state.running {
+            let (id, progress) = (running.id, Arc::clone(&running.progress));
             state.shown.set_progress(id, &progress);
         }
         let all = state.shown.all();
@@ -314,6 +395,11 @@ impl Inner {
             changed
         });
     }
+}
+
+/// Whether a backup that began then lasts longer than the time from one to the next.
+fn is_slow(began: Timestamp, every: Duration, now: Timestamp) -> bool {
+    !every.is_zero() && began.plus(every) < now
 }
 
 /// Nothing was backed up into the folder yet.
@@ -350,4 +436,19 @@ pub fn key_of(file: &Path) -> anyhow::Result<Option<BackupKey>> {
 
 fn is_encrypted(settings: &BackupSettings) -> bool {
     !settings.key_file.as_os_str().is_empty() || std::env::var_os(KEY_VARIABLE).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_slow_where_it_lasts_longer_than_its_interval() {
+        let (at, day) = (Timestamp::from_unix_ms, Duration::from_hours(24));
+        let day_ms = 86_400_000;
+        assert!(!is_slow(at(5), day, at(5 + day_ms)));
+        assert!(is_slow(at(5), day, at(6 + day_ms)));
+        // It was asked for, and nothing is due.
+        assert!(!is_slow(at(5), Duration::ZERO, at(6 + day_ms)));
+    }
 }

@@ -152,8 +152,8 @@ pub struct BackupSettings {
     /// not in them.
     #[schemars(with = "String")]
     pub key_file: PathBuf,
-    /// Seconds from the beginning of one backup to that of the next. 0: they are taken only when
-    /// asked for.
+    /// Seconds from the beginning of one backup to that of the next, 60 at least. 0: they are taken
+    /// only when asked for.
     #[schemars(range(min = 0, max = 31_536_000))]
     pub every_secs: u32,
     /// Days of which the latest backup is kept, besides all of the last 24 hours.

@@ -38,13 +38,23 @@ impl Standing {
         });
     }
 
-    /// Something found at the start that the server does without.
+    /// Something found at the start that the server does without. All may see it: a text with places
+    /// on the disk is told by [`Standing::add_apart`].
     pub fn add(&mut self, part: &str, code: &str, detail: String, since: model::Timestamp) {
         self.note(code, detail.clone(), since);
-        self.degraded.push(Reason {
-            part: part.to_owned(),
-            detail,
-        });
+        self.degraded.push(reason(part, &detail));
+    }
+
+    /// The same, with a message that only those who have signed in may see, and less for all.
+    pub fn add_apart(
+        &mut self,
+        code: &str,
+        reason: Reason,
+        message: String,
+        since: model::Timestamp,
+    ) {
+        self.note(code, message, since);
+        self.degraded.push(reason);
     }
 }
 
@@ -58,19 +68,16 @@ impl Live {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something that the server does without and the operator should know. While it goes on it
-    /// keeps the time from which on it was told.
-    pub fn set(&self, code: &'static str, part: &str, message: String, now: model::Timestamp) {
+    /// Something that the server does without and the operator should know: the reason is for all, the
+    /// message for those who have signed in. While it goes on it keeps the time from which on it was
+    /// told.
+    pub fn set(&self, code: &'static str, reason: Reason, message: String, now: model::Timestamp) {
         let mut all = self.all();
         let since = all.get(code).map_or(now, |(_, notice)| notice.since);
         let notice = Notice {
             code: code.to_owned(),
-            message: message.clone(),
+            message,
             since,
-        };
-        let reason = Reason {
-            part: part.to_owned(),
-            detail: message,
         };
         all.insert(code, (reason, notice));
     }
@@ -92,6 +99,15 @@ impl Live {
             .values()
             .map(|(_, notice)| notice.clone())
             .collect()
+    }
+}
+
+/// What is the matter with a part, for all to see: without places on the disk, and without what the
+/// system said of them.
+pub fn reason(part: &str, detail: &str) -> Reason {
+    Reason {
+        part: part.to_owned(),
+        detail: detail.to_owned(),
     }
 }
 
@@ -215,11 +231,13 @@ mod tests {
         };
         let seeded = ("history_seeded".to_owned(), 1);
         assert_eq!(codes(), std::slice::from_ref(&seeded));
-        live.set("backup_failed", "backup", "full".to_owned(), at(2));
-        live.set("backup_failed", "backup", "away".to_owned(), at(3));
+        let failed = || reason("backup", "away");
+        live.set("backup_failed", failed(), "/mnt is full".to_owned(), at(2));
+        live.set("backup_failed", failed(), "/mnt is away".to_owned(), at(3));
         assert_eq!(codes(), [seeded.clone(), ("backup_failed".to_owned(), 2)]);
         let reasons = live.reasons();
         assert_eq!((reasons.len(), reasons[0].detail.as_str()), (1, "away"));
+        assert_eq!(notices.borrow()[1].message, "/mnt is away");
         live.clear("backup_failed");
         assert_eq!(codes(), [seeded]);
     }

@@ -8,6 +8,8 @@
 
 mod database;
 mod error;
+mod files;
+mod owner;
 mod progress;
 mod repository;
 mod restore;

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 /// Makes, names and removes files. What an implementation leaves out is done on the real disk.
@@ -97,6 +98,42 @@ pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Octets that whoever is not root may still write to the disk that a folder is on.
+pub(crate) fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let disk = nix::sys::statvfs::statvfs(folder)?;
+    Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
+}
+
+/// Octets that are left out together where a file cannot be read: what a disk reads at once.
+const SECTOR: usize = 4_096;
+
+/// Reads a file of which some sectors cannot be read; those are as zeros. Answers how many octets
+/// that is.
+pub(crate) fn read_around(file: &File, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    bytes.clear();
+    bytes.resize(length, 0);
+    Ok(zeros_where_unread(bytes, |sector, at| {
+        file.read_exact_at(sector, at)
+    }))
+}
+
+/// Reads sector by sector; answers how many octets could not be read, which are zeros.
+fn zeros_where_unread(
+    bytes: &mut [u8],
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<()>,
+) -> usize {
+    let (mut at, mut lost) = (0, 0);
+    for sector in bytes.chunks_mut(SECTOR) {
+        if read(sector, at).is_err() {
+            sector.fill(0);
+            lost += sector.len();
+        }
+        at += sector.len() as u64;
+    }
+    lost
+}
+
 impl DiskFile for File {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)
@@ -106,5 +143,33 @@ impl DiskFile for File {
     }
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_zeros_and_the_rest_is_there() {
+        let all: Vec<u8> = (0..=250)
+            .cycle()
+            .map(|n: u8| n | 1)
+            .take(SECTOR * 2 + 10)
+            .collect();
+        let mut bytes = vec![9; all.len()];
+        let lost = zeros_where_unread(&mut bytes, |sector, at| {
+            if at == SECTOR as u64 {
+                sector.fill(7);
+                return Err(io::Error::other("a bad sector"));
+            }
+            let at = usize::try_from(at).unwrap();
+            sector.copy_from_slice(&all[at..at + sector.len()]);
+            Ok(())
+        });
+        assert_eq!(lost, SECTOR);
+        assert_eq!(bytes[..SECTOR], all[..SECTOR]);
+        assert!(bytes[SECTOR..SECTOR * 2].iter().all(|octet| *octet == 0));
+        assert_eq!(bytes[SECTOR * 2..], all[SECTOR * 2..]);
     }
 }

@@ -198,8 +198,15 @@ impl Looking<'_> {
             let Some(file) = self.file(&path) else {
                 continue;
             };
-            let octets = fs::read(&path).map_err(failed(&path))?;
-            let rows = self.done(segment(number, &octets, file));
+            let found = match fs::read(&path) {
+                Ok(octets) => segment(number, &octets, file),
+                Err(error) => {
+                    let mut file = file;
+                    file.note_damage(format!("it cannot be read: {error}"));
+                    file
+                }
+            };
+            let rows = self.done(found);
             self.report.counts.log_frames += rows;
         }
         Ok(())

@@ -12,6 +12,8 @@ mod accounts;
 mod backup;
 #[path = "all/backup_kill.rs"]
 mod backup_kill;
+#[path = "all/backup_repository.rs"]
+mod backup_repository;
 #[path = "all/blocks.rs"]
 mod blocks;
 #[path = "all/clock.rs"]
@@ -46,6 +48,8 @@ mod idempotency;
 mod inventory;
 #[path = "all/kill.rs"]
 mod kill;
+#[path = "all/killing.rs"]
+mod killing;
 #[path = "all/labels.rs"]
 mod labels;
 #[path = "all/lines.rs"]

@@ -96,7 +96,8 @@ impl Shown {
     }
 }
 
-fn of_summary(summary: &Summary) -> Backup {
+/// A backup that is there, as it is shown.
+pub fn of_summary(summary: &Summary) -> Backup {
     let left_out = summary.left_out.iter();
     Backup {
         id: summary.id,

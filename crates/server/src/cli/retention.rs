@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Retention {
     /// Tell what would be removed now, and change nothing.
     #[command(
-        after_help = "The server must be stopped: while it runs the data folder is its own, and tells the same by POST /api/v1/retention/preview.\n\nExamples:\n  foretell retention preview --data-dir /var/lib/foretell\n  foretell retention preview --json | jq .by_policy"
+        after_help = "The server must be stopped: while it runs the data folder is its own, and tells the same by POST /api/v1/retention/preview.\n\nExamples:\n  foretell retention preview --data-dir /var/lib/foretell\n  foretell retention preview --json | jq .by_policy\n\nExit codes: 0 it was told, 1 the data folder could not be read, 2 the command line or the configuration is wrong."
     )]
     Preview(PreviewRetention),
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Store {
     /// Read what is kept, and name what is damaged. Nothing is changed.
     #[command(
-        after_help = "The server must be stopped: while it runs the data folder is its own, and it reads its samples again by itself (`store.scrub_bytes_per_sec_max`).\n\nWithout --deep the ends and lists of files, the pages of SQLite and all of the log are read; with it every row and every column, each with its checksum.\n\nExamples:\n  foretell store verify --data-dir /var/lib/foretell\n  foretell store verify --deep --json\n\nExit codes: 0 all is sound, 1 something is damaged."
+        after_help = "The server must be stopped: while it runs the data folder is its own, and it reads its samples again by itself (`store.scrub_bytes_per_sec_max`).\n\nWithout --deep the ends and lists of files, the pages of SQLite and all of the log are read; with it every row and every column, each with its checksum.\n\nExamples:\n  foretell store verify --data-dir /var/lib/foretell\n  foretell store verify --deep --json\n\nExit codes: 0 all is sound, 1 something is damaged or could not be read, 2 the command line or the configuration is wrong."
     )]
     Verify(VerifyStore),
 }

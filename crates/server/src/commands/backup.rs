@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use model::BackupId;
 use serde_json::{Value, json};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 use store::OpenError;
@@ -46,7 +46,12 @@ fn take(command: &cli::Backup) -> anyhow::Result<Exit> {
         key_file: options.key_file.clone(),
     };
     // Before the folder of the backups is touched: a server's may be elsewhere.
-    if is_in_use(&options.dir)? {
+    let is_in_use = is_in_use(&options.dir)?;
+    if is_in_use {
+        refuse_places(command)?;
+    }
+    prepare(command, &settings.backup)?;
+    if is_in_use {
         return ask_server(command);
     }
     let mut repository = open(&settings.backup, Access::Write)?;
@@ -60,18 +65,24 @@ fn take(command: &cli::Backup) -> anyhow::Result<Exit> {
         }
         taken => taken.context("the backup was not taken")?,
     };
+    let mut whole = true;
     if command.repository.folder.is_none() {
         // The folder of the settings is kept as the server keeps it.
-        repository.rotate(&backups::keep(&settings.backup))?;
+        let rotated = repository.rotate(&backups::keep(&settings.backup), &Progress::default());
+        if let Err(error) = rotated {
+            complain(&format!("older backups stay: {}", crate::chain(&error)));
+            whole = false;
+        }
     }
     let mut out = io::stdout().lock();
     if command.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
+        // As the server tells it.
+        let told = backups::of_summary(&summary);
+        writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
     } else {
         line(&mut out, &summary)?;
     }
     drop(out);
-    let mut whole = true;
     for left in &summary.left_out {
         complain(&format!("left out: {}: {}", left.path, left.why));
         whole &= left.path == "secret.key";
@@ -79,12 +90,30 @@ fn take(command: &cli::Backup) -> anyhow::Result<Exit> {
     Ok(if whole { Exit::Done } else { Exit::Failed })
 }
 
-/// Has the server that has the folder take one, and waits for it.
-fn ask_server(command: &cli::Backup) -> anyhow::Result<Exit> {
+/// Begins the backups, or has them taken over, where that is wished.
+fn prepare(command: &cli::Backup, settings: &BackupSettings) -> anyhow::Result<()> {
+    if command.init {
+        let folder = named(settings)?;
+        Repository::init(folder, backups::key(settings)?.as_ref())?;
+    }
+    if command.adopt {
+        open(settings, Access::Write)?.adopt()?;
+    }
+    Ok(())
+}
+
+/// Refuses to say where the backups of a server go.
+fn refuse_places(command: &cli::Backup) -> anyhow::Result<()> {
     if command.repository.folder.is_some() || command.repository.key_file.is_some() {
         let text = "a server runs on this data folder, and its backups go where its own settings say: leave out --folder and --key-file";
         return Err(UsageError(text.to_owned()).into());
     }
+    Ok(())
+}
+
+/// Has the server that has the folder take one, and waits for it.
+fn ask_server(command: &cli::Backup) -> anyhow::Result<Exit> {
+    refuse_places(command)?;
     let to = &command.to;
     let password = secrets::from(to.password_env.as_deref(), to.password_file.as_deref())?;
     let password = password.ok_or_else(|| {
@@ -188,6 +217,12 @@ fn check(there: &BackupsThere) -> anyhow::Result<Exit> {
             checked.snapshots, checked.chunks, checked.bytes, checked.damaged
         )?;
     }
+    drop(out);
+    if checked.damaged > 0 {
+        complain(
+            "remove the files of damaged chunks: the next backup writes again what is still there of them",
+        );
+    }
     Ok(if checked.damaged == 0 {
         Exit::Done
     } else {
@@ -220,15 +255,21 @@ pub(super) fn settings(of: &RepositoryOf, data_dir: Option<PathBuf>) -> anyhow::
     Ok(settings)
 }
 
-/// The backups that the settings name.
-pub(super) fn open(settings: &BackupSettings, access: Access) -> anyhow::Result<Repository> {
+/// The folder that the settings name.
+fn named(settings: &BackupSettings) -> anyhow::Result<&Path> {
     if settings.folder.as_os_str().is_empty() {
         let text =
             "name the folder of the backups: --folder DIR, or `backup.folder` of the configuration";
         return Err(UsageError(text.to_owned()).into());
     }
+    Ok(&settings.folder)
+}
+
+/// The backups that the settings name.
+pub(super) fn open(settings: &BackupSettings, access: Access) -> anyhow::Result<Repository> {
+    let folder = named(settings)?;
     let key = backups::key(settings)?;
-    Ok(Repository::open(&settings.folder, key.as_ref(), access)?)
+    Ok(Repository::open(folder, key.as_ref(), access)?)
 }
 
 /// Does long work while a bar shows how far it is.

@@ -41,6 +41,11 @@ pub fn run(command: &cli::Restore) -> anyhow::Result<Exit> {
         tell(&mut out, command, &restored)?;
     }
     drop(out);
+    for what in &restored.unreadable {
+        complain(&format!(
+            "cannot be read, and may be a later backup: {what}"
+        ));
+    }
     for left in &restored.backup.left_out {
         complain(&format!("not in the backup: {}: {}", left.path, left.why));
     }

@@ -19,6 +19,10 @@ const BY_NAME: &[&str] = &[
     "FORETELL_CONFIG",
 ];
 
+/// Seconds from one backup to the next at least: one looks over all files and syncs some hundred
+/// folders, and where they follow each other without a pause nothing else is done.
+const BACKUP_EVERY_SECS_MIN: u32 = 60;
+
 /// What flags set.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -352,6 +356,13 @@ fn check_bounds(settings: &Settings, keys: &[Key], figment: &Figment) -> Result<
             let detail = format!("`{address}` is no address with a port, as 0.0.0.0:162 is");
             return Err(refuse("traps.listen", detail));
         }
+    }
+    let every_secs = settings.backup.every_secs;
+    if (1..BACKUP_EVERY_SECS_MIN).contains(&every_secs) {
+        let detail = format!(
+            "{every_secs} is too often: {BACKUP_EVERY_SECS_MIN} at least, or 0 for backups that are asked for alone"
+        );
+        return Err(refuse("backup.every_secs", detail));
     }
     check_syslog(&settings.syslog).map_err(|(key, detail)| refuse(key, detail))
 }

@@ -297,7 +297,8 @@ impl Base<'_> {
         );
         for refusal in logs::listen(&syslog, &self.settings.syslog) {
             warn!("{refusal}");
-            standing.add("syslog", "syslog_not_received", refusal, self.clock.now());
+            let reason = readiness::reason("syslog", "not all of syslog is received");
+            standing.add_apart("syslog_not_received", reason, refusal, self.clock.now());
         }
         let context = logs::Context {
             senders: self.senders.clone(),
@@ -582,7 +583,8 @@ fn load_profiles(settings: &Settings, clock: &Clock, standing: &mut Standing) ->
     for words in wrong {
         warn!("left out: {words}");
         let message = format!("devices are read without a profile of yours: {words}");
-        standing.add("profiles", "profile_left_out", message, clock.now());
+        let reason = readiness::reason("profiles", "devices are read without a profile of yours");
+        standing.add_apart("profile_left_out", reason, message, clock.now());
     }
     Profiles::new(catalog)
 }

@@ -29,6 +29,7 @@ fn parsed(text: &str) -> Value {
 fn a_server_is_backed_up_while_it_runs_and_restored() {
     let (data, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let folder = other.path().join("backups");
+    std::fs::create_dir(&folder).unwrap();
     let environment = [
         ("FORETELL_BACKUP__FOLDER", text(&folder)),
         ("FORETELL_BACKUP__EVERY_SECS", "0"),
@@ -82,6 +83,11 @@ fn a_server_is_backed_up_while_it_runs_and_restored() {
     let stopped = [&["backup", "--json"][..], &of_data].concat();
     let (code, told, complaints) = run(&stopped, &environment);
     assert_eq!(code, Some(0), "{complaints}");
+    assert_eq!(
+        parsed(&told)["phase"],
+        "done",
+        "as a server tells it: {told}"
+    );
     let last = parsed(&told)["id"].as_str().unwrap().to_owned();
     let (code, told, _) = run(&["backup", "list", "--json"], &environment);
     assert_eq!(code, Some(0));
@@ -145,9 +151,12 @@ fn a_backup_that_fails_is_told_until_one_succeeds() {
     until("the notice", || told(&server).is_some());
     let message = told(&server).unwrap()["message"].to_string();
     assert!(message.contains("holds no backups"), "{message}");
+    assert!(message.contains(text(other.path())), "{message}");
     let (status, ready) = server.text("/readyz");
     assert_eq!(status, 200, "it is degraded, and ready");
     assert!(ready.contains("\"part\":\"backup\""), "{ready}");
+    // All may ask this.
+    assert!(!ready.contains(text(other.path())), "{ready}");
     let (_, metrics) = server.text("/metrics");
     assert!(
         metrics.contains("foretell_backups_failed_total 1"),
@@ -166,4 +175,131 @@ fn a_backup_that_fails_is_told_until_one_succeeds() {
     assert_eq!(listed["items"][0]["phase"], "done", "{listed}");
     let left_out = listed["items"][0]["left_out"].to_string();
     assert!(left_out.contains("secret.key"), "{left_out}");
+}
+
+#[test]
+fn a_missing_folder_is_made_and_another_ones_backups_are_taken_over_on_request() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let disk = tempfile::tempdir().unwrap();
+    let folder = disk.path().join("backups");
+    let backup = |data: &Path, more: &[&str]| {
+        let places = ["--data-dir", text(data), "--folder", text(&folder)];
+        run(&[&["backup", "--json"][..], &places, more].concat(), &[])
+    };
+    let (code, told, complaints) = backup(one.path(), &[]);
+    assert_eq!((code, told.as_str()), (Some(1), ""));
+    assert!(
+        complaints.contains("foretell backup --init"),
+        "{complaints}"
+    );
+    assert!(!folder.exists());
+    let (code, told, complaints) = backup(one.path(), &["--init"]);
+    assert_eq!(code, Some(0), "{complaints}");
+    assert_eq!(parsed(&told)["phase"], "done", "{told}");
+    let (code, _, complaints) = backup(other.path(), &[]);
+    assert_eq!(code, Some(1));
+    assert!(
+        complaints.contains("are of another data folder"),
+        "{complaints}"
+    );
+    let (code, _, complaints) = backup(other.path(), &["--init"]);
+    assert_eq!(code, Some(1), "--init is not --adopt: {complaints}");
+    let (code, _, complaints) = backup(other.path(), &["--adopt"]);
+    assert_eq!(code, Some(0), "{complaints}");
+    let list = ["backup", "list", "--json", "--folder", text(&folder)];
+    let (code, told, _) = run(&list, &[]);
+    assert_eq!(code, Some(0));
+    assert_eq!(parsed(&told)["backups"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_not_in_the_latest_backup_is_told_again_after_a_start() {
+    let (data, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let environment = [
+        ("FORETELL_BACKUP__FOLDER", text(other.path())),
+        ("FORETELL_BACKUP__EVERY_SECS", "0"),
+    ];
+    std::fs::create_dir(data.path().join("mibs")).unwrap();
+    // It can be opened, and not read.
+    let torn = data.path().join("mibs/TORN-MIB");
+    std::os::unix::fs::symlink("/proc/self/mem", torn).unwrap();
+    let told = |server: &Server| {
+        let (_, notices) = server.get("system/notices");
+        let items = notices["items"].as_array().unwrap().clone();
+        items
+            .into_iter()
+            .find(|notice| notice["code"] == "backup_incomplete")
+    };
+    let mut server = Server::start_with(data.path(), &environment);
+    server.sign_in();
+    assert!(told(&server).is_none());
+    assert_eq!(server.post("backups", &json!({})).0, 202);
+    until("the notice", || told(&server).is_some());
+    drop(server);
+    let mut server = Server::start_with(data.path(), &environment);
+    server.sign_in();
+    until("the notice again", || told(&server).is_some());
+    let message = told(&server).unwrap()["message"].to_string();
+    assert!(message.contains("mibs/TORN-MIB"), "{message}");
+    let (_, ready) = server.text("/readyz");
+    assert!(
+        ready.contains("files are not in the latest backup"),
+        "{ready}"
+    );
+    assert!(!ready.contains("TORN-MIB"), "{ready}");
+}
+
+#[test]
+fn commands_over_what_is_kept_say_how_they_end() {
+    for command in [
+        &["backup"][..],
+        &["backup", "list"],
+        &["backup", "check"],
+        &["restore"],
+        &["store", "verify"],
+        &["retention", "preview"],
+    ] {
+        let (code, help, _) = run(&[command, &["--help"]].concat(), &[]);
+        assert_eq!(code, Some(0), "{command:?}");
+        // As wide as it may be.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in [
+            "--json",
+            "Print one JSON object",
+            "Exit codes: 0 ",
+            ", 1 ",
+            ", 2 the command line or the configuration is wrong.",
+        ] {
+            assert!(help.contains(words), "{command:?}: `{words}` in {help}");
+        }
+        assert_eq!(run(&[command, &["--nonsense"]].concat(), &[]).0, Some(2));
+    }
+    let nowhere = tempfile::tempdir().unwrap();
+    let nowhere = nowhere.path().join("nothing");
+    for command in [
+        &["backup", "--folder", "x"][..],
+        &["store", "verify"],
+        &["retention", "preview"],
+    ] {
+        let of_data = ["--data-dir", text(&nowhere), "--json"];
+        let (code, told, complaints) = run(&[command, &of_data].concat(), &[]);
+        assert_eq!((code, told.as_str()), (Some(2), ""), "{command:?}");
+        assert!(
+            complaints.contains("there is no data folder"),
+            "{complaints}"
+        );
+    }
+    for command in [
+        &["backup", "list"][..],
+        &["backup", "check"],
+        &["restore", "--into", "x"],
+    ] {
+        let (code, told, complaints) = run(&[command, &["--json"]].concat(), &[]);
+        assert_eq!((code, told.as_str()), (Some(2), ""), "{command:?}");
+        assert!(complaints.contains("name the folder of the backups"));
+        let there = ["--json", "--folder", text(&nowhere)];
+        let (code, told, complaints) = run(&[command, &there].concat(), &[]);
+        assert_eq!((code, told.as_str()), (Some(1), ""), "{command:?}");
+        assert!(complaints.contains("there are no backups"), "{complaints}");
+    }
 }

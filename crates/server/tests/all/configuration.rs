@@ -45,6 +45,20 @@ fn flags_go_before_environment_before_file_before_defaults() {
 }
 
 #[test]
+fn backups_are_a_minute_apart_or_asked_for_alone() {
+    for every_secs in [1, 59] {
+        let file = format!("[backup]\nevery_secs = {every_secs}");
+        let words = ["`backup.every_secs`", "is too often: 60 at least, or 0"];
+        refused(&file, "", &words);
+    }
+    for every_secs in [0, 60, 86_400] {
+        let file = format!("[backup]\nevery_secs = {every_secs}");
+        let settings = check(&file, "", &Flags::default()).unwrap();
+        assert_eq!(settings.backup.every_secs, every_secs);
+    }
+}
+
+#[test]
 fn the_environment_reaches_every_level() {
     let settings = check(
         "[poll]\nconcurrency_max = 7",

@@ -31,18 +31,20 @@ async fn measure() {
     let store = open(folder.path(), &hand);
     network.register(&store).await;
     let (mut append, mut seal) = (Duration::ZERO, Duration::ZERO);
+    let mut log = Duration::ZERO;
     let mut samples = 0;
     let wall = Instant::now();
     // The last are sealed and merged some minutes after their two hours are over.
     for poll in FROM_POLL..FROM_POLL + POLLS + 5 {
         hand.set(at(poll + 1));
-        let begun = proc::cpu();
+        let (begun, log_begun) = (proc::cpu(), log_thread());
         if poll < FROM_POLL + POLLS {
             samples += network.poll(&store, poll).await;
         }
         let appended = proc::cpu();
         store.maintain().await.unwrap();
         append += appended.saturating_sub(begun);
+        log += log_thread().saturating_sub(log_begun);
         seal += proc::cpu().saturating_sub(appended);
     }
     let wall = wall.elapsed();
@@ -59,6 +61,7 @@ async fn measure() {
         serde_json::json!({
             "append_seal_samples_per_cpu_s": samples / (append + seal).as_secs_f64(),
             "append_samples_per_cpu_s": samples / append.as_secs_f64(),
+            "log_thread_samples_per_cpu_s": samples / log.as_secs_f64(),
             "seal_samples_per_cpu_s": samples / seal.as_secs_f64(),
             "append_seal_wall_s": wall.as_secs_f64(),
             "log_bytes_per_sample": stats.log_bytes as f64 / samples,
@@ -66,6 +69,14 @@ async fn measure() {
             "two_hours_bytes_per_sample": sealed as f64 / samples,
         })
     );
+}
+
+/// CPU time of the thread that writes the log.
+fn log_thread() -> Duration {
+    proc::threads()
+        .get("store-log")
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Octets of what is sealed: packs with their manifest, and patches.

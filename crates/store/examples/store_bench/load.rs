@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Ports of a device.
 pub(crate) const PORTS: usize = 48;
 /// What is measured of a port.
-const METRICS: [Metric; 10] = [
+pub(crate) const METRICS: [Metric; 10] = [
     Metric::IF_HC_IN_OCTETS,
     Metric::IF_HC_OUT_OCTETS,
     Metric::IF_HC_IN_UCAST_PKTS,

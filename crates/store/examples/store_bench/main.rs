@@ -11,6 +11,8 @@
 //! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
 //! | `year` | a year of one series by the hour; folding a day |
 //! | `readers` | 80,000 samples a second, without and with twenty readers |
+//! | `index` | a million series: their memory, loading, finding, counting and knowing them again |
+//! | `packs` | files of sealed samples: writing, reading, octets a sample |
 //! | `growth SERIES` | how all of this is with so many series |
 //! | `beside DEVICES POLLS` | what peers are measured by as well: appending, size, queries |
 //! | `send ADDRESS PATH DEVICES POLLS` | gives a peer the same samples, by Prometheus' remote write |
@@ -26,7 +28,9 @@ mod ask;
 mod beside;
 mod growth;
 mod head;
+mod index;
 mod load;
+mod packs;
 mod proc;
 mod query;
 mod readers;
@@ -45,6 +49,8 @@ fn main() {
         ["query"] => query::run(),
         ["readers"] => readers::run(),
         ["year"] => year::run(),
+        ["index"] => index::run(),
+        ["packs"] => packs::run(),
         ["growth", series] => growth::run(number(series)),
         ["beside", devices, polls] => beside::run(number(devices), number(polls)),
         ["send", address, path, devices, polls] => {
@@ -52,8 +58,12 @@ fn main() {
         }
         // What `start` has killed.
         ["fill", folder] => head::fill(Path::new(folder)),
+        // What `index` measures.
+        ["indexed", folder] => index::registered(Path::new(folder)),
         _ => {
-            panic!("which part? append, head, start, query, year, readers, growth, beside or send")
+            panic!(
+                "which part? append, head, start, query, year, readers, index, packs, growth, beside or send"
+            )
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Copying files of SQLite while others read and write them, each as it stands at one moment.
 
+use model::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,10 +16,9 @@ const TRIES_MAX: u32 = 6;
 /// All pages in one step. Of a file with a write-ahead log nobody waits meanwhile; of others, writers
 /// do, for as long as the copy takes. In several steps each write would begin it anew.
 const ALL_PAGES: i32 = -1;
-/// Where in a file's header its counter of changes is.
-const COUNTER_AT: usize = 24;
-/// Octets of a header.
-const HEADER_LEN: usize = 100;
+/// How long a file was not written before its times say that it is as it was: file systems count time
+/// in steps of up to two seconds, and two changes within a step look like one.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// Copies a file to where none is, and answers the number that `count` asks of the copy.
 pub(super) fn copy(from: &Path, to: &Path, count: &str) -> rusqlite::Result<u64> {
@@ -48,22 +47,31 @@ pub(super) fn copy(from: &Path, to: &Path, count: &str) -> rusqlite::Result<u64>
     Ok(u64::try_from(counted).unwrap_or(0))
 }
 
-/// Says that a file is as it was: its length, the time of its last change and its counter of changes.
-/// None where changes stand beside it in a log, which would not show.
-pub(super) fn stamp(path: &Path) -> Option<String> {
+/// Says that a file is as it was: its length, the times of its last change, and which file it is. None
+/// where it changed just now, or where changes stand beside it in a log, which would not show.
+///
+/// The file is not opened: closing any handle of a file lets go of all locks that this process has of
+/// it, those of SQLite too, and another program could write it in the midst of a change.
+pub(super) fn stamp(path: &Path, now: Timestamp) -> Option<String> {
     for log in ["-wal", "-journal"] {
         if has_octets(&beside(path, log)) {
             return None;
         }
     }
-    let file = File::open(path).ok()?;
-    let found = file.metadata().ok()?;
-    let mut header = Vec::with_capacity(HEADER_LEN);
-    file.take(HEADER_LEN as u64).read_to_end(&mut header).ok()?;
-    let counter = header.get(COUNTER_AT..)?.first_chunk::<4>()?;
-    let counter = u32::from_be_bytes(*counter);
-    let (length, seconds, nanos) = (found.len(), found.mtime(), found.mtime_nsec());
-    Some(format!("{length} {seconds}.{nanos:09} {counter}"))
+    let found = fs::metadata(path).ok()?;
+    let (seconds, nanos) = (found.mtime(), found.mtime_nsec());
+    let written = seconds
+        .saturating_mul(1_000)
+        .saturating_add(nanos / 1_000_000);
+    // So with a time to come, where the clock was set back.
+    if now.minus(SETTLED_AFTER) < Timestamp::from_unix_ms(written) {
+        return None;
+    }
+    let (length, inode) = (found.len(), found.ino());
+    let (changed, changed_nanos) = (found.ctime(), found.ctime_nsec());
+    Some(format!(
+        "{length} {seconds}.{nanos:09} {changed}.{changed_nanos:09} {inode}"
+    ))
 }
 
 fn has_octets(path: &Path) -> bool {
@@ -92,9 +100,13 @@ mod tests {
                      CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1), (2);"
                 ))
                 .unwrap();
-            let before = stamp(&path);
+            let written = fs::metadata(&path).unwrap().mtime() * 1_000;
+            let after = |secs| Timestamp::from_unix_ms(written).plus(Duration::from_secs(secs));
+            let later = after(60);
+            let before = stamp(&path, later);
             assert_eq!(before.is_some(), stamped, "{mode}");
-            assert_eq!(stamp(&path), before);
+            assert_eq!(stamp(&path, later), before);
+            assert_eq!(stamp(&path, after(1)), None, "it changed just now");
             assert_eq!(copy(&path, &to, "SELECT count(*) FROM t").unwrap(), 2);
             let first = fs::read(&to).unwrap();
             fs::remove_file(&to).unwrap();
@@ -109,7 +121,7 @@ mod tests {
             assert_eq!(copy(&path, &to, "SELECT count(*) FROM t").unwrap(), 3);
             fs::remove_file(&to).unwrap();
             if stamped {
-                assert_ne!(stamp(&path), before);
+                assert_ne!(stamp(&path, later), before);
             }
         }
     }

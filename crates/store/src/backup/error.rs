@@ -45,6 +45,52 @@ pub enum BackupError {
         /// The folder.
         folder: PathBuf,
     },
+    /// The folder is not there.
+    #[error(
+        "there is no folder {folder}: is its disk mounted? Where it is to be new, make it, or begin it by `foretell backup --init`"
+    )]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// There are backups, and the file that says under which id and key is lost.
+    #[error(
+        "{path} is lost, and there are backups beside it: put a copy of it back, or begin in another folder"
+    )]
+    MarkLost {
+        /// That file.
+        path: PathBuf,
+    },
+    /// The backups that were here are not, and nobody said that they are to be begun anew.
+    #[error(
+        "the backups of this data folder were in {folder}, and are not there: is its disk mounted? Where they are to be begun anew, say so by `foretell backup --adopt`"
+    )]
+    NotMounted {
+        /// The repository.
+        folder: PathBuf,
+    },
+    /// Two data folders would remove each other's backups by age.
+    #[error(
+        "the backups in {folder} are of another data folder, the latest is {backup_id}: name a folder for this one alone, or take them over by `foretell backup --adopt`"
+    )]
+    OtherDataFolder {
+        /// The repository.
+        folder: PathBuf,
+        /// The latest backup there.
+        backup_id: BackupId,
+    },
+    /// A copy would take the room that the server needs.
+    #[error(
+        "to copy {path} takes {needed_bytes} octets of free room on its disk, and there are {free_bytes}: make room"
+    )]
+    NoRoom {
+        /// What was to be copied.
+        path: PathBuf,
+        /// The room that is needed.
+        needed_bytes: u64,
+        /// The room that there is.
+        free_bytes: u64,
+    },
     /// The folder holds something else.
     #[error("{folder} is not empty and holds no backups: name a folder of its own")]
     Foreign {
@@ -153,9 +199,21 @@ impl BackupError {
             Self::Database { source, .. } => {
                 source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
             }
+            Self::NoRoom { .. } => true,
             _ => false,
         }
     }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 pub(super) fn failed(

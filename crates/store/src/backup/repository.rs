@@ -4,26 +4,29 @@
 //! snapshot is written last, when all its chunks are on the disk: a backup that was cut short leaves
 //! chunks that nobody names, which the next one uses or [`Repository::sweep`] removes.
 
+mod begin;
 mod check;
 mod mark;
 
 pub use check::Checked;
 
-use super::error::failed;
+use super::error::{failed, told};
+use super::files::{listed, name_of};
 use super::progress::Progress;
 use super::rotate::{Keep, surplus};
 use super::seal::{BackupKey, Name, Seal};
-use super::snapshot::{SUMMARY_LEN_MAX, Snapshot, Summary, read_summary};
+use super::snapshot::{FileEntry, SUMMARY_LEN_MAX, Snapshot, Summary, read_summary};
 use super::{BackupError, CHUNK_BYTES};
 use crate::disk::{Disk, DiskFile};
 use mark::Mark;
 use model::BackupId;
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tracing::warn;
 
 /// How a chunk begins.
 const CHUNK_MAGIC: [u8; 4] = *b"FTCH";
@@ -33,6 +36,8 @@ pub(super) const CHUNK_LEN_MAX: usize = CHUNK_BYTES as usize;
 const UNFINISHED: &str = ".partial";
 /// What snapshots are called.
 const SNAPSHOT: &str = ".snapshot";
+/// What the file is called that says that another data folder may take the repository over.
+const ADOPT: &str = "adopt";
 
 /// Chunks that are written before they are synced: a sync of many together costs hardly more than of
 /// one, and so many files are held open.
@@ -45,7 +50,8 @@ const SNAPSHOT_FILE_MAX: u64 = 1 << 30;
 /// What a repository is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// To write: nobody else has it. It is made where the folder is empty or not there.
+    /// To write: nobody else has it. It is begun where the folder is empty; a folder that is not there
+    /// is not made, as the disk that it is on may be missing.
     Write,
     /// To read chunks: nobody sweeps meanwhile.
     Read,
@@ -56,6 +62,7 @@ pub enum Access {
 /// A repository of backups.
 pub struct Repository {
     folder: PathBuf,
+    id: [u8; mark::ID_LEN],
     disk: Arc<dyn Disk>,
     seal: Seal,
     /// Chunks that are there, where it is open to write.
@@ -114,31 +121,63 @@ impl Repository {
         key: Option<&BackupKey>,
         access: Access,
     ) -> Result<Self, BackupError> {
-        Self::open_on(Arc::new(Plainly), folder, key, access)
+        Self::open_watched(folder, key, access, &Progress::default())
     }
 
-    /// The same on another disk.
+    /// The same, and it can be stopped while it looks over what there is.
+    pub fn open_watched(
+        folder: &Path,
+        key: Option<&BackupKey>,
+        access: Access,
+        progress: &Progress,
+    ) -> Result<Self, BackupError> {
+        Self::opened(Arc::new(Plainly), folder, key, access, progress)
+    }
+
+    /// Makes the folder where it is not there and begins a repository in it where there is none, for
+    /// any data folder: somebody says that it is to be so.
+    pub fn init(folder: &Path, key: Option<&BackupKey>) -> Result<(), BackupError> {
+        begin::make(folder)?;
+        let repository = Self::open(folder, key, Access::Write)?;
+        if repository.ids()?.is_empty() {
+            repository.adopt()?;
+        }
+        Ok(())
+    }
+
+    /// Opens it on another disk.
     pub fn open_on(
         disk: Arc<dyn Disk>,
         folder: &Path,
         key: Option<&BackupKey>,
         access: Access,
     ) -> Result<Self, BackupError> {
-        let path = folder.join(mark::NAME);
-        if !path.exists() {
+        Self::opened(disk, folder, key, access, &Progress::default())
+    }
+
+    fn opened(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        key: Option<&BackupKey>,
+        access: Access,
+        progress: &Progress,
+    ) -> Result<Self, BackupError> {
+        if !begin::is_begun(folder)? {
             if access != Access::Write {
                 let folder = folder.to_owned();
                 return Err(BackupError::NoRepository { folder });
             }
-            begin(disk.as_ref(), folder)?;
+            begin::begin(disk.as_ref(), folder)?;
         }
-        let lock = lock(folder, access)?;
-        if access == Access::Write && !path.exists() {
+        let lock = begin::lock(folder, access)?;
+        if access == Access::Write && !begin::is_begun(folder)? {
             Mark::new(key)?.write(disk.as_ref(), folder)?;
         }
-        let seal = Mark::read(folder)?.seal(key, folder)?;
+        let mark = Mark::read(folder)?;
+        let seal = mark.seal(key, folder)?;
         let mut repository = Self {
             folder: folder.to_owned(),
+            id: mark.id,
             disk,
             seal,
             known: HashSet::new(),
@@ -151,7 +190,7 @@ impl Repository {
             _lock: lock,
         };
         if access == Access::Write {
-            repository.look()?;
+            repository.look(progress)?;
         }
         Ok(repository)
     }
@@ -166,6 +205,22 @@ impl Repository {
         self.seal.is_encrypted()
     }
 
+    /// Which it is: chosen at random when it was begun.
+    pub(super) fn id(&self) -> [u8; mark::ID_LEN] {
+        self.id
+    }
+
+    /// Lets the next backup be of another data folder than those before it.
+    pub fn adopt(&self) -> Result<(), BackupError> {
+        write_whole(self.disk.as_ref(), &self.folder.join(ADOPT), b"")
+    }
+
+    /// Whether the next backup may be of another data folder.
+    pub(super) fn is_to_be_adopted(&self) -> Result<bool, BackupError> {
+        let path = self.folder.join(ADOPT);
+        path.try_exists().map_err(failed("looking for", &path))
+    }
+
     /// The backups, the oldest first, and what of them cannot be read, each named.
     pub fn list(&self) -> Result<(Vec<Summary>, Vec<String>), BackupError> {
         let (mut all, mut damage) = (Vec::new(), Vec::new());
@@ -176,7 +231,10 @@ impl Repository {
             let octets = match read_up_to(&path, most) {
                 Ok(octets) => octets,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(failed("reading", &path)(error)),
+                Err(error) => {
+                    damage.push(format!("{}: {error}", path.display()));
+                    continue;
+                }
             };
             match read_summary(&self.seal, id, &octets) {
                 Ok((summary, _)) => all.push(summary),
@@ -203,6 +261,19 @@ impl Repository {
             .map_err(|what| BackupError::Damaged { path, what })
     }
 
+    /// The latest of these backups that can be read; what cannot is told.
+    pub(super) fn latest(&self, all: &[Summary]) -> Option<Snapshot> {
+        all.iter()
+            .rev()
+            .find_map(|summary| match self.read(Some(summary.id)) {
+                Ok(snapshot) => Some(snapshot),
+                Err(error) => {
+                    warn!(error = told(&error), "a backup cannot be read");
+                    None
+                }
+            })
+    }
+
     /// Whether a backup of that id is there.
     pub fn has(&self, id: BackupId) -> bool {
         self.snapshot_path(id).exists()
@@ -214,10 +285,7 @@ impl Repository {
         let name = self.seal.name(content);
         let path = self.chunk_path(name);
         if self.known.contains(&name) {
-            let is_unsynced = self.unsynced.iter().any(|chunk| chunk.name == name);
-            let length = fs::metadata(&path).map(|found| found.len());
-            let whole = self.seal.box_len(content.len()) as u64;
-            if is_unsynced || length.is_ok_and(|length| length == whole) {
+            if self.is_whole(name, content.len()) {
                 return Ok(name);
             }
             // It was cut short since; this one takes its place.
@@ -254,9 +322,36 @@ impl Repository {
         Ok(name)
     }
 
-    /// Whether all of these chunks are there.
-    pub(super) fn has_all(&self, names: &[Name]) -> bool {
-        names.iter().all(|name| self.known.contains(name))
+    /// Whether all chunks of a file are there, each as long as it should be. One that is not is
+    /// written again when it is next put.
+    pub(super) fn has_whole(
+        &mut self,
+        entry: &FileEntry,
+        progress: &Progress,
+    ) -> Result<bool, BackupError> {
+        let mut left = entry.bytes;
+        for name in &entry.chunks.0 {
+            progress.go_on()?;
+            let length = left.min(u64::from(entry.chunk_bytes));
+            left -= length;
+            if !self.known.contains(name) {
+                return Ok(false);
+            }
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            if !self.is_whole(*name, length) {
+                self.known.remove(name);
+                return Ok(false);
+            }
+        }
+        Ok(left == 0)
+    }
+
+    /// Whether the file of a chunk is as long as its content makes it, or is still being written.
+    fn is_whole(&self, name: Name, content: usize) -> bool {
+        let length = fs::metadata(self.chunk_path(name)).map(|found| found.len());
+        let whole = self.seal.box_len(content) as u64;
+        length.is_ok_and(|length| length == whole)
+            || self.unsynced.iter().any(|chunk| chunk.name == name)
     }
 
     /// Octets that were written since it was opened.
@@ -295,17 +390,25 @@ impl Repository {
         write_whole(self.disk.as_ref(), &path, &octets)?;
         self.bytes_written += octets.len() as u64;
         self.committed = Some(snapshot.summary.id);
+        let adopt = self.folder.join(ADOPT);
+        match self.disk.remove(&adopt) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                warn!(file = %adopt.display(), %error, "could not be removed");
+            }
+            _ => {}
+        }
         Ok(())
     }
 
     /// Removes the snapshots that need not be kept, then every chunk that none of the others names.
-    pub fn rotate(&mut self, keep: &Keep) -> Result<Swept, BackupError> {
+    pub fn rotate(&mut self, keep: &Keep, progress: &Progress) -> Result<Swept, BackupError> {
         let mut swept = Swept::default();
         let snapshots = self.folder.join("snapshots");
         let surplus = surplus(&self.list()?.0, keep);
         // Where the clock was set back, what was just taken looks old.
         let surplus = surplus.into_iter().filter(|id| Some(*id) != self.committed);
         for id in surplus.collect::<Vec<_>>() {
+            progress.go_on()?;
             let path = self.snapshot_path(id);
             self.disk.remove(&path).map_err(failed("removing", &path))?;
             swept.snapshots += 1;
@@ -313,7 +416,7 @@ impl Repository {
         // Before any chunk of theirs goes.
         let synced = self.disk.sync_folder(&snapshots);
         synced.map_err(failed("syncing", &snapshots))?;
-        let chunks = self.sweep()?;
+        let chunks = self.sweep(progress)?;
         Ok(Swept {
             snapshots: swept.snapshots,
             ..chunks
@@ -321,32 +424,31 @@ impl Repository {
     }
 
     /// Removes every chunk that no snapshot names. Refuses where one cannot be read.
-    pub fn sweep(&mut self) -> Result<Swept, BackupError> {
+    pub fn sweep(&mut self, progress: &Progress) -> Result<Swept, BackupError> {
         let mut named: HashSet<Name> = HashSet::new();
         for id in self.ids()? {
-            let snapshot = self.read(Some(id)).map_err(|error| BackupError::NotSwept {
-                what: error.to_string(),
-            })?;
+            progress.go_on()?;
+            let snapshot = self
+                .read(Some(id))
+                .map_err(|error| BackupError::NotSwept { what: told(&error) })?;
             named.extend(snapshot.files.iter().flat_map(|file| &file.chunks.0));
         }
         let mut swept = Swept::default();
-        let mut gone = Vec::new();
         // What was written for a backup that was not finished is of use to the next try.
         named.extend(&self.used);
-        for name in self.known.difference(&named) {
-            let path = self.chunk_path(*name);
+        let unnamed: Vec<Name> = self.known.difference(&named).copied().collect();
+        for name in unnamed {
+            progress.go_on()?;
+            let path = self.chunk_path(name);
             let bytes = fs::metadata(&path).map_or(0, |found| found.len());
             match self.disk.remove(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(failed("removing", &path)(error));
                 }
-                _ => gone.push(*name),
-            }
+                _ => self.known.remove(&name),
+            };
             swept.chunks += 1;
             swept.bytes += bytes;
-        }
-        for name in gone {
-            self.known.remove(&name);
         }
         Ok(swept)
     }
@@ -387,7 +489,7 @@ impl Repository {
     }
 
     /// Notes which chunks there are, and removes what was never finished.
-    fn look(&mut self) -> Result<(), BackupError> {
+    fn look(&mut self, progress: &Progress) -> Result<(), BackupError> {
         let snapshots = self.folder.join("snapshots");
         for file in listed(&snapshots)? {
             if name_of(&file).ends_with(UNFINISHED) {
@@ -395,7 +497,9 @@ impl Repository {
                 removed.map_err(failed("removing", &file))?;
             }
         }
-        for folder in listed(&self.folder.join("chunks"))? {
+        let chunks = self.folder.join("chunks");
+        for folder in listed(&chunks)? {
+            progress.go_on()?;
             if !folder.is_dir() {
                 continue;
             }
@@ -408,7 +512,10 @@ impl Repository {
                     self.known.extend(Name::parse(&name));
                 }
             }
+            // A backup that failed may have left names in it that are not durable yet.
+            self.touched.insert(folder);
         }
+        self.touched.insert(chunks);
         Ok(())
     }
 
@@ -441,64 +548,8 @@ impl Drop for Repository {
     }
 }
 
-/// Makes the folders of a repository where there is nothing yet.
-fn begin(disk: &dyn Disk, folder: &Path) -> Result<(), BackupError> {
-    let was_there = folder.exists();
-    if was_there {
-        let ours = ["lock", "chunks", "snapshots"];
-        let made_by_us = |path: &PathBuf| {
-            let name = name_of(path);
-            ours.contains(&name.as_str()) || name == format!("{}{UNFINISHED}", mark::NAME)
-        };
-        if !listed(folder)?.iter().all(made_by_us) {
-            let folder = folder.to_owned();
-            return Err(BackupError::Foreign { folder });
-        }
-    }
-    for folder in [
-        folder.to_owned(),
-        folder.join("chunks"),
-        folder.join("snapshots"),
-    ] {
-        let made = disk.make_folder(&folder);
-        made.map_err(failed("making", &folder))?;
-    }
-    if !was_there {
-        let private = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-        private.map_err(failed("making private", folder))?;
-    }
-    Ok(())
-}
-
-/// Locks a repository for what it is opened for.
-fn lock(folder: &Path, access: Access) -> Result<Option<File>, BackupError> {
-    let path = folder.join("lock");
-    let opened = match access {
-        Access::List => return Ok(None),
-        Access::Write => OpenOptions::new()
-            .write(true)
-            .create(true)
-            .mode(0o600)
-            .truncate(false)
-            .open(&path),
-        Access::Read => File::open(&path),
-    };
-    let file = opened.map_err(failed("opening", &path))?;
-    let locked = match access {
-        Access::Write => file.try_lock(),
-        _ => file.try_lock_shared(),
-    };
-    match locked {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(BackupError::InUse {
-            folder: folder.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(failed("locking", &path)(error)),
-    }
-}
-
 /// Writes a file that is there as a whole or not at all.
-fn write_whole(disk: &dyn Disk, path: &Path, octets: &[u8]) -> Result<(), BackupError> {
+pub(super) fn write_whole(disk: &dyn Disk, path: &Path, octets: &[u8]) -> Result<(), BackupError> {
     let making = unfinished(path);
     match disk.remove(&making) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -528,20 +579,4 @@ fn read_up_to(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     File::open(path)?.take(most).read_to_end(&mut octets)?;
     Ok(octets)
-}
-
-/// What is in a folder, in order.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
-    let entries = fs::read_dir(folder).map_err(failed("listing", folder))?;
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths: Vec<PathBuf> = paths
-        .collect::<io::Result<_>>()
-        .map_err(failed("listing", folder))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn name_of(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
 }

@@ -48,6 +48,8 @@ pub struct Restored {
     pub counts: Counts,
     /// What of the backup is damaged, each named.
     pub damage: Vec<String>,
+    /// Backups that cannot be read, each named, where the latest was asked for: one of them may be later.
+    pub unreadable: Vec<String>,
     /// Where the restored folder is not what the backup says, or not sound, each named.
     pub differs: Vec<String>,
 }
@@ -69,6 +71,10 @@ pub fn restore(
     progress: &Progress,
 ) -> Result<Restored, BackupError> {
     must_be_empty(into)?;
+    let unreadable = match how.id {
+        Some(_) => Vec::new(),
+        None => repository.list()?.1,
+    };
     let snapshot = repository.read(how.id)?;
     progress.expect(snapshot.summary.bytes);
     let folder = Folder::begin_restoring(into)?;
@@ -101,6 +107,7 @@ pub fn restore(
         bytes,
         counts,
         damage,
+        unreadable,
         differs,
     };
     // A server does not begin on what is not what was kept, unless that was asked for.

@@ -65,6 +65,9 @@ pub struct Summary {
     pub bytes_written: u64,
     /// How much of what is in it.
     pub counts: Counts,
+    /// The id of the data folder that it is of; none in backups of before there were ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_folder: Option<String>,
     /// What is not in it, though it is in the data folder.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
@@ -189,6 +192,7 @@ pub(super) mod tests {
             bytes: 3,
             bytes_written: 3,
             counts: Counts::default(),
+            data_folder: None,
             left_out: Vec::new(),
         }
     }

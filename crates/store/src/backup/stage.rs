@@ -8,10 +8,12 @@
 //! the log, documents, history and events, each by SQLite's own means as of one moment.
 
 use super::database;
-use super::error::{failed, of_database};
+use super::error::{failed, of_database, told};
+use super::files::{clear, databases, length_of, link_all, listed, name_of, read_around, remove};
 use super::repository::Repository;
 use super::snapshot::{Counts, FileEntry, LEFT_OUT_MAX, LeftOut, Names, Snapshot, Summary};
 use super::{BackupError, CHUNK_BYTES, DATABASE_CHUNK_BYTES, Progress};
+use super::{files, owner};
 use crate::disk::RealDisk;
 use crate::folder::{Folder, STAGING};
 use crate::pack::PackFolder;
@@ -20,7 +22,7 @@ use crate::series::log::frame;
 use crate::{OpenError, Store, StoreOptions};
 use model::{BackupId, Clock, Timestamp};
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -109,6 +111,8 @@ struct Taking<'a> {
     written_before: u64,
     /// The files of the latest backup, by path.
     before: HashMap<String, FileEntry>,
+    /// The id of the data folder.
+    folder_id: String,
     files: Vec<FileEntry>,
     counts: Counts,
     left_out: Vec<LeftOut>,
@@ -122,6 +126,18 @@ struct About {
     rows: Option<u64>,
 }
 
+impl About {
+    /// A file that is read each time, and nothing in it counted.
+    fn plain(path: String) -> Self {
+        Self {
+            path,
+            chunk_bytes: CHUNK_BYTES,
+            stamp: String::new(),
+            rows: None,
+        }
+    }
+}
+
 impl<'a> Taking<'a> {
     fn new(
         data: &'a Path,
@@ -130,16 +146,14 @@ impl<'a> Taking<'a> {
         progress: &'a Progress,
         clock: &'a Clock,
     ) -> Result<Self, BackupError> {
-        let before = match repository.read(None) {
-            Ok(snapshot) => snapshot.files,
-            Err(BackupError::NotFound { .. }) => Vec::new(),
-            Err(error @ BackupError::Damaged { .. }) => {
-                // It is told by checking; all is read anew.
-                warn!(%error, "the latest backup cannot be read");
-                Vec::new()
-            }
-            Err(error) => return Err(error),
-        };
+        let (all, damage) = repository.list()?;
+        for what in damage {
+            warn!(what, "a backup cannot be read");
+        }
+        let folder_id = owner::id_of(data)?;
+        owner::check(repository, &all, data, &folder_id)?;
+        let before = repository.latest(&all);
+        let before = before.map(|snapshot| snapshot.files).unwrap_or_default();
         let written_before = repository.bytes_written();
         Ok(Self {
             data,
@@ -154,6 +168,7 @@ impl<'a> Taking<'a> {
                 .into_iter()
                 .map(|entry| (entry.path.clone(), entry))
                 .collect(),
+            folder_id,
             files: Vec::new(),
             counts: Counts::default(),
             left_out: Vec::new(),
@@ -163,10 +178,7 @@ impl<'a> Taking<'a> {
     fn run(mut self, source: &Source<'_>) -> Result<Summary, BackupError> {
         clear(&self.staging)?;
         let taken = self.all(source);
-        let cleared = clear(&self.staging);
-        let summary = taken?;
-        cleared?;
-        Ok(summary)
+        ended(taken, clear(&self.staging))
     }
 
     fn all(&mut self, source: &Source<'_>) -> Result<Summary, BackupError> {
@@ -207,13 +219,27 @@ impl<'a> Taking<'a> {
             self.operators(folder)?;
         }
         self.key()?;
+        let id = self.data.join(owner::ID_PATH);
+        self.keep_file(About::plain(owner::ID_PATH.to_owned()), &id)?;
         self.commit()
     }
 
     /// The segments of the log, which are linked.
     fn log(&mut self, folder: &Path) -> Result<(), BackupError> {
         for path in listed(folder)? {
-            let octets = fs::read(&path).map_err(failed("reading", &path))?;
+            let octets = match read_around(&path) {
+                Ok((octets, 0)) => octets,
+                Ok((octets, lost)) => {
+                    let why = format!("{lost} of its octets cannot be read, and are noughts");
+                    self.leave_out(format!("series/log/{}", name_of(&path)), why);
+                    octets
+                }
+                Err(error) => {
+                    let path = format!("series/log/{}", name_of(&path));
+                    self.leave_out(path, error.to_string());
+                    continue;
+                }
+            };
             let mut frames = 0;
             let behind = octets.get(frame::HEADER_LEN..).unwrap_or_default();
             frame::scan(behind, |seen| {
@@ -253,33 +279,16 @@ impl<'a> Taking<'a> {
                 stamp: format!("{} {:08x}", meta.bytes, meta.crc),
                 rows: Some(samples),
             };
-            if self.as_before(&about) {
+            if self.as_before(&about)? {
                 continue;
             }
-            match self.keep_file(about, &path) {
-                // A sector that cannot be read must not keep all else from being kept.
-                Err(BackupError::File {
-                    operation: "reading",
-                    source,
-                    ..
-                }) => {
-                    self.counts.pack_samples -= samples;
-                    self.leave_out(
-                        format!("series/packs/{}/{}", meta.id.day(), meta.id.file_name()),
-                        source.to_string(),
-                    );
-                }
-                kept => kept?,
+            // A sector that cannot be read must not keep all else from being kept.
+            if !self.keep_or_leave_out(about, &path)? {
+                self.counts.pack_samples -= samples;
             }
         }
-        let manifest = folder.join("MANIFEST");
-        let about = About {
-            path: "series/packs/MANIFEST".to_owned(),
-            chunk_bytes: CHUNK_BYTES,
-            stamp: String::new(),
-            rows: None,
-        };
-        self.keep_file(about, &manifest)
+        let about = About::plain("series/packs/MANIFEST".to_owned());
+        self.keep_file(about, &folder.join("MANIFEST"))
     }
 
     /// A file of SQLite that a store cannot do without; answers its rows. One that is not there yet
@@ -322,23 +331,27 @@ impl<'a> Taking<'a> {
             return Ok(Err(stopped));
         }
         // Before it is copied: what is written meanwhile then shows the next time.
-        let stamp = database::stamp(from).unwrap_or_default();
+        let stamp = database::stamp(from, self.clock.now()).unwrap_or_default();
         let mut about = About {
             path: path.to_owned(),
             chunk_bytes: DATABASE_CHUNK_BYTES,
             stamp,
             rows: None,
         };
-        if self.as_before(&about) {
-            return Ok(Ok(self
-                .files
-                .last()
-                .and_then(|entry| entry.rows)
-                .unwrap_or(0)));
+        match self.as_before(&about) {
+            Ok(true) => {
+                let rows = self.files.last().and_then(|entry| entry.rows);
+                return Ok(Ok(rows.unwrap_or(0)));
+            }
+            Ok(false) => {}
+            Err(error) => return Ok(Err(error)),
         }
         let copy = self.staging.join("copy.sqlite");
         if let Err(error) = remove(&copy) {
             return Ok(Err(failed("removing", &copy)(error)));
+        }
+        if let Err(error) = files::look_for_room(from, &self.staging) {
+            return Ok(Err(error));
         }
         let rows = database::copy(from, &copy, count);
         let kept = match rows {
@@ -359,19 +372,17 @@ impl<'a> Taking<'a> {
         if !from.is_dir() {
             return Ok(());
         }
-        for path in listed(&from)?.into_iter().take(OPERATORS_FILES_MAX) {
-            let about = About {
-                path: format!("{folder}/{}", name_of(&path)),
-                chunk_bytes: CHUNK_BYTES,
-                stamp: String::new(),
-                rows: None,
-            };
+        let files = match listed(&from) {
+            Ok(files) => files,
+            Err(error) => {
+                self.leave_out(folder.to_owned(), told(&error));
+                return Ok(());
+            }
+        };
+        for path in files.into_iter().take(OPERATORS_FILES_MAX) {
             if path.is_file() {
-                match self.keep_file(about, &path) {
-                    // It went meanwhile.
-                    Err(_) if !path.exists() => {}
-                    kept => kept?,
-                }
+                let about = About::plain(format!("{folder}/{}", name_of(&path)));
+                self.keep_or_leave_out(about, &path)?;
             }
         }
         Ok(())
@@ -390,13 +401,7 @@ impl<'a> Taking<'a> {
             self.leave_out(KEY_PATH.to_owned(), why.to_owned());
             return Ok(());
         }
-        let about = About {
-            path: KEY_PATH.to_owned(),
-            chunk_bytes: CHUNK_BYTES,
-            stamp: String::new(),
-            rows: None,
-        };
-        self.keep_file(about, &path)
+        self.keep_file(About::plain(KEY_PATH.to_owned()), &path)
     }
 
     fn commit(&mut self) -> Result<Summary, BackupError> {
@@ -412,29 +417,52 @@ impl<'a> Taking<'a> {
             bytes: files.iter().map(|entry| entry.bytes).sum(),
             bytes_written: self.repository.bytes_written() - self.written_before,
             counts: self.counts,
+            data_folder: Some(self.folder_id.clone()),
             left_out: std::mem::take(&mut self.left_out),
         };
         let snapshot = Snapshot { summary, files };
         self.repository.commit(&snapshot)?;
+        if let Err(error) = owner::note(self.data, self.repository) {
+            warn!(error = told(&error), "where backups go is not noted");
+        }
         Ok(snapshot.summary)
     }
 
     /// Takes over a file from the latest backup, where it is the same; answers whether it is.
-    fn as_before(&mut self, about: &About) -> bool {
+    fn as_before(&mut self, about: &About) -> Result<bool, BackupError> {
         let same = |entry: &&FileEntry| {
             !about.stamp.is_empty()
                 && entry.stamp == about.stamp
                 && entry.chunk_bytes == about.chunk_bytes
         };
         let Some(entry) = self.before.get(&about.path).filter(same) else {
-            return false;
+            return Ok(false);
         };
-        if !self.repository.has_all(&entry.chunks.0) {
-            return false;
+        if !self.repository.has_whole(entry, self.progress)? {
+            return Ok(false);
         }
         self.progress.did(entry.bytes);
         self.files.push(entry.clone());
-        true
+        Ok(true)
+    }
+
+    /// Keeps a file that the rest can be without: where it cannot be read that is told. Answers whether
+    /// it was kept; one that went meanwhile is not missed.
+    fn keep_or_leave_out(&mut self, about: About, path: &Path) -> Result<bool, BackupError> {
+        let named = about.path.clone();
+        match self.keep_file(about, path) {
+            Ok(()) => Ok(true),
+            Err(_) if !path.exists() => Ok(false),
+            Err(BackupError::File {
+                operation: "opening" | "reading",
+                source,
+                ..
+            }) => {
+                self.leave_out(named, source.to_string());
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn keep_file(&mut self, about: About, path: &Path) -> Result<(), BackupError> {
@@ -481,86 +509,27 @@ impl<'a> Taking<'a> {
     }
 }
 
-/// Gives the files of a folder, and of folders in it, names in another one too.
-fn link_all(from: &Path, to: &Path) -> Result<(), BackupError> {
-    if !from.is_dir() {
-        return Ok(());
+/// What became of a backup, where what it gathered was or could not be let go of: once it is there, it
+/// is a backup all the same, and the next one tries again.
+fn ended(
+    taken: Result<Summary, BackupError>,
+    cleared: Result<(), BackupError>,
+) -> Result<Summary, BackupError> {
+    if let Err(error) = cleared {
+        warn!(error = told(&error), "what a backup gathered is left");
     }
-    for path in listed(from)? {
-        let name = name_of(&path);
-        let into = to.join(&name);
-        if path.is_dir() {
-            fs::create_dir_all(&into).map_err(failed("making", &into))?;
-            link_all(&path, &into)?;
-        } else if name == "MANIFEST" {
-            // It is written to where it is, once there is a server again.
-            fs::copy(&path, &into).map_err(failed("copying", &path))?;
-        } else if [".log", ".pack"].iter().any(|end| name.ends_with(end)) {
-            crate::disk::link(&path, &into).map_err(failed("linking", &path))?;
-        }
-    }
-    Ok(())
+    taken
 }
 
-/// The files of SQLite in a folder that are a day or a month, in order. What was set aside as damaged
-/// has another end to its name.
-fn databases(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
+#[cfg(test)]
+mod tests {
+    use super::super::snapshot::tests::summary;
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_cleared_away_does_not_undo_a_backup() {
+        let failure = || failed("removing", Path::new("x"))(io::ErrorKind::Other.into());
+        assert!(ended(Ok(summary(1)), Err(failure())).is_ok());
+        assert!(ended(Err(BackupError::Stopped), Err(failure())).is_err());
     }
-    let mut files = listed(folder)?;
-    files.retain(|path| path.extension().is_some_and(|end| end == "sqlite"));
-    Ok(files)
-}
-
-/// Octets of all files of a folder and those in it but for one of these; as far as can be seen.
-fn length_of(folder: &Path, but: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return 0;
-    };
-    let mut bytes = 0;
-    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        bytes += match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_dir() && path != but => length_of(&path, but),
-            Ok(found) if found.is_file() => found.len(),
-            _ => 0,
-        };
-    }
-    bytes
-}
-
-/// Removes a staging folder with all that is in it.
-fn clear(staging: &Path) -> Result<(), BackupError> {
-    match fs::remove_dir_all(staging) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(failed("removing", staging)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    for end in ["", "-wal", "-shm", "-journal"] {
-        match fs::remove_file(database::beside(path, end)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// What is in a folder, in order.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
-    let entries = fs::read_dir(folder).map_err(failed("listing", folder))?;
-    let paths: io::Result<Vec<PathBuf>> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect();
-    let mut paths = paths.map_err(failed("listing", folder))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn name_of(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
 }

@@ -10,8 +10,9 @@ use super::{BlockKey, Blocks, BlocksError, salvage};
 use crate::disk::sync_folder;
 use day::DayFile;
 use model::{DeviceId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
@@ -55,16 +56,19 @@ impl Day {
 pub struct SqliteBlocks {
     folder: PathBuf,
     state: Mutex<State>,
+    /// Held while a file is opened, made anew or deleted: of two that find one damaged, the second finds
+    /// it made anew.
+    opening: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     /// Days that have a file.
     days: BTreeSet<Day>,
-    /// Those that a reader found damaged.
+    /// Those that were found damaged, until they are made anew.
     suspect: BTreeSet<Day>,
-    /// Those that were not looked through since the start.
-    unseen: BTreeSet<Day>,
+    /// Those that were not looked through since the start, the next one first.
+    unseen: VecDeque<Day>,
     open: BTreeMap<Day, (Arc<DayFile>, u64)>,
     /// Counts uses, so that the least recently used file is closed.
     uses: u64,
@@ -79,15 +83,17 @@ impl SqliteBlocks {
             source,
         };
         fs::create_dir_all(folder).map_err(failed)?;
+        salvage::settle_all(folder, |name| Day::named(name).is_some()).map_err(failed)?;
         let mut state = State::default();
         for entry in fs::read_dir(folder).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             state.days.extend(name.to_str().and_then(Day::named));
         }
-        state.unseen.clone_from(&state.days);
+        state.unseen.extend(state.days.iter().copied());
         Ok(Self {
             folder: folder.to_owned(),
             state: Mutex::new(state),
+            opening: Mutex::default(),
         })
     }
 
@@ -95,57 +101,123 @@ impl SqliteBlocks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file of a day; `None` where there is none and it is not to be made.
-    fn day(&self, day: Day, make: bool) -> Result<Option<Arc<DayFile>>, BlocksError> {
+    fn opening(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, day: Day) -> PathBuf {
+        self.folder.join(day.file_name())
+    }
+
+    fn failed(&self, source: io::Error) -> BlocksError {
+        BlocksError::Folder {
+            path: self.folder.clone(),
+            source,
+        }
+    }
+
+    /// The file of a day where it is open.
+    fn kept(&self, day: Day) -> Option<Arc<DayFile>> {
         let mut state = self.state();
         state.uses += 1;
         let uses = state.uses;
-        if let Some((file, used)) = state.open.get_mut(&day) {
-            *used = uses;
-            return Ok(Some(Arc::clone(file)));
-        }
-        if !make && !state.days.contains(&day) {
-            return Ok(None);
-        }
-        let path = self.folder.join(day.file_name());
-        let opened = match DayFile::open(&path) {
-            Err(error) if is_damage(&error) => {
-                drop(state);
-                self.begin_anew(day, &error)?;
-                state = self.state();
-                DayFile::open(&path)
-            }
-            opened => opened,
-        };
-        let file = Arc::new(opened?);
+        let (file, last_use) = state.open.get_mut(&day)?;
+        *last_use = uses;
+        Some(Arc::clone(file))
+    }
+
+    /// Keeps a file open, in the place of whatever was.
+    fn keep(&self, day: Day, file: Arc<DayFile>) {
+        let mut state = self.state();
         state.days.insert(day);
-        if state.open.len() >= OPEN_DAYS_MAX {
+        if state.open.len() >= OPEN_DAYS_MAX && !state.open.contains_key(&day) {
             let oldest = state.open.iter().min_by_key(|(_, (_, used))| *used);
             if let Some(oldest) = oldest.map(|(day, _)| *day) {
                 state.open.remove(&oldest);
             }
         }
-        state.open.insert(day, (Arc::clone(&file), uses));
+        let uses = state.uses;
+        state.open.insert(day, (file, uses));
+    }
+
+    /// The file of a day; `None` where there is none and it is not to be made. One that is damaged is
+    /// made anew.
+    fn day(&self, day: Day, make: bool) -> Result<Option<Arc<DayFile>>, BlocksError> {
+        if let Some(file) = self.kept(day) {
+            return Ok(Some(file));
+        }
+        if !make && !self.state().days.contains(&day) {
+            return Ok(None);
+        }
+        let _alone = self.opening();
+        if let Some(file) = self.kept(day) {
+            return Ok(Some(file));
+        }
+        // It may have been deleted meanwhile.
+        if !make && !self.state().days.contains(&day) {
+            return Ok(None);
+        }
+        let path = self.path(day);
+        salvage::settle(&path).map_err(|error| self.failed(error))?;
+        let file = match DayFile::open(&path) {
+            Err(error) if is_damage(&error) => self.remade(day, &error)?,
+            opened => Arc::new(opened?),
+        };
+        self.keep(day, Arc::clone(&file));
         Ok(Some(file))
     }
 
-    /// Renames a file that cannot be used any more, and begins the day anew with the blocks that
-    /// can still be read.
-    fn begin_anew(&self, day: Day, error: &BlocksError) -> Result<(), BlocksError> {
-        let path = self.folder.join(day.file_name());
-        {
+    /// Begins a day anew whose file was found damaged, unless somebody did meanwhile. `found` is the
+    /// file that was read or written then; none for a day that is suspect.
+    fn begin_anew(
+        &self,
+        day: Day,
+        found: Option<&Arc<DayFile>>,
+        error: &BlocksError,
+    ) -> Result<(), BlocksError> {
+        let _alone = self.opening();
+        if !self.is_as_found(day, found) {
+            return Ok(());
+        }
+        let file = self.remade(day, error)?;
+        self.keep(day, file);
+        Ok(())
+    }
+
+    /// Whether a day was not begun anew since a file of it was found damaged.
+    fn is_as_found(&self, day: Day, found: Option<&Arc<DayFile>>) -> bool {
+        let state = self.state();
+        match (state.open.get(&day), found) {
+            (Some((open, _)), Some(found)) => Arc::ptr_eq(open, found),
+            (None, Some(_)) => state.days.contains(&day),
+            (_, None) => state.suspect.contains(&day),
+        }
+    }
+
+    /// Makes a new file of a day of the blocks that can still be read, and opens it; the damaged one is
+    /// renamed. Where that fails the day stays suspect. For one who is [`opening`](Self::opening).
+    fn remade(&self, day: Day, error: &BlocksError) -> Result<Arc<DayFile>, BlocksError> {
+        let path = self.path(day);
+        self.state().suspect.insert(day);
+        let failed = |error| self.failed(error);
+        // Where it was set aside before and no more, the rest is done.
+        if salvage::settle(&path).map_err(failed)? {
+            let file = DayFile::open(&path)?;
             let mut state = self.state();
             state.open.remove(&day);
             state.suspect.remove(&day);
+            note(
+                &mut state,
+                format!("{}: damaged, and salvaged", day.file_name()),
+            );
+            return Ok(Arc::new(file));
         }
-        let (aside, _) = salvage::set_aside(&path).map_err(|source| BlocksError::Folder {
-            path: self.folder.clone(),
-            source,
-        })?;
+        let made = salvage::remake(&path, failed, |new| DayFile::open(new)?.save_from(&path));
+        let (saved, aside) = made?;
         let file = DayFile::open(&path)?;
-        let saved = file.save_from(&aside)?;
         let mut state = self.state();
-        state.days.insert(day);
+        state.open.remove(&day);
+        state.suspect.remove(&day);
         warn!(file = %path.display(), aside = %aside.display(), %error, saved,
             "a day of samples is damaged; what could be read was saved");
         note(
@@ -156,7 +228,7 @@ impl SqliteBlocks {
                 aside.display()
             ),
         );
-        Ok(())
+        Ok(Arc::new(file))
     }
 
     /// Does something for each day that has a file. A day that is damaged is named and passed over.
@@ -167,16 +239,20 @@ impl SqliteBlocks {
     ) -> Result<Vec<T>, BlocksError> {
         let mut answers = Vec::new();
         for day in days {
-            let visited = match self.day(day, false) {
-                Ok(Some(file)) => visit(&file),
+            let file = match self.day(day, false) {
+                Ok(Some(file)) => file,
                 Ok(None) => continue,
-                Err(error) => Err(error),
+                // It could not be made anew now, as on a full disk: `mend` tries again, and tells.
+                Err(_) if self.state().suspect.contains(&day) => continue,
+                Err(error) => return Err(error),
             };
-            match visited {
+            match visit(&file) {
                 Ok(answer) => answers.push(answer),
                 Err(error) if is_damage(&error) => {
                     // Mended by `mend`; told then.
-                    self.state().suspect.insert(day);
+                    if self.is_as_found(day, Some(&file)) {
+                        self.state().suspect.insert(day);
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -230,7 +306,7 @@ impl Blocks for SqliteBlocks {
             };
             match file.write(put.clone(), remove.clone()) {
                 Err(error) if is_damage(&error) => {
-                    self.begin_anew(day, &error)?;
+                    self.begin_anew(day, Some(&file), &error)?;
                     if let Some(file) = self.day(day, true)? {
                         file.write(put, remove)?;
                     }
@@ -282,20 +358,17 @@ impl Blocks for SqliteBlocks {
             if empty != [true] {
                 continue;
             }
+            let _alone = self.opening();
             let mut state = self.state();
             state.open.remove(&day);
-            let path = self.folder.join(day.file_name());
+            let path = self.path(day);
             let removed = fs::remove_file(&path);
             let removed = removed.and_then(|()| sync_folder(&path));
-            removed.map_err(|source| BlocksError::Folder {
-                path: self.folder.clone(),
-                source,
-            })?;
+            removed.map_err(|error| self.failed(error))?;
             state.days.remove(&day);
-            // Left empty by the last commit, and in nobody's way.
-            let mut journal = path.into_os_string();
-            journal.push("-journal");
-            let _ = fs::remove_file(journal);
+            state.suspect.remove(&day);
+            // Its journal was left empty by the last commit.
+            salvage::remove_left(&path);
         }
         Ok(())
     }
@@ -319,16 +392,26 @@ impl Blocks for SqliteBlocks {
     }
 
     fn mend(&self) -> Result<(), BlocksError> {
-        let unseen = std::mem::take(&mut self.state().unseen);
-        self.each_day(unseen, DayFile::look_through)?;
+        // One each time: samples wait meanwhile.
+        let unseen = self.state().unseen.pop_front();
+        let mut failed = None;
+        if let Some(day) = unseen
+            && let Err(error) = self.each_day([day], DayFile::look_through)
+        {
+            self.state().unseen.push_back(day);
+            failed = Some(error);
+        }
         let suspect = self.state().suspect.clone();
         for day in suspect {
             let error = BlocksError::Unreadable {
-                path: self.folder.join(day.file_name()),
+                path: self.path(day),
             };
-            self.begin_anew(day, &error)?;
+            // The others are mended all the same.
+            if let Err(error) = self.begin_anew(day, None, &error) {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     fn delete_device(&self, device_id: DeviceId) -> Result<(), BlocksError> {
@@ -340,3 +423,7 @@ impl Blocks for SqliteBlocks {
         std::mem::take(&mut self.state().damage)
     }
 }
+
+#[cfg(test)]
+#[path = "sqlite/tests.rs"]
+mod tests;

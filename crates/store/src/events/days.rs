@@ -6,7 +6,7 @@ use super::file::{DayFile, DayWriter, is_damage, prove};
 use crate::blocks::salvage;
 use model::Timestamp;
 use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,8 +26,8 @@ struct State {
     files: BTreeMap<Day, Kept>,
     /// Those that a reader found damaged.
     suspect: BTreeSet<Day>,
-    /// Those that were not looked through since the start.
-    unseen: BTreeSet<Day>,
+    /// Those that were not looked through since the start, the next one first.
+    unseen: VecDeque<Day>,
     /// Files that were set aside and were not saved to their end yet.
     aside: Vec<PathBuf>,
 }
@@ -130,7 +130,12 @@ impl Days {
         let Some(file) = file else { return Ok(None) };
         match file.read(read) {
             Err(error) if is_damage(&error) => {
-                self.state().suspect.insert(day);
+                let mut state = self.state();
+                // Not where it was set aside meanwhile, and there is another.
+                let kept = state.files.get(&day).map(|kept| &kept.file);
+                if kept.is_some_and(|kept| Arc::ptr_eq(kept, &file)) {
+                    state.suspect.insert(day);
+                }
                 Ok(None)
             }
             read => read,
@@ -160,21 +165,23 @@ impl Days {
         }
     }
 
-    /// Looks through the files that were there at the start, once. One that is damaged is mended as if
-    /// a reader had found it so.
+    /// Looks through one of the files that were there at the start, each once: events wait meanwhile.
+    /// One that is damaged is mended as if a reader had found it so.
     pub(super) fn look_through(&self) -> Result<(), EventsError> {
-        let unseen = std::mem::take(&mut self.state().unseen);
-        for day in unseen {
-            self.read(day, salvage::look_through)?;
+        let Some(day) = self.state().unseen.pop_front() else {
+            return Ok(());
+        };
+        let looked = self.read(day, salvage::look_through);
+        if looked.is_err() {
+            // After the others.
+            self.state().unseen.push_back(day);
         }
-        Ok(())
+        looked.map(|_| ())
     }
 
-    /// The days that a reader found damaged.
+    /// The days that a reader found damaged and that were not set aside yet.
     pub(super) fn suspect(&self) -> Vec<Day> {
-        std::mem::take(&mut self.state().suspect)
-            .into_iter()
-            .collect()
+        self.state().suspect.iter().copied().collect()
     }
 
     /// The files that were set aside and are still to be saved from.
@@ -228,9 +235,16 @@ impl Days {
         if let Some(kept) = kept {
             kept.file.retire();
         }
+        let aside = match salvage::set_aside(&path) {
+            Ok(aside) => aside,
+            Err(error) => {
+                // What can be read of it is read on, and it stays suspect.
+                self.keep(day);
+                return Err(failed("setting aside", &self.folder)(error));
+            }
+        };
         self.count_damaged(1);
-        let (aside, _) =
-            salvage::set_aside(&path).map_err(failed("setting aside", &self.folder))?;
+        self.state().suspect.remove(&day);
         warn!(file = %path.display(), aside = %aside.display(), %error, cause = ?error,
             "a day of events is damaged; what can be read is taken over");
         let said = format!("{}: damaged, kept as {}", path.display(), aside.display());

@@ -236,7 +236,7 @@ impl Writer {
     fn tend(&mut self) -> Result<(), EventsError> {
         let parts = Arc::clone(&self.parts);
         let now = parts.clock.now();
-        parts.days.look_through()?;
+        let mut done = parts.days.look_through();
         for day in parts.days.suspect() {
             self.close(day);
             let source = Arc::new(rusqlite::Error::InvalidQuery);
@@ -246,7 +246,8 @@ impl Writer {
                 path,
                 source,
             };
-            parts.days.set_aside(day, &error)?;
+            // Where one cannot be, all else is done.
+            done = done.and(parts.days.set_aside(day, &error).map(|_| ()));
         }
         let today = Day::of(now);
         let (over, open) = std::mem::take(&mut self.open)
@@ -264,7 +265,7 @@ impl Writer {
         self.delete(&old);
         parts.days.measure()?;
         self.make_room();
-        Ok(())
+        done
     }
 
     /// Deletes the oldest days for as long as there is too much, but never the newest.

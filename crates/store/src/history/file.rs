@@ -157,20 +157,24 @@ impl MonthFile {
     }
 
     /// Takes over the rows of a damaged file that can be read and prove themselves; answers how many.
-    pub(super) fn save_from(&self, aside: &Path) -> Result<u64, HistoryError> {
+    pub(super) fn save_from(&self, damaged: &Path) -> Result<u64, HistoryError> {
         let mut saved = Vec::new();
         let select = format!("SELECT {COLUMNS} FROM change WHERE rowid = ?1");
-        let visited = salvage::rows(aside, TABLES, "change", &select, |row| {
-            saved.extend(read(row)?);
-            Ok(())
-        });
-        match visited {
-            // A file without any page that makes sense has nothing to save.
-            Err(error) if !salvage::is_damage(&error) && !salvage::lacks_table(&error) => {
-                return Err(failed("saving changes", aside)(error));
-            }
-            _ => {}
-        }
+        let table = salvage::Table {
+            name: "change",
+            select: &select,
+        };
+        let visited = salvage::rows(
+            damaged,
+            TABLES,
+            &[table],
+            |_, row| read(row),
+            |row| {
+                saved.extend(row);
+                Ok(())
+            },
+        );
+        visited.map_err(failed("saving changes", damaged))?;
         self.write(&saved)?;
         Ok(saved.len() as u64)
     }

@@ -33,6 +33,8 @@ struct State {
 impl Months {
     pub(super) fn open(folder: &Path) -> Result<(Self, Vec<String>), HistoryError> {
         fs::create_dir_all(folder).map_err(failed("making", folder))?;
+        salvage::settle_all(folder, |name| Month::named(name).is_some())
+            .map_err(failed("putting salvaged files into", folder))?;
         let months = Self {
             folder: folder.to_owned(),
             state: Mutex::default(),
@@ -48,7 +50,14 @@ impl Months {
                 Ok(file) => {
                     months.state().files.insert(month, Arc::new(file));
                 }
-                Err(error) if is_damage(&error) => damage.push(months.begin_anew(month, &error)?),
+                Err(error) if is_damage(&error) => match months.begin_anew(month, &error) {
+                    // It stays suspect: the writer tries again.
+                    Err(refused) if refused.is_full() => damage.push(format!(
+                        "{}: damaged, and there is no room to save what can be read",
+                        months.path(month).display()
+                    )),
+                    begun => damage.push(begun?),
+                },
                 // Only a file that has nothing yet needs room to be opened: the next write tries.
                 Err(error) if error.is_full() => {}
                 Err(error) => return Err(error),
@@ -137,6 +146,7 @@ impl Months {
     /// Saves what can be saved of what readers found damaged.
     pub(super) fn mend(&self) -> Result<(), HistoryError> {
         let suspect: Vec<Month> = self.state().suspect.iter().copied().collect();
+        let mut failed = None;
         for month in suspect {
             let source = rusqlite::Error::InvalidQuery;
             let error = HistoryError::File {
@@ -144,9 +154,12 @@ impl Months {
                 path: self.path(month),
                 source: Arc::new(source),
             };
-            self.begin_anew(month, &error)?;
+            // The others are mended all the same.
+            if let Err(error) = self.begin_anew(month, &error) {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Deletes the months of which all is older; answers how many.
@@ -170,8 +183,8 @@ impl Months {
                 }
                 _ => {}
             }
-            // The journal is empty between writes, and belongs to its file.
-            let _ = fs::remove_file(path.with_extension("sqlite-journal"));
+            self.state().suspect.remove(month);
+            salvage::remove_left(&path);
         }
         Ok(old.len() as u64)
     }
@@ -180,10 +193,12 @@ impl Months {
         if let Some(file) = self.state().files.get(&month) {
             return Ok(Arc::clone(file));
         }
-        let file = match MonthFile::open(&self.path(month)) {
+        let path = self.path(month);
+        salvage::settle(&path).map_err(failed("putting salvaged files into", &self.folder))?;
+        let file = match MonthFile::open(&path) {
             Err(error) if is_damage(&error) => {
                 self.begin_anew(month, &error)?;
-                MonthFile::open(&self.path(month))?
+                MonthFile::open(&path)?
             }
             opened => opened?,
         };
@@ -192,21 +207,29 @@ impl Months {
         Ok(file)
     }
 
-    /// Renames a file that cannot be used any more, and begins the month anew with the rows that can
-    /// still be read; answers it in words.
+    /// Makes a new file of a month of the rows that can still be read, and renames the damaged one;
+    /// answers it in words. Where that fails the month is as it was, and stays suspect.
     fn begin_anew(&self, month: Month, error: &HistoryError) -> Result<String, HistoryError> {
         let path = self.path(month);
+        self.state().suspect.insert(month);
+        let failed = |error| failed("setting aside", &self.folder)(error);
+        // Where it was set aside before and no more, the rest is done.
+        if salvage::settle(&path).map_err(failed)? {
+            let file = Arc::new(MonthFile::open(&path)?);
+            let mut state = self.state();
+            state.files.insert(month, file);
+            state.suspect.remove(&month);
+            return Ok(format!("{}: damaged, and salvaged", path.display()));
+        }
+        let made = salvage::remake(&path, failed, |new| MonthFile::open(new)?.save_from(&path));
+        let (saved, aside) = made?;
+        let file = Arc::new(MonthFile::open(&path)?);
+        self.damaged.fetch_add(1, Ordering::Relaxed);
         {
             let mut state = self.state();
-            state.files.remove(&month);
+            state.files.insert(month, file);
             state.suspect.remove(&month);
         }
-        self.damaged.fetch_add(1, Ordering::Relaxed);
-        let (aside, _) =
-            salvage::set_aside(&path).map_err(failed("setting aside", &self.folder))?;
-        let file = MonthFile::open(&path)?;
-        let saved = file.save_from(&aside)?;
-        self.state().files.insert(month, Arc::new(file));
         warn!(file = %path.display(), aside = %aside.display(), %error, saved,
             "a month of the history is damaged; what could be read was saved");
         Ok(format!(
@@ -223,5 +246,61 @@ fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> His
         operation,
         path,
         source: Arc::new(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::row::{Kind, Subject};
+
+    fn subject() -> Subject {
+        Subject {
+            kind: Kind::Device,
+            id: [7; 16],
+        }
+    }
+
+    /// What a month holds, in words; none where it cannot be read.
+    fn held(folder: &Path) -> Option<String> {
+        let (months, _) = Months::open(folder).ok()?;
+        months.look_through();
+        let _ = months.mend();
+        let all = months.of(..);
+        let read = |month| months.read(month, |file| file.range(subject(), 0, i64::MAX, 1_000));
+        let rows: Vec<i64> = all
+            .iter()
+            .flat_map(|month| read(*month).unwrap())
+            .map(|row| row.at)
+            .collect();
+        Some(format!("{} of {} months: {rows:?}", rows.len(), all.len()))
+    }
+
+    #[test]
+    fn a_salvage_that_is_cut_short_leaves_the_damaged_month_or_a_whole_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (months, _) = Months::open(folder.path()).unwrap();
+        let month = Month::of(Timestamp::default());
+        let rows: Vec<Row> = (0..20)
+            .map(|at| Row {
+                subject: subject(),
+                at,
+                value: 1,
+                text: None,
+            })
+            .collect();
+        months.write(month, &rows).unwrap();
+        let path = months.path(month);
+        drop(months);
+        let sound = fs::read(&path).unwrap();
+        let whole = held(folder.path()).unwrap();
+        assert!(whole.starts_with("20 of 1"), "{whole}");
+        // The first page, and that of the index.
+        for page in [0, 2] {
+            let mut octets = sound.clone();
+            octets[page * 4096..(page + 1) * 4096].fill(0xee);
+            fs::write(&path, octets).unwrap();
+            salvage::steps::check(folder.path(), held);
+        }
     }
 }

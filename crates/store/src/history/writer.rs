@@ -84,7 +84,9 @@ impl Writer {
                 }
                 Request::Alive { reply } => {
                     self.delete_old();
-                    let kept = self.parts.months.mend().and_then(|()| self.extend_run());
+                    // A month that cannot be mended now, as on a full disk, holds up nothing.
+                    let mended = self.parts.months.mend();
+                    let kept = self.extend_run().and(mended);
                     let _ = reply.send(kept);
                 }
                 Request::Forget { subjects, reply } => {

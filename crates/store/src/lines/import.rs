@@ -26,8 +26,8 @@ pub enum Mode {
     #[default]
     Merge,
     /// Those of the collections that the first line names are deleted, once every other line was
-    /// taken: a file that is cut short, or of which a line was refused, deletes none, but those that
-    /// held what a line must have alone, which gave way to it at once.
+    /// taken: a file that is cut short, or of which a line was refused, deletes none. A line that must
+    /// have alone what such a one holds is written in the end, at once with its deletion.
     Replace,
 }
 

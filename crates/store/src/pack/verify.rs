@@ -5,7 +5,7 @@
 
 use super::directory::{self, Slot};
 use super::reader::{Window, reason};
-use super::{Damage, Pack, PackError, PackFolder, PackId};
+use super::{Damage, Entry, Pack, PackError, PackFolder, PackId};
 use model::DeviceId;
 
 /// How far a pack has been verified. The default is its beginning.
@@ -84,6 +84,16 @@ impl Pack {
         done
     }
 
+    /// Octets that were read to open it: its ends, or all of one that had to be saved.
+    fn opening_bytes(&self) -> u64 {
+        let bytes = self.meta().bytes;
+        if !self.is_whole() {
+            return bytes;
+        }
+        let parts: u64 = self.entries().iter().map(Entry::bytes).sum();
+        bytes.saturating_sub(parts)
+    }
+
     fn of_device(&self, device_id: DeviceId, error: &PackError) -> Damage {
         Damage {
             device_id: Some(device_id),
@@ -117,12 +127,15 @@ impl PackFolder {
                 // It was replaced after the list was taken.
                 Err(_) if !self.is_listed(&meta.id) => continue,
                 Err(error) => {
+                    // All of it was looked through for what could be saved.
+                    done.bytes += meta.bytes;
                     let what = reason(&error);
                     self.note_verified(&mut done, Damage::of_file(&path, what));
                     continue;
                 }
             };
-            let verified = pack.verify(at, bytes_max - done.bytes);
+            done.bytes += pack.opening_bytes();
+            let verified = pack.verify(at, bytes_max.saturating_sub(done.bytes));
             done.bytes += verified.bytes;
             let ends = damage.into_iter().filter(|_| at == Cursor::default());
             for damage in ends.chain(verified.damage) {

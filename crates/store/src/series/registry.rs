@@ -12,6 +12,7 @@ pub(crate) mod metrics;
 #[cfg(test)]
 mod model_tests;
 mod postings;
+mod saved;
 pub(crate) mod select;
 pub(crate) mod table;
 mod view;
@@ -22,11 +23,18 @@ use index::Index;
 use model::{DeviceId, Labels, Metric};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use table::{Change, Table};
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that are committed together.
 const GROUP_MAX: usize = 256;
+/// Requests whose changes are made known while the index is held once: of 64 devices that are deleted,
+/// some tens of milliseconds where a million series are.
+const APPLIED_MAX: usize = 64;
+/// How long the index is let go of between them: enough for all that wait to get in. A lock that is
+/// taken again at once is mostly had by who let go of it.
+const BETWEEN_LOTS: Duration = Duration::from_millis(1);
 
 type Reply<T> = oneshot::Sender<Result<T, SeriesError>>;
 
@@ -89,7 +97,7 @@ pub(crate) fn run(
     let mut left_over = None;
     while let Some(first) = left_over.take().or_else(|| requests.blocking_recv()) {
         let mut devices = BTreeSet::new();
-        let (mut changes, mut answers) = (Vec::new(), Vec::new());
+        let (mut changes, mut ends, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(request) = next.take() {
             // What a request does is worked out from the index, which does not know of changes
@@ -105,6 +113,7 @@ pub(crate) fn run(
                 requests.close();
             } else if let Some((change, answer)) = plan(index, counters, request) {
                 changes.extend(change);
+                ends.push(changes.len());
                 answers.push(answer);
             }
             if answers.len() < GROUP_MAX {
@@ -117,10 +126,7 @@ pub(crate) fn run(
             table.commit(&changes).map_err(Arc::new)
         };
         if committed.is_ok() {
-            let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
-            for change in changes {
-                index.apply(change);
-            }
+            apply(index, changes, &ends);
         }
         for answer in answers {
             answer(committed.clone().map_err(|source| SeriesError::Registry {
@@ -128,6 +134,29 @@ pub(crate) fn run(
                 source,
             }));
         }
+    }
+}
+
+/// Makes changes known that are committed, those of some requests at a time; each ends before one of
+/// `ends`. Whoever reads the index meanwhile may see some of them: nobody was answered yet.
+fn apply(index: &Shared, changes: Vec<Change>, ends: &[usize]) {
+    let (mut changes, mut done) = (changes.into_iter(), 0);
+    for lot in ends.chunks(APPLIED_MAX) {
+        if done > 0 {
+            std::thread::sleep(BETWEEN_LOTS);
+        }
+        let end = lot.last().copied().unwrap_or(done);
+        let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+        index.apply_all(changes.by_ref().take(end.saturating_sub(done)));
+        done = end;
+    }
+    // This thread alone changes the index: what is made anew is what it is in the end.
+    let fresh = with(index, |index| index.is_sparse().then(|| index.compacted()));
+    if let Some(fresh) = fresh {
+        let mut held = index.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *held, fresh);
+        drop(held);
+        drop(old);
     }
 }
 

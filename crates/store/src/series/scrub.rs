@@ -14,7 +14,8 @@ const FIRST_AFTER: Duration = Duration::from_mins(2);
 /// The least time from the beginning of one pass to that of the next. Bits do not flip by the minute,
 /// and a small folder would be read again and again.
 const PASS_MIN: Duration = Duration::from_hours(6);
-/// Octets that are read at once at most, so that whoever else reads is not held up.
+/// Octets that are read at once, about, so that whoever else reads is not held up: some milliseconds of a
+/// disk.
 const STEP_BYTES_MAX: u64 = 1 << 20;
 
 /// Runs until whoever holds the other end of `stop` drops it. No more than `bytes_per_sec_max` octets
@@ -46,9 +47,8 @@ fn step(
     from: FolderCursor,
     bytes_per_sec_max: u64,
 ) -> (Option<FolderCursor>, Duration) {
-    let read = parts
-        .packs
-        .verify(from, bytes_per_sec_max.min(STEP_BYTES_MAX));
+    // However slow it is to be: each step opens its pack anew, and small ones would do little else.
+    let read = parts.packs.verify(from, STEP_BYTES_MAX);
     add(&parts.counters.scrub_bytes, read.bytes);
     add(&parts.counters.scrub_damage, read.damage.len() as u64);
     parts.note_damage();

@@ -67,10 +67,11 @@ pub(super) fn maintain(
 ) -> Result<Maintained, SeriesError> {
     let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
     let by = now.minus(SEAL_DELAY);
-    {
+    // Where a day cannot be mended now, as on a full disk, all else goes on.
+    let mended = {
         let _alone = parts.move_blocks();
-        parts.blocks.mend()?;
-    }
+        parts.blocks.mend()
+    };
     let mut done = Maintained::default();
     let sealed = seal(parts, log, by, &mut done);
     let halves = merge::half_hours(parts, now, &mut done);
@@ -83,6 +84,7 @@ pub(super) fn maintain(
         .and(merged)
         .and(days)
         .and(months)
+        .and(mended.map_err(SeriesError::from))
         .map(|()| done)
 }
 

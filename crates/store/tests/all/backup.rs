@@ -4,6 +4,7 @@
 use crate::events::line;
 use crate::faulty_disk::{Fault, FaultyDisk};
 use crate::fixture::{FORKED_MAX, Fixture, device};
+use crate::series_fixture::Chance;
 use foretell_store::backup::{
     Access, BackupError, BackupKey, Keep, Progress, Repository, RestoreOptions, Restored, Summary,
     TakeOptions, restore, take, take_stopped,
@@ -222,14 +223,6 @@ fn bytes(folder: &Path) -> u64 {
     files(folder).iter().map(length).sum()
 }
 
-/// A small generator; what fails prints where.
-fn next(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_there_is_there_again() {
     for encrypted in [false, true] {
@@ -283,9 +276,9 @@ async fn the_second_backup_of_an_idle_store_writes_a_hundredth() {
     let mut filled = Filled::new().await;
     // A summary is as long for a small store as for a large one.
     let day = filled.store.dir().join("profiles/large.toml");
-    let mut random = 5;
+    let mut chance = Chance(5);
     let octets: Vec<u8> = (0..3 << 20)
-        .map(|_| next(&mut random).to_le_bytes()[0])
+        .map(|_| chance.below(256).to_le_bytes()[0])
         .collect();
     fs::write(day, octets).unwrap();
     let first = filled.take(None).await.unwrap();
@@ -408,9 +401,7 @@ async fn every_flipped_bit_of_a_repository_is_noticed() {
         filled.take(given.clone()).await.unwrap();
         let mut files = files(filled.backups.path());
         files.retain(|path| path.metadata().unwrap().len() > 0);
-        let seed = u64::from(std::process::id()) << 20 | 0x5eed;
-        println!("seed {seed}, {} files", files.len());
-        let mut random = seed;
+        let mut chance = Chance::new();
         let check = || {
             let opened = Repository::open(filled.backups.path(), given.as_ref(), Access::List);
             opened.and_then(|repository| repository.check(&Progress::default()))
@@ -420,7 +411,7 @@ async fn every_flipped_bit_of_a_repository_is_noticed() {
             // Each file in its turn, so that those of which there is one are among them.
             let path = &files[flip as usize % files.len()];
             let whole = fs::read(path).unwrap();
-            let bit = next(&mut random) % (whole.len() as u64 * 8);
+            let bit = chance.below(whole.len() as u64 * 8);
             let mut altered = whole.clone();
             altered[usize::try_from(bit / 8).unwrap()] ^= 1 << (bit % 8);
             fs::write(path, &altered).unwrap();
@@ -479,6 +470,7 @@ async fn a_full_disk_costs_a_backup_and_nothing_else() {
     let mut refused = 0;
     for at in [1, 2, 4, 6, 9, 14, 20, 30, 40, 50] {
         let folder = filled.backups.path().join(format!("full-{at}"));
+        fs::create_dir(&folder).unwrap();
         let disk = FaultyDisk::new(Fault::Full, at);
         let open = |disk: &FaultyDisk| {
             let (disk, folder) = (Arc::new(disk.clone()), folder.clone());
@@ -494,7 +486,7 @@ async fn a_full_disk_costs_a_backup_and_nothing_else() {
         disk.make_room();
         filled.take_into(open(&disk)).await.unwrap();
         let mut repository = repository(&folder, None, Access::Write).unwrap();
-        repository.rotate(&keep).unwrap();
+        repository.rotate(&keep, &Progress::default()).unwrap();
         let checked = repository.check(&Progress::default()).unwrap();
         assert_eq!(checked.damage, Vec::<String>::new(), "call {at}");
         let partial = |path: &PathBuf| path.to_string_lossy().ends_with(".partial");
@@ -522,7 +514,8 @@ async fn chunks_of_backups_that_went_are_swept() {
     };
     let mut repository = repository(filled.backups.path(), None, Access::Write).unwrap();
     let before = bytes(filled.backups.path());
-    let swept = repository.rotate(&keep).unwrap();
+    let progress = Progress::default();
+    let swept = repository.rotate(&keep, &progress).unwrap();
     assert_eq!(swept.snapshots, 2, "{swept:?}");
     assert!(swept.bytes > 150_000, "{swept:?}");
     assert!(bytes(filled.backups.path()) < before);
@@ -530,11 +523,11 @@ async fn chunks_of_backups_that_went_are_swept() {
     assert_eq!(repository.list().unwrap().0.len(), 2);
     let checked = repository.check(&Progress::default()).unwrap();
     assert_eq!(checked.damage, Vec::<String>::new());
-    assert_eq!(repository.sweep().unwrap().chunks, 0);
+    assert_eq!(repository.sweep(&progress).unwrap().chunks, 0);
     // Nobody knows what a snapshot that cannot be read needs.
     let snapshot = files(&filled.backups.path().join("snapshots")).remove(0);
     fs::write(snapshot, "nonsense").unwrap();
-    let refused = repository.sweep().unwrap_err();
+    let refused = repository.sweep(&progress).unwrap_err();
     assert!(matches!(refused, BackupError::NotSwept { .. }), "{refused}");
 }
 

@@ -6,15 +6,16 @@
 
 use crate::backup::{files, how, options, repository};
 use crate::fixture::Fixture;
+use crate::killing;
+use crate::series_fixture::{Chance, times};
 use foretell_store::backup::{Access, Keep, Progress, Repository, RestoreOptions, restore, take};
 use foretell_store::series::{Batch, SeriesStore, SyncPolicy};
 use foretell_store::{Store, StoreOptions};
 use model::{BackupId, Clock, DeviceId, Labels, Metric, Timestamp, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use std::time::Duration;
 const DIR: &str = "FORETELL_BACKUP_KILL_DIR";
 const BEGIN: &str = "FORETELL_BACKUP_KILL_BEGIN";
 const ROUNDS: &str = "FORETELL_BACKUP_ROUNDS";
-const ROUNDS_DEFAULT: u32 = 10;
+const ROUNDS_DEFAULT: u64 = 10;
 const DEVICES: u8 = 3;
 const SERIES: u64 = 4;
 const MINUTES: i64 = 3;
@@ -102,7 +103,7 @@ async fn work(dir: &Path, begin: u64) {
                     weekly_max: 1,
                     monthly_max: 1,
                 };
-                repository.rotate(&keep).unwrap();
+                repository.rotate(&keep, &Progress::default()).unwrap();
             }
         });
     }
@@ -135,67 +136,43 @@ struct Said {
 }
 
 fn run_and_kill(dir: &Path, begin: u64, lines_wanted: usize, wait: Duration) -> Said {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "backup_kill::child",
-            "--nocapture",
-            "--test-threads=1",
-        ])
-        .env(DIR, dir)
-        .env(BEGIN, begin.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (mut said, mut seen, mut killed) = (Said::default(), 0, false);
-    while let Some(Ok(line)) = lines.next() {
-        let words: Vec<&str> = line.split(' ').collect();
-        if let [what @ ("begun" | "taken"), id, poll, "whole"] = words[..] {
-            let into = if what == "begun" {
-                &mut said.begun
-            } else {
-                &mut said.taken
-            };
-            into.insert(id.parse().unwrap(), poll.parse().unwrap());
-            seen += 1;
-        }
-        if seen >= lines_wanted && !killed {
-            std::thread::sleep(wait);
-            child.kill().unwrap();
-            killed = true;
-        }
-    }
-    child.wait().unwrap();
-    assert!(killed, "the child ended by itself");
+    let begin = begin.to_string();
+    let environment = [(DIR, dir.as_os_str()), (BEGIN, OsStr::new(&begin))];
+    let mut said = Said::default();
+    let read = |words: &[&str]| {
+        let (into, id, poll) = match *words {
+            ["begun", id, poll, "whole"] => (&mut said.begun, id, poll),
+            ["taken", id, poll, "whole"] => (&mut said.taken, id, poll),
+            _ => return None,
+        };
+        into.insert(id.parse().unwrap(), poll.parse().unwrap());
+        Some(())
+    };
+    let pause = || std::thread::sleep(wait);
+    killing::run_and_kill(
+        "backup_kill::child",
+        &environment,
+        lines_wanted,
+        pause,
+        read,
+    );
     said
-}
-
-fn next(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_has_all_that_was_acknowledged_before_it_whenever_it_is_killed() {
-    let rounds: u32 = std::env::var(ROUNDS)
-        .ok()
-        .and_then(|rounds| rounds.parse().ok())
-        .unwrap_or(ROUNDS_DEFAULT);
-    let seed = u64::from(std::process::id()) << 20 | 0x5eed;
-    println!("seed {seed}");
-    let mut random = seed;
+    let rounds = times(ROUNDS, ROUNDS_DEFAULT);
+    let mut chance = Chance::new();
     let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("backups")).unwrap();
     let fixture = Fixture::new();
     let (mut begin, mut whole) = (0, 0);
     // Of each round, the polls that are known to have been acknowledged.
     let mut acknowledged: Vec<Range<u64>> = Vec::new();
     let mut of_backup: BTreeMap<BackupId, (usize, u64)> = BTreeMap::new();
     for round in 0..rounds {
-        let lines = 1 + usize::try_from(next(&mut random) % 6).unwrap();
-        let wait = Duration::from_micros(next(&mut random) % 60_000);
+        let lines = 1 + usize::try_from(chance.below(6)).unwrap();
+        let wait = Duration::from_micros(chance.below(60_000));
         let said = run_and_kill(dir.path(), begin, lines, wait);
         let number = acknowledged.len();
         of_backup.extend(
@@ -210,7 +187,7 @@ async fn a_backup_has_all_that_was_acknowledged_before_it_whenever_it_is_killed(
         let mut repository = repository(&folder, None, Access::Write).unwrap();
         let checked = repository.check(&Progress::default()).unwrap();
         assert_eq!(checked.damage, Vec::<String>::new(), "round {round}");
-        repository.sweep().unwrap();
+        repository.sweep(&Progress::default()).unwrap();
         let (there, damage) = repository.list().unwrap();
         assert_eq!(damage, Vec::<String>::new(), "round {round}");
         let kept: BTreeSet<BackupId> = there.iter().map(|backup| backup.id).collect();
@@ -240,7 +217,7 @@ async fn proved(
     id: BackupId,
     expected: &[Range<u64>],
     fixture: &Fixture,
-    round: u32,
+    round: u64,
 ) -> u64 {
     let into = tempfile::tempdir().unwrap();
     let how = RestoreOptions {

@@ -4,13 +4,13 @@
 //! The test runs this program again, as a child that appends, seals and merges as fast as it can
 //! and prints what was acknowledged, and kills it at random. `FORETELL_CRASH_ROUNDS` sets how often.
 
-use crate::series_fixture::{TestClock, minute};
+use crate::killing;
+use crate::series_fixture::{Chance, TestClock, minute, times};
 use foretell_store::series::{Batch, Resolved, SeriesOptions, SeriesStore, SyncPolicy};
 use model::{DeviceId, Labels, Metric, Timestamp, Value};
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const DIR: &str = "FORETELL_CRASH_DIR";
@@ -120,38 +120,15 @@ fn child() {
 }
 
 /// Runs the child until so many polls were acknowledged, kills it, and answers all it printed.
-fn run_and_kill(dir: &Path, begin: u64, acks: usize, spin: u32) -> Vec<(u8, u64)> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::child", "--nocapture", "--test-threads=1"])
-        .env(DIR, dir)
-        .env(BEGIN, begin.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut acked = Vec::new();
-    let mut killed = false;
-    // Lines that were printed before the kill are read to the end: they were acknowledged.
-    while let Some(Ok(line)) = lines.next() {
-        let words: Vec<&str> = line.split(' ').collect();
-        if let ["ack", n, poll, "whole"] = words[..] {
-            acked.push((n.parse().unwrap(), poll.parse().unwrap()));
-        }
-        if acked.len() >= acks && !killed {
-            for _ in 0..spin {
-                std::hint::spin_loop();
-            }
-            child.kill().unwrap();
-            killed = true;
-        }
-    }
-    child.wait().unwrap();
-    assert!(
-        killed,
-        "the child ended by itself after {} acknowledgements",
-        acked.len()
-    );
-    acked
+fn run_and_kill(dir: &Path, begin: u64, acks: usize, spin: u64) -> Vec<(u8, u64)> {
+    let begin = begin.to_string();
+    let environment = [(DIR, dir.as_os_str()), (BEGIN, OsStr::new(&begin))];
+    let read = |words: &[&str]| match *words {
+        ["ack", n, poll, "whole"] => Some((n.parse().unwrap(), poll.parse().unwrap())),
+        _ => None,
+    };
+    let pause = || killing::spin(spin);
+    killing::run_and_kill("crash::child", &environment, acks, pause, read)
 }
 
 /// Every acknowledged sample is there, once and exact; what else is there was at least sent.
@@ -184,22 +161,10 @@ async fn verify(store: &SeriesStore, acked: &BTreeSet<(u8, u64)>, label: &str) {
     }
 }
 
-/// A small generator; its seed is printed, so that a failure can be repeated as far as it can be.
-fn next(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
-}
-
 #[test]
 fn kill_minus_nine_loses_nothing_that_was_acknowledged() {
-    let rounds: u32 = std::env::var(ROUNDS)
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(10);
-    let mut random = u64::from(std::process::id()) << 20 | 0x5eed;
-    println!("seed {random}");
+    let rounds = times(ROUNDS, 10);
+    let mut chance = Chance::new();
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -208,8 +173,8 @@ fn kill_minus_nine_loses_nothing_that_was_acknowledged() {
     let mut acked: BTreeSet<(u8, u64)> = BTreeSet::new();
     for round in 0..rounds {
         let begin = acked.iter().map(|(_, poll)| poll + 1).max().unwrap_or(0);
-        let acks = 1 + usize::try_from(next(&mut random) % 400).unwrap();
-        let spin = u32::try_from(next(&mut random) % 2_000_000).unwrap();
+        let acks = 1 + usize::try_from(chance.below(400)).unwrap();
+        let spin = chance.below(2_000_000);
         acked.extend(run_and_kill(folder.path(), begin, acks, spin));
         let last = acked.iter().map(|(_, poll)| *poll).max().unwrap_or(0);
         let clock = TestClock::new();

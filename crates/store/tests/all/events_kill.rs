@@ -3,10 +3,10 @@
 
 use crate::events::line;
 use crate::fixture::Fixture;
+use crate::killing;
 use foretell_store::events::{EventOptions, EventQuery, EventStore};
-use std::io::{BufRead, BufReader};
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Where the child finds its folder. Without it the child's test does nothing.
 const DIR: &str = "FORETELL_TEST_EVENTS_KILL_DIR";
@@ -38,26 +38,13 @@ async fn child() {
 }
 
 fn run_and_kill(dir: &Path, round: usize, answers: usize) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "events_kill::child", "--nocapture"])
-        .env(DIR, format!("{}|{round}", dir.display()))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (mut acks, mut killed) = (Vec::new(), false);
-    while let Some(Ok(line)) = lines.next() {
-        if let Some(word) = line.strip_prefix("ack ").filter(|word| word.ends_with('x')) {
-            acks.push(word.to_owned());
-        }
-        if acks.len() >= answers && !killed {
-            child.kill().unwrap();
-            killed = true;
-        }
-    }
-    assert!(killed, "the child ended by itself");
-    child.wait().unwrap();
-    acks
+    let place = format!("{}|{round}", dir.display());
+    let read = |words: &[&str]| match *words {
+        ["ack", word] if word.ends_with('x') => Some(word.to_owned()),
+        _ => None,
+    };
+    let environment = [(DIR, OsStr::new(&place))];
+    killing::run_and_kill("events_kill::child", &environment, answers, || (), read)
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 //! what was written together is there together.
 
 use crate::fixture::{Fixture, device};
+use crate::killing;
+use crate::series_fixture::Chance;
 use foretell_store::documents::Query;
 use foretell_store::{Expect, Store, StoreOptions, catalog};
 use model::interface::Interface;
 use model::{DeviceId, InterfaceId};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Where the child finds its data folder. Without it the child's test does nothing.
 const DIR: &str = "FORETELL_TEST_KILL_DIR";
@@ -82,51 +82,25 @@ fn interface(device_id: DeviceId, index: u32) -> Interface {
 
 /// Runs the child, kills it after so many answers, and answers what it had been told.
 fn run_and_kill(dir: &Path, answers: usize) -> Vec<(String, DeviceId, u64)> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill::child", "--nocapture"])
-        .env(DIR, dir)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut acks = Vec::new();
-    let mut killed = false;
-    // What was said before the kill and still is in the pipe counts too; a torn last line does not.
-    while let Some(Ok(line)) = lines.next() {
-        let words: Vec<&str> = line.split(' ').collect();
-        if let ["ack", what, id, number] = words[..] {
-            acks.push((
-                what.to_owned(),
-                id.parse().unwrap(),
-                number.parse().unwrap(),
-            ));
-        }
-        if acks.len() >= answers && !killed {
-            child.kill().unwrap();
-            killed = true;
-        }
-    }
-    assert!(
-        killed,
-        "the child ended by itself after {} answers",
-        acks.len()
-    );
-    child.wait().unwrap();
-    acks
+    let read = |words: &[&str]| match *words {
+        ["ack", what, id, number] => Some((
+            what.to_owned(),
+            id.parse().unwrap(),
+            number.parse().unwrap(),
+        )),
+        _ => None,
+    };
+    let environment = [(DIR, dir.as_os_str())];
+    killing::run_and_kill("kill::child", &environment, answers, || (), read)
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9() {
     let fixture = Fixture::new();
-    let seed = std::process::id();
-    println!("seed {seed}");
-    let mut random = u64::from(seed);
+    let mut chance = Chance::new();
     let mut acks = Vec::new();
     for round in 0..ROUNDS {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let answers = 1 + usize::try_from(random >> 33).unwrap() % 400;
+        let answers = 1 + usize::try_from(chance.below(400)).unwrap();
         acks.extend(run_and_kill(fixture.dir.path(), answers));
         let (store, recovery) = fixture.try_open().await.unwrap();
         assert_eq!(recovery.damaged, vec![], "round {round}");

@@ -246,26 +246,53 @@ async fn what_is_no_export_is_refused_before_anything_is_done() {
     assert!(matches!(refused, Err(ImportError::Newer { found: 2 })));
 }
 
+/// A file of users by number and name, that says to have so many.
+fn file_of(users: &[(u32, &str)], end: u64) -> String {
+    let header = r#"{"foretell":"documents","format":1,"vault":null,"collections":{"users":1}}"#;
+    let mut lines = vec![header.to_owned()];
+    for (id, name) in users {
+        let id = format!("00000000-0000-7000-8000-00000000000{id}");
+        let body = json!({"id": id, "name": name, "password_hash": "h", "roles": [], "created_at": "2026-03-01T12:00:00Z"});
+        let line = json!({"collection": "users", "version": 1, "id": id, "body": body});
+        lines.push(line.to_string());
+    }
+    lines.push(json!({"end": {"documents": end}}).to_string());
+    lines.join("\n")
+}
+
+/// The names that are left of three users, by id, after a file was imported; and how many were created,
+/// changed, deleted and refused.
+async fn left_after(
+    (mode, dry_run): (Mode, bool),
+    users: &[(u32, &str)],
+    end: u64,
+) -> (String, (u64, u64, u64, u64)) {
+    let dir = tempfile::tempdir().unwrap();
+    let to = alone(dir.path());
+    let there = file_of(&[(1, "a"), (2, "b"), (3, "c")], 3);
+    imported(&to.documents, &there, &replacing()).await.unwrap();
+    let options = ImportOptions {
+        mode,
+        dry_run,
+        collections: None,
+    };
+    let lines = file_of(users, end);
+    let done = imported(&to.documents, &lines, &options).await.unwrap();
+    let names: Vec<String> = all(&to.documents)
+        .await
+        .into_iter()
+        .map(|(_, user)| {
+            let body: Value = serde_json::from_slice(&user.body).unwrap();
+            format!("{}{}", &user.id[35..], body["name"].as_str().unwrap())
+        })
+        .collect();
+    let counts = (done.created, done.changed, done.deleted, done.refused);
+    (names.join(" "), counts)
+}
+
 /// Names are unique: that of a document which is to go is free.
 #[tokio::test]
 async fn replacing_deletes_what_the_file_has_not_and_merging_does_not() {
-    let user = |id: u32, name: &str| {
-        let id = format!("00000000-0000-7000-8000-00000000000{id}");
-        let body = json!({"id": id, "name": name, "password_hash": "h", "roles": [], "created_at": "2026-03-01T12:00:00Z"});
-        (id, body)
-    };
-    let header = r#"{"foretell":"documents","format":1,"vault":null,"collections":{"users":1}}"#;
-    let file = |users: &[(u32, &str)], end: u64| {
-        let mut lines = vec![header.to_owned()];
-        for (id, name) in users {
-            let (id, body) = user(*id, name);
-            lines.push(
-                json!({"collection": "users", "version": 1, "id": id, "body": body}).to_string(),
-            );
-        }
-        lines.push(json!({"end": {"documents": end}}).to_string());
-        lines.join("\n")
-    };
     let swapped = [(1, "b"), (2, "a"), (4, "c")];
     // What is asked, then the names that are left, by id; and what is told.
     for (mode, dry_run, users, end, left, told) in [
@@ -322,29 +349,23 @@ async fn replacing_deletes_what_the_file_has_not_and_merging_does_not() {
             (0, 1, 0, 1),
         ),
     ] {
-        let dir = tempfile::tempdir().unwrap();
-        let to = alone(dir.path());
-        let there = file(&[(1, "a"), (2, "b"), (3, "c")], 3);
-        imported(&to.documents, &there, &replacing()).await.unwrap();
-        let options = ImportOptions {
-            mode,
-            dry_run,
-            collections: None,
-        };
-        let lines = file(users, end);
-        let done = imported(&to.documents, &lines, &options).await.unwrap();
-        let names: Vec<String> = all(&to.documents)
-            .await
-            .into_iter()
-            .map(|(_, user)| {
-                let body: Value = serde_json::from_slice(&user.body).unwrap();
-                format!("{}{}", &user.id[35..], body["name"].as_str().unwrap())
-            })
-            .collect();
-        let what = format!("{mode:?} {dry_run} {users:?}: {done:?}");
-        assert_eq!(names.join(" "), left, "{what}");
-        let counts = (done.created, done.changed, done.deleted, done.refused);
-        assert_eq!(counts, told, "{what}");
+        let found = left_after((mode, dry_run), users, end).await;
+        let what = format!("{mode:?} {dry_run} {users:?}");
+        assert_eq!(found, (left.to_owned(), told), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_what_a_line_wants_gives_way_to_a_whole_file_and_to_no_other() {
+    for (users, end, left, told) in [
+        (&[(4, "b")][..], 1, "4b", (1, 0, 3, 0)),
+        (&[(4, "b")][..], 2, "1a 2b 3c", (0, 0, 0, 1)),
+        (&[(4, "b"), (5, "b")][..], 2, "1a 2b 3c", (0, 0, 0, 2)),
+        // It came later, under another name.
+        (&[(4, "b"), (2, "e")][..], 2, "2e 4b", (1, 1, 2, 0)),
+    ] {
+        let found = left_after((Mode::Replace, false), users, end).await;
+        assert_eq!(found, (left.to_owned(), told), "{users:?}");
     }
 }
 

@@ -277,6 +277,39 @@ async fn only_the_last_copies_are_kept() {
     assert_eq!(there, [4, 7, 8]);
 }
 
+/// An older server that does not know of the note went on with the file meanwhile.
+#[tokio::test]
+async fn a_copy_of_an_earlier_migration_is_not_taken_for_one_of_this() {
+    for (is_changed, copies) in [(false, 1), (true, 2)] {
+        let place = old_file(&["1", "2"]).await;
+        fs::copy(&place.path, copy(&place.path, 1)).unwrap();
+        let earlier = fs::read(copy(&place.path, 1)).unwrap();
+        if is_changed {
+            let documents = opened(&place.path, OLD);
+            let other = put(&NOTES_1, "note-1", &json!({"name": "3"}));
+            documents.write(vec![other]).await.unwrap();
+            documents.close().await.unwrap();
+        }
+        let name = copy(&place.path, 1);
+        let name = name.file_name().unwrap().to_str().unwrap();
+        let note = format!("INSERT INTO upgrade (number, copy) VALUES (1, '{name}')");
+        crate::damage::tamper(&place.path, &note);
+        let documents = opened(&place.path, NEW);
+        assert_eq!(titles(&documents).await.len(), 2);
+        documents.close().await.unwrap();
+        assert_eq!(fs::read(copy(&place.path, 1)).unwrap(), earlier);
+        assert!(copy(&place.path, copies).exists(), "changed: {is_changed}");
+        assert!(!copy(&place.path, copies + 1).exists());
+        // Who goes back finds what was there last.
+        fs::copy(copy(&place.path, copies), &place.path).unwrap();
+        let documents = opened(&place.path, OLD);
+        let note = documents.get(&NOTES_1, "note-1").await.unwrap().unwrap();
+        let name = if is_changed { "3" } else { "2" };
+        let expected = json!({"name": name}).to_string().into_bytes();
+        assert_eq!(note.body, expected);
+    }
+}
+
 #[tokio::test]
 async fn what_is_stated_of_a_version_counts_less_than_what_documents_prove() {
     let set = "UPDATE collections SET version =";

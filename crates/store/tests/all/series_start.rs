@@ -1,14 +1,14 @@
 //! The start: what the log holds is there from the first read on, wherever the log ends, while it is
 //! still brought back, and where that is cut short by a kill.
 
-use crate::series_fixture::{Fixture, TestClock, minute};
+use crate::killing;
+use crate::series_fixture::{Chance, Fixture, TestClock, minute, times};
 use foretell_store::series::{Batch, Column, Resolved, SeriesOptions, SeriesStore, SyncPolicy};
 use model::{DeviceId, Labels, Metric, Timestamp, Value};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const DIR: &str = "FORETELL_REPLAY_DIR";
@@ -138,56 +138,22 @@ fn child() {
 
 /// Runs the child until it has told so often how many polls are acknowledged, kills it, and answers
 /// what it told last.
-fn run_and_kill(dir: &Path, begin: u64, acks: u64, spin: u64) -> u64 {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "series_start::child",
-            "--nocapture",
-            "--test-threads=1",
-        ])
-        .env(DIR, dir)
-        .env(BEGIN, begin.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (mut told, mut last, mut killed) = (0, begin, false);
-    while let Some(Ok(line)) = lines.next() {
-        let words: Vec<&str> = line.split(' ').collect();
-        if let ["ack", polls, "whole"] = words[..] {
-            last = polls.parse().unwrap();
-            told += 1;
-        }
-        if told >= acks && !killed {
-            for _ in 0..spin {
-                std::hint::spin_loop();
-            }
-            child.kill().unwrap();
-            killed = true;
-        }
-    }
-    child.wait().unwrap();
-    assert!(killed, "the child ended by itself");
-    last
-}
-
-/// A small generator; its seed is printed.
-fn next(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
+fn run_and_kill(dir: &Path, begin: u64, acks: usize, spin: u64) -> u64 {
+    let from = begin.to_string();
+    let environment = [(DIR, dir.as_os_str()), (BEGIN, OsStr::new(&from))];
+    let read = |words: &[&str]| match *words {
+        ["ack", polls, "whole"] => Some(polls.parse().unwrap()),
+        _ => None,
+    };
+    let pause = || killing::spin(spin);
+    let told = killing::run_and_kill("series_start::child", &environment, acks, pause, read);
+    told.last().copied().unwrap_or(begin)
 }
 
 #[test]
 fn a_kill_while_the_log_is_brought_back_loses_nothing() {
-    let rounds: u32 = std::env::var(ROUNDS)
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(6);
-    let mut random = u64::from(std::process::id()) << 20 | 0x5eed;
-    println!("seed {random}");
+    let rounds = times(ROUNDS, 6);
+    let mut chance = Chance::new();
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -198,14 +164,14 @@ fn a_kill_while_the_log_is_brought_back_loses_nothing() {
     let mut first = POLLS;
     let mut cut_short = 0;
     for round in 0..rounds {
-        let acks = 1 + next(&mut random) % 3;
-        let spin = next(&mut random) % 1_000_000;
+        let acks = 1 + usize::try_from(chance.below(3)).unwrap();
+        let spin = chance.below(1_000_000);
         first = run_and_kill(folder.path(), first, acks, spin);
         clock.set(at(first));
         let store = open(folder.path(), &clock);
         runtime.block_on(async {
             let mut order: Vec<u8> = (0..DEVICES).collect();
-            order.sort_by_cached_key(|_| next(&mut random));
+            order.sort_by_cached_key(|_| chance.below(u64::MAX));
             for n in order {
                 cut_short += u64::from(store.stats().devices_waiting > 0);
                 let polls = if n == 0 { first } else { POLLS };

@@ -7,14 +7,14 @@
 //! does it a thousand times.
 
 use crate::fixture::Fixture;
+use crate::killing;
 use crate::series_fixture::{Chance, TestClock, minute, times};
 use foretell_store::series::{Batch, Resolved, SeriesOptions, SeriesStore, SyncPolicy};
 use foretell_store::{OpenError, Store, StoreOptions};
 use model::{DeviceId, Labels, Metric, Timestamp, Value};
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Lines};
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What the child does: `POINT|BEGIN|FOLDER`. Without it the child's test does nothing.
@@ -210,18 +210,6 @@ async fn append(store: &SeriesStore, point: Point, columns: &[Vec<Resolved>], po
     }
 }
 
-/// Runs this program again, with one of its tests.
-fn start(test: &str, variable: &str, told: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(variable, told)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    (child, lines)
-}
-
 /// What came of a round.
 struct Killed {
     /// Devices and polls that were acknowledged.
@@ -241,7 +229,7 @@ fn run_and_kill(
 ) -> Killed {
     let passes = 1 + chance.below(point.passes_max());
     let told = format!("{}|{begin}|{}", point.name(), folder.display());
-    let (mut child, lines) = start("survive::child", CHILD, &told);
+    let (mut child, lines) = killing::start("survive::child", &[(CHILD, OsStr::new(&told))]);
     let mut killed = Killed {
         acked: Vec::new(),
         is_inside: false,
@@ -397,7 +385,7 @@ async fn holder() {
 async fn a_second_server_is_refused_while_the_first_one_lives() {
     let fixture = Fixture::new();
     let told = fixture.dir.path().display().to_string();
-    let (mut child, mut lines) = start("survive::holder", HOLDER, &told);
+    let (mut child, mut lines) = killing::start("survive::holder", &[(HOLDER, OsStr::new(&told))]);
     let opened = loop {
         let line = lines.next().unwrap().unwrap();
         if let Some(pid) = line.strip_prefix("open ") {

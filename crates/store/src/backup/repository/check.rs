@@ -1,8 +1,10 @@
 //! Going over every file of a repository.
 
+use super::super::error::told;
+use super::super::files::{listed, name_of};
 use super::super::seal::Name;
 use super::super::{BackupError, Progress};
-use super::{Repository, UNFINISHED, listed, name_of};
+use super::{Repository, UNFINISHED};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -61,8 +63,9 @@ pub(super) fn check(repository: &Repository, progress: &Progress) -> Result<Chec
                     }
                 }
             }
-            Err(error @ BackupError::Damaged { .. }) => checked.note(error.to_string()),
-            Err(error) => return Err(error),
+            // It was rotated away meanwhile.
+            Err(BackupError::NotFound { .. }) => {}
+            Err(error) => checked.note(told(&error)),
         }
     }
     let mut found = BTreeSet::new();

@@ -18,12 +18,13 @@ const MAGIC: [u8; 4] = *b"FTBR";
 const FORM: u16 = 1;
 /// Octets of what it says: the form, the id, the mark of the key.
 const LEN: usize = 2 + ID_LEN + MARK_LEN;
-const ID_LEN: usize = 16;
+/// Octets of the id of a repository.
+pub(in super::super) const ID_LEN: usize = 16;
 const MARK_LEN: usize = 32;
 
 /// What it says.
 pub(super) struct Mark {
-    id: [u8; ID_LEN],
+    pub(super) id: [u8; ID_LEN],
     /// Tells whether a key is the right one; noughts where there is none.
     key: [u8; MARK_LEN],
 }

@@ -2,7 +2,7 @@
 
 use super::super::{BlockKey, BlocksError, Level, salvage};
 use model::{DeviceId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -216,31 +216,28 @@ impl DayFile {
 
     /// Takes over the blocks of a damaged file that can be read; answers how many. Their own
     /// checksums tell later whether they are sound.
-    pub(super) fn save_from(&self, aside: &Path) -> Result<u64, BlocksError> {
+    pub(super) fn save_from(&self, damaged: &Path) -> Result<u64, BlocksError> {
         let mut connection = self.connection();
         let mut save = || -> rusqlite::Result<u64> {
             let transaction = connection.transaction()?;
-            let select =
-                "SELECT device, level, start, CAST(bytes AS BLOB) FROM block WHERE rowid = ?1";
-            let made = format!("{SETTINGS}{TABLES}");
-            let saved = salvage::rows(aside, &made, "block", select, |row| {
-                let device: [u8; 16] = row.get(0)?;
-                let (level, start): (i64, i64) = (row.get(1)?, row.get(2)?);
-                let bytes: Vec<u8> = row.get(3)?;
-                transaction
-                    .execute(
-                        "INSERT OR REPLACE INTO block (device, level, start, bytes) VALUES (?1, ?2, ?3, ?4)",
-                        params![device, level, start, bytes],
-                    )
-                    .map(|_| ())
-            });
-            // A file without any page that makes sense has nothing to save.
-            let saved = match saved {
-                Err(error) if !salvage::is_damage(&error) && !salvage::lacks_table(&error) => {
-                    return Err(error);
-                }
-                saved => saved.unwrap_or(0),
+            let table = salvage::Table {
+                name: "block",
+                select: "SELECT device, level, start, CAST(bytes AS BLOB) FROM block WHERE rowid = ?1",
             };
+            let mut saved = 0;
+            {
+                let mut statement = transaction.prepare(
+                    "INSERT OR REPLACE INTO block (device, level, start, bytes) VALUES (?1, ?2, ?3, ?4)",
+                )?;
+                let made = format!("{SETTINGS}{TABLES}");
+                salvage::rows(damaged, &made, &[table], block_of, |block| {
+                    let (device, level, start, bytes) = block;
+                    saved += 1;
+                    statement
+                        .execute(params![device, level, start, bytes])
+                        .map(|_| ())
+                })?;
+            }
             transaction.commit()?;
             Ok(saved)
         };
@@ -259,6 +256,13 @@ impl DayFile {
         };
         delete().map_err(self.failed("deleting a device"))
     }
+}
+
+/// A block as its row has it: device, level, start and octets.
+type RawBlock = ([u8; 16], i64, i64, Vec<u8>);
+
+fn block_of(_: usize, row: &Row) -> rusqlite::Result<RawBlock> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
 }
 
 fn columns(key: &BlockKey) -> (&[u8; 16], i64, i64) {

@@ -10,7 +10,8 @@ use super::salvage::{beside, remove};
 use super::version;
 use crate::OpenError;
 use crate::documents::{CollectionSpec, DOCUMENT_BYTES_MAX, Document};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
@@ -65,7 +66,7 @@ pub(super) fn migrate(
         due(connection, collections).map_err(|e| failed("reading the versions of", path, e))?;
     let mut upgrade = Upgrade::default();
     if !due.is_empty() {
-        upgrade.copy = Some(kept_copy(connection, path)?);
+        upgrade.copy = Some(kept_copy(connection, path, collections)?);
     }
     for Due { spec, from } in due {
         let migrated =
@@ -122,14 +123,19 @@ fn due(
 
 /// The copy of the file as it was before any of this: made now, or by a start that was cut short
 /// after it.
-fn kept_copy(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError> {
+fn kept_copy(
+    connection: &Connection,
+    path: &Path,
+    collections: &[&'static CollectionSpec],
+) -> Result<PathBuf, OpenError> {
     let begun: Option<String> = connection
         .query_row("SELECT copy FROM upgrade", [], |row| row.get(0))
         .optional()
         .map_err(|e| failed("reading the copy of", path, e))?;
     if let Some(name) = begun {
         let copy = path.with_file_name(name);
-        if copy.exists() {
+        let present = accounts(connection).map_err(|e| failed("reading", path, e))?;
+        if copy.exists() && is_of_before(&copy, &present, collections) {
             return Ok(copy);
         }
     }
@@ -137,6 +143,11 @@ fn kept_copy(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError>
     let numbers = numbers(path).map_err(|e| io_failed("looking for copies of", path, e))?;
     let number = numbers.last().map_or(1, |last| last.saturating_add(1));
     let copy = beside(path, &format!("{BEFORE}{number}"));
+    // Behind the last number there is none: no copy gives way to a newer one by its name.
+    if copy.exists() {
+        let there = io::Error::from(io::ErrorKind::AlreadyExists);
+        return Err(io_failed("keeping", &copy, there));
+    }
     make_copy(connection, path, &copy)?;
     let name = copy.file_name().unwrap_or_default().to_string_lossy();
     connection
@@ -153,6 +164,50 @@ fn kept_copy(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError>
     Ok(copy)
 }
 
+/// What a file states of its collections.
+type Accounts = HashMap<String, Account>;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Account {
+    documents: i64,
+    digest: i64,
+    version: i64,
+}
+
+fn accounts(connection: &Connection) -> rusqlite::Result<Accounts> {
+    let mut statement =
+        connection.prepare("SELECT name, documents, digest, version FROM collections")?;
+    let accounts = statement.query_map([], |row| {
+        let account = Account {
+            documents: row.get(1)?,
+            digest: row.get(2)?,
+            version: row.get(3)?,
+        };
+        Ok((row.get(0)?, account))
+    })?;
+    accounts.collect()
+}
+
+/// Whether a copy is of the file as it was before the migration that is gone on with, and not before
+/// an earlier one: each collection is in the file as in the copy, or was migrated since. One that
+/// cannot be read is none to go back to.
+fn is_of_before(copy: &Path, present: &Accounts, collections: &[&'static CollectionSpec]) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = Connection::open_with_flags(copy, flags).and_then(|copy| {
+        copy.pragma_update(None, "query_only", true)?;
+        accounts(&copy)
+    });
+    let Ok(before) = read else {
+        return false;
+    };
+    collections.iter().all(|spec| {
+        let of = |accounts: &Accounts| accounts.get(spec.name).copied().unwrap_or_default();
+        let (before, present) = (of(&before), of(present));
+        let is_same = (before.documents, before.digest) == (present.documents, present.digest);
+        is_same || before.version < present.version
+    })
+}
+
 /// Refuses where the disk has not [`ROOM_TIMES`] the room of the file.
 fn look_for_room(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let look = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -160,9 +215,8 @@ fn look_for_room(connection: &Connection, path: &Path) -> Result<(), OpenError> 
         .and_then(|pages| Ok(pages.saturating_mul(look("page_size")?)))
         .map_err(|e| failed("measuring", path, e))?;
     let folder = folder_of(path);
-    let disk = nix::sys::statvfs::statvfs(folder)
-        .map_err(|e| io_failed("looking for free room at", folder, e.into()))?;
-    let free_bytes = disk.blocks_available().saturating_mul(disk.fragment_size());
+    let free_bytes = crate::disk::free_bytes(folder)
+        .map_err(|e| io_failed("looking for free room at", folder, e))?;
     match lacking(u64::try_from(bytes).unwrap_or(0), free_bytes) {
         None => Ok(()),
         Some(needed_bytes) => Err(OpenError::NoRoom {

@@ -24,6 +24,11 @@ pub(super) struct Vault {
     pub(super) none_here: bool,
 }
 
+/// Documents that wait for others to give way, and octets of them: they are written together. A file
+/// in which more want what others have is of another folder.
+const WAITING_MAX: usize = 1_000;
+const WAITING_BYTES_MAX: usize = 8 << 20;
+
 /// A document that is to be written.
 pub(super) struct Row {
     pub(super) line: u64,
@@ -55,6 +60,15 @@ fn mark(spec: &CollectionSpec, id: &str) -> Mark {
     sum.first_chunk().copied().unwrap_or_default()
 }
 
+/// A document that waits until all of the file was taken.
+struct Waiting {
+    /// It is not there yet.
+    created: bool,
+    row: Row,
+    /// Who has what it wants.
+    holder: String,
+}
+
 /// An import at work.
 pub(super) struct Import<'a> {
     documents: &'a dyn Documents,
@@ -66,6 +80,9 @@ pub(super) struct Import<'a> {
     taken: usize,
     /// What was in the file and is as it was there, where it replaces.
     written: HashSet<Mark>,
+    /// Documents that want what another has, which is to give way; each with that one's id.
+    waiting: Vec<Waiting>,
+    waiting_bytes: usize,
     /// What was deleted for others to have its key, and did not come later in the file.
     given_way: HashSet<Mark>,
     pub(super) imported: Imported,
@@ -85,6 +102,8 @@ impl<'a> Import<'a> {
             batch_bytes: 0,
             taken: 0,
             written: HashSet::new(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             given_way: HashSet::new(),
             imported: Imported {
                 dry_run: options.dry_run,
@@ -199,7 +218,8 @@ impl<'a> Import<'a> {
         self.options.mode == Mode::Replace && ours
     }
 
-    /// Writes one. Where another document has what must be unique, that one gives way where it may.
+    /// Writes one. Where another document has what must be unique and may give way, this one waits
+    /// until all of the file was taken: else that one would be lost to a file that is cut short.
     async fn write_one(&mut self, created: bool, row: Row) -> Result<(), StoreError> {
         let mut gone: Vec<String> = Vec::new();
         loop {
@@ -223,14 +243,22 @@ impl<'a> Import<'a> {
             match refused {
                 None => {
                     self.count(created, &row);
-                    if !self.options.dry_run {
-                        let gone = gone.iter().map(|id| mark(row.spec, id));
-                        self.given_way.extend(gone);
-                    }
+                    return Ok(());
+                }
+                Some(StoreError::Duplicate { id: holder, .. })
+                    if !self.options.dry_run && self.may_wait(&row, &holder) =>
+                {
+                    self.waiting_bytes += row.body.len();
+                    self.waiting.push(Waiting {
+                        created,
+                        row,
+                        holder,
+                    });
                     return Ok(());
                 }
                 Some(StoreError::Duplicate { id: other, .. })
-                    if gone.len() < row.spec.indexes.len()
+                    if self.options.dry_run
+                        && gone.len() < row.spec.indexes.len()
                         && self.may_give_way(row.spec, &other) =>
                 {
                     gone.push(other);
@@ -245,9 +273,80 @@ impl<'a> Import<'a> {
         }
     }
 
+    fn may_wait(&self, row: &Row, holder: &str) -> bool {
+        let has_room = self.waiting.len() < WAITING_MAX
+            && self.waiting_bytes.saturating_add(row.body.len()) <= WAITING_BYTES_MAX;
+        has_room && self.may_give_way(row.spec, holder)
+    }
+
+    /// Writes what waits, and deletes who gives way to it, all at once; or refuses it where that cannot
+    /// be, or where not all of the file was taken.
+    async fn write_waiting(&mut self) -> Result<(), StoreError> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        // A later line may have told the same document.
+        waiting.retain(|Waiting { row, .. }| !self.written.contains(&mark(row.spec, &row.id)));
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        if self.imported.cut_short || self.imported.refused > 0 {
+            let reason = "another document has what it must have alone, and gives way only to a file \
+                of which every line was taken";
+            self.refuse_all(waiting, reason);
+            return Ok(());
+        }
+        // What came later in the file is as the file has it.
+        let mut gone: Vec<(&'static CollectionSpec, String)> = Vec::new();
+        for Waiting { row, holder, .. } in &waiting {
+            let holder = (row.spec, holder.clone());
+            if self.may_give_way(row.spec, &holder.1) && !gone.contains(&holder) {
+                gone.push(holder);
+            }
+        }
+        // Each turn finds one more.
+        for _ in 0..=WAITING_MAX {
+            let deletions = gone.iter().map(|(spec, id)| deletion(spec, id.clone()));
+            let puts = waiting.iter().map(|waiting| waiting.row.put());
+            let error = match self.documents.write(deletions.chain(puts).collect()).await {
+                Ok(_) => {
+                    let gone = gone.iter().map(|(spec, id)| mark(spec, id));
+                    self.given_way.extend(gone);
+                    for Waiting { created, row, .. } in &waiting {
+                        self.count(*created, row);
+                    }
+                    return Ok(());
+                }
+                Err(error) if is_of_one(&error) => error,
+                Err(error) => return Err(error),
+            };
+            let holder = match &error {
+                StoreError::Duplicate { collection, id, .. } => {
+                    catalog::named(collection).map(|spec| (spec, id.clone()))
+                }
+                _ => None,
+            };
+            // Where it was deleted before, it is one of these, and wants the same.
+            let more = holder.filter(|(spec, id)| self.may_give_way(spec, id));
+            let Some(holder) = more.filter(|holder| !gone.contains(holder)) else {
+                self.refuse_all(waiting, &error.to_string());
+                return Ok(());
+            };
+            gone.push(holder);
+        }
+        self.refuse_all(waiting, "others have what these must have alone");
+        Ok(())
+    }
+
+    fn refuse_all(&mut self, waiting: Vec<Waiting>, reason: &str) {
+        for Waiting { row, .. } in waiting {
+            let collection = row.spec.name.to_owned();
+            self.refuse(row.line, Some(collection), Some(row.id), reason.to_owned());
+        }
+    }
+
     /// Where the file replaces and all of it was taken, deletes what it has not, of the collections
     /// that it is of. Not of the vault: without it all that is sealed is lost.
     pub(super) async fn sweep(&mut self, header: &Header) -> Result<(), StoreError> {
+        self.write_waiting().await?;
         self.imported.deleted = self.given_way.len() as u64;
         if self.options.mode != Mode::Replace
             || self.imported.cut_short

@@ -3,6 +3,7 @@
 //! A frame that is damaged is kept as a file under `damaged/`, named and counted; the rest is used.
 
 use super::{Frames, Place, failed};
+use crate::disk::read_around;
 use crate::series::head::window;
 use crate::series::log::frame::{self, HEADER_LEN, Seen};
 use crate::series::log::segments::Segments;
@@ -12,43 +13,12 @@ use crate::series::{Column, OpenSeriesError, SeriesRecovery};
 use model::DeviceId;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt as _;
+use std::io::Read;
 use std::path::Path;
 use std::sync::PoisonError;
 
 /// Damaged frames of one segment that are kept as files; more are only counted.
 const KEPT_MAX: usize = 100;
-
-/// Octets that are left out together where a file cannot be read: what a disk reads at once.
-const SECTOR: usize = 4_096;
-
-/// Reads a file of which some sectors cannot be read; those are as zeros. Answers how many octets
-/// that is.
-fn read_around(file: &File, bytes: &mut Vec<u8>) -> io::Result<usize> {
-    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-    bytes.clear();
-    bytes.resize(length, 0);
-    Ok(zeros_where_unread(bytes, |sector, at| {
-        file.read_exact_at(sector, at)
-    }))
-}
-
-/// Reads sector by sector; answers how many octets could not be read, which are zeros.
-fn zeros_where_unread(
-    bytes: &mut [u8],
-    mut read: impl FnMut(&mut [u8], u64) -> io::Result<()>,
-) -> usize {
-    let (mut at, mut lost) = (0, 0);
-    for sector in bytes.chunks_mut(SECTOR) {
-        if read(sector, at).is_err() {
-            sector.fill(0);
-            lost += sector.len();
-        }
-        at += sector.len() as u64;
-    }
-    lost
-}
 
 /// Goes over the log, one segment in memory at a time. Answers what is to be replayed, and the
 /// number of the next segment.
@@ -182,32 +152,4 @@ fn orphaned(index: &Shared, device_id: DeviceId, columns: &[Column]) -> usize {
         index.reserve(device_id, column.saturating_add(1));
     }
     count
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_read_is_zeros_and_the_rest_is_there() {
-        let all: Vec<u8> = (0..=250)
-            .cycle()
-            .map(|n: u8| n | 1)
-            .take(SECTOR * 2 + 10)
-            .collect();
-        let mut bytes = vec![9; all.len()];
-        let lost = zeros_where_unread(&mut bytes, |sector, at| {
-            if at == SECTOR as u64 {
-                sector.fill(7);
-                return Err(io::Error::other("a bad sector"));
-            }
-            let at = usize::try_from(at).unwrap();
-            sector.copy_from_slice(&all[at..at + sector.len()]);
-            Ok(())
-        });
-        assert_eq!(lost, SECTOR);
-        assert_eq!(bytes[..SECTOR], all[..SECTOR]);
-        assert!(bytes[SECTOR..SECTOR * 2].iter().all(|octet| *octet == 0));
-        assert_eq!(bytes[SECTOR * 2..], all[SECTOR * 2..]);
-    }
 }

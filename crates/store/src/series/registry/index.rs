@@ -11,7 +11,7 @@ use super::table::Change;
 use crate::series::{BoundHit, Column, Resolved, SERIES_PER_DEVICE_MAX};
 use hashbrown::HashTable;
 use model::{DeviceId, Labels, SeriesId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
 /// A series by its row.
@@ -101,7 +101,35 @@ pub(super) struct Registered<'a> {
 
 impl Index {
     /// Takes over a change that is committed.
+    #[cfg(test)]
     pub(crate) fn apply(&mut self, change: Change) {
+        self.apply_all([change]);
+        if self.is_sparse() {
+            *self = self.compacted();
+        }
+    }
+
+    /// Takes over changes that are committed, and leaves what deleted series have left: see
+    /// [`Index::is_sparse`].
+    pub(super) fn apply_all(&mut self, changes: impl IntoIterator<Item = Change>) {
+        let mut thinned = BTreeSet::new();
+        for change in changes {
+            self.take_over(change, &mut thinned);
+        }
+        let Self {
+            by_metric, rows, ..
+        } = self;
+        let is_live = |number: &SeriesNo| rows.get(*number as usize).is_some_and(|row| row.live);
+        // Once for all that were deleted: a list may be of all devices.
+        for metric in thinned {
+            if let Some(numbers) = by_metric.get_mut(metric) {
+                numbers.retain(is_live);
+            }
+        }
+    }
+
+    /// Takes over a change; notes the places of metrics whose lists are left with deleted series.
+    fn take_over(&mut self, change: Change, thinned: &mut BTreeSet<usize>) {
         match change {
             Change::Register {
                 device_id,
@@ -146,7 +174,7 @@ impl Index {
                     }
                 }
             }
-            Change::Delete { device_id } => self.delete(device_id),
+            Change::Delete { device_id } => self.delete(device_id, thinned),
             Change::Cleaned { .. } => {}
         }
     }
@@ -200,7 +228,7 @@ impl Index {
         true
     }
 
-    fn delete(&mut self, device_id: DeviceId) {
+    fn delete(&mut self, device_id: DeviceId, thinned: &mut BTreeSet<usize>) {
         let Some(device_no) = self.device_of.get(&device_id).copied() else {
             return;
         };
@@ -212,16 +240,13 @@ impl Index {
         device.by_key = Vec::new();
         device.bound_hit = None;
         self.dead += numbers.len();
-        let mut metrics = vec![false; self.by_metric.len()];
         for number in numbers {
             let Some(row) = self.rows.get_mut(number as usize) else {
                 continue;
             };
             row.live = false;
             let id = row.id;
-            if let Some(seen) = metrics.get_mut(row.metric.place()) {
-                *seen = true;
-            }
+            thinned.insert(row.metric.place());
             self.labels.remove_device(row.set, device_no);
             let hash = self.hasher.hash_one(id);
             let entry = self.by_id.find_entry(hash, |other| *other == number);
@@ -229,31 +254,21 @@ impl Index {
                 entry.remove();
             }
         }
-        let is_live = |number: &SeriesNo| {
-            let row = self.rows.get(*number as usize);
-            row.is_some_and(|row| row.live)
-        };
-        for (numbers, _) in self
-            .by_metric
-            .iter_mut()
-            .zip(metrics)
-            .filter(|(_, seen)| *seen)
-        {
-            numbers.retain(is_live);
-        }
-        if self.dead > DEAD_ROWS_MAX + self.len() {
-            self.compact();
-        }
     }
 
-    /// Makes the index anew without what deleted series have left.
-    pub(super) fn compact(&mut self) {
+    /// Whether deleted series have left so much that it is to be [`compacted`](Index::compacted).
+    pub(super) fn is_sparse(&self) -> bool {
+        self.dead > DEAD_ROWS_MAX + self.len()
+    }
+
+    /// The same index without what deleted series have left.
+    pub(super) fn compacted(&self) -> Self {
         let mut fresh = Self {
             metrics: self.metrics.clone(),
             floor: self.floor,
             generation: self.generation.wrapping_add(1),
             // What was deleted is so afterwards too: merging asks.
-            deleted: std::mem::take(&mut self.deleted),
+            deleted: self.deleted.clone(),
             ..Self::default()
         };
         for device in &self.devices {
@@ -275,7 +290,7 @@ impl Index {
                 interface: row.interface.map(|pair| self.labels.value(pair)),
             });
         }
-        *self = fresh;
+        fresh
     }
 
     /// Forgets the names of interfaces that no series has any more.

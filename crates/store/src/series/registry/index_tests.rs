@@ -48,7 +48,7 @@ fn columns_are_not_given_twice() {
     assert_eq!((index.len(), index.series_of(device_id).len()), (0, 0));
     assert!(!index.has_device(device_id));
     // What the index is made anew of forgets neither.
-    index.compact();
+    index = index.compacted();
     assert!(index.is_deleted(device_id) && index.is_deleted_column(device_id, Column(1)));
     let second = commit(&mut index, device_id, &keys);
     assert_eq!(second[0].column, Column(2));
@@ -157,7 +157,39 @@ fn what_was_deleted_is_so_after_the_index_was_made_anew() {
     let (mut index, gone) = (Index::default(), DeviceId::new());
     commit(&mut index, gone, &[(Metric::ICMP_RTT, Labels::default())]);
     index.apply(Change::Delete { device_id: gone });
-    index.compact();
+    index = index.compacted();
     assert!(index.any_deleted() && index.is_deleted(gone));
     assert!(index.is_deleted_column(gone, Column(0)));
+}
+
+#[test]
+fn many_devices_that_are_deleted_together_are_gone_and_the_others_stay() {
+    let mut one_by_one = Index::default();
+    let together = crate::series::registry::Shared::default();
+    let ids: Vec<DeviceId> = (0..200).map(|_| DeviceId::new()).collect();
+    let keys = [Metric::ICMP_RTT, Metric::ICMP_LOSS].map(|metric| (metric, Labels::default()));
+    for id in &ids {
+        let (changes, _) = one_by_one.plan(*id, &keys).unwrap();
+        for change in changes {
+            one_by_one.apply(change.clone());
+            together.write().unwrap().apply(change);
+        }
+    }
+    let changes: Vec<Change> = ids
+        .iter()
+        .filter(|id| !ids.iter().step_by(10).any(|kept| kept == *id))
+        .map(|id| Change::Delete { device_id: *id })
+        .collect();
+    for change in changes.clone() {
+        one_by_one.apply(change);
+    }
+    let ends: Vec<usize> = (1..=changes.len()).collect();
+    crate::series::registry::apply(&together, changes, &ends);
+    let together = together.read().unwrap();
+    assert_eq!(together.len(), 40);
+    assert_eq!(together.by_metric, one_by_one.by_metric);
+    for id in &ids {
+        assert_eq!(together.series_of(*id), one_by_one.series_of(*id));
+        assert_eq!(together.is_deleted(*id), one_by_one.is_deleted(*id));
+    }
 }

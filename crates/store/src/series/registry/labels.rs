@@ -1,7 +1,7 @@
 //! Label sets, each kept once: the ten series of a port share one, and all devices share
 //! `vantage="local"`. Numbers stand for them, in memory only.
 //!
-//! What is made here stays until the index is made anew (see `Index::compact`), also where no
+//! What is made here stays until the index is made anew (see `Index::compacted`), also where no
 //! series has it any more; names of interfaces that nothing is called by any more, which would come
 //! without end, are forgotten before (see `Index::forget_names`).
 

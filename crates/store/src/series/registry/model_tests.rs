@@ -203,7 +203,7 @@ proptest! {
                     index.apply(change);
                     model.remove(&device_id);
                 }
-                Step::Compact => index.compact(),
+                Step::Compact => index = index.compacted(),
                 Step::Forget => index.forget_names(),
                 Step::Reload => {
                     drop(table);

@@ -52,7 +52,7 @@ impl Test {
 /// What is done next.
 enum Step {
     Judge(Vec<Lot>),
-    Found(Selected),
+    Found(Found),
 }
 
 /// The series that are meant, by id: at most the `limit` of those above `after`. Those whose metric is
@@ -92,7 +92,8 @@ pub(crate) fn select(
             })
         });
         match step? {
-            Step::Found(selected) => return Some(selected),
+            // Sorted where nothing is held: it may be all series.
+            Step::Found(found) => return Some(found.told()),
             Step::Judge(lots) => judge(&mut all, &lots, &mut until)?,
         }
     }
@@ -134,7 +135,7 @@ impl Index {
         judgements: &[Judgement],
         after: Option<SeriesId>,
         limit: usize,
-    ) -> Selected {
+    ) -> Found {
         let is_meant = |metric: &Metric| metrics.contains(metric);
         let numbers = self.metrics.all();
         let metrics: Vec<Option<Metric>> = numbers
@@ -180,7 +181,7 @@ impl Index {
             let meant = by_metric().flatten().filter_map(look);
             meant.for_each(|series| found.take(series));
         }
-        found.told()
+        found
     }
 
     fn test(&self, judgement: &Judgement) -> Test {

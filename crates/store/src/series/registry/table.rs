@@ -4,24 +4,26 @@
 use super::index::{Index, Registered};
 use super::labels::Set;
 use super::metrics::Measured;
+use super::saved;
 use crate::blocks::salvage;
 use crate::series::{Column, Resolved};
 use model::{DeviceId, Labels, SeriesId};
 use rusqlite::{Connection, Row, Transaction, ffi, params};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 use tracing::warn;
 
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS series (
         id BLOB PRIMARY KEY, device BLOB NOT NULL, slot INTEGER NOT NULL, metric TEXT NOT NULL,
         labels TEXT NOT NULL, interface TEXT, crc INTEGER NOT NULL, UNIQUE (device, slot)
     );
     CREATE TABLE IF NOT EXISTS deleted (
-        device BLOB PRIMARY KEY, next INTEGER NOT NULL, cleaned INTEGER NOT NULL
+        device BLOB PRIMARY KEY, next INTEGER NOT NULL, cleaned INTEGER NOT NULL, crc INTEGER
     );
     CREATE TABLE IF NOT EXISTS floor (next INTEGER NOT NULL);
     PRAGMA user_version = 1;
@@ -66,15 +68,20 @@ pub(crate) struct Loaded {
 }
 
 /// The open file.
-pub(crate) struct Table(Connection);
+pub(crate) struct Table {
+    pub(super) connection: Connection,
+    /// Rows of deleted devices have a checksum: not in a file of before, until one is written.
+    proves_deleted: bool,
+}
 
 /// Columns that are left out after a registry was lost, above all that it can have given out.
-const FLOOR_STEP: u32 = 1 << 24;
+pub(super) const FLOOR_STEP: u32 = 1 << 24;
 
 impl Table {
-    /// Opens the registry. One that is damaged is set aside, and begun anew with the series that
-    /// can still be read of it.
+    /// Opens the registry. One that is damaged is set aside, and begun anew with what can still be read
+    /// of it.
     pub(crate) fn open(path: &Path) -> rusqlite::Result<(Self, Loaded)> {
+        salvage::settle(path).map_err(unable)?;
         match Self::open_sound(path) {
             Err(error) if salvage::is_damage(&error) || salvage::lacks_table(&error) => {
                 Self::begin_anew(path, &error)
@@ -84,28 +91,14 @@ impl Table {
     }
 
     fn begin_anew(path: &Path, error: &rusqlite::Error) -> rusqlite::Result<(Self, Loaded)> {
-        let unable = |error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
-        let (aside, before) = salvage::set_aside(path).map_err(unable)?;
-        let mut saved = Vec::new();
-        let select =
-            "SELECT id, device, slot, metric, labels, interface, crc FROM series WHERE rowid = ?1";
-        // What cannot be read at all has nothing to save.
-        let _ = salvage::rows(&aside, TABLES, "series", select, |row| {
-            saved.extend(Read::of(row).ok().and_then(|read| read.change()));
-            Ok(())
-        });
-        let (mut table, _) = Self::open_sound(path)?;
-        let floor = FLOOR_STEP.saturating_mul(before.saturating_add(1));
-        table
-            .0
-            .execute("INSERT INTO floor (next) VALUES (?1)", [floor])?;
-        table.commit(&saved)?;
-        drop(table);
+        let (before, _) = salvage::next_aside(path).map_err(unable)?;
+        let floor = FLOOR_STEP.saturating_mul(before);
+        let made = salvage::remake(path, unable, |new| saved::save(path, new, floor));
+        let (saved, aside) = made?;
         let (table, mut loaded) = Self::open_sound(path)?;
         let what = format!(
-            "{}: {error}; {} series saved, kept as {}",
+            "{}: {error}; {saved} series saved, kept as {}",
             path.display(),
-            saved.len(),
             aside.display()
         );
         warn!("{what}");
@@ -113,7 +106,7 @@ impl Table {
         Ok((table, loaded))
     }
 
-    fn open_sound(path: &Path) -> rusqlite::Result<(Self, Loaded)> {
+    pub(super) fn open_sound(path: &Path) -> rusqlite::Result<(Self, Loaded)> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_WAIT)?;
         // No write-ahead journal: a damaged one ends early without a word, and the columns in it
@@ -126,17 +119,35 @@ impl Table {
         }
         salvage::look_through(&connection)?;
         let loaded = load(&connection)?;
-        Ok((Self(connection), loaded))
+        let proves = "SELECT count(*) FROM pragma_table_info('deleted') WHERE name = 'crc'";
+        let table = Self {
+            proves_deleted: connection.query_row(proves, [], |row| row.get(0))?,
+            connection,
+        };
+        Ok((table, loaded))
     }
 
     /// Makes all changes, or none; durable when it returns.
     pub(crate) fn commit(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
-        let transaction = self.0.transaction()?;
+        let deletes = changes
+            .iter()
+            .any(|change| matches!(change, Change::Delete { .. }));
+        let transaction = self.connection.transaction()?;
+        // Not when it is opened: a start on a full disk writes nothing.
+        if deletes && !self.proves_deleted {
+            transaction.execute_batch("ALTER TABLE deleted ADD COLUMN crc INTEGER")?;
+        }
         for change in changes {
             write(&transaction, change)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        self.proves_deleted |= deletes;
+        Ok(())
     }
+}
+
+fn unable(error: io::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 
 /// Looks at every row and changes nothing: how many series there are, and what is wrong, each named.
@@ -157,56 +168,141 @@ pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<(u64, Vec<Str
             Err(error) => damage.push(format!("a series: {error}")),
         }
     }
+    let mut statement = connection.prepare("SELECT * FROM deleted ORDER BY rowid")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match Deleted::of(row) {
+            Ok(deleted) => damage.extend(deleted.damage()),
+            Err(error) => damage.push(format!("a deleted device: {error}")),
+        }
+    }
     Ok((series, damage))
 }
 
 fn write(transaction: &Transaction, change: &Change) -> rusqlite::Result<()> {
     match change {
-        Change::Register {
-            device_id,
-            series,
-            metric,
-            labels,
-            interface,
-        } => transaction.execute(
-            "INSERT INTO series (id, device, slot, metric, labels, interface, crc)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                series.id.as_bytes(),
-                device_id.as_bytes(),
-                series.column.0,
-                metric.name(),
-                labels,
-                interface,
-                checksum(series.id, *device_id, series.column, metric.name(), labels),
-            ],
-        ),
+        Change::Register { .. } => insert(transaction, "INSERT", change),
         Change::Rename {
             device_id,
             column,
             interface,
-        } => transaction.execute(
-            "UPDATE series SET interface = ?3 WHERE device = ?1 AND slot = ?2",
-            params![device_id.as_bytes(), column.0, interface],
-        ),
+        } => transaction
+            .execute(
+                "UPDATE series SET interface = ?3 WHERE device = ?1 AND slot = ?2",
+                params![device_id.as_bytes(), column.0, interface],
+            )
+            .map(|_| ()),
         Change::Delete { device_id } => {
-            transaction.execute(
-                "INSERT INTO deleted (device, next, cleaned)
-                 SELECT ?1, 1 + coalesce(max(slot), -1), 0 FROM series WHERE device = ?1
-                 ON CONFLICT DO UPDATE SET next = max(next, excluded.next), cleaned = 0",
+            let next = transaction.query_row(
+                "SELECT max(coalesce((SELECT 1 + max(slot) FROM series WHERE device = ?1), 0),
+                            coalesce((SELECT next FROM deleted WHERE device = ?1), 0))",
                 [device_id.as_bytes()],
+                |row| row.get(0),
             )?;
-            transaction.execute(
-                "DELETE FROM series WHERE device = ?1",
+            let deleted = Deleted {
+                device_id: *device_id,
+                next,
+                cleaned: false,
+                sound: true,
+            };
+            put_deleted(transaction, &deleted)?;
+            let series = "DELETE FROM series WHERE device = ?1";
+            transaction
+                .execute(series, [device_id.as_bytes()])
+                .map(|_| ())
+        }
+        Change::Cleaned { device_id } => transaction
+            .execute(
+                "UPDATE deleted SET cleaned = 1 WHERE device = ?1",
                 [device_id.as_bytes()],
             )
-        }
-        Change::Cleaned { device_id } => transaction.execute(
-            "UPDATE deleted SET cleaned = 1 WHERE device = ?1",
-            [device_id.as_bytes()],
-        ),
+            .map(|_| ()),
     }
-    .map(|_| ())
+}
+
+/// Puts a new series, which is all that is put so.
+pub(super) fn insert(connection: &Connection, how: &str, change: &Change) -> rusqlite::Result<()> {
+    let Change::Register {
+        device_id,
+        series,
+        metric,
+        labels,
+        interface,
+    } = change
+    else {
+        return Ok(());
+    };
+    let mut statement = connection.prepare_cached(&format!(
+        "{how} INTO series (id, device, slot, metric, labels, interface, crc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+    ))?;
+    let row = params![
+        series.id.as_bytes(),
+        device_id.as_bytes(),
+        series.column.0,
+        metric.name(),
+        labels,
+        interface,
+        checksum(series.id, *device_id, series.column, metric.name(), labels),
+    ];
+    statement.execute(row).map(|_| ())
+}
+
+/// Puts a deleted device in the place of what was known of it.
+pub(super) fn put_deleted(connection: &Connection, deleted: &Deleted) -> rusqlite::Result<()> {
+    let Deleted {
+        device_id,
+        next,
+        cleaned,
+        ..
+    } = *deleted;
+    let sum = deleted_checksum(device_id, next);
+    connection
+        .execute(
+            "INSERT OR REPLACE INTO deleted (device, next, cleaned, crc) VALUES (?1, ?2, ?3, ?4)",
+            params![device_id.as_bytes(), next, cleaned, sum],
+        )
+        .map(|_| ())
+}
+
+/// Over all but whether its samples are gone, which changes.
+fn deleted_checksum(device_id: DeviceId, next: u32) -> u32 {
+    let crc = crc32c::crc32c(device_id.as_bytes());
+    crc32c::crc32c_append(crc, &next.to_le_bytes())
+}
+
+/// A deleted device as its row says it.
+pub(super) struct Deleted {
+    device_id: DeviceId,
+    next: u32,
+    /// Its samples are gone too.
+    cleaned: bool,
+    /// The checksum agrees, or there is none, as in rows of before.
+    pub(super) sound: bool,
+}
+
+impl Deleted {
+    /// Of a row with all columns that there are.
+    pub(super) fn of(row: &Row) -> rusqlite::Result<Self> {
+        let (device_id, next) = (DeviceId::from_bytes(row.get("device")?), row.get("next")?);
+        let sum: Option<u32> = match row.get("crc") {
+            Err(rusqlite::Error::InvalidColumnName(_)) => None,
+            sum => sum?,
+        };
+        Ok(Self {
+            device_id,
+            next,
+            cleaned: row.get("cleaned")?,
+            sound: sum.is_none_or(|sum| sum == deleted_checksum(device_id, next)),
+        })
+    }
+
+    /// What is wrong with it.
+    fn damage(&self) -> Option<String> {
+        let id = self.device_id;
+        let what = format!("deleted device {id}: the checksum does not agree");
+        (!self.sound).then_some(what)
+    }
 }
 
 /// Over all but the name for people, which may change.
@@ -228,12 +324,19 @@ fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
     let floor: Option<u32> =
         connection.query_row("SELECT max(next) FROM floor", [], |row| row.get(0))?;
     loaded.index.raise_floor(floor.unwrap_or(0));
-    let mut statement = connection.prepare("SELECT device, next, cleaned FROM deleted")?;
+    let mut statement = connection.prepare("SELECT * FROM deleted")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let device_id = DeviceId::from_bytes(row.get(0)?);
-        loaded.index.was_deleted(device_id, row.get(1)?);
-        if !row.get::<_, bool>(2)? {
+        let deleted = Deleted::of(row)?;
+        let (device_id, next) = (deleted.device_id, deleted.next);
+        if let Some(what) = deleted.damage() {
+            // Whether it was deleted is not known; its columns stay taken all the same.
+            loaded.index.reserve(device_id, next);
+            loaded.damage.push(what);
+            continue;
+        }
+        loaded.index.was_deleted(device_id, next);
+        if !deleted.cleaned {
             loaded.unclean.push(device_id);
         }
     }
@@ -354,7 +457,7 @@ impl Texts {
 }
 
 /// A row of the table, as it is there.
-struct Read<'a> {
+pub(super) struct Read<'a> {
     device_id: DeviceId,
     series: Resolved,
     metric: &'a str,
@@ -365,7 +468,7 @@ struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
-    fn of(row: &'a Row) -> rusqlite::Result<Self> {
+    pub(super) fn of(row: &'a Row) -> rusqlite::Result<Self> {
         let device_id = DeviceId::from_bytes(row.get(1)?);
         let series = Resolved {
             id: SeriesId::from_bytes(row.get(0)?),
@@ -384,7 +487,7 @@ impl<'a> Read<'a> {
     }
 
     /// What makes it known; none where it is damaged.
-    fn change(&self) -> Option<Change> {
+    pub(super) fn change(&self) -> Option<Change> {
         let is_labels = || serde_json::from_str::<Labels>(self.labels).is_ok();
         (self.sound && is_labels()).then(|| Change::Register {
             device_id: self.device_id,
