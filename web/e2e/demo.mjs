@@ -1,6 +1,6 @@
 // A walk through the demo in a real browser: sign in, the overview, the map, a device and its history,
 // a fault that is injected by command and is shown within two intervals, and what the device says of
-// it: log lines, sensors, flows.
+// it: log lines, sensors, flows, and what is kept.
 //
 //   FORETELL_URL=http://127.0.0.1:8080 FORETELL_PASSWORD=... FORETELL_FAULT='foretell simulate fault ...' \
 //   FORETELL_INTERVAL_SECS=10 FORETELL_HISTORY_SECS=1209600 node e2e/demo.mjs
@@ -22,6 +22,7 @@ import { exec } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { launch, open, signIn, until } from "./browser.mjs";
+import { walkStorage } from "./storagewalk.mjs";
 
 const env = process.env;
 for (const name of ["FORETELL_URL", "FORETELL_PASSWORD", "FORETELL_FAULT", "FORETELL_FAULT_DEVICE"]) {
@@ -113,8 +114,12 @@ try {
   await page.goto(`${url}${device}?tab=flows`);
   await until("its largest flows", async () => (await page.getByTestId("flows-top").locator("tbody tr").count()) > 0, FLOWS_SHOWN_MS);
   await shot("flows");
+
+  step("what is kept");
+  const kept = await walkStorage(page, url, shot);
+  assert.ok(kept.levels > 0, "the history is in files");
   assert.deepEqual(errors, [], "errors on the console");
-  console.log(JSON.stringify({ fault_shown_ms: shownMs, history_points: points }));
+  console.log(JSON.stringify({ fault_shown_ms: shownMs, history_points: points, kept }));
 } catch (error) {
   await shot("failed").catch(() => undefined);
   console.error(`failed: ${error.message}\nconsole: ${JSON.stringify(errors)}\naddress: ${page.url()}`);

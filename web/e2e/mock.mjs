@@ -13,6 +13,7 @@ import { largeMap, mapTests } from "./map.mjs";
 import { startMock } from "./mock/server.mjs";
 import { operateTests } from "./operate.mjs";
 import { profileTests } from "./profiles.mjs";
+import { storageTests } from "./storage.mjs";
 
 const PASSWORD = "correct horse";
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
@@ -292,7 +293,7 @@ const tests = {
 /** The bound of what a browser fetches before the first view stands, in octets of gzip. */
 const FIRST_LOAD_MAX = 200_000;
 
-/** What the page's first view is made of; the map's code is not in it. */
+/** What the page's first view is made of; the code of the map and of storage is not in it. */
 async function firstLoad() {
   const html = await readFile(`${dist}index.html`);
   const named = [...String(html).matchAll(/assets\/[\w.-]+/g)].map(([name]) => name);
@@ -300,7 +301,7 @@ async function firstLoad() {
   const octets = [html, ...files].reduce((sum, bytes) => sum + gzipSync(bytes).length, 0);
   assert.ok(octets < FIRST_LOAD_MAX, `${octets} octets`);
   const all = await readdir(`${dist}assets`);
-  assert.ok(all.some((name) => name.startsWith("MapPage")) && !named.some((name) => name.includes("MapPage")), "the map is apart");
+  for (const apart of ["MapPage", "StoragePage"]) assert.ok(all.some((name) => name.startsWith(apart)) && !named.some((name) => name.includes(apart)), `${apart} is apart`);
   return octets;
 }
 
@@ -338,7 +339,7 @@ async function many(browser) {
 const browser = await launch();
 const mock = await startMock({ dist, devices: 40, intervalSecs: 1 });
 let failed = 0;
-for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...flowTests, ...logTests, ...operateTests, ...profileTests, ...mapTests })) {
+for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...flowTests, ...logTests, ...operateTests, ...profileTests, ...storageTests, ...mapTests })) {
   if (only && !name.includes(only)) continue;
   const { page, errors, close } = await open(browser);
   const began = Date.now();

@@ -28,6 +28,7 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { launch, open, signIn, until } from "./browser.mjs";
+import { walkStorage } from "./storagewalk.mjs";
 
 const env = process.env;
 for (const name of ["FORETELL_URL", "FORETELL_PASSWORD", "FORETELL_SEED", "FORETELL_COMMUNITY"]) {
@@ -169,6 +170,8 @@ try {
   const delays = [...onDevice, ...onList].sort((a, b) => a - b);
   const at = (share) => delays[Math.min(delays.length - 1, Math.ceil(delays.length * share) - 1)];
   const said = { p50: at(0.5), p99: at(0.99), count: delays.length, max: delays.at(-1), device: name, devices_found: found, discovery_ms: discoveryMs, map, overview, on_device: onDevice.length, delays_ms: delays };
+  step("what is kept");
+  said.kept = await walkStorage(page, url, shot);
   await page.goto(`${url}/links`);
   await page.locator("main h1").waitFor();
   await page.waitForTimeout(500);

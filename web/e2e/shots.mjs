@@ -1,5 +1,5 @@
 // Pictures of every view in both themes and both widths, against the mock: node e2e/shots.mjs DIR
-// Those of the guide, docs/guide/map.png and device.png: node e2e/shots.mjs --guide
+// Those of the guide, docs/guide/map.png, device.png and storage.png: node e2e/shots.mjs --guide [NAME]
 
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -14,6 +14,7 @@ const mock = await startMock({ dist: fileURLToPath(new URL("../dist/", import.me
 const browser = await launch();
 const device = mock.control.net.devices[0];
 mock.control.state.credentials.push({ id: "01900000-0000-7000-8000-00000000c0de", name: "campus", kind: "snmp_v3", user: "reader", auth: "sha256", privacy: "aes128", devices: 38, revision: 1, created_at: new Date().toISOString() });
+mock.control.kept.fill();
 const views = {
   now: "/",
   devices: "/devices",
@@ -35,15 +36,30 @@ const views = {
   credentials: "/credentials",
   profiles: "/profiles",
   objects: `/devices/${device.id}?tab=objects`,
+  kept: "/storage",
+  retention: "/storage?tab=retention",
+  policy: "/storage?tab=retention&policy=new",
+  hold: "/storage?tab=retention&hold=new",
+  backups: "/storage?tab=backups",
+  series: "/storage?tab=series",
+  archive: "/storage?tab=archive",
+  work: "/storage?tab=work",
+  export: "/storage?tab=work&do=export",
+  import: "/storage?tab=work&do=import",
+  delete: "/storage?tab=work&do=delete",
 };
 /** What the guide shows. */
 if (guide) {
   const { page, close } = await open(browser, { width: 1280, height: 860 });
   await signIn(page, mock.url, "correct horse");
-  for (const [name, path] of Object.entries({ map: views.maplink, device: `/devices/${mock.control.net.devices[1].id}?tab=availability&past=7d` })) {
+  const wanted = process.argv[3];
+  for (const [name, path] of Object.entries({ map: views.maplink, device: `/devices/${mock.control.net.devices[1].id}?tab=availability&past=7d`, storage: "/storage" })) {
+    if (wanted && name !== wanted) continue;
     await page.goto(mock.url + path);
     await page.waitForTimeout(3000);
-    await page.screenshot({ path: `${dir}/${name}.png` });
+    // Below its table the overview of storage is empty.
+    const clip = name === "storage" ? { clip: { x: 0, y: 0, width: 1280, height: 530 } } : {};
+    await page.screenshot({ path: `${dir}/${name}.png`, ...clip });
   }
   await close();
   await browser.close();

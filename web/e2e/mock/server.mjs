@@ -10,6 +10,8 @@ import { logs } from "./logs.mjs";
 import { evidence, id, network, valueAt } from "./network.mjs";
 import { schedules, setMaintenance } from "./operate.mjs";
 import { availability, healthHistory, intervals, top } from "./past.mjs";
+import { PERMISSIONS, storage } from "./storage.mjs";
+import { work } from "./work.mjs";
 import { workbench } from "./workbench.mjs";
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
@@ -21,7 +23,12 @@ const QUERIES = {
   "GET /interfaces": [...PAGING, "sort", "device_id", "oper_status", "q", "absent"],
   "GET /links": [...PAGING, "sort", "device_id", "status"],
   "GET /links/:id": [...PAGING, "device_id"],
-  "GET /series": [...PAGING, "device_id", "interface_id", "metric"],
+  "GET /series": [...PAGING, "device_id", "interface_id", "metric", "match"],
+  "GET /series/:id": ["limit"],
+  "GET /metric-types": [...PAGING, "sort", "own"],
+  "GET /audit": [...PAGING, "action", "who", "from", "to"],
+  "GET /archive/:id": [...PAGING, "sort"],
+  "GET /jobs": [...PAGING, "sort", "kind", "state"],
   "GET /logs": [...PAGING, "device_id", "from", "to", "q", "severity", "source"],
   "GET /flows/:id": [...PAGING, "device_id", "interface_id", "direction", "by", "from", "to"],
   "GET /health/:id": ["from", "to", "step_secs"],
@@ -56,6 +63,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
 
   const planned = schedules(id, (request) => discover(request));
   const bench = workbench();
+  const kept = work(id, state, storage(id, net, state));
   const now = () => new Date().toISOString();
   const clients = new Set();
   function tell(topic, event, data, at = now()) {
@@ -93,7 +101,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       if (!url.pathname.startsWith("/api/v1/")) return await file(url.pathname, response);
       let text = "";
       for await (const chunk of request) text += chunk;
-      const body = text === "" ? undefined : JSON.parse(text);
+      const octets = request.headers["content-type"] === "application/octet-stream";
+      const body = octets ? text : text === "" ? undefined : JSON.parse(text);
       const path = url.pathname.slice("/api/v1".length);
       state.requests.push(`${request.method} ${path}`);
       if (path === "/auth/session" && request.method === "POST") {
@@ -138,9 +147,11 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
     const unknown = method === "GET" && [...query.keys()].find((name) => !(QUERIES[key] ?? PAGING).includes(name));
     if (unknown) return problem(400, "A query parameter is wrong", `There is no parameter ${unknown}.`, [{ pointer: `?${unknown}`, detail: "it is unknown" }]);
     if (bench(key, { name: second && decodeURIComponent(second), query, body, request, page: (rows) => page(rows, query, answer), ...answer }) !== false) return;
+    const paged = { ...answer, page: (rows) => page(rows, query, answer) };
+    if (kept.route(method, path, query, body, request, paged) !== false || kept.work(method, path, query, body, request, paged) !== false) return;
     switch (key) {
       case "GET /auth/:id":
-        return send(200, { username: state.session });
+        return send(200, { username: state.session, role: kept.viewer ? "viewer" : "admin", permissions: PERMISSIONS.filter((one) => !kept.viewer || /^(read|own)_/.test(one)) });
       case "DELETE /auth/:id":
         state.session = null;
         return send(204);
@@ -304,7 +315,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         return send(200, { score: net.devices.length === 0 ? null : 0.941, devices, interfaces, links, checks });
       }
       case "GET /system/:id":
-        return send(200, { items: [{ code: "icmp_not_permitted", message: "ICMP is not permitted here: net.ipv4.ping_group_range leaves this group out. Status rests on SNMP.", since: new Date(net.born).toISOString() }], next_cursor: null });
+        return send(200, { items: [{ code: "icmp_not_permitted", message: "ICMP is not permitted here: net.ipv4.ping_group_range leaves this group out. Status rests on SNMP.", since: new Date(net.born).toISOString() }, ...kept.notices], next_cursor: null });
       case "GET /credentials":
         return page(state.credentials, query, answer);
       case "POST /credentials": {
@@ -436,6 +447,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
     mute: false,
     net,
     state,
+    kept,
     tell,
     cut: () => clients.forEach((c) => c.ws.terminate()),
     lag: () => clients.forEach((c) => c.send({ type: "lagged", dropped: 3 })),

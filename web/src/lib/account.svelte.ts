@@ -2,11 +2,13 @@
 
 import { Failure, onSignedOut } from "./api/call";
 import { session } from "./api/routes";
+import type { Permission } from "./api/shapes";
 import { live } from "./live/live.svelte";
 
 class Account {
   state = $state<"asking" | "out" | "in" | "unreachable">("asking");
   name = $state("");
+  #permissions = $state.raw<readonly Permission[]>([]);
 
   constructor() {
     onSignedOut(() => this.#leave());
@@ -17,12 +19,18 @@ class Account {
     try {
       const me = await session.me();
       this.name = me.username;
+      this.#permissions = me.permissions;
       this.state = "in";
       live.start();
     } catch (error) {
       if (error instanceof Failure && error.status !== 401) this.state = "unreachable";
       else this.#leave();
     }
+  }
+
+  /** Whether the server will do it for them; where not, the page does not offer it. */
+  may(permission: Permission): boolean {
+    return this.#permissions.includes(permission);
   }
 
   async signIn(name: string, password: string): Promise<void> {

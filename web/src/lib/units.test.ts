@@ -92,3 +92,11 @@ test.each([
   [0, "0.0 %"],
   [null, "–"],
 ] as const)("availability of %s is %s", (ratio, expected) => check(units.availability(ratio), expected));
+
+test("octets of one of many, and UTC days", () => {
+  check(units.octetsEach(1.6), "1.60 B");
+  check(units.octetsEach(null), "–");
+  check(units.utcDay("2025-03-03T23:59:59Z"), "3 Mar 2025");
+  check(units.utcDay(0), "1 Jan 1970");
+  check(units.utcDay("nonsense"), "–");
+});

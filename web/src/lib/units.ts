@@ -52,6 +52,11 @@ export function bytes(value: Maybe): string {
   return `${figures(rest)}${GAP}${step}`;
 }
 
+/** Octets that one of many takes, to the hundredth: `1.65 B`. */
+export function octetsEach(value: Maybe): string {
+  return known(value) ? `${value.toFixed(2)}${GAP}B` : ABSENT;
+}
+
 /** A share of one, as a percentage. */
 export function percent(ratio: Maybe): string {
   if (!known(ratio)) return ABSENT;
@@ -160,6 +165,15 @@ export function fullInstant(at: string | number | null | undefined): string {
   if (at === null || at === undefined) return ABSENT;
   const when = new Date(at);
   return Number.isNaN(when.getTime()) ? ABSENT : fullFormat.format(when);
+}
+
+const utcDayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+
+/** A UTC day with its year, for what goes by such days: `3 Mar 2025`. */
+export function utcDay(at: string | number | null | undefined): string {
+  if (at === null || at === undefined) return ABSENT;
+  const when = new Date(at);
+  return Number.isNaN(when.getTime()) ? ABSENT : utcDayFormat.format(when);
 }
 
 /** A mark of a time axis whose marks are `stepSecs` apart. */

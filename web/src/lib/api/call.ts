@@ -45,17 +45,29 @@ export function onSignedOut(told: () => void): void {
 }
 
 export async function call<T>(method: Method, path: string, { query, body, revision, signal, timeoutMs = TIMEOUT_MS }: Call = {}): Promise<T> {
-  const headers: Record<string, string> = { accept: "application/json" };
+  const headers: Record<string, string> = {};
   if (body !== undefined) headers["content-type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
   if (revision !== undefined) headers["if-match"] = `"${revision}"`;
+  return ask(method, path + search(query), headers, body === undefined ? null : JSON.stringify(body), timeoutMs, signal);
+}
+
+/** A piece of a file may have a slow way to go. */
+const UPLOAD_TIMEOUT_MS = 120_000;
+
+/** Sends a piece of a file as it is; everything else is as of `call`. */
+export async function upload<T>(method: "POST" | "PUT", path: string, piece: Blob, { query, signal }: Pick<Call, "query" | "signal"> = {}): Promise<T> {
+  return ask(method, path + search(query), { "content-type": "application/octet-stream" }, piece, UPLOAD_TIMEOUT_MS, signal);
+}
+
+async function ask<T>(method: Method, path: string, headers: Record<string, string>, body: BodyInit | null, timeoutMs: number, signal?: AbortSignal): Promise<T> {
   const limit = AbortSignal.timeout(timeoutMs);
   let response: Response;
   try {
-    response = await fetch(PREFIX + path + search(query), {
+    response = await fetch(PREFIX + path, {
       method,
-      headers,
+      headers: { accept: "application/json", ...headers },
       credentials: "same-origin",
-      body: body === undefined ? null : JSON.stringify(body),
+      body,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
   } catch (error) {
@@ -88,6 +100,16 @@ async function problem(response: Response): Promise<Problem> {
     // Not a problem document: something between us and the server answered.
   }
   return { type: "about:blank", title: `The server answered ${response.status}`, status: response.status };
+}
+
+/** Null where the server does not have what was asked for, or not for this person. */
+export async function ifThere<T>(asked: Promise<T>, absent: readonly number[] = [403, 404]): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof Failure && absent.includes(error.status)) return null;
+    throw error;
+  }
 }
 
 /** What to tell an operator of anything that was thrown. */

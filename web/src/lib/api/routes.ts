@@ -53,6 +53,7 @@ import type {
   Samples,
   SamplesRequest,
   Series,
+  SeriesCardinality,
   Top,
   Trap,
   TrialAnswer,
@@ -73,7 +74,7 @@ type Optional<T> = { [Name in keyof NonNullable<T>]?: NonNullable<T>[Name] | nul
 /** Pages that are followed for one list; more than any device of ours has. */
 const PAGES_MAX = 50;
 
-async function all<T>(path: string, query: Query, signal?: AbortSignal): Promise<T[]> {
+export async function all<T>(path: string, query: Query, signal?: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | null | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
@@ -141,6 +142,10 @@ export type Aggregation = NonNullable<SamplesRequest["aggregation"]>;
 export const series = {
   ofDevice: (device_id: string, signal?: Signal) => all<Series>("/series", { device_id }, signal),
   ofMetric: (metric: string, signal?: Signal) => all<Series>("/series", { metric }, signal),
+  /** How many there are and of what; `limit` devices of each list. */
+  cardinality: (limit: number, signal?: Signal) => call<SeriesCardinality>("GET", "/series/cardinality", { query: { limit }, ...(signal && { signal }) }),
+  /** The first series that a selector means. */
+  meant: (match: string, signal?: Signal) => call<Page<Series>>("GET", "/series", { query: { match, limit: 1 }, ...(signal && { signal }) }),
   /** The samples of any number of series, asked in as many requests as the server's bound needs. */
   query: async (ids: string[], body: { from: string; to: string; step_secs: number; aggregation: Aggregation }, signal?: Signal): Promise<Samples[]> => {
     const answers: Samples[] = [];

@@ -1,0 +1,82 @@
+// What the form of a policy sends, how a policy is told, and what a dry run is asked with. Pure.
+
+import type { RetentionLevel, RetentionPolicy, RetentionPolicyCreate, RetentionPolicyPatch } from "../../lib/api/shapes";
+import { LEVELS } from "./sizes";
+
+export const DAYS_MAX = 36_525;
+export const PRIORITY_MAX = 1_000_000;
+
+export interface PolicyForm {
+  name: string;
+  level: RetentionLevel;
+  /** One a line: an expression may have commas. */
+  metrics: string;
+  tags: string;
+  days: number;
+  priority: number;
+  /** What is over goes also where it is not archived; undefined where the server knows no archive. */
+  withoutArchive?: boolean | undefined;
+}
+
+export const EMPTY: PolicyForm = { name: "", level: "raw", metrics: "", tags: "", days: 30, priority: 100 };
+
+export function formOf(policy: RetentionPolicy): PolicyForm {
+  return { name: policy.name, level: policy.level, metrics: policy.metrics.join("\n"), tags: policy.device_tags.join(", "), days: policy.keep_days, priority: policy.priority, withoutArchive: policy.without_archive };
+}
+
+export function bodyOf(form: PolicyForm): RetentionPolicyCreate {
+  return { name: form.name.trim(), level: form.level, metrics: parts(form.metrics, "\n"), device_tags: parts(form.tags, ","), keep_days: form.days, priority: form.priority, ...archived(form.withoutArchive) };
+}
+
+/** A server without an archive refuses the field. */
+const archived = (without: boolean | undefined): Pick<RetentionPolicyCreate, "without_archive"> => (without === undefined ? {} : { without_archive: without });
+
+/** Of a built-in policy only the days can be changed. */
+export function patchOf(form: PolicyForm, policy: RetentionPolicy): RetentionPolicyPatch {
+  return policy.built_in ? { keep_days: form.days } : bodyOf(form);
+}
+
+function parts(text: string, between: string): string[] {
+  return [...new Set(text.split(between).map((part) => part.trim()).filter(Boolean))];
+}
+
+const rank = (policy: RetentionPolicy): number => LEVELS.findIndex((one) => one.level === policy.level);
+
+/** In the order in which they decide, level by level: the greatest priority first, the built-in one last. */
+export function inOrder(policies: readonly RetentionPolicy[]): RetentionPolicy[] {
+  return [...policies].sort((a, b) => rank(a) - rank(b) || Number(a.built_in) - Number(b.built_in) || b.priority - a.priority || b.keep_days - a.keep_days || a.name.localeCompare(b.name, "en"));
+}
+
+/**
+ * The policies of a dry run in which `body` stands in the place of `replaces`, or beside all where that
+ * is null. It comes first, so that faults of it are told at `/policies/0`.
+ *
+ * A dry run keeps the built-in policies as they are. Days of one are tried by a policy for all series that
+ * comes after all others and before it: their priorities keep their order and leave 1 to it.
+ */
+export function tried(policies: readonly RetentionPolicy[], body: RetentionPolicyCreate, replaces: RetentionPolicy | null): RetentionPolicyCreate[] {
+  const others = own(policies).filter((policy) => policy.id !== replaces?.id);
+  if (!replaces?.built_in) return [body, ...others.map(created)];
+  const steps = [...new Set(others.map((policy) => policy.priority))].sort((a, b) => a - b);
+  return [
+    { name: replaces.name, level: replaces.level, keep_days: body.keep_days, metrics: [], device_tags: [], priority: 1, ...archived(replaces.without_archive) },
+    ...others.map((policy) => ({ ...created(policy), priority: steps.indexOf(policy.priority) + 2 })),
+  ];
+}
+
+/** The policies of a dry run without one. */
+export function without(policies: readonly RetentionPolicy[], gone: RetentionPolicy): RetentionPolicyCreate[] {
+  return own(policies).filter((policy) => policy.id !== gone.id).map(created);
+}
+
+const own = (policies: readonly RetentionPolicy[]): RetentionPolicy[] => policies.filter((policy) => !policy.built_in);
+
+function created({ name, level, metrics, device_tags, keep_days, priority, without_archive }: RetentionPolicy): RetentionPolicyCreate {
+  return { name, level, metrics, device_tags, keep_days, priority, ...archived(without_archive) };
+}
+
+/** `all series`, `if.*Errors of devices with lab or test`. */
+export function whichInWords({ metrics, device_tags }: Pick<RetentionPolicy, "metrics" | "device_tags">): string {
+  const what = metrics.length === 0 ? "all series" : metrics.slice(0, 3).join(", ") + (metrics.length > 3 ? ` and ${metrics.length - 3} more` : "");
+  return device_tags.length === 0 ? what : `${what} of devices with ${device_tags.join(" or ")}`;
+}
