@@ -53,7 +53,7 @@ const WITHOUT_KEY: [&str; 12] = [
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 18] = [
+const DONE_AGAIN: [&str; 23] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -72,6 +72,11 @@ const DONE_AGAIN: [&str; 18] = [
     "/api/v1/retention/holds",
     "/api/v1/backups",
     "/api/v1/retention/damage/accept",
+    "/api/v1/archive/runs",
+    "/api/v1/archive/restores",
+    "/api/v1/archive/checks",
+    "/api/v1/archive/adopt",
+    "/api/v1/archive/scan",
 ];
 /// Headers that are kept with an answer.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];

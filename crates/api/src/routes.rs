@@ -1,5 +1,6 @@
 //! The routes, one file a resource. To add one: its file, its lines here, its tests.
 
+mod archive;
 mod auth;
 pub(crate) mod availability;
 mod backups;
@@ -146,6 +147,7 @@ fn storage() -> OpenApiRouter<App> {
         .merge(retention::routes())
         .routes(routes!(backups::list, backups::start))
         .routes(routes!(backups::get))
+        .merge(archive::routes())
         .merge(jobs::routes())
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
+use store::archive::{ArchiveOptions, Place};
 use store::series::{SeriesOptions, SeriesStore, SyncPolicy};
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
@@ -93,6 +94,15 @@ impl Api {
     }
 
     pub async fn with(options: Options) -> Self {
+        Self::kept(options, false).await
+    }
+
+    /// With an archive in a folder; on a runtime of several threads.
+    pub async fn archived() -> Self {
+        Self::kept(Options::default(), true).await
+    }
+
+    async fn kept(options: Options, is_archived: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let time = Arc::new(AtomicI64::new(NOW));
         let clock = Clock::new({
@@ -102,14 +112,24 @@ impl Api {
         let mut kept = StoreOptions::new(folder.path());
         // The clock is moved by hours at once.
         kept.history.silence = Duration::from_hours(24);
-        let (store, _) = Store::open(kept, clock.clone()).await.unwrap();
         let sync = SeriesOptions {
             sync: SyncPolicy::EachBatch,
             maintain_every: None,
             ..SeriesOptions::default()
         };
-        let (series, _) =
-            SeriesStore::open(&folder.path().join("series"), sync, clock.clone()).unwrap();
+        if is_archived {
+            let place = Place::Folder(folder.path().join("archive"));
+            let mut archive = ArchiveOptions::new(place, folder.path().join("staging"));
+            archive.rest_factor = 0;
+            (kept.archive, kept.series) = (Some(archive), sync);
+        }
+        let (store, _) = Store::open(kept, clock.clone()).await.unwrap();
+        let series = if is_archived {
+            store.series.clone()
+        } else {
+            let dir = folder.path().join("series");
+            SeriesStore::open(&dir, sync, clock.clone()).unwrap().0
+        };
         let given = Secret::new(PASSWORD.to_owned());
         assert!(
             auth::bootstrap_admin(&store, Some(given))

@@ -153,7 +153,10 @@ async fn what_is_wrong_with_a_query_is_pointed_at() {
         (json!({"step_secs": 0}), &["/step_secs"]),
         (json!({"from": day, "step_secs": 1}), &["/step_secs"]),
         // Ten years by the hour, 400 days by less.
-        (json!({"from": long_ago, "step_secs": 3_000}), &["/step_secs"]),
+        (
+            json!({"from": long_ago, "step_secs": 3_000}),
+            &["/step_secs"],
+        ),
         (json!({"from": Timestamp::from_unix_ms(0)}), &["/from"]),
         (
             json!({"from": day, "step_secs": 10, "limit": 13}),
