@@ -67,6 +67,23 @@ fn value(poll: i64, series: usize) -> Value {
     }
 }
 
+/// What so many devices give in so many days, under ids that only count up.
+pub(super) fn polled(devices: u8, days: i64) -> Given {
+    let mut given = Given::new();
+    for poll in 0..days * DAY_MS / POLL_MS {
+        for n in 0..devices {
+            for place in (0..3_u8).filter(|place| *place != 2 || poll % 3 != 0) {
+                let device_id = DeviceId::from_bytes([n + 1; 16]);
+                let series_id = SeriesId::from_bytes([n * 3 + place; 16]);
+                let points = given.entry((device_id, series_id)).or_default();
+                let value = value(poll + i64::from(n), usize::from(place));
+                points.insert(BEGIN_MS + poll * POLL_MS, value);
+            }
+        }
+    }
+    given
+}
+
 impl Kept {
     /// A store of some devices that were polled through so many days; each of those is one pack.
     pub(super) async fn new(devices: u8, days: i64) -> Self {
