@@ -1,6 +1,6 @@
 //! What goes by age waits for the archive, is read there, and comes back.
 
-use super::tests::{BEGIN_MS, DAY_MS, Given, Kept, bits, day, on, run};
+use super::tests::{BEGIN_MS, DAY_MS, Given, Kept, bits, day, on, polled, read_day, run};
 use super::*;
 use crate::documents::Expect;
 use crate::progress::Progress;
@@ -221,10 +221,10 @@ async fn what_the_first_version_wrote_is_read() {
     let there = empty.archive(Place::Folder(first_archive())).await;
     assert_eq!(on(&there, Archive::scan).await.unwrap(), 1);
     assert!(there.status().foreign.is_some());
-    let found = on(&there, |archive| super::tests::read_day(archive, day(0))).await;
+    let found = on(&there, |archive| read_day(archive, day(0))).await;
     let found = found.unwrap();
     // Two devices of three series each, which ascend as they were registered.
-    let expected = super::tests::polled(2, 1);
+    let expected = polled(2, 1);
     let values = |given: &Given| bits(given).into_values().collect::<Vec<_>>();
     assert_eq!(values(&found), values(&expected));
 }
