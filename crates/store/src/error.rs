@@ -244,6 +244,10 @@ pub enum OpenError {
     /// The events could not be opened.
     #[error("the events cannot be opened")]
     Events(#[from] EventsError),
+    /// The archive cannot be opened. Without it nothing could tell what is missing in an answer.
+    #[cfg(feature = "archive")]
+    #[error("the archive cannot be opened")]
+    Archive(#[from] Box<crate::archive::ArchiveError>),
     /// What is there could not be read or mended at the start.
     #[error("the documents could not be loaded")]
     Documents(#[from] StoreError),

@@ -1,6 +1,8 @@
 //! The store as a whole: opening the data folder, and what was found to be mended.
 
 use crate::accounts::Accounts;
+#[cfg(feature = "archive")]
+use crate::archive::{Archive, ArchiveOptions};
 use crate::catalog;
 use crate::checks::Checks;
 use crate::credentials::Credentials;
@@ -43,6 +45,9 @@ pub struct StoreOptions {
     pub history: HistoryOptions,
     /// How the events are kept.
     pub events: EventOptions,
+    /// Where days are archived; none: nowhere.
+    #[cfg(feature = "archive")]
+    pub archive: Option<ArchiveOptions>,
 }
 
 impl StoreOptions {
@@ -55,6 +60,8 @@ impl StoreOptions {
             series: SeriesOptions::default(),
             history: HistoryOptions::default(),
             events: EventOptions::default(),
+            #[cfg(feature = "archive")]
+            archive: None,
         }
     }
 }
@@ -131,6 +138,9 @@ pub struct Store {
     pub history: History,
     /// Lines of logs, traps, tops of flows.
     pub events: EventStore,
+    /// Archived days, where there is an archive.
+    #[cfg(feature = "archive")]
+    pub archive: Option<Archive>,
     /// Seals secrets.
     pub vault: Vault,
     folder: Arc<Folder>,
@@ -148,6 +158,8 @@ impl Store {
             series,
             history,
             events,
+            #[cfg(feature = "archive")]
+            archive,
         } = options;
         let (series_clock, history_clock) = (clock.clone(), clock.clone());
         let events_clock = clock.clone();
@@ -185,6 +197,18 @@ impl Store {
             history: history_damage,
             events: events_damage,
         };
+        let retention = Retention::load(documents.clone()).await?;
+        #[cfg(feature = "archive")]
+        let archive = match archive {
+            Some(options) => {
+                let kept = (inventory.clone(), series.clone());
+                let opened = Archive::open(options, documents.clone(), kept, clock.clone());
+                let archive = opened.await.map_err(Box::new)?;
+                retention.set_archive(archive.keeper());
+                Some(archive)
+            }
+            None => None,
+        };
         let store = Self {
             inventory,
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
@@ -196,7 +220,9 @@ impl Store {
             accounts,
             idempotency,
             settings: Settings::new(documents.clone()),
-            retention: Retention::load(documents.clone()).await?,
+            retention,
+            #[cfg(feature = "archive")]
+            archive,
             series,
             history,
             events,

@@ -4,7 +4,7 @@ use super::write::room;
 use super::{Archive, ArchiveError, lock};
 use crate::ArchivedDay;
 use crate::progress::{Progress, Stopped};
-use crate::series::SeriesError;
+use crate::series::{RestoredDay, SeriesError};
 use model::Timestamp;
 use std::collections::BTreeMap;
 use tracing::info;
@@ -60,15 +60,19 @@ impl Archive {
                 known.restored_until = known.restored_until.max(Some(keep_until));
             });
             reading.depot.wait(kept)?;
-            let done = self.0.series.restore_day(of_day, progress);
+            // While it cannot be removed: it would be taken for whole, and not be read of the archive.
+            let came = |done: &RestoredDay| {
+                if done.is_whole() {
+                    let whole = reading.days.change(of_day, |known| known.thinned = false);
+                    reading.depot.wait(whole)?;
+                }
+                Ok(())
+            };
+            let done = self.0.series.restore_day(of_day, progress, came);
             let done = done.map_err(|error| match error {
-                SeriesError::GivenUp => ArchiveError::Stopped(Stopped),
-                error => error.into(),
+                ArchiveError::Series(SeriesError::GivenUp) => ArchiveError::Stopped(Stopped),
+                error => error,
             })?;
-            if done.is_whole() {
-                let whole = reading.days.change(of_day, |known| known.thinned = false);
-                reading.depot.wait(whole)?;
-            }
             progress.did(day.bytes);
             restored.days += 1;
             restored.devices += done.devices;

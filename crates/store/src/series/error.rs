@@ -90,6 +90,12 @@ pub enum SeriesError {
         /// Why.
         why: String,
     },
+    /// Samples of a day would go of which the archive was not told that some go: it would not be read.
+    #[error("the archive was not told that samples of {day} go")]
+    NotThinned {
+        /// Which day.
+        day: Timestamp,
+    },
     /// The archive has nothing of a day.
     #[error("the archive has nothing of {day}")]
     NotArchived {

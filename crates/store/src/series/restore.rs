@@ -5,12 +5,13 @@
 //! stays so. The order is that of merging: the pack is durable before anything that it replaces goes, so
 //! that whenever it is broken off, all is as it was, and doing it again is harmless.
 
-use super::cold::{ColdDay, ColdSeries};
+use super::cold::{ColdDay, ColdDays, ColdSeries};
 use super::registry::adopt::{AdoptRefused, Adopted, AdoptedAs};
 use super::registry::{self};
 use super::seal::{self, Under};
 use super::{Column, SeriesError, SeriesStore};
 use crate::blocks::Level;
+use crate::pack::Kind;
 use crate::progress::Progress;
 use model::{DeviceId, SeriesId, Timestamp};
 use std::collections::BTreeMap;
@@ -50,20 +51,49 @@ type Asked = (
 );
 
 impl SeriesStore {
-    /// Brings an archived day back. Ends early where `progress` says so, and counts nothing in it. Blocks:
-    /// call it where that is allowed.
-    pub(crate) fn restore_day(
+    /// Brings an archived day back. Ends early where `progress` says so, and counts nothing in it. Once it
+    /// is here `came` is called, before anybody can remove any of it again. Blocks: call it where that is
+    /// allowed.
+    pub(crate) fn restore_day<E: From<SeriesError>>(
         &self,
         day: Timestamp,
         progress: &Progress,
-    ) -> Result<RestoredDay, SeriesError> {
+        came: impl FnOnce(&RestoredDay) -> Result<(), E>,
+    ) -> Result<RestoredDay, E> {
+        let cold = Arc::clone(
+            self.parts()
+                .cold
+                .get()
+                .ok_or(SeriesError::NotArchived { day })?,
+        );
+        let (under, mut restored) = self.under(cold.as_ref(), day, progress)?;
         let parts = self.parts();
-        let none = || SeriesError::NotArchived { day };
-        let cold = Arc::clone(parts.cold.get().ok_or_else(none)?);
+        let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        seal::restore_day(parts, day, &under, progress)?;
+        let list = parts.packs.list();
+        let of_day = list.iter().filter(|meta| {
+            let id = &meta.id;
+            id.kind == Kind::Samples && id.level == Level::Day && id.start == day
+        });
+        for meta in of_day {
+            restored.devices += meta.totals.devices;
+            restored.samples += meta.totals.samples;
+        }
+        came(&restored)?;
+        Ok(restored)
+    }
+
+    /// The archived day with the columns that its series are here, which are made known.
+    fn under<'a>(
+        &self,
+        cold: &'a dyn ColdDays,
+        day: Timestamp,
+        progress: &Progress,
+    ) -> Result<(Under<'a>, RestoredDay), SeriesError> {
         let end = Level::Day.end(day);
         let is_it = |of: &ColdDay| of.day == day;
         let of_day = cold.meets(day, end).into_iter().find(is_it);
-        let of_day = of_day.ok_or_else(none)?;
+        let of_day = of_day.ok_or(SeriesError::NotArchived { day })?;
         let mut restored = RestoredDay::default();
         let mut series = BTreeMap::new();
         let devices = cold.devices(day)?;
@@ -85,23 +115,12 @@ impl SeriesStore {
             }
         }
         let under = Under {
-            cold: cold.as_ref(),
+            cold,
             day: of_day,
             range: (day, end),
             series,
         };
-        let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
-        seal::restore_day(parts, day, &under, progress)?;
-        let list = parts.packs.list();
-        let of_day = list.iter().filter(|meta| {
-            let id = &meta.id;
-            id.kind == crate::pack::Kind::Samples && id.level == Level::Day && id.start == day
-        });
-        for meta in of_day {
-            restored.devices += meta.totals.devices;
-            restored.samples += meta.totals.samples;
-        }
-        Ok(restored)
+        Ok((under, restored))
     }
 
     /// Asks the registry to know the series of a device.

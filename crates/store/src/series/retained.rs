@@ -10,6 +10,7 @@ use crate::blocks::{BlockKey, Level};
 use crate::pack::{Kind, PackId, PackMeta};
 use crate::retention::{Contents, Patch, View};
 use crate::series::attached::Attached;
+use crate::series::cold::reach;
 use crate::series::parts::Parts;
 use crate::series::{Selected, Selector, read};
 use model::{DeviceId, Timestamp};
@@ -176,6 +177,7 @@ impl SeriesStore {
         let mut made = 0;
         let mut waits = BTreeSet::new();
         for day in days {
+            reach::may_go(parts, day)?;
             if seal::is_rolled_up(parts, day) {
                 continue;
             }
@@ -209,6 +211,7 @@ impl SeriesStore {
     ) -> Result<Rewritten, SeriesError> {
         let parts = self.parts();
         let _one_at_a_time = one_at_a_time(parts);
+        reach::may_go(parts, day)?;
         let before = packed(parts, day);
         seal::rewrite_day(parts, day, keep)?;
         let after = packed(parts, day);
@@ -272,9 +275,10 @@ impl SeriesStore {
                 keys.push(*key);
             }
         }
-        parts.blocks.write(&[], &keys)?;
         let days: BTreeSet<Timestamp> =
             keys.iter().map(|key| Level::Day.start(key.start)).collect();
+        days.iter().try_for_each(|day| reach::may_go(parts, *day))?;
+        parts.blocks.write(&[], &keys)?;
         for day in days {
             parts.blocks.tidy(day, seal::end(Level::Day, day))?;
         }

@@ -114,6 +114,21 @@ pub(in crate::series) fn days(parts: &Parts, from: Timestamp, to: Timestamp) -> 
     days
 }
 
+/// Fails where an archived day counts as being here as a whole: nothing of it may go. Asked by whoever
+/// removes samples while it holds the lock of passes.
+pub(in crate::series) fn may_go(parts: &Parts, day: Timestamp) -> Result<(), SeriesError> {
+    let cold = parts.cold.get();
+    let of_day = cold.map(|cold| cold.meets(day, Level::Day.end(day)));
+    let whole = of_day
+        .iter()
+        .flatten()
+        .any(|of| of.day == day && of.whole_here);
+    if whole {
+        return Err(SeriesError::NotThinned { day });
+    }
+    Ok(())
+}
+
 /// Adds what archived days have of columns of a device, which ascend, in `[from, to)`. Of a day that
 /// cannot be read nothing is added, and `reach` tells it.
 pub(in crate::series) fn read(

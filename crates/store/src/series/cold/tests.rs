@@ -311,7 +311,9 @@ async fn more_days_than_a_question_may_read_are_refused() {
 async fn restore(store: &SeriesStore, n: i64) -> Result<crate::series::RestoredDay, SeriesError> {
     let store = store.clone();
     let restored = tokio::task::spawn_blocking(move || {
-        store.restore_day(day(n), &crate::progress::Progress::default())
+        store.restore_day(day(n), &crate::progress::Progress::default(), |_| {
+            Ok::<(), SeriesError>(())
+        })
     });
     restored.await.unwrap()
 }
@@ -417,7 +419,8 @@ async fn a_restore_that_fails_changes_nothing() {
     let stopped = crate::progress::Progress::default();
     stopped.stop();
     let store = kept.store.clone();
-    let restored = tokio::task::spawn_blocking(move || store.restore_day(day(0), &stopped));
+    let came = |_: &crate::series::RestoredDay| Ok::<(), SeriesError>(());
+    let restored = tokio::task::spawn_blocking(move || store.restore_day(day(0), &stopped, came));
     assert!(matches!(restored.await.unwrap(), Err(SeriesError::GivenUp)));
     assert_eq!(kept.store.packs(), before);
     kept.check(day(0), day(2));
