@@ -50,7 +50,7 @@ fn relay(server: SocketAddr, how: Relays) -> (SocketAddr, Arc<AtomicUsize>) {
             let busy = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
             match how {
                 Relays::Busy if wrong => {
-                    let mut octets = [0; 65_536];
+                    let mut octets = vec![0; 65_536];
                     let _heard = client.read(&mut octets);
                     let _told = client.write_all(busy);
                     continue;

@@ -20,6 +20,9 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 /// Between two polls of a test.
 const POLL_MS: i64 = 1_800_000;
 
+/// Of each sample of a series its time, whether it is a floating-point number, and its bits.
+pub(super) type Bits = Vec<(i64, bool, u64)>;
+
 /// What a store was given: by device and series, each time once.
 pub(super) type Given = BTreeMap<(DeviceId, SeriesId), BTreeMap<i64, Value>>;
 
@@ -182,7 +185,7 @@ impl Kept {
     }
 }
 
-pub(super) fn bits(given: &Given) -> BTreeMap<(DeviceId, SeriesId), Vec<(i64, bool, u64)>> {
+pub(super) fn bits(given: &Given) -> BTreeMap<(DeviceId, SeriesId), Bits> {
     let bits = |value: &Value| match value {
         Value::U64(number) => (false, *number),
         Value::F64(number) => (true, number.to_bits()),
@@ -200,7 +203,7 @@ pub(super) fn bits(given: &Given) -> BTreeMap<(DeviceId, SeriesId), Vec<(i64, bo
 /// All that the archive has of a day, by what readers ask.
 pub(super) fn read_day(archive: &Archive, day: Timestamp) -> Result<Given, ColdError> {
     let reading = archive.reading();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let mut found = Given::new();
     for device_id in reading.devices(day)? {
         let mut wanted = Vec::new();
