@@ -10,6 +10,7 @@
 //! | `start` | opening what a killed process left with such a head |
 //! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
 //! | `year` | a year of one series by the hour; folding a day |
+//! | `archive` | archiving a day, reading a series of it there, bringing it back |
 //! | `readers` | 80,000 samples a second, without and with twenty readers |
 //! | `growth SERIES` | how all of this is with so many series |
 //! | `beside DEVICES POLLS` | what peers are measured by as well: appending, size, queries |
@@ -22,6 +23,7 @@
 )]
 
 mod append;
+mod archive;
 mod ask;
 mod beside;
 mod growth;
@@ -45,6 +47,7 @@ fn main() {
         ["query"] => query::run(),
         ["readers"] => readers::run(),
         ["year"] => year::run(),
+        ["archive"] => archive::run(),
         ["growth", series] => growth::run(number(series)),
         ["beside", devices, polls] => beside::run(number(devices), number(polls)),
         ["send", address, path, devices, polls] => {
@@ -53,7 +56,9 @@ fn main() {
         // What `start` has killed.
         ["fill", folder] => head::fill(Path::new(folder)),
         _ => {
-            panic!("which part? append, head, start, query, year, readers, growth, beside or send")
+            panic!(
+                "which part? append, head, start, query, year, archive, readers, growth, beside or send"
+            )
         }
     }
 }
