@@ -54,7 +54,7 @@ const WITHOUT_KEY: [&str; 13] = [
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
-const DONE_AGAIN: [&str; 23] = [
+const DONE_AGAIN: [&str; 28] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -78,6 +78,11 @@ const DONE_AGAIN: [&str; 23] = [
     "/api/v1/exports",
     "/api/v1/samples",
     "/api/v1/samples/corrections",
+    "/api/v1/archive/runs",
+    "/api/v1/archive/restores",
+    "/api/v1/archive/checks",
+    "/api/v1/archive/adopt",
+    "/api/v1/archive/scan",
 ];
 /// Headers that are kept with an answer.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];

@@ -41,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "profiles", description = "What can be asked of makes of devices."),
         (name = "storage", description = "How long samples are kept."),
         (name = "backups", description = "Copies of all that is kept."),
+        (name = "archive", description = "Days that are over, as Parquet elsewhere."),
         (name = "jobs", description = "Long work that was asked for."),
         (name = "stream", description = "What happens, as it happens."),
         (name = "system", description = "This server."),

@@ -1,5 +1,6 @@
 //! The routes, one file a resource. To add one: its file, its lines here, its tests.
 
+mod archive;
 mod audit;
 mod auth;
 pub(crate) mod availability;
@@ -151,6 +152,7 @@ fn storage() -> OpenApiRouter<App> {
         .merge(retention::routes())
         .routes(routes!(backups::list, backups::start))
         .routes(routes!(backups::get))
+        .merge(archive::routes())
         .merge(jobs::routes())
         .merge(metric_types::routes())
         .merge(sample_imports::routes())

@@ -8,7 +8,7 @@ use model::{DeviceId, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use store::series::aggregate::bucket_count;
-use store::series::{Ask, Quantile, SeriesError, SeriesStore, Stepped};
+use store::series::{Ask, ColdError, Grain, Quantile, SeriesError, SeriesStore, Stepped};
 use topology::availability::Range;
 
 /// Most steps of one series: three for each pixel of a wide screen.
@@ -37,7 +37,8 @@ pub(crate) struct Part {
     from: Timestamp,
     /// Where it ends; not part of it.
     to: Timestamp,
-    /// What it was summed up from: `raw` (samples), `5m` or `1h` (roll-ups).
+    /// What it was summed up from: `raw` (samples), `5m` or `1h` (roll-ups), `archive` (samples that were
+    /// fetched of the archive), `missing` (such samples that could not be had).
     level: &'static str,
 }
 
@@ -46,10 +47,12 @@ pub(crate) struct Part {
 pub(crate) struct Read {
     /// Each step.
     pub(crate) points: Vec<Point>,
-    /// The coarsest of its parts: `raw`, `5m` or `1h`.
+    /// The last of these that any of its parts is: `raw`, `5m`, `1h`, `archive`, `missing`.
     pub(crate) level: &'static str,
     /// All of the range.
     pub(crate) parts: Vec<Part>,
+    /// What whoever reads it should know.
+    pub(crate) notes: Vec<String>,
 }
 
 /// `[unix_ms, value]`.
@@ -330,8 +333,38 @@ pub(crate) fn read_whole(store: &SeriesStore, plan: &Plan) -> Answer<Read> {
 pub(crate) fn not_read(error: SeriesError) -> Problem {
     match error {
         SeriesError::GivenUp => too_long(),
+        SeriesError::Archive(ColdError::Late) => archive_too_long(),
+        SeriesError::TooManyArchived { max } => too_many_archived(max),
         error => Problem::internal("reading samples", &error),
     }
+}
+
+/// What is told where fetching archived days took longer than somebody waits.
+pub(crate) fn archive_too_long() -> Problem {
+    let detail = "Archived days take longer: ask for fewer days, or restore them.";
+    Problem::new(Kind::Timeout, detail)
+}
+
+/// What is told where more archived days are needed than are fetched for one answer.
+pub(crate) fn too_many_archived(max: usize) -> Problem {
+    let detail = format!(
+        "Samples of more than {max} archived days would have to be fetched: ask for a shorter range, or \
+         for steps that roll-ups answer, or restore the days."
+    );
+    Problem::new(Kind::Invalid, detail)
+}
+
+/// What whoever reads an answer should know of its parts.
+pub(crate) fn notes<'a>(
+    parts: impl Iterator<Item = (Timestamp, Timestamp, &'a str)>,
+) -> Vec<String> {
+    let missing = Grain::Missing.name();
+    parts
+        .filter(|(_, _, level)| *level == missing)
+        .map(|(from, to, _)| {
+            format!("Samples from {from} to {to} are in the archive, which could not be read.")
+        })
+        .collect()
 }
 
 impl Read {
@@ -348,6 +381,11 @@ impl Read {
                 .collect(),
             level: read.coarsest().name(),
             parts: read.parts.iter().map(part).collect(),
+            notes: notes(
+                read.parts
+                    .iter()
+                    .map(|part| (part.from, part.to, part.grain.name())),
+            ),
         }
     }
 }

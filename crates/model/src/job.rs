@@ -41,10 +41,9 @@ impl JobKind {
     /// What its progress is counted in.
     pub fn unit(self) -> JobUnit {
         match self {
-            Self::Import => JobUnit::Octets,
+            Self::Import | Self::Archive | Self::Restore | Self::ArchiveCheck => JobUnit::Octets,
             Self::Export => JobUnit::Series,
             Self::Delete | Self::Correct => JobUnit::Samples,
-            Self::Archive | Self::Restore | Self::ArchiveCheck => JobUnit::Days,
         }
     }
 }
@@ -98,7 +97,8 @@ impl JobState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobUnit {
-    /// Octets of the file; reading them is half of the work, writing what they say the other.
+    /// Octets: of an import those of the file, reading which is half of the work, and writing what they
+    /// say the other; of the archive those of files of days.
     Octets,
     /// Samples.
     Samples,

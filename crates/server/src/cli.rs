@@ -1,5 +1,6 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
+mod archive;
 mod backup;
 mod documents;
 mod metrics;
@@ -10,6 +11,9 @@ mod store;
 mod walk;
 
 pub use self::store::{Store, VerifyStore};
+pub use archive::{
+    Archive, ArchiveDays, AskedArchive, CheckArchived, RestoreArchived, StoppedFolder,
+};
 pub use backup::{Backup, BackupCommand, BackupsThere, RepositoryOf, Restore};
 pub use documents::{Documents, DocumentsOf, ExportDocuments, ImportDocuments, ImportMode};
 pub use metrics::{
@@ -71,6 +75,9 @@ pub enum Command {
     Backup(Box<Backup>),
     /// Make a data folder of a backup.
     Restore(Restore),
+    /// Look after the archive of days that are over: list, archive, bring back, check.
+    #[command(subcommand)]
+    Archive(Box<Archive>),
     /// Look after the data folder of a server that is stopped.
     #[command(subcommand)]
     Store(Store),

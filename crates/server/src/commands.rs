@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod archive;
 pub mod backup;
 pub mod check;
 pub mod config;
@@ -35,6 +36,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Simulate(command) => simulate::run(command),
         Command::User(command) => user::run(command),
         Command::Documents(command) => documents::run(command),
+        Command::Archive(command) => archive::run(command),
         Command::Backup(command) => backup::run(command),
         Command::Restore(command) => restore::run(command),
         Command::Store(command) => store::run(command),

@@ -4,9 +4,12 @@
 //! [`load`] reads, [`keys`] knows every key from the struct's schema (for unknown keys, bounds and
 //! the generated pages), [`reference`] writes the pages.
 
+mod archive;
 pub mod keys;
 pub mod load;
 pub mod reference;
+
+pub use archive::{ArchiveSettings, S3Credentials};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +40,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Where backups go, and when they are taken.
     pub backup: BackupSettings,
+    /// Where days that are over are archived.
+    pub archive: ArchiveSettings,
     /// How lines of logs, traps and tops of flows are kept.
     pub events: EventSettings,
     /// Receiving lines of logs by syslog.
@@ -65,6 +70,7 @@ impl Default for Settings {
             log: LogSettings::default(),
             store: StoreSettings::default(),
             backup: BackupSettings::default(),
+            archive: ArchiveSettings::default(),
             events: EventSettings::default(),
             syslog: SyslogSettings::default(),
             poll: PollSettings::default(),

@@ -5,6 +5,7 @@
 //! Begin with [`cli`], then [`commands`], then `serve` and `wire`.
 
 pub mod allowance;
+pub mod archive;
 pub mod backups;
 pub mod checks;
 pub mod cli;

@@ -194,6 +194,9 @@ impl Collector for Sampled {
         self.history(&mut out)?;
         self.events(&mut out)?;
         crate::retention::encode(&self.store.retention.stats(), &mut out)?;
+        if let Some(archive) = &self.store.archive {
+            crate::archive::encode(&archive.status(), &mut out)?;
+        }
         self.syslog(&mut out)?;
         datagrams(&self.transport, &mut out)?;
         let dropped = self.udp_dropped.look().into_iter();

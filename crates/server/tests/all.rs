@@ -8,6 +8,8 @@
 
 #[path = "all/agent.rs"]
 mod agent;
+#[path = "all/archive.rs"]
+mod archive;
 #[path = "all/backups.rs"]
 mod backups;
 #[path = "all/checks.rs"]

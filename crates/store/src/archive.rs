@@ -324,7 +324,8 @@ impl Archive {
         self.reading().days.all().values().cloned().collect()
     }
 
-    /// How the archive is, as far as is known: nothing of it is asked.
+    /// How the archive is, as far as is known: nothing of it is asked. Looks at what there is of each day
+    /// here: call it where blocking is allowed.
     pub fn status(&self) -> ArchiveStatus {
         let days = self.reading().days.all();
         let waiting = self.due(None).map_or(0, |due| due.len() as u64);

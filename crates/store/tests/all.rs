@@ -8,6 +8,8 @@
 
 #[path = "all/accounts.rs"]
 mod accounts;
+#[path = "all/archive_kill.rs"]
+mod archive_kill;
 #[path = "all/backup.rs"]
 mod backup;
 #[path = "all/backup_kill.rs"]

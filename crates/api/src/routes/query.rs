@@ -5,7 +5,7 @@ mod body;
 use crate::auth::gate::{Granted, permit};
 use crate::body::Body;
 use crate::problem::{Answer, Kind, Problem};
-use crate::sampling::Point;
+use crate::sampling::{self, Point};
 use axum::Json;
 use body::{Asked, QueryRequest};
 use model::{SeriesId, Timestamp};
@@ -26,10 +26,15 @@ pub(crate) struct QueryAnswer {
     to: Timestamp,
     /// Seconds of a step. Steps are aligned: each begins at a multiple of it since 1970.
     step_secs: u32,
-    /// The coarsest of what the steps were made from: `raw` (samples), `5m` or `1h` (roll-ups).
+    /// The last of these that any steps were made from: `raw` (samples), `5m`, `1h` (roll-ups), `archive`
+    /// (samples that were fetched of the archive), `missing` (such that could not be had).
     level: &'static str,
     /// From what the parts of the range were made; of several series the coarsest.
     parts: Vec<QueryPart>,
+    /// What whoever reads it should know, as that archived samples are missing; left out where there is
+    /// nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     /// The rows.
     rows: Vec<QueryRow>,
     /// Whether there are others, which did not fit `limit`.
@@ -47,7 +52,8 @@ pub(crate) struct QueryPart {
     from: Timestamp,
     /// Where it ends; not part of it.
     to: Timestamp,
-    /// What its steps were made from: `raw` (samples), `5m` or `1h` (roll-ups).
+    /// What its steps were made from: `raw` (samples), `5m` or `1h` (roll-ups), `archive` (samples that
+    /// were fetched of the archive), `missing` (such samples that could not be had).
     level: &'static str,
 }
 
@@ -126,6 +132,12 @@ fn told(asked: &Asked, answer: query::Answer) -> QueryAnswer {
         to: asked.query.to,
         step_secs: asked.step_secs,
         level: answer.level,
+        notes: sampling::notes(
+            answer
+                .parts
+                .iter()
+                .map(|part| (part.from, part.to, part.level)),
+        ),
         parts: answer.parts.into_iter().map(part).collect(),
         rows: answer.rows.into_iter().map(row).collect(),
         more: answer.more,
@@ -161,6 +173,11 @@ fn refused(error: &QueryError) -> Problem {
             let would = format!("{fit} rows of so many steps fit, or longer steps");
             point("/step_secs", would)
         }
+        QueryError::TooManyArchived { max } => {
+            let would = format!("{max} of them fit, or steps that roll-ups answer");
+            point("/from", would)
+        }
+        QueryError::ArchiveLate => sampling::archive_too_long(),
         QueryError::Late => Problem::new(Kind::Timeout, "Reading took too long; ask for less."),
         QueryError::Read(error) => Problem::internal("reading samples", error),
     }

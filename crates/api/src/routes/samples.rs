@@ -24,10 +24,15 @@ pub(crate) struct Samples {
     to: Timestamp,
     /// Seconds of a step. Steps are aligned: each begins at a multiple of it since 1970.
     step_secs: u32,
-    /// The coarsest that they were summed up from: `raw` (samples), `5m` or `1h` (roll-ups).
+    /// The last of these that any part was summed up from: `raw` (samples), `5m`, `1h` (roll-ups),
+    /// `archive` (samples that were fetched of the archive), `missing` (such that could not be had).
     level: &'static str,
     /// What each part of the range was summed up from, in order.
     parts: Vec<Part>,
+    /// What whoever reads it should know, as that archived samples are missing; left out where there is
+    /// nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     /// `[unix_ms, value]` for every step in order; null where there is no value: a gap is a gap.
     #[schema(value_type = Vec<(i64, Option<f64>)>)]
     points: Vec<Point>,
@@ -168,6 +173,7 @@ fn answer(series: SeriesResource, plan: &Plan, read: Read) -> Samples {
         step_secs: plan.step_secs,
         level: read.level,
         parts: read.parts,
+        notes: read.notes,
         points: read.points,
     }
 }

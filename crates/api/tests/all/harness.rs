@@ -13,6 +13,7 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
+use store::archive::{ArchiveOptions, Place};
 use store::series::{SeriesOptions, SyncPolicy};
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
@@ -93,6 +94,15 @@ impl Api {
     }
 
     pub async fn with(options: Options) -> Self {
+        Self::kept(options, false).await
+    }
+
+    /// With an archive in a folder; on a runtime of several threads.
+    pub async fn archived() -> Self {
+        Self::kept(Options::default(), true).await
+    }
+
+    async fn kept(options: Options, is_archived: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let time = Arc::new(AtomicI64::new(NOW));
         let clock = Clock::new({
@@ -107,6 +117,12 @@ impl Api {
             maintain_every: None,
             ..SeriesOptions::default()
         };
+        if is_archived {
+            let place = Place::Folder(folder.path().join("archive"));
+            let mut archive = ArchiveOptions::new(place, folder.path().join("staging"));
+            archive.rest_factor = 0;
+            kept.archive = Some(archive);
+        }
         let (store, _) = Store::open(kept, clock.clone()).await.unwrap();
         let series = store.series.clone();
         let given = Secret::new(PASSWORD.to_owned());

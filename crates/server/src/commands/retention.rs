@@ -26,6 +26,8 @@ pub fn run(command: &cli::Retention) -> anyhow::Result<Exit> {
         UsageError(format!("there is no data folder {}", dir.display()))
     );
     let mut options = server::options::store(&settings);
+    // What is not archived waits.
+    options.archive = crate::archive::options(&settings.archive, &settings.data_dir)?;
     // Nothing is to be changed by looking.
     options.series.maintain_every = None;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -15,6 +15,9 @@ pub type Environment = BTreeMap<String, String>;
 /// Variables that are read by name and are no settings.
 const BY_NAME: &[&str] = &[
     "FORETELL_ADMIN_PASSWORD",
+    "FORETELL_ARCHIVE_S3_ACCESS_KEY_ID",
+    "FORETELL_ARCHIVE_S3_SECRET_ACCESS_KEY",
+    "FORETELL_ARCHIVE_S3_SESSION_TOKEN",
     "FORETELL_BACKUP_KEY",
     "FORETELL_CONFIG",
 ];
@@ -364,6 +367,8 @@ fn check_bounds(settings: &Settings, keys: &[Key], figment: &Figment) -> Result<
         );
         return Err(refuse("backup.every_secs", detail));
     }
+    let archive = settings.archive.check(&settings.data_dir);
+    archive.map_err(|(key, detail)| refuse(key, detail))?;
     check_syslog(&settings.syslog).map_err(|(key, detail)| refuse(key, detail))
 }
 

@@ -19,6 +19,7 @@ pub fn page() -> String {
          of, but is no error: systems that start programs make variables of their own.\n\n\
          | variable | besides those below |\n| --- | --- |\n\
          | `FORETELL_ADMIN_PASSWORD` | password of the first administrator, `admin` |\n\
+         | `FORETELL_ARCHIVE_S3_ACCESS_KEY_ID`, `FORETELL_ARCHIVE_S3_SECRET_ACCESS_KEY`, `FORETELL_ARCHIVE_S3_SESSION_TOKEN` | key of the object store of the archive, where no files are named |\n\
          | `FORETELL_BACKUP_KEY` | key that backups are encrypted under, where `backup.key_file` names none |\n\
          | `FORETELL_CONFIG` | the file, where `--config` is not given |\n",
     );

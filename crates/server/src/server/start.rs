@@ -1,6 +1,7 @@
 //! Starting: what is worked with is opened, the parts are started along the wire, and only then is
 //! the address told.
 
+mod archive;
 mod backups;
 mod sampled;
 
@@ -127,6 +128,7 @@ pub(super) async fn start(
     let (found_in, found_out) = wire.found;
     let live = Live::default();
     let shown_backups = wire.backups.subscribe();
+    base.start_archive(live.clone());
     let backups = base.start_backups(wire.backups, live.clone(), &mut registry);
     let ways = (transport.clone(), backups);
     let desk = base.desk(Arc::clone(&poller), ways, found_in);
@@ -486,7 +488,9 @@ async fn open(
     standing: &mut Standing,
 ) -> anyhow::Result<(Store, SeriesStore)> {
     let begun = std::time::Instant::now();
-    let (store, recovery) = Store::open(options::store(settings), clock.clone()).await?;
+    let mut options = options::store(settings);
+    options.archive = crate::archive::options(&settings.archive, &settings.data_dir)?;
+    let (store, recovery) = Store::open(options, clock.clone()).await?;
     if let Some(copy) = &recovery.upgrade.copy {
         let collections = recovery.upgrade.collections.iter();
         let set_aside: u64 = collections.map(|migrated| migrated.set_aside).sum();

@@ -10,6 +10,7 @@
 //! | `start` | opening what a killed process left with such a head |
 //! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
 //! | `year` | a year of one series by the hour; folding a day |
+//! | `archive` | archiving a day, reading a series of it there, bringing it back |
 //! | `readers` | 80,000 samples a second, without and with twenty readers |
 //! | `index` | a million series: their memory, loading, finding, counting and knowing them again |
 //! | `packs` | files of sealed samples: writing, reading, octets a sample |
@@ -24,6 +25,7 @@
 )]
 
 mod append;
+mod archive;
 mod ask;
 mod beside;
 mod growth;
@@ -51,6 +53,7 @@ fn main() {
         ["year"] => year::run(),
         ["index"] => index::run(),
         ["packs"] => packs::run(),
+        ["archive"] => archive::run(),
         ["growth", series] => growth::run(number(series)),
         ["beside", devices, polls] => beside::run(number(devices), number(polls)),
         ["send", address, path, devices, polls] => {
@@ -62,7 +65,7 @@ fn main() {
         ["indexed", folder] => index::registered(Path::new(folder)),
         _ => {
             panic!(
-                "which part? append, head, start, query, year, readers, index, packs, growth, beside or send"
+                "which part? append, head, start, query, year, archive, readers, index, packs, growth, beside or send"
             )
         }
     }

@@ -1,6 +1,6 @@
 //! What goes by age waits for the archive, is read there, and comes back.
 
-use super::tests::{BEGIN_MS, DAY_MS, Given, Kept, bits, day, on, run};
+use super::tests::{BEGIN_MS, DAY_MS, Given, Kept, bits, day, on, polled, read_day, run};
 use super::*;
 use crate::documents::Expect;
 use crate::progress::Progress;
@@ -200,4 +200,31 @@ async fn an_empty_store_has_all_of_it_again_under_the_same_ids() {
     let (here, there) = (kept.store.series.series_of(*device_id), &empty.store.series);
     assert_eq!(here.len(), series.len());
     assert_eq!(there.series_of(*device_id), here);
+}
+
+/// An archive of version 1, as it was written when that was new.
+fn first_archive() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/all/archive-1")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes the archive that is read for ever"]
+async fn make_the_first_archive() {
+    let kept = Kept::new(2, 2).await;
+    let archive = kept.archive(Place::Folder(first_archive())).await;
+    assert_eq!(run(&archive).await.days, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_first_version_wrote_is_read() {
+    let empty = Kept::new(0, 1).await;
+    let there = empty.archive(Place::Folder(first_archive())).await;
+    assert_eq!(on(&there, Archive::scan).await.unwrap(), 1);
+    assert!(there.status().foreign.is_some());
+    let found = on(&there, |archive| read_day(archive, day(0))).await;
+    let found = found.unwrap();
+    // Two devices of three series each, which ascend as they were registered.
+    let expected = polled(2, 1);
+    let values = |given: &Given| bits(given).into_values().collect::<Vec<_>>();
+    assert_eq!(values(&found), values(&expected));
 }

@@ -3,6 +3,7 @@
 //! Two lines: a JSON object, and one with the SHA-256 of the first. The bounds are checked before anything
 //! is made of what it says.
 
+use crate::blocks::Level;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -141,8 +142,8 @@ impl FileSums {
 /// The folder of a day, `2026-03-01`; `None` of what is no day.
 pub(super) fn day_name(day: Timestamp) -> Option<String> {
     let text = day.to_string();
-    let (date, rest) = text.split_once('T')?;
-    let is_day = date.len() == 10 && rest.starts_with("00:00:00");
+    let (date, _) = text.split_once('T')?;
+    let is_day = date.len() == 10 && Level::Day.start(day) == day;
     is_day.then(|| date.to_owned())
 }
 

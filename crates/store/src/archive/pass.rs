@@ -150,7 +150,7 @@ impl Archive {
         let (day, depot) = (meta.id.start, &self.reading().depot);
         let name = day_name(day).unwrap_or_default();
         // Before anything is read: what is deleted from now on has a later generation.
-        let revision = self.0.series.give_generation();
+        let revision = self.new_revision(&name)?;
         let staging = &self.0.options.staging;
         empty(staging)?;
         room(staging, meta.bytes.saturating_mul(ROOM_FACTOR))?;
@@ -212,6 +212,17 @@ impl Archive {
         run.left_out += staged.left_out;
         info!(%day, samples = manifest.samples, bytes = manifest.bytes(), "a day was archived");
         Ok(())
+    }
+
+    /// A revision of a day that was never given. Where the store was brought back from a backup, what it
+    /// would give next may be in the archive already.
+    fn new_revision(&self, day: &str) -> Result<u64, ArchiveError> {
+        let objects = self.reading().depot.list(day)?;
+        let there = objects.iter().filter_map(|object| parse_name(&object.name));
+        if let Some(greatest) = there.map(|(_, revision, _)| revision).max() {
+            self.0.series.raise_generation(greatest.saturating_add(1));
+        }
+        Ok(self.0.series.give_generation())
     }
 
     /// Puts the manifest, and reads it back: only then the day is archived.

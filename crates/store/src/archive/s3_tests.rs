@@ -25,6 +25,16 @@ enum Relays {
 /// How many octets of an answer go through before it is torn.
 const TORN_AFTER: usize = 700;
 
+/// Tries until it is done.
+fn again<T, E: fmt::Debug>(mut work: impl FnMut() -> Result<T, E>) -> T {
+    for _ in 0..50 {
+        if let Ok(done) = work() {
+            return done;
+        }
+    }
+    panic!("tried in vain: {:?}", work().err());
+}
+
 /// A relay to a server, on a port of its own.
 fn relay(server: SocketAddr, how: Relays) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -40,7 +50,7 @@ fn relay(server: SocketAddr, how: Relays) -> (SocketAddr, Arc<AtomicUsize>) {
             let busy = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
             match how {
                 Relays::Busy if wrong => {
-                    let mut octets = [0; 65_536];
+                    let mut octets = vec![0; 65_536];
                     let _heard = client.read(&mut octets);
                     let _told = client.write_all(busy);
                     continue;
@@ -151,27 +161,19 @@ async fn a_bad_network_costs_time_and_no_octet() {
                 assert!(tries < 20, "{how:?}: {error:?}");
             }
             for n in 0..20 {
-                let name = format!("small/{n}");
-                while depot
-                    .put(&name, whole[n..n + 5_000].to_vec().into())
-                    .is_err()
-                {}
-                let got = loop {
-                    if let Ok(got) = depot.get_all(&name, 1 << 20, None) {
-                        break got;
-                    }
-                };
-                assert_eq!(got, whole[n..n + 5_000], "{how:?}");
+                let (name, octets) = (format!("small/{n}"), whole[n..n + 5_000].to_vec());
+                again(|| depot.put(&name, octets.clone().into()));
+                let got = again(|| depot.get_all(&name, 1 << 20, None));
+                assert_eq!(got, octets, "{how:?}");
             }
             let range = 1_000_000..30_000_001;
-            let got = loop {
-                if let Ok(got) = depot.get_range("large/one", range.clone(), None) {
-                    break got;
-                }
-            };
+            let got = again(|| depot.get_range("large/one", range.clone(), None));
             assert!(got == whole[1_000_000..30_000_001], "{how:?}");
-            assert_eq!(depot.list("small").unwrap().len(), 20);
-            assert!(depot.get_all("nothing", 9, None).unwrap_err().is_missing());
+            assert_eq!(again(|| depot.list("small")).len(), 20);
+            again(|| match depot.get_all("nothing", 9, None) {
+                Err(error) if error.is_missing() => Ok(()),
+                other => Err(other),
+            });
         };
         tokio::task::spawn_blocking(work).await.unwrap();
         let found = faults.load(Ordering::SeqCst);
