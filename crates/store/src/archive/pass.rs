@@ -344,7 +344,8 @@ impl Archive {
     }
 
     /// Looks over the archive and makes what is known of it anew: the greatest revision of a day whose
-    /// manifest is sound counts. Of an archive of ours, what no manifest names goes where it is old.
+    /// manifest is sound counts. Of an archive of ours, the revisions before it go, and what no manifest
+    /// names where it is old.
     /// Answers how many days there are. Waits.
     pub fn scan(&self) -> Result<u64, ArchiveError> {
         let _alone = lock(&self.0.writing);
@@ -409,15 +410,23 @@ impl Archive {
             }
         }
         let days = found.len() as u64;
+        let counts: BTreeMap<Timestamp, u64> = found
+            .iter()
+            .map(|(day, about)| (*day, about.revision))
+            .collect();
         depot.wait(self.reading().days.replace(found))?;
         *lock(&self.0.unseen) = false;
         if self.own().is_ok() {
             for (day, of_day) in revisions {
                 let is_old = |found: &Revision| found.newest.plus(REMAINS_KEPT) < now;
-                self.remove_revision(day, |revision| {
+                let goes = |revision: u64| {
+                    let is_over = counts.get(&day).is_some_and(|counts| revision < *counts);
                     let found = of_day.get(&revision);
-                    found.is_some_and(|found| !found.has_manifest && is_old(found))
-                });
+                    is_over || found.is_some_and(|found| !found.has_manifest && is_old(found))
+                };
+                if of_day.keys().any(|revision| goes(*revision)) {
+                    self.remove_revision(day, goes);
+                }
             }
         }
         Ok(days)
