@@ -184,7 +184,7 @@ impl Audit {
 
     /// Writes down that something is begun, durably. Old entries go from time to time.
     pub async fn begin(&self, who: &Who, what: What) -> Result<AuditEntry, StoreError> {
-        let entry = self.entry(who, what, AuditState::Begun);
+        let entry = self.entry(who, &what, AuditState::Begun);
         self.write(&entry, Expect::Absent).await?;
         Ok(entry)
     }
@@ -220,13 +220,13 @@ impl Audit {
         let entry = AuditEntry {
             counts,
             ended_at: Some(self.clock.now()),
-            ..self.entry(who, what, state)
+            ..self.entry(who, &what, state)
         };
         self.write(&entry, Expect::Absent).await?;
         Ok(entry)
     }
 
-    fn entry(&self, who: &Who, what: What, state: AuditState) -> AuditEntry {
+    fn entry(&self, who: &Who, what: &What, state: AuditState) -> AuditEntry {
         AuditEntry {
             id: AuditId::new(),
             at: self.clock.now(),

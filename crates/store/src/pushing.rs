@@ -288,20 +288,26 @@ impl Store {
 
     /// What is there of the series of samples around their times, by days.
     fn there(&self, placed: &[Placed]) -> Result<There, PushError> {
-        let mut wanted: BTreeMap<
-            (DeviceId, i64),
-            (Timestamp, Timestamp, BTreeMap<Column, SeriesId>),
-        > = BTreeMap::new();
+        let mut wanted: BTreeMap<(DeviceId, i64), Around> = BTreeMap::new();
         for one in placed {
             let of = wanted
                 .entry((one.found.device_id, day_of(one.at)))
-                .or_insert((one.at, one.at, BTreeMap::new()));
-            of.0 = of.0.min(one.at);
-            of.1 = of.1.max(one.at);
-            of.2.insert(one.found.column, one.found.id);
+                .or_insert_with(|| Around {
+                    first: one.at,
+                    last: one.at,
+                    series: BTreeMap::new(),
+                });
+            of.first = of.first.min(one.at);
+            of.last = of.last.max(one.at);
+            of.series.insert(one.found.column, one.found.id);
         }
         let mut there = There::new();
-        for ((device_id, day), (first, last, series)) in wanted {
+        for ((device_id, day), around) in wanted {
+            let Around {
+                first,
+                last,
+                series,
+            } = around;
             let to = Timestamp::from_unix_ms(last.unix_ms().saturating_add(1));
             let series: Vec<(Column, SeriesId)> = series.into_iter().collect();
             for some in series.chunks(COLUMNS_AT_ONCE) {
@@ -313,6 +319,13 @@ impl Store {
         }
         Ok(there)
     }
+}
+
+/// Series of a device, and from when to when samples of them are written.
+struct Around {
+    first: Timestamp,
+    last: Timestamp,
+    series: BTreeMap<Column, SeriesId>,
 }
 
 /// Samples by device, column and day.

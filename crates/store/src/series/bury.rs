@@ -1,11 +1,12 @@
 //! Deleting ranges of series, and letting go of what hides them.
 //!
-//! 1. All that the log held at the start is in the head. 2. The log stands still, its segment is closed.
-//! 3. The tombstones are durable, in one commit, with a generation that no pack has and with that cut of
-//! the log: from here on it is deleted, whatever happens. 4. What the head has of it is taken out, and the
-//! log goes on. So what is appended afterwards is behind the cut and in none of what is hidden, and a
-//! crash brings back just that. 5. Patches are written again without it, in this call or before the next
-//! pass seals anything: until then no patch is newer than the tombstone, which hides in all of them.
+//! - All that the log held at the start is in the head. Then the log stands still, its segment is closed.
+//! - The tombstones are durable, in one commit, with a generation that no pack has and with that cut of
+//!   the log: from here on it is deleted, whatever happens.
+//! - What the head has of it is taken out, and the log goes on. So what is appended afterwards is behind
+//!   the cut and in none of what is hidden, and a crash brings back just that.
+//! - Patches are written again without it, in this call or before the next pass seals anything: until then
+//!   no patch is newer than the tombstone, which hides in all of them.
 //!
 //! Packs are written again without it as they are merged, and whole days one each quarter of an hour
 //! ([`due`]). Where nothing is left that a tombstone hides, it goes ([`forget`]).
@@ -218,7 +219,9 @@ pub(super) fn due(
     let stones = parts.tombstones.all();
     let hidden = stones.iter().find_map(|stone| {
         let mut packs = of_days.iter().filter(|id| hides(stone, id));
-        packs.find(|id| may_have(parts, id, stone))
+        // Also where none of its samples is in the range: its roll-ups are of whole buckets.
+        let has_device = |pack: Arc<Pack>| pack.find(stone.device_id).is_some();
+        packs.find(|id| parts.packs.pack(id).map_or(true, has_device))
     });
     hidden.map(|id| id.start)
 }
