@@ -2,8 +2,8 @@
 
 use crate::audit::{AuditAction, AuditCounts, AuditState, What, Who};
 use crate::deletion::DeleteError;
-use crate::exchange::import::ROWS_PER_DEVICE_DAY_MAX;
 use crate::exchange::find::{Defaults, Finder, Found, Ground, Target};
+use crate::exchange::import::ROWS_PER_DEVICE_DAY_MAX;
 use crate::exchange::{Of, Why, of_kind};
 use crate::series::{AppendError, Batch, Column};
 use crate::{Store, StoreError};
@@ -288,8 +288,10 @@ impl Store {
 
     /// What is there of the series of samples around their times, by days.
     fn there(&self, placed: &[Placed]) -> Result<There, PushError> {
-        let mut wanted: BTreeMap<(DeviceId, i64), (Timestamp, Timestamp, BTreeMap<Column, SeriesId>)> =
-            BTreeMap::new();
+        let mut wanted: BTreeMap<
+            (DeviceId, i64),
+            (Timestamp, Timestamp, BTreeMap<Column, SeriesId>),
+        > = BTreeMap::new();
         for one in placed {
             let of = wanted
                 .entry((one.found.device_id, day_of(one.at)))
@@ -333,7 +335,10 @@ fn is_same(a: Value, b: Value) -> bool {
 fn range(placed: &[Placed]) -> Option<(Timestamp, Timestamp)> {
     let first = placed.iter().map(|one| one.at).min()?;
     let last = placed.iter().map(|one| one.at).max()?;
-    Some((first, Timestamp::from_unix_ms(last.unix_ms().saturating_add(1))))
+    Some((
+        first,
+        Timestamp::from_unix_ms(last.unix_ms().saturating_add(1)),
+    ))
 }
 
 /// A batch for each device and time, and the places of the samples in it.
@@ -378,12 +383,13 @@ fn settle(
             }
             AppendError::Log { .. } | AppendError::Closed => return Err(error),
         };
-        told.refused.extend(indices.into_iter().map(|index| NotTaken {
-            index,
-            reason,
-            field,
-            detail: error.to_string(),
-        }));
+        told.refused
+            .extend(indices.into_iter().map(|index| NotTaken {
+                index,
+                reason,
+                field,
+                detail: error.to_string(),
+            }));
     }
     Ok(())
 }

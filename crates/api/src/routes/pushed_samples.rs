@@ -257,24 +257,24 @@ pub(crate) async fn delete(
     let work = move || check.check_deletion(&checked);
     granted.state().blocking(work).await?.map_err(of_delete)?;
     let who = who(&granted.principal);
-    let job = granted.state().jobs.start(
-        id,
-        JobKind::Delete,
-        &granted.principal,
-        move |progress| {
-            let job_id = Some(JobId::reserved(id));
-            let deleted = store.delete_samples(&ask, &who, job_id, progress);
-            let deleted = deleted.map_err(|error| match error {
-                DeleteError::Stopped(stopped) => JobError::from(stopped),
-                error => JobError::failed(crate::problem::chain(&error)),
-            })?;
-            let mut result = serde_json::to_value(SamplesDeletion::of(&deleted)).unwrap_or_default();
-            if let (Some(result), Some(audit_id)) = (result.as_object_mut(), deleted.audit_id) {
-                result.insert("audit_id".to_owned(), audit_id.to_string().into());
-            }
-            Ok(result)
-        },
-    );
+    let job =
+        granted
+            .state()
+            .jobs
+            .start(id, JobKind::Delete, &granted.principal, move |progress| {
+                let job_id = Some(JobId::reserved(id));
+                let deleted = store.delete_samples(&ask, &who, job_id, progress);
+                let deleted = deleted.map_err(|error| match error {
+                    DeleteError::Stopped(stopped) => JobError::from(stopped),
+                    error => JobError::failed(crate::problem::chain(&error)),
+                })?;
+                let mut result =
+                    serde_json::to_value(SamplesDeletion::of(&deleted)).unwrap_or_default();
+                if let (Some(result), Some(audit_id)) = (result.as_object_mut(), deleted.audit_id) {
+                    result.insert("audit_id".to_owned(), audit_id.to_string().into());
+                }
+                Ok(result)
+            });
     Ok(accepted(job.await?))
 }
 

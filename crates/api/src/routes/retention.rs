@@ -6,14 +6,16 @@ mod preview;
 
 use crate::auth::gate::{App, Granted, permit};
 use crate::problem::{Answer, Kind, Problem};
+use crate::routes::pushed_samples::who;
 use crate::store_problem::of_store;
 use axum::Json;
 use axum::http::StatusCode;
 use model::Timestamp;
 use serde::Serialize;
+use store::audit::{AuditAction, AuditCounts, AuditState, What};
 use store::retention::{Detail, Pass, RetentionError};
 use store::series::Size;
-use tracing::info;
+use tracing::{info, warn};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -150,6 +152,22 @@ fn of_retention(error: RetentionError) -> Problem {
         RetentionError::Documents(error) => of_store(error),
         RetentionError::Series(error) => Problem::internal("retention", &error),
         error => Problem::new(Kind::Conflict, format!("{error}.")),
+    }
+}
+
+/// Writes down who changed how long samples are kept. It was changed already: where this fails it is told.
+async fn noted<P>(granted: &Granted<P>, action: AuditAction, detail: String) {
+    let what = What {
+        action,
+        selector: None,
+        range: None,
+        job_id: None,
+        detail: Some(detail),
+    };
+    let (who, counts) = (who(&granted.principal), AuditCounts::default());
+    let audit = &granted.services().store.audit;
+    if let Err(error) = audit.note(&who, what, AuditState::Done, counts).await {
+        warn!(%error, "a change of how long samples are kept is not in the audit");
     }
 }
 

@@ -144,9 +144,18 @@ async fn corrections_tell_what_they_replaced_and_are_audited() {
     let audit = admin.get(AUDIT).await.json();
     let entry = &audit["items"][0];
     assert_eq!(entry["id"], told["audit_id"]);
-    assert_eq!((&entry["action"], &entry["state"]), (&json!("correct_samples"), &json!("done")));
-    assert_eq!((&entry["by"], &entry["detail"]), (&json!("admin"), &json!("upside down")));
-    assert_eq!((&entry["counts"]["samples"], &entry["counts"]["replaced"]), (&json!(4), &json!(1)));
+    assert_eq!(
+        (&entry["action"], &entry["state"]),
+        (&json!("correct_samples"), &json!("done"))
+    );
+    assert_eq!(
+        (&entry["by"], &entry["detail"]),
+        (&json!("admin"), &json!("upside down"))
+    );
+    assert_eq!(
+        (&entry["counts"]["samples"], &entry["counts"]["replaced"]),
+        (&json!(4), &json!(1))
+    );
     let none = admin.get(&format!("{AUDIT}?action=delete_samples")).await;
     assert_eq!(none.json()["items"], json!([]));
     admin
@@ -171,10 +180,7 @@ async fn a_range_is_deleted_by_a_job_and_a_dry_run_tells_how_much() {
     assert_eq!(dry.status, 200, "{:?}", dry.body);
     let expected = json!({"devices": 1, "series": 1, "samples": 5, "counted_whole": true});
     assert_eq!(dry.json(), expected);
-    admin
-        .delete(&query, None)
-        .await
-        .problem(400, "bad-query");
+    admin.delete(&query, None).await.problem(400, "bad-query");
     assert_eq!(read(&api, &admin, &device_id).await.len(), 10);
     let answer = admin.delete(&format!("{query}&reason=test"), None).await;
     assert_eq!(answer.status, 202, "{:?}", answer.body);
@@ -194,7 +200,11 @@ async fn a_range_is_deleted_by_a_job_and_a_dry_run_tells_how_much() {
     assert_eq!(audit["items"][0]["id"], job["result"]["audit_id"]);
     assert_eq!(audit["items"][0]["job_id"], job["id"]);
     // Nothing of the future, and nothing that a hold keeps.
-    let future = format!("{SAMPLES}?match=sensor_other&reason=x&from={}&to={}", at(5), at(-5));
+    let future = format!(
+        "{SAMPLES}?match=sensor_other&reason=x&from={}&to={}",
+        at(5),
+        at(-5)
+    );
     admin.delete(&future, None).await.problem(400, "bad-query");
     let hold = json!({"selector": "sensor_other", "reason": "case 7"});
     let hold = admin.make("/api/v1/retention/holds", hold).await;

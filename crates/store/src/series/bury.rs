@@ -14,13 +14,13 @@ use super::log::writer::{self, Still};
 use super::parts::Parts;
 use super::recovery::lazy::NotReplayed;
 use super::registry;
+use super::rollup::{Grain, is_count, series_of};
 use super::tombstones::{TOMBSTONES_MAX, Tombstone};
-use super::rollup::Grain;
 use super::{Column, SeriesError};
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{BlockKey, Level};
 use crate::pack::{Kind, Pack, PackId};
-use model::{DeviceId, Timestamp};
+use model::{DeviceId, Timestamp, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -251,7 +251,24 @@ pub(super) fn has(pack: &Pack, stone: &Tombstone) -> bool {
     let first = stone.from_ms.saturating_sub(step_ms.saturating_sub(1));
     let times = head.times();
     let next = times.partition_point(|at| *at < first);
-    times.get(next).is_some_and(|at| *at < stone.to_ms)
+    let is_met = times.get(next).is_some_and(|at| *at < stone.to_ms);
+    if !is_met || pack.meta().id.kind == Kind::Samples {
+        return is_met;
+    }
+    // Roll-ups have a row for every bucket of a day: those that are not empty count.
+    let counts = head.columns();
+    let counts: Vec<Column> = counts
+        .filter(|column| is_count(*column) && stone.has(series_of(*column)))
+        .collect();
+    let (from, to) = (
+        Timestamp::from_unix_ms(first),
+        Timestamp::from_unix_ms(stone.to_ms),
+    );
+    let mut any = false;
+    let damage = pack.read_with(&head, &entry, &counts, from, to, |_, slice| {
+        any |= slice.points().any(|(_, count)| count != Value::U64(0));
+    });
+    any || !damage.is_empty()
 }
 
 /// Lets go of tombstones that hide nothing any more: no pack of samples or roll-ups from before has
@@ -300,3 +317,7 @@ pub(super) fn forget(
     parts.tombstones.forget(&ids);
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "bury_tests.rs"]
+mod tests;

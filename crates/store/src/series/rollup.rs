@@ -89,5 +89,10 @@ pub(crate) fn series_of(column: Column) -> Column {
     Column(column.0 / COLUMNS_A_SERIES)
 }
 
+/// Whether a column of a pack of roll-ups says how many samples there are.
+pub(super) fn is_count(column: Column) -> bool {
+    column.0 % COLUMNS_A_SERIES == Field::Count as u32
+}
+
 /// The kinds of packs that roll-ups are kept in.
 pub(super) const KINDS: [pack::Kind; 2] = [pack::Kind::FiveMinutes, pack::Kind::Hours];

@@ -50,7 +50,7 @@ impl Tombstone {
     }
 
     /// Whether it is of a column.
-    fn has(&self, column: Column) -> bool {
+    pub(crate) fn has(&self, column: Column) -> bool {
         let columns = self.columns.as_ref();
         columns.is_none_or(|columns| columns.binary_search(&column).is_ok())
     }

@@ -130,7 +130,12 @@ impl Known {
 
 fn run_and_kill(dir: &Path, begin: i64, acks: u64, known: &mut Known) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "delete_kill::child", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "delete_kill::child",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(DIR, dir)
         .env(BEGIN, begin.to_string())
         .stdout(Stdio::piped())
@@ -215,7 +220,10 @@ fn kill_minus_nine_neither_loses_nor_brings_back() {
             let all = store.read(id, minute(-1), minute(1 << 30)).unwrap();
             for (at, value) in all {
                 let poll = (at.unix_ms() - minute(0).unix_ms()) / 60_000 / EVERY;
-                known.polls.insert(poll, Some(value.as_f64() as u64));
+                let Value::U64(value) = value else {
+                    panic!("{value:?}")
+                };
+                known.polls.insert(poll, Some(value));
             }
             store.maintain().await.unwrap();
             verify(&store, id, &mut known, &format!("round {round}, sealed"));

@@ -156,10 +156,11 @@ impl Work {
         let mut values = Vec::new();
         for column in 0..COLUMNS {
             // Not all are in each poll.
-            if (seed.rotate_left(column as u32 * 7) ^ minute.unsigned_abs()) % 4 == 0 {
+            let turn = u32::try_from(column).unwrap();
+            if (seed.rotate_left(turn * 7) ^ minute.unsigned_abs()).is_multiple_of(4) {
                 continue;
             }
-            let value = value(column, minute, seed.rotate_left(column as u32 * 13));
+            let value = value(column, minute, seed.rotate_left(turn * 13));
             values.push((self.series[device][column].column, value));
             self.model
                 .insert((device, column, minute * MINUTE_MS), value);
@@ -213,49 +214,9 @@ impl Work {
             } => {
                 let from = self.now - back;
                 let to = (from + minutes).min(self.now + 1);
-                let has = |column: usize| columns.is_none_or(|of| of >> column & 1 == 1);
-                let graves = (0..DEVICES).filter(|device| devices >> device & 1 == 1);
-                let graves = graves.map(|device| Grave {
-                    device_id: self.ids[device],
-                    columns: columns.map(|_| {
-                        let of = (0..COLUMNS).filter(|column| has(*column));
-                        of.map(|column| self.series[device][column].column)
-                            .collect()
-                    }),
-                });
-                let graves: Vec<Grave> = graves.collect();
-                let (store, range) = (self.store().clone(), (at(from), at(to)));
-                let buried = tokio::task::spawn_blocking(move || store.bury(graves, range));
-                buried.await.unwrap().unwrap();
-                self.gone.clear();
-                let (model, gone) = (&mut self.model, &mut self.gone);
-                model.retain(|(device, column, ms), value| {
-                    let hit = devices >> device & 1 == 1
-                        && has(*column)
-                        && (from * MINUTE_MS..to * MINUTE_MS).contains(ms);
-                    if hit {
-                        gone.insert((*device, *column, *ms), *value);
-                    }
-                    !hit
-                });
+                self.delete(devices, columns, (from, to)).await;
             }
-            Step::WriteAgain { device } => {
-                let gone = std::mem::take(&mut self.gone);
-                let mut batches: BTreeMap<i64, Batch> = BTreeMap::new();
-                for ((of, column, ms), value) in gone.into_iter().filter(|(key, _)| key.0 == device)
-                {
-                    let batch = batches.entry(ms).or_insert_with(|| Batch {
-                        device_id: self.ids[of],
-                        at: Timestamp::from_unix_ms(ms),
-                        values: Vec::new(),
-                    });
-                    batch.values.push((self.series[of][column].column, value));
-                    self.model.insert((of, column, ms), value);
-                }
-                let batches = batches.into_values().collect();
-                let done = self.store().append_at_any_age(batches).await;
-                assert!(done.into_iter().all(|one| one.is_ok()));
-            }
+            Step::WriteAgain { device } => self.write_again(device).await,
             Step::Pass { minutes, passes } => {
                 for _ in 0..passes {
                     // A month that is put together is another test's.
@@ -279,6 +240,51 @@ impl Work {
             }
             Step::Reopen => self.open(),
         }
+    }
+
+    async fn delete(&mut self, devices: usize, columns: Option<usize>, (from, to): (i64, i64)) {
+        let has = |column: usize| columns.is_none_or(|of| of >> column & 1 == 1);
+        let graves = (0..DEVICES).filter(|device| devices >> device & 1 == 1);
+        let graves = graves.map(|device| Grave {
+            device_id: self.ids[device],
+            columns: columns.map(|_| {
+                let of = (0..COLUMNS).filter(|column| has(*column));
+                of.map(|column| self.series[device][column].column)
+                    .collect()
+            }),
+        });
+        let graves: Vec<Grave> = graves.collect();
+        let (store, range) = (self.store().clone(), (at(from), at(to)));
+        let buried = tokio::task::spawn_blocking(move || store.bury(graves, range));
+        buried.await.unwrap().unwrap();
+        self.gone.clear();
+        let (model, gone) = (&mut self.model, &mut self.gone);
+        model.retain(|(device, column, ms), value| {
+            let hit = devices >> device & 1 == 1
+                && has(*column)
+                && (from * MINUTE_MS..to * MINUTE_MS).contains(ms);
+            if hit {
+                gone.insert((*device, *column, *ms), *value);
+            }
+            !hit
+        });
+    }
+
+    async fn write_again(&mut self, device: usize) {
+        let gone = std::mem::take(&mut self.gone);
+        let mut batches: BTreeMap<i64, Batch> = BTreeMap::new();
+        for ((of, column, ms), value) in gone.into_iter().filter(|(key, _)| key.0 == device) {
+            let batch = batches.entry(ms).or_insert_with(|| Batch {
+                device_id: self.ids[of],
+                at: Timestamp::from_unix_ms(ms),
+                values: Vec::new(),
+            });
+            batch.values.push((self.series[of][column].column, value));
+            self.model.insert((of, column, ms), value);
+        }
+        let batches = batches.into_values().collect();
+        let done = self.store().append_at_any_age(batches).await;
+        assert!(done.into_iter().all(|one| one.is_ok()));
     }
 
     fn check(&self, step: &str) {

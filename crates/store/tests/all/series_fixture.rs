@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// 2026-03-01T12:00:00Z: where test time begins.
@@ -38,6 +39,8 @@ impl TestClock {
 
 pub(crate) fn options() -> SeriesOptions {
     SeriesOptions {
+        // What is sealed and merged is asked of samples of any age.
+        late_max: Duration::from_hours(24 * 3_660),
         sync: SyncPolicy::EachBatch,
         maintain_every: None,
         ..SeriesOptions::default()

@@ -2,9 +2,12 @@
 
 use crate::faulty_disk::{Fault, FaultyDisk};
 use crate::series::{files, one};
-use crate::series_fixture::{Fixture, copied, minute, options, quick_folder, told};
+use crate::series_fixture::{
+    Fixture, TestClock, copied, minute, options, quick_folder, times, told,
+};
 use foretell_store::series::{
-    Aggregation, Ask, Batch, Column, Grave, Resolved, SeriesError, SeriesStore,
+    Aggregation, AppendError, Ask, Batch, Column, Grave, LATE_MAX_DEFAULT, Resolved, SeriesError,
+    SeriesOptions, SeriesStore, SyncPolicy,
 };
 use model::{DeviceId, Labels, Metric, Timestamp, Value};
 use std::fs;
@@ -297,7 +300,7 @@ async fn where_samples_are_gone_buckets_that_meet_what_was_deleted_are_left_out(
 async fn a_disk_without_room_hides_all_or_nothing() {
     for at in 0.. {
         let folder = quick_folder();
-        let clock = crate::series_fixture::TestClock::new();
+        let clock = TestClock::new();
         let (store, _) = SeriesStore::open(folder.path(), options(), clock.clock()).unwrap();
         let device_id = DeviceId::new();
         let keys = vec![(Metric::SENSOR_OTHER, Labels::default())];
@@ -386,33 +389,42 @@ async fn a_damaged_registry_does_not_bring_back_what_was_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn late_samples_are_taken_of_a_stated_window_and_corrections_of_any_age() {
-    let fixture = Fixture::new();
-    let (device_id, series) = one(&fixture).await;
-    fixture.clock.set(minute(40 * DAY));
+    let folder = quick_folder();
+    let clock = TestClock::new();
+    let options = SeriesOptions {
+        late_max: LATE_MAX_DEFAULT,
+        ..options()
+    };
+    let (store, _) = SeriesStore::open(folder.path(), options, clock.clock()).unwrap();
+    let device_id = DeviceId::new();
+    let keys = vec![(Metric::SENSOR_OTHER, Labels::default())];
+    let series = store.resolve(device_id, keys).await.unwrap()[0];
+    clock.set(minute(40 * DAY));
     let batch = |days: i64, value| Batch {
         device_id,
         at: minute(days * DAY),
         values: vec![(series.column, Value::U64(value))],
     };
-    let done = fixture
-        .store()
+    let done = store
         .append_many(vec![batch(33, 1), batch(32, 1), batch(39, 1), batch(39, 2)])
         .await;
-    let told: Vec<bool> = done.iter().map(Result::is_ok).collect();
-    assert_eq!(told, [true, false, true, true], "{done:?}");
-    assert_eq!(fixture.store().stats().defects["too_late"], 1);
-    let done = fixture.store().append_at_any_age(vec![batch(1, 9)]).await;
+    let taken: Vec<bool> = done.iter().map(Result::is_ok).collect();
+    assert_eq!(taken, [true, false, true, true], "{done:?}");
+    assert!(matches!(done[1], Err(AppendError::TooLate { .. })));
+    assert_eq!(store.stats().defects["too_late"], 1);
+    let done = store.append_at_any_age(vec![batch(1, 9)]).await;
     assert!(done[0].is_ok());
+    let read = store.read(series.id, minute(0), minute(50 * DAY)).unwrap();
     let expected = format!("{}:9 {}:1 {}:2", DAY, 33 * DAY, 39 * DAY);
-    assert_eq!(fixture.told(series), expected);
+    assert_eq!(told(&read), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_batches_share_their_syncs() {
     let folder = quick_folder();
-    let clock = crate::series_fixture::TestClock::new();
-    let options = foretell_store::series::SeriesOptions {
-        sync: foretell_store::series::SyncPolicy::Every(Duration::from_millis(100)),
+    let clock = TestClock::new();
+    let options = SeriesOptions {
+        sync: SyncPolicy::Every(Duration::from_millis(100)),
         ..options()
     };
     let (store, _) = SeriesStore::open(folder.path(), options, clock.clock()).unwrap();
@@ -434,7 +446,7 @@ async fn many_batches_share_their_syncs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_series_at_once() {
     let fixture = Fixture::new();
-    let all = crate::series_fixture::times("FORETELL_DELETE_SERIES", 1_000);
+    let all = times("FORETELL_DELETE_SERIES", 1_000);
     let each = 500.min(all);
     let mut graves = Vec::new();
     let mut last = None;

@@ -1,6 +1,6 @@
 //! Holds: samples that are kept whatever the policies say. List, place, read, change, release.
 
-use super::tidy;
+use super::{noted, tidy};
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};
 use crate::merge::{self, Change};
@@ -16,6 +16,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::{HoldId, Metric, Timestamp};
 use serde::{Deserialize, Serialize};
+use store::audit::AuditAction;
 use store::documents::{Expect, Stored};
 use store::retention::{HOLDS_MAX, Hold, REASON_LEN_MAX};
 use store::series::{Selector, SelectorError};
@@ -216,6 +217,7 @@ pub(crate) async fn create(
             })
             .await?;
         info!(hold.id = %id, by = granted.principal.username, "a hold was placed on samples");
+        noted(&granted, AuditAction::Hold, format!("hold {id} was placed")).await;
     }
     let stored = find(services, id).await?;
     let location = format!("/api/v1/retention/holds/{id}");
@@ -277,6 +279,12 @@ pub(crate) async fn update(
         })
         .await?;
     info!(hold.id = %id, by = granted.principal.username, "a hold on samples was changed");
+    noted(
+        &granted,
+        AuditAction::Hold,
+        format!("hold {id} was changed"),
+    )
+    .await;
     let stored = Stored {
         id: id.to_string(),
         revision,
@@ -305,6 +313,12 @@ pub(crate) async fn delete(
         })
         .await?;
     info!(hold.id = %id, by = granted.principal.username, "a hold on samples was released");
+    noted(
+        &granted,
+        AuditAction::Hold,
+        format!("hold {id} was released"),
+    )
+    .await;
     Ok(StatusCode::NO_CONTENT)
 }
 

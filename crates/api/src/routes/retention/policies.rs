@@ -1,5 +1,6 @@
 //! Policies of how long samples are kept: list, make, read, change, delete.
 
+use super::noted;
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};
 use crate::merge;
@@ -18,6 +19,7 @@ use model::PolicyId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use store::StoreError;
+use store::audit::AuditAction;
 use store::documents::{Expect, Stored};
 use store::retention::{
     Detail, KEEP_DAYS_MAX, KEEP_DAYS_MIN, POLICIES_MAX, POLICY_LIST_MAX, PRIORITY_MAX, Policy,
@@ -297,6 +299,8 @@ pub(crate) async fn create(
         let put = retention.put_policy(&policy, Expect::Absent).await;
         put.map_err(of_policy)?;
         info!(policy.id = %id, keep_days = policy.keep_days, "a policy of retention was made");
+        let detail = format!("policy {id} was made: {} days", policy.keep_days);
+        noted(&granted, AuditAction::Policy, detail).await;
     }
     let stored = find(services, id).await?;
     let location = format!("/api/v1/retention/policies/{id}");
@@ -345,6 +349,8 @@ pub(crate) async fn update(
     let put = retention.put_policy(&policy, Expect::Revision(revision));
     let revision = put.await.map_err(of_policy)?;
     info!(policy.id = %id, keep_days = policy.keep_days, "a policy of retention was changed");
+    let detail = format!("policy {id} was changed: {} days", policy.keep_days);
+    noted(&granted, AuditAction::Policy, detail).await;
     let stored = Stored {
         id: id.to_string(),
         revision,
@@ -376,6 +382,8 @@ pub(crate) async fn delete(
         .await;
     deleted.map_err(of_store)?;
     info!(policy.id = %id, "a policy of retention was deleted");
+    let detail = format!("policy {id} was deleted");
+    noted(&granted, AuditAction::Policy, detail).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

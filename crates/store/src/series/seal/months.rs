@@ -152,7 +152,7 @@ fn is_cut(stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
             let id = &pack.meta().id;
             id.generation > stone.generation && id.start <= day && day < id.end()
         });
-        later.any(|pack| bury::has(pack, stone))
+        later.any(|pack| has_day(pack, stone.device_id, day))
     };
     let is_cut_of = |pack: &Arc<Pack>, stone: &Tombstone| {
         let id = &pack.meta().id;
@@ -174,6 +174,18 @@ fn is_cut(stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
             let id = &pack.meta().id;
             bury::hides(stone, id) && bury::has(pack, stone) && is_cut_of(pack, stone)
         })
+    })
+}
+
+/// Whether a pack has anything to say of a day of a device.
+fn has_day(pack: &Pack, device_id: DeviceId, day: Timestamp) -> bool {
+    let Some(entry) = pack.find(device_id) else {
+        return false;
+    };
+    let (from, to) = (day.unix_ms(), Level::Day.end(day).unix_ms());
+    pack.head(&entry).is_ok_and(|head| {
+        let next = head.times().partition_point(|at| *at < from);
+        head.times().get(next).is_some_and(|at| *at < to)
     })
 }
 
