@@ -243,12 +243,11 @@ impl Jobs {
             error: None,
             result: Value::Null,
         };
-        let (begin, given) = match work {
-            Some(work) => (None, Given::Now(work)),
-            None => {
-                let (begin, given) = oneshot::channel();
-                (Some(begin), Given::Later(given))
-            }
+        let (begin, given) = if let Some(work) = work {
+            (None, Given::Now(work))
+        } else {
+            let (begin, given) = oneshot::channel();
+            (Some(begin), Given::Later(given))
         };
         let live = self.admit(job.clone(), begin)?;
         let (told, answer) = oneshot::channel();

@@ -109,11 +109,11 @@ impl Server {
             // What is there of it is not what was asked for.
             let _ = std::fs::remove_file(&export.out);
         }
-        let job = done?;
+        let job = &done?;
         let number = |key: &str| job["result"][key].as_u64().unwrap_or(0);
         let mut told = io::stdout().lock();
         if export.json {
-            writeln!(told, "{}", serde_json::to_string_pretty(&job)?)?;
+            writeln!(told, "{}", serde_json::to_string_pretty(job)?)?;
         } else {
             writeln!(
                 told,
@@ -171,13 +171,14 @@ impl Server {
         let told = if delete.dry_run {
             answer
         } else {
-            let job = self.follow(&id_of(&answer)?).await?;
-            ended_well(&job)?;
+            let job = &self.follow(&id_of(&answer)?).await?;
+            ended_well(job)?;
             job["result"].clone()
         };
+        let told = &told;
         let mut out = io::stdout().lock();
         if delete.json {
-            writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
+            writeln!(out, "{}", serde_json::to_string_pretty(told)?)?;
             return Ok(Exit::Done);
         }
         let number = |key: &str| told[key].as_u64().unwrap_or(0);
@@ -200,7 +201,7 @@ impl Server {
         let mut all = Vec::new();
         let mut path = "metric-types?limit=1000".to_owned();
         loop {
-            let page = self.session.get(&self.trust, &path).await?;
+            let page = &self.session.get(&self.trust, &path).await?;
             all.extend(page["items"].as_array().cloned().unwrap_or_default());
             match page["next_cursor"].as_str() {
                 Some(next) => path = format!("metric-types?limit=1000&cursor={next}"),
@@ -238,10 +239,11 @@ impl Server {
         loop {
             let path = format!("jobs/{id}");
             let job = self.session.get(&self.trust, &path).await?;
-            bar.set_length(job["total"].as_u64().unwrap_or(0));
-            bar.set_position(job["done"].as_u64().unwrap_or(0));
-            bar.set_message(job["unit"].as_str().unwrap_or_default().to_owned());
-            match job["state"].as_str() {
+            let about = &job;
+            bar.set_length(about["total"].as_u64().unwrap_or(0));
+            bar.set_position(about["done"].as_u64().unwrap_or(0));
+            bar.set_message(about["unit"].as_str().unwrap_or_default().to_owned());
+            match about["state"].as_str() {
                 Some("receiving" | "waiting" | "running") => {}
                 Some(_) => {
                     bar.finish_and_clear();

@@ -151,10 +151,10 @@ impl Finder {
     /// The number of a row's series, given to it where it is new; `None` where there are
     /// [`SERIES_PER_FILE_MAX`] already.
     pub fn number(&mut self, of: &Arc<Of>) -> Option<u32> {
-        if let Some((last, number)) = &self.last {
-            if Arc::ptr_eq(last, of) {
-                return Some(*number);
-            }
+        if let Some((last, number)) = &self.last
+            && Arc::ptr_eq(last, of)
+        {
+            return Some(*number);
         }
         let known = self.number_of.get(of).copied();
         let number = if let Some(number) = known {
@@ -193,16 +193,16 @@ impl Finder {
     fn look(&mut self, of: &Of) -> Result<Target, (Why, String)> {
         let by_id = of.id.and_then(|id| self.ground.series.series(id));
         if let Some(series) = by_id {
-            return self.known(series.key.device_id, series.key.metric, &series.key.labels);
+            let key = &series.key;
+            return Ok(self.known(key.device_id, key.metric, &key.labels));
         }
         let Some(named) = &of.named else {
-            return Err(match of.id {
-                Some(id) => (Why::UnknownSeries, format!("there is no series {id}")),
-                None => {
-                    let detail = "neither `series_id` nor `metric` is given";
-                    (Why::NoSeries, detail.to_owned())
-                }
-            });
+            let unnamed = || {
+                let detail = "neither `series_id` nor `metric` is given";
+                (Why::NoSeries, detail.to_owned())
+            };
+            let unknown = |id| (Why::UnknownSeries, format!("there is no series {id}"));
+            return Err(of.id.map_or_else(unnamed, unknown));
         };
         let device_id = self.device(&named.device)?;
         let labels = match named.labels.get(Labels::VANTAGE) {
@@ -211,7 +211,7 @@ impl Finder {
         };
         let metric = self.metric(named)?;
         if let Measured::Known(metric) = metric {
-            let known = self.known(device_id, metric, &labels)?;
+            let known = self.known(device_id, metric, &labels);
             if matches!(known, Target::Known(_)) {
                 return Ok(known);
             }
@@ -225,15 +225,10 @@ impl Finder {
     }
 
     /// A series that is there; one that is not is new.
-    fn known(
-        &self,
-        device_id: DeviceId,
-        metric: Metric,
-        labels: &Labels,
-    ) -> Result<Target, (Why, String)> {
+    fn known(&self, device_id: DeviceId, metric: Metric, labels: &Labels) -> Target {
         let key = [(metric, labels.clone())];
         let known = self.ground.series.known(device_id, &key);
-        Ok(match known.into_iter().next().flatten() {
+        match known.into_iter().next().flatten() {
             Some(known) => Target::Known(Found {
                 id: known.series.id,
                 device_id,
@@ -245,7 +240,7 @@ impl Finder {
                 metric: Measured::Known(metric),
                 labels: labels.clone(),
             }),
-        })
+        }
     }
 
     fn device(&self, whose: &Whose) -> Result<DeviceId, (Why, String)> {
@@ -275,8 +270,8 @@ impl Finder {
     }
 
     fn metric(&self, named: &Named) -> Result<Measured, (Why, String)> {
-        let names = std::iter::once(&named.metric).chain(&named.or_metric);
-        let known = names.into_iter().find_map(|name| Metric::named(name).ok());
+        let mut either = std::iter::once(&named.metric).chain(&named.or_metric);
+        let known = either.find_map(|name| Metric::named(name).ok());
         if let Some(metric) = known {
             return Ok(Measured::Known(metric));
         }

@@ -203,7 +203,7 @@ pub fn run(
         progress,
         rest,
     };
-    write::all(&ways, &finder, spool, told)
+    write::all(&ways, &finder, &spool, told)
 }
 
 /// Reads the whole of a file; answers how it ended, and how much of the progress was told.
@@ -265,13 +265,13 @@ impl Reading<'_> {
     fn see(&mut self, row: Result<Row, Refused>) -> ControlFlow<()> {
         self.told.rows += 1;
         // A row takes a microsecond.
-        if self.told.rows % 1_024 == 0 {
-            if let Err(stopped) = self.progress.go_on() {
-                self.failed = Some(stopped.into());
-                return ControlFlow::Break(());
-            }
+        if self.told.rows.is_multiple_of(1_024)
+            && let Err(stopped) = self.progress.go_on()
+        {
+            self.failed = Some(stopped.into());
+            return ControlFlow::Break(());
         }
-        match row.and_then(|row| self.spooled(row)) {
+        match row.and_then(|row| self.spooled(&row)) {
             Ok(row) => match self.spool.push(row) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -289,7 +289,7 @@ impl Reading<'_> {
         ControlFlow::Continue(())
     }
 
-    fn spooled(&mut self, row: Row) -> Result<Spooled, Refused> {
+    fn spooled(&mut self, row: &Row) -> Result<Spooled, Refused> {
         let refused = |why, detail: String| Refused::new(row.line, why, detail);
         let at = row.at.or(self.default_time).ok_or_else(|| {
             refused(

@@ -96,13 +96,11 @@ struct Reading {
 
 impl Reading {
     fn end(self, lines: &mut Lines<'_>) -> Result<End, ReadError> {
-        match lines.next()? {
-            Line::None => Ok(self.end),
-            _ => {
-                let detail = "there is more behind `# EOF`";
-                Err(ReadError::not_it(lines.number, detail))
-            }
+        if lines.next()? == Line::None {
+            return Ok(self.end);
         }
+        let detail = "there is more behind `# EOF`";
+        Err(ReadError::not_it(lines.number, detail))
     }
 
     fn line(&mut self, text: &str, line: u64) -> Option<Result<Row, Refused>> {

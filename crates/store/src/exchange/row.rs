@@ -217,10 +217,9 @@ impl ReadError {
 
 /// Reads a value as text has it.
 pub(super) fn value(text: &str) -> Result<Value, (Why, String)> {
-    if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) {
-        if let Ok(whole) = text.parse() {
-            return Ok(Value::U64(whole));
-        }
+    let is_whole = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    if let Some(Ok(whole)) = is_whole.then(|| text.parse()) {
+        return Ok(Value::U64(whole));
     }
     let bad = || (Why::BadValue, format!("`{}` is no number", short(text)));
     let number: f64 = text.parse().map_err(|_| bad())?;

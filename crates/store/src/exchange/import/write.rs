@@ -39,7 +39,7 @@ pub(super) struct Ways<'a> {
 pub(super) fn all(
     ways: &Ways<'_>,
     finder: &Finder,
-    spool: Spool,
+    spool: &Spool,
     told: &mut Imported,
 ) -> Result<(), ImportError> {
     let mut writer = Writer {
