@@ -1,6 +1,7 @@
 //! What the API measures of itself. `/metrics` shows the whole registry, the server's part too.
 
 use axum::http::{Method, StatusCode};
+use model::job::{JobKind, JobState};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};

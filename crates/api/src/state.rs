@@ -4,7 +4,8 @@
 use crate::auth::limit::LoginLimits;
 use crate::auth::password::Passwords;
 use crate::auth::remembered::Remembered;
-use crate::metrics::{HttpMetrics, OnceMetrics, SignInMetrics, StreamMetrics};
+use crate::jobs::Jobs;
+use crate::metrics::{HttpMetrics, JobMetrics, OnceMetrics, SignInMetrics, StreamMetrics};
 use crate::once;
 use crate::problem::{Answer, Problem};
 use crate::rates::board::Board;
