@@ -4,7 +4,7 @@
 use crate::config::{ArchiveSettings, S3Credentials};
 use crate::exit::UsageError;
 use crate::metrics::Encoder;
-use crate::readiness::Live;
+use crate::readiness::{Live, reason};
 use crate::secrets;
 use anyhow::Context as _;
 use model::Clock;
@@ -162,13 +162,13 @@ fn tell(status: &ArchiveStatus, live: &Live, now: model::Timestamp) {
             status.damaged
         )
     });
-    for (code, message) in [
-        (OF_ANOTHER, another),
-        (FAILING, failing),
-        (DAMAGED, damaged),
+    for (code, detail, message) in [
+        (OF_ANOTHER, "the archive is another installation's", another),
+        (FAILING, "days are not archived", failing),
+        (DAMAGED, "archived days are damaged", damaged),
     ] {
         match message {
-            Some(message) => live.set(code, "archive", message, now),
+            Some(message) => live.set(code, reason("archive", detail), message, now),
             None => live.clear(code),
         }
     }

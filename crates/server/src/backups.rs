@@ -347,10 +347,7 @@ impl Inner {
             return;
         }
         let detail = "a backup takes longer than the time from one to the next";
-        let (done, total) = (
-            running.progress.bytes_done(),
-            running.progress.bytes_total(),
-        );
+        let (done, total) = running.progress.read();
         let message = format!(
             "{detail}: it began at {}, and has gone over {done} of {total} octets",
             running.began

@@ -2,7 +2,7 @@
 //! stopped.
 
 use super::backup::watched;
-use super::import::server::{Session, sign_in};
+use super::session::{Session, sign_in};
 use crate::cli::{self, ToServer};
 use crate::config::load;
 use crate::exit::{Exit, UsageError};

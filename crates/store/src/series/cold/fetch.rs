@@ -22,6 +22,9 @@ use tracing::warn;
 /// is asked for. What needs more is restored first.
 pub const COLD_DAYS_MAX: usize = 31;
 
+/// Days besides: one on either side, of which the samples next to the range are read.
+const EDGE_DAYS: usize = 2;
+
 /// Archived days that are read at a time, for all who ask: each holds some blocks in memory, and the
 /// archive may be a disk that others use.
 const READS_MAX: usize = 2;
@@ -121,7 +124,7 @@ impl Fetch {
     /// Whether these days may be read, with those that were.
     fn enter(&self, days: &[ColdDay]) -> Result<(), SeriesError> {
         let new = days.iter().filter(|day| !self.days.contains_key(&day.day));
-        if self.days.len() + new.count() > COLD_DAYS_MAX {
+        if self.days.len() + new.count() > COLD_DAYS_MAX + EDGE_DAYS {
             return Err(SeriesError::TooManyArchived { max: COLD_DAYS_MAX });
         }
         Ok(())
@@ -353,7 +356,7 @@ mod tests {
     #[test]
     fn a_question_reads_so_many_days() {
         let mut fetch = Fetch::default();
-        let days: Vec<ColdDay> = (0..=COLD_DAYS_MAX).map(cold).collect();
+        let days: Vec<ColdDay> = (0..=COLD_DAYS_MAX + EDGE_DAYS).map(cold).collect();
         assert!(fetch.enter(&days).is_err());
         assert!(fetch.enter(&days[1..]).is_ok());
         for day in &days[1..] {

@@ -286,7 +286,8 @@ async fn what_takes_too_long_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_days_than_a_question_may_read_are_refused() {
     let kept = Kept::of_days(1).await;
-    let days = i64::try_from(COLD_DAYS_MAX).unwrap() + 1;
+    // And a day on either side.
+    let days = i64::try_from(COLD_DAYS_MAX + 2).unwrap() + 1;
     for n in 0..days {
         let series = MemorySeries {
             device_id: kept.device_id,
@@ -305,7 +306,7 @@ async fn more_days_than_a_question_may_read_are_refused() {
         "{read:?}"
     );
     let read = kept.store.read(id, day(-days + 1), day(0)).unwrap();
-    assert_eq!(read.len(), COLD_DAYS_MAX);
+    assert_eq!(read.len(), COLD_DAYS_MAX + 2);
     assert_eq!(kept.cold.meets(day(-3), day(0)).len(), 3);
 }
 
@@ -446,52 +447,59 @@ const HOUR: Duration = Duration::from_hours(1);
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_take_roll_ups_where_they_answer_and_the_archive_else() {
     let kept = Kept::of_days(3).await;
-    let ids: Vec<_> = kept.series.iter().map(|series| series.id).collect();
-    let steps = |step, how| {
-        let asked = ask(step, how, (0, 3));
-        kept.store.steps(kept.device_id, &ids, &asked).unwrap()
+    let (gauge, counter) = (kept.series[0].id, kept.series[1].id);
+    let steps = |id, step, how, days| {
+        let asked = ask(step, how, days);
+        let read = kept.store.steps(kept.device_id, &[id], &asked);
+        read.unwrap().pop().unwrap()
     };
     let questions = [
-        (HOUR, Aggregation::Avg, "1h"),
-        (HOUR, Aggregation::Rate, "1h"),
-        (FIVE_MINUTES, Aggregation::Max, "5m"),
-        (SEVEN_MINUTES, Aggregation::Avg, "archive"),
-        (SEVEN_MINUTES, Aggregation::Rate, "archive"),
-        (HOUR, Aggregation::Stddev, "archive"),
+        (gauge, HOUR, Aggregation::Avg, "1h"),
+        (counter, HOUR, Aggregation::Rate, "1h"),
+        (gauge, FIVE_MINUTES, Aggregation::Max, "5m"),
+        (gauge, SEVEN_MINUTES, Aggregation::Avg, "archive"),
+        (counter, SEVEN_MINUTES, Aggregation::Rate, "archive"),
+        (gauge, HOUR, Aggregation::Stddev, "archive"),
+        (gauge, HOUR, Aggregation::Delta, "archive"),
     ];
-    let before: Vec<Vec<Stepped>> = questions.iter().map(|of| steps(of.0, of.1)).collect();
+    let all = questions.map(|(id, step, how, _)| steps(id, step, how, (0, 3)));
     kept.retire(1);
-    for ((step, how, level), before) in questions.iter().zip(&before) {
+    for ((id, step, how, level), before) in questions.into_iter().zip(&all) {
         let reads = kept.cold.reads();
-        let after = steps(*step, *how);
-        for (before, after) in before.iter().zip(&after) {
-            assert_eq!(before.steps, after.steps, "{step:?} {how:?}");
-            let parts = after.parts.iter();
-            let of_day = parts.filter(|part| part.from < day(2) && part.to > day(1));
-            let names: Vec<_> = of_day.map(|part| part.grain.name()).collect();
-            assert!(names.contains(level), "{step:?} {how:?} {names:?}");
-            assert_eq!(after.parts.first().unwrap().from, day(0));
-            assert_eq!(after.parts.last().unwrap().to, day(3));
-        }
+        let after = steps(id, step, how, (0, 3));
+        assert_eq!(before.steps, after.steps, "{step:?} {how:?}");
+        let parts = after.parts.iter();
+        let of_day = parts.filter(|part| part.from < day(2) && part.to > day(1));
+        let names: Vec<_> = of_day.map(|part| part.grain.name()).collect();
+        assert_eq!(names, [level], "{step:?} {how:?}");
+        assert_eq!(after.parts.first().unwrap().from, day(0));
+        assert_eq!(after.parts.last().unwrap().to, day(3));
         let fetched = kept.cold.reads() > reads;
-        assert_eq!(fetched, *level == "archive", "{step:?} {how:?}");
+        assert_eq!(fetched, level == "archive", "{step:?} {how:?}");
     }
+    // Days of which the samples next to the range would be read.
+    kept.retire(0);
+    let reads = kept.cold.reads();
+    steps(counter, HOUR, Aggregation::Rate, (1, 2));
+    assert_eq!(kept.cold.reads(), reads, "roll-ups answer");
+    steps(counter, SEVEN_MINUTES, Aggregation::Rate, (1, 2));
+    assert_eq!(kept.cold.reads(), reads + 2);
     // Where the archive is away: roll-ups, where there are any, and what is missing is told.
     kept.cold.set_fault(Some(ColdFault::Away));
-    assert_eq!(
-        steps(SEVEN_MINUTES, Aggregation::Avg)[0].coarsest(),
-        Grain::Hours.min(Grain::FiveMinutes)
+    let by_minutes = steps(gauge, SEVEN_MINUTES, Aggregation::Avg, (0, 3));
+    assert!(
+        by_minutes
+            .parts
+            .iter()
+            .all(|part| part.grain < Grain::Archive)
     );
-    let spread = &steps(HOUR, Aggregation::Stddev)[0];
+    let spread = steps(gauge, HOUR, Aggregation::Stddev, (0, 3));
     assert_eq!(spread.coarsest(), Grain::Missing);
-    let missing = spread
-        .parts
-        .iter()
-        .find(|part| part.grain == Grain::Missing);
-    assert_eq!(
-        missing.map(|part| (part.from, part.to)),
-        Some((day(1), day(2)))
-    );
+    let missing = spread.parts.iter();
+    let missing: Vec<_> = missing
+        .filter(|part| part.grain == Grain::Missing)
+        .collect();
+    assert_eq!((missing[0].from, missing[0].to), (day(0), day(2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

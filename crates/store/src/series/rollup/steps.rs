@@ -221,6 +221,22 @@ fn many(
 ) -> Result<Vec<Points>, SeriesError> {
     let (max, fetch) = (budget.left(), Some(&mut budget.fetch));
     let read = read::read_at_most(parts, device_id, columns, range, max, fetch)?;
+    counted(read, budget)
+}
+
+/// As [`many`], of what is here.
+fn kept_here(
+    parts: &Parts,
+    device_id: DeviceId,
+    columns: &[Column],
+    range: (Timestamp, Timestamp),
+    budget: &mut Budget,
+) -> Result<Vec<Points>, SeriesError> {
+    let read = read::read_at_most(parts, device_id, columns, range, budget.left(), None)?;
+    counted(read, budget)
+}
+
+fn counted(read: Option<Vec<Points>>, budget: &mut Budget) -> Result<Vec<Points>, SeriesError> {
     let Some(all) = read else {
         return Err(budget.spent());
     };
@@ -393,7 +409,15 @@ impl<'a> Walk<'a> {
             if raw.is_empty() {
                 continue;
             }
-            let points = many(parts, self.device_id, &raw, (begin, end), budget)?;
+            // Beside the range it is for one pair of samples: no day is fetched for that where roll-ups
+            // answer the days next to it.
+            let is_beside = day >= self.ask.to || Level::Day.end(day) <= self.ask.from;
+            let range = (begin, end);
+            let points = if is_beside && !self.grains.is_empty() {
+                kept_here(parts, self.device_id, &raw, range, budget)?
+            } else {
+                many(parts, self.device_id, &raw, range, budget)?
+            };
             let raw = raw.into_iter().zip(&points);
             let bare: Vec<Column> = raw
                 .filter(|(_, points)| points.is_empty())
