@@ -219,3 +219,61 @@ async fn plain_http_is_spoken_only_where_that_is_allowed() {
     assert!(asked.await.unwrap().is_err());
     assert!(heard.accept().is_err(), "somebody connected");
 }
+
+/// A server of TLS that answers each request with the same five octets; and its certificate.
+fn tls_server() -> (SocketAddr, CertificateDer<'static>) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2126, 3, 1);
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let secret = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], secret)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, client.unwrap());
+            let mut octets = [0; 4_096];
+            // Whoever does not trust it hangs up.
+            if stream.read(&mut octets).is_ok() {
+                let _told = stream.write_all(
+                    b"HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-4/5\r\n\
+                      content-length: 5\r\netag: \"1\"\r\nconnection: close\r\n\
+                      last-modified: Sun, 01 Mar 2026 00:00:00 GMT\r\n\r\nhello",
+                );
+                stream.conn.send_close_notify();
+                let _told = stream.flush();
+            }
+        }
+    });
+    (address, certificate)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_server_that_is_trusted_is_asked() {
+    let (address, certificate) = tls_server();
+    let ask = |trusted: Vec<CertificateDer<'static>>| {
+        let mut options = place(address, "");
+        options.endpoint = Some(format!("https://{address}"));
+        options.allow_http = false;
+        options.trusted = trusted;
+        let runtime = Handle::current();
+        tokio::task::spawn_blocking(move || {
+            let depot = Depot::s3(&options, runtime).unwrap();
+            depot.get_range("one", 0..5, Some(Instant::now() + Duration::from_mins(1)))
+        })
+    };
+    let told = ask(vec![certificate]).await.unwrap().unwrap();
+    assert_eq!(told, "hello");
+    let refused = ask(Vec::new()).await.unwrap().unwrap_err();
+    let told = crate::series::chain(&refused);
+    assert!(told.contains("certificate"), "{told}");
+}
