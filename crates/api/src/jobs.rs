@@ -401,28 +401,25 @@ impl Jobs {
     }
 
     async fn end(&self, id: JobId, kind: JobKind, ended: Ended) {
-        let job = {
-            let mut live = self.live();
-            let Some(live) = live.get_mut(&id) else {
-                return;
-            };
-            let mut job = live.told();
-            job.state = ended.state;
-            job.ended_at = Some(self.0.clock.now());
-            job.error = ended.error;
-            job.result = ended.result;
-            live.job = job.clone();
-            live.begin = None;
-            job
+        let Some(mut job) = self.live().get(&id).map(Live::told) else {
+            return;
         };
+        job.state = ended.state;
+        job.ended_at = Some(self.0.clock.now());
+        job.error = ended.error;
+        job.result = ended.result;
         self.0.metrics.ended(kind, job.state);
         let (state, by) = (job.state.name(), job.by.as_str());
         info!(job.id = %id, job.kind = kind.name(), state, by, "a job is over");
+        // It is told as over when that is written.
         let written = self.write(&job).await;
-        let mut live = self.live();
+        let mut all = self.live();
         // What could not be written is told from here for as long as there is room.
-        if written || live.len() > JOBS_KEPT {
-            live.remove(&id);
+        if written || all.len() > JOBS_KEPT {
+            all.remove(&id);
+        } else if let Some(live) = all.get_mut(&id) {
+            live.job = job;
+            live.begin = None;
         }
     }
 
