@@ -78,7 +78,7 @@ async fn a_range_is_deleted_and_it_is_written_down_who_did_it() {
     let filled = Filled::new().await;
     let (store, now) = (&filled.store, filled.fixture.now());
     let before = samples(&filled, store, 0);
-    let range = (now.minus(Duration::from_mins(60)), now);
+    let range = (now.minus(Duration::from_hours(1)), now);
     let text = "{device_id=~\".+\"}";
     let dry = delete(store, ask(text, range), true).await.unwrap();
     assert_eq!(samples(&filled, store, 0), before);
@@ -140,7 +140,7 @@ async fn what_a_hold_keeps_is_not_deleted() {
     .await;
     let before = samples(&filled, store, 0);
     let text = "{device_id=~\".+\"}";
-    let range = (now.minus(Duration::from_mins(60)), now);
+    let range = (now.minus(Duration::from_hours(1)), now);
     for dry_run in [true, false] {
         let refused = delete(store, ask(text, range), dry_run).await;
         assert!(
@@ -155,7 +155,7 @@ async fn what_a_hold_keeps_is_not_deleted() {
     assert!(all[0].detail.as_ref().unwrap().contains("case 7"));
     // Before it begins.
     let range = (
-        now.minus(Duration::from_mins(60)),
+        now.minus(Duration::from_hours(1)),
         now.minus(Duration::from_mins(30)),
     );
     delete(store, ask(text, range), false).await.unwrap();

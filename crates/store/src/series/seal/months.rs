@@ -198,7 +198,7 @@ fn is_cut(stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
         let mut day = Level::Day.start(from);
         while day < to {
             let is_whole = from <= day && Level::Day.end(day) <= to;
-            if !is_whole && !is_anew(day, stone) {
+            if !is_whole && has_day(pack, stone.device_id, day) && !is_anew(day, stone) {
                 return true;
             }
             day = Level::Day.end(day);
