@@ -9,10 +9,10 @@ use crate::once::NewId;
 use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Faults, Kind, Problem, chain};
 use crate::query::Query;
+use crate::routes::jobs::accepted;
 use crate::services::Services;
 use axum::Json;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use model::job::{Job, JobKind};
 use model::{ReservedId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -350,13 +350,7 @@ async fn begin(
 ) -> Answer<Response> {
     let by: &Principal = &granted.principal;
     let job = granted.state().jobs.start(id, kind, by, work).await?;
-    let location = format!("/api/v1/jobs/{}", job.id);
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, location)],
-        Json(job),
-    )
-        .into_response())
+    Ok(accepted(job))
 }
 
 /// The archive, where there is one.

@@ -11,7 +11,7 @@ const POLL: Duration = Duration::from_mins(30);
 
 /// Where the day `days` before that of now begins.
 fn day(days: u32) -> Timestamp {
-    let ms = DAY.as_millis() as i64;
+    let ms = i64::try_from(DAY.as_millis()).unwrap();
     Timestamp::from_unix_ms(NOW.div_euclid(ms) * ms).minus(DAY * days)
 }
 

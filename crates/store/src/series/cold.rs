@@ -40,6 +40,10 @@ pub(crate) trait ColdDays: Send + Sync {
     /// time, with its place in `wanted`, ascending in time. What the day does not have of `wanted` is
     /// passed over. Waits for the archive, and gives up where it is not done by the deadline
     /// ([`ColdError::Late`]); it is looked at between blocks.
+    #[expect(
+        clippy::type_complexity,
+        reason = "whoever takes the samples is a function, with no name of its own"
+    )]
     fn read(
         &self,
         day: Timestamp,

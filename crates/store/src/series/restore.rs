@@ -6,8 +6,8 @@
 //! that whenever it is broken off, all is as it was, and doing it again is harmless.
 
 use super::cold::{ColdDay, ColdDays, ColdSeries};
+use super::registry;
 use super::registry::adopt::{AdoptRefused, Adopted, AdoptedAs};
-use super::registry::{self};
 use super::seal::{self, Under};
 use super::{Column, SeriesError, SeriesStore};
 use crate::blocks::Level;

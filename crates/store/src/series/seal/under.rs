@@ -103,6 +103,10 @@ impl UnderDevice<'_> {
     }
 
     /// Hands over the samples of series that were not deleted since.
+    #[expect(
+        clippy::type_complexity,
+        reason = "whoever takes the samples is a function, with no name of its own"
+    )]
     fn read(
         &self,
         parts: &Parts,
