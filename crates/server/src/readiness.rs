@@ -41,8 +41,8 @@ impl Standing {
     /// Something found at the start that the server does without. All may see it: a text with places
     /// on the disk is told by [`Standing::add_apart`].
     pub fn add(&mut self, part: &str, code: &str, detail: String, since: model::Timestamp) {
-        self.note(code, detail.clone(), since);
         self.degraded.push(reason(part, &detail));
+        self.note(code, detail, since);
     }
 
     /// The same, with a message that only those who have signed in may see, and less for all.

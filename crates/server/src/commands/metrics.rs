@@ -110,7 +110,11 @@ impl Server {
             let _ = std::fs::remove_file(&export.out);
         }
         let job = &done?;
-        let number = |key: &str| job["result"][key].as_u64().unwrap_or(0);
+        let number = |key: &str| {
+            job.pointer(&format!("/result/{key}"))
+                .and_then(Value::as_u64)
+                .unwrap_or(0)
+        };
         let mut told = io::stdout().lock();
         if export.json {
             writeln!(told, "{}", serde_json::to_string_pretty(job)?)?;

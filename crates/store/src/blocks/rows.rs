@@ -344,7 +344,7 @@ mod tests {
         #[test]
         fn what_is_left_out_is_gone_and_no_more(writes in writes(), bound in -40i64..40) {
             let (block, mut model) = filled(&writes);
-            let hidden = |column: Column, at: i64| column.0 % 2 == 0 && at < bound;
+            let hidden = |column: Column, at: i64| column.0.is_multiple_of(2) && at < bound;
             let left = block.without(hidden);
             model.retain(|(column, at), _| !hidden(Column(*column), *at));
             prop_assert_eq!(read(&left), model.clone());

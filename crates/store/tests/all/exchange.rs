@@ -331,15 +331,15 @@ async fn what_a_hold_keeps_is_not_corrected() {
     let bench = Bench::new().await;
     let id = bench.device.id;
     let now = bench.fixture.now();
-    let held = now.minus(DAY * 3);
+    let since = now.minus(DAY * 3);
     let row = |at: Timestamp, value: u32| format!("{at},{value},sensor_other,{id}\n");
     let header = "time,value,metric,device_id\n";
-    let text = format!("{header}{}{}", row(held, 1), row(held.minus(DAY), 1));
+    let text = format!("{header}{}{}", row(since, 1), row(since.minus(DAY), 1));
     assert_eq!(bench.import(Format::Csv, &text).await.added, 2);
     let hold = Hold {
         id: HoldId::new(),
         selector: "sensor_other".to_owned(),
-        from: Some(held),
+        from: Some(since),
         to: None,
         reason: "a dispute".to_owned(),
         by: "admin".to_owned(),
@@ -354,21 +354,21 @@ async fn what_a_hold_keeps_is_not_corrected() {
     placed.await.unwrap();
     let text = format!(
         "{header}{}{}{}{}",
-        row(held, 2),
-        row(held.minus(DAY), 2),
-        row(held.plus(Duration::from_mins(1)), 2),
-        row(held, 1),
+        row(since, 2),
+        row(since.minus(DAY), 2),
+        row(since.plus(Duration::from_mins(1)), 2),
+        row(since, 1),
     );
     let told = bench.import(Format::Csv, &text).await;
-    // The last row of `held` has the value that is there.
+    // The last row of `since` has the value that is there.
     assert_eq!(
         (told.replaced, told.added, told.same, told.refused),
         (1, 1, 1, 0)
     );
     let told = bench
-        .import(Format::Csv, &format!("{header}{}", row(held, 2)))
+        .import(Format::Csv, &format!("{header}{}", row(since, 2)))
         .await;
-    assert_eq!((told.refused, told.reasons["held"]), (1, 1));
+    assert_eq!((told.refused, told.reasons["since"]), (1, 1));
     let all = bench.all(&[Metric::SENSOR_OTHER]);
     let values: Vec<&str> = all
         .values()

@@ -322,8 +322,7 @@ mod tests {
         drop(one);
         let three = gate.enter(soon()).unwrap();
         std::thread::scope(|scope| {
-            let waits =
-                scope.spawn(|| gate.enter(Instant::now() + Duration::from_secs(60)).is_ok());
+            let waits = scope.spawn(|| gate.enter(Instant::now() + Duration::from_mins(1)).is_ok());
             drop((two, three));
             assert!(waits.join().unwrap());
         });
@@ -333,7 +332,7 @@ mod tests {
     #[test]
     fn an_archive_that_does_not_answer_is_not_asked_by_the_next() {
         let gate = Gate::default();
-        let far = Instant::now() + Duration::from_secs(60);
+        let far = Instant::now() + Duration::from_mins(1);
         gate.is_away(&ColdError::Away {
             source: Arc::new(std::io::Error::other("refused")),
         });

@@ -6,7 +6,7 @@ use crate::pack::Kind;
 use crate::series::attached::Attached;
 use crate::series::{
     AdoptRefused, Aggregation, Ask, Batch, Column, Grain, Points, Resolved, SeriesError,
-    SeriesOptions, SeriesStore, Stepped, SyncPolicy, query, read,
+    SeriesOptions, SeriesStore, SyncPolicy, query, read,
 };
 use model::{Clock, DeviceId, Labels, Metric, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -272,7 +272,7 @@ async fn the_latest_never_reach_the_archive() {
 async fn what_takes_too_long_is_refused() {
     let kept = Kept::of_days(1).await;
     kept.retire(0);
-    kept.cold.set_delay(Duration::from_secs(60));
+    kept.cold.set_delay(Duration::from_mins(1));
     let mut fetch = Fetch::until(Some(Instant::now() + Duration::from_millis(5)));
     let columns = [kept.series[0].column];
     let (parts, range) = (kept.store.parts(), (day(0), day(1)));

@@ -102,6 +102,7 @@ fn keep_floor(row: &Row) -> rusqlite::Result<Option<Keep>> {
     })))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as all that keep a row")]
 fn keep_tombstone(row: &Row) -> rusqlite::Result<Option<Keep>> {
     Ok(tombstone(row)
         .ok()

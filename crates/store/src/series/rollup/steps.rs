@@ -364,11 +364,7 @@ impl<'a> Walk<'a> {
             loaded: Vec::new(),
             is_stale: false,
         };
-        let archived = fetch::days(parts, self.begin, self.end);
-        let archived = archived.iter().map(|archived| archived.day);
-        let here = there.days.keys().chain(&there.loose).copied();
-        let all: BTreeSet<Timestamp> = here.chain(archived).collect();
-        for day in all {
+        for day in self.days(parts, &there) {
             in_time(self.ask.until)?;
             let chosen = self.listed(&mut there, &mut cache, |there, cache| {
                 self.choose(day, there, cache)
@@ -376,21 +372,14 @@ impl<'a> Walk<'a> {
             let (begin, end) = (day.max(self.begin), Level::Day.end(day).min(self.end));
             let asked = (begin.max(self.ask.from), end.min(self.ask.to));
             // What was deleted since they were made is not taken of them.
-            let hidden_since = |chosen: &Chosen| {
-                let whole = (day, Level::Day.end(day));
-                let tombstones = &parts.tombstones;
-                tombstones.of_pack(self.device_id, chosen.id.generation, whole)
-            };
-            let ranges_of = |hidden: Option<&Hidden>, place: usize| {
-                let (hidden, column) = hidden.zip(columns.get(place))?;
-                Some(hidden.ranges(*column)).filter(|ranges| !ranges.is_empty())
-            };
-            let hidden = chosen.as_ref().and_then(hidden_since);
+            let hidden = self.hidden_since(parts, chosen.as_ref(), day);
             let mut wanted = Vec::new();
             for (place, (sum, told)) in sums.iter_mut().zip(&mut told).enumerate() {
                 let rolled = chosen
                     .as_ref()
-                    .filter(|chosen| chosen.serves && ranges_of(hidden.as_ref(), place).is_none())
+                    .filter(|chosen| {
+                        chosen.serves && ranges(hidden.as_ref(), columns.get(place)).is_none()
+                    })
                     .and_then(|chosen| chosen.day(&cache, place, day));
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
@@ -428,36 +417,26 @@ impl<'a> Walk<'a> {
             } else {
                 None
             };
-            let spare_hidden = spare.as_ref().and_then(|spare| hidden_since(&spare.chosen));
+            let of_spare = spare.as_ref().map(|spare| &spare.chosen);
+            let spare_hidden = self.hidden_since(parts, of_spare, day);
             for (place, points) in wanted.into_iter().zip(points) {
                 let (Some(sum), Some(told)) = (sums.get_mut(place), told.get_mut(place)) else {
                     continue;
                 };
                 // Where samples went, roll-ups that do not know of a break, or of what came since, are
                 // the more that there is.
+                let column = columns.get(place);
                 let rolled = match (&chosen, &spare) {
                     (Some(chosen), _) => {
                         let rolled = chosen.day(&cache, place, day);
-                        rolled.and_then(|rolled| match ranges_of(hidden.as_ref(), place) {
-                            Some(ranges) => {
-                                let left = rolled.without(ranges);
-                                Some(left).filter(|left| left.left_of(&points) < left.left())
-                            }
-                            None => Some(rolled).filter(|it| (points.len() as u64) < it.count),
-                        })
+                        let ranges = ranges(hidden.as_ref(), column);
+                        more_than(rolled, ranges, points.len() as u64, &points)
                     }
                     (None, Some(spare)) if points.is_empty() => {
-                        let column = columns.get(place);
                         let there = column.and_then(|column| spare.there.get(column));
-                        let there = there.copied().unwrap_or(0);
                         let rolled = spare.chosen.day(&cache, place, day);
-                        rolled.and_then(|rolled| match ranges_of(spare_hidden.as_ref(), place) {
-                            Some(ranges) => {
-                                let left = rolled.without(ranges);
-                                Some(left).filter(|left| there < left.left())
-                            }
-                            None => Some(rolled).filter(|rolled| there < rolled.count),
-                        })
+                        let ranges = ranges(spare_hidden.as_ref(), column);
+                        more_than(rolled, ranges, there.copied().unwrap_or(0), &points)
                     }
                     _ => None,
                 };
@@ -477,6 +456,26 @@ impl<'a> Walk<'a> {
             self.fill(told);
         }
         Ok(told)
+    }
+
+    /// The days of which there is anything, here or in the archive.
+    fn days(&self, parts: &Parts, there: &There) -> BTreeSet<Timestamp> {
+        let archived = fetch::days(parts, self.begin, self.end);
+        let archived = archived.iter().map(|archived| archived.day);
+        let here = there.days.keys().chain(&there.loose).copied();
+        here.chain(archived).collect()
+    }
+
+    /// What was deleted of a day since its roll-ups were made.
+    fn hidden_since(
+        &self,
+        parts: &Parts,
+        chosen: Option<&Chosen>,
+        day: Timestamp,
+    ) -> Option<Hidden> {
+        let generation = chosen?.id.generation;
+        let day = (day, Level::Day.end(day));
+        parts.tombstones.of_pack(self.device_id, generation, day)
     }
 
     /// Days of which there is nothing are told as samples of which there are none.
@@ -578,6 +577,33 @@ impl<'a> Walk<'a> {
         }
         Ok(Some(Spare { chosen, there }))
     }
+}
+
+/// What is hidden of a series, where anything is.
+fn ranges(hidden: Option<&Hidden>, column: Option<&Column>) -> Option<Vec<(i64, i64)>> {
+    let ranges = hidden?.ranges(*column?);
+    Some(ranges).filter(|ranges| !ranges.is_empty())
+}
+
+/// Roll-ups that were made of more samples than there are, without what was deleted since.
+fn more_than(
+    rolled: Option<Rolled>,
+    hidden: Option<Vec<(i64, i64)>>,
+    there: u64,
+    points: &Points,
+) -> Option<Rolled> {
+    let rolled = rolled?;
+    let Some(ranges) = hidden else {
+        return Some(rolled).filter(|rolled| there < rolled.count);
+    };
+    let left = rolled.without(ranges);
+    // Of samples that were read, those that lie in what is left.
+    let there = if points.is_empty() {
+        there
+    } else {
+        left.left_of(points)
+    };
+    (there < left.left()).then_some(left)
 }
 
 /// Appends a part, to the one before where it is of the same.
