@@ -21,6 +21,148 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells how the archive is. */
+        get: operations["get_archive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes the archive over from another installation, which writes into it no longer. */
+        post: operations["adopt_archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reads archived days again and checks all that proves them: all, or those of a range. */
+        post: operations["start_archive_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists archived days, the newest first where nothing else is asked for. */
+        get: operations["list_archived_days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/restores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings archived days back, so that they are read as those that never went. */
+        post: operations["start_archive_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archives days now: those that are due, or those of a range whether they are due yet or not. */
+        post: operations["start_archive_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks over the archive and makes what is known of it anew, as where another installation wrote it or
+         *     the documents were lost.
+         */
+        post: operations["scan_archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists who changed or took what was measured, the newest first: of 400 days, and no more than 100,000
+         *     entries. For administrators.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login": {
         parameters: {
             query?: never;
@@ -829,6 +971,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Exports samples to a file, which is kept for a day: by metric, then by series, then by time. */
+        post: operations["export_samples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{job_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Fetches the file of an export, or the part of it that a Range names. */
+        get: operations["get_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows/exporters": {
         parameters: {
             query?: never;
@@ -978,6 +1154,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports samples of a file: CSV, JSON lines or OpenMetrics text, of up to 16 MiB, or of up to 1 GiB in
+         *     pieces. It is read to its end before anything is written. Rows that cannot be taken are told with
+         *     their lines and leave the others as they are; what is there already stays, so that a file may be sent
+         *     again.
+         */
+        post: operations["import_samples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{job_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sends a piece of the file of an import: where the file ends, or one that was sent already. */
+        put: operations["send_import"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{job_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins an import whose file was sent. */
+        post: operations["run_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/interfaces": {
         parameters: {
             query?: never;
@@ -1086,6 +1318,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists jobs, the latest first where nothing else is asked for. Those over are kept for 30 days, and
+         *     no more than 100 of them.
+         */
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a job. */
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a job; what it has done stays. */
+        post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/links": {
         parameters: {
             query?: never;
@@ -1169,6 +1455,43 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metric-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what can be measured: the metrics that every server knows, and those that users made. */
+        get: operations["list_metric_types"];
+        put?: never;
+        /** Makes a metric. Its name, unit and kind stay as they are for ever. */
+        post: operations["create_metric_type"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metric-types/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a metric. */
+        get: operations["get_metric_type"];
+        put?: never;
+        post?: never;
+        /** Deletes a metric that users made and that no series has. */
+        delete: operations["delete_metric_type"];
+        options?: never;
+        head?: never;
+        /** Changes what a metric that users made is said to be; its name, unit and kind stay. */
+        patch: operations["update_metric_type"];
         trace?: never;
     };
     "/api/v1/mibs": {
@@ -1433,6 +1756,51 @@ export interface paths {
         put?: never;
         /** Tells what would go by the policies, and changes nothing. */
         post: operations["preview_retention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Writes samples as they were measured, no older than `store.late_days`. Each is taken or refused by
+         *     itself. Sent twice they are there once: what is written last holds.
+         */
+        post: operations["write_samples"];
+        /**
+         * Deletes samples of a range of time. They are gone for all readers when the job is done, and for good:
+         *     out of files as these are written again, within days. What a hold keeps is not deleted; where it keeps
+         *     any of it, nothing is. It is written down who did it and why.
+         */
+        delete: operations["delete_samples"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/samples/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Writes samples again, or adds some to the past, of whatever age. Values that a hold keeps are not
+         *     changed. It is written down who did it and why.
+         */
+        post: operations["correct_samples"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1725,6 +2093,127 @@ export interface components {
          * @enum {string}
          */
         Aggregation: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "peak" | "rate";
+        /** @description A day of the archive. */
+        ArchiveDay: {
+            /** @description Where the UTC day begins. */
+            day: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Which of its revisions counts.
+             */
+            revision: number;
+            /**
+             * Format: int64
+             * @description Samples in it.
+             */
+            samples: number;
+            /**
+             * Format: int64
+             * @description Series in it.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Octets of its files.
+             */
+            bytes: number;
+            /** @description When it was archived. */
+            archived_at: components["schemas"]["Timestamp"];
+            /** @description Whether all of it is here as well, so that reading it does not take the archive. */
+            is_here: boolean;
+            restored_until?: components["schemas"]["Timestamp"] | null;
+            /** @description What of it was found damaged; null where nothing was. */
+            damaged?: string | null;
+        };
+        /** @description Which days. */
+        ArchiveRange: {
+            /** @default null */
+            from: components["schemas"]["Timestamp"] | null;
+            /** @default null */
+            to: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description What a pass archived. */
+        ArchiveRun: {
+            /** @description When it began. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            took_ms: number;
+            /**
+             * Format: int64
+             * @description Days that it archived.
+             */
+            days: number;
+            /**
+             * Format: int64
+             * @description Samples in them.
+             */
+            samples: number;
+            /**
+             * Format: int64
+             * @description Octets of their files.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Days that are tried again later, as they changed meanwhile or could not be read.
+             */
+            left: number;
+            /** @description What failed; null where nothing did. */
+            failed?: string | null;
+        };
+        /** @description What was looked over. */
+        ArchiveScanned: {
+            /**
+             * Format: int64
+             * @description Days that the archive has.
+             */
+            days: number;
+        };
+        /** @description How the archive is. */
+        ArchiveStanding: {
+            /** @description Where it lies, without secrets. */
+            place: string;
+            /** @description What this installation calls itself in it. */
+            installation: string;
+            /**
+             * @description The installation that it belongs to, where that is another: its days are read, and none are
+             *     written. Null where it is this one's.
+             */
+            of_another?: string | null;
+            /**
+             * Format: int64
+             * @description Archived days.
+             */
+            days: number;
+            /**
+             * Format: int64
+             * @description Samples in them.
+             */
+            samples: number;
+            /**
+             * Format: int64
+             * @description Octets of their files.
+             */
+            bytes: number;
+            oldest?: components["schemas"]["Timestamp"] | null;
+            newest?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Archived days of which something was found damaged.
+             */
+            damaged: number;
+            /**
+             * Format: int64
+             * @description Days that are due and not archived as they are now.
+             */
+            waiting: number;
+            last_run?: components["schemas"]["ArchiveRun"] | null;
+            /** @description What failed at the last pass; null where it was well. */
+            failing?: string | null;
+        };
         /** @description A neighbour on a local network. Source: IP-MIB (RFC 4293). */
         ArpFacts: {
             /**
@@ -1743,6 +2232,78 @@ export interface components {
              */
             interface: string | null;
         };
+        /**
+         * @description What was done.
+         * @enum {string}
+         */
+        AuditAction: "delete_samples" | "correct_samples" | "import_samples" | "export_samples" | "restore" | "adopt" | "policy" | "hold" | "metric";
+        /** @description How much of it there was. */
+        AuditCounts: {
+            /**
+             * Format: int64
+             * @description Devices.
+             * @default 0
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description Series.
+             * @default 0
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Samples: of a deletion those that were there, of writing those that were taken.
+             * @default 0
+             */
+            samples: number;
+            /**
+             * Format: int64
+             * @description Samples that took the place of another value.
+             * @default 0
+             */
+            replaced: number;
+            /**
+             * Format: int64
+             * @description Samples that were refused.
+             * @default 0
+             */
+            refused: number;
+        };
+        /** @description An entry. */
+        AuditEntry: {
+            /** @description The id. */
+            id: components["schemas"]["AuditId"];
+            /** @description When it began. */
+            at: components["schemas"]["Timestamp"];
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            user_id?: components["schemas"]["UserId"] | null;
+            /** @description Who: the name as it was. */
+            by: string;
+            /** @description What. */
+            action: components["schemas"]["AuditAction"];
+            /** @description Of which series, as a selector, where it was of some. */
+            selector?: string | null;
+            from?: components["schemas"]["Timestamp"] | null;
+            to?: components["schemas"]["Timestamp"] | null;
+            job_id?: components["schemas"]["JobId"] | null;
+            /** @description How it stands. */
+            state: components["schemas"]["AuditState"];
+            /** @description How much. */
+            counts?: components["schemas"]["AuditCounts"];
+            /** @description Why, in the words of who did it, and what else there is to say. */
+            detail?: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description One entry of who changed what was measured.
+         */
+        AuditId: string;
+        /**
+         * @description How it stands.
+         * @enum {string}
+         */
+        AuditState: "begun" | "done" | "failed" | "refused";
         /**
          * @description HMAC of USM. Source: RFC 3414, RFC 7860.
          * @enum {string}
@@ -3010,6 +3571,24 @@ export interface components {
             /** @description One sentence: what was seen, and the reason where there is one. */
             detail: string;
         };
+        /**
+         * @description What samples are written as.
+         * @enum {string}
+         */
+        ExchangeFormat: "csv" | "lines" | "openmetrics" | "parquet";
+        /** @description What is exported. */
+        ExportRequest: {
+            /**
+             * @description Which series, as a selector; see the guide to series.
+             * @example ifHCInOctets{site="lyon"}
+             */
+            match: string;
+            /** @description Where the range begins. */
+            from: components["schemas"]["Timestamp"];
+            to?: components["schemas"]["Timestamp"] | null;
+            /** @description What it is written as. */
+            format: components["schemas"]["ExchangeFormat"];
+        };
         /** @description Which object gave a fact. */
         FactOrigin: {
             /** @description The fact: `device.model`, `sensors`, ... */
@@ -3554,6 +4133,59 @@ export interface components {
             oper_status?: components["schemas"]["IfStatus"] | null;
             admin_status?: components["schemas"]["IfStatus"] | null;
         };
+        /** @description Long work that somebody asked for. */
+        Job: {
+            /** @description The id. */
+            id: components["schemas"]["JobId"];
+            /** @description What is done. */
+            kind: components["schemas"]["JobKind"];
+            /** @description How far it is. */
+            state: components["schemas"]["JobState"];
+            /**
+             * Format: int64
+             * @description How much of it is done, in `unit`.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description How much there is to do; null while that is not known.
+             */
+            total?: number | null;
+            /** @description What `done` and `total` are counted in. */
+            unit: components["schemas"]["JobUnit"];
+            /** @description Who asked for it. */
+            user_id: components["schemas"]["UserId"];
+            /** @description The name that they signed in with. */
+            by: string;
+            /** @description When it was asked for. */
+            made_at: components["schemas"]["Timestamp"];
+            began_at?: components["schemas"]["Timestamp"] | null;
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Why it was not done, or not to its end; null where it was. */
+            error?: string | null;
+            /** @description What came of it, by its kind; null where nothing did. */
+            result?: Record<string, never> | null;
+        };
+        /**
+         * Format: uuid
+         * @description One piece of long work that somebody asked for.
+         */
+        JobId: string;
+        /**
+         * @description What is done.
+         * @enum {string}
+         */
+        JobKind: "import" | "export" | "delete" | "correct" | "archive" | "restore" | "archive_check";
+        /**
+         * @description How far it is.
+         * @enum {string}
+         */
+        JobState: "receiving" | "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
+        /**
+         * @description What progress is counted in.
+         * @enum {string}
+         */
+        JobUnit: "octets" | "samples" | "series" | "days";
         /** @description The public key, as `/.well-known/jwks.json` shows it (RFC 7517, RFC 8037). */
         Jwk: {
             /** @description `OKP`. */
@@ -3845,6 +4477,52 @@ export interface components {
          * @example ifHCInOctets
          */
         Metric: string;
+        /** @description Something that can be measured. */
+        MetricType: {
+            /** @description The name it is stored and asked for under. */
+            name: string;
+            /** @description Base unit; empty for a state. */
+            unit: string;
+            /** @description How values behave. */
+            kind: components["schemas"]["Kind"];
+            /** @description One line for a person. */
+            help: string;
+            /** @description Whether users made it. */
+            own: boolean;
+            /**
+             * Format: int64
+             * @description How many series have it.
+             */
+            series: number;
+            created_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Counts its changes; the ETag. Null where it cannot be changed.
+             */
+            revision?: number | null;
+        };
+        /** @description What a metric is made from. */
+        MetricTypeCreate: {
+            /**
+             * @description The name: a letter or `_`, then letters, digits and `_`. It never changes.
+             * @example queue_depth
+             */
+            name: string;
+            /**
+             * @description Base unit, as `octets`, `seconds`, `ratio` or `count`; empty for a state. It never changes.
+             * @example messages
+             */
+            unit?: string;
+            /** @description How values behave. It never changes. */
+            kind: components["schemas"]["Kind"];
+            /** @description One line for a person. */
+            help?: string;
+        };
+        /** @description A merge patch (RFC 7396) of a metric. */
+        MetricTypePatch: {
+            /** @description One line for a person. */
+            help: string;
+        };
         /** @description An object of a MIB. */
         MibObject: {
             /** @description Its name. */
@@ -3941,6 +4619,43 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_ArchiveDay: {
+            /** @description The rows. */
+            items: {
+                /** @description Where the UTC day begins. */
+                day: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description Which of its revisions counts.
+                 */
+                revision: number;
+                /**
+                 * Format: int64
+                 * @description Samples in it.
+                 */
+                samples: number;
+                /**
+                 * Format: int64
+                 * @description Series in it.
+                 */
+                series: number;
+                /**
+                 * Format: int64
+                 * @description Octets of its files.
+                 */
+                bytes: number;
+                /** @description When it was archived. */
+                archived_at: components["schemas"]["Timestamp"];
+                /** @description Whether all of it is here as well, so that reading it does not take the archive. */
+                is_here: boolean;
+                restored_until?: components["schemas"]["Timestamp"] | null;
+                /** @description What of it was found damaged; null where nothing was. */
+                damaged?: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_ArpFacts: {
             /** @description The rows. */
             items: {
@@ -3959,6 +4674,35 @@ export interface components {
                  * @default null
                  */
                 interface: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_AuditEntry: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["AuditId"];
+                /** @description When it began. */
+                at: components["schemas"]["Timestamp"];
+                ended_at?: components["schemas"]["Timestamp"] | null;
+                user_id?: components["schemas"]["UserId"] | null;
+                /** @description Who: the name as it was. */
+                by: string;
+                /** @description What. */
+                action: components["schemas"]["AuditAction"];
+                /** @description Of which series, as a selector, where it was of some. */
+                selector?: string | null;
+                from?: components["schemas"]["Timestamp"] | null;
+                to?: components["schemas"]["Timestamp"] | null;
+                job_id?: components["schemas"]["JobId"] | null;
+                /** @description How it stands. */
+                state: components["schemas"]["AuditState"];
+                /** @description How much. */
+                counts?: components["schemas"]["AuditCounts"];
+                /** @description Why, in the words of who did it, and what else there is to say. */
+                detail?: string | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -4522,6 +5266,44 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_Job: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["JobId"];
+                /** @description What is done. */
+                kind: components["schemas"]["JobKind"];
+                /** @description How far it is. */
+                state: components["schemas"]["JobState"];
+                /**
+                 * Format: int64
+                 * @description How much of it is done, in `unit`.
+                 */
+                done: number;
+                /**
+                 * Format: int64
+                 * @description How much there is to do; null while that is not known.
+                 */
+                total?: number | null;
+                /** @description What `done` and `total` are counted in. */
+                unit: components["schemas"]["JobUnit"];
+                /** @description Who asked for it. */
+                user_id: components["schemas"]["UserId"];
+                /** @description The name that they signed in with. */
+                by: string;
+                /** @description When it was asked for. */
+                made_at: components["schemas"]["Timestamp"];
+                began_at?: components["schemas"]["Timestamp"] | null;
+                ended_at?: components["schemas"]["Timestamp"] | null;
+                /** @description Why it was not done, or not to its end; null where it was. */
+                error?: string | null;
+                /** @description What came of it, by its kind; null where nothing did. */
+                result?: Record<string, never> | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_Link: {
             /** @description The rows. */
             items: {
@@ -4594,6 +5376,35 @@ export interface components {
                 /** @description The program and its message: what is searched. */
                 text: string;
                 details?: components["schemas"]["LogLine"] | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_MetricType: {
+            /** @description The rows. */
+            items: {
+                /** @description The name it is stored and asked for under. */
+                name: string;
+                /** @description Base unit; empty for a state. */
+                unit: string;
+                /** @description How values behave. */
+                kind: components["schemas"]["Kind"];
+                /** @description One line for a person. */
+                help: string;
+                /** @description Whether users made it. */
+                own: boolean;
+                /**
+                 * Format: int64
+                 * @description How many series have it.
+                 */
+                series: number;
+                created_at?: components["schemas"]["Timestamp"] | null;
+                /**
+                 * Format: int64
+                 * @description Counts its changes; the ETag. Null where it cannot be changed.
+                 */
+                revision?: number | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -4839,6 +5650,11 @@ export interface components {
                  *     longest.
                  */
                 priority: number;
+                /**
+                 * @description Its samples go when they are over, also those that were not archived yet. Means nothing where there
+                 *     is no archive.
+                 */
+                without_archive: boolean;
                 /**
                  * @description One of each level is built in: it is for all series, comes last, and only its days can be
                  *     changed. Deleted, it is as it was.
@@ -5320,7 +6136,7 @@ export interface components {
          * @description One thing that may be permitted.
          * @enum {string}
          */
-        Permission: "read_inventory" | "write_inventory" | "read_discoveries" | "run_discoveries" | "read_credentials" | "write_credentials" | "manage_storage" | "read_system" | "own_account";
+        Permission: "read_inventory" | "write_inventory" | "read_discoveries" | "run_discoveries" | "read_credentials" | "write_credentials" | "write_samples" | "manage_storage" | "read_system" | "own_account";
         /**
          * Format: uuid
          * @description One policy of how long samples are kept.
@@ -5518,10 +6334,18 @@ export interface components {
              * @description Seconds of a step. Steps are aligned: each begins at a multiple of it since 1970.
              */
             step_secs: number;
-            /** @description The coarsest of what the steps were made from: `raw`. */
+            /**
+             * @description The last of these that any steps were made from: `raw` (samples), `5m`, `1h` (roll-ups), `archive`
+             *     (samples that were fetched of the archive), `missing` (such that could not be had).
+             */
             level: string;
-            /** @description From what the parts of the range were made. */
+            /** @description From what the parts of the range were made; of several series the coarsest. */
             parts: components["schemas"]["QueryPart"][];
+            /**
+             * @description What whoever reads it should know, as that archived samples are missing; left out where there is
+             *     nothing.
+             */
+            notes?: string[];
             /** @description The rows. */
             rows: components["schemas"]["QueryRow"][];
             /** @description Whether there are others, which did not fit `limit`. */
@@ -5545,7 +6369,7 @@ export interface components {
             series: number;
             /**
              * Format: int64
-             * @description Samples that were read, with some on either side of the range.
+             * @description Samples and numbers of roll-ups that were read, with some on either side of the range.
              */
             samples: number;
         };
@@ -5570,7 +6394,10 @@ export interface components {
             from: components["schemas"]["Timestamp"];
             /** @description Where it ends; not part of it. */
             to: components["schemas"]["Timestamp"];
-            /** @description What its steps were made from: `raw`. */
+            /**
+             * @description What its steps were made from: `raw` (samples), `5m` or `1h` (roll-ups), `archive` (samples that
+             *     were fetched of the archive), `missing` (such samples that could not be had).
+             */
             level: string;
         };
         /** @description Which series, which steps of time, and what becomes of them. */
@@ -5637,6 +6464,32 @@ export interface components {
             part: string;
             /** @description One sentence for an operator. */
             detail: string;
+        };
+        /** @description A sample that was not taken. */
+        RefusedSample: {
+            /** @description Its place among those that were given, from 0. */
+            index: number;
+            /**
+             * @description What of it is the matter: a JSON pointer (RFC 6901) into the body.
+             * @example /samples/3/value
+             */
+            pointer: string;
+            /** @description Why, in one word. */
+            reason: string;
+            /** @description Why, in one sentence. */
+            detail: string;
+        };
+        /** @description Which days come back, and for how long. */
+        RestoreRequest: {
+            /** @description Where the range begins. Whole UTC days are taken. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where it ends; not part of it. */
+            to: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description Days from now that retention leaves them alone.
+             */
+            keep_days: number;
         };
         /** @description Samples that are kept whatever the policies say. */
         RetentionHold: {
@@ -5756,6 +6609,11 @@ export interface components {
              */
             priority: number;
             /**
+             * @description Its samples go when they are over, also those that were not archived yet. Means nothing where there
+             *     is no archive.
+             */
+            without_archive: boolean;
+            /**
              * @description One of each level is built in: it is for all series, comes last, and only its days can be
              *     changed. Deleted, it is as it was.
              */
@@ -5787,6 +6645,11 @@ export interface components {
              * @default 100
              */
             priority: number;
+            /**
+             * @description Its samples go when they are over, also those that were not archived yet. Means nothing where there
+             *     is no archive.
+             */
+            without_archive?: boolean;
         };
         /** @description A merge patch (RFC 7396) of a policy. Lists are replaced as a whole. */
         RetentionPolicyPatch: {
@@ -5808,6 +6671,11 @@ export interface components {
              * @description Of the policies that are for a series the greatest decides.
              */
             priority?: number;
+            /**
+             * @description Its samples go when they are over, also those that were not archived yet. Means nothing where there
+             *     is no archive.
+             */
+            without_archive?: boolean;
         };
         /** @description What would go with the next pass. */
         RetentionPreview: {
@@ -5929,6 +6797,29 @@ export interface components {
          * @description One rule for what discoveries find.
          */
         RuleId: string;
+        /**
+         * @description A sample. Its series is named by its id or by metric, device and labels; one that is not there is
+         *     made.
+         */
+        SampleWrite: {
+            series_id?: components["schemas"]["SeriesId"] | null;
+            /** @description The series, by what is measured: a metric of the table, or one that was made. */
+            metric?: string | null;
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /**
+             * @description Which of the metric's series it is, with `metric`: at most 32, names of up to 64 octets, values
+             *     of up to 256.
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description The value. A whole number up to 2^64-1 is kept as it is.
+             */
+            value: number;
+        };
         /** @description The samples of a series, summed up by steps of time. */
         Samples: {
             /** @description The series. */
@@ -5942,15 +6833,71 @@ export interface components {
              * @description Seconds of a step. Steps are aligned: each begins at a multiple of it since 1970.
              */
             step_secs: number;
-            /** @description The coarsest that they were summed up from: `raw` (samples), `5m` or `1h` (roll-ups). */
+            /**
+             * @description The last of these that any part was summed up from: `raw` (samples), `5m`, `1h` (roll-ups),
+             *     `archive` (samples that were fetched of the archive), `missing` (such that could not be had).
+             */
             level: string;
             /** @description What each part of the range was summed up from, in order. */
             parts: components["schemas"]["SamplesPart"][];
+            /**
+             * @description What whoever reads it should know, as that archived samples are missing; left out where there is
+             *     nothing.
+             */
+            notes?: string[];
             /** @description `[unix_ms, value]` for every step in order; null where there is no value: a gap is a gap. */
             points: [
                 number,
                 number | null
             ][];
+        };
+        /** @description What became of corrections. */
+        SamplesCorrected: {
+            /**
+             * Format: int64
+             * @description How many took the place of another value.
+             */
+            replaced: number;
+            /**
+             * Format: int64
+             * @description How many are of a time that had none.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description How many had that value already.
+             */
+            same: number;
+            /** @description The others; the rest is kept whatever became of these. */
+            refused: components["schemas"]["RefusedSample"][];
+            audit_id?: components["schemas"]["AuditId"] | null;
+        };
+        /** @description Samples to be written again, or added to the past. */
+        SamplesCorrection: {
+            /** @description The samples, 1 to 10,000, of whatever age. */
+            samples: components["schemas"]["SampleWrite"][];
+            /** @description Why; it is written down. */
+            reason: string;
+        };
+        /** @description What would be deleted. */
+        SamplesDeletion: {
+            /**
+             * Format: int64
+             * @description Devices whose series are meant.
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description Series that are meant.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Samples that they have in the range.
+             */
+            samples: number;
+            /** @description Those are all; else there are more, and counting them took too long. */
+            counted_whole: boolean;
         };
         /** @description The samples of several series over one range. */
         SamplesOfMany: {
@@ -5963,7 +6910,10 @@ export interface components {
             from: components["schemas"]["Timestamp"];
             /** @description Where it ends; not part of it. */
             to: components["schemas"]["Timestamp"];
-            /** @description What it was summed up from: `raw` (samples), `5m` or `1h` (roll-ups). */
+            /**
+             * @description What it was summed up from: `raw` (samples), `5m` or `1h` (roll-ups), `archive` (samples that were
+             *     fetched of the archive), `missing` (such samples that could not be had).
+             */
             level: string;
         };
         /** @description Which samples of which series. */
@@ -5978,6 +6928,21 @@ export interface components {
              */
             step_secs?: number | null;
             aggregation?: components["schemas"]["Aggregation"] | null;
+        };
+        /** @description What became of samples. */
+        SamplesTaken: {
+            /**
+             * Format: int64
+             * @description How many are kept.
+             */
+            taken: number;
+            /** @description The others; the rest is kept whatever became of these. */
+            refused: components["schemas"]["RefusedSample"][];
+        };
+        /** @description Samples to be written. */
+        SamplesWrite: {
+            /** @description The samples, 1 to 10,000. Of two of one series and time the later holds. */
+            samples: components["schemas"]["SampleWrite"][];
         };
         /**
          * Format: uuid
@@ -6053,6 +7018,14 @@ export interface components {
              * @default null
              */
             high: number | null;
+        };
+        /** @description How much of a file is there. */
+        SentFile: {
+            /**
+             * Format: int64
+             * @description Octets.
+             */
+            bytes: number;
         };
         /** @description A series. */
         Series: {
@@ -6745,6 +7718,660 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JwkSet"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchiveStanding"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    adopt_archive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is this one's. */
+            200: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchiveStanding"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_archive_check: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArchiveRange"];
+            };
+        };
+        responses: {
+            /** @description It has begun; follow it at its Location. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where the job is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_archived_days: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /**
+                 * @description day, bytes or samples; with a leading `-` the other way. -day, the newest first, where it is not
+                 *     given.
+                 */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of days. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ArchiveDay"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_archive_restore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreRequest"];
+            };
+        };
+        responses: {
+            /** @description It has begun; follow it at its Location. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where the job is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_archive_run: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArchiveRange"];
+            };
+        };
+        responses: {
+            /** @description It has begun; follow it at its Location. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where the job is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scan_archive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was looked over. */
+            200: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchiveScanned"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Rows of a page, 1 to 1000; 100 where it is not given. A page may have fewer though there are
+                 *     more: `next_cursor` says.
+                 */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Always -at, the newest first. */
+                sort?: string;
+                /** @description Only of this action. */
+                action?: "delete_samples" | "correct_samples" | "import_samples" | "export_samples" | "restore" | "adopt" | "policy" | "hold" | "metric";
+                /** @description Only what this user did. */
+                who?: components["schemas"]["UserId"];
+                /** @description Only what began then or later. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Only what began before. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Any other failure. */
@@ -12460,6 +14087,192 @@ export interface operations {
             };
         };
     };
+    export_samples: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description It has begun; fetch the file when it is done. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job of the export. */
+                job_id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    /** @description A name for it. */
+                    "Content-Disposition"?: string;
+                    /** @description Its octets. */
+                    "Content-Length"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description A part of it. */
+            206: {
+                headers: {
+                    /** @description Which part, and the octets of the whole. */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_flow_exporters: {
         parameters: {
             query?: {
@@ -13002,6 +14815,323 @@ export interface operations {
             };
         };
     };
+    import_samples: {
+        parameters: {
+            query: {
+                /** @description What it is written as. */
+                format: "csv" | "lines" | "openmetrics" | "parquet";
+                /** @description Whether it is only told what would be done. */
+                dry_run?: boolean;
+                /** @description Whether metrics that nobody knows are made, where the file says what they are: OpenMetrics does. */
+                create_metrics?: boolean;
+                /** @description Whose samples are that name no device; of the whole network where it is not given. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description The time of samples that have none; those are refused where it is not given. */
+                default_time?: components["schemas"]["Timestamp"];
+                /** @description Whether the body is the first piece of the file: it is imported when it was told to run. */
+                more?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file, or its first piece. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description It has begun, or waits to be sent the rest; its `result` is what became of the rows. */
+            202: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_import: {
+        parameters: {
+            query: {
+                /** @description How many octets of the file are before it. */
+                offset: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job of the import. */
+                job_id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        /** @description The piece. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description How much of the file is there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentFile"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_import: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The job of the import. */
+                job_id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has begun; its `result` is what became of the rows. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_interfaces: {
         parameters: {
             query?: {
@@ -13448,6 +15578,241 @@ export interface operations {
             };
         };
     };
+    list_jobs: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /**
+                 * @description made_at, ended_at, state or kind; with a leading `-` the other way. -made_at, the latest first,
+                 *     where it is not given.
+                 */
+                sort?: string;
+                /**
+                 * @description Only of these kinds, with commas between.
+                 * @example import,export
+                 */
+                kind?: string;
+                /**
+                 * @description Only in these states, with commas between.
+                 * @example waiting,running
+                 */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of jobs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job. */
+                job_id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The job. */
+                job_id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being ended. */
+            202: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_links: {
         parameters: {
             query?: {
@@ -13816,6 +16181,473 @@ export interface operations {
             };
             /** @description Fields are wrong, or the key stands for another request. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_metric_types: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description name, unit, kind or series; with a leading `-` the other way. */
+                sort?: string;
+                /** @description Only those that users made, or only the others. */
+                own?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of metrics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MetricType"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_metric_type: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MetricTypeCreate"];
+            };
+        };
+        responses: {
+            /** @description The metric as made. */
+            201: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricType"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metric_type: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The metric. */
+            200: {
+                headers: {
+                    /** @description Its revision, where users made it. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricType"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_metric_type: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is deleted. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_metric_type: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is changed. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["MetricTypePatch"];
+            };
+        };
+        responses: {
+            /** @description The metric as it is now. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricType"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15997,6 +18829,289 @@ export interface operations {
                 };
             };
             /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    write_samples: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SamplesWrite"];
+            };
+        };
+        responses: {
+            /** @description What became of them. */
+            200: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplesTaken"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_samples: {
+        parameters: {
+            query: {
+                /**
+                 * @description The series, as a selector; see the guide to series. Those that it means now.
+                 * @example ifHCInOctets{site="lyon"}
+                 */
+                match: string;
+                /** @description From when on. */
+                from: components["schemas"]["Timestamp"];
+                /** @description Until when, not itself; not in the future. */
+                to: components["schemas"]["Timestamp"];
+                /** @description Why; it is written down. */
+                reason?: string;
+                /** @description Whether it is only told what would be deleted. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What would be deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplesDeletion"];
+                };
+            };
+            /** @description It is being deleted; the job's `result` is what was. */
+            202: {
+                headers: {
+                    /** @description Where the job is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    correct_samples: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SamplesCorrection"];
+            };
+        };
+        responses: {
+            /** @description What became of them. */
+            200: {
+                headers: {
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplesCorrected"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
