@@ -138,5 +138,6 @@ pub struct Job {
     pub error: Option<String>,
     /// What came of it, by its kind; null where nothing did.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    #[serde(default)]
     pub result: serde_json::Value,
 }

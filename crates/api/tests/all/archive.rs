@@ -122,7 +122,7 @@ async fn days_are_archived_listed_checked_and_brought_back() {
     assert_eq!(read["level"], "archive", "{read}");
     assert_eq!(read["points"].as_array().unwrap().len(), 96);
     assert_eq!(read.get("notes"), None);
-    let body = json!({"match": "icmp_rtt", "from": day(5), "to": day(3), "step_secs": 1_800, "over": "stddev"});
+    let body = json!({"match": "icmp_rtt", "from": day(5), "to": day(3), "step_secs": 1_800, "over": {"op": "stddev"}});
     let asked = admin.post("/api/v1/query", &body).await.json();
     assert_eq!(asked["level"], "archive", "{asked}");
 

@@ -270,7 +270,8 @@ fn tell_import(import: &ImportMetrics, job: &Value) -> anyhow::Result<Exit> {
         let faults = told["faults"].as_array().map_or(&[][..], Vec::as_slice);
         for fault in faults.iter().take(FAULTS_SHOWN) {
             let detail = fault["detail"].as_str().unwrap_or_default();
-            writeln!(out, "line {:>7}  {detail}", fault["line"])?;
+            let line = fault["line"].as_u64().unwrap_or(0);
+            writeln!(out, "line {line:>7}  {detail}")?;
         }
         let verb = if import.dry_run {
             "would be added"

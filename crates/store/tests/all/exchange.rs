@@ -368,7 +368,7 @@ async fn what_a_hold_keeps_is_not_corrected() {
     let told = bench
         .import(Format::Csv, &format!("{header}{}", row(since, 2)))
         .await;
-    assert_eq!((told.refused, told.reasons["since"]), (1, 1));
+    assert_eq!((told.refused, told.reasons["held"]), (1, 1));
     let all = bench.all(&[Metric::SENSOR_OTHER]);
     let values: Vec<&str> = all
         .values()
