@@ -11,10 +11,12 @@ mod laid;
 mod merge;
 mod months;
 mod rolls;
+mod sources;
 mod under;
 
-pub(super) use merge::{Keep, end, roll_up_day, shown};
+pub(super) use merge::{Keep, end, roll_up_day};
 pub(super) use rolls::is_rolled_up;
+pub(super) use sources::shown;
 pub(super) use under::Under;
 
 use crate::blocks::codec::{decode, encode};
@@ -186,7 +188,7 @@ fn half_hour(parts: &Parts, start: i64, done: &mut Maintained) -> Result<(), Ser
             if patched.contains(&device_id) {
                 late.push(Taken { device_id, view });
             } else if known
-                && (over.is_empty() || !merge::holds(parts, &over, device_id, &view.block()))
+                && (over.is_empty() || !sources::holds(parts, &over, device_id, &view.block()))
             {
                 fresh.push(Taken { device_id, view });
             } else {

@@ -6,8 +6,9 @@
 
 use super::Maintained;
 use super::laid::Laid;
-use super::merge::{CELLS_AT_ONCE, DAY_DELAY, FAILED_INTERVAL, roll_up_day};
+use super::merge::{DAY_DELAY, FAILED_INTERVAL, roll_up_day};
 use super::rolls;
+use super::sources::CELLS_AT_ONCE;
 use crate::blocks::{Column, Level};
 use crate::pack::{Entry, Head, Kind, Pack, PackError, PackId, PackWriter};
 use crate::series::SeriesError;

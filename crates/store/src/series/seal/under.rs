@@ -1,7 +1,7 @@
 //! An archived day under what there is of it here, while it is made one pack again.
 
 use super::laid::Laid;
-use super::merge::CELLS_AT_ONCE;
+use super::sources::CELLS_AT_ONCE;
 use crate::blocks::Column;
 use crate::series::SeriesError;
 use crate::series::cold::{ColdDay, ColdDays};
