@@ -94,35 +94,29 @@ export type RetentionHoldCreate = Schemas["RetentionHoldCreate"];
 export type RetentionHoldPatch = Schemas["RetentionHoldPatch"];
 export type RetentionLevel = Schemas["RetentionLevel"];
 export type RetentionPass = Schemas["RetentionPass"];
-export type RetentionPolicy = Schemas["RetentionPolicy"] & WithoutArchive;
-export type RetentionPolicyCreate = Schemas["RetentionPolicyCreate"] & WithoutArchive;
-export type RetentionPolicyPatch = Schemas["RetentionPolicyPatch"] & WithoutArchive;
+export type RetentionPolicy = Schemas["RetentionPolicy"];
+export type RetentionPolicyCreate = Schemas["RetentionPolicyCreate"];
+export type RetentionPolicyPatch = Schemas["RetentionPolicyPatch"];
 export type RetentionPreview = Schemas["RetentionPreview"];
 export type RetentionStanding = Schemas["RetentionStanding"];
 export type SeriesCardinality = Schemas["SeriesCardinality"];
 export type SeriesOfDevice = Schemas["SeriesOfDevice"];
 
-// By hand, until the routes are in the OpenAPI document: to be replaced by generated ones.
-interface WithoutArchive {
-  /** Its samples go when they are over, also those that were not archived yet. */
-  without_archive?: boolean;
-}
-export interface Job {
-  id: string;
-  kind: "import" | "export" | "delete" | "correct" | "archive" | "restore" | "archive_check";
-  state: "receiving" | "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
-  done: number;
-  total?: number | null;
-  unit: "octets" | "samples" | "series" | "days";
-  by: string;
-  made_at: string;
-  began_at?: string | null;
-  ended_at?: string | null;
-  error?: string | null;
+export type ArchivedDay = Schemas["ArchiveDay"];
+export type ArchiveRun = Schemas["ArchiveRun"];
+export type ArchiveStatus = Schemas["ArchiveStanding"];
+export type AuditEntry = Schemas["AuditEntry"];
+/** What a delete of a range met, or would. */
+export type Deleted = Schemas["SamplesDeletion"];
+export type ExportRequest = Schemas["ExportRequest"];
+export type Job = Omit<Schemas["Job"], "result"> & {
   /** What came of it, by its kind. */
   result?: Record<string, unknown> | null;
-}
-/** `result` of an import. */
+};
+export type MetricType = Schemas["MetricType"];
+export type MetricTypeCreate = Required<Schemas["MetricTypeCreate"]>;
+export type SampleFormat = Schemas["ExchangeFormat"];
+/** `result` of an import, which the document says no more of than that it is an object. */
 export interface Imported {
   dry_run: boolean;
   rows: number;
@@ -139,80 +133,4 @@ export interface Imported {
   days: number;
   days_done: number;
   cut_short: boolean;
-}
-export type SampleFormat = "csv" | "lines" | "openmetrics" | "parquet";
-export interface ExportRequest {
-  match: string;
-  from: string;
-  to?: string | null;
-  format: SampleFormat;
-}
-/** What a delete of a range met, or would. */
-export interface Deleted {
-  devices: number;
-  series: number;
-  samples: number;
-  /** Whether all samples were counted. */
-  counted_whole: boolean;
-}
-export interface MetricType {
-  name: string;
-  unit: string;
-  kind: Series["kind"];
-  help: string;
-  own: boolean;
-  series: number;
-  created_at?: string | null;
-  revision?: number | null;
-}
-export type MetricTypeCreate = Pick<MetricType, "name" | "unit" | "kind" | "help">;
-export interface AuditEntry {
-  id: string;
-  at: string;
-  ended_at?: string | null;
-  user_id?: string | null;
-  by: string;
-  action: string;
-  selector?: string | null;
-  from?: string | null;
-  to?: string | null;
-  job_id?: string | null;
-  state: "begun" | "done" | "failed" | "refused";
-  counts?: Partial<Record<"devices" | "series" | "samples" | "replaced" | "refused", number>> | null;
-  detail?: string | null;
-}
-export interface ArchiveRun {
-  at: string;
-  took_ms: number;
-  days: number;
-  samples: number;
-  bytes: number;
-  left: number;
-  failed?: string | null;
-}
-export interface ArchiveStatus {
-  place: string;
-  installation: string;
-  /** Whose it is, where that is another: it is read, and nothing is written. */
-  of_another?: string | null;
-  days: number;
-  samples: number;
-  bytes: number;
-  oldest?: string | null;
-  newest?: string | null;
-  damaged: number;
-  waiting: number;
-  last_run?: ArchiveRun | null;
-  failing?: string | null;
-}
-export interface ArchivedDay {
-  day: string;
-  samples: number;
-  series: number;
-  bytes: number;
-  archived_at: string;
-  /** Whether all of it is here as well. */
-  is_here: boolean;
-  restored_until?: string | null;
-  damaged?: string | null;
 }

@@ -4,7 +4,7 @@ import { chosen, chosenWords, dayByKey, monthsOf, spanOfDays, stateOf } from "./
 
 const plain = (text: string): string => text.replaceAll("\u202f", " ");
 const now = Date.parse("2026-04-01T00:00:00Z");
-const day = (text: string, more: Partial<ArchivedDay> = {}): ArchivedDay => ({ day: `${text}T00:00:00.000Z`, samples: 10, series: 1, bytes: 1024, archived_at: "", is_here: false, ...more });
+const day = (text: string, more: Partial<ArchivedDay> = {}): ArchivedDay => ({ day: `${text}T00:00:00.000Z`, revision: 1, samples: 10, series: 1, bytes: 1024, archived_at: "", is_here: false, ...more });
 
 test("the state of a day", () => {
   expect(stateOf(day("2026-01-01"), now)).toBe("archived");

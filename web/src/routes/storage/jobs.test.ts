@@ -13,7 +13,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const job = (state: Job["state"], done = 0): Job => ({ id: "j", kind: "export", state, done, total: 10, unit: "series", by: "admin", made_at: "" });
+const job = (state: Job["state"], done = 0): Job => ({ id: "j", kind: "export", state, done, total: 10, unit: "series", user_id: "u", by: "admin", made_at: "" });
 
 test("often while one is under way, seldom else, never while nobody looks, and not after leaving", async () => {
   let asked = 0;

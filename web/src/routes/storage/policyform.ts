@@ -14,22 +14,19 @@ export interface PolicyForm {
   tags: string;
   days: number;
   priority: number;
-  /** What is over goes also where it is not archived; undefined where the server knows no archive. */
-  withoutArchive?: boolean | undefined;
+  /** What is over goes also where it is not archived. */
+  withoutArchive: boolean;
 }
 
-export const EMPTY: PolicyForm = { name: "", level: "raw", metrics: "", tags: "", days: 30, priority: 100 };
+export const EMPTY: PolicyForm = { name: "", level: "raw", metrics: "", tags: "", days: 30, priority: 100, withoutArchive: false };
 
 export function formOf(policy: RetentionPolicy): PolicyForm {
   return { name: policy.name, level: policy.level, metrics: policy.metrics.join("\n"), tags: policy.device_tags.join(", "), days: policy.keep_days, priority: policy.priority, withoutArchive: policy.without_archive };
 }
 
 export function bodyOf(form: PolicyForm): RetentionPolicyCreate {
-  return { name: form.name.trim(), level: form.level, metrics: parts(form.metrics, "\n"), device_tags: parts(form.tags, ","), keep_days: form.days, priority: form.priority, ...archived(form.withoutArchive) };
+  return { name: form.name.trim(), level: form.level, metrics: parts(form.metrics, "\n"), device_tags: parts(form.tags, ","), keep_days: form.days, priority: form.priority, without_archive: form.withoutArchive };
 }
-
-/** A server without an archive refuses the field. */
-const archived = (without: boolean | undefined): Pick<RetentionPolicyCreate, "without_archive"> => (without === undefined ? {} : { without_archive: without });
 
 /** Of a built-in policy only the days can be changed. */
 export function patchOf(form: PolicyForm, policy: RetentionPolicy): RetentionPolicyPatch {
@@ -59,7 +56,7 @@ export function tried(policies: readonly RetentionPolicy[], body: RetentionPolic
   if (!replaces?.built_in) return [body, ...others.map(created)];
   const steps = [...new Set(others.map((policy) => policy.priority))].sort((a, b) => a - b);
   return [
-    { name: replaces.name, level: replaces.level, keep_days: body.keep_days, metrics: [], device_tags: [], priority: 1, ...archived(replaces.without_archive) },
+    { name: replaces.name, level: replaces.level, keep_days: body.keep_days, metrics: [], device_tags: [], priority: 1, without_archive: replaces.without_archive },
     ...others.map((policy) => ({ ...created(policy), priority: steps.indexOf(policy.priority) + 2 })),
   ];
 }
@@ -72,7 +69,7 @@ export function without(policies: readonly RetentionPolicy[], gone: RetentionPol
 const own = (policies: readonly RetentionPolicy[]): RetentionPolicy[] => policies.filter((policy) => !policy.built_in);
 
 function created({ name, level, metrics, device_tags, keep_days, priority, without_archive }: RetentionPolicy): RetentionPolicyCreate {
-  return { name, level, metrics, device_tags, keep_days, priority, ...archived(without_archive) };
+  return { name, level, metrics, device_tags, keep_days, priority, without_archive };
 }
 
 /** `all series`, `if.*Errors of devices with lab or test`. */

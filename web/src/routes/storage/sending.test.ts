@@ -3,7 +3,7 @@ import { Failure } from "../../lib/api/call";
 import type { Job } from "../../lib/api/shapes";
 import { formatOf, PIECE_BYTES, send } from "./sending";
 
-const job: Job = { id: "j", kind: "import", state: "receiving", done: 0, unit: "octets", by: "admin", made_at: "" };
+const job: Job = { id: "j", kind: "import", state: "receiving", done: 0, unit: "octets", user_id: "u", by: "admin", made_at: "" };
 const options = { format: "csv" as const, dryRun: true, createMetrics: false };
 const away = (status: number): Failure => new Failure({ type: "about:blank", title: "away", status });
 const soon = (): Promise<void> => Promise.resolve();

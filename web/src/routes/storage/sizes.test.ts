@@ -7,7 +7,7 @@ const size = (level: KeptSize["level"], bytes: number, more: Partial<KeptSize> =
   level, range_secs: 86_400, files: 1, bytes, samples: bytes, oldest: "2025-03-03T00:00:00.000Z", newest: "2025-03-13T00:00:00.000Z", ...more,
 });
 const policy = (level: KeptSize["level"], keep_days: number, built_in = false): RetentionPolicy => ({
-  id: `${level}${keep_days}`, name: "p", metrics: [], device_tags: [], level, keep_days, priority: 1, built_in, revision: 0,
+  id: `${level}${keep_days}`, name: "p", metrics: [], device_tags: [], level, keep_days, priority: 1, without_archive: false, built_in, revision: 0,
 });
 
 test.each([
