@@ -14212,7 +14212,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                    "application/openmetrics-text": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description A part of it. */
@@ -14223,7 +14226,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                    "application/openmetrics-text": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description The request cannot be read. */
@@ -14836,9 +14842,9 @@ export interface operations {
             cookie?: never;
         };
         /** @description The file, or its first piece. */
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/octet-stream": string;
+                "application/octet-stream": string | null;
             };
         };
         responses: {

@@ -196,9 +196,13 @@ fn export_file(
 #[utoipa::path(get, path = "/exports/{job_id}/content", tag = "series", operation_id = "get_export",
     params(("job_id" = JobId, Path, description = "The job of the export.")),
     responses(
-        (status = 200, description = "The file.", body = String, content_type = "application/octet-stream",
+        (status = 200, description = "The file.", content(
+            (String = "text/csv"), (String = "application/x-ndjson"),
+            (String = "application/openmetrics-text"), (String = "application/vnd.apache.parquet")),
             headers(("Content-Length" = u64, description = "Its octets."), ("Content-Disposition" = String, description = "A name for it."))),
-        (status = 206, description = "A part of it.", body = String, content_type = "application/octet-stream",
+        (status = 206, description = "A part of it.", content(
+            (String = "text/csv"), (String = "application/x-ndjson"),
+            (String = "application/openmetrics-text"), (String = "application/vnd.apache.parquet")),
             headers(("Content-Range" = String, description = "Which part, and the octets of the whole.")))))]
 pub(crate) async fn content(
     granted: Granted<permit::ManageStorage>,

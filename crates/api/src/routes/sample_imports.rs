@@ -130,7 +130,7 @@ pub(crate) struct Sent {
 /// again.
 #[utoipa::path(post, path = "/imports/samples", tag = "series", operation_id = "import_samples",
     params(ImportQuery),
-    request_body(content = String, content_type = "application/octet-stream", description = "The file, or its first piece."),
+    request_body(content = Option<String>, content_type = "application/octet-stream", description = "The file, or its first piece."),
     responses((status = 202, description = "It has begun, or waits to be sent the rest; its `result` is what became of the rows.", body = Job,
         headers(("Location" = String, description = "Where it is.")))))]
 pub(crate) async fn start(

@@ -77,8 +77,8 @@ pub(super) fn maintain(
         let _alone = parts.move_blocks();
         parts.blocks.mend()
     };
-    // Before anything is sealed: until then no patch is newer than what is deleted of it.
-    bury::write_patches(parts, &queues.registry)?;
+    // Before anything is sealed; what cannot be written again stays hidden, and no patch is laid over it.
+    let buried = bury::write_patches(parts, &queues.registry);
     let mut done = Maintained::default();
     let sealed = seal(parts, &queues.log, by, &mut done);
     let halves = merge::half_hours(parts, now, &mut done);
@@ -93,6 +93,7 @@ pub(super) fn maintain(
         .and(days)
         .and(months)
         .and(forgotten)
+        .and(buried)
         .and(mended.map_err(SeriesError::from))
         .map(|()| done)
 }
@@ -253,6 +254,11 @@ fn patches(
         let _alone = parts.move_blocks();
         let (mut put, mut let_go) = (Vec::new(), Vec::new());
         for one in chunk {
+            let half_hour = (at, end(Level::HalfHour, at));
+            if parts.tombstones.of_patches(one.device_id, half_hour).is_some() {
+                // Patches of it are not yet without what was deleted: it stays in the head and the log.
+                continue;
+            }
             let key = BlockKey::holding(one.device_id, Level::HalfHour, at);
             let known = with(&parts.index, |index| index.has_device(one.device_id));
             if known {
