@@ -255,7 +255,11 @@ fn patches(
         let (mut put, mut let_go) = (Vec::new(), Vec::new());
         for one in chunk {
             let half_hour = (at, end(Level::HalfHour, at));
-            if parts.tombstones.of_patches(one.device_id, half_hour).is_some() {
+            if parts
+                .tombstones
+                .of_patches(one.device_id, half_hour)
+                .is_some()
+            {
                 // Patches of it are not yet without what was deleted: it stays in the head and the log.
                 continue;
             }
