@@ -305,8 +305,10 @@ impl Archiving for Reading {
     fn archived(&self) -> Archived {
         let days = self.days.all();
         let days = days.iter().map(|(day, about)| {
+            // What is damaged there is not there: nothing that is here equals it, so that it waits.
+            let source = about.source.iter().filter(|_| about.damaged.is_none());
             let of_day = OfDay {
-                packs: about.source.iter().cloned().collect(),
+                packs: source.cloned().collect(),
                 restored_until: about.restored_until,
             };
             (*day, of_day)

@@ -134,7 +134,7 @@ fn seal(
     let due = window_ended(by);
     let left = parts.segments.starts().into_iter();
     let left: BTreeSet<i64> = left.filter(|start| *start <= due).collect();
-    if starts.is_empty() && left.is_empty() {
+    if starts.is_empty() && left.is_empty() && !parts.segments.is_idle() {
         return Ok(());
     }
     // All that is in segments before the cut is in the head already, and so in what is sealed now.

@@ -66,6 +66,15 @@ impl Segments {
         self.unsealed().keys().next().copied()
     }
 
+    /// Whether the oldest has nothing that is not sealed, as one that a crash left of a device that was
+    /// deleted: nothing else would have it deleted while nothing is appended.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.unsealed()
+            .values()
+            .next()
+            .is_some_and(BTreeSet::is_empty)
+    }
+
     /// A segment exists and holds samples of these half-hours.
     pub(crate) fn holds(&self, number: u64, starts: impl IntoIterator<Item = i64>) {
         self.unsealed().entry(number).or_default().extend(starts);

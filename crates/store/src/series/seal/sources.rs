@@ -203,8 +203,8 @@ impl<'a> Sources<'a> {
                 }
             }
         }
-        if let (Some((rolls, _)), Some(column)) = (&mut rolls, columns.first())
-            && is_cut
+        if let (Some((rolls, old)), Some(column)) = (&mut rolls, columns.first())
+            && (is_cut || old.is_there())
             && !any
         {
             rolls.nothing(*column)?;
