@@ -14,7 +14,7 @@
 use super::log::writer::{self, Still};
 use super::parts::Parts;
 use super::recovery::lazy::NotReplayed;
-use super::registry;
+use super::registry::{self, with};
 use super::rollup::{Grain, is_count, series_of};
 use super::tombstones::{TOMBSTONES_MAX, Tombstone};
 use super::{Column, SeriesError};
@@ -234,11 +234,12 @@ pub(super) fn hides(stone: &Tombstone, id: &PackId) -> bool {
 /// Whether a pack may have something in the range of a tombstone: of its device a row, of roll-ups a bucket.
 /// One that cannot be read may.
 pub(super) fn may_have(parts: &Parts, id: &PackId, stone: &Tombstone) -> bool {
-    parts.packs.pack(id).map_or(true, |pack| has(&pack, stone))
+    let pack = parts.packs.pack(id);
+    pack.map_or(true, |pack| has(parts, &pack, stone))
 }
 
 /// The same of a pack that is open.
-pub(super) fn has(pack: &Pack, stone: &Tombstone) -> bool {
+pub(super) fn has(parts: &Parts, pack: &Pack, stone: &Tombstone) -> bool {
     let Some(entry) = pack.find(stone.device_id) else {
         return false;
     };
@@ -258,11 +259,16 @@ pub(super) fn has(pack: &Pack, stone: &Tombstone) -> bool {
     if !is_met || pack.meta().id.kind == Kind::Samples {
         return is_met;
     }
-    // Roll-ups have a row for every bucket of a day: those that are not empty count.
-    let counts = head.columns();
-    let counts: Vec<Column> = counts
-        .filter(|column| is_count(*column) && stone.has(series_of(*column)))
-        .collect();
+    // Roll-ups have a row for every bucket of a day: those that are not empty count, of series that are
+    // somebody's. What an earlier device of that id had is read by nobody, and hidden by nothing.
+    let counts: Vec<Column> = with(&parts.index, |index| {
+        let is_of =
+            |series: Column| stone.has(series) && !index.is_deleted_column(stone.device_id, series);
+        let counts = head.columns();
+        counts
+            .filter(|column| is_count(*column) && is_of(series_of(*column)))
+            .collect()
+    });
     let (from, to) = (
         Timestamp::from_unix_ms(first),
         Timestamp::from_unix_ms(stone.to_ms),

@@ -135,7 +135,7 @@ fn put_together(
     }
     // What is newer lies over what is older.
     packs.sort_unstable_by_key(|pack| pack.meta().id.generation);
-    if is_cut(&stones, &packs) {
+    if is_cut(parts, &stones, &packs) {
         return Ok(Some(0));
     }
     let entries = packs.iter().flat_map(|pack| pack.entries());
@@ -184,7 +184,7 @@ fn has_hidden(parts: &Parts, stones: &[Arc<Tombstone>], id: &PackId) -> bool {
 
 /// Whether a part of a day was deleted that was not rolled up anew since, as its samples are gone: packs
 /// that have it stay as they are, where readers leave it out. Of whole days nothing is taken along.
-fn is_cut(stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
+fn is_cut(parts: &Parts, stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
     let is_anew = |day: Timestamp, stone: &Tombstone| {
         let mut later = packs.iter().filter(|pack| {
             let id = &pack.meta().id;
@@ -210,7 +210,7 @@ fn is_cut(stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
         let mut of = stones.iter();
         of.any(|stone| {
             let id = &pack.meta().id;
-            bury::hides(stone, id) && bury::has(pack, stone) && is_cut_of(pack, stone)
+            bury::hides(stone, id) && bury::has(parts, pack, stone) && is_cut_of(pack, stone)
         })
     })
 }
