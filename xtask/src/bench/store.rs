@@ -10,7 +10,9 @@ use super::example;
 use super::figure::{Bound, Outcome, Peer, Want};
 use anyhow::Context as _;
 
-pub(super) const PARTS: &[&str] = &["append", "head", "start", "query", "year", "readers"];
+pub(super) const PARTS: &[&str] = &[
+    "append", "head", "start", "query", "year", "archive", "readers",
+];
 
 pub(super) const WANTS: &[Want] = &[
     Want {
@@ -71,6 +73,24 @@ pub(super) const WANTS: &[Want] = &[
         name: "fold_samples_per_cpu_s",
         floor: Bound::More,
         target: Some(5_000_000.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "day_bytes_per_sample",
+        floor: Bound::Most(1.6),
+        target: Some(1.4),
+        peer: Peer::None,
+    },
+    Want {
+        name: "archive_bytes_per_sample",
+        floor: Bound::Less,
+        target: Some(3.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "archived_series_1_day_cpu_ms",
+        floor: Bound::Less,
+        target: Some(20.0),
         peer: Peer::None,
     },
     Want {
