@@ -11,7 +11,7 @@
 use super::ask::{Ask, Budget, Grain, Part, Stepped};
 use super::cache::Cache;
 use super::days::{self, Day};
-use super::read::Rolled;
+use super::read::{Rolled, Wanted};
 use super::sums::{Folds, Rates, Restarts, Sum, is_rolled_up};
 use crate::blocks::{Column, Level};
 use crate::pack::PackId;
@@ -357,8 +357,7 @@ impl<'a> Walk<'a> {
         let mut told: Vec<Vec<Part>> = vec![Vec::new(); columns.len()];
         let mut cache = Cache {
             parts,
-            columns,
-            fields,
+            wanted: Wanted::new(columns, fields),
             end: self.end,
             device_id: self.device_id,
             loaded: Vec::new(),
