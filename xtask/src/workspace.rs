@@ -47,19 +47,15 @@ const EXAMPLES: [&str; 5] = [
     "series",
 ];
 
+/// Everything else that is built, with the same features in each call.
+const TARGETS: [&str; 4] = ["--workspace", "--lib", "--bins", "--tests"];
+
 /// Builds binaries, tests, and the examples that are run.
 pub(crate) fn build_for_tests() -> anyhow::Result<Outcome> {
-    run(cargo(&["build"]).args(targets()))?;
+    let examples = EXAMPLES.into_iter().flat_map(|name| ["--example", name]);
+    run(cargo(&["build"]).args(TARGETS).args(examples))?;
     test_programs()?;
     Ok(Outcome::Passed)
-}
-
-/// What to build, the same for each call, since cargo unifies the features of what is asked for.
-fn targets() -> impl Iterator<Item = &'static str> {
-    let examples = EXAMPLES.into_iter().flat_map(|name| ["--example", name]);
-    ["--workspace", "--lib", "--bins", "--tests"]
-        .into_iter()
-        .chain(examples)
 }
 
 /// The binary `foretell`, unoptimised.
@@ -120,7 +116,7 @@ pub(crate) fn test_programs() -> anyhow::Result<&'static [TestProgram]> {
         "--no-run",
         "--message-format=json-render-diagnostics",
     ]);
-    let messages = output(build.args(targets()))?;
+    let messages = output(build.args(TARGETS))?;
     let mut programs: Vec<TestProgram> = messages.lines().filter_map(test_built).collect();
     programs.sort();
     Ok(PROGRAMS.get_or_init(|| programs))
