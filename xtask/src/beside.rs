@@ -106,3 +106,44 @@ fn kept(command: &mut Command, log: &Path) -> anyhow::Result<Outcome> {
         Outcome::Passed
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(name: &'static str, script: &str) -> Step {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        waiting(name, command)
+    }
+
+    #[test]
+    fn steps_beside_are_told_one_by_one() {
+        let mut tally = Tally::new();
+        let lane = Lane::begin(vec![
+            shell("test-passes", "true"),
+            shell("test-fails", "echo why; exit 3"),
+            shell("test-counts", "echo 'test result: ok. 2 passed; 0 failed'"),
+            shell(
+                "test-counts-failures",
+                "echo 'test result: FAILED. 2 passed; 1 failed'; exit 101",
+            ),
+        ]);
+        lane.tell(&mut tally);
+        let held = |name: &str| tally.held(name);
+        assert!(held("test-passes") && held("test-counts"));
+        assert!(!held("test-fails") && !held("test-counts-failures"));
+    }
+
+    #[test]
+    fn a_step_in_idle_time_is_the_same_command() {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "test \"$IDLE\" = yes && test \"$(pwd)\" = /"])
+            .env("IDLE", "yes")
+            .current_dir("/");
+        let mut tally = Tally::new();
+        Lane::begin(vec![idle("test-idle", &command)]).tell(&mut tally);
+        assert!(tally.held("test-idle"));
+    }
+}
