@@ -78,6 +78,7 @@ fn idle_steps() -> Vec<Step> {
 /// The tests beside the code.
 fn unit_tests() -> anyhow::Result<Outcome> {
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
+    command.env("CARGO_TERM_COLOR", "never");
     Ok(Outcome::Tests(count_tests(&mut command)?))
 }
 
