@@ -17,8 +17,8 @@ use model::{DeviceId, PolicyId, SeriesId, Value};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Extensions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicUsize;
@@ -107,7 +107,7 @@ impl ObjectStore for Sick {
             meta,
             range,
             attributes,
-            extensions: Default::default(),
+            extensions: Extensions::default(),
         })
     }
 

@@ -26,6 +26,9 @@ pub(super) type Bits = Vec<(i64, bool, u64)>;
 /// What a store was given: by device and series, each time once.
 pub(super) type Given = BTreeMap<(DeviceId, SeriesId), BTreeMap<i64, Value>>;
 
+/// Series of which something is damaged, and what.
+pub(super) type Lost = BTreeMap<(DeviceId, SeriesId), String>;
+
 pub(super) struct Kept {
     folder: TempDir,
     now: Arc<AtomicI64>,
@@ -239,12 +242,9 @@ pub(super) fn read_day(archive: &Archive, day: Timestamp) -> Result<Given, ColdE
 }
 
 /// As [`read_day`], with the series of which something is damaged, and what.
-pub(super) fn read_day_of(
-    reading: &Reading,
-    day: Timestamp,
-) -> Result<(Given, BTreeMap<(DeviceId, SeriesId), String>), ColdError> {
+pub(super) fn read_day_of(reading: &Reading, day: Timestamp) -> Result<(Given, Lost), ColdError> {
     let deadline = Instant::now() + Duration::from_mins(1);
-    let (mut found, mut damaged) = (Given::new(), BTreeMap::new());
+    let (mut found, mut damaged) = (Given::new(), Lost::new());
     for device_id in reading.devices(day)? {
         let mut wanted = Vec::new();
         reading.series(day, device_id, &mut |series| {

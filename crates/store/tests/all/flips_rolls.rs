@@ -87,8 +87,8 @@ impl Sound {
         // What was taken away is told once.
         let (told, store) = sound.look(sound.folder.path(), "sound");
         assert_eq!(told.lost, 0);
-        sound.answer = sound.steps(&store);
-        sound.samples = sound.count(&store);
+        sound.answer = Self::steps(&store);
+        sound.samples = Self::count(&store);
         let known = sound.answer.iter().flatten();
         assert!(known.filter(|(_, value)| value.is_some()).count() > 200);
         store.close().await;
@@ -103,7 +103,7 @@ impl Sound {
     }
 
     /// All series by hours and by five minutes, in several ways.
-    fn steps(&self, store: &SeriesStore) -> Answer {
+    fn steps(store: &SeriesStore) -> Answer {
         let mut answer = Answer::new();
         for (metric, how) in [
             (METRICS[0], Aggregation::Rate),
@@ -133,7 +133,7 @@ impl Sound {
     }
 
     /// Samples that are read; each as it was given.
-    fn count(&self, store: &SeriesStore) -> u64 {
+    fn count(store: &SeriesStore) -> u64 {
         let mut count = 0;
         for n in 0..DEVICES {
             for series in store.series_of(device(n)) {
@@ -157,8 +157,8 @@ impl Sound {
     /// Reads all; what is not there any more is lost, and nothing is made up.
     fn look(&self, folder: &Path, label: &str) -> (Told, SeriesStore) {
         let (store, opening) = self.open(folder);
-        let steps = self.steps(&store);
-        let mut lost = self.samples.saturating_sub(self.count(&store));
+        let steps = Self::steps(&store);
+        let mut lost = self.samples.saturating_sub(Self::count(&store));
         for (steps, sound) in steps.iter().zip(&self.answer) {
             for (found, sound) in steps.iter().zip(sound) {
                 if found != sound {

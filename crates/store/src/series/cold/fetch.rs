@@ -334,8 +334,8 @@ impl Asked<'_> {
         let mut left = REVISED_MAX;
         loop {
             let read = self.once(parts, cold, &day, until, found);
-            let of_day = cold.meets(day.day, Level::Day.end(day.day)).into_iter();
-            let now = of_day.filter(|now| now.day == day.day).last();
+            let mut of_day = cold.meets(day.day, Level::Day.end(day.day)).into_iter();
+            let now = of_day.rfind(|now| now.day == day.day);
             let newer = now.filter(|now| now.generation != day.generation);
             let is_told = matches!(read, Ok(_) | Err(ColdError::Damaged { .. }));
             match (newer, &read) {

@@ -399,18 +399,8 @@ impl<'a> Walk<'a> {
             if raw.is_empty() {
                 continue;
             }
-            // Beside the range it is for one pair of samples: no day is fetched for that where roll-ups
-            // answer, which have the samples at its edges.
-            let is_beside = day >= self.ask.to || Level::Day.end(day) <= self.ask.from;
-            let range = (begin, end);
-            let points = if is_beside && !self.grains.is_empty() {
-                let mut here = kept_here(parts, self.device_id, &raw, range, budget)?;
-                let both = (&mut there, &mut cache);
-                self.with_edges(both, (day, range), &wanted, &mut here)?;
-                here
-            } else {
-                many(parts, self.device_id, &raw, range, budget)?
-            };
+            let both = (&mut there, &mut cache);
+            let points = self.samples(both, (day, (begin, end)), (&wanted, &raw), budget)?;
             let raw = raw.into_iter().zip(&points);
             let bare: Vec<Column> = raw
                 .filter(|(_, points)| points.is_empty())
@@ -464,6 +454,25 @@ impl<'a> Walk<'a> {
             self.fill(told);
         }
         Ok(told)
+    }
+
+    /// The samples of a day of columns, whose places are wanted. Beside the range they are for one pair: no
+    /// day is fetched for that where roll-ups answer, which have the samples at its edges.
+    fn samples(
+        &self,
+        (there, cache): (&mut There, &mut Cache),
+        (day, range): (Timestamp, (Timestamp, Timestamp)),
+        (wanted, columns): (&[usize], &[Column]),
+        budget: &mut Budget,
+    ) -> Result<Vec<Points>, SeriesError> {
+        let (parts, device_id) = (cache.parts, self.device_id);
+        let is_beside = day >= self.ask.to || Level::Day.end(day) <= self.ask.from;
+        if !is_beside || self.grains.is_empty() {
+            return many(parts, device_id, columns, range, budget);
+        }
+        let mut here = kept_here(parts, device_id, columns, range, budget)?;
+        self.with_edges((there, cache), (day, range), wanted, &mut here)?;
+        Ok(here)
     }
 
     /// The days of which there is anything, here or in the archive.
