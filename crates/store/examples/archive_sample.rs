@@ -35,6 +35,8 @@ struct Told {
     rows: u64,
     sum_u64: u128,
     nulls_u64: u64,
+    /// All floating-point numbers, which have three decimals.
+    thousandths: u64,
     big_rows: u64,
     series_rows: u64,
 }
@@ -65,6 +67,7 @@ async fn main() {
         "rows": told.rows,
         "sum_u64": told.sum_u64.to_string(),
         "nulls_u64": told.nulls_u64,
+        "thousandths": told.thousandths,
         "min_ms": BEGIN_MS,
         "max_ms": BEGIN_MS + DAY_MS - POLL_MS,
         "series": usize::from(DEVICES) * SERIES,
@@ -142,7 +145,10 @@ async fn fill(store: &Store, now: &AtomicI64) -> (Told, String) {
                 let value = match (place % 2, chance() % 1_000) {
                     (0, 0) => Value::U64(BIG),
                     (0, more) => Value::U64(poll.unsigned_abs() * 1_000_000 + more),
-                    (_, more) => Value::F64(more as f64 / 1_000.0),
+                    (_, more) => {
+                        told.thousandths += more;
+                        Value::F64(more as f64 / 1_000.0)
+                    }
                 };
                 told.rows += 1;
                 told.series_rows += u64::from(n == 0 && place == 0);

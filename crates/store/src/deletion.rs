@@ -38,7 +38,8 @@ pub struct Deleted {
     pub series: u64,
     /// Samples that they had in the range.
     pub samples: u64,
-    /// Those are all; else there are more, and counting them took too long.
+    /// Those are all; else there are more: counting them took too long, or some are in the archive and
+    /// could not be had.
     pub counted_whole: bool,
     /// Where it is written down; none of a dry run.
     pub audit_id: Option<AuditId>,

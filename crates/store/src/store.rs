@@ -9,7 +9,7 @@ use crate::checks::Checks;
 use crate::credentials::Credentials;
 use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions, Upgrade};
-use crate::documents::{Collection, Damage, Documents, Expect, Stored};
+use crate::documents::{Collection, Damage, Documents, Expect, Query, Stored};
 use crate::events::{EventOptions, EventStore};
 use crate::folder::Folder;
 use crate::history::{History, HistoryError, HistoryOptions, Record};
@@ -24,7 +24,7 @@ use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
 use crate::settings::Settings;
 use crate::vault::{Key, Sealed, Vault, VaultError, key_file};
-use crate::{OpenError, StoreError};
+use crate::{ArchivedDay, OpenError, StoreError};
 use model::device::Device;
 use model::history::MaintenanceWindow;
 use model::{Clock, DeviceId, Timestamp};
@@ -186,10 +186,12 @@ impl Store {
         let documents: Arc<dyn Documents> = Arc::new(documents);
         // Before the series, which keep what they do not know under its name alone.
         let metrics = OwnMetrics::load(documents.clone(), clock.clone()).await?;
+        let archived = archived_days(&documents).await?;
         let beside = folder.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = beside;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;
+            series.0.know_archived(archived);
             let history = History::open(&folder.history(), history, history_clock)?;
             let events = EventStore::open(&folder.events(), events, events_clock)?;
             Ok((series, history, events))
@@ -364,6 +366,16 @@ const COPIES: [&str; 2] = ["data_key", "data_key_copy"];
 /// Collections whose sealed parts nobody can do without.
 static SEALED: [&crate::documents::CollectionSpec; 2] =
     [&catalog::CREDENTIALS, &catalog::SIGNING_KEYS];
+
+/// The days that are known to be archived, and the revision of each, whether there is an archive or not.
+async fn archived_days(
+    documents: &Arc<dyn Documents>,
+) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+    let kept: Collection<ArchivedDay> =
+        Collection::new(Arc::clone(documents), &catalog::ARCHIVED_DAYS);
+    let all = kept.all(Query::default()).await?.into_iter();
+    Ok(all.map(|day| (day.body.day, day.body.revision)).collect())
+}
 
 async fn open_vault(
     documents: &Arc<dyn Documents>,

@@ -154,7 +154,8 @@ pub(crate) struct SamplesDeletion {
     series: u64,
     /// Samples that they have in the range.
     samples: u64,
-    /// Those are all; else there are more, and counting them took too long.
+    /// Those are all; else there are more: counting them took too long, or some are in the archive and
+    /// could not be had.
     counted_whole: bool,
 }
 

@@ -307,6 +307,10 @@ impl Archive {
                 Ok(Some(owner.installation))
             }
             Err(error) if error.is_missing() => {
+                // Days that are known lie elsewhere: this is not the place where they are.
+                if !self.reading().days.all().is_empty() {
+                    return Err(ArchiveError::Absent);
+                }
                 self.adopt()?;
                 Ok(Some(self.0.installation.clone()))
             }
@@ -353,6 +357,9 @@ impl Archive {
     }
 
     pub(super) fn look(&self) -> Result<u64, ArchiveError> {
+        if !self.reading().days.all().is_empty() {
+            self.reading().is_there(None)?;
+        }
         let depot = &self.reading().depot;
         let mut revisions: BTreeMap<Timestamp, BTreeMap<u64, Revision>> = BTreeMap::new();
         let mut greatest = None;

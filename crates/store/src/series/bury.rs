@@ -281,19 +281,29 @@ pub(super) fn has(parts: &Parts, pack: &Pack, stone: &Tombstone) -> bool {
 }
 
 /// Lets go of tombstones that hide nothing any more: no pack of samples or roll-ups from before has
-/// their device, no segment of the log from before is left, and no archived day is from before.
+/// their device, no segment of the log from before is left, and no archived day is from before. None goes
+/// while it is not known which days are archived.
 pub(super) fn forget(
     parts: &Parts,
     registry: &mpsc::Sender<registry::Request>,
 ) -> Result<(), SeriesError> {
     let first_segment = parts.segments.first();
+    let cold = parts.cold.get();
+    if cold.is_some_and(|cold| !cold.is_known()) {
+        return Ok(());
+    }
     let is_cold = |stone: &Tombstone| {
+        let Some(cold) = cold else {
+            let mut days = parts.archived.get().into_iter().flatten();
+            return days.any(|(day, generation)| {
+                *generation < stone.generation && stone.meets(*day, Level::Day.end(*day))
+            });
+        };
         let (from, to) = (
             Timestamp::from_unix_ms(stone.from_ms),
             Timestamp::from_unix_ms(stone.to_ms),
         );
-        let days = parts.cold.get().map(|cold| cold.meets(from, to));
-        let mut days = days.into_iter().flatten();
+        let mut days = cold.meets(from, to).into_iter();
         days.any(|day| day.generation < stone.generation)
     };
     let list = parts.packs.list();

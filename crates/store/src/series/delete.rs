@@ -1,7 +1,7 @@
 //! What deleting by range asks of the series: how many samples there are, and that they go.
 
 use super::bury::{self, Grave};
-use super::{SeriesError, SeriesStore, read, seal};
+use super::{ColdError, Fetch, Points, SeriesError, SeriesStore, read, seal};
 use crate::blocks::{Column, Level};
 use crate::pack::Kind;
 use crate::progress::Progress;
@@ -14,6 +14,14 @@ const COLUMNS_AT_ONCE: usize = 512;
 
 /// Samples that are counted of a range; more are not, as counting reads all of them.
 pub(crate) const COUNTED_MAX: u64 = 50_000_000;
+
+/// What became of archived days while samples were counted.
+struct Archived {
+    /// They are still asked for.
+    is_asked: bool,
+    /// None was missing.
+    is_whole: bool,
+}
 
 impl SeriesStore {
     /// Deletes `[from, to)` of series, all of it or, where this fails, none. Durable when it returns,
@@ -28,8 +36,9 @@ impl SeriesStore {
         bury::bury(self.parts(), &queues, graves, range)
     }
 
-    /// How many samples series have in `[from, to)`, up to [`COUNTED_MAX`] and some more; whether that
-    /// is all. Blocks.
+    /// How many samples series have in `[from, to)`, up to [`COUNTED_MAX`] and some more, with those of
+    /// archived days; whether that is all, which it is not either where some of the archive cannot be had.
+    /// Blocks.
     pub(crate) fn count_samples(
         &self,
         of: &[(DeviceId, Vec<Column>)],
@@ -39,6 +48,10 @@ impl SeriesStore {
         let parts = self.parts();
         let sealed = self.sealed_days((from, to))?;
         let mut count = 0;
+        let mut archived = Archived {
+            is_asked: true,
+            is_whole: true,
+        };
         for (device_id, columns) in of {
             read::touch(parts, *device_id)?;
             let held = parts.head.starts_of(*device_id).into_iter();
@@ -50,7 +63,7 @@ impl SeriesStore {
                     continue;
                 }
                 for some in columns.chunks(COLUMNS_AT_ONCE) {
-                    let read = read::read_many(parts, *device_id, some, begin, end)?;
+                    let read = self.with_archived(*device_id, some, (begin, end), &mut archived)?;
                     count += read.iter().map(|points| points.len() as u64).sum::<u64>();
                 }
                 if count > COUNTED_MAX {
@@ -59,7 +72,32 @@ impl SeriesStore {
                 progress.go_on().map_err(|_| SeriesError::GivenUp)?;
             }
         }
-        Ok((count, true))
+        Ok((count, archived.is_whole))
+    }
+
+    /// The samples of columns of a device in a part of a day, and of the archive while it answers.
+    fn with_archived(
+        &self,
+        device_id: DeviceId,
+        columns: &[Column],
+        (from, to): (Timestamp, Timestamp),
+        archived: &mut Archived,
+    ) -> Result<Vec<Points>, SeriesError> {
+        let parts = self.parts();
+        if archived.is_asked {
+            let mut fetch = Fetch::default();
+            match read::read_fetching(parts, device_id, columns, (from, to), &mut fetch) {
+                Err(SeriesError::Archive(ColdError::Late)) => {}
+                read => {
+                    archived.is_whole &= fetch.missing().next().is_none();
+                    return read;
+                }
+            }
+            // Each of the others would wait as long.
+            (archived.is_asked, archived.is_whole) = (false, false);
+        }
+        let here = read::read_many(parts, device_id, columns, from, to)?;
+        Ok(here)
     }
 
     /// The days that something is sealed of, of those that meet a range.

@@ -45,6 +45,8 @@ pub(super) struct Parts {
     pub(super) tombstones: Arc<Tombstones>,
     /// Archived days, where there is an archive.
     pub(super) cold: OnceLock<Arc<dyn ColdDays>>,
+    /// The days that were archived by the start, with their generations, also where there is no archive now.
+    pub(super) archived: OnceLock<Vec<(Timestamp, u64)>>,
     /// Who may read them.
     pub(super) gate: Gate,
     /// Held through a pass of sealing and merging.
@@ -88,6 +90,7 @@ impl Parts {
             clock,
             tombstones,
             cold: OnceLock::new(),
+            archived: OnceLock::new(),
             gate: Gate::default(),
             passes: Mutex::default(),
             maintenance: Mutex::default(),

@@ -77,6 +77,11 @@ pub(in crate::series) fn open(
 impl Kept {
     /// Days of polls, each one pack and rolled up.
     pub(in crate::series) async fn of_days(days: i64) -> Self {
+        Self::of_polls(days, 0).await
+    }
+
+    /// As [`of_days`](Self::of_days), each poll so long after a quarter of an hour.
+    pub(in crate::series) async fn of_polls(days: i64, after_ms: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now = Arc::new(AtomicI64::new(day(0).unix_ms()));
         let (store, cold) = open(folder.path(), &now);
@@ -92,7 +97,7 @@ impl Kept {
             folder,
         };
         for n in 0..days {
-            let first = day(n).unix_ms();
+            let first = day(n).unix_ms() + after_ms;
             for at in (first..first + DAY_MS).step_by(usize::try_from(POLL_MS).unwrap()) {
                 kept.now.store(at, Ordering::SeqCst);
                 let values = kept.series.iter().map(|series| {
@@ -310,7 +315,10 @@ async fn more_days_than_a_question_may_read_are_refused() {
     assert_eq!(kept.cold.meets(day(-3), day(0)).len(), 3);
 }
 
-async fn restore(store: &SeriesStore, n: i64) -> Result<crate::series::RestoredDay, SeriesError> {
+pub(in crate::series) async fn restore(
+    store: &SeriesStore,
+    n: i64,
+) -> Result<crate::series::RestoredDay, SeriesError> {
     let store = store.clone();
     let restored = tokio::task::spawn_blocking(move || {
         store.restore_day(day(n), &crate::progress::Progress::default(), |_| {
@@ -428,7 +436,7 @@ async fn a_restore_that_fails_changes_nothing() {
     kept.check(day(0), day(2));
 }
 
-fn ask(step: Duration, how: Aggregation, (from, to): (i64, i64)) -> Ask {
+pub(in crate::series) fn ask(step: Duration, how: Aggregation, (from, to): (i64, i64)) -> Ask {
     Ask {
         from: day(from),
         to: day(to),
@@ -440,9 +448,9 @@ fn ask(step: Duration, how: Aggregation, (from, to): (i64, i64)) -> Ask {
     }
 }
 
-const FIVE_MINUTES: Duration = Duration::from_mins(5);
-const SEVEN_MINUTES: Duration = Duration::from_mins(7);
-const HOUR: Duration = Duration::from_hours(1);
+pub(in crate::series) const FIVE_MINUTES: Duration = Duration::from_mins(5);
+pub(in crate::series) const SEVEN_MINUTES: Duration = Duration::from_mins(7);
+pub(in crate::series) const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_take_roll_ups_where_they_answer_and_the_archive_else() {

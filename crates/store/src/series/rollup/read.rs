@@ -272,6 +272,19 @@ impl Rolled {
         self.edges.split_at(EDGE.min(self.edges.len()))
     }
 
+    /// The samples of a range at one of its edges, the first of them or the last, but for those that were
+    /// deleted since.
+    pub(super) fn edges_next_to(
+        &self,
+        first: bool,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Vec<Point> {
+        let (head, tail) = self.ends();
+        let edge = if first || tail.is_empty() { head } else { tail };
+        let is_left = |(at, _): &&Point| (from..to).contains(at) && !self.is_hidden(*at);
+        edge.iter().filter(is_left).copied().collect()
+    }
+
     /// Whether it has the edges that its samples make.
     pub(super) fn has_edges(&self) -> bool {
         let wanted = self.count.min(2 * EDGE as u64);
