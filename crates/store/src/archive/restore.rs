@@ -3,6 +3,7 @@
 use super::write::room;
 use super::{Archive, ArchiveError, lock};
 use crate::ArchivedDay;
+use crate::disk::Leave;
 use crate::progress::{Progress, Stopped};
 use crate::series::{RestoredDay, SeriesError};
 use model::Timestamp;
@@ -53,6 +54,7 @@ impl Archive {
             room(
                 &self.0.options.staging,
                 day.bytes.saturating_mul(ROOM_FACTOR),
+                Leave::Reserve,
             )?;
             let (reading, of_day) = (self.reading(), day.day);
             // Before it is here, or retention would take it at once.

@@ -1,6 +1,7 @@
 //! What deleting by range asks of the series: how many samples there are, and that they go.
 
 use super::bury::{self, Grave};
+use super::cold::{ColdError, Fetch};
 use super::{SeriesError, SeriesStore, read, seal};
 use crate::blocks::{Column, Level};
 use crate::pack::Kind;
@@ -8,6 +9,7 @@ use crate::progress::Progress;
 use model::{DeviceId, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Series of a device that are counted together: a day of them is some megabytes.
 const COLUMNS_AT_ONCE: usize = 512;
@@ -28,17 +30,19 @@ impl SeriesStore {
         bury::bury(self.parts(), &queues, graves, range)
     }
 
-    /// How many samples series have in `[from, to)`, up to [`COUNTED_MAX`] and some more; whether that
-    /// is all. Blocks.
+    /// How many samples series have in `[from, to)`, those of archived days among them, up to
+    /// [`COUNTED_MAX`] and some more, or as far as one comes until a time; whether that is all. What the
+    /// archive does not give is not counted. Blocks.
     pub(crate) fn count_samples(
         &self,
         of: &[(DeviceId, Vec<Column>)],
         (from, to): (Timestamp, Timestamp),
         progress: &Progress,
+        until: Option<Instant>,
     ) -> Result<(u64, bool), SeriesError> {
         let parts = self.parts();
         let sealed = self.sealed_days((from, to))?;
-        let mut count = 0;
+        let (mut count, mut whole) = (0, true);
         for (device_id, columns) in of {
             read::touch(parts, *device_id)?;
             let held = parts.head.starts_of(*device_id).into_iter();
@@ -50,16 +54,24 @@ impl SeriesStore {
                     continue;
                 }
                 for some in columns.chunks(COLUMNS_AT_ONCE) {
-                    let read = read::read_many(parts, *device_id, some, begin, end)?;
-                    count += read.iter().map(|points| points.len() as u64).sum::<u64>();
+                    // One for each, as a question may read no more than a month.
+                    let mut fetch = Fetch::until(until);
+                    let range = (begin, end);
+                    let read = read::read_fetching(parts, *device_id, some, range, &mut fetch);
+                    let read = match read {
+                        Err(SeriesError::Archive(ColdError::Late)) => return Ok((count, false)),
+                        read => read?,
+                    };
+                    count += read::length(&read);
+                    whole &= fetch.missing().next().is_none();
                 }
-                if count > COUNTED_MAX {
+                if count > COUNTED_MAX || until.is_some_and(|until| until <= Instant::now()) {
                     return Ok((count, false));
                 }
                 progress.go_on().map_err(|_| SeriesError::GivenUp)?;
             }
         }
-        Ok((count, true))
+        Ok((count, whole))
     }
 
     /// The days that something is sealed of, of those that meet a range.
