@@ -1773,7 +1773,8 @@ export interface paths {
         put?: never;
         /**
          * Writes samples as they were measured, no older than `store.late_days`. Each is taken or refused by
-         *     itself. Sent twice they are there once: what is written last holds.
+         *     itself. Sent twice they are there once: what is written last holds. Values that a hold keeps are not
+         *     changed; that others are is written down.
          */
         post: operations["write_samples"];
         /**
@@ -6476,7 +6477,7 @@ export interface components {
             pointer: string;
             /** @description Why, in one word. */
             reason: string;
-            /** @description Why, in one sentence. */
+            /** @description Why, in one sentence; empty beyond the first thousand. */
             detail: string;
         };
         /** @description Which days come back, and for how long. */
@@ -6896,7 +6897,7 @@ export interface components {
              * @description Samples that they have in the range.
              */
             samples: number;
-            /** @description Those are all; else there are more, and counting them took too long. */
+            /** @description Those are all; else there are more: counting them took too long, or the archive did not answer. */
             counted_whole: boolean;
         };
         /** @description The samples of several series over one range. */

@@ -78,6 +78,8 @@ fn all() -> impl Strategy<Value = All> {
                 id: SeriesId::new(),
                 key,
             };
+            // The network has no name.
+            let device = if is_network { String::new() } else { device };
             let points = points.into_iter();
             let points = points.map(|(ms, value)| (Timestamp::from_unix_ms(ms), value));
             all.push((Exported { series, device }, points.collect()));

@@ -135,8 +135,7 @@ impl Reading {
             self.end.leave_out("exemplars");
         }
         let suffix = sample.name.strip_prefix(self.family.name.as_str());
-        let has_created = matches!(self.family.kind, Some(Type::Counter | Type::Compound));
-        if suffix == Some("_created") && has_created {
+        if suffix == Some("_created") && self.family.kind.is_some() {
             self.end.leave_out("created");
             return None;
         }

@@ -341,9 +341,7 @@ async fn more_days_than_a_question_may_read_are_refused() {
 async fn restore(store: &SeriesStore, n: i64) -> Result<crate::series::RestoredDay, SeriesError> {
     let store = store.clone();
     let restored = tokio::task::spawn_blocking(move || {
-        store.restore_day(day(n), &Progress::default(), |_| {
-            Ok::<(), SeriesError>(())
-        })
+        store.restore_day(day(n), &Progress::default(), |_| Ok::<(), SeriesError>(()))
     });
     restored.await.unwrap()
 }
