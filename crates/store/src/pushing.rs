@@ -101,15 +101,6 @@ struct Placed {
     replaces: bool,
 }
 
-/// What becomes of samples that are there with the same value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Same {
-    /// They are written like the others.
-    Written,
-    /// They are left as they are.
-    LeftOut,
-}
-
 impl Store {
     /// Takes samples as they were measured: no older than
     /// [`late_max`](crate::series::SeriesOptions::late_max). Series that are not there are made. What is
@@ -147,7 +138,8 @@ impl Store {
     ) -> Result<(), PushError> {
         let no_hold_meanwhile = self.retention.no_hold_meanwhile().await;
         let _no_hold_meanwhile = no_hold_meanwhile.map_err(PushError::Holds)?;
-        let compare = move |store: Self| store.compare(placed, sent, Same::Written);
+        let oldest = self.series.oldest_taken();
+        let compare = move |store: Self| store.compare(placed, sent, oldest);
         let (placed, compared) = self.blocking(compare).await?;
         told.refused.extend(compared.refused);
         let replacing: Vec<&Placed> = placed.iter().filter(|one| one.replaces).collect();
@@ -286,7 +278,7 @@ impl Store {
     ) -> Result<Vec<Placed>, PushError> {
         let compare = move |store: Self| {
             let (placed, full) = store.fitting(placed)?;
-            let (placed, mut compared) = store.compare(placed, sent, Same::LeftOut)?;
+            let (placed, mut compared) = store.compare(placed, sent, Timestamp::from_unix_ms(0))?;
             compared.refused.extend(full);
             Ok((placed, compared))
         };
@@ -356,20 +348,16 @@ impl Store {
         Ok((placed, full, replaces))
     }
 
-    /// Holds samples against what is there; answers those that are to be written.
+    /// Holds samples that are not older against what is there; answers those that are to be written.
     fn compare(
         &self,
         placed: Vec<Placed>,
         sent: Sent,
-        same: Same,
+        oldest: Timestamp,
     ) -> Result<(Vec<Placed>, Taken), PushError> {
         let attached = self.inventory.attached();
         let holds = self.retention.keeping(&self.series, &attached);
         let holds = holds.map_err(|error| PushError::Holds(DeleteError::Holds(Box::new(error))))?;
-        let oldest = match same {
-            Same::Written => self.series.oldest_taken(),
-            Same::LeftOut => Timestamp::from_unix_ms(0),
-        };
         let there = self.there(&placed, oldest)?;
         let mut told = Taken::default();
         let mut left = Vec::with_capacity(placed.len());
@@ -391,12 +379,7 @@ impl Store {
             };
             match before(&there, &one) {
                 None => told.added += 1,
-                Some(before) if is_same(before, one.value) => {
-                    told.same += 1;
-                    if same == Same::LeftOut {
-                        continue;
-                    }
-                }
+                Some(before) if is_same(before, one.value) => told.same += 1,
                 Some(_) if sent == Sent::Again => {
                     let detail = "the request was sent before, and what is there may be newer: send \
                                   it under a new key";
