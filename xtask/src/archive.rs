@@ -1,5 +1,5 @@
 //! The archive as others read it: a day of a million samples is written to a folder and to a real S3 server,
-//! and read by pyarrow, DuckDB and Polars.
+//! and read by pyarrow, DuckDB and Polars; an hour of it, exported as OpenMetrics, by Prometheus' own parser.
 
 use crate::install::python_can_make_venvs;
 use crate::programs::{root, run as run_program, target_dir};
@@ -20,6 +20,7 @@ const VENV: Venv = Venv {
         "pyarrow==26.0.1",
         "duckdb==2.0.0",
         "polars==2.1.0",
+        "prometheus-client==0.26.0",
     ],
 };
 const BUCKET: &str = "archive";
@@ -61,6 +62,12 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
             .arg(revision)
             .arg(folder.join("expected.json"))
             .args([&server.url, BUCKET, PREFIX]),
+    )?;
+    run_program(
+        Command::new(&python)
+            .arg(scripts().join("openmetrics.py"))
+            .arg(folder.join("samples.om.txt"))
+            .arg(folder.join("expected.json")),
     )?;
     fs::remove_dir_all(&folder).context("removing the sample")?;
     Ok(Outcome::Passed)

@@ -1,7 +1,8 @@
 //! Fills a store with a day of 1.2 million samples, archives it, and says what is in it, for readers of
 //! others to be held against: `archive_sample FOLDER [ENDPOINT BUCKET]`.
 //!
-//! Into FOLDER go `archive/`, which is an archive, and `expected.json`. Where an object store is named, the
+//! Into FOLDER go `archive/`, which is an archive, `samples.om.txt`, which is an export of an hour of one
+//! device as OpenMetrics, and `expected.json`. Where an object store is named, the
 //! same day is archived there too, under `sample`, by requests that are signed with any keys; it is then
 //! found by a look at what is there, and read whole.
 #![allow(
@@ -12,6 +13,9 @@
 )]
 
 use foretell_store::archive::{Archive, ArchiveOptions, Credentials, Place, S3Options};
+use foretell_store::disk::{Room, RoomOf};
+use foretell_store::exchange::Format;
+use foretell_store::exchange::export::{Options, run};
 use foretell_store::progress::Progress;
 use foretell_store::series::{Batch, SeriesOptions, SyncPolicy};
 use foretell_store::{Store, StoreOptions};
@@ -27,6 +31,8 @@ const DAY_MS: i64 = 86_400_000;
 const POLL_MS: i64 = 30_000;
 const DEVICES: u8 = 10;
 const SERIES: usize = 42;
+/// What of the day is exported as text.
+const EXPORTED_MS: i64 = 3_600_000;
 /// A number beyond what a signed one of 64 bits holds.
 const BIG: u64 = (1 << 63) + 12_345;
 
@@ -75,8 +81,18 @@ async fn main() {
         "series_rows": told.series_rows,
         "big": BIG.to_string(),
         "big_rows": told.big_rows,
+        "openmetrics": {
+            "samples": SERIES * usize::try_from(EXPORTED_MS / POLL_MS).unwrap(),
+            "series": SERIES,
+            "families": 2,
+            "first_ms": BEGIN_MS,
+            "last_ms": BEGIN_MS + EXPORTED_MS - POLL_MS,
+            "device_id": DeviceId::from_bytes([1; 16]).to_string(),
+            "label": "0 \"ü\"",
+        },
     });
     std::fs::write(folder.join("expected.json"), expected.to_string()).unwrap();
+    export(&store, &folder).await;
     archive(
         &store,
         &clock,
@@ -177,6 +193,30 @@ async fn fill(store: &Store, now: &AtomicI64) -> (Told, String) {
         store.series.maintain().await.unwrap();
     }
     (told, first)
+}
+
+/// Writes an hour of the first device as OpenMetrics text.
+async fn export(store: &Store, folder: &Path) {
+    let device_id = DeviceId::from_bytes([1; 16]);
+    let options = Options {
+        format: Format::Openmetrics,
+        selector: format!("{{device_id=\"{device_id}\"}}").parse().unwrap(),
+        from: Timestamp::from_unix_ms(BEGIN_MS),
+        to: Timestamp::from_unix_ms(BEGIN_MS + EXPORTED_MS),
+        bytes_max: 1 << 30,
+        room: RoomOf::new(Room::default(), folder),
+    };
+    let mut file = std::fs::File::create(folder.join("samples.om.txt")).unwrap();
+    let store = store.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        let (series, inventory) = (&store.series, &store.inventory);
+        run(series, inventory, &mut file, &options, &Progress::default()).unwrap()
+    });
+    let written = written.await.unwrap();
+    println!(
+        "{} samples in {} octets of text",
+        written.samples, written.bytes
+    );
 }
 
 async fn archive(store: &Store, clock: &Clock, place: Place, data: &Path) -> Archive {

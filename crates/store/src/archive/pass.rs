@@ -7,6 +7,7 @@ use super::manifest::{
 use super::write::{empty, room, stage};
 use super::{Archive, ArchiveError, FORMAT, OWNER, OWNER_BYTES_MAX, Owner, Pace, lock};
 use crate::ArchivedDay;
+use crate::disk::Leave;
 use crate::pack::PackMeta;
 use crate::progress::Progress;
 use crate::series::chain;
@@ -153,7 +154,8 @@ impl Archive {
         let revision = self.new_revision(&name)?;
         let staging = &self.0.options.staging;
         empty(staging)?;
-        room(staging, meta.bytes.saturating_mul(ROOM_FACTOR))?;
+        let bytes = meta.bytes.saturating_mul(ROOM_FACTOR);
+        room(staging, bytes, Leave::Little)?;
         let staged = stage(
             &self.0.series,
             &self.0.inventory,

@@ -3,6 +3,7 @@
 use super::write::room;
 use super::{Archive, ArchiveError, lock};
 use crate::ArchivedDay;
+use crate::disk::Leave;
 use crate::progress::{Progress, Stopped};
 use crate::series::chain;
 use crate::series::{ColdError, RestoredDay, SeriesError};
@@ -57,6 +58,7 @@ impl Archive {
             room(
                 &self.0.options.staging,
                 day.bytes.saturating_mul(ROOM_FACTOR),
+                Leave::Reserve,
             )?;
             let done = match self.restore_day(day, keep_until, progress) {
                 Err(error) if is_damage(&error) => {

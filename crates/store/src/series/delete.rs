@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use model::{DeviceId, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Series of a device that are counted together: a day of them is some megabytes.
 const COLUMNS_AT_ONCE: usize = 512;
@@ -17,6 +18,8 @@ pub(crate) const COUNTED_MAX: u64 = 50_000_000;
 
 /// What became of archived days while samples were counted.
 struct Archived {
+    /// When the counting ends.
+    until: Option<Instant>,
     /// They are still asked for.
     is_asked: bool,
     /// None was missing.
@@ -37,18 +40,20 @@ impl SeriesStore {
     }
 
     /// How many samples series have in `[from, to)`, up to [`COUNTED_MAX`] and some more, with those of
-    /// archived days; whether that is all, which it is not either where some of the archive cannot be had.
-    /// Blocks.
+    /// archived days, or as far as one comes until a time; whether that is all, which it is not either
+    /// where some of the archive cannot be had. Blocks.
     pub(crate) fn count_samples(
         &self,
         of: &[(DeviceId, Vec<Column>)],
         (from, to): (Timestamp, Timestamp),
         progress: &Progress,
+        until: Option<Instant>,
     ) -> Result<(u64, bool), SeriesError> {
         let parts = self.parts();
         let sealed = self.sealed_days((from, to))?;
         let mut count = 0;
         let mut archived = Archived {
+            until,
             is_asked: true,
             is_whole: true,
         };
@@ -64,9 +69,9 @@ impl SeriesStore {
                 }
                 for some in columns.chunks(COLUMNS_AT_ONCE) {
                     let read = self.with_archived(*device_id, some, (begin, end), &mut archived)?;
-                    count += read.iter().map(|points| points.len() as u64).sum::<u64>();
+                    count += read::length(&read);
                 }
-                if count > COUNTED_MAX {
+                if count > COUNTED_MAX || until.is_some_and(|until| until <= Instant::now()) {
                     return Ok((count, false));
                 }
                 progress.go_on().map_err(|_| SeriesError::GivenUp)?;
@@ -85,7 +90,7 @@ impl SeriesStore {
     ) -> Result<Vec<Points>, SeriesError> {
         let parts = self.parts();
         if archived.is_asked {
-            let mut fetch = Fetch::default();
+            let mut fetch = Fetch::until(archived.until);
             match read::read_fetching(parts, device_id, columns, (from, to), &mut fetch) {
                 Err(SeriesError::Archive(ColdError::Late)) => {}
                 read => {

@@ -1,9 +1,13 @@
 //! Samples to files and back: what is written is read again bit for bit, what is broken costs itself,
 //! and an import may be done again.
 
+#[path = "exchange/parts.rs"]
+mod parts;
+
 use crate::exchange_formats::rows;
 use crate::fixture::{Fixture, device};
 use foretell_store::Store;
+use foretell_store::disk::{Disk, DiskFile, RealDisk, Room, RoomOf, Space};
 use foretell_store::exchange::Format;
 use foretell_store::exchange::export::{self, Written};
 use foretell_store::exchange::find::{Defaults, Ground};
@@ -17,7 +21,10 @@ use model::metric::own::NewMetric;
 use model::{DeviceId, HoldId, Labels, Metric, SeriesId, Timestamp, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
@@ -29,6 +36,26 @@ const ALL: [Format; 4] = [
     Format::Openmetrics,
     Format::Parquet,
 ];
+
+/// A disk of a terabyte that has room so many times that it is asked, and then none.
+struct Counted(AtomicU64);
+
+impl Disk for Counted {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        RealDisk.create(path)
+    }
+
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        let left = |left: u64| Some(left.saturating_sub(1));
+        let left = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
+        Ok(Space {
+            free_bytes: if left == Ok(0) { 0 } else { 1 << 40 },
+            all_bytes: 1 << 40,
+        })
+    }
+}
 
 struct Bench {
     fixture: Fixture,
@@ -53,6 +80,12 @@ impl Bench {
         }
     }
 
+    /// A disk that has room so many times that it is asked, and then none.
+    fn room(&self, times: u64) -> RoomOf {
+        let disk = Counted(AtomicU64::new(times));
+        RoomOf::new(Room::of(Arc::new(disk)), self.store.dir())
+    }
+
     fn options(&self, format: Format, text: impl AsRef<[u8]>) -> import::Options {
         import::Options {
             format,
@@ -61,6 +94,8 @@ impl Bench {
             defaults: Defaults::default(),
             length: text.as_ref().len() as u64,
             spool: self.store.dir().join("exchange").join("test"),
+            room: self.room(u64::MAX),
+            rows_a_part: None,
         }
     }
 
@@ -115,6 +150,7 @@ impl Bench {
             from: Timestamp::from_unix_ms(0),
             to: Timestamp::from_unix_ms(i64::MAX),
             bytes_max: 1 << 30,
+            room: self.room(u64::MAX),
         };
         let work = move || {
             let mut text = Vec::new();
@@ -188,6 +224,7 @@ fn strange_labels() -> Vec<Labels> {
         vantage().with("le", "+Inf").with("quantile", "0.5"),
         vantage()
             .with("device_id", "not one")
+            .with("own_device_id", "nor this")
             .with("text", " blank "),
     ]
 }

@@ -3,6 +3,7 @@
 use super::{COLD_DAYS_MAX, ColdDays, ColdFault, Fetch, MemoryCold, MemorySeries};
 use crate::blocks::Level;
 use crate::pack::Kind;
+use crate::progress::Progress;
 use crate::series::attached::Attached;
 use crate::series::{
     AdoptRefused, Aggregation, Ask, Batch, Column, Grain, Points, Resolved, SeriesError,
@@ -238,6 +239,33 @@ async fn archived_days_lie_under_what_came_since() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn archived_samples_are_counted_before_they_are_deleted() {
+    let kept = Kept::of_days(3).await;
+    kept.retire(0);
+    kept.retire(1);
+    let columns = kept.series.iter().map(|series| series.column).collect();
+    let of = [(kept.device_id, columns)];
+    let count = |range, until| {
+        let progress = Progress::default();
+        kept.store.count_samples(&of, range, &progress, until)
+    };
+    let polls = (DAY_MS / POLL_MS).unsigned_abs() * kept.series.len() as u64;
+    let half = day(0).plus(Duration::from_hours(12));
+    for (range, expected) in [
+        ((day(0), day(3)), polls * 3),
+        ((day(0), day(1)), polls),
+        ((half, day(2)), polls * 3 / 2),
+    ] {
+        assert_eq!(count(range, None).unwrap(), (expected, true));
+    }
+    let past = Instant::now();
+    assert!(!count((day(0), day(3)), Some(past)).unwrap().1);
+    kept.cold.set_fault(Some(ColdFault::Away));
+    let told = count((day(0), day(3)), None).unwrap();
+    assert_eq!(told, (polls, false), "there are more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_had_is_told() {
     let kept = Kept::of_days(2).await;
     kept.retire(0);
@@ -321,9 +349,7 @@ pub(in crate::series) async fn restore(
 ) -> Result<crate::series::RestoredDay, SeriesError> {
     let store = store.clone();
     let restored = tokio::task::spawn_blocking(move || {
-        store.restore_day(day(n), &crate::progress::Progress::default(), |_| {
-            Ok::<(), SeriesError>(())
-        })
+        store.restore_day(day(n), &Progress::default(), |_| Ok::<(), SeriesError>(()))
     });
     restored.await.unwrap()
 }
@@ -426,7 +452,7 @@ async fn a_restore_that_fails_changes_nothing() {
         "it was not archived"
     );
     assert_eq!(kept.store.packs(), before);
-    let stopped = crate::progress::Progress::default();
+    let stopped = Progress::default();
     stopped.stop();
     let store = kept.store.clone();
     let came = |_: &crate::series::RestoredDay| Ok::<(), SeriesError>(());
