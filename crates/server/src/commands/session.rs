@@ -34,7 +34,7 @@ pub(super) async fn sign_in(
     let base: Url = to.server.parse().map_err(|_| wrong())?;
     let url = base.join("api/v1/auth/login").map_err(|_| wrong())?;
     let body = json!({"username": to.user, "password": password.reveal()});
-    let answer = post(trust, &url, None, &body).await;
+    let answer = post(trust, &url, None, body.to_string()).await;
     let answer = answer.with_context(|| format!("signing in at {base}"))?;
     let token = answer.get("token").and_then(Value::as_str);
     let token = token.unwrap_or_default().to_owned();
@@ -42,17 +42,22 @@ pub(super) async fn sign_in(
 }
 
 impl Session {
-    /// Has an inventory taken in.
-    pub(super) async fn import(&self, trust: &Trust, body: &Value) -> anyhow::Result<Value> {
-        self.post(trust, "imports", body).await
-    }
-
     /// Posts to a path below `api/v1/`.
     pub(super) async fn post(
         &self,
         trust: &Trust,
         path: &str,
         body: &Value,
+    ) -> anyhow::Result<Value> {
+        self.post_text(trust, path, body.to_string()).await
+    }
+
+    /// Posts JSON that is written already to a path below `api/v1/`.
+    pub(super) async fn post_text(
+        &self,
+        trust: &Trust,
+        path: &str,
+        body: String,
     ) -> anyhow::Result<Value> {
         let url = self.base.join("api/v1/")?.join(path)?;
         post(trust, &url, Some(&self.token), body).await
@@ -67,6 +72,28 @@ impl Session {
 }
 
 impl Session {
+    /// Changes what is at a path below `api/v1/`, if it still is at the revision that was read.
+    pub(super) async fn change(
+        &self,
+        trust: &Trust,
+        method: Method,
+        path: &str,
+        revision: u64,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        let url = self.base.join("api/v1/")?.join(path)?;
+        let mut ask = ask_with(&url, &format!("Bearer {}", self.token))?;
+        ask.method = method;
+        let read = HeaderValue::from_str(&format!("\"{revision}\""))?;
+        ask.headers.insert(header::IF_MATCH, read);
+        if !body.is_null() {
+            ask.body = body.to_string().into();
+            let json = HeaderValue::from_static("application/json");
+            ask.headers.insert(header::CONTENT_TYPE, json);
+        }
+        told(trust, &url, ask).await
+    }
+
     /// Sends octets to a path below `api/v1/`.
     pub(super) async fn send(
         &self,
@@ -134,7 +161,7 @@ async fn post(
     trust: &Trust,
     url: &Url,
     token: Option<&str>,
-    body: &Value,
+    body: String,
 ) -> anyhow::Result<Value> {
     let mut ask = match token {
         Some(token) => ask_with(url, &format!("Bearer {token}"))?,
@@ -144,7 +171,7 @@ async fn post(
         },
     };
     ask.method = Method::POST;
-    ask.body = body.to_string().into();
+    ask.body = body.into();
     let json = HeaderValue::from_static("application/json");
     ask.headers.insert(header::CONTENT_TYPE, json);
     told(trust, url, ask).await
@@ -153,6 +180,9 @@ async fn post(
 /// What a server answers, where it does not refuse.
 async fn told(trust: &Trust, url: &Url, ask: Ask<'_>) -> anyhow::Result<Value> {
     let answer = http::ask(trust, ask).await?;
+    if answer.status == http::StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
     let told: Value = serde_json::from_slice(&answer.body)
         .with_context(|| format!("what answers at {url} is no Foretell"))?;
     if answer.status.is_success() {
@@ -165,7 +195,10 @@ async fn told(trust: &Trust, url: &Url, ask: Ask<'_>) -> anyhow::Result<Value> {
         }
         _ => text("/detail").unwrap_or("refused").to_owned(),
     };
-    if answer.status == http::StatusCode::UNPROCESSABLE_ENTITY {
+    // A field or a parameter is wrong, and that came from the command line.
+    let is_usage = answer.status == http::StatusCode::UNPROCESSABLE_ENTITY
+        || (answer.status == http::StatusCode::BAD_REQUEST && text("/errors/0/pointer").is_some());
+    if is_usage {
         return Err(UsageError(said).into());
     }
     bail!(said)
