@@ -5,6 +5,7 @@
 //! resource). A request passes `observe`, then `headers`, then `once` where it has an idempotency
 //! key, then its handler, which reaches the services through `auth::gate`.
 
+pub mod archive;
 pub mod auth;
 mod body;
 mod candidates;
@@ -43,6 +44,7 @@ pub use openapi::openapi;
 pub use page::is_cursor;
 pub use problem::FieldError;
 pub use routes::health::{HEALTH_INTERVAL_SECS, assess};
+pub use routes::retention::preview::RetentionPreview;
 pub use services::{Notice, Options, Readiness, Reason, Services, SharedRegistry};
 
 use auth::gate::App;

@@ -27,7 +27,7 @@ mod neighbors;
 mod profiles;
 mod pushed_samples;
 mod query;
-mod retention;
+pub(crate) mod retention;
 mod sample_exports;
 pub(crate) mod sample_imports;
 mod samples;

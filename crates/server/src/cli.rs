@@ -1,26 +1,36 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
 mod archive;
+mod audit;
 mod backup;
+mod client;
 mod documents;
+mod job;
 mod metrics;
+mod moment;
 mod profile;
 mod retention;
+mod series;
 mod simulate;
 mod store;
 mod walk;
 
 pub use self::store::{Store, VerifyStore};
-pub use archive::{
-    Archive, ArchiveDays, AskedArchive, CheckArchived, RestoreArchived, StoppedFolder,
-};
+pub use archive::{Archive, ArchiveDays, CheckArchived, RestoreArchived, StoppedFolder};
+pub use audit::Audit;
 pub use backup::{Backup, BackupCommand, BackupsThere, RepositoryOf, Restore};
+pub use client::{Asked, ToServer};
 pub use documents::{Documents, DocumentsOf, ExportDocuments, ImportDocuments, ImportMode};
+pub use job::{Job, ListJobs, OneJob};
 pub use metrics::{
-    DeleteMetrics, ExportMetrics, ImportMetrics, MetricTypes, Metrics, SamplesFormat,
+    DeleteMetrics, ExportMetrics, ImportMetrics, Metrics, PushMetrics, SamplesFormat,
 };
 pub use profile::{Explain, OwnProfiles, Profile};
-pub use retention::{PreviewRetention, Retention};
+pub use retention::{
+    AddHold, Consent, DeletePolicy, Hold, LevelName, PreviewRetention, RemoveHold, Retention,
+    SetPolicy,
+};
+pub use series::{CountSeries, ListSeries, Series};
 pub use simulate::{Fault, Heal, Simulate, SimulateCommand, ToControl};
 pub use walk::Walk;
 
@@ -60,7 +70,7 @@ pub enum Command {
     Check(Check),
     /// Bring in an inventory of another tool's: CSV, NetBox, LibreNMS, Zabbix.
     Import(Import),
-    /// Bring in samples from a file, take them out, delete them, and see what can be measured.
+    /// Write samples, bring them in from a file, take them out, delete them, and see what can be measured.
     #[command(subcommand)]
     Metrics(Metrics),
     /// Simulate a network: devices, traffic and faults, to be asked over SNMP.
@@ -78,12 +88,23 @@ pub enum Command {
     /// Look after the archive of days that are over: list, archive, bring back, check.
     #[command(subcommand)]
     Archive(Box<Archive>),
-    /// Look after the data folder of a server that is stopped.
+    /// Check the data folder of a server that is stopped; ask one that runs how much it keeps.
     #[command(subcommand)]
     Store(Store),
-    /// Tell what the policies of retention would remove of a server that is stopped.
+    /// List and count what is measured.
+    #[command(subcommand)]
+    Series(Series),
+    /// Say how long samples are kept, and see what would go.
     #[command(subcommand)]
     Retention(Retention),
+    /// Keep samples whatever the policies say: list, place and release holds.
+    #[command(subcommand)]
+    Hold(Hold),
+    /// Follow long work of a running server, and end it.
+    #[command(subcommand)]
+    Job(Job),
+    /// Tell who changed or took what was measured.
+    Audit(Audit),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(Config),
@@ -301,38 +322,6 @@ pub struct Import {
     /// Which server takes it in.
     #[command(flatten)]
     pub to: ToServer,
-}
-
-/// A running server, and who signs in to it.
-#[derive(Debug, Args)]
-pub struct ToServer {
-    /// Address of the server
-    #[arg(
-        long,
-        value_name = "URL",
-        help_heading = "Server",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    pub server: String,
-    /// User to sign in as
-    #[arg(
-        long,
-        value_name = "NAME",
-        help_heading = "Server",
-        default_value = "admin"
-    )]
-    pub user: String,
-    /// Environment variable that holds the password
-    #[arg(long, value_name = "VAR", help_heading = "Server")]
-    pub password_env: Option<String>,
-    /// File that holds the password
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Server",
-        conflicts_with = "password_env"
-    )]
-    pub password_file: Option<PathBuf>,
 }
 
 /// Formats of inventories.

@@ -1,17 +1,23 @@
 //! One file a command.
 
+mod answer;
 pub mod archive;
+pub mod audit;
 pub mod backup;
 pub mod check;
+mod client;
 pub mod config;
+mod consent;
 pub mod discover;
 pub mod documents;
 pub mod import;
+pub mod job;
 pub mod metrics;
 pub mod probe;
 pub mod profile;
 pub mod restore;
 pub mod retention;
+pub mod series;
 pub mod serve;
 mod session;
 pub mod simulate;
@@ -40,7 +46,11 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Backup(command) => backup::run(command),
         Command::Restore(command) => restore::run(command),
         Command::Store(command) => store::run(command),
+        Command::Series(command) => series::run(command),
         Command::Retention(command) => retention::run(command),
+        Command::Hold(command) => retention::hold::run(command),
+        Command::Job(command) => job::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Config(command) => config::run(command),
     }
 }

@@ -9,17 +9,16 @@ use crate::once::NewId;
 use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Faults, Kind, Problem, chain};
 use crate::query::Query;
-use crate::routes::jobs::accepted;
+use crate::routes::jobs::Begun;
 use crate::services::Services;
 use axum::Json;
-use axum::response::Response;
-use model::job::{Job, JobKind};
+use model::job::JobKind;
 use model::{ReservedId, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 use store::ArchivedDay;
-use store::archive::{Archive, ArchiveError, ArchiveStatus, Checked, Restored, Run};
+use store::archive::{Archive, ArchiveError, ArchiveStatus, Run};
 use store::progress::Progress;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -245,13 +244,12 @@ fn key(day: &ArchivedDay, field: &str) -> Key {
 /// Archives days now: those that are due, or those of a range whether they are due yet or not.
 #[utoipa::path(post, path = "/archive/runs", tag = "archive", operation_id = "start_archive_run",
     request_body = ArchiveRange,
-    responses((status = 202, description = "It has begun; follow it at its Location.", body = Job,
-        headers(("Location" = String, description = "Where the job is.")))))]
+    responses(Begun))]
 pub(crate) async fn start_run(
     granted: Granted<permit::ManageStorage>,
     NewId(id): NewId,
     Body(range): Body<ArchiveRange>,
-) -> Answer<Response> {
+) -> Answer<Begun> {
     let archive = there_is(granted.services())?;
     let days = range.days()?;
     begin(&granted, id, JobKind::Archive, move |progress| {
@@ -271,13 +269,12 @@ pub(crate) async fn start_run(
 /// Brings archived days back, so that they are read as those that never went.
 #[utoipa::path(post, path = "/archive/restores", tag = "archive", operation_id = "start_archive_restore",
     request_body = RestoreRequest,
-    responses((status = 202, description = "It has begun; follow it at its Location.", body = Job,
-        headers(("Location" = String, description = "Where the job is.")))))]
+    responses(Begun))]
 pub(crate) async fn start_restore(
     granted: Granted<permit::ManageStorage>,
     NewId(id): NewId,
     Body(request): Body<RestoreRequest>,
-) -> Answer<Response> {
+) -> Answer<Begun> {
     let services = granted.services();
     let archive = there_is(services)?;
     let (from, to) = request.check()?;
@@ -287,7 +284,7 @@ pub(crate) async fn start_restore(
     begin(&granted, id, JobKind::Restore, move |progress| {
         let restored = archive.restore(from, to, keep_until, &by, progress);
         let restored = restored.map_err(|error| of_job(&error))?;
-        let told = of_restored(&restored);
+        let told = crate::archive::restored(&restored);
         match restored.damaged.len() {
             0 => Ok(told),
             damaged => Err(JobError::failed(format!("{damaged} days are damaged")).with(told)),
@@ -299,20 +296,19 @@ pub(crate) async fn start_restore(
 /// Reads archived days again and checks all that proves them: all, or those of a range.
 #[utoipa::path(post, path = "/archive/checks", tag = "archive", operation_id = "start_archive_check",
     request_body = ArchiveRange,
-    responses((status = 202, description = "It has begun; follow it at its Location.", body = Job,
-        headers(("Location" = String, description = "Where the job is.")))))]
+    responses(Begun))]
 pub(crate) async fn start_check(
     granted: Granted<permit::ManageStorage>,
     NewId(id): NewId,
     Body(range): Body<ArchiveRange>,
-) -> Answer<Response> {
+) -> Answer<Begun> {
     let archive = there_is(granted.services())?;
     let days = range.days()?;
     begin(&granted, id, JobKind::ArchiveCheck, move |progress| {
         let checked = archive
             .check(days, progress)
             .map_err(|error| of_job(&error))?;
-        let told = of_checked(&checked);
+        let told = crate::archive::checked(&checked);
         match checked.damaged.len() {
             0 => Ok(told),
             damaged => Err(JobError::failed(format!("{damaged} days are damaged")).with(told)),
@@ -352,10 +348,10 @@ async fn begin(
     id: ReservedId,
     kind: JobKind,
     work: impl FnOnce(&Progress) -> Result<Value, JobError> + Send + 'static,
-) -> Answer<Response> {
+) -> Answer<Begun> {
     let by: &Principal = &granted.principal;
-    let job = granted.state().jobs.start(id, kind, by, work).await?;
-    Ok(accepted(job))
+    let jobs = &granted.state().jobs;
+    jobs.start(id, kind, by, work).await.map(Begun)
 }
 
 /// The archive, where there is one.
@@ -372,34 +368,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 fn told(of: &impl Serialize) -> Value {
     serde_json::to_value(of).unwrap_or(Value::Null)
-}
-
-fn of_restored(restored: &Restored) -> Value {
-    let refused: serde_json::Map<String, Value> = restored
-        .refused
-        .iter()
-        .map(|(reason, count)| (reason.clone(), json!(count)))
-        .collect();
-    json!({
-        "days": restored.days,
-        "devices": restored.devices,
-        "series": restored.series,
-        "samples": restored.samples,
-        "refused": refused,
-        "damaged": of_damaged(&restored.damaged),
-    })
-}
-
-fn of_checked(checked: &Checked) -> Value {
-    let damaged = of_damaged(&checked.damaged);
-    json!({"days": checked.days, "bytes": checked.bytes, "damaged": damaged})
-}
-
-fn of_damaged(damaged: &[(Timestamp, String)]) -> Value {
-    let damaged = damaged.iter();
-    damaged
-        .map(|(day, what)| json!({"day": day, "what": what}))
-        .collect()
 }
 
 fn of_job(error: &ArchiveError) -> JobError {

@@ -6,7 +6,7 @@ use crate::problem::Answer;
 use crate::query::{OneOf, PathId, Query};
 use axum::Json;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use model::job::{Job, JobKind, JobState};
 use model::{JobId, Timestamp};
 use serde::Deserialize;
@@ -106,13 +106,28 @@ pub(crate) async fn cancel(
     Ok((StatusCode::ACCEPTED, Json(job)))
 }
 
-/// A job was taken on, and where it is.
+/// A job that was taken on, and where it is.
+#[derive(utoipa::IntoResponses)]
+#[response(
+    status = 202,
+    description = "It has begun; follow it at its Location.",
+    headers(("Location" = String, description = "Where the job is."))
+)]
+pub(crate) struct Begun(pub(crate) Job);
+
+impl IntoResponse for Begun {
+    fn into_response(self) -> Response {
+        let location = format!("/api/v1/jobs/{}", self.0.id);
+        (
+            StatusCode::ACCEPTED,
+            [(header::LOCATION, location)],
+            Json(self.0),
+        )
+            .into_response()
+    }
+}
+
+/// The answer that a job was taken on, of a route that has other answers too.
 pub(crate) fn accepted(job: Job) -> Response {
-    let location = format!("/api/v1/jobs/{}", job.id);
-    (
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, location)],
-        Json(job),
-    )
-        .into_response()
+    Begun(job).into_response()
 }

@@ -2,7 +2,7 @@
 
 mod holds;
 mod policies;
-mod preview;
+pub(crate) mod preview;
 
 use crate::auth::gate::{App, Granted, permit};
 use crate::problem::{Answer, Kind, Problem};

@@ -1,6 +1,7 @@
 //! `foretell archive`: days that are over, as Parquet elsewhere.
 
-use super::ToServer;
+use super::Asked;
+use super::moment::moment;
 use clap::{Args, Subcommand};
 use model::Timestamp;
 use std::path::PathBuf;
@@ -12,12 +13,12 @@ pub enum Archive {
     #[command(
         after_help = "Example:\n  foretell archive status --password-env FORETELL_ADMIN_PASSWORD"
     )]
-    Status(AskedArchive),
+    Status(Asked),
     /// List the archived days.
     #[command(
         after_help = "A day that is not here as a whole is read of the archive. One that is damaged says what is.\n\nExamples:\n  foretell archive list --password-env FORETELL_ADMIN_PASSWORD\n  foretell archive list --json --password-env FORETELL_ADMIN_PASSWORD | jq -r '.[] | select(.damaged != null) | .day'"
     )]
-    List(AskedArchive),
+    List(Asked),
     /// Archive days now: those that are due, or those of a range.
     #[command(
         after_help = "Examples:\n  foretell archive run --password-env FORETELL_ADMIN_PASSWORD\n  foretell archive run --from 2026-03-01 --to 2026-03-08 --password-env FORETELL_ADMIN_PASSWORD\n\nExit codes: 0 done, 1 some day could not be archived."
@@ -37,83 +38,63 @@ pub enum Archive {
     #[command(
         after_help = "Example:\n  foretell archive adopt --password-env FORETELL_ADMIN_PASSWORD"
     )]
-    Adopt(AskedArchive),
+    Adopt(Asked),
     /// Look over the archive, as where another installation wrote it.
     #[command(
         after_help = "Example:\n  foretell archive scan --password-env FORETELL_ADMIN_PASSWORD"
     )]
-    Scan(AskedArchive),
-}
-
-/// Something asked of a running server.
-#[derive(Debug, Args)]
-pub struct AskedArchive {
-    /// Print one JSON value
-    #[arg(long)]
-    pub json: bool,
-    /// The server.
-    #[command(flatten)]
-    pub to: ToServer,
+    Scan(Asked),
 }
 
 /// Days that a running server archives.
 #[derive(Debug, Args)]
 pub struct ArchiveDays {
     /// First day, as 2026-03-01 (UTC) or a time
-    #[arg(long, value_name = "DAY", value_parser = day, requires = "until")]
+    #[arg(long, value_name = "DAY", value_parser = moment, requires = "until")]
     pub from: Option<Timestamp>,
     /// The day behind the last one
-    #[arg(long = "to", id = "until", value_name = "DAY", value_parser = day, requires = "from")]
+    #[arg(long = "to", id = "until", value_name = "DAY", value_parser = moment, requires = "from")]
     pub until: Option<Timestamp>,
-    /// Print one JSON value
-    #[arg(long)]
-    pub json: bool,
     /// The server.
     #[command(flatten)]
-    pub to: ToServer,
+    pub asked: Asked,
 }
 
 /// Days that are brought back.
 #[derive(Debug, Args)]
 pub struct RestoreArchived {
     /// First day, as 2026-03-01 (UTC) or a time
-    #[arg(long, value_name = "DAY", value_parser = day)]
+    #[arg(long, value_name = "DAY", value_parser = moment)]
     pub from: Timestamp,
     /// The day behind the last one
-    #[arg(long = "to", id = "until", value_name = "DAY", value_parser = day)]
+    #[arg(long = "to", id = "until", value_name = "DAY", value_parser = moment)]
     pub until: Timestamp,
     /// Days from now that retention leaves them alone
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
     pub keep_days: u32,
-    /// Print one JSON value
-    #[arg(long)]
-    pub json: bool,
     /// The server that is stopped, where one is.
     #[command(flatten)]
     pub folder: StoppedFolder,
     /// The server.
     #[command(flatten)]
-    pub to: ToServer,
+    pub asked: Asked,
 }
 
 /// Days that are checked.
 #[derive(Debug, Args)]
 pub struct CheckArchived {
     /// First day, as 2026-03-01 (UTC) or a time; without it all are checked
-    #[arg(long, value_name = "DAY", value_parser = day, requires = "until")]
+    #[arg(long, value_name = "DAY", value_parser = moment, requires = "until")]
     pub from: Option<Timestamp>,
     /// The day behind the last one
-    #[arg(long = "to", id = "until", value_name = "DAY", value_parser = day, requires = "from")]
+    #[arg(long = "to", id = "until", value_name = "DAY", value_parser = moment, requires = "from")]
     pub until: Option<Timestamp>,
-    /// Print one JSON value
-    #[arg(long)]
-    pub json: bool,
     /// The server that is stopped, where one is.
     #[command(flatten)]
     pub folder: StoppedFolder,
     /// The server.
     #[command(flatten)]
-    pub to: ToServer,
+    pub asked: Asked,
 }
 
 /// The folder of a server that is stopped.
@@ -125,29 +106,4 @@ pub struct StoppedFolder {
     /// File of the configuration, with --data-dir
     #[arg(long, value_name = "FILE", env = "FORETELL_CONFIG")]
     pub config: Option<PathBuf>,
-}
-
-/// A day or a time.
-fn day(text: &str) -> Result<Timestamp, String> {
-    let wrong = || format!("`{text}` is no day, as 2026-03-01 is");
-    let whole = if text.contains('T') {
-        text.to_owned()
-    } else {
-        format!("{text}T00:00:00Z")
-    };
-    whole.parse().map_err(|_| wrong())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_days_or_times() {
-        let at = |text: &str| day(text).map(Timestamp::unix_ms);
-        assert_eq!(at("2026-03-01"), Ok(1_772_323_200_000));
-        assert_eq!(at("2026-03-01T01:00:00Z"), Ok(1_772_326_800_000));
-        assert!(at("yesterday").is_err());
-        assert!(at("2026-02-30").is_err());
-    }
 }

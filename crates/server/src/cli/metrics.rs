@@ -1,12 +1,19 @@
 //! `foretell metrics`: samples from files and into them.
 
-use super::ToServer;
+use super::Asked;
+use super::moment::moment;
 use clap::{Args, Subcommand, ValueEnum};
+use model::{DeviceId, Timestamp};
 use std::path::PathBuf;
 
 /// Bring in samples, take them out, delete them.
 #[derive(Debug, Subcommand)]
 pub enum Metrics {
+    /// Write single samples, from arguments or from lines of standard input.
+    #[command(
+        after_help = "A sample is a metric with its labels, a value, and a time where it is not now:\n  queue_length{queue=\"mail\",device_id=\"0198…\"} 17 2026-03-01T12:00:00Z\nor the JSON object that the API takes. Empty lines and those that begin with # are passed over. A series that is not there is made; a metric that nobody knows is refused.\n\nExamples:\n  foretell metrics push --metric queue_length --labels queue=mail --value 17 --password-env PASSWORD\n  foretell metrics push 'queue_length{queue=\"mail\"} 17' 'queue_length{queue=\"print\"} 3' --password-env PASSWORD\n  some-script | foretell metrics push - --password-env PASSWORD\n\nExit codes: 0 every sample was taken, 1 some were refused, 2 the command line is wrong."
+    )]
+    Push(Box<PushMetrics>),
     /// Bring in samples from a file. The running server takes them; what is there already stays.
     #[command(
         after_help = "The file is read to its end before anything is written. Rows that cannot be taken are told with their lines; the others are taken.\nA CSV begins with a header: time, value, and series_id, or metric with device_id or device, and labels as label:NAME.\n\nExamples:\n  foretell metrics import history.csv --format csv --dry-run --password-env PASSWORD\n  foretell metrics import dump.txt --format openmetrics --create-metrics --password-env PASSWORD\n\nExit codes: 0 every row was taken, 1 some were refused, 2 the command line is wrong."
@@ -23,7 +30,49 @@ pub enum Metrics {
     )]
     Delete(DeleteMetrics),
     /// List what can be measured.
-    Types(MetricTypes),
+    Types(Asked),
+}
+
+/// Write single samples.
+#[derive(Debug, Args)]
+pub struct PushMetrics {
+    /// Samples; `-` reads them from standard input, a line each
+    #[arg(
+        value_name = "SAMPLE",
+        required_unless_present = "metric",
+        conflicts_with = "metric"
+    )]
+    pub samples: Vec<String>,
+    /// What was measured, of one sample
+    #[arg(long, value_name = "NAME", requires = "value")]
+    pub metric: Option<String>,
+    /// Labels of its series, with commas between; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", requires = "metric", value_delimiter = ',', value_parser = label)]
+    pub labels: Vec<(String, String)>,
+    /// Whose it is; of the whole network where it is not given
+    #[arg(long, value_name = "ID", requires = "metric")]
+    pub device_id: Option<DeviceId>,
+    /// Its value
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        requires = "metric",
+        allow_hyphen_values = true
+    )]
+    pub value: Option<String>,
+    /// When it was true, as 2026-03-01T12:00:00Z; now where it is not given
+    #[arg(long, value_name = "TIME", requires = "metric", value_parser = moment)]
+    pub time: Option<Timestamp>,
+    /// Which server takes them.
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// A label as it is typed.
+fn label(text: &str) -> Result<(String, String), String> {
+    let label = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = label.ok_or_else(|| format!("`{text}` is no label, as queue=mail is"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Bring in samples.
@@ -47,12 +96,9 @@ pub struct ImportMetrics {
     /// The time of samples that have none
     #[arg(long, value_name = "TIME")]
     pub default_time: Option<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Which server takes them in.
     #[command(flatten)]
-    pub to: ToServer,
+    pub asked: Asked,
 }
 
 /// Write samples to a file.
@@ -73,12 +119,9 @@ pub struct ExportMetrics {
     /// The file to write; one that is there is not written over
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Which server writes them.
     #[command(flatten)]
-    pub to: ToServer,
+    pub asked: Asked,
 }
 
 /// Delete samples.
@@ -99,23 +142,9 @@ pub struct DeleteMetrics {
     /// Only tell what would be deleted
     #[arg(long)]
     pub dry_run: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Which server deletes them.
     #[command(flatten)]
-    pub to: ToServer,
-}
-
-/// List what can be measured.
-#[derive(Debug, Args)]
-pub struct MetricTypes {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// Which server is asked.
-    #[command(flatten)]
-    pub to: ToServer,
+    pub asked: Asked,
 }
 
 /// Formats of samples.

@@ -1,31 +1,25 @@
 //! `foretell archive`: asks the running server about its archive, or works on the folder of one that is
 //! stopped.
 
+use super::answer::{is_true, number, print};
 use super::backup::watched;
-use super::session::{Session, sign_in};
-use crate::cli::{self, ToServer};
+use super::client::{List, with_server};
+use super::job;
+use crate::cli;
 use crate::config::load;
 use crate::exit::{Exit, UsageError};
-use crate::{archive, clock, complain, logging, secrets, server};
+use crate::{archive, clock, complain, logging, server};
 use anyhow::Context as _;
-use collect::http::Trust;
-use indicatif::{ProgressBar, ProgressStyle};
+use api::archive::{checked, restored};
 use model::Timestamp;
 use serde_json::{Value, json};
-use std::io::{self, Write as _};
 use std::time::Duration;
 use store::Store;
 use store::archive::{Archive, ArchiveError};
 use store::progress::Progress;
 
-/// How often the server is asked how far a job is.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-
 /// A day.
 const DAY_MS: i64 = 86_400_000;
-
-/// Rows of a page that are asked for.
-const PAGE: usize = 1_000;
 
 /// Runs it.
 pub fn run(command: &cli::Archive) -> anyhow::Result<Exit> {
@@ -33,101 +27,82 @@ pub fn run(command: &cli::Archive) -> anyhow::Result<Exit> {
     match command {
         cli::Archive::Status(asked) => status(asked),
         cli::Archive::List(asked) => list(asked),
-        cli::Archive::Run(asked) => {
-            let body = range(asked.from, asked.until);
-            let job = with_server(&asked.to, async |session, trust| {
-                followed(session, trust, "archive/runs", &body).await
-            })?;
-            told(&job, asked.json)
+        cli::Archive::Run(run) => {
+            let body = range(run.from, run.until);
+            done(&run.asked, "archive/runs", &body)
         }
         cli::Archive::Restore(asked) => restore(asked),
         cli::Archive::Check(asked) => check(asked),
         cli::Archive::Adopt(asked) => {
-            let adopted = with_server(&asked.to, async |session, trust| {
-                session.post(trust, "archive/adopt", &json!({})).await
+            let adopted = with_server(&asked.to, async |server| {
+                server.post("archive/adopt", &json!({})).await
             })?;
-            let words = "the archive is this installation's";
-            print(&adopted, asked.json, words)
+            print(&adopted, asked.json, "the archive is this installation's")?;
+            Ok(Exit::Done)
         }
         cli::Archive::Scan(asked) => {
-            let scanned = with_server(&asked.to, async |session, trust| {
-                session.post(trust, "archive/scan", &json!({})).await
+            let scanned = with_server(&asked.to, async |server| {
+                server.post("archive/scan", &json!({})).await
             })?;
             let days = number(&scanned, "days");
-            print(&scanned, asked.json, &format!("{days} days are archived"))
+            print(&scanned, asked.json, &format!("{days} days are archived"))?;
+            Ok(Exit::Done)
         }
     }
 }
 
-fn status(asked: &cli::AskedArchive) -> anyhow::Result<Exit> {
-    let status = with_server(&asked.to, async |session, trust| {
-        session.get(trust, "archive").await
-    })?;
+fn status(asked: &cli::Asked) -> anyhow::Result<Exit> {
+    let status = with_server(&asked.to, async |server| server.get("archive").await)?;
     let text = |key: &str| status.get(key).and_then(Value::as_str);
-    let failing = text("failing");
-    if asked.json {
-        print(&status, true, "")?;
-    } else {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{}", text("place").unwrap_or_default())?;
-        writeln!(
-            out,
-            "{} days from {} to {}, {} octets; {} wait, {} are damaged",
-            number(&status, "days"),
-            text("oldest").unwrap_or("-"),
-            text("newest").unwrap_or("-"),
-            number(&status, "bytes"),
-            number(&status, "waiting"),
-            number(&status, "damaged"),
-        )?;
-    }
-    for what in [failing, text("of_another")].into_iter().flatten() {
+    let words = format!(
+        "{}\n{} days from {} to {}, {} octets; {} wait, {} are damaged",
+        text("place").unwrap_or_default(),
+        number(&status, "days"),
+        text("oldest").unwrap_or("-"),
+        text("newest").unwrap_or("-"),
+        number(&status, "bytes"),
+        number(&status, "waiting"),
+        number(&status, "damaged"),
+    );
+    print(&status, asked.json, &words)?;
+    let failing = [text("failing"), text("of_another")];
+    for what in failing.into_iter().flatten() {
         complain(what);
     }
-    let is_well = failing.is_none() && text("of_another").is_none();
+    let is_well = failing.iter().all(Option::is_none);
     Ok(if is_well { Exit::Done } else { Exit::Failed })
 }
 
-fn list(asked: &cli::AskedArchive) -> anyhow::Result<Exit> {
-    let days = with_server(&asked.to, async |session, trust| {
-        let (mut all, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let path = format!("archive/days?sort=day&limit={PAGE}{cursor}");
-            let page = session.get(trust, &path).await?;
-            let items = page.get("items").and_then(Value::as_array);
-            all.extend(items.into_iter().flatten().cloned());
-            match page.get("next_cursor").and_then(Value::as_str) {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return Ok(all),
-            }
-        }
+fn list(asked: &cli::Asked) -> anyhow::Result<Exit> {
+    with_server(&asked.to, async |server| {
+        let days = List::all("archive/days").with("sort", Some("day"));
+        server.print(&days, asked.json, day).await
     })?;
-    let mut out = io::stdout().lock();
-    if asked.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&days)?)?;
-        return Ok(Exit::Done);
-    }
-    for day in &days {
-        let text = |key: &str| day.get(key).and_then(Value::as_str);
-        let is_here = day.get("is_here").and_then(Value::as_bool) == Some(true);
-        write!(
-            out,
-            "{}  {} samples of {} series, {} octets{}",
-            text("day").unwrap_or_default(),
-            number(day, "samples"),
-            number(day, "series"),
-            number(day, "bytes"),
-            if is_here { ", here too" } else { "" }
-        )?;
-        if let Some(until) = text("restored_until") {
-            write!(out, ", restored until {until}")?;
-        }
-        if let Some(what) = text("damaged") {
-            write!(out, "; damaged: {what}")?;
-        }
-        writeln!(out)?;
-    }
     Ok(Exit::Done)
+}
+
+/// A day in words.
+fn day(day: &Value) -> String {
+    let text = |key: &str| day.get(key).and_then(Value::as_str);
+    let mut line = format!(
+        "{}  {} samples of {} series, {} octets",
+        text("day").unwrap_or_default(),
+        number(day, "samples"),
+        number(day, "series"),
+        number(day, "bytes"),
+    );
+    if is_true(day, "is_here") {
+        line.push_str(", here too");
+    }
+    if let Some(until) = text("restored_until") {
+        line.push_str(", restored until ");
+        line.push_str(until);
+    }
+    if let Some(what) = text("damaged") {
+        line.push_str("; damaged: ");
+        line.push_str(what);
+    }
+    line
 }
 
 fn restore(asked: &cli::RestoreArchived) -> anyhow::Result<Exit> {
@@ -135,25 +110,15 @@ fn restore(asked: &cli::RestoreArchived) -> anyhow::Result<Exit> {
         let keep = Duration::from_hours(24 * u64::from(asked.keep_days));
         let keep_until = clock::real().now().plus(keep);
         let (from, until) = whole_days(asked.from, asked.until)?;
-        let restored = on_folder(&asked.folder, |archive, progress| {
+        let done = on_folder(&asked.folder, |archive, progress| {
             archive.restore(from, until, keep_until, "the command line", progress)
         })?;
-        let result = json!({
-            "days": restored.days,
-            "devices": restored.devices,
-            "series": restored.series,
-            "samples": restored.samples,
-            "refused": restored.refused.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            "damaged": of_damaged(&restored.damaged),
-        });
-        print(&result, asked.json, &words(&result))?;
-        return Ok(done_where(restored.damaged.is_empty()));
+        let result = restored(&done);
+        print(&result, asked.asked.json, &job::words(&result))?;
+        return Ok(done_where(done.damaged.is_empty()));
     }
     let body = json!({"from": asked.from, "to": asked.until, "keep_days": asked.keep_days});
-    let job = with_server(&asked.to, async |session, trust| {
-        followed(session, trust, "archive/restores", &body).await
-    })?;
-    told(&job, asked.json)
+    done(&asked.asked, "archive/restores", &body)
 }
 
 fn check(asked: &cli::CheckArchived) -> anyhow::Result<Exit> {
@@ -161,26 +126,21 @@ fn check(asked: &cli::CheckArchived) -> anyhow::Result<Exit> {
         let days = asked.from.zip(asked.until);
         let days = days.map(|(from, until)| whole_days(from, until));
         let days = days.transpose()?;
-        let checked = on_folder(&asked.folder, |archive, progress| {
+        let done = on_folder(&asked.folder, |archive, progress| {
             archive.check(days, progress)
         })?;
-        let damaged = of_damaged(&checked.damaged);
-        let result = json!({"days": checked.days, "bytes": checked.bytes, "damaged": damaged});
-        print(&result, asked.json, &words(&result))?;
-        return Ok(done_where(checked.damaged.is_empty()));
+        let result = checked(&done);
+        print(&result, asked.asked.json, &job::words(&result))?;
+        return Ok(done_where(done.damaged.is_empty()));
     }
     let body = range(asked.from, asked.until);
-    let job = with_server(&asked.to, async |session, trust| {
-        followed(session, trust, "archive/checks", &body).await
-    })?;
-    told(&job, asked.json)
+    done(&asked.asked, "archive/checks", &body)
 }
 
-fn of_damaged(damaged: &[(Timestamp, String)]) -> Value {
-    let damaged = damaged.iter();
-    damaged
-        .map(|(day, what)| json!({"day": day, "what": what}))
-        .collect()
+/// Has the server do long work, and tells what came of it.
+fn done(asked: &cli::Asked, path: &str, body: &Value) -> anyhow::Result<Exit> {
+    let job = with_server(&asked.to, async |server| server.done(path, body).await)?;
+    job::told(&job, asked.json)
 }
 
 fn done_where(is_sound: bool) -> Exit {
@@ -207,107 +167,6 @@ fn range(from: Option<Timestamp>, until: Option<Timestamp>) -> Value {
         Some((from, until)) => json!({"from": from, "to": until}),
         None => json!({}),
     }
-}
-
-/// Asks a server that runs.
-fn with_server<T>(
-    to: &ToServer,
-    ask: impl AsyncFnOnce(&Session, &Trust) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let password = secrets::from(to.password_env.as_deref(), to.password_file.as_deref())?;
-    let password = password.ok_or_else(|| {
-        let text = "name the password: --password-env VAR or --password-file FILE";
-        UsageError(text.to_owned())
-    })?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let trust = Trust::of_this_machine();
-    runtime.block_on(async {
-        let session = sign_in(&trust, to, &password).await?;
-        ask(&session, &trust).await
-    })
-}
-
-/// Begins a job, and asks until it is over.
-async fn followed(
-    session: &Session,
-    trust: &Trust,
-    path: &str,
-    body: &Value,
-) -> anyhow::Result<Value> {
-    let begun = session.post(trust, path, body).await?;
-    let id = begun.get("id").and_then(Value::as_str);
-    let id = id.context("the server's answer is not that of a job")?;
-    let path = format!("jobs/{id}");
-    let style = ProgressStyle::with_template("{bar:40} {binary_bytes} of {binary_total_bytes}");
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(0).with_style(style);
-    loop {
-        let job = session.get(trust, &path).await?;
-        let state = job.get("state").and_then(Value::as_str).unwrap_or_default();
-        if !["receiving", "waiting", "running"].contains(&state) {
-            bar.finish_and_clear();
-            return Ok(job);
-        }
-        bar.set_length(number(&job, "total"));
-        bar.set_position(number(&job, "done"));
-        tokio::time::sleep(LOOK_INTERVAL).await;
-    }
-}
-
-/// Shows what came of a job.
-fn told(job: &Value, as_json: bool) -> anyhow::Result<Exit> {
-    let result = job.get("result").cloned().unwrap_or(Value::Null);
-    if as_json {
-        print(job, true, "")?;
-    } else if !result.is_null() {
-        print(&result, false, &words(&result))?;
-    }
-    if job.get("state").and_then(Value::as_str) == Some("done") {
-        return Ok(Exit::Done);
-    }
-    let error = job.get("error").and_then(Value::as_str);
-    complain(error.unwrap_or("it was not done"));
-    Ok(Exit::Failed)
-}
-
-/// What came of it, in words.
-fn words(result: &Value) -> String {
-    let mut all = vec![format!("{} days", number(result, "days"))];
-    for (key, unit) in [
-        ("samples", "samples"),
-        ("series", "series"),
-        ("bytes", "octets"),
-    ] {
-        if result.get(key).is_some() {
-            all.push(format!("{} {unit}", number(result, key)));
-        }
-    }
-    let refused = result.get("refused").and_then(Value::as_object);
-    for (why, count) in refused.into_iter().flatten() {
-        all.push(format!("{count} series refused: {why}"));
-    }
-    let damaged = result.get("damaged").and_then(Value::as_array);
-    for of in damaged.into_iter().flatten() {
-        let text = |key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default();
-        all.push(format!("{} is damaged: {}", text("day"), text("what")));
-    }
-    all.join(", ")
-}
-
-fn print(value: &Value, as_json: bool, words: &str) -> anyhow::Result<Exit> {
-    let mut out = io::stdout().lock();
-    if as_json {
-        writeln!(out, "{}", serde_json::to_string_pretty(value)?)?;
-    } else {
-        writeln!(out, "{words}")?;
-    }
-    Ok(Exit::Done)
-}
-
-fn number(of: &Value, key: &str) -> u64 {
-    of.get(key).and_then(Value::as_u64).unwrap_or(0)
 }
 
 /// Works on the archive of a folder whose server is stopped.

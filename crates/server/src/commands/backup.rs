@@ -1,13 +1,12 @@
 //! `foretell backup`: takes a backup, of a running server by asking it, else of the folder itself; and
 //! shows what backups there are.
 
-use super::session::{Session, sign_in};
+use super::client::{Client, with_server};
 use crate::cli::{self, BackupCommand, BackupsThere, RepositoryOf};
 use crate::config::{BackupSettings, Settings, load};
 use crate::exit::{Exit, UsageError};
-use crate::{backups, clock, complain, logging, secrets, server};
+use crate::{backups, clock, complain, logging, server};
 use anyhow::Context as _;
-use collect::http::Trust;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::BackupId;
 use serde_json::{Value, json};
@@ -114,20 +113,13 @@ fn refuse_places(command: &cli::Backup) -> anyhow::Result<()> {
 /// Has the server that has the folder take one, and waits for it.
 fn ask_server(command: &cli::Backup) -> anyhow::Result<Exit> {
     refuse_places(command)?;
-    let to = &command.to;
-    let password = secrets::from(to.password_env.as_deref(), to.password_file.as_deref())?;
-    let password = password.ok_or_else(|| {
+    if !command.to.names_password() {
         let text = "a server runs on this data folder, and is asked to take the backup; name the password: --password-env VAR or --password-file FILE";
-        UsageError(text.to_owned())
-    })?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let trust = Trust::of_this_machine();
-    let backup = runtime.block_on(async {
-        let session = sign_in(&trust, to, &password).await?;
-        let begun = session.post(&trust, "backups", &json!({})).await?;
-        followed(&session, &trust, begun).await
+        return Err(UsageError(text.to_owned()).into());
+    }
+    let backup = with_server(&command.to, async |server| {
+        let begun = server.post("backups", &json!({})).await?;
+        followed(server, begun).await
     })?;
     let text = |key: &str| backup.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str| backup.get(key).and_then(Value::as_u64).unwrap_or(0);
@@ -159,13 +151,13 @@ fn ask_server(command: &cli::Backup) -> anyhow::Result<Exit> {
 }
 
 /// Asks until the backup has ended.
-async fn followed(session: &Session, trust: &Trust, begun: Value) -> anyhow::Result<Value> {
+async fn followed(server: &Client, begun: Value) -> anyhow::Result<Value> {
     let id = begun.get("id").and_then(Value::as_str);
     let id = id.context("the server's answer is not that of a backup")?;
     let path = format!("backups/{id}");
     let bar = bar();
     loop {
-        let backup = session.get(trust, &path).await?;
+        let backup = server.get(&path).await?;
         if backup.get("phase").and_then(Value::as_str) != Some("running") {
             bar.finish_and_clear();
             return Ok(backup);

@@ -3,13 +3,12 @@
 
 mod netbox;
 
-use super::session;
+use super::client::with_server;
 use crate::cli::{self, ImportFormat};
 use crate::exit::{Exit, UsageError};
 use crate::{complain, secrets};
 use anyhow::Context as _;
 use api::import::TEXT_LEN_MAX;
-use collect::http::Trust;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write};
 use std::path::Path;
@@ -20,25 +19,18 @@ pub fn run(import: &cli::Import) -> anyhow::Result<Exit> {
         let text = "--url reads a NetBox; for other formats name a file";
         return Err(UsageError(text.to_owned()).into());
     }
-    let to = &import.to;
-    let password = secrets::from(to.password_env.as_deref(), to.password_file.as_deref())?;
-    let password = password.ok_or_else(|| {
-        UsageError("name the password: --password-env VAR or --password-file FILE".to_owned())
-    })?;
     let token = secrets::from(import.token_env.as_deref(), None)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let trust = Trust::of_this_machine();
-    let answer = runtime.block_on(async {
-        let text = match (&import.url, token, &import.file) {
-            (Some(url), Some(token), _) => netbox::devices(&trust, url, &token).await?,
-            (_, _, Some(file)) => read(file)?,
+    let text = match &import.file {
+        Some(file) if import.url.is_none() => Some(read(file)?),
+        _ => None,
+    };
+    let answer = with_server(&import.to, async |server| {
+        let text = match (&import.url, token, text) {
+            (Some(url), Some(token), _) => netbox::devices(server.trust(), url, &token).await?,
+            (_, _, Some(text)) => text,
             _ => anyhow::bail!(UsageError("name a file, or a NetBox by --url".to_owned())),
         };
-        let body = body(import, &text);
-        let session = session::sign_in(&trust, to, &password).await?;
-        session.import(&trust, &body).await
+        server.post("imports", &body(import, &text)).await
     })?;
     tell(import, &answer)
 }

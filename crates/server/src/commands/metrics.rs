@@ -1,61 +1,46 @@
 //! `foretell metrics`: has the running server take samples in, write them to a file, and delete them.
 //! What a file looks like is in `store::exchange`.
 
-use super::session::{Session, sign_in};
-use crate::cli::{DeleteMetrics, ExportMetrics, ImportMetrics, MetricTypes, Metrics, ToServer};
+mod push;
+
+use super::answer::{FAULTS_SHOWN, is_true, number, print, text};
+use super::client::{Client, List, id_of, with_query, with_server};
+use crate::cli::{Asked, DeleteMetrics, ExportMetrics, ImportMetrics, Metrics};
+use crate::complain;
 use crate::exit::{Exit, UsageError};
-use crate::{complain, secrets};
 use anyhow::{Context as _, bail};
-use collect::http::{Method, Trust, Url};
-use indicatif::{ProgressBar, ProgressStyle};
+use collect::http::Method;
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Duration;
 use store::exchange::files::IMPORT_BYTES_MAX;
 
 /// Octets of a piece of a file, either way: over a slow line, too, it takes less time than a request may.
 const PIECE_LEN: usize = 2 << 20;
-/// How often the server is asked how far it is.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-/// Refused rows that are shown; the server tells the first thousand.
-const FAULTS_SHOWN: usize = 20;
 
 /// Runs it.
 pub fn run(command: &Metrics) -> anyhow::Result<Exit> {
-    let to = match command {
-        Metrics::Import(import) => &import.to,
-        Metrics::Export(export) => &export.to,
-        Metrics::Delete(delete) => &delete.to,
-        Metrics::Types(types) => &types.to,
-    };
-    let password = secrets::from(to.password_env.as_deref(), to.password_file.as_deref())?;
-    let password = password.ok_or_else(|| {
-        UsageError("name the password: --password-env VAR or --password-file FILE".to_owned())
-    })?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let trust = Trust::of_this_machine();
-    runtime.block_on(async {
-        let session = sign_in(&trust, to, &password).await?;
-        let server = Server { trust, session };
-        match command {
-            Metrics::Import(import) => server.import(import).await,
-            Metrics::Export(export) => server.export(export).await,
-            Metrics::Delete(delete) => server.delete(delete).await,
-            Metrics::Types(types) => server.types(types).await,
+    match command {
+        Metrics::Push(asked) => push::run(asked),
+        Metrics::Import(asked) => with_server(&asked.asked.to, async |server| {
+            Server(server).import(asked).await
+        }),
+        Metrics::Export(asked) => with_server(&asked.asked.to, async |server| {
+            Server(server).export(asked).await
+        }),
+        Metrics::Delete(asked) => with_server(&asked.asked.to, async |server| {
+            Server(server).delete(asked).await
+        }),
+        Metrics::Types(asked) => {
+            with_server(&asked.to, async |server| Server(server).types(asked).await)
         }
-    })
+    }
 }
 
-struct Server {
-    trust: Trust,
-    session: Session,
-}
+struct Server<'a>(&'a Client);
 
-impl Server {
+impl Server<'_> {
     async fn import(&self, import: &ImportMetrics) -> anyhow::Result<Exit> {
         let mut file = open(&import.file)?;
         let mut query = vec![
@@ -80,17 +65,17 @@ impl Server {
         }
         let first = piece(&mut file, &import.file)?;
         let sent = first.len() as u64;
-        let path = with_query("imports/samples", &query, &import.to)?;
-        let job = self.send(Method::POST, &path, first).await?;
+        let path = with_query("imports/samples", &query);
+        let job = self.0.send(Method::POST, &path, first).await?;
         let id = id_of(&job)?;
         let rest = self.send_rest(&id, &mut file, sent, import).await;
         if rest.is_err() {
             // It would wait for hours, and with some others keep all jobs from being taken.
             let path = format!("jobs/{id}/cancel");
-            let _ = self.session.post(&self.trust, &path, &json!({})).await;
+            let _ = self.0.post(&path, &json!({})).await;
         }
         rest?;
-        let job = self.follow(&id).await?;
+        let job = self.0.follow(&id).await?;
         tell_import(import, &job)
     }
 
@@ -109,11 +94,11 @@ impl Server {
             }
             let length = piece.len() as u64;
             let path = format!("imports/{id}/content?offset={sent}");
-            self.send(Method::PUT, &path, piece).await?;
+            self.0.send(Method::PUT, &path, piece).await?;
             sent += length;
         }
         let path = format!("imports/{id}/run");
-        self.session.post(&self.trust, &path, &json!({})).await?;
+        self.0.post(&path, &json!({})).await?;
         Ok(())
     }
 
@@ -129,24 +114,15 @@ impl Server {
             let _ = std::fs::remove_file(&export.out);
         }
         let job = &done?;
-        let number = |key: &str| {
-            job.pointer(&format!("/result/{key}"))
-                .and_then(Value::as_u64)
-                .unwrap_or(0)
-        };
-        let mut told = io::stdout().lock();
-        if export.json {
-            writeln!(told, "{}", serde_json::to_string_pretty(job)?)?;
-        } else {
-            writeln!(
-                told,
-                "{} samples of {} series, {} octets, in {}",
-                number("samples"),
-                number("series"),
-                number("bytes"),
-                export.out.display(),
-            )?;
-        }
+        let result = &job["result"];
+        let words = format!(
+            "{} samples of {} series, {} octets, in {}",
+            number(result, "samples"),
+            number(result, "series"),
+            number(result, "bytes"),
+            export.out.display(),
+        );
+        print(job, export.asked.json, &words)?;
         Ok(Exit::Done)
     }
 
@@ -157,15 +133,15 @@ impl Server {
         if let (Some(to), Some(body)) = (&export.to_time, body.as_object_mut()) {
             body.insert("to".to_owned(), json!(to));
         }
-        let job = self.session.post(&self.trust, "exports", &body).await?;
+        let job = self.0.post("exports", &body).await?;
         let id = id_of(&job)?;
-        let job = self.follow(&id).await?;
+        let job = self.0.follow(&id).await?;
         ended_well(&job)?;
         let path = format!("exports/{id}/content");
         let mut have = 0;
         loop {
             let range = have..have + PIECE_LEN as u64;
-            let (octets, all) = self.session.octets(&self.trust, &path, range).await?;
+            let (octets, all) = self.0.octets(&path, range).await?;
             out.write_all(&octets)?;
             have += octets.len() as u64;
             if have >= all {
@@ -189,93 +165,46 @@ impl Server {
         if delete.dry_run {
             query.push(("dry_run", "true".to_owned()));
         }
-        let path = with_query("samples", &query, &delete.to)?;
-        let answer = self.send(Method::DELETE, &path, Vec::new()).await?;
+        let path = with_query("samples", &query);
+        let answer = self.0.send(Method::DELETE, &path, Vec::new()).await?;
         let told = if delete.dry_run {
             answer
         } else {
-            let job = &self.follow(&id_of(&answer)?).await?;
+            let job = &self.0.follow(&id_of(&answer)?).await?;
             ended_well(job)?;
             job["result"].clone()
         };
         let told = &told;
-        let mut out = io::stdout().lock();
-        if delete.json {
-            writeln!(out, "{}", serde_json::to_string_pretty(told)?)?;
-            return Ok(Exit::Done);
-        }
-        let number = |key: &str| told[key].as_u64().unwrap_or(0);
         let verb = if delete.dry_run {
             "would be deleted"
         } else {
             "deleted"
         };
-        writeln!(
-            out,
+        let words = format!(
             "{} samples of {} series of {} devices {verb}",
-            number("samples"),
-            number("series"),
-            number("devices"),
-        )?;
+            number(told, "samples"),
+            number(told, "series"),
+            number(told, "devices"),
+        );
+        print(told, delete.asked.json, &words)?;
         Ok(Exit::Done)
     }
 
-    async fn types(&self, types: &MetricTypes) -> anyhow::Result<Exit> {
-        let mut all = Vec::new();
-        let mut path = "metric-types?limit=1000".to_owned();
-        loop {
-            let page = &self.session.get(&self.trust, &path).await?;
-            all.extend(page["items"].as_array().cloned().unwrap_or_default());
-            match page["next_cursor"].as_str() {
-                Some(next) => path = format!("metric-types?limit=1000&cursor={next}"),
-                None => break,
-            }
-        }
-        let mut out = io::stdout().lock();
-        if types.json {
-            writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
-            return Ok(Exit::Done);
-        }
-        for row in &all {
-            let word = |key: &str| row[key].as_str().unwrap_or_default();
-            let own = if row["own"] == json!(true) { "own" } else { "" };
-            writeln!(
-                out,
+    async fn types(&self, asked: &Asked) -> anyhow::Result<Exit> {
+        let words = |row: &Value| {
+            let own = if is_true(row, "own") { "own" } else { "" };
+            format!(
                 "{:<28} {:<8} {:<20} {:>8} {own:<4} {}",
-                word("name"),
-                word("kind"),
-                word("unit"),
-                row["series"].as_u64().unwrap_or(0),
-                word("help"),
-            )?;
-        }
+                text(row, "name"),
+                text(row, "kind"),
+                text(row, "unit"),
+                number(row, "series"),
+                text(row, "help"),
+            )
+        };
+        let types = List::all("metric-types");
+        self.0.print(&types, asked.json, words).await?;
         Ok(Exit::Done)
-    }
-
-    async fn send(&self, method: Method, path: &str, octets: Vec<u8>) -> anyhow::Result<Value> {
-        self.session.send(&self.trust, method, path, octets).await
-    }
-
-    /// The job when it is over.
-    async fn follow(&self, id: &str) -> anyhow::Result<Value> {
-        let bar = bar();
-        loop {
-            let path = format!("jobs/{id}");
-            let job = self.session.get(&self.trust, &path).await?;
-            let about = &job;
-            bar.set_length(about["total"].as_u64().unwrap_or(0));
-            bar.set_position(about["done"].as_u64().unwrap_or(0));
-            bar.set_message(about["unit"].as_str().unwrap_or_default().to_owned());
-            match about["state"].as_str() {
-                Some("receiving" | "waiting" | "running") => {}
-                Some(_) => {
-                    bar.finish_and_clear();
-                    return Ok(job);
-                }
-                None => bail!("the server's answer is not that of a job"),
-            }
-            tokio::time::sleep(LOOK_INTERVAL).await;
-        }
     }
 }
 
@@ -283,7 +212,7 @@ fn tell_import(import: &ImportMetrics, job: &Value) -> anyhow::Result<Exit> {
     let told = &job["result"];
     let number = |key: &str| told[key].as_u64().unwrap_or(0);
     let mut out = io::stdout().lock();
-    if import.json {
+    if import.asked.json {
         writeln!(out, "{}", serde_json::to_string_pretty(job)?)?;
     } else {
         let faults = told["faults"].as_array().map_or(&[][..], Vec::as_slice);
@@ -336,11 +265,6 @@ fn ended_well(job: &Value) -> anyhow::Result<()> {
     bail!("the server did not do it to its end: {why}")
 }
 
-fn id_of(job: &Value) -> anyhow::Result<String> {
-    let id = job["id"].as_str().map(str::to_owned);
-    id.context("the server's answer is not that of a job")
-}
-
 fn open(file: &Path) -> anyhow::Result<Box<dyn Read>> {
     if file.as_os_str() == "-" {
         return Ok(Box::new(io::stdin().lock()));
@@ -365,23 +289,4 @@ fn piece(file: &mut dyn Read, name: &Path) -> anyhow::Result<Vec<u8>> {
         .read_to_end(&mut octets)
         .with_context(|| format!("{} cannot be read", name.display()))?;
     Ok(octets)
-}
-
-/// A path with a query, whose values are escaped.
-fn with_query(path: &str, query: &[(&str, String)], to: &ToServer) -> anyhow::Result<String> {
-    let base: Url = to
-        .server
-        .parse()
-        .map_err(|_| UsageError(format!("`{}` is no server", to.server)))?;
-    let mut url = base;
-    url.query_pairs_mut()
-        .clear()
-        .extend_pairs(query.iter().map(|(name, value)| (*name, value.as_str())));
-    Ok(format!("{path}?{}", url.query().unwrap_or_default()))
-}
-
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style)
 }

@@ -1,20 +1,186 @@
-//! `foretell retention`: tells what the policies of a stopped server would remove.
+//! `foretell retention` and `foretell hold`: asks the running server how long samples are kept, and
+//! changes it. What would go of a server that is stopped is told of its folder.
 
-use crate::cli;
+pub mod hold;
+mod policy;
+
+use super::answer::{list, number, print, text};
+use super::client::{Client, with_server};
+use crate::cli::{self, Consent, DeletePolicy, PreviewRetention, SetPolicy};
 use crate::config::load;
 use crate::exit::{Exit, UsageError};
 use crate::{clock, logging, server};
 use anyhow::Context as _;
-use serde::Serialize;
+use api::RetentionPreview;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
-use store::retention::{Detail, Plan};
+use std::fmt::Write as _;
 use store::{OpenError, Store};
+
+/// Where policies are.
+const POLICIES: &str = "retention/policies";
 
 /// Runs it.
 pub fn run(command: &cli::Retention) -> anyhow::Result<Exit> {
-    let cli::Retention::Preview(command) = command;
     logging::start_quiet()?;
+    match command {
+        cli::Retention::Preview(command) => preview(command),
+        cli::Retention::List(asked) => {
+            let mut policies = with_server(&asked.to, async |server| server.all(POLICIES).await)?;
+            policies.sort_by_key(policy::place);
+            let words: Vec<String> = policies.iter().map(policy::line).collect();
+            print(&Value::Array(policies), asked.json, &words.join("\n"))?;
+            Ok(Exit::Done)
+        }
+        cli::Retention::Set(asked) => set(asked),
+        cli::Retention::Delete(asked) => delete(asked),
+    }
+}
+
+fn preview(command: &PreviewRetention) -> anyhow::Result<Exit> {
+    let asked = &command.asked;
+    let (preview, holds) = if asked.to.names_password() {
+        with_server(&asked.to, async |server| {
+            let preview = server.post("retention/preview", &json!({})).await?;
+            Ok((preview, reasons(server).await?))
+        })?
+    } else {
+        of_folder(command)?
+    };
+    print(&preview, asked.json, &words(&preview, &holds))?;
+    Ok(Exit::Done)
+}
+
+/// Makes a policy, or changes it.
+fn set(asked: &SetPolicy) -> anyhow::Result<Exit> {
+    asked.consent.check()?;
+    with_server(&asked.asked.to, async |server| {
+        let all = server.all(POLICIES).await?;
+        let there = policy::named(&all, &asked.name);
+        let wished = policy::wished(there, asked)?;
+        let body = json!({"policies": policy::tried(&all, &wished, there)});
+        let preview = server.post("retention/preview", &body).await;
+        let preview = preview.map_err(policy::of_the_first)?;
+        let question = if there.is_some() {
+            "Change the policy?"
+        } else {
+            "Make the policy?"
+        };
+        if !consented(server, asked.consent, asked.asked.json, &preview, question).await? {
+            return told(asked.consent, asked.asked.json, &preview, &Value::Null, "");
+        }
+        let policy = match there {
+            Some(there) => {
+                let path = format!("{POLICIES}/{}", text(there, "id"));
+                let change = policy::patch(there, &wished);
+                server
+                    .patch(&path, number(there, "revision"), &change)
+                    .await
+            }
+            None => server.post(POLICIES, &wished).await,
+        }?;
+        let words = policy::line(&policy);
+        told(asked.consent, asked.asked.json, &preview, &policy, &words)
+    })
+}
+
+/// Deletes a policy.
+fn delete(asked: &DeletePolicy) -> anyhow::Result<Exit> {
+    asked.consent.check()?;
+    with_server(&asked.asked.to, async |server| {
+        let all = server.all(POLICIES).await?;
+        let there = policy::named(&all, &asked.name);
+        let there = there.with_context(|| format!("there is no policy `{}`", asked.name))?;
+        let tried = policy::without(&all, there);
+        let preview = json!({"policies": tried});
+        let preview = server.post("retention/preview", &preview).await?;
+        let question = "Delete the policy?";
+        if !consented(server, asked.consent, asked.asked.json, &preview, question).await? {
+            return told(asked.consent, asked.asked.json, &preview, &Value::Null, "");
+        }
+        let path = format!("{POLICIES}/{}", text(there, "id"));
+        server.delete(&path, number(there, "revision")).await?;
+        let words = format!("{} is deleted", text(there, "name"));
+        told(asked.consent, asked.asked.json, &preview, there, &words)
+    })
+}
+
+/// Tells what would go, and whether it is to be done.
+async fn consented(
+    server: &Client,
+    consent: Consent,
+    as_json: bool,
+    preview: &Value,
+    question: &str,
+) -> anyhow::Result<bool> {
+    let words = words(preview, &reasons(server).await?);
+    if !as_json {
+        print(preview, false, &words)?;
+    } else if !consent.yes && !consent.dry_run {
+        // Who is asked reads it, and standard output stays one JSON value.
+        crate::complain(&words);
+    }
+    Ok(consent.given(question)?)
+}
+
+/// Tells what was done: `policy` is the one that it was done to, null where nothing was.
+fn told(
+    consent: Consent,
+    as_json: bool,
+    preview: &Value,
+    policy: &Value,
+    words: &str,
+) -> anyhow::Result<Exit> {
+    let told = json!({"preview": preview, "policy": policy});
+    print(&told, as_json, words)?;
+    let is_done = consent.dry_run || !policy.is_null();
+    Ok(if is_done { Exit::Done } else { Exit::Failed })
+}
+
+/// Why there are holds, by their ids.
+async fn reasons(server: &Client) -> anyhow::Result<BTreeMap<String, String>> {
+    let holds = server.all(hold::HOLDS).await?;
+    let reason = |hold: &Value| (text(hold, "id").to_owned(), text(hold, "reason").to_owned());
+    Ok(holds.iter().map(reason).collect())
+}
+
+/// What would go, in words; `holds` are the reasons of holds by their ids.
+fn words(preview: &Value, holds: &BTreeMap<String, String>) -> String {
+    let mut words = format!(
+        "{} samples in {} octets would go: {} files removed, {} days written again",
+        number(preview, "samples"),
+        number(preview, "bytes"),
+        number(preview, "files_removed"),
+        number(preview, "days_rewritten"),
+    );
+    for (key, what) in [("by_policy", "by"), ("by_hold", "stay by the hold:")] {
+        for row in list(preview, key) {
+            let name = match row.get("name").and_then(Value::as_str) {
+                Some(name) => name,
+                None if key == "by_policy" => "nobody: left by deleted devices",
+                None => holds
+                    .get(text(row, "hold_id"))
+                    .map_or_else(|| text(row, "hold_id"), String::as_str),
+            };
+            let (samples, bytes) = (number(row, "samples"), number(row, "bytes"));
+            let _ = write!(
+                words,
+                "\n  {samples:>14} samples {bytes:>14} octets  {what} {name}"
+            );
+        }
+    }
+    let (files, bytes) = (number(preview, "files_left"), number(preview, "bytes_left"));
+    if files > 0 {
+        let _ = write!(
+            words,
+            "\n{files} files of {bytes} octets were not looked into; later passes do"
+        );
+    }
+    words
+}
+
+/// What would go of the folder of a server that is stopped, and why there are holds.
+fn of_folder(command: &PreviewRetention) -> anyhow::Result<(Value, BTreeMap<String, String>)> {
     let flags = load::Flags {
         data_dir: command.data_dir.clone(),
         ..load::Flags::default()
@@ -33,138 +199,63 @@ pub fn run(command: &cli::Retention) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let preview = runtime.block_on(async {
+    runtime.block_on(async {
         let opened = Store::open(options, clock::real()).await;
         let in_use = matches!(opened, Err(OpenError::InUse { .. }));
         let (store, _) = opened.with_context(|| {
             if in_use {
-                "a preview on the data folder is made while the server is stopped; stop it, or ask it by HTTP"
+                "a preview on the data folder is made while the server is stopped; stop it, or ask it: --password-env VAR"
             } else {
                 "the store cannot be opened"
             }
         })?;
-        let preview = Preview::of(&store).await;
+        let told = of_store(&store).await;
         store.close().await?;
-        preview
-    })?;
-    let mut out = io::stdout().lock();
-    if command.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&preview)?)?;
-    } else {
-        preview.print(&mut out)?;
-    }
-    Ok(Exit::Done)
+        told
+    })
 }
 
-/// What would be removed.
-#[derive(Serialize)]
-struct Preview {
-    files_removed: u64,
-    days_rewritten: u64,
-    bytes: u64,
-    samples: u64,
-    by_policy: Vec<Row>,
-    by_hold: Vec<Row>,
-    files_left: u64,
-    bytes_left: u64,
+async fn of_store(store: &Store) -> anyhow::Result<(Value, BTreeMap<String, String>)> {
+    let policies = store.retention.policies().await?;
+    let holds = store.retention.holds().await?.into_iter();
+    let holds = holds.map(|hold| (hold.body.id.to_string(), hold.body.reason));
+    let (attached, now) = (store.inventory.attached(), clock::real().now());
+    let planned = store.retention.preview(&store.series, attached, None, now);
+    let plan = planned.await?.plan;
+    let policies = policies.iter().map(|policy| &policy.body);
+    let preview = serde_json::to_value(RetentionPreview::of(&plan, policies, now))?;
+    Ok((preview, holds.collect()))
 }
 
-/// How much goes or stays by one policy or hold.
-#[derive(Serialize)]
-struct Row {
-    id: Option<String>,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    level: Option<Detail>,
-    bytes: u64,
-    samples: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Preview {
-    async fn of(store: &Store) -> anyhow::Result<Self> {
-        let policies = store.retention.policies().await?;
-        let policies: BTreeMap<_, _> = policies.into_iter().map(|p| (p.body.id, p.body)).collect();
-        let holds = store.retention.holds().await?;
-        let holds: BTreeMap<_, _> = holds.into_iter().map(|h| (h.body.id, h.body)).collect();
-        let (attached, now) = (store.inventory.attached(), clock::real().now());
-        let planned = store.retention.preview(&store.series, attached, None, now);
-        let plan: Plan = planned.await?.plan;
-        let total = plan.total();
-        let by_policy = plan.by_policy.iter().map(|(id, amount)| {
-            let policy = id.and_then(|id| policies.get(&id));
-            let left = "left by deleted devices";
-            Row {
-                id: id.map(|id| id.to_string()),
-                name: policy
-                    .map_or(left, |policy| policy.name.as_str())
-                    .to_owned(),
-                level: policy.map(|policy| policy.level),
-                bytes: amount.bytes,
-                samples: amount.samples,
-            }
+    #[test]
+    fn a_preview_is_told_in_words() {
+        let preview = json!({
+            "files_removed": 1, "days_rewritten": 2, "bytes": 300, "samples": 40,
+            "by_policy": [{"policy_id": "p", "name": "lab", "bytes": 200, "samples": 30},
+                {"policy_id": null, "name": null, "bytes": 100, "samples": 10}],
+            "by_hold": [{"hold_id": "h", "bytes": 7, "samples": 1}, {"hold_id": "i", "bytes": 0, "samples": 0}],
+            "files_left": 5, "bytes_left": 6,
         });
-        let by_hold = plan.by_hold.iter().map(|(id, amount)| Row {
-            id: Some(id.to_string()),
-            name: holds
-                .get(id)
-                .map(|hold| hold.reason.clone())
-                .unwrap_or_default(),
-            level: None,
-            bytes: amount.bytes,
-            samples: amount.samples,
-        });
-        Ok(Self {
-            files_removed: plan.whole().len() as u64,
-            days_rewritten: plan.days().len() as u64,
-            bytes: total.bytes,
-            samples: total.samples,
-            by_policy: by_policy.collect(),
-            by_hold: by_hold.collect(),
-            files_left: plan.left_files,
-            bytes_left: plan.left_bytes,
-        })
-    }
-
-    fn print(&self, out: &mut impl io::Write) -> io::Result<()> {
-        let Self {
-            files_removed,
-            days_rewritten,
-            bytes,
-            samples,
-            ..
-        } = self;
-        writeln!(
-            out,
-            "{samples} samples in {bytes} octets would go: {files_removed} files removed, {days_rewritten} days written again"
-        )?;
-        for row in &self.by_policy {
-            let Row {
-                name,
-                bytes,
-                samples,
-                ..
-            } = row;
-            writeln!(out, "  {samples:>14} samples {bytes:>14} octets  by {name}")?;
-        }
-        for row in &self.by_hold {
-            let Row {
-                name,
-                bytes,
-                samples,
-                ..
-            } = row;
-            writeln!(
-                out,
-                "  {samples:>14} samples {bytes:>14} octets  stay by the hold: {name}"
-            )?;
-        }
-        if self.files_left > 0 {
-            let (files, bytes) = (self.files_left, self.bytes_left);
-            writeln!(
-                out,
-                "{files} files of {bytes} octets were not looked into; later passes do"
-            )?;
-        }
-        Ok(())
+        let holds = BTreeMap::from([("h".to_owned(), "case 17".to_owned())]);
+        let told = words(&preview, &holds);
+        let lines: Vec<String> = told
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "40 samples in 300 octets would go: 1 files removed, 2 days written again",
+                "30 samples 200 octets by lab",
+                "10 samples 100 octets by nobody: left by deleted devices",
+                "1 samples 7 octets stay by the hold: case 17",
+                "0 samples 0 octets stay by the hold: i",
+                "5 files of 6 octets were not looked into; later passes do",
+            ]
+        );
     }
 }

@@ -62,6 +62,8 @@ struct Question {
     body: Option<(&'static str, Bytes)>,
     accept: &'static str,
     range: Option<String>,
+    /// The revision that it must still be at.
+    revision: Option<u64>,
 }
 
 impl Question {
@@ -72,6 +74,7 @@ impl Question {
             body: None,
             accept: "application/json",
             range: None,
+            revision: None,
         }
     }
 
@@ -95,16 +98,15 @@ impl Question {
             ask.headers
                 .insert(header::RANGE, HeaderValue::from_str(range)?);
         }
+        if let Some(revision) = self.revision {
+            let read = HeaderValue::from_str(&format!("\"{revision}\""))?;
+            ask.headers.insert(header::IF_MATCH, read);
+        }
         Ok(ask)
     }
 }
 
 impl Session {
-    /// Has an inventory taken in.
-    pub(super) async fn import(&self, trust: &Trust, body: &Value) -> anyhow::Result<Value> {
-        self.post(trust, "imports", body).await
-    }
-
     /// Posts to a path below `api/v1/`.
     pub(super) async fn post(
         &self,
@@ -112,8 +114,35 @@ impl Session {
         path: &str,
         body: &Value,
     ) -> anyhow::Result<Value> {
+        self.post_text(trust, path, body.to_string()).await
+    }
+
+    /// Posts JSON that is written already to a path below `api/v1/`.
+    pub(super) async fn post_text(
+        &self,
+        trust: &Trust,
+        path: &str,
+        body: String,
+    ) -> anyhow::Result<Value> {
         let mut question = Question::new(Method::POST, self.url(path)?);
-        question.body = Some(("application/json", body.to_string().into()));
+        question.body = Some(("application/json", body.into()));
+        self.told(trust, &question).await
+    }
+
+    /// Changes what is at a path below `api/v1/`, if it still is at the revision that was read.
+    pub(super) async fn change(
+        &self,
+        trust: &Trust,
+        method: Method,
+        path: &str,
+        revision: u64,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        let mut question = Question::new(method, self.url(path)?);
+        question.revision = Some(revision);
+        if !body.is_null() {
+            question.body = Some(("application/json", body.to_string().into()));
+        }
         self.told(trust, &question).await
     }
 
@@ -241,6 +270,9 @@ pub(super) fn ask_with<'a>(url: &'a Url, authorization: &str) -> anyhow::Result<
 
 /// What a server answered, where it does not refuse.
 fn told(url: &Url, answer: &http::Answered) -> anyhow::Result<Value> {
+    if answer.status == http::StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
     let told: Value = serde_json::from_slice(&answer.body)
         .with_context(|| format!("what answers at {url} is no Foretell"))?;
     if answer.status.is_success() {
@@ -253,7 +285,10 @@ fn told(url: &Url, answer: &http::Answered) -> anyhow::Result<Value> {
         }
         _ => text("/detail").unwrap_or("refused").to_owned(),
     };
-    if answer.status == http::StatusCode::UNPROCESSABLE_ENTITY {
+    // A field or a parameter is wrong, and that came from the command line.
+    let is_usage = answer.status == http::StatusCode::UNPROCESSABLE_ENTITY
+        || (answer.status == http::StatusCode::BAD_REQUEST && text("/errors/0/pointer").is_some());
+    if is_usage {
         return Err(UsageError(said).into());
     }
     bail!(said)

@@ -87,3 +87,79 @@ fn samples_are_imported_and_exported_by_the_command() {
         "{out}"
     );
 }
+
+#[test]
+fn samples_are_pushed_and_series_listed_by_the_command() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path());
+    server.sign_in();
+    let one = ["metrics", "push", "--metric", "sensor_other"];
+    let one = [&one[..], &["--labels", "n=a,m=b c", "--value", "-2.5"]].concat();
+    let (code, told, complaints) = server.asked(&one);
+    assert_eq!(code, Some(0), "{complaints}");
+    assert_eq!(told, "1 samples taken, 0 refused\n");
+    let two = [
+        "sensor_other{n=\"b\"} 1",
+        "sensor_other{n=\"c\"} 18446744073709551615",
+    ];
+    let told = server.asked_json(&[&["metrics", "push"][..], &two].concat());
+    assert_eq!((&told["taken"], &told["faults"]), (&json!(2), &json!([])));
+
+    let lines = "# of a script\nsensor_other{n=\"a\"} 1\n\nno sample\nnobody_knows 1\n\
+        {\"metric\":\"sensor_other\",\"labels\":{\"n\":\"d\"},\"value\":3}\n\
+        sensor_other 1 2020-01-01T00:00:00Z";
+    let (code, told, complaints) = server.asked_with(&["metrics", "push", "-"], lines);
+    assert_eq!(code, Some(1), "{told} {complaints}");
+    for line in [
+        "line       4  malformed: ",
+        "line       5  unknown_metric: ",
+        "line       7  too_late: ",
+        "2 samples taken, 3 refused",
+    ] {
+        assert!(told.contains(line), "`{line}` is not in {told}");
+    }
+    assert!(
+        complaints.contains("3 samples were refused"),
+        "{complaints}"
+    );
+    for (arguments, word) in [
+        (&["a"][..], "a value is expected"),
+        (&["a 1", "-"], "a name is expected"),
+        (&["--metric", "a"], "--value"),
+        (&["--metric", "a", "--value", "NaN"], "finite"),
+        (
+            &["--metric", "a", "--value", "1", "--labels", "b"],
+            "no label",
+        ),
+        (&[], "SAMPLE"),
+    ] {
+        let (code, _, complaints) = server.asked(&[&["metrics", "push"], arguments].concat());
+        assert_eq!(code, Some(2), "{arguments:?}: {complaints}");
+        assert!(complaints.contains(word), "{arguments:?}: {complaints}");
+    }
+
+    // More than a page of them.
+    let many: Vec<String> = (0..1_005)
+        .map(|n| format!("sensor_temperature{{n=\"{n}\"}} {n}"))
+        .collect();
+    let many = many.join("\n");
+    let (code, _, complaints) = server.asked_with(&["metrics", "push", "-"], &many);
+    assert_eq!(code, Some(0), "{complaints}");
+    let selector = ["--match", "sensor_temperature{n!=\"3\"}"];
+    let listed = server.asked_json(&[&["series", "list"][..], &selector].concat());
+    assert_eq!(listed.as_array().unwrap().len(), 1_004);
+    let (code, told, _) =
+        server.asked(&[&["series", "list", "--limit", "3"][..], &selector].concat());
+    assert_eq!((code, told.lines().count()), (Some(0), 3), "{told}");
+    assert!(told.contains("  sensor_temperature{"), "{told}");
+    let (code, told, _) = server.asked(&[&["series", "count"][..], &selector].concat());
+    assert_eq!((code, told.as_str()), (Some(0), "1004 series\n"));
+    let counted = server.asked_json(&["series", "count", "--top", "1"]);
+    assert!(counted["series"].as_u64() >= Some(1_009), "{counted}");
+    let (code, told, _) = server.asked(&["series", "count", "--top", "1"]);
+    assert_eq!(code, Some(0));
+    assert!(told.contains("1005 of sensor_temperature\n"), "{told}");
+    let (code, _, complaints) = server.asked(&["series", "list", "--match", "a{"]);
+    assert_eq!(code, Some(2), "{complaints}");
+    assert!(complaints.contains("at character"), "{complaints}");
+}

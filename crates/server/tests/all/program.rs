@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -31,6 +31,29 @@ pub(crate) fn foretell(arguments: &[&str], environment: &[(&str, &str)]) -> Outp
         .stdin(Stdio::null())
         .output()
         .unwrap()
+}
+
+/// The same with something on its standard input.
+pub(crate) fn foretell_given(
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    input: &str,
+) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
 }
 
 /// A running `foretell serve`; killed when dropped.
@@ -102,6 +125,44 @@ impl Server {
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let request = self.http.post(format!("{}/api/v1/{path}", self.url));
         answer(request.bearer_auth(&self.token).json(body))
+    }
+
+    /// Posts octets.
+    pub(crate) fn post_octets(&self, path: &str, octets: &[u8]) -> (u16, Value) {
+        let request = self.http.post(format!("{}/api/v1/{path}", self.url));
+        let request = request.header("Content-Type", "application/octet-stream");
+        answer(request.bearer_auth(&self.token).body(octets.to_vec()))
+    }
+
+    /// Runs a command of the program that asks this server, with something on its standard input: its exit
+    /// code, what it printed, and what it complained of.
+    pub(crate) fn asked_with(
+        &self,
+        arguments: &[&str],
+        input: &str,
+    ) -> (Option<i32>, String, String) {
+        let to = ["--server", &self.url, "--password-env", "PASSWORD"];
+        let arguments = [arguments, &to].concat();
+        let output = foretell_given(&arguments, &[("PASSWORD", PASSWORD)], input);
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    }
+
+    /// The same with nothing on its standard input.
+    pub(crate) fn asked(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        self.asked_with(arguments, "")
+    }
+
+    /// What a command prints as JSON that ends well.
+    pub(crate) fn asked_json(&self, arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["--json"]].concat();
+        let (code, told, complaints) = self.asked(&arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {told} {complaints}");
+        serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}"))
     }
 
     /// Posts nothing, to what is at a revision.

@@ -10,7 +10,7 @@ use axum::Json;
 use model::{HoldId, PolicyId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::retention::{Amount, Detail, FileFate, POLICIES_MAX, Policy};
+use store::retention::{Amount, Detail, FileFate, POLICIES_MAX, Plan, Policy};
 
 /// Expressions of metrics of all policies that are tried: each takes a while and some room.
 const EXPRESSIONS_MAX: usize = 256;
@@ -31,7 +31,7 @@ pub(crate) struct RetentionPreviewRequest {
 
 /// What would go with the next pass.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct RetentionPreview {
+pub struct RetentionPreview {
     /// As of when.
     at: Timestamp,
     /// Files that would be removed as a whole.
@@ -108,6 +108,52 @@ impl PreviewFile {
     }
 }
 
+impl RetentionPreview {
+    /// What a plan of that time says; `policies` are those that it was made by.
+    pub fn of<'a>(
+        plan: &Plan,
+        policies: impl IntoIterator<Item = &'a Policy>,
+        at: Timestamp,
+    ) -> Self {
+        let names = policies.into_iter();
+        let names: BTreeMap<PolicyId, &str> = names
+            .map(|policy| (policy.id, policy.name.as_str()))
+            .collect();
+        let Amount { bytes, samples } = plan.total();
+        let by_policy = plan
+            .by_policy
+            .iter()
+            .map(|(policy_id, amount)| PreviewByPolicy {
+                policy_id: *policy_id,
+                name: policy_id.and_then(|id| names.get(&id).copied().map(str::to_owned)),
+                bytes: amount.bytes,
+                samples: amount.samples,
+            });
+        let by_hold = plan.by_hold.iter().map(|(hold_id, amount)| PreviewByHold {
+            hold_id: *hold_id,
+            bytes: amount.bytes,
+            samples: amount.samples,
+        });
+        Self {
+            at,
+            files_removed: plan.whole().len() as u64,
+            days_rewritten: plan.days().len() as u64,
+            bytes,
+            samples,
+            by_policy: by_policy.collect(),
+            by_hold: by_hold.collect(),
+            files: plan
+                .files
+                .iter()
+                .take(FILES_TOLD_MAX)
+                .map(PreviewFile::of)
+                .collect(),
+            files_left: plan.left_files,
+            bytes_left: plan.left_bytes,
+        }
+    }
+}
+
 /// Tells what would go by the policies, and changes nothing.
 #[utoipa::path(post, path = "/retention/preview", tag = "storage", operation_id = "preview_retention",
     request_body = RetentionPreviewRequest,
@@ -140,50 +186,14 @@ pub(crate) async fn preview(
             Some(policies)
         }
     };
-    let given = policies
-        .iter()
-        .flatten()
-        .chain(kept.iter().map(|stored| &stored.body));
-    let names: BTreeMap<PolicyId, String> = given
-        .map(|policy| (policy.id, policy.name.clone()))
-        .collect();
     let now = services.clock.now();
     let inventory = services.store.inventory.clone();
     // Of many devices it takes a while to be put together.
     let attached = granted.state().blocking(move || inventory.attached());
     let attached = attached.await?;
+    let tried = policies.clone().unwrap_or_default();
     let planned = retention.preview(&services.series, attached, policies, now);
     let plan = planned.await.map_err(of_retention)?.plan;
-    let Amount { bytes, samples } = plan.total();
-    let by_policy = plan
-        .by_policy
-        .iter()
-        .map(|(policy_id, amount)| PreviewByPolicy {
-            policy_id: *policy_id,
-            name: policy_id.and_then(|id| names.get(&id).cloned()),
-            bytes: amount.bytes,
-            samples: amount.samples,
-        });
-    let by_hold = plan.by_hold.iter().map(|(hold_id, amount)| PreviewByHold {
-        hold_id: *hold_id,
-        bytes: amount.bytes,
-        samples: amount.samples,
-    });
-    Ok(Json(RetentionPreview {
-        at: now,
-        files_removed: plan.whole().len() as u64,
-        days_rewritten: plan.days().len() as u64,
-        bytes,
-        samples,
-        by_policy: by_policy.collect(),
-        by_hold: by_hold.collect(),
-        files: plan
-            .files
-            .iter()
-            .take(FILES_TOLD_MAX)
-            .map(PreviewFile::of)
-            .collect(),
-        files_left: plan.left_files,
-        bytes_left: plan.left_bytes,
-    }))
+    let given = tried.iter().chain(kept.iter().map(|stored| &stored.body));
+    Ok(Json(RetentionPreview::of(&plan, given, now)))
 }

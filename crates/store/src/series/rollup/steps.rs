@@ -358,6 +358,7 @@ impl<'a> Walk<'a> {
         let mut told: Vec<Vec<Part>> = vec![Vec::new(); columns.len()];
         let mut cache = Cache {
             parts,
+            columns,
             wanted: Wanted::new(columns, fields),
             end: self.end,
             device_id: self.device_id,

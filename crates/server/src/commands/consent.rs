@@ -1,0 +1,36 @@
+//! Whether something that cannot be undone is done: by `--yes`, or by an answer on the terminal.
+
+use crate::cli::Consent;
+use crate::complain;
+use crate::exit::UsageError;
+use std::io::{self, IsTerminal as _, Write as _};
+
+impl Consent {
+    /// Refuses what can be neither asked nor done, before anything is begun.
+    pub(super) fn check(self) -> Result<(), UsageError> {
+        if self.dry_run || self.yes || io::stdin().is_terminal() {
+            return Ok(());
+        }
+        let text =
+            "nobody is at a terminal to be asked: say --yes, or --dry-run to see what would go";
+        Err(UsageError(text.to_owned()))
+    }
+
+    /// Whether it is to be done; asks where that is not said.
+    pub(super) fn given(self, question: &str) -> io::Result<bool> {
+        if self.dry_run || self.yes {
+            return Ok(self.yes);
+        }
+        let mut err = io::stderr().lock();
+        write!(err, "{question} [y/N] ")?;
+        err.flush()?;
+        drop(err);
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        let is_yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+        if !is_yes {
+            complain("nothing was changed");
+        }
+        Ok(is_yes)
+    }
+}

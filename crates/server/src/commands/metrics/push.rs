@@ -1,0 +1,367 @@
+//! `foretell metrics push`: single samples, from arguments or from lines of standard input.
+
+use crate::cli::PushMetrics;
+use crate::commands::answer::{FAULTS_SHOWN, list, number, print, text};
+use crate::commands::client::{Client, with_server};
+use crate::complain;
+use crate::exit::{Exit, UsageError};
+use anyhow::Context as _;
+use model::{DeviceId, SeriesId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read as _};
+use store::pushing::SAMPLES_PER_PUSH_MAX;
+use store::series::{Comparison, Selector};
+
+/// Octets of samples that are sent at once: half of what a server reads of a body.
+const BATCH_LEN_MAX: usize = 1 << 20;
+/// Longest line, in octets: 32 labels are shorter.
+const LINE_LEN_MAX: usize = 64 << 10;
+/// Refused samples that are kept with the reason; all are counted.
+const FAULTS_MAX: usize = 1_000;
+
+/// Runs it.
+pub(super) fn run(asked: &PushMetrics) -> anyhow::Result<Exit> {
+    let given = given(asked)?;
+    let told = with_server(&asked.asked.to, async |server| {
+        let mut push = Push::new(server);
+        match given {
+            Some(samples) => {
+                for (place, sample) in (1..).zip(samples) {
+                    push.add(place, &sample).await?;
+                }
+            }
+            None => push.lines(BufReader::new(io::stdin())).await?,
+        }
+        push.send().await?;
+        Ok(push.told)
+    })?;
+    print(&told.as_json(), asked.asked.json, &told.words())?;
+    if told.refused == 0 {
+        return Ok(Exit::Done);
+    }
+    complain(&format!("{} samples were refused", told.refused));
+    Ok(Exit::Failed)
+}
+
+/// A sample as the API takes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sample {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    series_id: Option<SeriesId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metric: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_id: Option<DeviceId>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    value: Number,
+}
+
+/// The samples of the arguments; none where standard input has them.
+fn given(asked: &PushMetrics) -> Result<Option<Vec<Sample>>, UsageError> {
+    if let (Some(metric), Some(value)) = (&asked.metric, &asked.value) {
+        let mut labels = BTreeMap::new();
+        for (name, value) in &asked.labels {
+            put(&mut labels, name, value).map_err(UsageError)?;
+        }
+        return Ok(Some(vec![Sample {
+            series_id: None,
+            metric: Some(metric.clone()),
+            device_id: asked.device_id,
+            labels,
+            at: asked.time,
+            value: value_of(value).map_err(UsageError)?,
+        }]));
+    }
+    if asked.samples == ["-"] {
+        return Ok(None);
+    }
+    let samples = asked.samples.iter();
+    let read = samples.map(|text| {
+        sample(text).map_err(|detail| UsageError(format!("the sample `{text}`: {detail}")))
+    });
+    read.collect::<Result<_, _>>().map(Some)
+}
+
+/// Reads a sample: `METRIC{LABEL="VALUE",…} VALUE [TIME]`, or the JSON object that the API takes.
+fn sample(text: &str) -> Result<Sample, String> {
+    let text = text.trim();
+    if text.starts_with('{') {
+        let sample: Sample = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let alone = sample.device_id.is_none() && sample.labels.is_empty();
+        return match (sample.series_id, &sample.metric) {
+            (Some(_), None) if alone => Ok(sample),
+            (None, Some(_)) => Ok(sample),
+            _ => {
+                Err("give `series_id` alone, or `metric` with `device_id` and `labels`".to_owned())
+            }
+        };
+    }
+    let (series, rest) = text
+        .split_at_checked(series_len(text))
+        .unwrap_or((text, ""));
+    let series: Selector = series
+        .parse()
+        .map_err(|error: store::series::SelectorError| error.to_string())?;
+    let (mut labels, mut device_id) = (BTreeMap::new(), None);
+    for matcher in series.matchers() {
+        if matcher.comparison() != Comparison::Equal {
+            return Err("a label of a sample is NAME=\"VALUE\"".to_owned());
+        }
+        if matcher.name() == "device_id" {
+            let id = matcher.text().parse::<DeviceId>();
+            device_id = Some(id.map_err(|error| error.to_string())?);
+        } else {
+            put(&mut labels, matcher.name(), matcher.text())?;
+        }
+    }
+    let mut words = rest.split_whitespace();
+    let value = words
+        .next()
+        .ok_or("a value is expected behind the series")?;
+    let value = value_of(value)?;
+    let at = words.next().map(str::parse::<Timestamp>).transpose();
+    let at = at.map_err(|error| error.to_string())?;
+    if words.next().is_some() {
+        return Err("nothing more is expected behind the time".to_owned());
+    }
+    Ok(Sample {
+        series_id: None,
+        metric: series.metric().map(str::to_owned),
+        device_id,
+        labels,
+        at,
+        value,
+    })
+}
+
+/// How many octets of a text say which series it is: a name, and what is in braces behind it.
+fn series_len(text: &str) -> usize {
+    let name_ends = |character: char| character == '{' || character.is_whitespace();
+    let name_len = text.find(name_ends).unwrap_or(text.len());
+    let behind = text.get(name_len..).unwrap_or_default();
+    if !behind.trim_start().starts_with('{') {
+        return name_len;
+    }
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (place, character) in behind.char_indices() {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            '}' if !is_quoted => return name_len + place + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// A value: whole numbers up to 2^64-1 are kept as they are.
+fn value_of(text: &str) -> Result<Number, String> {
+    if let Ok(whole) = text.parse::<u64>() {
+        return Ok(whole.into());
+    }
+    let number = text.parse().ok().and_then(Number::from_f64);
+    number.ok_or_else(|| format!("`{text}` is no number that is finite"))
+}
+
+fn put(labels: &mut BTreeMap<String, String>, name: &str, value: &str) -> Result<(), String> {
+    match labels.insert(name.to_owned(), value.to_owned()) {
+        None => Ok(()),
+        Some(_) => Err(format!("the label `{name}` is given twice")),
+    }
+}
+
+/// What became of samples.
+#[derive(Debug, Default)]
+struct Told {
+    taken: u64,
+    refused: u64,
+    /// The first of those that were refused: their lines, why in one word and in a sentence.
+    faults: Vec<Value>,
+}
+
+impl Told {
+    fn refuse(&mut self, line: u64, reason: &str, detail: &str) {
+        self.refused += 1;
+        if self.faults.len() < FAULTS_MAX {
+            let fault = json!({"line": line, "reason": reason, "detail": detail});
+            self.faults.push(fault);
+        }
+    }
+
+    fn as_json(&self) -> Value {
+        json!({"taken": self.taken, "refused": self.refused, "faults": self.faults})
+    }
+
+    fn words(&self) -> String {
+        let mut words = String::new();
+        for fault in self.faults.iter().take(FAULTS_SHOWN) {
+            let (line, reason) = (number(fault, "line"), text(fault, "reason"));
+            let detail = text(fault, "detail");
+            let _ = writeln!(words, "line {line:>7}  {reason}: {detail}");
+        }
+        let (taken, refused) = (self.taken, self.refused);
+        let _ = write!(words, "{taken} samples taken, {refused} refused");
+        words
+    }
+}
+
+/// Samples on their way.
+struct Push<'a> {
+    server: &'a Client,
+    /// Those that are not sent yet, as JSON with commas between.
+    body: String,
+    /// The line of each of them.
+    lines: Vec<u64>,
+    told: Told,
+}
+
+impl<'a> Push<'a> {
+    fn new(server: &'a Client) -> Self {
+        Self {
+            server,
+            body: String::new(),
+            lines: Vec::new(),
+            told: Told::default(),
+        }
+    }
+
+    /// Takes all lines of an input; one that is no sample is refused by itself.
+    async fn lines(&mut self, mut input: impl BufRead) -> anyhow::Result<()> {
+        let mut octets = Vec::new();
+        for line in 1.. {
+            octets.clear();
+            let mut bounded = input.by_ref().take(LINE_LEN_MAX as u64 + 1);
+            let read = bounded.read_until(b'\n', &mut octets);
+            if read.context("standard input cannot be read")? == 0 {
+                break;
+            }
+            if octets.len() > LINE_LEN_MAX && octets.last() != Some(&b'\n') {
+                input.skip_until(b'\n')?;
+                let detail = format!("a line has at most {LINE_LEN_MAX} octets");
+                self.told.refuse(line, "malformed", &detail);
+                continue;
+            }
+            let Ok(text) = str::from_utf8(&octets) else {
+                self.told.refuse(line, "malformed", "it is not UTF-8 text");
+                continue;
+            };
+            let text = text.trim();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            match sample(text) {
+                Ok(sample) => self.add(line, &sample).await?,
+                Err(detail) => self.told.refuse(line, "malformed", &detail),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a sample, and sends those before it where there is no room beside them.
+    async fn add(&mut self, line: u64, sample: &Sample) -> anyhow::Result<()> {
+        let sample = serde_json::to_string(sample)?;
+        let is_full = self.lines.len() >= SAMPLES_PER_PUSH_MAX
+            || self.body.len() + sample.len() > BATCH_LEN_MAX;
+        if is_full {
+            self.send().await?;
+        }
+        if !self.body.is_empty() {
+            self.body.push(',');
+        }
+        self.body.push_str(&sample);
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// Sends what is there.
+    async fn send(&mut self) -> anyhow::Result<()> {
+        let Some(&first) = self.lines.first() else {
+            return Ok(());
+        };
+        let body = format!("{{\"samples\":[{}]}}", self.body);
+        let taken = self.told.taken;
+        let answer = self.server.post_text("samples", body).await;
+        let answer = answer.with_context(|| {
+            format!("samples of line {first} and behind it are not known to be kept; {taken} were taken before")
+        })?;
+        self.told.taken += number(&answer, "taken");
+        for refused in list(&answer, "refused") {
+            let index = usize::try_from(number(refused, "index")).ok();
+            let line = index.and_then(|index| self.lines.get(index));
+            let (reason, detail) = (text(refused, "reason"), text(refused, "detail"));
+            self.told
+                .refuse(line.copied().unwrap_or(first), reason, detail);
+        }
+        self.body.clear();
+        self.lines.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, String> {
+        sample(text).map(|sample| serde_json::to_string(&sample).unwrap())
+    }
+
+    #[test]
+    fn samples_are_read() {
+        for (text, expected) in [
+            ("a 1", r#"{"metric":"a","value":1}"#),
+            (
+                "a 18446744073709551615",
+                r#"{"metric":"a","value":18446744073709551615}"#,
+            ),
+            ("  a\t1.5  ", r#"{"metric":"a","value":1.5}"#),
+            ("a -2e3", r#"{"metric":"a","value":-2000.0}"#),
+            ("a{} 1", r#"{"metric":"a","value":1}"#),
+            (
+                r#"a{b="} \"7",c=""} 1 2026-03-01T12:00:00Z"#,
+                r#"{"metric":"a","labels":{"b":"} \"7","c":""},"at":"2026-03-01T12:00:00.000Z","value":1}"#,
+            ),
+            (
+                r#"a {device_id="0198b2c4-7d1e-7a30-9c5f-3f6f0e6a4b21"} 1"#,
+                r#"{"metric":"a","device_id":"0198b2c4-7d1e-7a30-9c5f-3f6f0e6a4b21","value":1}"#,
+            ),
+            (
+                r#"{"series_id":"0198b2c4-7d1e-7a30-9c5f-3f6f0e6a4b21","value":2}"#,
+                r#"{"series_id":"0198b2c4-7d1e-7a30-9c5f-3f6f0e6a4b21","value":2}"#,
+            ),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_sample_is_told() {
+        for (text, expected) in [
+            ("a", "a value is expected"),
+            ("a x", "no number"),
+            ("a NaN", "no number that is finite"),
+            ("a 1e999", "no number that is finite"),
+            ("a 1 noon", "noon"),
+            ("a 1 2026-03-01T12:00:00Z 2", "nothing more"),
+            ("9a 1", "a name is expected"),
+            (r#"a{b="c} 1"#, "no closing quote"),
+            (r#"a{b=~"c"} 1"#, "NAME="),
+            (r#"a{b="c",b="d"} 1"#, "twice"),
+            (r#"a{device_id="core-1"} 1"#, "core-1"),
+            (r#"{"metric":"a","value":1,"colour":2}"#, "colour"),
+            (r#"{"value":1}"#, "series_id"),
+            (r#"{"metric":"a"}"#, "value"),
+        ] {
+            let told = read(text).unwrap_err();
+            assert!(told.contains(expected), "{text}: {told}");
+        }
+    }
+}
