@@ -1,15 +1,13 @@
-//! Samples that are kept no longer go each hour. What goes, and how, is the store's; here it is begun,
-//! and told in `/metrics`.
+//! Samples that are kept no longer go each hour, and the time by which all ages are told goes on
+//! (`store::ages`). What goes, and how, is the store's; here it is begun, and told in `/metrics`.
 
 use crate::metrics::Encoder;
-use model::{Clock, Timestamp};
+use model::Clock;
 use std::fmt;
 use std::time::Duration;
-use store::documents::Expect;
+use store::Store;
 use store::retention::RetentionStats;
 use store::series::SeriesStore;
-use store::settings::Settings;
-use store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -17,12 +15,6 @@ use tracing::warn;
 const FIRST_AFTER: Duration = Duration::from_mins(10);
 /// From the end of a pass to the next: a day that is over goes within an hour or two.
 const INTERVAL: Duration = Duration::from_hours(1);
-/// How far the time by which ages are told goes on from pass to pass at most, whatever the clock says: a
-/// clock that is wrong for an hour must not cost a year of samples. After a long stop it takes as long to
-/// come up with the clock, and samples are kept for longer.
-const CLOCK_STEP_MAX: Duration = Duration::from_hours(2);
-/// The setting that it is kept in.
-const CLOCK: &str = "retention_clock";
 
 /// What it works with.
 pub struct Context {
@@ -45,7 +37,7 @@ pub async fn run(context: Context) {
         let pass = async {
             tokio::time::sleep(wait).await;
             let store = &context.store;
-            let now = counted(&store.settings, context.clock.now()).await?;
+            let now = store.ages.go_on(context.clock.now()).await?;
             let attached = store.inventory.attached();
             let passed = store.retention.pass(&context.series, attached, now);
             passed.await
@@ -61,14 +53,6 @@ pub async fn run(context: Context) {
         }
         failing = done.is_err();
     }
-}
-
-/// The time by which ages are told, where the clock says it is `now`.
-async fn counted(settings: &Settings, now: Timestamp) -> Result<Timestamp, StoreError> {
-    let before = settings.get::<Timestamp>(CLOCK).await?;
-    let at = before.map_or(now, |before| now.min(before.body.plus(CLOCK_STEP_MAX)));
-    settings.set(CLOCK, Expect::Any, &at).await?;
-    Ok(at)
 }
 
 /// What passes did, as OpenMetrics has it.
@@ -128,26 +112,4 @@ pub(crate) fn encode(stats: &RetentionStats, out: &mut Encoder<'_, '_>) -> fmt::
         out.gauge(name, help, value)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use store::StoreOptions;
-
-    #[tokio::test]
-    async fn a_clock_that_jumps_ahead_costs_no_samples() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |hour: i64| Timestamp::from_unix_ms(1_772_366_400_000 + hour * 3_600_000);
-        let clock = Clock::new(move || at(0));
-        let (store, _) = Store::open(StoreOptions::new(folder.path()), clock)
-            .await
-            .unwrap();
-        let year = 24 * 400;
-        for (shown, counted_at) in [(0, 0), (1, 1), (year, 3), (year, 5), (6, 6), (2, 2), (3, 3)] {
-            let told = counted(&store.settings, at(shown)).await.unwrap();
-            assert_eq!(told, at(counted_at), "{shown}");
-        }
-        store.close().await.unwrap();
-    }
 }

@@ -178,16 +178,19 @@ impl AuditFilter {
 pub struct Audit {
     entries: Collection<AuditEntry>,
     clock: Clock,
+    /// Tells how old an entry is.
+    ages: Clock,
     swept_at: Arc<Mutex<Option<Timestamp>>>,
     /// The entries of users that write samples over; one is written at a time.
     writing_over: Arc<tokio::sync::Mutex<HashMap<Option<UserId>, AuditEntry>>>,
 }
 
 impl Audit {
-    pub(crate) fn new(documents: Arc<dyn Documents>, clock: Clock) -> Self {
+    pub(crate) fn new(documents: Arc<dyn Documents>, clock: Clock, ages: Clock) -> Self {
         Self {
             entries: Collection::new(documents, &catalog::AUDIT),
             clock,
+            ages,
             swept_at: Arc::default(),
             writing_over: Arc::default(),
         }
@@ -343,7 +346,7 @@ impl Audit {
     /// Deletes what is older than [`AUDIT_KEPT_FOR`], and the oldest beyond [`AUDIT_ENTRIES_MAX`].
     /// Answers how many.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
-        let oldest = self.clock.now().minus(AUDIT_KEPT_FOR);
+        let oldest = self.ages.now().minus(AUDIT_KEPT_FOR);
         let mut beyond = self
             .entries
             .count()

@@ -148,6 +148,8 @@ fn add(counter: &AtomicU64, n: u64) {
 struct Parts {
     days: Days,
     clock: Clock,
+    /// Tells how old something is.
+    ages: Clock,
     counters: Counters,
     options: EventOptions,
 }
@@ -172,10 +174,20 @@ impl EventStore {
         options: EventOptions,
         clock: Clock,
     ) -> Result<(Self, Vec<String>), EventsError> {
+        Self::open_aged(folder, options, (clock.clone(), clock))
+    }
+
+    /// The same with a second clock, by which it is told how old something is: see [`crate::ages`].
+    pub fn open_aged(
+        folder: &Path,
+        options: EventOptions,
+        (clock, ages): (Clock, Clock),
+    ) -> Result<(Self, Vec<String>), EventsError> {
         let (days, damage) = Days::open(folder)?;
         let parts = Arc::new(Parts {
             days,
             clock,
+            ages,
             counters: Counters::default(),
             options,
         });

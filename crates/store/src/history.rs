@@ -103,6 +103,8 @@ struct Counters {
 struct Parts {
     months: Months,
     clock: Clock,
+    /// Tells how old something is.
+    ages: Clock,
     counters: Counters,
     silence: Duration,
     /// The run at work, as it was written last; none where nothing is measured by this process.
@@ -140,10 +142,20 @@ impl History {
         options: HistoryOptions,
         clock: Clock,
     ) -> Result<(Self, Vec<String>), HistoryError> {
+        Self::open_aged(folder, options, (clock.clone(), clock))
+    }
+
+    /// The same with a second clock, by which it is told how old something is: see [`crate::ages`].
+    pub fn open_aged(
+        folder: &Path,
+        options: HistoryOptions,
+        (clock, ages): (Clock, Clock),
+    ) -> Result<(Self, Vec<String>), HistoryError> {
         let (months, damage) = Months::open(folder)?;
         let parts = Arc::new(Parts {
             months,
             clock,
+            ages,
             counters: Counters::default(),
             silence: options.silence,
             run: Mutex::default(),

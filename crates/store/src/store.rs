@@ -1,6 +1,7 @@
 //! The store as a whole: opening the data folder, and what was found to be mended.
 
 use crate::accounts::Accounts;
+use crate::ages::Ages;
 #[cfg(feature = "archive")]
 use crate::archive::{Archive, ArchiveOptions};
 use crate::audit::Audit;
@@ -141,6 +142,8 @@ pub struct Store {
     pub settings: Settings,
     /// How long what was measured is kept.
     pub retention: Retention,
+    /// The time by which it is told how old something is.
+    pub ages: Ages,
     /// Who changed what was measured.
     pub audit: Audit,
     /// What was measured.
@@ -172,8 +175,7 @@ impl Store {
             #[cfg(feature = "archive")]
             archive,
         } = options;
-        let (series_clock, history_clock) = (clock.clone(), clock.clone());
-        let events_clock = clock.clone();
+        let series_clock = clock.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = Arc::new(Folder::open(&dir)?);
             folder.clear_staging();
@@ -187,13 +189,17 @@ impl Store {
         // Before the series, which keep what they do not know under its name alone.
         let metrics = OwnMetrics::load(documents.clone(), clock.clone()).await?;
         let archived = archived_days(&documents).await?;
+        let settings = Settings::new(documents.clone());
+        let ages = Ages::load(settings.clone()).await?;
+        let clocks = (clock.clone(), ages.clock(clock.clone()));
+        let (history_clocks, events_clocks) = (clocks.clone(), clocks);
         let beside = folder.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = beside;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;
             series.0.know_archived(archived);
-            let history = History::open(&folder.history(), history, history_clock)?;
-            let events = EventStore::open(&folder.events(), events, events_clock)?;
+            let history = History::open_aged(&folder.history(), history, history_clocks)?;
+            let events = EventStore::open_aged(&folder.events(), events, events_clocks)?;
             Ok((series, history, events))
         });
         let ((series, series_recovery), history, events) = opened.await?;
@@ -213,7 +219,7 @@ impl Store {
         )?;
         let idempotency =
             IdempotencyKeys::load(documents.clone(), vault.clone(), clock.clone()).await?;
-        let audit = Audit::new(documents.clone(), clock.clone());
+        let audit = Audit::new(documents.clone(), clock.clone(), ages.clock(clock.clone()));
         though_full(audit.end_interrupted().await, "telling what was broken off")?;
         let recovery = Recovery {
             damaged: documents.damaged().await?,
@@ -248,8 +254,9 @@ impl Store {
             idempotency,
             jobs,
             metrics,
-            settings: Settings::new(documents.clone()),
+            settings,
             retention,
+            ages,
             #[cfg(feature = "archive")]
             archive,
             audit,

@@ -1,4 +1,4 @@
-//! A thousand kills: the store's own tests of `kill -9`, a quarter of them at each of the points of
+//! A thousand kills: the store's own tests of `kill -9`, a fifth of them at each of the points of
 //! which they tell figures. As the tests are built, not optimised: what is slower is open for longer.
 
 use super::figure::{Bound, Figures, Outcome, Peer, Want};
@@ -6,9 +6,11 @@ use crate::programs::{cargo, output};
 use anyhow::ensure;
 
 /// How often at each point; `BENCH_CRASH_ROUNDS` says otherwise.
-const ROUNDS: u32 = 250;
+const ROUNDS: u32 = 200;
 /// What the tests name themselves by in their figures.
-const POINTS: [&str; 4] = ["append", "rotate", "seal", "merge"];
+const POINTS: [&str; 5] = ["append", "rotate", "seal", "merge", "backup"];
+/// The tests.
+const TESTS: [&str; 2] = ["survive::a_kill", "backup_kill::a_kill"];
 /// How a line of figures begins.
 const FIGURES: &str = "FIGURES ";
 
@@ -44,7 +46,9 @@ pub(super) fn run() -> anyhow::Result<Outcome> {
             "--test",
             "all",
         ])
-        .args(["survive::a_kill", "--", "--nocapture"])
+        .arg("--")
+        .args(TESTS)
+        .arg("--nocapture")
         .env("FORETELL_CRASH_ROUNDS", rounds),
     )?;
     let mut outcome = Outcome {

@@ -1,6 +1,7 @@
 //! What can go wrong with backups.
 
 use crate::OpenError;
+use crate::disk;
 use crate::progress::Stopped;
 use crate::series::SeriesError;
 use crate::vault::VaultError;
@@ -199,28 +200,30 @@ impl BackupError {
     /// room.
     pub fn is_full(&self) -> bool {
         match self {
-            Self::File { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-            ),
+            Self::File { source, .. } => disk::is_full(source),
             Self::Database { source, .. } => {
                 source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
             }
             Self::NoRoom { .. } => true,
+            Self::Series(error) => causes(error).any(|cause| {
+                let cause = cause.downcast_ref::<io::Error>();
+                cause.is_some_and(disk::is_full)
+            }),
             _ => false,
         }
     }
 }
 
+/// What an error was caused by, and what that was.
+fn causes(
+    error: &dyn std::error::Error,
+) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |cause| cause.source())
+}
+
 /// An error with its causes, in one line.
 pub(super) fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    causes(error).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 pub(super) fn failed(

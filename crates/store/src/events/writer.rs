@@ -261,7 +261,8 @@ impl Writer {
         for (_, writer) in over {
             writer.end();
         }
-        let old = parts.days.before(now.minus(parts.options.retention))?;
+        let oldest = parts.ages.now().minus(parts.options.retention);
+        let old = parts.days.before(oldest)?;
         self.delete(&old);
         parts.days.measure()?;
         self.make_room();

@@ -215,7 +215,7 @@ impl Writer {
     }
 
     fn delete_old(&mut self) {
-        let now = self.parts.clock.now();
+        let now = self.parts.ages.now();
         match self.parts.months.delete_before(now, self.retention) {
             Ok(deleted) => {
                 add(&self.parts.counters.months_deleted, deleted);

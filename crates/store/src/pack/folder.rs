@@ -263,10 +263,13 @@ impl PackFolder {
     ///
     /// Where it fails, the packs that were to be removed still count, and those that were to be
     /// added may count after the next start: the caller keeps both and tries this again with the
-    /// same packs.
+    /// same packs. Where packs are only removed, and there is no room to write that, their files make it.
     pub fn commit(&self, add: &[PackMeta], remove: &[PackId]) -> Result<(), PackError> {
         let mut manifest = lock(&self.manifest);
-        let done = manifest.commit(add, remove);
+        let mut done = manifest.commit(add, remove);
+        if add.is_empty() && done.as_ref().is_err_and(disk::is_full) {
+            done = self.make_room(&mut manifest, remove);
+        }
         done.map_err(failed("writing the manifest of", &self.folder))?;
         self.show(&manifest);
         {
@@ -277,6 +280,24 @@ impl PackFolder {
         }
         self.unlink(&mut manifest, remove);
         Ok(())
+    }
+
+    /// Removes files of packs until there is room to write that all of these are removed. Where there
+    /// never is, those that went count no more.
+    fn make_room(&self, manifest: &mut Manifest, remove: &[PackId]) -> io::Result<()> {
+        for id in remove {
+            match self.disk.remove(&id.path(&self.folder)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            match manifest.commit(&[], remove) {
+                Err(error) if disk::is_full(&error) => {}
+                done => return done,
+            }
+        }
+        remove.iter().for_each(|id| manifest.forget(id));
+        self.show(manifest);
+        Err(io::ErrorKind::StorageFull.into())
     }
 
     /// The packs of a kind whose range meets `[from, to)`, in the order to lay them over each

@@ -3,6 +3,7 @@
 //!
 //! `FORETELL_ARCHIVE_ROUNDS` sets how often.
 
+use crate::fixture::open_unlocked;
 use crate::series_fixture::{Chance, quick_folder, times};
 use foretell_store::archive::{Archive, ArchiveOptions, Place};
 use foretell_store::documents::Expect;
@@ -49,10 +50,8 @@ async fn open(dir: &Path, now: i64) -> Store {
         }),
         ..StoreOptions::new(dir.join("data"))
     };
-    Store::open(options, Clock::new(move || at(now)))
-        .await
-        .unwrap()
-        .0
+    let opened = open_unlocked(options, Clock::new(move || at(now))).await;
+    opened.unwrap().0
 }
 
 /// The time at which all days are over and due.

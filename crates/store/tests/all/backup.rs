@@ -3,8 +3,8 @@
 
 use crate::events::line;
 use crate::faulty_disk::{Fault, FaultyDisk};
-use crate::fixture::{FORKED_MAX, Fixture, device};
-use crate::series_fixture::Chance;
+use crate::fixture::{FORKED_MAX, Fixture, device, open_unlocked};
+use crate::series_fixture::{Chance, quick_folder};
 use foretell_store::backup::{
     Access, BackupError, BackupKey, Keep, Progress, Repository, RestoreOptions, Restored, Summary,
     TakeOptions, restore, take, take_stopped,
@@ -39,17 +39,8 @@ pub(crate) fn options(dir: &Path) -> StoreOptions {
     options
 }
 
-/// Opens a store, again where a child that another test starts holds its lock for a moment.
 pub(crate) async fn open(dir: &Path, clock: Clock) -> Result<(Store, Recovery), OpenError> {
-    let began = Instant::now();
-    loop {
-        match Store::open(options(dir), clock.clone()).await {
-            Err(OpenError::InUse { .. }) if began.elapsed() < FORKED_MAX => {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            opened => return opened,
-        }
-    }
+    open_unlocked(options(dir), clock).await
 }
 
 pub(crate) fn how() -> TakeOptions {
@@ -96,7 +87,15 @@ pub(crate) struct Filled {
 
 impl Filled {
     pub(crate) async fn new() -> Self {
-        let fixture = Fixture::new();
+        Self::of(Fixture::quick()).await
+    }
+
+    /// The same with the data below a folder.
+    pub(crate) async fn within(folder: &Path) -> Self {
+        Self::of(Fixture::within(folder)).await
+    }
+
+    async fn of(fixture: Fixture) -> Self {
         let opened = open(fixture.dir.path(), fixture.clock()).await;
         let (store, _) = opened.unwrap();
         let device = device(1, fixture.now());
@@ -107,7 +106,7 @@ impl Filled {
             store,
             device: id,
             series: Vec::new(),
-            backups: tempfile::tempdir().unwrap(),
+            backups: quick_folder(),
         };
         // Some hours are in packs, the last minutes in the log alone.
         for _ in 0..180 {
@@ -194,7 +193,7 @@ impl Filled {
         key: Option<&BackupKey>,
         how: RestoreOptions,
     ) -> (TempDir, Result<Restored, BackupError>) {
-        let into = tempfile::tempdir().unwrap();
+        let into = quick_folder();
         let restored = repository(self.backups.path(), key, Access::Read).and_then(|from| {
             let (clock, progress) = (self.fixture.clock(), Progress::default());
             restore(&from, into.path(), &how, &clock, &progress)
@@ -334,7 +333,7 @@ async fn a_stopped_folder_is_backed_up_as_it_is() {
     let taken = free(stopped).unwrap();
     assert_eq!(taken.counts, running.counts);
     drop(to);
-    let into = tempfile::tempdir().unwrap();
+    let into = quick_folder();
     let from = repository(filled.backups.path(), None, Access::Read).unwrap();
     let progress = Progress::default();
     let how = RestoreOptions::default();
@@ -360,7 +359,7 @@ async fn keys_locks_and_folders_are_refused_clearly() {
     assert!(wrong.contains("the key is not the one"), "{wrong}");
     let needed = refused(folder, None, Access::List);
     assert!(needed.contains("are encrypted: name the key"), "{needed}");
-    let plain = tempfile::tempdir().unwrap();
+    let plain = quick_folder();
     drop(Repository::open(plain.path(), None, Access::Write).unwrap());
     let useless = refused(plain.path(), Some(&other), Access::Write);
     assert!(useless.contains("are not encrypted"), "{useless}");
@@ -386,7 +385,7 @@ async fn keys_locks_and_folders_are_refused_clearly() {
         id: Some(BackupId::new()),
         ..how
     };
-    let into = tempfile::tempdir().unwrap();
+    let into = quick_folder();
     let refused = restore(&from, into.path(), &how, &clock, &progress).unwrap_err();
     assert!(matches!(refused, BackupError::NotFound { .. }), "{refused}");
 }
@@ -471,7 +470,7 @@ async fn a_full_disk_costs_a_backup_and_nothing_else() {
     for at in [1, 2, 4, 6, 9, 14, 20, 30, 40, 50] {
         let folder = filled.backups.path().join(format!("full-{at}"));
         fs::create_dir(&folder).unwrap();
-        let disk = FaultyDisk::new(Fault::Full, at);
+        let disk = FaultyDisk::beside(Fault::Full, at, &folder);
         let open = |disk: &FaultyDisk| {
             let (disk, folder) = (Arc::new(disk.clone()), folder.clone());
             move || free(|| Repository::open_on(disk.clone(), &folder, None, Access::Write))

@@ -3,6 +3,7 @@
 
 use crate::backup::{Filled, files, free, how, options, repository};
 use crate::faulty_disk::{Fault, FaultyDisk};
+use crate::series_fixture::quick_folder;
 use foretell_store::backup::{
     Access, BackupError, Keep, Progress, Repository, RestoreOptions, take_stopped,
 };
@@ -30,7 +31,7 @@ async fn refused(filled: &Filled) -> BackupError {
 
 #[test]
 fn the_folder_of_a_missing_disk_is_not_made() {
-    let disk = tempfile::tempdir().unwrap();
+    let disk = quick_folder();
     let folder = disk.path().join("backups");
     let opened = Repository::open(&folder, None, Access::Write);
     let refused = opened.err().unwrap().to_string();
@@ -44,7 +45,7 @@ fn the_folder_of_a_missing_disk_is_not_made() {
 async fn the_empty_folder_of_a_missing_disk_is_not_begun_anew() {
     let filled = Filled::new().await;
     let first = filled.take(None).await.unwrap();
-    let (folder, aside) = (filled.backups.path(), tempfile::tempdir().unwrap());
+    let (folder, aside) = (filled.backups.path(), quick_folder());
     let disk = aside.path().join("disk");
     unmount(folder, &disk);
     for _ in 0..2 {
@@ -73,7 +74,7 @@ async fn a_second_data_folder_is_refused_until_it_is_adopted() {
     let (first, mut second) = (Filled::new().await, Filled::new().await);
     second.backups = first.backups;
     let first = Filled {
-        backups: tempfile::tempdir().unwrap(),
+        backups: quick_folder(),
         ..first
     };
     let folder = second.backups.path().to_owned();
@@ -179,7 +180,7 @@ async fn what_a_backup_that_failed_left_is_durable_when_it_is_used() {
     let filled = Filled::new().await;
     let whole = filled.backups.path().join("whole");
     fs::create_dir(&whole).unwrap();
-    let counting = FaultyDisk::new(Fault::None, u64::MAX);
+    let counting = FaultyDisk::beside(Fault::None, u64::MAX, &whole);
     let disk = Arc::new(counting.clone());
     let opened = move || free(|| Repository::open_on(disk.clone(), &whole, None, Access::Write));
     filled.take_into(opened).await.unwrap();
@@ -189,7 +190,7 @@ async fn what_a_backup_that_failed_left_is_durable_when_it_is_used() {
     for at in (end / 2..end).step_by(7) {
         let folder = filled.backups.path().join(format!("cut-{at}"));
         fs::create_dir(&folder).unwrap();
-        let disk = FaultyDisk::new(Fault::Once, at);
+        let disk = FaultyDisk::beside(Fault::Once, at, &folder);
         let open = || {
             let (disk, folder) = (Arc::new(disk.clone()), folder.clone());
             move || free(|| Repository::open_on(disk.clone(), &folder, None, Access::Write))

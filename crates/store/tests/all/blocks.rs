@@ -71,6 +71,8 @@ fn conforms<B: Blocks>(steps: Vec<Step>, open: impl Fn() -> B) {
             }
             Step::SetAside(key) => {
                 blocks.set_aside(&key, "a test").unwrap();
+                let told = blocks.damage();
+                assert!(told.len() == 1 && told[0].contains("a test"), "{told:?}");
                 model.remove(&key);
             }
             Step::DeleteDevice(device_id) => {
@@ -118,6 +120,8 @@ fn compare(blocks: &impl Blocks, model: &BTreeMap<BlockKey, Vec<u8>>) {
         let expected: Vec<BlockKey> = model.keys().filter(meets).copied().collect();
         assert_eq!(blocks.keys(at(from), at(to)).unwrap(), expected);
     }
+    assert!(blocks.is_sound(at(0), at(60 * HALF)));
+    assert_eq!(blocks.damage(), Vec::<String>::new());
     let days = blocks.days().unwrap();
     assert!(days.is_sorted());
     for key in model.keys() {

@@ -1,15 +1,24 @@
 //! A clock that steps, back and forth: samples are taken and kept under the time that it told, what is
-//! too far ahead is refused and counted, and sealing and merging lose nothing.
+//! too far ahead is refused and counted, sealing and merging lose nothing, and nothing goes for an age
+//! that it has only by a clock that is wrong.
 
+use crate::events::line;
+use crate::fixture;
 use crate::series_fixture::{BEGIN_MS, Chance, Fixture};
+use foretell_store::Store;
+use foretell_store::audit::{AuditAction, AuditCounts, AuditFilter, AuditState, What, Who};
+use foretell_store::events::EventQuery;
+use foretell_store::history::Record;
 use foretell_store::series::{AHEAD_MAX, AppendError};
-use model::{DeviceId, Timestamp, Value};
+use model::history::DeviceFound;
+use model::{DeviceId, Status, Timestamp, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
+const DAY: Duration = Duration::from_hours(24);
 /// What the clock does from one poll to the next, and how often in a hundred.
 const STEPS: [(i64, u64); 9] = [
     (MINUTE_MS, 60),
@@ -28,7 +37,7 @@ const SERIES: usize = 2;
 #[tokio::test]
 async fn a_clock_that_steps_loses_nothing() {
     let mut chance = Chance::new();
-    let mut fixture = Fixture::new();
+    let mut fixture = Fixture::quick();
     let device_id = DeviceId::new();
     let series = fixture.series(device_id, SERIES).await;
     let mut model: BTreeMap<i64, u64> = BTreeMap::new();
@@ -127,4 +136,106 @@ async fn what_is_ahead_of_a_clock_that_went_back_is_refused_until_it_comes_there
     fixture.clock.set(noon);
     put(noon, 5).await.unwrap();
     assert_eq!(fixture.told(series), "0:4 60:3 360:5");
+}
+
+/// Something of each that goes for its age but samples: changes, events and entries of the audit.
+async fn noted(store: &Store, device_id: DeviceId, at: Timestamp) {
+    let found = DeviceFound {
+        at,
+        status: Status::Down,
+        interfaces_read: false,
+        evidence: Vec::new(),
+    };
+    let record = Record::Device {
+        id: device_id,
+        found,
+    };
+    let kept = store.history.append(vec![record]).await.unwrap();
+    assert_eq!(kept, [true]);
+    let stored = store.events.append(vec![line(at, "a line")]).await;
+    assert_eq!(stored.unwrap().stored, 1);
+    let who = Who {
+        user_id: None,
+        name: "server".to_owned(),
+    };
+    let what = What {
+        action: AuditAction::Hold,
+        selector: None,
+        range: None,
+        job_id: None,
+        detail: None,
+    };
+    let (state, counts) = (AuditState::Done, AuditCounts::default());
+    store.audit.note(&who, what, state, counts).await.unwrap();
+}
+
+/// What a server does from time to time, by its clock.
+async fn tended(store: &Store) {
+    store.history.alive().await.unwrap();
+    store.events.tend().await.unwrap();
+    store.audit.sweep().await.unwrap();
+}
+
+/// How many changes, events and entries of the audit there are.
+async fn left(store: &Store, device_id: DeviceId) -> (usize, usize, usize) {
+    let (from, to) = (
+        Timestamp::default(),
+        Timestamp::from_unix_ms(4_000_000_000_000),
+    );
+    let changes = store.history.device(device_id, from, to, false).unwrap();
+    let query = EventQuery {
+        limit: 100,
+        ..EventQuery::default()
+    };
+    let events = store.events.query(query).await.unwrap().items;
+    let filter = AuditFilter::default();
+    let (entries, _) = store.audit.page(&filter, None, 100).await.unwrap();
+    (changes.len(), events.len(), entries.len())
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_ahead_for_a_while_makes_nothing_old() {
+    let place = fixture::Fixture::quick();
+    let mut options = place.options();
+    (options.history.retention, options.events.retention) = (DAY * 30, DAY * 7);
+    let device_id = DeviceId::new();
+    let store = place.open_as(&options).await.0;
+    store.history.begin_run().await.unwrap();
+    noted(&store, device_id, place.now()).await;
+    let hour = Duration::from_hours(1);
+    for _ in 0..3 {
+        place.pass(hour);
+        store.ages.go_on(place.now()).await.unwrap();
+        tended(&store).await;
+    }
+    let right = place.now();
+    place.pass(DAY * 1_500);
+    tended(&store).await;
+    for _ in 0..2 {
+        place.pass(hour);
+        store.ages.go_on(place.now()).await.unwrap();
+        tended(&store).await;
+    }
+    store.close().await.unwrap();
+    drop(store);
+    // It is still wrong at the next start.
+    let (store, recovery) = place.open_as(&options).await;
+    assert_eq!(recovery.history, Vec::<String>::new());
+    store.history.begin_run().await.unwrap();
+    tended(&store).await;
+    assert_eq!(left(&store, device_id).await, (1, 1, 1));
+    place.set(right);
+    store.ages.go_on(place.now()).await.unwrap();
+    tended(&store).await;
+    assert_eq!(left(&store, device_id).await, (1, 1, 1));
+    // What is really old goes: the event after a week, the change a month after its month.
+    for (days, expected) in [(8, (1, 0, 1)), (40, (0, 0, 1))] {
+        for _ in 0..days * 12 {
+            place.pass(2 * hour);
+            store.ages.go_on(place.now()).await.unwrap();
+        }
+        tended(&store).await;
+        assert_eq!(left(&store, device_id).await, expected, "{days} days later");
+    }
+    store.close().await.unwrap();
 }

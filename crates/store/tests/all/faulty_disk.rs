@@ -14,8 +14,13 @@ pub(crate) enum Fault {
     None,
     /// That call fails.
     Once,
+    /// That call, where it is the syncing of a file, fails; what was to be synced is lost with the power,
+    /// though syncing the file again succeeds. So a kernel does that gives up pages it could not write.
+    LostSync,
     /// From that call on there is no room: making and appending fail.
     Full,
+    /// The same until a pack is removed.
+    FullUntilRemoved,
     /// That call is the last: the process is gone, and what it did until then stays.
     Kill,
     /// The same, and what was not synced is lost: see [`FaultyDisk::cut_power`].
@@ -42,6 +47,8 @@ struct Tracked {
     path: PathBuf,
     length: u64,
     synced: u64,
+    /// Nothing of it becomes durable any more.
+    is_lost: bool,
 }
 
 enum Undo {
@@ -59,20 +66,14 @@ enum Undo {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
     Write,
+    Sync,
     Other,
 }
 
 impl FaultyDisk {
-    pub(crate) fn new(fault: Fault, at: u64) -> Self {
-        Self::with(fault, at, tempfile::tempdir())
-    }
-
-    /// As [`FaultyDisk::new`], for files where a folder is: those that are removed are kept there too.
+    /// For files where a folder is: those that are removed are kept beside it.
     pub(crate) fn beside(fault: Fault, at: u64, folder: &Path) -> Self {
-        Self::with(fault, at, tempfile::tempdir_in(folder.parent().unwrap()))
-    }
-
-    fn with(fault: Fault, at: u64, spare: io::Result<TempDir>) -> Self {
+        let spare = tempfile::tempdir_in(folder.parent().unwrap());
         Self(Arc::new(Mutex::new(State {
             fault,
             at,
@@ -97,6 +98,13 @@ impl FaultyDisk {
     /// How many calls have come.
     pub(crate) fn calls(&self) -> u64 {
         self.state().calls
+    }
+
+    /// From the next call on there is no room, until a pack is removed.
+    pub(crate) fn fill(&self) {
+        let mut state = self.state();
+        state.fault = Fault::FullUntilRemoved;
+        state.at = state.calls + 1;
     }
 
     /// There is room again, and nothing else goes wrong.
@@ -138,12 +146,13 @@ impl FaultyDisk {
         let wrong = match state.fault {
             Fault::None => false,
             Fault::Once => calls == at,
-            Fault::Full => calls >= at && call == Call::Write,
+            Fault::LostSync => calls == at && call == Call::Sync,
+            Fault::Full | Fault::FullUntilRemoved => calls >= at && call == Call::Write,
             Fault::Kill | Fault::PowerCut => calls >= at,
         };
         match (wrong, state.fault) {
             (false, _) => Ok(()),
-            (true, Fault::Full) => Err(io::ErrorKind::StorageFull.into()),
+            (true, Fault::Full | Fault::FullUntilRemoved) => Err(io::ErrorKind::StorageFull.into()),
             (true, _) => Err(io::Error::other("the disk is gone")),
         }
     }
@@ -182,6 +191,7 @@ impl Disk for FaultyDisk {
             path: path.to_owned(),
             length: 0,
             synced: 0,
+            is_lost: false,
         });
         Ok(Box::new(FaultyFile {
             file,
@@ -210,6 +220,10 @@ impl Disk for FaultyDisk {
             return Err(io::ErrorKind::NotFound.into());
         }
         let mut state = self.state();
+        let is_pack = path.extension().is_some_and(|end| end == "pack");
+        if is_pack && state.fault == Fault::FullUntilRemoved && state.calls > state.at {
+            state.fault = Fault::None;
+        }
         let spare = state.spare(path);
         fs::remove_file(path)?;
         state.moved(path, &spare);
@@ -239,7 +253,11 @@ struct FaultyFile {
 
 impl DiskFile for FaultyFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let dead = self.disk.was_hit() && self.disk.state().fault != Fault::Full;
+        let is_full = matches!(
+            self.disk.state().fault,
+            Fault::Full | Fault::FullUntilRemoved
+        );
+        let dead = self.disk.was_hit() && !is_full;
         let called = self.disk.call(Call::Write);
         let part = match (&called, dead) {
             (Ok(()), _) => bytes,
@@ -252,16 +270,23 @@ impl DiskFile for FaultyFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.disk.call(Call::Other)?;
-        self.file.sync()?;
+        let called = self.disk.call(Call::Sync);
         let mut state = self.disk.state();
+        let fault = state.fault;
         let file = &mut state.files[self.number];
-        file.synced = file.length;
+        file.is_lost |= called.is_err() && fault == Fault::LostSync;
+        called?;
+        self.file.sync()?;
+        if !file.is_lost {
+            file.synced = file.length;
+        }
         Ok(())
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.disk.call(Call::Other)?;
-        self.file.cut(length)
+        self.file.cut(length)?;
+        self.disk.state().files[self.number].length = length;
+        Ok(())
     }
 }

@@ -208,7 +208,7 @@ async fn what_is_observed_is_shown_while_the_disk_is_full() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.documents.bytes_max = Some(600_000);
-    let (store, _) = Store::open(options, fixture.clock()).await.unwrap();
+    let (store, _) = fixture.open_as(&options).await;
     let device = device(1, fixture.now());
     let id = device.id;
     store.inventory.create(device).await.unwrap();

@@ -4,6 +4,7 @@
 use crate::faulty_disk::{Fault, FaultyDisk};
 use crate::packs::Model;
 use crate::packs_folder::{finish, id_of, open, read, samples};
+use crate::series_fixture::quick_folder;
 use foretell_store::blocks::Level;
 use foretell_store::pack::{Damage, PackError, PackFolder, PackMeta};
 use std::path::Path;
@@ -51,7 +52,7 @@ impl Work {
 
 /// Does the work on a disk that fails at the n-th call; answers whether it came to that.
 fn check(fault: Fault, at: u64, folder: &Path) -> bool {
-    let disk = FaultyDisk::new(fault, at);
+    let disk = FaultyDisk::beside(fault, at, folder);
     let mut work = Work::default();
     let mut failures = 0;
     if let Ok(packs) = PackFolder::open(Arc::new(disk.clone()), folder) {
@@ -73,7 +74,7 @@ fn check(fault: Fault, at: u64, folder: &Path) -> bool {
     } else {
         assert_ne!(fault, Fault::None);
     }
-    if fault == Fault::PowerCut {
+    if matches!(fault, Fault::PowerCut | Fault::LostSync) {
         disk.cut_power();
     }
     let (packs, damage) = open(folder);
@@ -82,7 +83,7 @@ fn check(fault: Fault, at: u64, folder: &Path) -> bool {
         let at_end = "at the end of the manifest were torn off";
         damage.path.ends_with("MANIFEST") && damage.what.contains(at_end)
     };
-    let crashed = matches!(fault, Fault::Kill | Fault::PowerCut);
+    let crashed = matches!(fault, Fault::Kill | Fault::PowerCut | Fault::LostSync);
     let expected = damage.is_empty() || crashed && damage.len() == 1 && damage.iter().all(torn);
     assert!(expected, "{fault:?} at {at}: {damage:?}");
     let (model, damage) = read(&packs);
@@ -107,10 +108,16 @@ fn check(fault: Fault, at: u64, folder: &Path) -> bool {
 
 #[test]
 fn no_acknowledged_pack_is_lost_wherever_the_disk_fails() {
-    for fault in [Fault::Once, Fault::Full, Fault::Kill, Fault::PowerCut] {
+    for fault in [
+        Fault::Once,
+        Fault::LostSync,
+        Fault::Full,
+        Fault::Kill,
+        Fault::PowerCut,
+    ] {
         let mut at = 1;
         loop {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = quick_folder();
             if !check(fault, at, folder.path()) {
                 break;
             }

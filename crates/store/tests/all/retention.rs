@@ -1,17 +1,17 @@
 //! Policies and holds over a store: what a dry run says is what goes, and what a hold keeps stays.
 
-use crate::fixture::{FORKED_MAX, Fixture, device};
+use crate::fixture::{Fixture, device};
 use foretell_store::documents::Expect;
 use foretell_store::retention::{Amount, Detail, Hold, Pass, Planned, Policy};
 use foretell_store::series::{
     Aggregation, Ask, Batch, Grain, Points, Resolved, Selector, SeriesOptions, SeriesStore,
     Stepped, SyncPolicy,
 };
-use foretell_store::{OpenError, Store, StoreError, StoreOptions};
+use foretell_store::{Store, StoreError, StoreOptions};
 use model::{DeviceId, HoldId, Labels, Metric, PolicyId, Timestamp, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const DAY: Duration = Duration::from_hours(24);
 /// Half-hours of a day; one poll in each.
@@ -115,7 +115,15 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) async fn new() -> Self {
-        let fixture = Fixture::new();
+        Self::of(Fixture::quick()).await
+    }
+
+    /// The same below a folder.
+    pub(crate) async fn within(folder: &Path) -> Self {
+        Self::of(Fixture::within(folder)).await
+    }
+
+    async fn of(fixture: Fixture) -> Self {
         let store = Self::open(&fixture).await;
         let mut devices = BTreeMap::new();
         let mut made = Vec::new();
@@ -138,19 +146,11 @@ impl Kept {
     }
 
     async fn open(fixture: &Fixture) -> Store {
-        let began = Instant::now();
-        loop {
-            let options = StoreOptions {
-                series: series_options(),
-                ..fixture.options()
-            };
-            match Store::open(options, fixture.clock()).await {
-                Err(OpenError::InUse { .. }) if began.elapsed() < FORKED_MAX => {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                opened => return opened.unwrap().0,
-            }
-        }
+        let options = StoreOptions {
+            series: series_options(),
+            ..fixture.options()
+        };
+        fixture.open_as(&options).await.0
     }
 
     pub(crate) async fn put(&self, policy: &Policy) {
@@ -177,6 +177,16 @@ impl Kept {
 
     fn packs(&self) -> u64 {
         pack_bytes(&self.fixture.dir.path().join("series/packs"))
+    }
+
+    /// How many files of roll-ups there are whose names begin so.
+    fn rolled(&self, prefix: &str) -> usize {
+        let packs = self.fixture.dir.path().join("series/packs");
+        let packs = crate::backup::files(&packs);
+        let names = packs
+            .iter()
+            .map(|path| path.file_name().unwrap().to_string_lossy());
+        names.filter(|name| name.starts_with(prefix)).count()
     }
 
     async fn hold(&self, selector: &str, from: Option<Timestamp>) -> Hold {
@@ -301,6 +311,18 @@ async fn files_in_which_all_is_over_are_removed() {
     }
     kept.pass().await;
     assert_eq!(kept.packs(), 0);
+    // Roll-ups are kept for longer: those by five minutes for five years, those by hours for ten.
+    assert!(kept.rolled("5m-") > 0 && kept.rolled("1h-") > 0);
+    kept.fixture.pass(DAY * (1_826 - 406 - 10));
+    assert_eq!(kept.pass().await.gone, Amount::default());
+    assert!(kept.rolled("5m-") > 0);
+    kept.fixture.pass(DAY * 60);
+    assert!(kept.pass().await.files_removed > 0);
+    assert_eq!(kept.rolled("5m-"), 0);
+    assert!(kept.rolled("1h-") > 0);
+    kept.fixture.pass(DAY * (3_652 - 1_826));
+    assert!(kept.pass().await.files_removed > 0);
+    assert_eq!(kept.rolled("1h-"), 0);
 }
 
 /// The samples of one series of a day go: its roll-ups answer for it, at any step, and the samples of

@@ -4,6 +4,7 @@
 use crate::faulty_disk::{Fault, FaultyDisk};
 use crate::fixture::Fixture;
 use crate::retention::{all_of, policy, poll_days, resolve, series_options};
+use crate::series_fixture::quick_folder;
 use foretell_store::Store;
 use foretell_store::disk::{Disk, RealDisk};
 use foretell_store::documents::Expect;
@@ -27,9 +28,9 @@ struct Case {
 
 impl Case {
     async fn new() -> Self {
-        let fixture = Fixture::new();
+        let fixture = Fixture::quick();
         let store = fixture.open().await;
-        let template = tempfile::tempdir().unwrap();
+        let template = quick_folder();
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let series = Self::open(&fixture, template.path(), disk).unwrap();
         let device_id = DeviceId::from_bytes([1; 16]);
@@ -86,9 +87,9 @@ impl Case {
 
     /// The calls of the disk that a pass makes.
     async fn calls(&self) -> RangeInclusive<u64> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = quick_folder();
         copy(self.template.path(), folder.path());
-        let disk = FaultyDisk::new(Fault::None, 0);
+        let disk = FaultyDisk::beside(Fault::None, 0, folder.path());
         let series = Self::open(&self.fixture, folder.path(), Arc::new(disk.clone())).unwrap();
         let before = disk.calls();
         assert!(self.pass(&series).await);
@@ -99,9 +100,9 @@ impl Case {
     /// Makes a pass on a disk that fails at the n-th call.
     async fn round(&self, fault: Fault, at: u64) {
         let told = format!("{fault:?} at {at}");
-        let folder = tempfile::tempdir().unwrap();
+        let folder = quick_folder();
         copy(self.template.path(), folder.path());
-        let disk = FaultyDisk::new(fault, at);
+        let disk = FaultyDisk::beside(fault, at, folder.path());
         let disk_of_round = Arc::new(disk.clone());
         let series = Self::open(&self.fixture, folder.path(), disk_of_round).unwrap();
         self.pass(&series).await;
@@ -148,4 +149,36 @@ async fn nothing_that_stays_is_lost_wherever_the_disk_fails() {
             case.round(fault, at).await;
         }
     }
+}
+
+/// No room for a word in the manifest: what goes makes it.
+#[tokio::test]
+async fn a_disk_without_room_does_not_keep_what_is_over_from_going() {
+    let case = Case::new().await;
+    let all = policy("all", &[], &[], 1);
+    let put = case.store.retention.put_policy(&all, Expect::Absent);
+    put.await.unwrap();
+    let cut = all.cut(case.fixture.now());
+    let left: Vec<Points> = case
+        .before
+        .iter()
+        .map(|points| points.iter().copied().filter(|(at, _)| *at >= cut))
+        .map(Iterator::collect)
+        .collect();
+    let folder = quick_folder();
+    copy(case.template.path(), folder.path());
+    let disk = FaultyDisk::beside(Fault::None, 0, folder.path());
+    let series = Case::open(&case.fixture, folder.path(), Arc::new(disk.clone())).unwrap();
+    disk.fill();
+    assert!(case.pass(&series).await);
+    assert!(disk.was_hit());
+    assert_eq!(case.read(&series), left);
+    series.close().await;
+    drop(series);
+    disk.cut_power();
+    let real: Arc<dyn Disk> = Arc::new(RealDisk);
+    let opened = SeriesStore::open_on(folder.path(), series_options(), case.fixture.clock(), real);
+    let (series, recovery) = opened.unwrap();
+    assert_eq!(recovery.damage, Vec::<String>::new());
+    assert_eq!(case.read(&series), left);
 }

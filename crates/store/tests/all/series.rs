@@ -46,27 +46,30 @@ async fn what_is_acknowledged_is_there_after_a_restart() {
 #[tokio::test]
 async fn values_are_exact() {
     let mut fixture = Fixture::new();
-    let (device_id, series) = one(&fixture).await;
+    let device_id = DeviceId::new();
+    let series = fixture.series(device_id, 2).await;
+    // Of both kinds, and a counter that no float holds.
     let values = [
-        Value::U64(u64::MAX),
-        Value::U64((1 << 53) + 1),
-        Value::F64(0.1 + 0.2),
-        Value::F64(-273.15),
-        Value::U64(0),
+        [Value::U64(u64::MAX), Value::U64(u64::MAX - 5)],
+        [Value::U64((1 << 53) + 1), Value::U64(u64::MAX - 4)],
+        [Value::F64(0.1 + 0.2), Value::U64((1 << 63) + 1)],
+        [Value::F64(-273.15), Value::U64((1 << 53) + 1)],
+        [Value::U64(0), Value::U64(u64::MAX)],
     ];
-    for (at, value) in (0i64..).zip(values) {
+    for (at, values) in (0i64..).zip(values) {
+        let values = series.iter().zip(values);
+        let values = values.map(|(series, value)| (series.column, value));
         fixture
-            .try_put(device_id, minute(at), vec![(series.column, value)])
+            .try_put(device_id, minute(at), values.collect())
             .await
             .unwrap();
     }
     let check = |fixture: &Fixture| {
-        let read = fixture
-            .store()
-            .read(series.id, minute(0), minute(10))
-            .unwrap();
-        let read: Vec<Value> = read.into_iter().map(|(_, value)| value).collect();
-        assert_eq!(read, values);
+        for (n, series) in series.iter().enumerate() {
+            let read = fixture.store().read(series.id, minute(0), minute(10));
+            let read: Vec<Value> = read.unwrap().into_iter().map(|(_, v)| v).collect();
+            assert_eq!(read, values.map(|of_poll| of_poll[n]));
+        }
     };
     check(&fixture);
     fixture.reopen();
@@ -74,6 +77,14 @@ async fn values_are_exact() {
     assert_eq!(fixture.maintain(31).await.sealed, 1);
     check(&fixture);
     assert_eq!(fixture.maintain(121).await.merged, 1);
+    check(&fixture);
+    for pass in 0..4 {
+        fixture.maintain(2 * 24 * 60 + pass).await;
+    }
+    let packs = files(&fixture, "packs/2026-03-01");
+    assert!(packs[0].to_string_lossy().contains("/day-"), "{packs:?}");
+    check(&fixture);
+    fixture.reopen();
     check(&fixture);
 }
 

@@ -70,14 +70,15 @@ impl Work {
                 .append(batch)
                 .await
                 .map_err(|error| match error {
-                    AppendError::Log { .. } => error.to_string(),
+                    AppendError::Log { .. } => format!("{error}: {error:?}"),
                     other => panic!("{other}"),
                 })?;
             let values = (0..SERIES).map(|n| ((poll, n), value(poll, n)));
             self.acknowledged.extend(values);
         }
         let done = self.store.maintain().await;
-        done.map(|_| ()).map_err(|error| error.to_string())
+        done.map(|_| ())
+            .map_err(|error| format!("{error}: {error:?}"))
     }
 }
 
@@ -128,13 +129,15 @@ async fn fail(fault: Fault, at: u64) -> bool {
                 continue;
             };
             assert!(disk.was_hit(), "{label}: {what}");
+            let is_told = fault != Fault::Full || what.contains("StorageFull");
+            assert!(is_told, "{label}: {what}");
             failures += 1;
             let found = read(&work.store, &work.series);
             check(&found, &work.acknowledged, &label);
             if crashes {
                 break;
             }
-            if fault == Fault::Once || failures >= 3 {
+            if matches!(fault, Fault::Once | Fault::LostSync) || failures >= 3 {
                 disk.make_room();
             }
             assert!(failures < 6, "{label}: it does not go on: {what}");
@@ -144,7 +147,7 @@ async fn fail(fault: Fault, at: u64) -> bool {
     } else {
         assert!(disk.was_hit(), "{label}");
     }
-    if fault == Fault::PowerCut {
+    if matches!(fault, Fault::PowerCut | Fault::LostSync) {
         disk.cut_power();
     }
     let clock = TestClock::new();
@@ -190,6 +193,11 @@ async fn a_full_disk_loses_nothing_wherever_it_is_met_and_taking_goes_on_with_ro
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_call_that_fails_once_loses_nothing_wherever_it_is_met() {
     everywhere(Fault::Once).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_sync_that_fails_once_and_lies_then_loses_nothing_with_the_power() {
+    everywhere(Fault::LostSync).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

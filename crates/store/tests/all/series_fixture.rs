@@ -111,8 +111,17 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// Where syncing costs nothing.
+    pub(crate) fn quick() -> Self {
+        Self::within(quick_folder())
+    }
+
+    fn within(folder: TempDir) -> Self {
         let mut fixture = Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder,
             clock: TestClock::new(),
             store: None,
         };

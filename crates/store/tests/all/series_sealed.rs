@@ -2,7 +2,7 @@
 //! what earlier versions wrote.
 
 use crate::series::{files, one};
-use crate::series_fixture::{BEGIN_MS, Fixture, minute};
+use crate::series_fixture::{BEGIN_MS, Fixture, copied, minute};
 use foretell_store::blocks::{Block, BlockKey, Blocks as _, Level, SqliteBlocks};
 use model::{DeviceId, Value};
 use std::collections::BTreeMap;
@@ -150,6 +150,52 @@ async fn much_that_comes_late_to_a_half_hour_is_few_packs() {
     }
     fixture.reopen();
     assert_eq!(fixture.told(all[0].1), expected.join(" "));
+}
+
+/// As a crash leaves it between the manifest of new packs and the end of the segments.
+#[tokio::test]
+async fn a_log_that_is_sealed_already_is_brought_back_without_harm() {
+    let mut fixture = Fixture::new();
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.push(one(&fixture).await);
+    }
+    for at in 0..30_i64 {
+        for (device_id, series) in &all {
+            let value = at.unsigned_abs();
+            fixture.put(*device_id, series.column, at, value).await;
+            if at % 7 == 0 {
+                // What was written last holds, however often it is read.
+                fixture
+                    .put(*device_id, series.column, at, value + 100)
+                    .await;
+            }
+        }
+    }
+    let log = copied(&fixture.path().join("log"));
+    let expected: Vec<String> = all.iter().map(|(_, one)| fixture.told(*one)).collect();
+    assert_eq!(fixture.maintain(61).await.sealed, 3);
+    let packs = files(&fixture, "packs/2026-03-01");
+    for round in 0..3 {
+        fixture.shut();
+        for entry in fs::read_dir(log.path()).unwrap().map(Result::unwrap) {
+            let segment = fixture.path().join("log").join(entry.file_name());
+            fs::copy(entry.path(), segment).unwrap();
+        }
+        let recovery = fixture.reopen();
+        assert!(recovery.frames > 90, "round {round}: {recovery:?}");
+        for sealed in [false, true] {
+            if sealed {
+                fixture.maintain(62 + round).await;
+            }
+            let told: Vec<String> = all.iter().map(|(_, one)| fixture.told(*one)).collect();
+            assert_eq!(told, expected, "round {round}, sealed: {sealed}");
+        }
+        // What a pack holds is not sealed twice.
+        assert_eq!(files(&fixture, "packs/2026-03-01"), packs, "round {round}");
+        assert!(files(&fixture, "blocks").is_empty(), "round {round}");
+        assert!(files(&fixture, "log").is_empty(), "round {round}");
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,18 @@
 //! sees it. That takes root and `unshare`; where they are not to be had the tests are skipped, and say
 //! so.
 
+use crate::backup::{Filled, repository};
 use crate::fixture::{Fixture, device};
+use crate::retention::{Kept, policy};
 use crate::series_fixture::{TestClock, minute, options};
+use foretell_store::backup::{Access, BackupError};
 use foretell_store::history::Record;
 use foretell_store::series::{Batch, Points, SeriesStore};
 use foretell_store::{Expect, Store, StoreError, StoreOptions};
 use model::history::DeviceFound;
 use model::{DeviceId, Labels, Metric, Status, Value};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -16,15 +21,15 @@ use std::time::Duration;
 /// Where the small file system is. Without it the tests that need it are not to be run.
 const SMALL: &str = "FORETELL_TEST_SMALL_DISK";
 
-/// Runs one of the tests below on a file system of its own.
-fn on_a_small_disk(test: &str) {
+/// Runs one of the tests below on a file system of its own, of so many MiB.
+fn on_a_small_disk(test: &str, mebi: u32) {
     if !nix::unistd::geteuid().is_root() {
         println!("SKIPPED {test}: mounting a small file system takes root");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let mounted = |run: &str| {
-        let script = format!("mount -t tmpfs -o size=4m none \"$0\" && {run}");
+        let script = format!("mount -t tmpfs -o size={mebi}m none \"$0\" && {run}");
         let mut unshare = Command::new("unshare");
         unshare.args(["-m", "sh", "-c", &script]).arg(folder.path());
         unshare
@@ -49,18 +54,29 @@ fn on_a_small_disk(test: &str) {
 
 #[test]
 fn documents_and_history_survive_a_disk_without_room() {
-    on_a_small_disk("small_disk::a_disk_without_room_can_be_read_and_opened");
+    on_a_small_disk("small_disk::a_disk_without_room_can_be_read_and_opened", 4);
 }
 
 #[test]
 fn samples_survive_a_disk_without_room() {
-    on_a_small_disk("small_disk::samples_wait_for_room");
+    on_a_small_disk("small_disk::samples_wait_for_room", 4);
+}
+
+#[test]
+fn a_backup_survives_a_disk_without_room() {
+    on_a_small_disk("small_disk::a_backup_waits_for_room", 96);
+}
+
+#[test]
+fn what_is_over_goes_from_a_disk_without_room() {
+    on_a_small_disk("small_disk::files_are_removed_without_room", 16);
 }
 
 /// Fills what room is left, and answers the file that does.
 fn filled(folder: &Path) -> PathBuf {
     let path = folder.join("filling");
-    let _ = std::fs::write(&path, vec![0; 4 << 20]);
+    let mut file = File::create(&path).unwrap();
+    while file.write_all(&[0; 1 << 16]).is_ok() {}
     path
 }
 
@@ -140,7 +156,7 @@ async fn samples_wait_for_room() {
 #[tokio::test]
 #[ignore = "needs a small file system"]
 async fn a_disk_without_room_can_be_read_and_opened() {
-    let dir = PathBuf::from(std::env::var("FORETELL_TEST_SMALL_DISK").unwrap());
+    let dir = PathBuf::from(std::env::var(SMALL).unwrap());
     let (data, ballast) = (dir.join("data"), dir.join("ballast"));
     std::fs::write(&ballast, vec![0; 512 << 10]).unwrap();
     let fixture = Fixture::new();
@@ -208,4 +224,60 @@ async fn a_disk_without_room_can_be_read_and_opened() {
         .set("more", Expect::Any, &"f".repeat(20))
         .await
         .unwrap();
+}
+
+/// Where the data is, and where the backups are: in turn on the disk without room.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a small file system"]
+async fn a_backup_waits_for_room() {
+    let small = PathBuf::from(std::env::var(SMALL).unwrap());
+    let mut kept = Filled::within(&small).await;
+    let before = kept.samples(&kept.store);
+    // It would take what room the server needs.
+    let ballast = small.join("ballast");
+    std::fs::write(&ballast, vec![0; 48 << 20]).unwrap();
+    let refused = kept.take(None).await.unwrap_err();
+    assert!(matches!(refused, BackupError::NoRoom { .. }), "{refused}");
+    assert!(refused.to_string().contains("make room"), "{refused}");
+    let filling = filled(&small);
+    let refused = kept.take(None).await.unwrap_err();
+    assert!(refused.is_full(), "{refused:?}");
+    assert_eq!(kept.samples(&kept.store), before);
+    for path in [ballast, filling] {
+        std::fs::remove_file(path).unwrap();
+    }
+    kept.poll().await;
+    assert_eq!(kept.samples(&kept.store)[0].len(), before[0].len() + 1);
+    let taken = kept.take(None).await.unwrap();
+    assert!(taken.counts.pack_samples > 0, "{taken:?}");
+
+    let folder = small.join("backups");
+    std::fs::create_dir(&folder).unwrap();
+    let mut kept = Filled::new().await;
+    let filling = filled(&small);
+    let into = |folder: &Path| {
+        let folder = folder.to_owned();
+        move || repository(&folder, None, Access::Write)
+    };
+    let refused = kept.take_into(into(&folder)).await.unwrap_err();
+    assert!(refused.is_full(), "{refused:?}");
+    // Only the backup is without room.
+    kept.poll().await;
+    std::fs::remove_file(filling).unwrap();
+    kept.take_into(into(&folder)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a small file system"]
+async fn files_are_removed_without_room() {
+    let small = PathBuf::from(std::env::var(SMALL).unwrap());
+    let kept = Kept::within(&small).await;
+    kept.put(&policy("all", &[], &[], 3)).await;
+    filled(&small);
+    let now = kept.fixture.now();
+    // It cannot be kept, and is no less known.
+    assert_eq!(kept.store.ages.go_on(now).await.unwrap(), now);
+    let pass = kept.pass().await;
+    assert_eq!(pass.failed, None);
+    assert!(pass.files_removed > 0 && pass.gone.samples > 0, "{pass:?}");
 }

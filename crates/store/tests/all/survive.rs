@@ -393,7 +393,8 @@ async fn a_second_server_is_refused_while_the_first_one_lives() {
         }
     };
     for _ in 0..3 {
-        let refused = fixture.try_open().await.err().unwrap();
+        let opened_again = Store::open(fixture.options(), fixture.clock()).await;
+        let refused = opened_again.err().unwrap();
         let of_the_first = matches!(refused, OpenError::InUse { pid, .. } if pid == Some(opened));
         assert!(of_the_first, "{refused:?}");
     }

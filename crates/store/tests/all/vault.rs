@@ -1,6 +1,6 @@
 //! The key file at the start, and secrets that are never kept in the clear.
 
-use crate::fixture::{Fixture, device};
+use crate::fixture::{Fixture, device, open_unlocked};
 use foretell_store::vault::VaultError;
 use foretell_store::{Expect, OpenError, Store, StoreError};
 use model::CredentialId;
@@ -102,14 +102,14 @@ async fn a_named_key_file_is_used_and_never_made() {
     let named = fixture.dir.path().join("elsewhere.key");
     let mut options = fixture.options();
     options.key_file = Some(named.clone());
-    let refused = Store::open(options.clone(), fixture.clock()).await;
+    let refused = open_unlocked(options.clone(), fixture.clock()).await;
     assert!(matches!(
         refused,
         Err(OpenError::Vault(VaultError::KeyFileNotFound { .. }))
     ));
     fs::write(&named, format!("{}\n", "5a".repeat(32))).unwrap();
     fs::set_permissions(&named, fs::Permissions::from_mode(0o600)).unwrap();
-    Store::open(options, fixture.clock()).await.unwrap();
+    fixture.open_as(&options).await;
     assert!(!fixture.dir.path().join("secret.key").exists());
 }
 
