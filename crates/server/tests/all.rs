@@ -24,6 +24,8 @@ mod documents;
 mod exchange;
 #[path = "all/flows.rs"]
 mod flows;
+#[path = "all/full_disk.rs"]
+mod full_disk;
 #[path = "all/moved.rs"]
 mod moved;
 #[path = "all/own_objects.rs"]
