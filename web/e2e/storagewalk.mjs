@@ -7,6 +7,13 @@ import { until } from "./browser.mjs";
 /** A backup of a small data folder, and an export of one series. */
 const WORK_MS = 120_000;
 
+/** Fails at once, with what the page says, where it says that something was refused or failed. */
+async function mustGoOn(page, row, state) {
+  const problem = page.getByTestId("problem").first();
+  assert.equal((await problem.count()) > 0 ? await problem.textContent() : "", "", "the page tells of a problem");
+  if ((await row.count()) > 0 && (await row.getAttribute(state)) === "failed") assert.fail(`it failed: ${await row.textContent()}`);
+}
+
 /** Levels, a dry run, a backup and an export of one series; what it saw. */
 export async function walkStorage(page, url, shot) {
   const seen = {};
@@ -41,7 +48,12 @@ export async function walkStorage(page, url, shot) {
   await page.getByTestId("backup-now").click();
   const row = page.getByTestId("backup-row").first();
   const noFolder = page.getByText("The settings name no folder for backups");
-  seen.backup = await until("a backup is done, or there is no folder for it", async () => ((await noFolder.count()) > 0 ? "no folder" : (await row.count()) > 0 && (await row.getAttribute("data-phase")) === "done" && "done"), WORK_MS);
+  const backedUp = async () => {
+    if ((await noFolder.count()) > 0) return "no folder";
+    await mustGoOn(page, row, "data-phase");
+    return (await row.count()) > 0 && (await row.getAttribute("data-phase")) === "done" && "done";
+  };
+  seen.backup = await until("a backup is done, or there is no folder for it", backedUp, WORK_MS);
   await shot("backups");
 
   seen.export = "not here";
@@ -51,7 +63,11 @@ export async function walkStorage(page, url, shot) {
     await page.getByTestId("selector").fill("sysUpTime");
     await page.getByTestId("start-export").click();
     const job = page.locator('[data-testid="job-row"][data-kind="export"]').first();
-    await until("the export is done", async () => (await job.count()) > 0 && (await job.getAttribute("data-state")) === "done", WORK_MS);
+    const exported = async () => {
+      await mustGoOn(page, job, "data-state");
+      return (await job.count()) > 0 && (await job.getAttribute("data-state")) === "done";
+    };
+    await until("the export is done", exported, WORK_MS);
     const [file] = await Promise.all([page.waitForEvent("download"), job.getByTestId("download").click()]);
     seen.export = (await readFile(await file.path(), "utf8")).split("\n").filter(Boolean).length;
     assert.ok(seen.export > 1, "the file has a header and lines");
