@@ -124,9 +124,8 @@ mod tests {
         let mut large = 1 << 18;
         for n in 0.. {
             // To the last page.
-            let text = "f".repeat(large);
-            let set = store.settings.set(&n.to_string(), Expect::Any, &text);
-            match set.await {
+            let (name, text) = (n.to_string(), "f".repeat(large));
+            match store.settings.set(&name, Expect::Any, &text).await {
                 Err(StoreError::Full { .. }) if large > 0 => large /= 2,
                 Err(StoreError::Full { .. }) => break,
                 set => assert!(set.is_ok(), "{set:?}"),

@@ -67,7 +67,7 @@ fn samples_wait_for_room() {
         server.post("samples", &json!({"samples": [sample]}))
     };
     // How many samples were sent and are read.
-    let kept = || -> f64 {
+    let kept = || -> String {
         let of = format!("series?device_id={}", device["id"].as_str().unwrap());
         let (_, series) = server.get(&of);
         let series = series["items"].as_array().unwrap().clone();
@@ -77,7 +77,8 @@ fn samples_wait_for_room() {
         let (status, read) = server.get(&path);
         assert_eq!(status, 200, "reading goes on: {read}");
         let points = read["points"].as_array().unwrap();
-        points.iter().filter_map(|point| point[1].as_f64()).sum()
+        let counts = points.iter().filter_map(|point| point[1].as_f64());
+        counts.sum::<f64>().to_string()
     };
     let mut taken = 0;
     while taken < 3 {
@@ -96,7 +97,7 @@ fn samples_wait_for_room() {
     assert_eq!(refused.0, 503, "{}", refused.1);
     let told = "could not be written to the disk";
     assert!(refused.1.contains(told), "{}", refused.1);
-    assert_eq!(kept(), taken as f64);
+    assert_eq!(kept(), taken.to_string());
     until("readiness says so", || {
         let (status, ready) = server.text("/readyz");
         assert_eq!(status, 200, "{ready}");
@@ -105,7 +106,7 @@ fn samples_wait_for_room() {
     std::fs::remove_file(filling).unwrap();
     until("samples are taken again", || send(taken).0 == 200);
     taken += 1;
-    assert_eq!(kept(), taken as f64);
+    assert_eq!(kept(), taken.to_string());
     server.crash();
     let mut server = Server::start(&small.join("data"));
     server.sign_in();
