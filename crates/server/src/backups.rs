@@ -196,17 +196,9 @@ impl Inner {
 
     /// Whether one is to be taken now.
     fn is_due(&self, now: Timestamp) -> bool {
-        let every = self.every();
         let state = self.state();
-        if every.is_zero() || state.running.is_some() {
-            return false;
-        }
-        let again = every.min(AGAIN_AFTER);
-        let waits = state
-            .failed_at
-            .is_some_and(|failed| failed <= now && failed.plus(again) > now);
         let latest = state.shown.latest_done(now);
-        !waits && latest.is_none_or(|latest| latest.plus(every) <= now)
+        state.running.is_none() && is_due(self.every(), latest, state.failed_at, now)
     }
 
     /// Looks which backups are there. What cannot be looked at is told as a backup that failed.
@@ -394,6 +386,22 @@ impl Inner {
     }
 }
 
+/// Whether the next backup is due, where the latest that is there began and the last that failed ended
+/// then. A failure that is of later than now, as the clock was wrong, holds nothing up.
+fn is_due(
+    every: Duration,
+    latest: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    if every.is_zero() {
+        return false;
+    }
+    let again = every.min(AGAIN_AFTER);
+    let waits = failed_at.is_some_and(|failed| failed <= now && failed.plus(again) > now);
+    !waits && latest.is_none_or(|latest| latest.plus(every) <= now)
+}
+
 /// Whether a backup that began then lasts longer than the time from one to the next.
 fn is_slow(began: Timestamp, every: Duration, now: Timestamp) -> bool {
     !every.is_zero() && began.plus(every) < now
@@ -438,6 +446,33 @@ fn is_encrypted(settings: &BackupSettings) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backup_is_due_an_interval_after_the_latest_and_soon_after_one_that_failed() {
+        let minute = |minute: i64| Timestamp::from_unix_ms(minute * 60_000);
+        let check = |every_mins, latest: Option<i64>, failed: Option<i64>, due: i64| {
+            let every = Duration::from_mins(every_mins);
+            let is_due = |now| is_due(every, latest.map(minute), failed.map(minute), minute(now));
+            let told = format!("every {every_mins}, latest {latest:?}, failed {failed:?}");
+            assert!(!is_due(due - 1), "{told}: early");
+            assert!(is_due(due), "{told}");
+        };
+        check(60, Some(0), None, 60);
+        check(1_440, Some(100), None, 1_540);
+        // A failure is tried again within a quarter of an hour, and not before its time.
+        check(1_440, None, Some(7), 22);
+        check(1_440, Some(0), Some(1_440), 1_455);
+        check(5, Some(0), Some(6), 11);
+        check(1_440, Some(1_430), Some(1_440), 2_870);
+        let every = Duration::from_hours(1);
+        assert!(is_due(every, None, None, minute(0)), "there is none yet");
+        // The clock was set back since one failed.
+        assert!(is_due(every, None, Some(minute(50)), minute(0)));
+        assert!(
+            !is_due(Duration::ZERO, None, None, minute(0)),
+            "when asked for"
+        );
+    }
 
     #[test]
     fn a_backup_is_slow_where_it_lasts_longer_than_its_interval() {

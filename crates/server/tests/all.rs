@@ -26,6 +26,8 @@ mod exchange;
 mod flows;
 #[path = "all/jobs.rs"]
 mod jobs;
+#[path = "all/full_disk.rs"]
+mod full_disk;
 #[path = "all/moved.rs"]
 mod moved;
 #[path = "all/own_objects.rs"]

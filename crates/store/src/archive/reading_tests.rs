@@ -297,7 +297,7 @@ async fn what_was_deleted_of_archived_days_does_not_come_back() {
     });
     let (columns, store) = (columns.collect::<Vec<_>>(), kept.store.series.clone());
     let counted = tokio::task::spawn_blocking(move || {
-        store.count_samples(&columns, range, &Progress::default())
+        store.count_samples(&columns, range, &Progress::default(), None)
     });
     let counted = counted.await.unwrap().unwrap();
     let before: usize = kept.of_day(day(0)).values().map(BTreeMap::len).sum();
