@@ -1,5 +1,5 @@
-//! A thousand kills: the store's own tests of `kill -9`, a quarter of them at each of the points of
-//! which they tell figures. As the tests are built, not optimised: what is slower is open for longer.
+//! A thousand kills and more: the store's own tests of `kill -9`, as many at each of the points of which
+//! they tell figures. As the tests are built, not optimised: what is slower is open for longer.
 
 use super::figure::{Bound, Figures, Outcome, Peer, Want};
 use crate::programs::{cargo, output};
@@ -8,7 +8,9 @@ use anyhow::ensure;
 /// How often at each point; `BENCH_CRASH_ROUNDS` says otherwise.
 const ROUNDS: u32 = 250;
 /// What the tests name themselves by in their figures.
-const POINTS: [&str; 4] = ["append", "rotate", "seal", "merge"];
+const POINTS: [&str; 5] = ["append", "rotate", "seal", "merge", "delete"];
+/// The tests that have them.
+const TESTS: [&str; 2] = ["survive::a_kill", "delete_kill::a_kill"];
 /// How a line of figures begins.
 const FIGURES: &str = "FIGURES ";
 
@@ -44,7 +46,8 @@ pub(super) fn run() -> anyhow::Result<Outcome> {
             "--test",
             "all",
         ])
-        .args(["survive::a_kill", "--", "--nocapture"])
+        .args(["--", "--nocapture"])
+        .args(TESTS)
         .env("FORETELL_CRASH_ROUNDS", rounds),
     )?;
     let mut outcome = Outcome {
