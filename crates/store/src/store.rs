@@ -9,7 +9,7 @@ use crate::checks::Checks;
 use crate::credentials::Credentials;
 use crate::discoveries::Discoveries;
 use crate::documents::sqlite::{SqliteDocuments, SqliteOptions, Upgrade};
-use crate::documents::{Collection, Damage, Documents, Expect, Stored};
+use crate::documents::{Collection, Damage, Documents, Expect, Query, Stored};
 use crate::events::{EventOptions, EventStore};
 use crate::folder::Folder;
 use crate::history::{History, HistoryError, HistoryOptions, Record};
@@ -24,11 +24,12 @@ use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
 use crate::settings::Settings;
 use crate::vault::{Key, Sealed, Vault, VaultError, key_file};
-use crate::{OpenError, StoreError};
+use crate::{ArchivedDay, OpenError, StoreError};
 use model::device::Device;
 use model::history::MaintenanceWindow;
 use model::{Clock, DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tracing::warn;
@@ -186,10 +187,12 @@ impl Store {
         let documents: Arc<dyn Documents> = Arc::new(documents);
         // Before the series, which keep what they do not know under its name alone.
         let metrics = OwnMetrics::load(documents.clone(), clock.clone()).await?;
+        let archived = archived_days(documents.clone()).await?;
         let beside = folder.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = beside;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;
+            series.0.note_archived(archived);
             let history = History::open(&folder.history(), history, history_clock)?;
             let events = EventStore::open(&folder.events(), events, events_clock)?;
             Ok((series, history, events))
@@ -344,6 +347,17 @@ fn though_full(done: Result<usize, StoreError>, what: &str) -> Result<usize, Sto
 }
 
 /// Does work that waits for the disk where that keeps nobody else from being served.
+/// The archived days by their starts, each with its revision.
+async fn archived_days(
+    documents: Arc<dyn Documents>,
+) -> Result<BTreeMap<Timestamp, u64>, StoreError> {
+    let kept: Collection<ArchivedDay> = Collection::new(documents, &catalog::ARCHIVED_DAYS);
+    let all = kept.all(Query::default()).await?.into_iter();
+    Ok(all
+        .map(|stored| (stored.body.day, stored.body.revision))
+        .collect())
+}
+
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,

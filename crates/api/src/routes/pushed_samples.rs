@@ -154,7 +154,7 @@ pub(crate) struct SamplesDeletion {
     series: u64,
     /// Samples that they have in the range.
     samples: u64,
-    /// Those are all; else there are more, and counting them took too long.
+    /// Those are all; else there may be more: counting them takes too long, or they are in the archive.
     counted_whole: bool,
 }
 

@@ -9,7 +9,7 @@ use super::{Archive, ArchiveError, FORMAT, OWNER, OWNER_BYTES_MAX, Owner, Pace, 
 use crate::ArchivedDay;
 use crate::pack::PackMeta;
 use crate::progress::Progress;
-use crate::series::chain;
+use crate::series::{Revision, chain};
 use model::Timestamp;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -150,7 +150,8 @@ impl Archive {
         let (day, depot) = (meta.id.start, &self.reading().depot);
         let name = day_name(day).unwrap_or_default();
         // Before anything is read: what is deleted from now on has a later generation.
-        let revision = self.new_revision(&name)?;
+        let given = self.new_revision(day, &name)?;
+        let revision = given.number;
         let staging = &self.0.options.staging;
         empty(staging)?;
         room(staging, meta.bytes.saturating_mul(ROOM_FACTOR))?;
@@ -216,13 +217,13 @@ impl Archive {
 
     /// A revision of a day that was never given. Where the store was brought back from a backup, what it
     /// would give next may be in the archive already.
-    fn new_revision(&self, day: &str) -> Result<u64, ArchiveError> {
-        let objects = self.reading().depot.list(day)?;
+    fn new_revision(&self, day: Timestamp, name: &str) -> Result<Revision, ArchiveError> {
+        let objects = self.reading().depot.list(name)?;
         let there = objects.iter().filter_map(|object| parse_name(&object.name));
         if let Some(greatest) = there.map(|(_, revision, _)| revision).max() {
             self.0.series.raise_generation(greatest.saturating_add(1));
         }
-        Ok(self.0.series.give_generation())
+        Ok(self.0.series.begin_revision(day))
     }
 
     /// Puts the manifest, and reads it back: only then the day is archived.
@@ -354,7 +355,7 @@ impl Archive {
 
     pub(super) fn look(&self) -> Result<u64, ArchiveError> {
         let depot = &self.reading().depot;
-        let mut revisions: BTreeMap<Timestamp, BTreeMap<u64, Revision>> = BTreeMap::new();
+        let mut revisions: BTreeMap<Timestamp, BTreeMap<u64, Found>> = BTreeMap::new();
         let mut greatest = None;
         for object in depot.list("")? {
             let Some((day, revision, is_manifest)) = parse_name(&object.name) else {
@@ -418,7 +419,7 @@ impl Archive {
         *lock(&self.0.unseen) = false;
         if self.own().is_ok() {
             for (day, of_day) in revisions {
-                let is_old = |found: &Revision| found.newest.plus(REMAINS_KEPT) < now;
+                let is_old = |found: &Found| found.newest.plus(REMAINS_KEPT) < now;
                 let goes = |revision: u64| {
                     let is_over = counts.get(&day).is_some_and(|counts| revision < *counts);
                     let found = of_day.get(&revision);
@@ -492,7 +493,7 @@ impl Archive {
 
 /// What there is of a revision.
 #[derive(Default)]
-struct Revision {
+struct Found {
     has_manifest: bool,
     newest: Timestamp,
 }

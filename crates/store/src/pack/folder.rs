@@ -254,6 +254,12 @@ impl PackFolder {
         lock(&self.manifest).give_generation()
     }
 
+    /// Whether the file of a pack is not known to be gone, listed or not.
+    pub(crate) fn may_have_file(&self, id: &PackId) -> bool {
+        let found = fs::symlink_metadata(id.path(&self.folder));
+        !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Generations are given from there on, at least.
     pub(crate) fn raise_generation(&self, at_least: u64) {
         lock(&self.manifest).raise_generation(at_least);

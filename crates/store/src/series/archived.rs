@@ -15,6 +15,20 @@ use std::sync::Arc;
 /// Values of a device that are in memory at once.
 const CELLS_AT_ONCE: usize = 1 << 20;
 
+/// The revision of a day that is being archived. What is deleted while it lives stays hidden in it.
+pub(crate) struct Revision {
+    series: SeriesStore,
+    day: Timestamp,
+    pub(crate) number: u64,
+}
+
+impl Drop for Revision {
+    fn drop(&mut self) {
+        let parts = self.series.parts();
+        parts.is_archiving(self.day, self.number, false);
+    }
+}
+
 impl SeriesStore {
     /// The days that ended by a time and whose samples are one pack, with nothing that lies over it,
     /// ascending.
@@ -61,9 +75,18 @@ impl SeriesStore {
         Ok(self.parts().packs.pack(id)?)
     }
 
-    /// A generation that was never given before: what is deleted from now on has a later one.
-    pub(crate) fn give_generation(&self) -> u64 {
-        self.parts().packs.give_generation()
+    /// A generation that was never given before, for the revision of a day that is being archived: what is
+    /// deleted from now on has a later one, and what was deleted before is hidden already. Waits for a
+    /// pass that is under way.
+    pub(crate) fn begin_revision(&self, day: Timestamp) -> Revision {
+        let _not_while_deleting = self.between_passes();
+        let number = self.parts().packs.give_generation();
+        self.parts().is_archiving(day, number, true);
+        Revision {
+            series: self.clone(),
+            day,
+            number,
+        }
     }
 
     /// No generation up to this is given any more.

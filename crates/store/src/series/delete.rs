@@ -1,12 +1,13 @@
 //! What deleting by range asks of the series: how many samples there are, and that they go.
 
 use super::bury::{self, Grave};
+use super::cold::fetch;
 use super::{SeriesError, SeriesStore, read, seal};
 use crate::blocks::{Column, Level};
 use crate::pack::Kind;
 use crate::progress::Progress;
 use model::{DeviceId, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 /// Series of a device that are counted together: a day of them is some megabytes.
@@ -28,8 +29,8 @@ impl SeriesStore {
         bury::bury(self.parts(), &queues, graves, range)
     }
 
-    /// How many samples series have in `[from, to)`, up to [`COUNTED_MAX`] and some more; whether that
-    /// is all. Blocks.
+    /// How many samples series have here in `[from, to)`, up to [`COUNTED_MAX`] and some more; whether that
+    /// is all, as none are in archived days alone. Blocks.
     pub(crate) fn count_samples(
         &self,
         of: &[(DeviceId, Vec<Column>)],
@@ -59,7 +60,7 @@ impl SeriesStore {
                 progress.go_on().map_err(|_| SeriesError::GivenUp)?;
             }
         }
-        Ok((count, true))
+        Ok((count, fetch::days(parts, from, to).is_empty()))
     }
 
     /// The days that something is sealed of, of those that meet a range.
@@ -73,9 +74,13 @@ impl SeriesStore {
         let packs = packs.filter(|id| id.kind == Kind::Samples && id.start < to && id.end() > from);
         let mut days: BTreeSet<Timestamp> = packs.map(|id| Level::Day.start(id.start)).collect();
         days.extend(parts.blocks.days()?);
-        let cold = parts.cold.get().map(|cold| cold.meets(from, to));
-        days.extend(cold.into_iter().flatten().map(|cold| cold.day));
         Ok(days)
+    }
+
+    /// Archived days by their starts, each with its revision, as they are noted down: before the first
+    /// pass, so that what was deleted since stays hidden in them.
+    pub(crate) fn note_archived(&self, days: BTreeMap<Timestamp, u64>) {
+        self.parts().note_archived(days);
     }
 
     /// Ranges of devices that were deleted and may still be in files.

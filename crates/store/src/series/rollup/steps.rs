@@ -384,7 +384,7 @@ impl<'a> Walk<'a> {
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
                         budget.take(rolled.numbers(numbers))?;
-                        sum.rolled(&rolled);
+                        sum.rolled(&rolled, &[]);
                         tell(told, asked.0, asked.1, rolled.grain());
                     }
                     _ => wanted.push(place),
@@ -430,21 +430,21 @@ impl<'a> Walk<'a> {
                     (Some(chosen), _) => {
                         let rolled = chosen.day(&cache, place, day);
                         let ranges = ranges(hidden.as_ref(), column);
-                        more_than(rolled, ranges, points.len() as u64, &points)
+                        more_than(rolled, ranges, &points)
                     }
                     (None, Some(spare)) if points.is_empty() => {
                         let there = column.and_then(|column| spare.there.get(column));
                         let rolled = spare.chosen.day(&cache, place, day);
                         let ranges = ranges(spare_hidden.as_ref(), column);
-                        more_than(rolled, ranges, there.copied().unwrap_or(0), &points)
+                        more_than(rolled, ranges, there.unwrap_or(&points))
                     }
                     _ => None,
                 };
                 let mut grain = budget.fetch.grain_of(day);
                 match rolled {
-                    Some(rolled) if sum.can_use(&rolled) => {
+                    Some((rolled, fill)) if sum.can_use(&rolled) => {
                         budget.take(rolled.numbers(numbers))?;
-                        sum.rolled(&rolled);
+                        sum.rolled(&rolled, &fill);
                         grain = rolled.grain();
                     }
                     _ => sum.raw(&points),
@@ -572,8 +572,7 @@ impl<'a> Walk<'a> {
         // It may be that nothing was polled in the part alone.
         if may_be_there && (day < self.begin || next > self.end) {
             let points = many(cache.parts, self.device_id, bare, (day, next), budget)?;
-            let counts = points.iter().map(|points| points.len() as u64);
-            there.extend(bare.iter().copied().zip(counts));
+            there.extend(bare.iter().copied().zip(points));
         }
         Ok(Some(Spare { chosen, there }))
     }
@@ -585,25 +584,20 @@ fn ranges(hidden: Option<&Hidden>, column: Option<&Column>) -> Option<Vec<(i64, 
     Some(ranges).filter(|ranges| !ranges.is_empty())
 }
 
-/// Roll-ups that were made of more samples than there are, without what was deleted since.
+/// Roll-ups that were made of more samples than there are, without what was deleted since: bucket by bucket,
+/// as what was written again is of buckets in which they have nothing. That is answered with them.
 fn more_than(
     rolled: Option<Rolled>,
     hidden: Option<Vec<(i64, i64)>>,
-    there: u64,
-    points: &Points,
-) -> Option<Rolled> {
+    there: &Points,
+) -> Option<(Rolled, Points)> {
     let rolled = rolled?;
-    let Some(ranges) = hidden else {
-        return Some(rolled).filter(|rolled| there < rolled.count);
+    let left = match hidden {
+        Some(ranges) => rolled.without(&ranges),
+        None => rolled,
     };
-    let left = rolled.without(ranges);
-    // Of samples that were read, those that lie in what is left.
-    let there = if points.is_empty() {
-        there
-    } else {
-        left.left_of(points)
-    };
-    (there < left.left()).then_some(left)
+    let (inside, fill) = left.split(there);
+    (inside < left.count).then_some((left, fill))
 }
 
 /// Appends a part, to the one before where it is of the same.
@@ -628,8 +622,8 @@ struct Chosen {
 /// Roll-ups for what has no samples.
 struct Spare {
     chosen: Chosen,
-    /// How many samples there are in all of the day, of the series that have any.
-    there: BTreeMap<Column, u64>,
+    /// The samples that there are in all of the day, of the series that have any.
+    there: BTreeMap<Column, Points>,
 }
 
 impl Chosen {
