@@ -6896,7 +6896,7 @@ export interface components {
              * @description Samples that they have in the range.
              */
             samples: number;
-            /** @description Those are all; else there are more, and counting them took too long. */
+            /** @description Those are all; else there may be more: counting them takes too long, or they are in the archive. */
             counted_whole: boolean;
         };
         /** @description The samples of several series over one range. */
