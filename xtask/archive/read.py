@@ -33,6 +33,13 @@ def with_pyarrow(name, files, series, expected, filesystem=None):
     total = sum(sum(chunk.to_pylist()) for chunk in whole.drop_null().chunks)
     same(name, "the sum of value_u64", total, int(expected["sum_u64"]))
     same(name, "rows without value_u64", whole.null_count, expected["nulls_u64"])
+    floats = table["value_f64"].drop_null().to_pylist()
+    same(name, "rows with value_f64", len(floats), expected["nulls_u64"])
+    # To the bit: each is the number next to so many thousandths.
+    thousandths = [round(number * 1000) for number in floats]
+    exact = sum(number == of / 1000 for number, of in zip(floats, thousandths))
+    same(name, "exact numbers of value_f64", exact, len(floats))
+    same(name, "the sum of value_f64", sum(thousandths), expected["thousandths"])
     times = pc.cast(table["time"], pa.int64())
     least = pc.min_max(times).as_py()
     same(name, "the first time", least["min"], expected["min_ms"])
@@ -71,6 +78,14 @@ def with_duckdb(files, series, expected):
         expected["max_ms"],
     )
     same(name, "sums", (found[0], int(found[1]), *found[2:]), wanted)
+    found = one(
+        "SELECT sum(round(value_f64 * 1000)::BIGINT),"
+        " count(*) FILTER (value_f64 = round(value_f64 * 1000) / 1000::DOUBLE)"
+        " FROM read_parquet($1)",
+        files,
+    )
+    wanted = (expected["thousandths"], expected["nulls_u64"])
+    same(name, "value_f64", (int(found[0]), found[1]), wanted)
     found = one("SELECT count(*) FROM read_parquet($1) WHERE series_id = $2", files, expected["series_id"])
     same(name, "rows of a series", found[0], expected["series_rows"])
     found = one(
@@ -107,6 +122,13 @@ def with_polars(files, series, expected):
         expected["max_ms"],
     )
     same(name, "sums", tuple(int(cell) for cell in found), wanted)
+    floats = polars.col("value_f64")
+    found = scan().select(
+        total=(floats * 1000).round().cast(polars.Int64).sum(),
+        exact=(floats == (floats * 1000).round() / 1000).sum(),
+    ).collect().row(0)
+    wanted = (expected["thousandths"], expected["nulls_u64"])
+    same(name, "value_f64", tuple(int(cell) for cell in found), wanted)
     one = scan().filter(polars.col("series_id") == expected["series_id"]).collect()
     same(name, "rows of a series", one.height, expected["series_rows"])
     big = scan().filter(whole == polars.lit(int(expected["big"]), dtype=polars.UInt64)).collect()

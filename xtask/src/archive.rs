@@ -1,33 +1,38 @@
 //! The archive as others read it: a day of a million samples is written to a folder and to a real S3 server,
-//! and read by pyarrow, DuckDB and Polars.
+//! and read by pyarrow, DuckDB and Polars; an hour of it, exported as OpenMetrics, by Prometheus' own parser.
 
 use crate::install::python_can_make_venvs;
-use crate::programs::{cargo, root, run as run_program, target_dir};
+use crate::programs::{root, run as run_program, target_dir};
+use crate::python::Venv;
 use crate::tally::Outcome;
+use crate::workspace;
 use anyhow::{Context as _, bail};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// What is installed in the venv. Another list needs another folder.
-const PACKAGES: &[&str] = &[
-    "moto[server]==5.2.5",
-    "pyarrow==26.0.1",
-    "duckdb==2.0.0",
-    "polars==2.1.0",
-];
-const VENV: &str = "tools/archive-1";
+/// The readers, and an S3 server.
+const VENV: Venv = Venv {
+    name: "archive",
+    packages: &[
+        "moto[server]==5.2.5",
+        "pyarrow==26.0.1",
+        "duckdb==2.0.0",
+        "polars==2.1.0",
+        "prometheus-client==0.26.0",
+    ],
+};
 const BUCKET: &str = "archive";
 /// What the example puts its objects under.
 const PREFIX: &str = "sample";
 
-/// Fails where any reader reads something else than was written.
+/// Fails where any reader reads something else than was written. The workspace must be built.
 pub(crate) fn run() -> anyhow::Result<Outcome> {
     if !python_can_make_venvs() {
         return Ok(Outcome::Skipped("python3 cannot make a venv".to_owned()));
     }
-    let python = match readers() {
+    let python = match VENV.program("python") {
         Ok(python) => python,
         Err(error) => {
             let why = format!("the readers cannot be installed: {error:#}");
@@ -40,14 +45,14 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
     }
     let server = Server::start(&python)?;
     run_program(
-        cargo(&["run", "--quiet", "-p", "foretell-store"])
-            .args(["--example", "archive_sample", "--"])
+        Command::new(workspace::example("archive_sample"))
             .arg(&folder)
             .args([&server.url, BUCKET]),
     )?;
     run_program(
-        cargo(&["test", "--quiet", "-p", "foretell-store", "--lib"])
-            .args(["--", "--ignored", "s3_tests"])
+        workspace::test_program("foretell-store", "foretell_store")?
+            .command()
+            .args(["--ignored", "s3_tests"])
             .env("FORETELL_TEST_S3", &server.url),
     )?;
     let revision = revision(&folder.join("archive/2026-03-01"))?;
@@ -57,6 +62,12 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
             .arg(revision)
             .arg(folder.join("expected.json"))
             .args([&server.url, BUCKET, PREFIX]),
+    )?;
+    run_program(
+        Command::new(&python)
+            .arg(scripts().join("openmetrics.py"))
+            .arg(folder.join("samples.om.txt"))
+            .arg(folder.join("expected.json")),
     )?;
     fs::remove_dir_all(&folder).context("removing the sample")?;
     Ok(Outcome::Passed)
@@ -75,22 +86,6 @@ fn revision(day: &Path) -> anyhow::Result<PathBuf> {
         [one] => Ok(one.clone()),
         _ => bail!("{} has {} revisions", day.display(), folders.len()),
     }
-}
-
-/// The interpreter of a venv under the target folder, made once, in which the readers are.
-fn readers() -> anyhow::Result<PathBuf> {
-    let venv = target_dir().join(VENV);
-    let (python, made) = (venv.join("bin/python"), venv.join("made"));
-    if !made.is_file() {
-        run_program(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        run_program(
-            Command::new(venv.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .args(PACKAGES),
-        )?;
-        fs::write(&made, "").context("marking the venv as made")?;
-    }
-    Ok(python)
 }
 
 /// An S3 server; it ends with its standard input, and so with this.

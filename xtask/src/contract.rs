@@ -7,13 +7,14 @@
 use crate::http;
 use crate::install::python_can_make_venvs;
 use crate::programs::{is_root, is_there, output, root, run as run_program, target_dir};
+use crate::python::Venv;
 use crate::service::{Interrupt, Service, address_in};
 use crate::tally::Outcome;
 use crate::workspace;
 use anyhow::Context as _;
 use std::fs;
 use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -22,8 +23,11 @@ pub(crate) const SEED: u32 = 1;
 /// Seconds of the part with a sign-in, and of the one without.
 const SIGNED_IN_SECS: u32 = 80;
 const SIGNED_OUT_SECS: u32 = 20;
-/// What is installed in the venv.
-const PACKAGES: &str = "schemathesis==4.32.5";
+/// Schemathesis.
+const VENV: Venv = Venv {
+    name: "schemathesis",
+    packages: &["schemathesis==4.32.5"],
+};
 const PASSWORD: &str = "correct horse battery staple";
 const COMMUNITY: &str = "of-the-test";
 
@@ -37,10 +41,9 @@ pub(crate) fn run(seed: u32) -> anyhow::Result<Outcome> {
     if !python_can_make_venvs() {
         return Ok(Outcome::Skipped("python3 cannot make a venv".to_owned()));
     }
-    if let Err(error) = schemathesis() {
-        return Ok(Outcome::Skipped(format!(
-            "{PACKAGES} cannot be installed: {error:#}"
-        )));
+    if let Err(error) = VENV.program("schemathesis") {
+        let why = format!("Schemathesis cannot be installed: {error:#}");
+        return Ok(Outcome::Skipped(why));
     }
     let mut unshare = Command::new("unshare");
     unshare.arg("--net");
@@ -75,7 +78,7 @@ pub(crate) fn inside(seed: u32) -> anyhow::Result<()> {
     fs::create_dir_all(&folder)?;
     let agent = Agent::start(&folder)?;
     let server = Server::start(&folder)?;
-    let mut prepare = Command::new(venv().join("bin/python"));
+    let mut prepare = Command::new(VENV.program("python")?);
     prepare
         .arg(root().join("xtask/contract/prepare.py"))
         .args([&server.url, PASSWORD])
@@ -100,7 +103,7 @@ fn test(
     seconds: u32,
     header: Option<&str>,
 ) -> anyhow::Result<()> {
-    let mut command = Command::new(venv().join("bin/schemathesis"));
+    let mut command = Command::new(VENV.program("schemathesis")?);
     command
         .arg("run")
         .arg(format!("{}/openapi.json", server.url))
@@ -113,24 +116,6 @@ fn test(
         command.args(["--header", header]);
     }
     run_program(&mut command)
-}
-
-fn venv() -> PathBuf {
-    target_dir().join("tools").join(PACKAGES.replace("==", "-"))
-}
-
-/// Schemathesis in a venv under the target folder, made once.
-fn schemathesis() -> anyhow::Result<()> {
-    let venv = venv();
-    if venv.join("bin/schemathesis").is_file() {
-        return Ok(());
-    }
-    run_program(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    run_program(
-        Command::new(venv.join("bin/pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check"])
-            .arg(PACKAGES),
-    )
 }
 
 /// A real agent, so that there is something to list; killed when dropped.

@@ -2,10 +2,10 @@
 
 use crate::install::python_can_make_venvs;
 use crate::programs::{output, root, run as run_program, target_dir};
+use crate::python::Venv;
 use crate::tally::Outcome;
 use crate::workspace;
 use anyhow::{Context as _, bail};
-use std::path::PathBuf;
 use std::process::Command;
 
 /// The mean over categories that must be reached, in per cent. A plain reading scores 60.3.
@@ -22,6 +22,11 @@ const CATEGORIES_MIN_PERCENT: &[(&str, f64)] = &[
     ("processors", 65.0),
     ("sensors", 65.0),
 ];
+/// The simulator.
+const VENV: Venv = Venv {
+    name: "snmpsim",
+    packages: &["snmpsim==1.2.2", "pysmi"],
+};
 /// Probes at once: the simulator answers on one thread, so more would only wait.
 const JOBS: &str = "4";
 
@@ -36,7 +41,7 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
     if !python_can_make_venvs() {
         return Ok(Outcome::Skipped("python3 cannot make a venv".to_owned()));
     }
-    let simulator = simulator()?;
+    let simulator = VENV.program("snmpsim-command-responder")?;
     let facts = target_dir().join("corpus");
     run_program(
         Command::new("python3")
@@ -85,21 +90,6 @@ fn share_of(scores: &str, category: &str) -> Option<f64> {
 fn mean_of(scores: &str) -> Option<f64> {
     let (_, mean) = scores.trim_end().rsplit_once("mean over categories ")?;
     mean.trim_end_matches('%').trim().parse().ok()
-}
-
-/// snmpsim in a venv under the target folder, made once.
-fn simulator() -> anyhow::Result<PathBuf> {
-    let venv = target_dir().join("tools/snmpsim");
-    let program = venv.join("bin/snmpsim-command-responder");
-    if !program.is_file() {
-        run_program(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        run_program(
-            Command::new(venv.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .args(["snmpsim==1.2.2", "pysmi"]),
-        )?;
-    }
-    Ok(program)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod archive;
 mod bench;
+mod beside;
 mod check;
 mod codegen;
 mod compatible;
@@ -18,6 +19,7 @@ mod install;
 mod lab;
 mod layers;
 mod programs;
+mod python;
 mod service;
 mod tally;
 mod test;
@@ -160,7 +162,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         }
         Task::Lab { filter } => {
             tally.step("page", web::build);
-            tally.step("workspace", workspace::build_all_targets);
+            tally.step("workspace", workspace::build_for_tests);
             tally.step("lab", || lab::run(filter.as_deref()));
         }
         Task::Fuzz {
@@ -168,9 +170,12 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             seconds,
             keep,
         } => tally.step("fuzz", || fuzz::run(target.as_deref(), seconds, keep)),
-        Task::Archive => tally.step("archive", archive::run),
+        Task::Archive => {
+            tally.step("workspace", workspace::build_for_tests);
+            tally.step("archive", archive::run);
+        }
         Task::Corpus => {
-            tally.step("workspace", workspace::build_all_targets);
+            tally.step("workspace", workspace::build_for_tests);
             tally.step("corpus", corpus::run);
         }
         Task::Contract { seed, inside: true } => {
@@ -178,14 +183,14 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Task::Contract { seed, .. } => {
-            tally.step("workspace", workspace::build_all_targets);
+            tally.step("workspace", workspace::build_for_tests);
             tally.step("contract", || contract::run(seed));
         }
         Task::Codegen {
             check: stale_only,
             accept_breaking,
         } => {
-            tally.step("workspace", workspace::build_all_targets);
+            tally.step("workspace", workspace::build_for_tests);
             tally.step("codegen", || codegen::run(stale_only));
             if accept_breaking {
                 tally.step("released", || {

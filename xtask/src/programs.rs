@@ -22,7 +22,13 @@ pub(crate) fn target_dir() -> PathBuf {
 /// Cargo, in the root of the checkout.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo told this process of its own package is not for the builds it starts.
+    without_package(&mut command);
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// What cargo told this process of its own package is not for what it starts.
+pub(crate) fn without_package(command: &mut Command) {
     for (name, _) in env::vars_os() {
         if name
             .to_str()
@@ -31,8 +37,6 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.args(arguments).current_dir(root());
-    command
 }
 
 /// Whether a program of that name can be run.
@@ -150,7 +154,8 @@ fn counted(line: &str) -> Option<Tests> {
     })
 }
 
-fn shown(command: &Command) -> String {
+/// As a person would type it.
+pub(crate) fn shown(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args() {
         text.push(' ');

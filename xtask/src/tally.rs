@@ -31,6 +31,8 @@ struct Step {
     name: String,
     result: Result<Outcome, anyhow::Error>,
     took: Duration,
+    /// It ran beside others, so that its time is not added to theirs.
+    beside: bool,
 }
 
 /// The steps of a task so far.
@@ -54,6 +56,23 @@ impl Tally {
         let started = Instant::now();
         let result = work();
         let took = started.elapsed();
+        self.told(name, result, took, false);
+    }
+
+    /// Remembers what came of a step that ran beside others, and what it printed.
+    pub(crate) fn beside(
+        &mut self,
+        name: &str,
+        result: anyhow::Result<Outcome>,
+        took: Duration,
+        printed: &str,
+    ) {
+        eprintln!("==> {name}, which ran beside");
+        println!("{printed}");
+        self.told(name, result, took, true);
+    }
+
+    fn told(&mut self, name: &str, result: anyhow::Result<Outcome>, took: Duration, beside: bool) {
         match &result {
             Ok(Outcome::Skipped(why)) => eprintln!("SKIPPED {name}: {why}"),
             Ok(_) => eprintln!("    {name}: {:.1} s", took.as_secs_f64()),
@@ -63,6 +82,7 @@ impl Tally {
             name: name.to_owned(),
             result,
             took,
+            beside,
         });
     }
 
@@ -107,7 +127,11 @@ impl Tally {
                 }
             };
             let secs = step.took.as_secs_f64();
-            println!("{word:<8} {:<22} {secs:>7.1} s  {note}", step.name);
+            let beside = if step.beside { "beside" } else { "" };
+            println!(
+                "{word:<8} {:<22} {secs:>7.1} s  {beside:<6}  {note}",
+                step.name
+            );
         }
         println!("total {:.0} s", self.started.elapsed().as_secs_f64());
         println!("{passed} passed, {failed} failed, {skipped} skipped");

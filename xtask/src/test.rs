@@ -1,15 +1,17 @@
-//! Everything that must hold before a change lands, in the order in which it fails soonest.
+//! Everything that must hold before a change lands, in the order in which it fails soonest; what
+//! only takes time runs beside the rest.
 
-use crate::programs::{cargo, count_tests, in_idle_time};
-use crate::tally::{Outcome, Tally};
-use crate::{archive, check, contract, corpus, demo, fuzz, install, lab, tools, web};
-use std::process::Stdio;
-use std::thread::{self, JoinHandle};
+use crate::beside::{self, Lane, Step};
+use crate::programs::{cargo, count_tests};
+use crate::tally::{Outcome, Tally, Tests};
+use crate::{archive, check, contract, corpus, demo, fuzz, install, lab, tools, web, workspace};
+use anyhow::bail;
+use std::time::Instant;
 
 /// Formatting, lints and unit tests: minutes.
 pub(crate) fn quick(tally: &mut Tally) {
     check::quick(tally);
-    tally.step("unit tests", || cargo_test(&["--lib", "--bins"]));
+    tally.step("unit tests", unit_tests);
 }
 
 /// All of it. What cannot be done here is skipped aloud.
@@ -17,47 +19,85 @@ pub(crate) fn full(tally: &mut Tally) {
     tally.step("programs", || Ok(install::ensure()));
     // The page first: the server embeds it.
     tally.step("page", web::build);
-    check::code(tally);
-    let aside = build_aside();
+    check::text(tally);
+    check::built(tally);
+    // From here to the end of this lane nothing else calls cargo: see `beside`.
+    let idle = Lane::begin(idle_steps());
     tally.step("page types", web::check_types);
     tally.step("page unit tests", web::unit_tests);
-    tally.step("cargo test", || cargo_test(&[]));
-    let built = tally.held("build");
-    let lab = built.then(lab::Beside::begin);
-    tally.step("page in browser", web::browser_tests);
-    if built {
+    if tally.held("build") {
+        tally.step("Rust tests", rust_tests);
+        let lab = lab::step().ok().flatten();
+        let lab = lab.map(|step| Lane::begin(vec![step]));
+        tally.step("page in browser", web::browser_tests);
         tally.step("contract", || contract::run(contract::SEED));
         tally.step("demo in browser", demo::walk);
         tally.step("corpus", corpus::run);
-        tally.step("lab", || match lab.transpose()?.flatten() {
-            Some(lab) => lab.end(),
-            None => lab::run(None),
-        });
+        match lab {
+            Some(lab) => lab.tell(tally),
+            // It says why.
+            None => tally.step("lab", || lab::run(None)),
+        }
+        tally.step("archive", archive::run);
     } else {
-        for name in ["contract", "demo in browser", "lab", "corpus"] {
+        tally.step("page in browser", web::browser_tests);
+        for name in [
+            "Rust tests",
+            "contract",
+            "demo in browser",
+            "corpus",
+            "lab",
+            "archive",
+        ] {
             tally.step(name, || Ok(Outcome::Skipped("the build failed".to_owned())));
         }
     }
-    tally.step("archive", archive::run);
-    // What it could not build, the steps below tell.
-    let _ = aside.join();
+    idle.tell(tally);
     check::licences(tally);
     tally.step("fuzz", || fuzz::run(None, fuzz::SHORT_SECS, false));
 }
 
-/// Begins to build what the last steps need, in the time that the steps before them wait for a
-/// network or a browser. What fails here is built again, and told, by the step that needs it.
-fn build_aside() -> JoinHandle<()> {
-    thread::spawn(|| {
-        let builds = [fuzz::build_command(), tools::build_command(check::DENY)];
-        for build in builds.into_iter().flatten() {
-            let _ = in_idle_time(&build).stderr(Stdio::null()).status();
-        }
-    })
+/// What compiles and is needed late or by nothing: done in the time that the steps beside it wait for
+/// a network or a browser.
+fn idle_steps() -> Vec<Step> {
+    let docs = ["test", "--workspace", "--doc", "--no-fail-fast"];
+    let builds = [
+        ("fuzz build", fuzz::build_command()),
+        ("cargo-deny build", tools::build_command(check::DENY)),
+    ];
+    let mut steps = vec![
+        beside::idle("clippy", &check::clippy()),
+        beside::idle("doc tests", &cargo(&docs)),
+    ];
+    for (name, build) in builds {
+        steps.extend(build.map(|build| beside::idle(name, &build)));
+    }
+    steps
 }
 
-fn cargo_test(which: &[&str]) -> anyhow::Result<Outcome> {
-    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
-    command.args(which).env("CARGO_TERM_COLOR", "never");
+/// The tests beside the code.
+fn unit_tests() -> anyhow::Result<Outcome> {
+    let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
+    command.env("CARGO_TERM_COLOR", "never");
     Ok(Outcome::Tests(count_tests(&mut command)?))
+}
+
+/// What `cargo test` runs of what is built, the tests in documentation left out. Not by cargo, which
+/// would wait for the build beside it.
+fn rust_tests() -> anyhow::Result<Outcome> {
+    let mut tests = Tests::default();
+    let mut broken = Vec::new();
+    for program in workspace::test_programs()? {
+        println!("     Running {program}");
+        let began = Instant::now();
+        match count_tests(&mut program.command()) {
+            Ok(more) => tests.add(more),
+            Err(error) => broken.push(format!("{program}: {error:#}")),
+        }
+        println!("    {program}: {:.1} s", began.elapsed().as_secs_f64());
+    }
+    if !broken.is_empty() {
+        bail!("{}", broken.join("; "));
+    }
+    Ok(Outcome::Tests(tests))
 }

@@ -8,6 +8,7 @@ use model::job::{Job, JobKind, JobState};
 use model::{JobId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use store::disk::NoRoom;
 use store::exchange::Format;
 use store::exchange::files::{ExchangeFiles, KEPT_FOR};
 use store::exchange::find::{Defaults, Ground};
@@ -30,17 +31,17 @@ pub(crate) struct Exchange {
     bytes_max: u64,
     /// Imports whose files are being sent.
     sending: Mutex<BTreeMap<JobId, Asked>>,
-    /// One export after the other looks for room.
-    pub(crate) making_room: tokio::sync::Mutex<()>,
 }
 
 impl Exchange {
     pub(crate) fn new(services: &Services) -> Self {
+        let room = services.options.room.clone();
+        let files = ExchangeFiles::of(services.store.dir(), room);
+        files.begin_anew();
         Self {
-            files: ExchangeFiles::of(services.store.dir()),
+            files,
             bytes_max: services.options.exchange_bytes_max,
             sending: Mutex::default(),
-            making_room: tokio::sync::Mutex::default(),
         }
     }
 
@@ -83,22 +84,28 @@ impl Exchange {
             self.files.remove(old.job_id);
             bytes = bytes.saturating_sub(old.bytes);
         }
-        self.has_room()?;
+        let looked = self.files.room().look(PIECE_LEN_MAX as u64);
+        looked.map_err(|lacking| no_room(&lacking))?;
         Ok(self.bytes_max.saturating_sub(bytes))
-    }
-
-    /// [`Kind::Full`] where less than a tenth of the disk is free.
-    pub(crate) fn has_room(&self) -> Answer<()> {
-        if self.files.has_room(PIECE_LEN_MAX as u64) {
-            return Ok(());
-        }
-        let detail = "Less than a tenth of the disk is free: no files are taken or made.";
-        Err(Problem::new(Kind::Full, detail))
     }
 }
 
+/// [`Kind::Full`]: what stays free of the disk would not.
+pub(crate) fn no_room(lacking: &NoRoom) -> Problem {
+    let NoRoom {
+        needed_bytes,
+        free_bytes,
+        ..
+    } = lacking;
+    let detail = format!(
+        "The disk has {free_bytes} octets of free room where {needed_bytes} are needed, what stays free \
+         among them: no files are taken or made."
+    );
+    Problem::new(Kind::Full, detail)
+}
+
 /// Whether the file of an export is kept.
-fn is_kept(job: &Job, now: Timestamp) -> bool {
+pub(crate) fn is_kept(job: &Job, now: Timestamp) -> bool {
     let ended_at = job.ended_at.unwrap_or(job.made_at);
     job.kind == JobKind::Export && job.state == JobState::Done && now < ended_at.plus(KEPT_FOR)
 }

@@ -83,6 +83,8 @@ struct Inner {
     turns: Arc<Semaphore>,
     /// Deletes go one after the other: each holds up sealing.
     deletes: Arc<Semaphore>,
+    /// Exports too: the room that there is for their files is for one.
+    exports: Arc<Semaphore>,
 }
 
 /// A job that is not over, or whose end could not be written.
@@ -129,6 +131,7 @@ impl Jobs {
             live: Mutex::default(),
             turns: Arc::new(Semaphore::new(AT_WORK_MAX)),
             deletes: Arc::new(Semaphore::new(1)),
+            exports: Arc::new(Semaphore::new(1)),
         }))
     }
 
@@ -329,6 +332,7 @@ impl Jobs {
         };
         let of_kind = match kind {
             JobKind::Delete => Some(acquire(&self.0.deletes).await?),
+            JobKind::Export => Some(acquire(&self.0.exports).await?),
             _ => None,
         };
         let turn = Turn {

@@ -20,6 +20,7 @@ use model::ReservedId;
 use std::sync::Arc;
 use std::time::Duration;
 use store::idempotency::{ANSWER_LEN_MAX, Attempt, Begun, IdempotencyKeys, KeptAnswer};
+use store::pushing::Sent;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -53,7 +54,8 @@ const WITHOUT_KEY: [&str; 13] = [
     "/api/v1/devices/{device_id}/walk",
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
-/// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice.
+/// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice, or they
+/// leave what another may have written since ([`SentBefore`]).
 const DONE_AGAIN: [&str; 28] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
@@ -100,6 +102,17 @@ impl<S: Send + Sync> FromRequestParts<S> for NewId {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let of_key = parts.extensions.get::<ReservedId>().copied();
         Ok(Self(of_key.unwrap_or_else(ReservedId::new)))
+    }
+}
+
+/// Whether the request was sent before under its key, and broken off before it was answered.
+pub(crate) struct SentBefore(pub(crate) Sent);
+
+impl<S: Send + Sync> FromRequestParts<S> for SentBefore {
+    type Rejection = std::convert::Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let sent = parts.extensions.get::<Sent>().copied();
+        Ok(Self(sent.unwrap_or(Sent::First)))
     }
 }
 
@@ -151,9 +164,9 @@ async fn keyed(app: &App, route: &str, request: Request, next: Next) -> Answer<R
     })?;
     let path = parts.uri.path().to_owned();
     let begun = once.keys.begin(who.user_id, &path, &key, &body).await;
-    let attempt = match begun.map_err(of_store)? {
-        Begun::First(attempt) => attempt,
-        Begun::Again(attempt) if DONE_AGAIN.contains(&route) => attempt,
+    let (attempt, sent) = match begun.map_err(of_store)? {
+        Begun::First(attempt) => (attempt, Sent::First),
+        Begun::Again(attempt) if DONE_AGAIN.contains(&route) => (attempt, Sent::Again),
         Begun::Answered(answer) => {
             once.metrics.count("replayed");
             return Ok(again(&answer));
@@ -161,6 +174,7 @@ async fn keyed(app: &App, route: &str, request: Request, next: Next) -> Answer<R
         refused => return Err(refusal(&refused, &once.metrics)),
     };
     parts.extensions.insert(attempt.makes());
+    parts.extensions.insert(sent);
     let request = Request::from_parts(parts, Body::from(body));
     let metrics = once.metrics.clone();
     // In a task of its own: it is done and its answer kept also where the client leaves or waits

@@ -156,6 +156,10 @@ impl Problem {
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
+    /// What is the matter, in one sentence.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
     /// A problem of a kind.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (_, status, _) = kind.row();

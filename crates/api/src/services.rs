@@ -13,6 +13,7 @@ use serde::Serialize;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use store::Store;
+use store::disk::Room;
 use store::series::SeriesStore;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -117,6 +118,8 @@ pub struct Options {
     pub open_metrics: bool,
     /// Octets of exported files that are kept.
     pub exchange_bytes_max: u64,
+    /// Who says how much room there is for files that are sent and exported.
+    pub room: Room,
     /// How long a request may take before it is answered with 504.
     pub request_timeout: Duration,
 }
@@ -133,6 +136,7 @@ impl Default for Options {
             allowed_origins: Vec::new(),
             open_metrics: false,
             exchange_bytes_max: store::exchange::files::BYTES_MAX_DEFAULT,
+            room: Room::default(),
             request_timeout: Duration::from_secs(30),
         }
     }

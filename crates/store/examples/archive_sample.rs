@@ -1,7 +1,8 @@
 //! Fills a store with a day of 1.2 million samples, archives it, and says what is in it, for readers of
 //! others to be held against: `archive_sample FOLDER [ENDPOINT BUCKET]`.
 //!
-//! Into FOLDER go `archive/`, which is an archive, and `expected.json`. Where an object store is named, the
+//! Into FOLDER go `archive/`, which is an archive, `samples.om.txt`, which is an export of an hour of one
+//! device as OpenMetrics, and `expected.json`. Where an object store is named, the
 //! same day is archived there too, under `sample`, by requests that are signed with any keys; it is then
 //! found by a look at what is there, and read whole.
 #![allow(
@@ -12,6 +13,9 @@
 )]
 
 use foretell_store::archive::{Archive, ArchiveOptions, Credentials, Place, S3Options};
+use foretell_store::disk::{Room, RoomOf};
+use foretell_store::exchange::Format;
+use foretell_store::exchange::export::{Options, run};
 use foretell_store::progress::Progress;
 use foretell_store::series::{Batch, SeriesOptions, SyncPolicy};
 use foretell_store::{Store, StoreOptions};
@@ -27,6 +31,8 @@ const DAY_MS: i64 = 86_400_000;
 const POLL_MS: i64 = 30_000;
 const DEVICES: u8 = 10;
 const SERIES: usize = 42;
+/// What of the day is exported as text.
+const EXPORTED_MS: i64 = 3_600_000;
 /// A number beyond what a signed one of 64 bits holds.
 const BIG: u64 = (1 << 63) + 12_345;
 
@@ -35,6 +41,8 @@ struct Told {
     rows: u64,
     sum_u64: u128,
     nulls_u64: u64,
+    /// All floating-point numbers, which have three decimals.
+    thousandths: u64,
     big_rows: u64,
     series_rows: u64,
 }
@@ -65,6 +73,7 @@ async fn main() {
         "rows": told.rows,
         "sum_u64": told.sum_u64.to_string(),
         "nulls_u64": told.nulls_u64,
+        "thousandths": told.thousandths,
         "min_ms": BEGIN_MS,
         "max_ms": BEGIN_MS + DAY_MS - POLL_MS,
         "series": usize::from(DEVICES) * SERIES,
@@ -72,8 +81,18 @@ async fn main() {
         "series_rows": told.series_rows,
         "big": BIG.to_string(),
         "big_rows": told.big_rows,
+        "openmetrics": {
+            "samples": SERIES * usize::try_from(EXPORTED_MS / POLL_MS).unwrap(),
+            "series": SERIES,
+            "families": 2,
+            "first_ms": BEGIN_MS,
+            "last_ms": BEGIN_MS + EXPORTED_MS - POLL_MS,
+            "device_id": DeviceId::from_bytes([1; 16]).to_string(),
+            "label": "0 \"ü\"",
+        },
     });
     std::fs::write(folder.join("expected.json"), expected.to_string()).unwrap();
+    export(&store, &folder).await;
     archive(
         &store,
         &clock,
@@ -142,7 +161,10 @@ async fn fill(store: &Store, now: &AtomicI64) -> (Told, String) {
                 let value = match (place % 2, chance() % 1_000) {
                     (0, 0) => Value::U64(BIG),
                     (0, more) => Value::U64(poll.unsigned_abs() * 1_000_000 + more),
-                    (_, more) => Value::F64(more as f64 / 1_000.0),
+                    (_, more) => {
+                        told.thousandths += more;
+                        Value::F64(more as f64 / 1_000.0)
+                    }
                 };
                 told.rows += 1;
                 told.series_rows += u64::from(n == 0 && place == 0);
@@ -171,6 +193,30 @@ async fn fill(store: &Store, now: &AtomicI64) -> (Told, String) {
         store.series.maintain().await.unwrap();
     }
     (told, first)
+}
+
+/// Writes an hour of the first device as OpenMetrics text.
+async fn export(store: &Store, folder: &Path) {
+    let device_id = DeviceId::from_bytes([1; 16]);
+    let options = Options {
+        format: Format::Openmetrics,
+        selector: format!("{{device_id=\"{device_id}\"}}").parse().unwrap(),
+        from: Timestamp::from_unix_ms(BEGIN_MS),
+        to: Timestamp::from_unix_ms(BEGIN_MS + EXPORTED_MS),
+        bytes_max: 1 << 30,
+        room: RoomOf::new(Room::default(), folder),
+    };
+    let mut file = std::fs::File::create(folder.join("samples.om.txt")).unwrap();
+    let store = store.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        let (series, inventory) = (&store.series, &store.inventory);
+        run(series, inventory, &mut file, &options, &Progress::default()).unwrap()
+    });
+    let written = written.await.unwrap();
+    println!(
+        "{} samples in {} octets of text",
+        written.samples, written.bytes
+    );
 }
 
 async fn archive(store: &Store, clock: &Clock, place: Place, data: &Path) -> Archive {

@@ -256,7 +256,7 @@ struct Inner {
     clock: Clock,
     installation: String,
     /// Nothing was known of the archive at the start, so that it is looked at first.
-    unseen: Mutex<bool>,
+    unseen: Arc<Mutex<bool>>,
     state: Mutex<State>,
     /// Held by whoever writes into the archive.
     writing: Mutex<()>,
@@ -304,7 +304,9 @@ impl Archive {
             what: error.to_string(),
         })??;
         let cache = Arc::new(Cache::new(options.cache_bytes_max));
-        let reading = Arc::new(Reading::new(depot, cache, days));
+        let unseen = Arc::new(Mutex::new(unseen));
+        let known = (days, Arc::clone(&unseen));
+        let reading = Arc::new(Reading::new(depot, cache, known));
         series.set_cold(Arc::<Reading>::clone(&reading));
         Ok(Self(Arc::new(Inner {
             options,
@@ -313,7 +315,7 @@ impl Archive {
             series,
             clock,
             installation,
-            unseen: Mutex::new(unseen),
+            unseen,
             state: Mutex::default(),
             writing: Mutex::default(),
         })))
@@ -415,9 +417,13 @@ impl Pace {
 }
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod kept_tests;
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 mod s3_tests;
 #[cfg(test)]

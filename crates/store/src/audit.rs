@@ -9,6 +9,7 @@ use crate::catalog;
 use crate::documents::{Collection, Documents, Expect, PAGE_LEN_MAX, Query};
 use model::{AuditId, Clock, JobId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::warn;
@@ -19,6 +20,13 @@ pub const AUDIT_KEPT_FOR: Duration = Duration::from_hours(24 * 400);
 pub const AUDIT_ENTRIES_MAX: u64 = 100_000;
 /// Longest text of an entry, in characters.
 pub const AUDIT_TEXT_LEN_MAX: usize = 1_000;
+/// What one user writes over in so long is one entry: a program that sends the same times again and again
+/// must not push all others out.
+const WRITTEN_OVER_TOGETHER: Duration = Duration::from_hours(1);
+/// Users of whom that is remembered; of others it is an entry each.
+const WRITERS_MAX: usize = 1_000;
+/// Said of samples that were written over as they were measured.
+const WRITTEN_OVER: &str = "samples that were there were sent again with another value";
 /// Entries that are looked at for one page: where few are of what is asked for, the page is shorter.
 const LOOKED_AT_MAX: usize = 10_000;
 /// How often the old ones are looked for.
@@ -171,6 +179,8 @@ pub struct Audit {
     entries: Collection<AuditEntry>,
     clock: Clock,
     swept_at: Arc<Mutex<Option<Timestamp>>>,
+    /// The entries of users that write samples over; one is written at a time.
+    writing_over: Arc<tokio::sync::Mutex<HashMap<Option<UserId>, AuditEntry>>>,
 }
 
 impl Audit {
@@ -179,6 +189,7 @@ impl Audit {
             entries: Collection::new(documents, &catalog::AUDIT),
             clock,
             swept_at: Arc::default(),
+            writing_over: Arc::default(),
         }
     }
 
@@ -207,6 +218,72 @@ impl Audit {
             ..begun.clone()
         };
         self.write(&entry, Expect::Present).await
+    }
+
+    /// Writes down that samples of a range are about to be written over, by somebody who sends them as
+    /// they are measured: durably, into the entry of the same user of the last hour where there is one.
+    pub(crate) async fn begin_writing_over(
+        &self,
+        who: &Who,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<AuditEntry, StoreError> {
+        let mut all = self.writing_over.lock().await;
+        let now = self.clock.now();
+        all.retain(|_, entry| entry.at <= now && now < entry.at.plus(WRITTEN_OVER_TOGETHER));
+        let Some(known) = all.get(&who.user_id) else {
+            let what = What {
+                action: AuditAction::CorrectSamples,
+                selector: None,
+                range: Some((from, to)),
+                job_id: None,
+                detail: Some(WRITTEN_OVER.to_owned()),
+            };
+            let entry = self.begin(who, what).await?;
+            if all.len() < WRITERS_MAX {
+                all.insert(who.user_id, entry.clone());
+            }
+            return Ok(entry);
+        };
+        let entry = AuditEntry {
+            from: known.from.min(Some(from)),
+            to: known.to.max(Some(to)),
+            state: AuditState::Begun,
+            ended_at: None,
+            ..known.clone()
+        };
+        // Where that fails the next begins another.
+        all.remove(&who.user_id);
+        self.write(&entry, Expect::Present).await?;
+        all.insert(who.user_id, entry.clone());
+        Ok(entry)
+    }
+
+    /// Writes down how many were written over, besides those of before.
+    pub(crate) async fn end_writing_over(
+        &self,
+        begun: &AuditEntry,
+        counts: AuditCounts,
+        failed: Option<String>,
+    ) -> Result<(), StoreError> {
+        let mut all = self.writing_over.lock().await;
+        let known = all.get_mut(&begun.user_id);
+        let mut known = known.filter(|known| known.id == begun.id);
+        let mut entry = known.as_deref().unwrap_or(begun).clone();
+        entry.counts = AuditCounts {
+            devices: entry.counts.devices.max(counts.devices),
+            series: entry.counts.series.max(counts.series),
+            samples: entry.counts.samples + counts.samples,
+            replaced: entry.counts.replaced + counts.replaced,
+            refused: entry.counts.refused + counts.refused,
+        };
+        if let Some(known) = &mut known {
+            known.counts = entry.counts;
+        }
+        let state = match failed {
+            None => AuditState::Done,
+            Some(_) => AuditState::Failed,
+        };
+        self.end(&entry, state, entry.counts, failed).await
     }
 
     /// Writes down something that is over already.

@@ -7,12 +7,16 @@ use crate::series::{Column, Grave, Selection, Selector, SeriesError};
 use crate::{Store, StoreError};
 use model::{AuditId, DeviceId, HoldId, JobId, Timestamp};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tracing::info;
 
 /// Series that one deletion may be of: they are held in memory, and what hides them is asked about at
 /// each read until their files were written again.
 pub const DELETED_SERIES_MAX: usize = 100_000;
+
+/// How long a dry run counts: less than a request may take.
+const COUNT_WAIT: Duration = Duration::from_secs(20);
 
 /// What is to be deleted.
 #[derive(Clone, Debug)]
@@ -38,7 +42,8 @@ pub struct Deleted {
     pub series: u64,
     /// Samples that they had in the range.
     pub samples: u64,
-    /// Those are all; else there may be more: counting them takes too long, or they are in the archive.
+    /// Those are all; else there may be more: counting them took too long, or some are in the archive and
+    /// could not be had.
     pub counted_whole: bool,
     /// Where it is written down; none of a dry run.
     pub audit_id: Option<AuditId>,
@@ -107,7 +112,8 @@ impl Store {
         let meant = self.meant(ask)?;
         let runtime = Handle::current();
         drop(runtime.block_on(self.may_delete_samples(ask, &meant))?);
-        self.counted(ask, &meant, progress)
+        let until = Instant::now() + COUNT_WAIT;
+        self.counted(ask, &meant, progress, Some(until))
     }
 
     /// Deletes samples of a range. That it is begun is written down before anything is hidden; where it
@@ -139,7 +145,7 @@ impl Store {
             noted.map_err(DeleteError::Audit)?;
             return Err(refused);
         }
-        let mut deleted = self.counted(ask, &meant, progress)?;
+        let mut deleted = self.counted(ask, &meant, progress, None)?;
         progress.go_on()?;
         let begun = runtime.block_on(self.audit.begin(who, what));
         let begun = begun.map_err(DeleteError::Audit)?;
@@ -222,9 +228,12 @@ impl Store {
         ask: &Deletion,
         meant: &[Selection],
         progress: &Progress,
+        until: Option<Instant>,
     ) -> Result<Deleted, DeleteError> {
         let of: Vec<(DeviceId, Vec<Column>)> = by_device(meant).into_iter().collect();
-        let counted = self.series.count_samples(&of, (ask.from, ask.to), progress);
+        let counted = self
+            .series
+            .count_samples(&of, (ask.from, ask.to), progress, until);
         let (samples, counted_whole) = match counted {
             Err(SeriesError::GivenUp) => return Err(Stopped.into()),
             counted => counted?,

@@ -7,7 +7,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Makes, names and removes files. What an implementation leaves out is done on the real disk.
 ///
@@ -41,6 +42,139 @@ pub trait Disk: Send + Sync + 'static {
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
     }
+
+    /// What room there is on the disk that a folder is on.
+    fn space(&self, folder: &Path) -> io::Result<Space> {
+        let disk = nix::sys::statvfs::statvfs(folder)?;
+        // Their types are not the same on all systems.
+        #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+        let (free, all, block) = (
+            disk.blocks_available() as u64,
+            disk.blocks() as u64,
+            disk.fragment_size() as u64,
+        );
+        Ok(Space {
+            free_bytes: free.saturating_mul(block),
+            all_bytes: all.saturating_mul(block),
+        })
+    }
+}
+
+/// The room on a disk, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What whoever is not root may still write.
+    pub free_bytes: u64,
+    /// What the disk holds in all.
+    pub all_bytes: u64,
+}
+
+/// Octets that work which can wait leaves free at most: hours of what a large network writes. Of a small
+/// disk it leaves a tenth.
+pub const RESERVE_BYTES_MAX: u64 = 2 << 30;
+/// Octets that other work leaves free: what a server writes in the minutes that it takes.
+pub const RESERVE_BYTES_LITTLE: u64 = 64 << 20;
+
+/// How much of a disk stays free beside work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// A tenth of the disk, at most [`RESERVE_BYTES_MAX`]: work that an operator asks for and that can
+    /// wait must not take the room that the server itself needs.
+    Reserve,
+    /// [`RESERVE_BYTES_LITTLE`]: what takes little room for a while and makes the data safe, or room in
+    /// the end, as a backup and the archive do, goes on where the disk is nearly full.
+    Little,
+    /// Nothing: without it the server does not start.
+    Nothing,
+}
+
+/// There is less room than work needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the disk of {} has {free_bytes} octets of free room where {needed_bytes} are needed, what stays \
+     free among them: make room", folder.display()
+)]
+pub struct NoRoom {
+    /// Whose disk it is.
+    pub folder: PathBuf,
+    /// What is needed, with what stays free.
+    pub needed_bytes: u64,
+    /// What is free.
+    pub free_bytes: u64,
+}
+
+/// Who is asked for room: a disk. Cheap to clone.
+#[derive(Clone)]
+pub struct Room(Arc<dyn Disk>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(RealDisk))
+    }
+}
+
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Room")
+    }
+}
+
+impl Room {
+    /// That of a disk.
+    pub fn of(disk: Arc<dyn Disk>) -> Self {
+        Self(disk)
+    }
+
+    /// Looks whether so many octets fit beside what is to stay free; `None` where they do.
+    pub fn lacking(&self, folder: &Path, bytes: u64, leave: Leave) -> io::Result<Option<NoRoom>> {
+        let space = self.0.space(folder)?;
+        let needed_bytes = needed(space, bytes, leave);
+        Ok((space.free_bytes < needed_bytes).then(|| NoRoom {
+            folder: folder.to_owned(),
+            needed_bytes,
+            free_bytes: space.free_bytes,
+        }))
+    }
+
+    /// Fails where so many octets do not fit beside [`Leave::Reserve`]. Where it cannot be told they may
+    /// be written: that fails by itself.
+    pub fn look(&self, folder: &Path, bytes: u64) -> Result<(), NoRoom> {
+        match self.lacking(folder, bytes, Leave::Reserve) {
+            Ok(Some(lacking)) => Err(lacking),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The room on the disk of a folder. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RoomOf {
+    room: Room,
+    folder: PathBuf,
+}
+
+impl RoomOf {
+    /// That of a folder which is there.
+    pub fn new(room: Room, folder: &Path) -> Self {
+        Self {
+            room,
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// As [`Room::look`].
+    pub fn look(&self, bytes: u64) -> Result<(), NoRoom> {
+        self.room.look(&self.folder, bytes)
+    }
+}
+
+/// The room that so many octets need on such a disk.
+fn needed(space: Space, bytes: u64, leave: Leave) -> u64 {
+    bytes.saturating_add(match leave {
+        Leave::Reserve => (space.all_bytes / 10).min(RESERVE_BYTES_MAX),
+        Leave::Little => RESERVE_BYTES_LITTLE,
+        Leave::Nothing => 0,
+    })
 }
 
 /// A file that is appended to.
@@ -106,12 +240,6 @@ pub(crate) fn hard_link(from: &Path, to: &Path) -> io::Result<bool> {
     }
 }
 
-/// Octets that whoever is not root may still write to the disk that a folder is on.
-pub(crate) fn free_bytes(folder: &Path) -> io::Result<u64> {
-    let disk = nix::sys::statvfs::statvfs(folder)?;
-    Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
-}
-
 /// Octets that are left out together where a file cannot be read: what a disk reads at once.
 const SECTOR: usize = 4_096;
 
@@ -157,6 +285,53 @@ impl DiskFile for File {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_leaves_a_tenth_of_a_small_disk_and_two_gibibytes_of_a_large_one() {
+        let gibi = 1 << 30;
+        let of = |all_bytes| Space {
+            free_bytes: 0,
+            all_bytes,
+        };
+        for (all, bytes, leave, expected) in [
+            (10 * gibi, 5, Leave::Reserve, gibi + 5),
+            (20 * gibi, 0, Leave::Reserve, 2 * gibi),
+            (250 * gibi, gibi, Leave::Reserve, 3 * gibi),
+            (250 * gibi, u64::MAX, Leave::Reserve, u64::MAX),
+            (250 * gibi, 10 << 20, Leave::Little, 74 << 20),
+            (250 * gibi, 10, Leave::Nothing, 10),
+        ] {
+            assert_eq!(needed(of(all), bytes, leave), expected, "{all} {leave:?}");
+        }
+    }
+
+    /// Free room as a test has it.
+    struct Free(u64);
+
+    impl Disk for Free {
+        fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+            RealDisk.create(path)
+        }
+        fn space(&self, _: &Path) -> io::Result<Space> {
+            Ok(Space {
+                free_bytes: self.0,
+                all_bytes: 250 << 30,
+            })
+        }
+    }
+
+    #[test]
+    fn a_disk_with_less_than_a_tenth_free_has_room() {
+        let (folder, reserve) = (Path::new("data"), RESERVE_BYTES_MAX);
+        let room = |free| Room::of(Arc::new(Free(free)));
+        assert_eq!(room(24 << 30).look(folder, 1 << 30), Ok(()));
+        assert_eq!(room(reserve + 10).look(folder, 10), Ok(()));
+        let lacking = room(reserve + 10).look(folder, 11).unwrap_err();
+        assert_eq!(
+            (lacking.needed_bytes, lacking.free_bytes),
+            (reserve + 11, reserve + 10)
+        );
+    }
 
     #[test]
     fn what_cannot_be_read_is_zeros_and_the_rest_is_there() {

@@ -10,6 +10,8 @@ mod csv;
 pub mod export;
 pub mod files;
 pub mod find;
+#[cfg(test)]
+mod format_tests;
 pub mod import;
 mod lines;
 mod openmetrics;
@@ -72,6 +74,18 @@ pub type See<'a> = dyn FnMut(Result<Row, Refused>) -> ControlFlow<()> + 'a;
 
 /// Reads a file of text and tells each row. What was told before a [`ReadError`] is not to be taken.
 pub fn read(format: Format, input: &mut dyn BufRead, see: &mut See<'_>) -> Result<End, ReadError> {
+    // By their first octets; none of these is text.
+    let packed = [
+        (&b"\x1f\x8b"[..], "gzip"),
+        (&b"\x28\xb5\x2f\xfd"[..], "zstd"),
+        (&b"PK\x03\x04"[..], "zip"),
+    ];
+    let begin = input.fill_buf()?;
+    let packed = packed.iter().find(|(magic, _)| begin.starts_with(magic));
+    if let Some((_, by)) = packed {
+        let detail = format!("it is packed by {by}: unpack it first");
+        return Err(ReadError::not_it(1, detail));
+    }
     match format {
         Format::Csv => csv::read(input, see),
         Format::Lines => lines::read(input, see),
@@ -96,6 +110,7 @@ pub fn read_parquet(_: std::fs::File, _: &mut See<'_>) -> Result<End, ReadError>
 pub const HAS_PARQUET: bool = cfg!(feature = "archive");
 
 /// A series as it is written.
+#[derive(Debug)]
 struct Exported {
     series: Series,
     /// What people call its device; empty where it is of the whole network.

@@ -5,6 +5,7 @@ use crate::deletion::DeleteError;
 use crate::exchange::find::{Defaults, Finder, Found, Ground, Target};
 use crate::exchange::import::ROWS_PER_DEVICE_DAY_MAX;
 use crate::exchange::{Of, Why, of_kind};
+use crate::progress::Progress;
 use crate::series::{AppendError, Batch, Column};
 use crate::{Store, StoreError};
 use model::{AuditId, DeviceId, SeriesId, Timestamp, Value};
@@ -27,8 +28,20 @@ pub struct Pushed {
     pub of: Arc<Of>,
     /// When.
     pub at: Timestamp,
+    /// Whether it came with its time; else that is when it was sent.
+    pub is_timed: bool,
     /// The value.
     pub value: Value,
+}
+
+/// Whether a request is sent for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is, as far as is known.
+    First,
+    /// It was sent before and broken off: it may have been done, and others may have written since. What
+    /// is there with another value is left.
+    Again,
 }
 
 /// A sample that was not taken.
@@ -84,23 +97,76 @@ struct Placed {
     found: Found,
     at: Timestamp,
     value: Value,
+    /// Another value is there.
+    replaces: bool,
 }
 
 impl Store {
     /// Takes samples as they were measured: no older than
     /// [`late_max`](crate::series::SeriesOptions::late_max). Series that are not there are made. What is
-    /// written last holds.
-    pub async fn push_samples(&self, samples: Vec<Pushed>) -> Result<Taken, PushError> {
+    /// written last holds, but for what a hold keeps; that another value was there is written down.
+    pub async fn push_samples(
+        &self,
+        samples: Vec<Pushed>,
+        who: &Who,
+        sent: Sent,
+    ) -> Result<Taken, PushError> {
         let mut told = Taken::default();
-        let placed = self.placed(samples, &mut told).await;
-        let work = |store: Self| store.fitting(placed);
-        let (placed, full) = self.blocking(work).await?;
+        let placed = self.placed(samples, sent, &mut told).await;
+        let work = |store: Self| store.looked_at(placed);
+        let (placed, full, replaces) = self.blocking(work).await?;
         told.refused.extend(full);
-        let (batches, indices) = batches(&placed);
-        let done = self.series.append_many(batches).await;
-        settle(done, indices, &mut told)?;
+        if replaces {
+            self.replace(placed, who, sent, &mut told).await?;
+        } else {
+            // The most that comes, which nobody need hold up.
+            let (batches, indices) = batches(&placed);
+            let done = self.series.append_many(batches).await;
+            settle(done, indices, &mut told)?;
+        }
         told.refused.sort_by_key(|refused| refused.index);
         Ok(told)
+    }
+
+    /// Writes samples of which some take the place of another value.
+    async fn replace(
+        &self,
+        placed: Vec<Placed>,
+        who: &Who,
+        sent: Sent,
+        told: &mut Taken,
+    ) -> Result<(), PushError> {
+        let no_hold_meanwhile = self.retention.no_hold_meanwhile().await;
+        let _no_hold_meanwhile = no_hold_meanwhile.map_err(PushError::Holds)?;
+        let oldest = self.series.oldest_taken();
+        let compare = move |store: Self| store.compare(placed, sent, oldest);
+        let (placed, compared) = self.blocking(compare).await?;
+        told.refused.extend(compared.refused);
+        let replacing: Vec<&Placed> = placed.iter().filter(|one| one.replaces).collect();
+        let begun = match range(&replacing) {
+            None => None,
+            Some(range) => {
+                let begun = self.audit.begin_writing_over(who, range).await;
+                Some(begun.map_err(PushError::Audit)?)
+            }
+        };
+        let (batches, indices) = batches(&placed);
+        let done = self.series.append_many(batches).await;
+        let settled = settle(done, indices, told);
+        if let Some(begun) = begun {
+            let replaced = replacing.len() as u64;
+            let counts = AuditCounts {
+                devices: devices(&replacing),
+                series: series(&replacing),
+                samples: replaced,
+                replaced,
+                refused: 0,
+            };
+            let more = settled.as_ref().err().map(ToString::to_string);
+            let ended = self.audit.end_writing_over(&begun, counts, more).await;
+            ended.map_err(PushError::Audit)?;
+        }
+        Ok(settled?)
     }
 
     /// Writes samples again, or adds some to the past, of whatever age. A sample that a hold keeps is not
@@ -110,16 +176,18 @@ impl Store {
         samples: Vec<Pushed>,
         reason: String,
         who: &Who,
+        sent: Sent,
     ) -> Result<Taken, PushError> {
         let mut told = Taken::default();
-        let placed = self.placed(samples, &mut told).await;
+        let placed = self.placed(samples, sent, &mut told).await;
         let no_hold_meanwhile = self.retention.no_hold_meanwhile().await;
         let _no_hold_meanwhile = no_hold_meanwhile.map_err(PushError::Holds)?;
-        let placed = self.compared(placed, &mut told).await?;
+        let placed = self.compared(placed, sent, &mut told).await?;
+        let written: Vec<&Placed> = placed.iter().collect();
         let what = What {
             action: AuditAction::CorrectSamples,
             selector: None,
-            range: range(&placed),
+            range: range(&written),
             job_id: None,
             detail: Some(reason),
         };
@@ -129,11 +197,9 @@ impl Store {
         let done = self.series.append_at_any_age(batches).await;
         let settled = settle(done, indices, &mut told);
         told.refused.sort_by_key(|refused| refused.index);
-        let series: BTreeSet<SeriesId> = placed.iter().map(|one| one.found.id).collect();
-        let devices: BTreeSet<DeviceId> = placed.iter().map(|one| one.found.device_id).collect();
         let counts = AuditCounts {
-            devices: devices.len() as u64,
-            series: series.len() as u64,
+            devices: devices(&written),
+            series: series(&written),
             samples: told.taken,
             replaced: told.replaced,
             refused: told.refused.len() as u64,
@@ -150,16 +216,22 @@ impl Store {
     }
 
     /// Finds the series of samples, and makes those that are new.
-    async fn placed(&self, samples: Vec<Pushed>, told: &mut Taken) -> Vec<Placed> {
+    async fn placed(&self, samples: Vec<Pushed>, sent: Sent, told: &mut Taken) -> Vec<Placed> {
         let mut finder = Finder::new(Ground::of(self), Defaults::default());
-        let numbers: Vec<Option<u32>> = samples
+        let numbers: Vec<Result<u32, (Why, String)>> = samples
             .iter()
             .map(|sample| finder.number(&sample.of))
             .collect();
-        finder.make().await;
+        // Nobody stops it.
+        let _ = finder.make(&Progress::default()).await;
         let mut placed = Vec::with_capacity(samples.len());
         for (index, (sample, number)) in samples.into_iter().zip(numbers).enumerate() {
-            let Pushed { at, value, .. } = sample;
+            let Pushed {
+                at,
+                is_timed,
+                value,
+                ..
+            } = sample;
             let mut refuse = |why: Why, detail: &str| {
                 told.refused.push(NotTaken {
                     index,
@@ -172,15 +244,26 @@ impl Store {
                 refuse(Why::NotFinite, "it is not finite");
                 continue;
             }
-            match number.and_then(|number| finder.target(number)) {
-                Some(Target::Known(found)) => placed.push(Placed {
+            if sent == Sent::Again && !is_timed {
+                let detail = "it has no time, and may be there already: send it with one, or under \
+                              a new key";
+                refuse(Why::SentBefore, detail);
+                continue;
+            }
+            let target = number.map(|number| finder.target(number));
+            match target {
+                Ok(Some(Target::Known(found))) => placed.push(Placed {
                     index,
                     found: *found,
                     at,
                     value: of_kind(value, found.kind),
+                    replaces: false,
                 }),
-                Some(Target::Refused(why, detail)) => refuse(*why, detail),
-                Some(Target::New(_)) | None => refuse(Why::TooManySeries, "it could not be made"),
+                Ok(Some(Target::Refused(why, detail))) => refuse(*why, detail),
+                Ok(Some(Target::New(_)) | None) => {
+                    refuse(Why::TooManySeries, "it could not be made");
+                }
+                Err((why, detail)) => refuse(why, &detail),
             }
         }
         placed
@@ -190,9 +273,16 @@ impl Store {
     async fn compared(
         &self,
         placed: Vec<Placed>,
+        sent: Sent,
         told: &mut Taken,
     ) -> Result<Vec<Placed>, PushError> {
-        let (placed, compared) = self.blocking(|store| store.compare(placed)).await?;
+        let compare = move |store: Self| {
+            let (placed, full) = store.fitting(placed)?;
+            let (placed, mut compared) = store.compare(placed, sent, Timestamp::from_unix_ms(0))?;
+            compared.refused.extend(full);
+            Ok((placed, compared))
+        };
+        let (placed, compared) = self.blocking(compare).await?;
         told.added = compared.added;
         told.replaced = compared.replaced;
         told.same = compared.same;
@@ -243,53 +333,77 @@ impl Store {
         Ok((fit, left_out.collect()))
     }
 
-    fn compare(&self, placed: Vec<Placed>) -> Result<(Vec<Placed>, Taken), PushError> {
+    /// The samples that fit their days, those that do not, and whether any of the first is to take the
+    /// place of another value. What is too old is not looked at, as it is refused.
+    fn looked_at(
+        &self,
+        placed: Vec<Placed>,
+    ) -> Result<(Vec<Placed>, Vec<NotTaken>, bool), PushError> {
         let (placed, full) = self.fitting(placed)?;
+        let there = self.there(&placed, self.series.oldest_taken())?;
+        let replaces = placed.iter().any(|one| {
+            let before = before(&there, one);
+            before.is_some_and(|before| !is_same(before, one.value))
+        });
+        Ok((placed, full, replaces))
+    }
+
+    /// Holds samples that are not older against what is there; answers those that are to be written.
+    fn compare(
+        &self,
+        placed: Vec<Placed>,
+        sent: Sent,
+        oldest: Timestamp,
+    ) -> Result<(Vec<Placed>, Taken), PushError> {
         let attached = self.inventory.attached();
         let holds = self.retention.keeping(&self.series, &attached);
         let holds = holds.map_err(|error| PushError::Holds(DeleteError::Holds(Box::new(error))))?;
-        let there = self.there(&placed)?;
-        let mut told = Taken {
-            refused: full,
-            ..Taken::default()
-        };
+        let there = self.there(&placed, oldest)?;
+        let mut told = Taken::default();
         let mut left = Vec::with_capacity(placed.len());
-        for one in placed {
+        for mut one in placed {
             let Found {
                 device_id, column, ..
             } = one.found;
-            let points = there.get(&(device_id, column, day_of(one.at)));
-            let before = points.and_then(|points| {
-                let place = points.binary_search_by_key(&one.at, |(at, _)| *at).ok()?;
-                points.get(place).map(|(_, value)| *value)
-            });
             let is_held = || {
                 let mut holds = holds.iter();
                 holds.any(|hold| hold.keeps(device_id, column, one.at))
             };
-            match before {
+            let mut refuse = |why: Why, detail: &str| {
+                told.refused.push(NotTaken {
+                    index: one.index,
+                    reason: why.name(),
+                    field: field(why),
+                    detail: detail.to_owned(),
+                });
+            };
+            match before(&there, &one) {
                 None => told.added += 1,
                 Some(before) if is_same(before, one.value) => told.same += 1,
-                Some(_) if is_held() => {
-                    told.refused.push(NotTaken {
-                        index: one.index,
-                        reason: Why::Held.name(),
-                        field: field(Why::Held),
-                        detail: "a hold keeps the sample that is there".to_owned(),
-                    });
+                Some(_) if sent == Sent::Again => {
+                    let detail = "the request was sent before, and what is there may be newer: send \
+                                  it under a new key";
+                    refuse(Why::SentBefore, detail);
                     continue;
                 }
-                Some(_) => told.replaced += 1,
+                Some(_) if is_held() => {
+                    refuse(Why::Held, "a hold keeps the sample that is there");
+                    continue;
+                }
+                Some(_) => {
+                    told.replaced += 1;
+                    one.replaces = true;
+                }
             }
             left.push(one);
         }
         Ok((left, told))
     }
 
-    /// What is there of the series of samples around their times, by days.
-    fn there(&self, placed: &[Placed]) -> Result<There, PushError> {
+    /// What is there of the series of samples around their times, by days, of those that are not older.
+    fn there(&self, placed: &[Placed], oldest: Timestamp) -> Result<There, PushError> {
         let mut wanted: BTreeMap<(DeviceId, i64), Around> = BTreeMap::new();
-        for one in placed {
+        for one in placed.iter().filter(|one| one.at >= oldest) {
             let of = wanted
                 .entry((one.found.device_id, day_of(one.at)))
                 .or_insert_with(|| Around {
@@ -331,6 +445,26 @@ struct Around {
 /// Samples by device, column and day.
 type There = BTreeMap<(DeviceId, Column, i64), Vec<(Timestamp, Value)>>;
 
+/// What is there where a sample is to be.
+fn before(there: &There, one: &Placed) -> Option<Value> {
+    let Found {
+        device_id, column, ..
+    } = one.found;
+    let points = there.get(&(device_id, column, day_of(one.at)))?;
+    let place = points.binary_search_by_key(&one.at, |(at, _)| *at).ok()?;
+    points.get(place).map(|(_, value)| *value)
+}
+
+fn devices(placed: &[&Placed]) -> u64 {
+    let devices: BTreeSet<DeviceId> = placed.iter().map(|one| one.found.device_id).collect();
+    devices.len() as u64
+}
+
+fn series(placed: &[&Placed]) -> u64 {
+    let series: BTreeSet<SeriesId> = placed.iter().map(|one| one.found.id).collect();
+    series.len() as u64
+}
+
 fn day_of(at: Timestamp) -> i64 {
     at.unix_ms().div_euclid(DAY_MS)
 }
@@ -345,7 +479,7 @@ fn is_same(a: Value, b: Value) -> bool {
 }
 
 /// The times that samples are of, without the end.
-fn range(placed: &[Placed]) -> Option<(Timestamp, Timestamp)> {
+fn range(placed: &[&Placed]) -> Option<(Timestamp, Timestamp)> {
     let first = placed.iter().map(|one| one.at).min()?;
     let last = placed.iter().map(|one| one.at).max()?;
     Some((
@@ -410,7 +544,7 @@ fn settle(
 /// Which field of a sample is the matter.
 fn field(why: Why) -> Option<&'static str> {
     match why {
-        Why::BadValue | Why::NotFinite | Why::Held => Some("value"),
+        Why::BadValue | Why::NotFinite | Why::Held | Why::SentBefore => Some("value"),
         Why::NoTime | Why::BadTime | Why::OutOfTime | Why::DayFull => Some("at"),
         Why::UnknownSeries => Some("series_id"),
         Why::UnknownMetric | Why::MetricRefused => Some("metric"),

@@ -22,6 +22,7 @@ mod view;
 
 pub use archived::{Archived, Archiving, OfDay};
 pub use hold::{Columns, HOLDS_MAX, Held, HeldDevice, HeldSeries, Hold, REASON_LEN_MAX};
+pub(crate) use keeping::Keeping;
 pub use pass::{Pass, Planned, RetentionStats};
 pub use plan::{Amount, Contents, FileFate, Look, Patch, Plan, plan};
 pub use policy::{

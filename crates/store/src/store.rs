@@ -187,7 +187,7 @@ impl Store {
         let documents: Arc<dyn Documents> = Arc::new(documents);
         // Before the series, which keep what they do not know under its name alone.
         let metrics = OwnMetrics::load(documents.clone(), clock.clone()).await?;
-        let archived = archived_days(documents.clone()).await?;
+        let archived = archived_days(&documents).await?;
         let beside = folder.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = beside;
@@ -347,17 +347,6 @@ fn though_full(done: Result<usize, StoreError>, what: &str) -> Result<usize, Sto
 }
 
 /// Does work that waits for the disk where that keeps nobody else from being served.
-/// The archived days by their starts, each with its revision.
-async fn archived_days(
-    documents: Arc<dyn Documents>,
-) -> Result<BTreeMap<Timestamp, u64>, StoreError> {
-    let kept: Collection<ArchivedDay> = Collection::new(documents, &catalog::ARCHIVED_DAYS);
-    let all = kept.all(Query::default()).await?.into_iter();
-    Ok(all
-        .map(|stored| (stored.body.day, stored.body.revision))
-        .collect())
-}
-
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
@@ -378,6 +367,17 @@ const COPIES: [&str; 2] = ["data_key", "data_key_copy"];
 /// Collections whose sealed parts nobody can do without.
 static SEALED: [&crate::documents::CollectionSpec; 2] =
     [&catalog::CREDENTIALS, &catalog::SIGNING_KEYS];
+
+/// The days that are known to be archived by their starts, each with its revision, whether there is an
+/// archive or not.
+async fn archived_days(
+    documents: &Arc<dyn Documents>,
+) -> Result<BTreeMap<Timestamp, u64>, StoreError> {
+    let kept: Collection<ArchivedDay> =
+        Collection::new(Arc::clone(documents), &catalog::ARCHIVED_DAYS);
+    let all = kept.all(Query::default()).await?.into_iter();
+    Ok(all.map(|day| (day.body.day, day.body.revision)).collect())
+}
 
 async fn open_vault(
     documents: &Arc<dyn Documents>,

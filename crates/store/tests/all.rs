@@ -48,6 +48,8 @@ mod feed;
 mod fixture;
 #[path = "all/flips.rs"]
 mod flips;
+#[path = "all/flips_rolls.rs"]
+mod flips_rolls;
 #[path = "all/flips_series.rs"]
 mod flips_series;
 #[path = "all/history.rs"]
@@ -72,6 +74,8 @@ mod log_cuts;
 mod migrations;
 #[path = "all/observed.rs"]
 mod observed;
+#[path = "all/old_folders.rs"]
+mod old_folders;
 #[path = "all/packs.rs"]
 mod packs;
 #[path = "all/packs_faults.rs"]

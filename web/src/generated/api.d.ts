@@ -6896,7 +6896,10 @@ export interface components {
              * @description Samples that they have in the range.
              */
             samples: number;
-            /** @description Those are all; else there may be more: counting them takes too long, or they are in the archive. */
+            /**
+             * @description Those are all; else there are more: counting them took too long, or some are in the archive and
+             *     could not be had.
+             */
             counted_whole: boolean;
         };
         /** @description The samples of several series over one range. */

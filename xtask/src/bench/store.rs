@@ -10,7 +10,9 @@ use super::example;
 use super::figure::{Bound, Outcome, Peer, Want};
 use anyhow::Context as _;
 
-pub(super) const PARTS: &[&str] = &["append", "head", "start", "query", "year", "readers"];
+pub(super) const PARTS: &[&str] = &[
+    "append", "head", "start", "query", "year", "archive", "readers", "import",
+];
 
 pub(super) const WANTS: &[Want] = &[
     Want {
@@ -74,6 +76,24 @@ pub(super) const WANTS: &[Want] = &[
         peer: Peer::None,
     },
     Want {
+        name: "day_bytes_per_sample",
+        floor: Bound::Most(1.6),
+        target: Some(1.4),
+        peer: Peer::None,
+    },
+    Want {
+        name: "archive_bytes_per_sample",
+        floor: Bound::Less,
+        target: Some(3.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "archived_series_1_day_cpu_ms",
+        floor: Bound::Less,
+        target: Some(20.0),
+        peer: Peer::None,
+    },
+    Want {
         name: "readers_ack_worst_s",
         floor: Bound::Most(1.0),
         target: None,
@@ -85,7 +105,29 @@ pub(super) const WANTS: &[Want] = &[
         target: Some(1.05),
         peer: Peer::None,
     },
+    told("csv_import_rows_per_cpu_s", Bound::More),
+    told("csv_export_rows_per_cpu_s", Bound::More),
+    told("csv_bytes_per_row", Bound::Less),
+    told("lines_import_rows_per_cpu_s", Bound::More),
+    told("lines_export_rows_per_cpu_s", Bound::More),
+    told("lines_bytes_per_row", Bound::Less),
+    told("openmetrics_import_rows_per_cpu_s", Bound::More),
+    told("openmetrics_export_rows_per_cpu_s", Bound::More),
+    told("openmetrics_bytes_per_row", Bound::Less),
+    told("parquet_import_rows_per_cpu_s", Bound::More),
+    told("parquet_export_rows_per_cpu_s", Bound::More),
+    told("parquet_bytes_per_row", Bound::Less),
 ];
+
+/// A figure that nothing is asked of.
+const fn told(name: &'static str, floor: Bound) -> Want {
+    Want {
+        name,
+        floor,
+        target: None,
+        peer: Peer::None,
+    }
+}
 
 /// The example program that measures.
 const EXAMPLE: (&str, &str) = ("foretell-store", "store_bench");

@@ -286,7 +286,12 @@ pub(crate) async fn start_restore(
     let by = granted.principal.username.clone();
     begin(&granted, id, JobKind::Restore, move |progress| {
         let restored = archive.restore(from, to, keep_until, &by, progress);
-        Ok(of_restored(&restored.map_err(|error| of_job(&error))?))
+        let restored = restored.map_err(|error| of_job(&error))?;
+        let told = of_restored(&restored);
+        match restored.damaged.len() {
+            0 => Ok(told),
+            damaged => Err(JobError::failed(format!("{damaged} days are damaged")).with(told)),
+        }
     })
     .await
 }
@@ -381,15 +386,20 @@ fn of_restored(restored: &Restored) -> Value {
         "series": restored.series,
         "samples": restored.samples,
         "refused": refused,
+        "damaged": of_damaged(&restored.damaged),
     })
 }
 
 fn of_checked(checked: &Checked) -> Value {
-    let damaged = checked.damaged.iter();
-    let damaged: Vec<Value> = damaged
-        .map(|(day, what)| json!({"day": day, "what": what}))
-        .collect();
+    let damaged = of_damaged(&checked.damaged);
     json!({"days": checked.days, "bytes": checked.bytes, "damaged": damaged})
+}
+
+fn of_damaged(damaged: &[(Timestamp, String)]) -> Value {
+    let damaged = damaged.iter();
+    damaged
+        .map(|(day, what)| json!({"day": day, "what": what}))
+        .collect()
 }
 
 fn of_job(error: &ArchiveError) -> JobError {
@@ -401,7 +411,9 @@ fn of_job(error: &ArchiveError) -> JobError {
 
 fn of_archive(error: &ArchiveError) -> Problem {
     match error {
-        ArchiveError::Foreign { .. } => Problem::new(Kind::Conflict, format!("{error}.")),
+        ArchiveError::Foreign { .. } | ArchiveError::Absent => {
+            Problem::new(Kind::Conflict, format!("{error}."))
+        }
         ArchiveError::Depot(_) => {
             let detail = format!("The archive did not answer: {}.", chain(error));
             Problem::new(Kind::Conflict, detail)

@@ -4,7 +4,7 @@ use crate::auth::gate::{App, Granted, permit};
 use crate::auth::principal::Principal;
 use crate::body::{Body, escape};
 use crate::jobs::JobError;
-use crate::once::NewId;
+use crate::once::{NewId, SentBefore};
 use crate::problem::{Answer, Faults, Kind, Problem};
 use crate::query::Query;
 use crate::routes::jobs::accepted;
@@ -21,12 +21,15 @@ use store::audit::{AUDIT_TEXT_LEN_MAX, Who};
 use store::deletion::{DeleteError, Deleted, Deletion};
 use store::exchange::{Named, Of, Whose};
 use store::pushing::{PushError, Pushed, SAMPLES_PER_PUSH_MAX, Taken};
-use store::series::{Selector, SelectorError};
+use store::series::{Selector, SelectorError, SeriesError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Longest reason, in characters.
 const REASON_LEN_MAX: usize = AUDIT_TEXT_LEN_MAX / 2;
+/// Refused samples that are told with a sentence; all are told with a word. So an answer is never longer
+/// than one that is kept for its key.
+const DETAILS_MAX: usize = 1_000;
 /// Longest selector, in octets.
 const SELECTOR_LEN_MAX: usize = 4_096;
 
@@ -95,7 +98,7 @@ struct RefusedSample {
     pointer: String,
     /// Why, in one word.
     reason: &'static str,
-    /// Why, in one sentence.
+    /// Why, in one sentence; empty beyond the first thousand.
     detail: String,
 }
 
@@ -154,7 +157,8 @@ pub(crate) struct SamplesDeletion {
     series: u64,
     /// Samples that they have in the range.
     samples: u64,
-    /// Those are all; else there may be more: counting them takes too long, or they are in the archive.
+    /// Those are all; else there may be more: counting them took too long, or some are in the archive and
+    /// could not be had.
     counted_whole: bool,
 }
 
@@ -170,18 +174,23 @@ impl SamplesDeletion {
 }
 
 /// Writes samples as they were measured, no older than `store.late_days`. Each is taken or refused by
-/// itself. Sent twice they are there once: what is written last holds.
+/// itself. Sent twice they are there once: what is written last holds. Values that a hold keeps are not
+/// changed; that others are is written down.
 #[utoipa::path(post, path = "/samples", tag = "series", operation_id = "write_samples",
     request_body = SamplesWrite,
     responses((status = 200, description = "What became of them.", body = SamplesTaken)))]
 pub(crate) async fn push(
     granted: Granted<permit::WriteSamples>,
+    SentBefore(sent): SentBefore,
     Body(body): Body<SamplesWrite>,
 ) -> Answer<Json<SamplesTaken>> {
     let services = granted.services();
     let samples = read(&granted, body.samples)?;
-    let store = services.store.clone();
-    let work = |_| async move { store.push_samples(samples).await.map_err(of_push) };
+    let (store, who) = (services.store.clone(), who(&granted.principal));
+    let work = |_| async move {
+        let done = store.push_samples(samples, &who, sent).await;
+        done.map_err(of_push)
+    };
     let taken = services.to_the_end(work).await?;
     Ok(Json(SamplesTaken {
         taken: taken.taken,
@@ -196,6 +205,7 @@ pub(crate) async fn push(
     responses((status = 200, description = "What became of them.", body = SamplesCorrected)))]
 pub(crate) async fn correct(
     granted: Granted<permit::ManageStorage>,
+    SentBefore(sent): SentBefore,
     Body(body): Body<SamplesCorrection>,
 ) -> Answer<Json<SamplesCorrected>> {
     let services = granted.services();
@@ -204,7 +214,7 @@ pub(crate) async fn correct(
     let samples = read(&granted, body.samples)?;
     let (store, who) = (services.store.clone(), who(&granted.principal));
     let work = |_| async move {
-        let done = store.correct_samples(samples, reason, &who).await;
+        let done = store.correct_samples(samples, reason, &who, sent).await;
         done.map_err(of_push)
     };
     let taken = services.to_the_end(work).await?;
@@ -334,6 +344,7 @@ fn read<P>(granted: &Granted<P>, given: Vec<SampleWrite>) -> Answer<Vec<Pushed>>
         samples.push(Pushed {
             of: Arc::new(of),
             at: sample.at.unwrap_or(now),
+            is_timed: sample.at.is_some(),
             value,
         });
     }
@@ -342,14 +353,18 @@ fn read<P>(granted: &Granted<P>, given: Vec<SampleWrite>) -> Answer<Vec<Pushed>>
 }
 
 fn refused(taken: Taken) -> Vec<RefusedSample> {
-    let refused = taken.refused.into_iter();
-    let refused = refused.map(|refused| {
+    let refused = taken.refused.into_iter().enumerate();
+    let refused = refused.map(|(place, refused)| {
         let field = refused.field.map(|field| format!("/{}", escape(field)));
         RefusedSample {
             index: refused.index,
             pointer: format!("/samples/{}{}", refused.index, field.unwrap_or_default()),
             reason: refused.reason,
-            detail: refused.detail,
+            detail: if place < DETAILS_MAX {
+                refused.detail
+            } else {
+                String::new()
+            },
         }
     });
     refused.collect()
@@ -365,6 +380,11 @@ fn of_push(error: PushError) -> Problem {
         }
         PushError::Holds(error) => of_delete(error),
         PushError::Audit(error) => crate::store_problem::of_store(error),
+        PushError::Series(error @ SeriesError::ArchiveMissing { .. }) => {
+            tracing::warn!(error = ?error, "samples that were sent are refused");
+            let detail = "What is there is in the archive, which does not answer; send them again.";
+            Problem::busy(detail, Duration::from_secs(10))
+        }
         PushError::Series(error) => Problem::internal("the series", &error),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::auth::gate::{App, Granted, permit};
 use crate::body::Body;
+use crate::exchange::is_kept;
 use crate::jobs::JobError;
 use crate::once::NewId;
 use crate::problem::{Answer, Faults, Problem, chain};
@@ -13,7 +14,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use model::job::{Job, JobKind, JobState};
+use model::job::{Job, JobKind};
 use model::{JobId, Metric, ReservedId, Timestamp};
 use serde::Deserialize;
 use std::fs::File;
@@ -86,13 +87,15 @@ pub(crate) async fn start(
         }
     };
     faults.into_result()?;
-    let bytes_max = room(state, now).await?;
+    // Told at once where there is none; how much there is then, when its turn has come.
+    room(state).await?;
     let options = export::Options {
         format: body.format,
         selector,
         from: body.from,
         to,
-        bytes_max,
+        bytes_max: 0,
+        room: state.exchange.files.room().clone(),
     };
     begin(&granted, id, options).await.map(accepted)
 }
@@ -108,10 +111,9 @@ fn selector(text: &str) -> Result<Selector, String> {
 }
 
 /// How many octets a new file may have, after what is kept no longer went.
-async fn room(state: &Arc<State>, now: Timestamp) -> Answer<u64> {
-    let _alone = state.exchange.making_room.lock().await;
+async fn room(state: &Arc<State>) -> Answer<u64> {
     let known = state.jobs.all().await?;
-    let swept = Arc::clone(state);
+    let (swept, now) = (Arc::clone(state), state.services.clock.now());
     state
         .blocking(move || swept.exchange.make_room(&swept.jobs, &known, now))
         .await?
@@ -120,7 +122,7 @@ async fn room(state: &Arc<State>, now: Timestamp) -> Answer<u64> {
 async fn begin(
     granted: &Granted<permit::ManageStorage>,
     id: ReservedId,
-    options: export::Options,
+    mut options: export::Options,
 ) -> Answer<Job> {
     let (state, who) = (granted.state(), who(&granted.principal));
     let (shared, handle) = (Arc::clone(state), Handle::current());
@@ -134,6 +136,12 @@ async fn begin(
             job_id: Some(job_id),
             detail: Some(format!("a file of {}", options.format.extension())),
         };
+        // One export is at work at a time, so that all of the room is for it.
+        let room = handle.block_on(shared.jobs.all()).and_then(|known| {
+            let now = shared.services.clock.now();
+            shared.exchange.make_room(&shared.jobs, &known, now)
+        });
+        options.bytes_max = room.map_err(|problem| JobError::failed(problem.detail()))?;
         let begun = handle.block_on(audit.begin(&who, what)).map_err(|error| {
             JobError::failed(format!("it could not be written into the audit: {error}"))
         })?;
@@ -212,7 +220,7 @@ pub(crate) async fn content(
     let state = granted.state();
     let job = state.jobs.get(id).await?;
     let none = || Problem::not_found("exported file of the job", id);
-    if job.kind != JobKind::Export || job.state != JobState::Done {
+    if !is_kept(&job, state.services.clock.now()) {
         return Err(none());
     }
     let path = state.exchange.files.exported(id);

@@ -1,7 +1,7 @@
 //! Importing samples: a file is sent, whole or in pieces, and written behind the request.
 
 use crate::auth::gate::{App, Granted, permit};
-use crate::exchange::{Asked, PIECE_LEN_MAX, ground};
+use crate::exchange::{Asked, PIECE_LEN_MAX, ground, no_room};
 use crate::jobs::JobError;
 use crate::once::NewId;
 use crate::problem::{Answer, Kind, Problem, chain};
@@ -17,7 +17,6 @@ use axum::response::Response;
 use model::job::{Job, JobKind, JobState};
 use model::{DeviceId, JobId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 use store::audit::{AuditAction, AuditCounts, AuditState, What, Who};
@@ -31,6 +30,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+const CLOSED: &str = "The job does not wait to be sent anything.";
 /// Bodies with files that are held at a time.
 pub(crate) const UPLOADS_MAX: usize = 2;
 
@@ -195,8 +195,7 @@ pub(crate) async fn send(
     let state = granted.state();
     let job = state.jobs.get(id).await?;
     if job.state != JobState::Receiving || state.exchange.asked(id).is_none() {
-        let detail = "The job does not wait to be sent anything.";
-        return Err(Problem::new(Kind::Conflict, detail));
+        return Err(Problem::new(Kind::Conflict, CLOSED));
     }
     let bytes = take(state, id, query.offset, body).await?;
     Ok(Json(Sent { bytes }))
@@ -237,12 +236,16 @@ async fn tidy(state: &Arc<State>) -> Answer<()> {
 }
 
 async fn take(state: &Arc<State>, id: JobId, offset: u64, piece: Bytes) -> Answer<u64> {
-    state.exchange.has_room()?;
-    let files = state.exchange.files.clone();
-    let taken = state
-        .blocking(move || files.take(id, offset, &piece))
-        .await?;
+    let shared = Arc::clone(state);
+    let take = move || {
+        let exchange = &shared.exchange;
+        let waits = || exchange.asked(id).is_some() && shared.jobs.is_live(id);
+        exchange.files.take(id, offset, &piece, waits)
+    };
+    let taken = state.blocking(take).await?;
     taken.map_err(|error| match error {
+        SendError::Closed => Problem::new(Kind::Conflict, CLOSED),
+        SendError::NoRoom(lacking) => no_room(&lacking),
         SendError::Offset { .. } => Problem::new(Kind::Conflict, format!("{error}.")),
         SendError::TooLong => Problem::new(Kind::TooLarge, format!("{error}.")),
         SendError::File(error) => Problem::internal("taking a file", &error),
@@ -251,10 +254,8 @@ async fn take(state: &Arc<State>, id: JobId, offset: u64, piece: Bytes) -> Answe
 
 fn begin(granted: &Granted<permit::ManageStorage>, id: JobId) -> Answer<Job> {
     let (state, who) = (granted.state(), who(&granted.principal));
-    let asked = state.exchange.sent(id).ok_or_else(|| {
-        let detail = "The job does not wait to be sent anything.";
-        Problem::new(Kind::Conflict, detail)
-    })?;
+    let asked = state.exchange.sent(id);
+    let asked = asked.ok_or_else(|| Problem::new(Kind::Conflict, CLOSED))?;
     let (shared, handle) = (Arc::clone(state), Handle::current());
     state.jobs.run(id, move |progress| {
         work(&shared, &handle, (id, &who), asked, progress)
@@ -328,7 +329,7 @@ fn import_file(
 ) -> Result<(), ImportError> {
     let services = &state.services;
     let files = &state.exchange.files;
-    let file = File::open(files.sent(id)).map_err(ImportError::Spool)?;
+    let file = files.open_sent(id).map_err(ImportError::Spool)?;
     let options = import::Options {
         format: asked.format,
         dry_run: asked.dry_run,
@@ -336,6 +337,8 @@ fn import_file(
         defaults: asked.defaults,
         length: file.metadata().map_err(ImportError::Spool)?.len(),
         spool: files.folder(id).join("rows"),
+        room: files.room().clone(),
+        rows_a_part: None,
     };
     let retention = &services.store.retention;
     let ground = ground(services);

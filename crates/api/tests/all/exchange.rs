@@ -3,9 +3,14 @@
 use crate::harness::{Answer, Api, Client, NOW, request};
 use axum::body::Body;
 use axum::http::{Method, Request, header};
+use foretell_api::Options;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+use store::disk::{Disk, DiskFile, RESERVE_BYTES_MAX, RealDisk, Room, Space};
 
 async fn send(client: &Client<'_>, method: Method, path: &str, body: impl Into<Body>) -> Answer {
     let request = Request::builder()
@@ -331,4 +336,50 @@ async fn metrics_of_users_are_made_changed_and_deleted() {
     let unknown = "# TYPE api_unused gauge\napi_unused 5 1\n# EOF\n";
     let job = followed(&admin, &send(&admin, Method::POST, import, unknown).await).await;
     assert_eq!(job["result"]["reasons"], json!({"unknown_metric": 1}));
+}
+
+/// A disk on which nothing more is to be written.
+struct Full;
+
+impl Disk for Full {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        RealDisk.create(path)
+    }
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        Ok(Space {
+            free_bytes: RESERVE_BYTES_MAX,
+            all_bytes: 1 << 40,
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_file_is_taken_or_made_where_the_disk_is_nearly_full() {
+    let api = Api::with(Options {
+        room: Room::of(Arc::new(Full)),
+        ..Options::default()
+    })
+    .await;
+    let admin = api.admin().await;
+    let path = "/api/v1/imports/samples?format=csv";
+    let sent = send(&admin, Method::POST, path, text(3)).await;
+    let problem = sent.problem(507, "full");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("octets of free room"), "{detail}");
+    let asked = json!({"match": "sensor_other", "from": "2026-01-01T00:00:00Z", "format": "csv"});
+    let made = admin.post("/api/v1/exports", &asked).await;
+    made.problem(507, "full");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exported_file_is_there_for_a_day() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let asked = json!({"match": "sensor_other", "from": "2026-01-01T00:00:00Z", "format": "lines"});
+    let job = followed(&admin, &admin.post("/api/v1/exports", &asked).await).await;
+    let path = format!("/api/v1/exports/{}/content", job["id"].as_str().unwrap());
+    assert_eq!(admin.get(&path).await.status, 200);
+    api.pass(Duration::from_hours(24));
+    let admin = api.admin().await;
+    admin.get(&path).await.problem(404, "not-found");
 }

@@ -10,10 +10,13 @@ use model::event::Event;
 use model::flow::FlowStanding;
 use model::{Clock, Timestamp};
 use serde_json::Value;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use store::archive::{ArchiveOptions, Place};
+use store::disk::{Disk, DiskFile, RealDisk, Room, Space};
 use store::series::{SeriesOptions, SyncPolicy};
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
@@ -27,6 +30,29 @@ pub const PASSWORD: &str = "correct horse battery";
 pub const NOW: i64 = 1_772_366_400_000;
 /// Room in the ring of events; small, so that a test can overrun it.
 pub const RING: usize = 1_024;
+
+/// A disk that always has room, however full that of the machine is.
+pub struct Plenty;
+
+impl Disk for Plenty {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        RealDisk.create(path)
+    }
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        Ok(Space {
+            free_bytes: 1 << 40,
+            all_bytes: 1 << 40,
+        })
+    }
+}
+
+/// Settings as they are where nobody says otherwise, on such a disk.
+pub fn options() -> Options {
+    Options {
+        room: Room::of(Arc::new(Plenty)),
+        ..Options::default()
+    }
+}
 
 /// The API and what a test needs of what is behind it.
 pub struct Api {
@@ -90,7 +116,7 @@ impl Answer {
 
 impl Api {
     pub async fn new() -> Self {
-        Self::with(Options::default()).await
+        Self::with(options()).await
     }
 
     pub async fn with(options: Options) -> Self {
@@ -99,7 +125,7 @@ impl Api {
 
     /// With an archive in a folder; on a runtime of several threads.
     pub async fn archived() -> Self {
-        Self::kept(Options::default(), true).await
+        Self::kept(options(), true).await
     }
 
     async fn kept(options: Options, is_archived: bool) -> Self {

@@ -1,9 +1,11 @@
 //! Samples that users write, correct and delete, and who did it.
 
-use crate::harness::{Api, Client, NOW};
+use crate::harness::{Api, Client, NOW, request};
+use axum::http::Method;
 use model::{SeriesId, Timestamp};
 use serde_json::{Value, json};
 use std::time::Duration;
+use store::idempotency::Begun;
 
 const SAMPLES: &str = "/api/v1/samples";
 const CORRECTIONS: &str = "/api/v1/samples/corrections";
@@ -214,4 +216,141 @@ async fn a_range_is_deleted_by_a_job_and_a_dry_run_tells_how_much() {
         .problem(409, "conflict");
     let detail = told["detail"].as_str().unwrap();
     assert!(detail.contains(hold["id"].as_str().unwrap()), "{detail}");
+}
+
+#[tokio::test]
+async fn samples_that_are_sent_again_ask_holds_and_leave_a_trace() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let device_id = device(&admin).await;
+    let ones = [json!(1), json!(1), json!(1)];
+    admin.post(SAMPLES, &body(&device_id, &ones)).await;
+    let audit = async || admin.get(AUDIT).await.json()["items"].clone();
+    assert_eq!(audit().await, json!([]), "nothing was there");
+    let hold = json!({
+        "selector": "sensor_other", "reason": "case 7", "from": at(2), "to": at(1),
+    });
+    admin.make("/api/v1/retention/holds", hold).await;
+    let twos = [json!(2), json!(1), json!(2), json!(2)];
+    let answer = admin.post(SAMPLES, &body(&device_id, &twos)).await.json();
+    assert_eq!(answer["taken"], 3, "{answer}");
+    let refused = &answer["refused"][0];
+    assert_eq!(
+        (&refused["pointer"], &refused["reason"]),
+        (&json!("/samples/2/value"), &json!("held"))
+    );
+    let kept = read(&api, &admin, &device_id).await;
+    assert_eq!(kept, [2, 1, 1, 2].map(model::Value::U64));
+    // Those of an hour are one entry, others another.
+    admin
+        .post(SAMPLES, &body(&device_id, &[json!(3), json!(3)]))
+        .await;
+    api.pass(Duration::from_hours(1));
+    let admin = api.admin().await;
+    admin.post(SAMPLES, &body(&device_id, &[json!(4)])).await;
+    let told = admin
+        .get(&format!("{AUDIT}?action=correct_samples"))
+        .await
+        .json();
+    let told: Vec<_> = told["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            assert_eq!(
+                (&entry["state"], &entry["by"]),
+                (&json!("done"), &json!("admin"))
+            );
+            (
+                entry["counts"]["replaced"].clone(),
+                entry["from"].clone(),
+                entry["to"].clone(),
+            )
+        })
+        .collect();
+    let until = Timestamp::from_unix_ms(NOW + 1);
+    assert_eq!(
+        told,
+        [
+            (json!(1), json!(at(0)), json!(until)),
+            (json!(3), json!(at(1)), json!(until)),
+        ]
+    );
+}
+
+/// The first attempt was broken off, and others wrote since.
+#[tokio::test]
+async fn what_is_sent_again_under_its_key_writes_over_nothing() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let device_id = device(&admin).await;
+    let me = admin.get("/api/v1/auth/me").await.json();
+    let user = me["user_id"].as_str().unwrap().parse().unwrap();
+    admin
+        .post(SAMPLES, &body(&device_id, &[json!(1), json!(2)]))
+        .await;
+    for (path, key) in [(SAMPLES, "a"), (CORRECTIONS, "b")] {
+        let mut samples = body(&device_id, &[json!(9), json!(2), json!(3)]);
+        let mut untimed = samples["samples"][0].clone();
+        untimed.as_object_mut().unwrap().remove("at");
+        samples["samples"].as_array_mut().unwrap().push(untimed);
+        if path == CORRECTIONS {
+            samples["reason"] = json!("upside down");
+        }
+        let text = samples.to_string();
+        let keys = &api.services.store.idempotency;
+        let begun = keys.begin(user, path, key, text.as_bytes()).await.unwrap();
+        assert!(matches!(begun, Begun::First(_)));
+        drop(begun);
+        let again = || {
+            let mut request = request(Method::POST, path, Some(&samples));
+            let headers = request.headers_mut();
+            let bearer = format!("Bearer {}", admin.token);
+            headers.insert("authorization", bearer.parse().unwrap());
+            headers.insert("idempotency-key", key.parse().unwrap());
+            api.send(request)
+        };
+        let first = again().await;
+        assert_eq!(first.status, 200, "{:?}", first.body);
+        let told = first.json();
+        let refused: Vec<_> = told["refused"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one["index"].clone(), one["reason"].clone()))
+            .collect();
+        let before = |index: u32| (json!(index), json!("sent_before"));
+        assert_eq!(refused, [before(0), before(3)], "{told}");
+        let kept = read(&api, &admin, &device_id).await;
+        assert_eq!(kept, [3, 2, 1].map(model::Value::U64), "{path}");
+        let replayed = again().await;
+        assert_eq!(replayed.header("idempotency-replayed"), Some("true"));
+        assert_eq!(replayed.body, first.body);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_refuses_all_is_kept_for_its_key() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let name = "x".repeat(128);
+    let one = json!({"metric": name, "value": 1});
+    let samples = json!({"samples": vec![one; 10_000]});
+    for replayed in [None, Some("true")] {
+        let mut request = request(Method::POST, SAMPLES, Some(&samples));
+        let headers = request.headers_mut();
+        let bearer = format!("Bearer {}", admin.token);
+        headers.insert("authorization", bearer.parse().unwrap());
+        headers.insert("idempotency-key", "a".parse().unwrap());
+        let answer = api.send(request).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("idempotency-replayed"), replayed);
+        let told = answer.json();
+        assert_eq!(told["refused"].as_array().unwrap().len(), 10_000);
+        let last = &told["refused"][9_999];
+        assert_eq!(
+            (&last["reason"], &last["detail"]),
+            (&json!("unknown_metric"), &json!(""))
+        );
+    }
 }

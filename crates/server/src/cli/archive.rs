@@ -25,7 +25,7 @@ pub enum Archive {
     Run(ArchiveDays),
     /// Bring archived days back into the data folder.
     #[command(
-        after_help = "What is here already holds: what came late and what was corrected. What was deleted since stays so. Retention leaves the days alone for --keep-days.\n\nWith --data-dir the folder of a server that is stopped is worked on.\n\nExamples:\n  foretell archive restore --from 2026-03-01 --to 2026-03-08 --password-env FORETELL_ADMIN_PASSWORD\n  foretell archive restore --from 2026-03-01 --to 2026-03-02 --data-dir /var/lib/foretell --config /etc/foretell.toml\n\nExit codes: 0 they are here, 1 they are not."
+        after_help = "What is here already holds: what came late and what was corrected. What was deleted since stays so. Retention leaves the days alone for --keep-days.\n\nWith --data-dir the folder of a server that is stopped is worked on.\n\nExamples:\n  foretell archive restore --from 2026-03-01 --to 2026-03-08 --password-env FORETELL_ADMIN_PASSWORD\n  foretell archive restore --from 2026-03-01 --to 2026-03-02 --data-dir /var/lib/foretell --config /etc/foretell.toml\n\nExit codes: 0 they are here, 1 some day is damaged or they are not."
     )]
     Restore(RestoreArchived),
     /// Read archived days again and check all that proves them.

@@ -21,6 +21,9 @@ use store::progress::Progress;
 /// How often the server is asked how far a job is.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
+/// A day.
+const DAY_MS: i64 = 86_400_000;
+
 /// Rows of a page that are asked for.
 const PAGE: usize = 1_000;
 
@@ -131,7 +134,7 @@ fn restore(asked: &cli::RestoreArchived) -> anyhow::Result<Exit> {
     if asked.folder.data_dir.is_some() {
         let keep = Duration::from_hours(24 * u64::from(asked.keep_days));
         let keep_until = clock::real().now().plus(keep);
-        let (from, until) = (asked.from, asked.until);
+        let (from, until) = whole_days(asked.from, asked.until)?;
         let restored = on_folder(&asked.folder, |archive, progress| {
             archive.restore(from, until, keep_until, "the command line", progress)
         })?;
@@ -141,8 +144,10 @@ fn restore(asked: &cli::RestoreArchived) -> anyhow::Result<Exit> {
             "series": restored.series,
             "samples": restored.samples,
             "refused": restored.refused.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "damaged": of_damaged(&restored.damaged),
         });
-        return print(&result, asked.json, &words(&result));
+        print(&result, asked.json, &words(&result))?;
+        return Ok(done_where(restored.damaged.is_empty()));
     }
     let body = json!({"from": asked.from, "to": asked.until, "keep_days": asked.keep_days});
     let job = with_server(&asked.to, async |session, trust| {
@@ -154,23 +159,47 @@ fn restore(asked: &cli::RestoreArchived) -> anyhow::Result<Exit> {
 fn check(asked: &cli::CheckArchived) -> anyhow::Result<Exit> {
     if asked.folder.data_dir.is_some() {
         let days = asked.from.zip(asked.until);
+        let days = days.map(|(from, until)| whole_days(from, until));
+        let days = days.transpose()?;
         let checked = on_folder(&asked.folder, |archive, progress| {
             archive.check(days, progress)
         })?;
-        let damaged = checked.damaged.iter();
-        let damaged: Vec<Value> = damaged
-            .map(|(day, what)| json!({"day": day, "what": what}))
-            .collect();
-        let is_sound = damaged.is_empty();
+        let damaged = of_damaged(&checked.damaged);
         let result = json!({"days": checked.days, "bytes": checked.bytes, "damaged": damaged});
         print(&result, asked.json, &words(&result))?;
-        return Ok(if is_sound { Exit::Done } else { Exit::Failed });
+        return Ok(done_where(checked.damaged.is_empty()));
     }
     let body = range(asked.from, asked.until);
     let job = with_server(&asked.to, async |session, trust| {
         followed(session, trust, "archive/checks", &body).await
     })?;
     told(&job, asked.json)
+}
+
+fn of_damaged(damaged: &[(Timestamp, String)]) -> Value {
+    let damaged = damaged.iter();
+    damaged
+        .map(|(day, what)| json!({"day": day, "what": what}))
+        .collect()
+}
+
+fn done_where(is_sound: bool) -> Exit {
+    if is_sound { Exit::Done } else { Exit::Failed }
+}
+
+/// The UTC days that a range meets, as the server takes it.
+fn whole_days(from: Timestamp, until: Timestamp) -> anyhow::Result<(Timestamp, Timestamp)> {
+    anyhow::ensure!(
+        from < until,
+        UsageError(format!("--from must be before --to, which is {until}"))
+    );
+    let day = |ms: i64| ms.div_euclid(DAY_MS);
+    let (first, end) = (
+        day(from.unix_ms()),
+        day(until.unix_ms().saturating_sub(1)).saturating_add(1),
+    );
+    let at = |day: i64| Timestamp::from_unix_ms(day.saturating_mul(DAY_MS));
+    Ok((at(first), at(end)))
 }
 
 fn range(from: Option<Timestamp>, until: Option<Timestamp>) -> Value {
@@ -315,4 +344,19 @@ fn on_folder<T>(
     drop(archive);
     runtime.block_on(store.close())?;
     Ok(done?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_whole_days() {
+        let hour = |n: i64| Timestamp::from_unix_ms(n * 3_600_000);
+        let days = |from, until| whole_days(hour(from), hour(until)).ok();
+        assert_eq!(days(3, 5), Some((hour(0), hour(24))));
+        assert_eq!(days(24, 48), Some((hour(24), hour(48))));
+        assert_eq!(days(-1, 25), Some((hour(-24), hour(48))));
+        assert_eq!(days(5, 5), None);
+    }
 }

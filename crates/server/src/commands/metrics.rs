@@ -13,9 +13,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
+use store::exchange::files::IMPORT_BYTES_MAX;
 
-/// Octets of a piece of a file, either way: half of what the server takes at once.
-const PIECE_LEN: usize = 8 << 20;
+/// Octets of a piece of a file, either way: over a slow line, too, it takes less time than a request may.
+const PIECE_LEN: usize = 2 << 20;
 /// How often the server is asked how far it is.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Refused rows that are shown; the server tells the first thousand.
@@ -78,12 +79,31 @@ impl Server {
             }
         }
         let first = piece(&mut file, &import.file)?;
-        let mut sent = first.len() as u64;
+        let sent = first.len() as u64;
         let path = with_query("imports/samples", &query, &import.to)?;
         let job = self.send(Method::POST, &path, first).await?;
         let id = id_of(&job)?;
+        let rest = self.send_rest(&id, &mut file, sent, import).await;
+        if rest.is_err() {
+            // It would wait for hours, and with some others keep all jobs from being taken.
+            let path = format!("jobs/{id}/cancel");
+            let _ = self.session.post(&self.trust, &path, &json!({})).await;
+        }
+        rest?;
+        let job = self.follow(&id).await?;
+        tell_import(import, &job)
+    }
+
+    /// Sends what is left of a file, and has it taken.
+    async fn send_rest(
+        &self,
+        id: &str,
+        file: &mut dyn Read,
+        mut sent: u64,
+        import: &ImportMetrics,
+    ) -> anyhow::Result<()> {
         loop {
-            let piece = piece(&mut file, &import.file)?;
+            let piece = piece(file, &import.file)?;
             if piece.is_empty() {
                 break;
             }
@@ -94,8 +114,7 @@ impl Server {
         }
         let path = format!("imports/{id}/run");
         self.session.post(&self.trust, &path, &json!({})).await?;
-        let job = self.follow(&id).await?;
-        tell_import(import, &job)
+        Ok(())
     }
 
     async fn export(&self, export: &ExportMetrics) -> anyhow::Result<Exit> {
@@ -326,10 +345,17 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn Read>> {
     if file.as_os_str() == "-" {
         return Ok(Box::new(io::stdin().lock()));
     }
-    let opened = File::open(file);
-    Ok(Box::new(opened.with_context(|| {
-        format!("{} cannot be read", file.display())
-    })?))
+    let unread = || format!("{} cannot be read", file.display());
+    let opened = File::open(file).with_context(unread)?;
+    let length = opened.metadata().with_context(unread)?.len();
+    if length > IMPORT_BYTES_MAX {
+        let text = format!(
+            "{} has {length} octets, and a file has at most {IMPORT_BYTES_MAX}; split it",
+            file.display()
+        );
+        return Err(UsageError(text).into());
+    }
+    Ok(Box::new(opened))
 }
 
 /// The next piece of a file; empty at its end.

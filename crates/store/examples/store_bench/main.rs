@@ -11,6 +11,7 @@
 //! | `query` | a day of one series; an hour of a thousand; the ten greatest of 100,000 |
 //! | `year` | a year of one series by the hour; folding a day |
 //! | `archive` | archiving a day, reading a series of it there, bringing it back |
+//! | `import` | files of samples, written and taken in: rows a CPU-second, octets a row |
 //! | `readers` | 80,000 samples a second, without and with twenty readers |
 //! | `index` | a million series: their memory, loading, finding, counting and knowing them again |
 //! | `packs` | files of sealed samples: writing, reading, octets a sample |
@@ -30,6 +31,7 @@ mod ask;
 mod beside;
 mod growth;
 mod head;
+mod import;
 mod index;
 mod load;
 mod packs;
@@ -54,6 +56,7 @@ fn main() {
         ["index"] => index::run(),
         ["packs"] => packs::run(),
         ["archive"] => archive::run(),
+        ["import"] => import::run(),
         ["growth", series] => growth::run(number(series)),
         ["beside", devices, polls] => beside::run(number(devices), number(polls)),
         ["send", address, path, devices, polls] => {
@@ -65,7 +68,7 @@ fn main() {
         ["indexed", folder] => index::registered(Path::new(folder)),
         _ => {
             panic!(
-                "which part? append, head, start, query, year, archive, readers, index, packs, growth, beside or send"
+                "which part? append, head, start, query, year, archive, import, readers, index, packs, growth, beside or send"
             )
         }
     }

@@ -1,5 +1,6 @@
 //! Octets that are proved block by block: summed as they are written, and checked as they are read, before
-//! any parser sees them. Blocks that were read are kept for the next reader.
+//! any parser sees them. Blocks that were read are kept for the next reader, and for a while which of them
+//! are damaged.
 
 use super::depot::{Depot, DepotError};
 use super::manifest::{BLOCK_BYTES, FileSums};
@@ -12,12 +13,18 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Blocks that are fetched in one request: what a column chunk takes, most of the time.
 const FETCHED_AT_ONCE: usize = 8;
-/// Ends of files that are kept, some tens of kilobytes each.
+/// Ends of files that are kept, some tens of kilobytes each; of the days of a large network some megabytes.
 const FOOTERS_MAX: usize = 64;
+/// Octets of them.
+const FOOTER_BYTES_MAX: usize = 32 << 20;
+/// Damaged blocks that are remembered, and for how long: many series are in one, and each of them would
+/// fetch it again.
+const TORN_MAX: usize = 256;
+const TORN_KEPT: Duration = Duration::from_mins(1);
 
 /// A `Write` that sums what goes through it.
 pub(super) struct Summed<W> {
@@ -110,6 +117,7 @@ struct Kept {
     blocks: BTreeMap<(Arc<str>, usize), (Bytes, u64)>,
     bytes: u64,
     footers: BTreeMap<Arc<str>, (Footer, u64)>,
+    torn: BTreeMap<(Arc<str>, usize), (Torn, Instant)>,
     uses: u64,
 }
 
@@ -168,12 +176,39 @@ impl Cache {
         kept.uses += 1;
         let entry = (footer.clone(), kept.uses);
         kept.footers.insert(Arc::clone(name), entry);
-        if kept.footers.len() > FOOTERS_MAX {
+        let bytes = |kept: &Kept| -> usize {
+            let footers = kept.footers.values();
+            footers.map(|(footer, _)| footer.memory_bytes()).sum()
+        };
+        while kept.footers.len() > FOOTERS_MAX || bytes(&kept) > FOOTER_BYTES_MAX {
             let oldest = kept.footers.iter().min_by_key(|(_, (_, used))| *used);
-            if let Some(oldest) = oldest.map(|(name, _)| Arc::clone(name)) {
-                kept.footers.remove(&oldest);
-            }
+            let Some(oldest) = oldest.map(|(name, _)| Arc::clone(name)) else {
+                break;
+            };
+            kept.footers.remove(&oldest);
         }
+    }
+
+    /// What is damaged of a block, where that was found a short while ago.
+    fn torn(&self, name: &Arc<str>, block: usize) -> Option<Torn> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (torn, since) = kept.torn.get(&(Arc::clone(name), block))?;
+        (since.elapsed() < TORN_KEPT).then(|| torn.clone())
+    }
+
+    fn keep_torn(&self, name: &Arc<str>, block: usize, torn: &Torn) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.torn
+            .retain(|_, (_, since)| since.elapsed() < TORN_KEPT);
+        if kept.torn.len() < TORN_MAX {
+            let key = (Arc::clone(name), block);
+            kept.torn.insert(key, (torn.clone(), Instant::now()));
+        }
+    }
+
+    fn is_sound(&self, name: &Arc<str>, block: usize) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.torn.remove(&(Arc::clone(name), block));
     }
 }
 
@@ -188,12 +223,16 @@ pub(super) struct Remote {
 }
 
 /// Octets of the archive that are not what was written.
-#[derive(Debug, thiserror::Error)]
-#[error("octets {begin} to {end} of {name} are damaged")]
-pub(super) struct Torn {
-    name: String,
-    begin: u64,
-    end: u64,
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Torn {
+    #[error("octets {begin} to {end} of {name} are damaged")]
+    Octets { name: String, begin: u64, end: u64 },
+    #[error("{name} has {found} octets, and {expected} were written")]
+    Length {
+        name: String,
+        found: u64,
+        expected: u64,
+    },
 }
 
 impl Remote {
@@ -233,10 +272,14 @@ impl Remote {
                 place += 1;
                 continue;
             }
+            if let Some(torn) = self.cache.torn(&self.name, place) {
+                return Err(ParquetError::External(Box::new(torn)));
+            }
             let mut end = place + 1;
             while end <= last
                 && end - place < FETCHED_AT_ONCE
                 && self.cache.get(&self.name, end).is_none()
+                && self.cache.torn(&self.name, end).is_none()
             {
                 end += 1;
             }
@@ -257,18 +300,21 @@ impl Remote {
         let octets = self
             .depot
             .get_range(&self.name, begin..end, self.deadline)
-            .map_err(Fault::Depot)?;
+            .map_err(|error| self.fault_of(error, first))?;
         let mut blocks = Vec::new();
         for (n, octets) in octets.chunks(self.sums.block_bytes as usize).enumerate() {
             let place = first + n;
             if self.sums.crc32c.get(place) != Some(&crc32c::crc32c(octets)) {
                 let begin = (place as u64).saturating_mul(block);
-                return Err(Fault::Torn(Torn {
+                let torn = Torn::Octets {
                     name: self.name.to_string(),
                     begin,
                     end: begin + octets.len() as u64,
-                }));
+                };
+                self.cache.keep_torn(&self.name, place, &torn);
+                return Err(Fault::Torn(torn));
             }
+            self.cache.is_sound(&self.name, place);
             // A copy, so that the cache holds no more than the block.
             let octets = Bytes::copy_from_slice(octets);
             self.cache.blocks_read.fetch_add(1, Ordering::Relaxed);
@@ -276,6 +322,28 @@ impl Remote {
             blocks.push(octets);
         }
         Ok(blocks)
+    }
+
+    /// What a request that failed comes to: an object of another length than was written does not have what
+    /// was asked for, and that is damage.
+    fn fault_of(&self, error: DepotError, block: usize) -> Fault {
+        if error.is_missing() || error.is_late() {
+            return Fault::Depot(error);
+        }
+        let expected = self.sums.bytes;
+        match self.depot.length(&self.name, self.deadline) {
+            Ok(found) if found != expected => {
+                let name = self.name.to_string();
+                let torn = Torn::Length {
+                    name,
+                    found,
+                    expected,
+                };
+                self.cache.keep_torn(&self.name, block, &torn);
+                Fault::Torn(torn)
+            }
+            _ => Fault::Depot(error),
+        }
     }
 
     /// Reads all of the file and checks all that proves it, past the cache. Hands over how many octets

@@ -85,6 +85,12 @@ impl DepotError {
         let source = self.source.downcast_ref::<object_store::Error>();
         source.is_some_and(|error| matches!(error, object_store::Error::NotFound { .. }))
     }
+
+    /// Whether the object is longer than any of its kind is read.
+    pub(super) fn is_too_long(&self) -> bool {
+        let length = self.source.downcast_ref::<Length>();
+        length.is_some_and(|length| length.found > length.expected)
+    }
 }
 
 /// What the store answered is not what was asked for.
@@ -242,6 +248,13 @@ impl Depot {
         Ok(got)
     }
 
+    /// How many octets an object has.
+    pub(super) fn length(&self, name: &str, deadline: Option<Instant>) -> Result<u64, DepotError> {
+        let at = self.name(name);
+        let about = self.run("looking at", name, deadline, self.store.head(&at))?;
+        Ok(about.size)
+    }
+
     /// All octets of an object of no more than so many.
     pub(super) fn get_all(
         &self,
@@ -249,15 +262,14 @@ impl Depot {
         max: u64,
         deadline: Option<Instant>,
     ) -> Result<Bytes, DepotError> {
-        let at = self.name(name);
-        let about = self.run("looking at", name, deadline, self.store.head(&at))?;
-        if about.size > max {
-            return as_long("reading", name, max, about.size).map(|()| Bytes::new());
+        let length = self.length(name, deadline)?;
+        if length > max {
+            return as_long("reading", name, max, length).map(|()| Bytes::new());
         }
-        if about.size == 0 {
+        if length == 0 {
             return Ok(Bytes::new());
         }
-        self.get_range(name, 0..about.size, deadline)
+        self.get_range(name, 0..length, deadline)
     }
 
     /// The objects whose names begin with folders, in no order.

@@ -31,6 +31,11 @@ pub enum ArchiveError {
         /// Whose it is.
         installation: String,
     },
+    /// There is no archive where days are known to be archived.
+    #[error(
+        "there is no archive where it should be (it has no owner.json): it is not mounted, or it is another place, which is taken with `foretell archive adopt`"
+    )]
+    Absent,
     /// What is in the archive is damaged.
     #[error("the archive of {day} is damaged: {what}")]
     Damaged {

@@ -16,6 +16,8 @@ pub(super) const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 pub(super) const FILES_MAX: usize = 4_096;
 /// Octets over which a checksum goes: what a reader fetches at least.
 pub const BLOCK_BYTES: u32 = 1 << 20;
+/// The most that another writer may have taken for that: a reader holds eight of them at once.
+const BLOCK_BYTES_MAX: u32 = 16 << 20;
 
 /// What a revision of a day is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +134,8 @@ impl FileSums {
             && self.name.bytes().all(plain)
             && !self.name.starts_with('.');
         let blocks = self.bytes.div_ceil(u64::from(self.block_bytes.max(1)));
-        if !named || self.block_bytes == 0 || blocks != self.crc32c.len() as u64 {
+        let is_block = (1..=BLOCK_BYTES_MAX).contains(&self.block_bytes);
+        if !named || !is_block || blocks != self.crc32c.len() as u64 {
             return Err("what the manifest says of a file does not make sense".to_owned());
         }
         Ok(())
@@ -220,6 +223,10 @@ mod tests {
         assert!(refused(|m| m.version = 2));
         assert!(refused(|m| m.files[0].crc32c.clear()));
         assert!(refused(|m| m.files[0].block_bytes = 0));
+        assert!(refused(|m| {
+            m.files[0].block_bytes = BLOCK_BYTES_MAX + 1;
+            m.files[0].crc32c.truncate(1);
+        }));
         assert!(refused(|m| m.files[0].name = "../owner.json".to_owned()));
         assert!(refused(
             |m| m.files = vec![m.files[0].clone(); FILES_MAX + 1]

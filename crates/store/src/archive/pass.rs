@@ -7,6 +7,7 @@ use super::manifest::{
 use super::write::{empty, room, stage};
 use super::{Archive, ArchiveError, FORMAT, OWNER, OWNER_BYTES_MAX, Owner, Pace, lock};
 use crate::ArchivedDay;
+use crate::disk::Leave;
 use crate::pack::PackMeta;
 use crate::progress::Progress;
 use crate::series::{Revision, chain};
@@ -154,7 +155,8 @@ impl Archive {
         let revision = given.number;
         let staging = &self.0.options.staging;
         empty(staging)?;
-        room(staging, meta.bytes.saturating_mul(ROOM_FACTOR))?;
+        let bytes = meta.bytes.saturating_mul(ROOM_FACTOR);
+        room(staging, bytes, Leave::Little)?;
         let staged = stage(
             &self.0.series,
             &self.0.inventory,
@@ -308,6 +310,10 @@ impl Archive {
                 Ok(Some(owner.installation))
             }
             Err(error) if error.is_missing() => {
+                // Days that are known lie elsewhere: this is not the place where they are.
+                if !self.reading().days.all().is_empty() {
+                    return Err(ArchiveError::Absent);
+                }
                 self.adopt()?;
                 Ok(Some(self.0.installation.clone()))
             }
@@ -354,6 +360,9 @@ impl Archive {
     }
 
     pub(super) fn look(&self) -> Result<u64, ArchiveError> {
+        if !self.reading().days.all().is_empty() {
+            self.reading().is_there(None)?;
+        }
         let depot = &self.reading().depot;
         let mut revisions: BTreeMap<Timestamp, BTreeMap<u64, Found>> = BTreeMap::new();
         let mut greatest = None;

@@ -5,11 +5,11 @@ use super::days::Days;
 use super::depot::{Depot, DepotError};
 use super::lookup::{self, Place};
 use super::manifest::{MANIFEST_BYTES_MAX, Manifest, day_name, folder_of, manifest_of};
-use super::{ArchiveError, lock};
+use super::{ArchiveError, OWNER, lock};
 use crate::ArchivedDay;
 use crate::parquet::{ParquetError, guarded, samples_at};
 use crate::retention::{Archived, Archiving, OfDay};
-use crate::series::cold::{ColdDay, ColdDays, ColdError, ColdSeries};
+use crate::series::cold::{ColdDay, ColdDays, ColdError, ColdLost, ColdSeries};
 use crate::series::{Column, chain};
 use model::{DeviceId, Labels, SeriesId, Timestamp, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,15 +34,22 @@ pub(super) struct Reading {
     pub(super) depot: Depot,
     pub(super) cache: Arc<Cache>,
     pub(super) days: Arc<Days>,
+    /// Nothing is known of the archive yet, so that it is looked over first.
+    unseen: Arc<Mutex<bool>>,
     manifests: Mutex<BTreeMap<(Timestamp, u64), Arc<Manifest>>>,
 }
 
 impl Reading {
-    pub(super) fn new(depot: Depot, cache: Arc<Cache>, days: Arc<Days>) -> Self {
+    pub(super) fn new(
+        depot: Depot,
+        cache: Arc<Cache>,
+        (days, unseen): (Arc<Days>, Arc<Mutex<bool>>),
+    ) -> Self {
         Self {
             depot,
             cache,
             days,
+            unseen,
             manifests: Mutex::default(),
         }
     }
@@ -77,7 +84,11 @@ impl Reading {
         let damaged = |what| ArchiveError::Damaged { day, what };
         let octets = match self.depot.get_all(&name, MANIFEST_BYTES_MAX, deadline) {
             Err(error) if error.is_missing() => {
+                self.is_there(deadline)?;
                 return Err(damaged(format!("{name} is missing")));
+            }
+            Err(error) if error.is_too_long() => {
+                return Err(damaged(format!("{name} is too long")));
             }
             got => got?,
         };
@@ -107,6 +118,33 @@ impl Reading {
         Ok(Arc::new(remote))
     }
 
+    /// Fails where the archive itself is not there: a folder that is not mounted is empty, as a bucket of
+    /// another name is, and nothing in it is damaged.
+    pub(super) fn is_there(&self, deadline: Option<Instant>) -> Result<(), ArchiveError> {
+        match self.depot.length(OWNER, deadline) {
+            Err(error) if error.is_missing() => Err(ArchiveError::Absent),
+            found => Ok(found.map(|_| ())?),
+        }
+    }
+
+    /// As readers are told; where it is not the archive that is missing, what is damaged is remembered.
+    fn told(
+        &self,
+        error: ArchiveError,
+        (day, revision): (Timestamp, u64),
+        deadline: Instant,
+    ) -> ColdError {
+        let error = cold(error, day);
+        let ColdError::Damaged { what, .. } = &error else {
+            return error;
+        };
+        if let Err(error) = self.is_there(Some(deadline)) {
+            return cold(error, day);
+        }
+        self.found_damaged((day, revision), what);
+        error
+    }
+
     /// Work on a day that is archived; what is damaged in it is told and remembered.
     fn on<T>(
         &self,
@@ -122,29 +160,30 @@ impl Reading {
             let lookup = self.remote(&manifest, lookup::NAME, Some(deadline))?;
             work(&manifest, &lookup)
         });
-        done.map(Some).map_err(|error| {
-            let error = cold(error, day);
-            if let ColdError::Damaged { what, .. } = &error {
-                self.found_damaged(&known, what);
-            }
-            error
-        })
+        done.map(Some)
+            .map_err(|error| self.told(error, (day, known.revision), deadline))
     }
 
-    /// Remembers that something of a day is damaged.
-    pub(super) fn found_damaged(&self, known: &ArchivedDay, what: &str) {
-        let day = known.day;
-        if known.damaged.is_none() {
-            warn!(%day, "the archive of a day is damaged: {what}");
-            let what = what.to_owned();
-            let noted = self.days.change(day, |known| known.damaged = Some(what));
-            if let Err(error) = self.depot.wait(noted) {
-                warn!(%day, error = %chain(&error), "that a day is damaged could not be noted");
+    /// Remembers that something of a revision of a day is damaged. Of one that another took the place of
+    /// meanwhile nothing is: its files may be gone.
+    fn found_damaged(&self, (day, revision): (Timestamp, u64), what: &str) {
+        let is_new = |known: &ArchivedDay| known.revision == revision && known.damaged.is_none();
+        if !self.days.get(day).as_ref().is_some_and(is_new) {
+            return;
+        }
+        warn!(%day, "the archive of a day is damaged: {what}");
+        let what = what.to_owned();
+        let noted = self.days.change(day, |known| {
+            if is_new(known) {
+                known.damaged = Some(what);
             }
+        });
+        if let Err(error) = self.depot.wait(noted) {
+            warn!(%day, error = %chain(&error), "that a day is damaged could not be noted");
         }
     }
 
-    /// Hands over the samples of one series; says whether it is to go on.
+    /// Hands over the samples of one series.
     fn samples(
         &self,
         manifest: &Manifest,
@@ -196,6 +235,9 @@ impl Reading {
 
 /// As readers are told: what is behind an error of the parser is looked at.
 fn cold(error: ArchiveError, day: Timestamp) -> ColdError {
+    if let ArchiveError::Cold(error) = error {
+        return error;
+    }
     let told = {
         let first: &(dyn Error + 'static) = &error;
         let mut stems = std::iter::successors(Some(first), |error| (*error).source());
@@ -223,6 +265,10 @@ fn cold(error: ArchiveError, day: Timestamp) -> ColdError {
 }
 
 impl ColdDays for Reading {
+    fn is_known(&self) -> bool {
+        !*lock(&self.unseen)
+    }
+
     fn meets(&self, from: Timestamp, to: Timestamp) -> Vec<ColdDay> {
         let known = self.days.all();
         let first = from.minus(DAY);
@@ -280,24 +326,43 @@ impl ColdDays for Reading {
         range: (Timestamp, Timestamp),
         deadline: Instant,
         take: &mut dyn FnMut(usize, &[(Timestamp, Value)]),
-    ) -> Result<(), ColdError> {
+    ) -> Result<Vec<ColdLost>, ColdError> {
         let places: BTreeMap<SeriesId, usize> = wanted
             .iter()
             .enumerate()
             .map(|(place, (_, id))| (*id, place))
             .collect();
-        self.on(day, deadline, |manifest, lookup| {
+        let lost = self.on(day, deadline, |manifest, lookup| {
+            let mut lost = Vec::new();
             for found in lookup::places(lookup, device_id)? {
                 let Some(place) = places.get(&found.id) else {
                     continue;
                 };
-                self.samples(manifest, &found, range, deadline, &mut |points| {
-                    take(*place, points);
-                })?;
+                let read = guarded(|| {
+                    self.samples(manifest, &found, range, deadline, &mut |points| {
+                        take(*place, points);
+                    })
+                });
+                let Err(error) = read else {
+                    continue;
+                };
+                // What is damaged costs the series that it reaches, and no other.
+                let error = if lost.is_empty() {
+                    self.told(error, (day, manifest.revision), deadline)
+                } else {
+                    cold(error, day)
+                };
+                match error {
+                    ColdError::Damaged { what, .. } => lost.push(ColdLost {
+                        place: *place,
+                        what,
+                    }),
+                    error => return Err(error.into()),
+                }
             }
-            Ok(())
+            Ok(lost)
         })?;
-        Ok(())
+        Ok(lost.unwrap_or_default())
     }
 }
 

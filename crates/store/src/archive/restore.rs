@@ -3,11 +3,13 @@
 use super::write::room;
 use super::{Archive, ArchiveError, lock};
 use crate::ArchivedDay;
+use crate::disk::Leave;
 use crate::progress::{Progress, Stopped};
-use crate::series::{RestoredDay, SeriesError};
+use crate::series::chain;
+use crate::series::{ColdError, RestoredDay, SeriesError};
 use model::Timestamp;
 use std::collections::BTreeMap;
-use tracing::info;
+use tracing::{info, warn};
 
 /// How much room a day is given beside what the archive takes for it.
 const ROOM_FACTOR: u64 = 2;
@@ -25,12 +27,15 @@ pub struct Restored {
     pub samples: u64,
     /// Series that were not brought back, by reason, and how many.
     pub refused: Vec<(String, u64)>,
+    /// Days that were not brought back, as what says where their series are is damaged; and what.
+    pub damaged: Vec<(Timestamp, String)>,
 }
 
 impl Archive {
     /// Brings the archived days that lie in `[from, to)` back; retention leaves them alone until
     /// `keep_until`. What is here already holds, and what was deleted since stays so. Each day is whole or
-    /// as it was, and doing it again is harmless. Waits.
+    /// as it was, and doing it again is harmless. Of a damaged day the series come back that the damage does
+    /// not reach; the other days go on. Waits.
     pub fn restore(
         &self,
         from: Timestamp,
@@ -53,26 +58,18 @@ impl Archive {
             room(
                 &self.0.options.staging,
                 day.bytes.saturating_mul(ROOM_FACTOR),
+                Leave::Reserve,
             )?;
-            let (reading, of_day) = (self.reading(), day.day);
-            // Before it is here, or retention would take it at once.
-            let kept = reading.days.change(of_day, |known| {
-                known.restored_until = known.restored_until.max(Some(keep_until));
-            });
-            reading.depot.wait(kept)?;
-            // While it cannot be removed: it would be taken for whole, and not be read of the archive.
-            let came = |done: &RestoredDay| {
-                if done.is_whole() {
-                    let whole = reading.days.change(of_day, |known| known.thinned = false);
-                    reading.depot.wait(whole)?;
+            let done = match self.restore_day(day, keep_until, progress) {
+                Err(error) if is_damage(&error) => {
+                    let what = chain(&error);
+                    warn!(day = %day.day, by, "an archived day was not brought back: {what}");
+                    restored.damaged.push((day.day, what));
+                    progress.did(day.bytes);
+                    continue;
                 }
-                Ok(())
+                done => done?,
             };
-            let done = self.0.series.restore_day(of_day, progress, came);
-            let done = done.map_err(|error| match error {
-                ArchiveError::Series(SeriesError::GivenUp) => ArchiveError::Stopped(Stopped),
-                error => error,
-            })?;
             progress.did(day.bytes);
             restored.days += 1;
             restored.devices += done.devices;
@@ -81,9 +78,56 @@ impl Archive {
             for (why, count) in done.refused {
                 *refused.entry(why.name().to_owned()).or_default() += count;
             }
-            info!(day = %of_day, by, samples = done.samples, "an archived day was brought back");
+            info!(day = %day.day, by, samples = done.samples, "an archived day was brought back");
         }
         restored.refused = refused.into_iter().collect();
         Ok(restored)
     }
+
+    /// One day, whole or not at all.
+    fn restore_day(
+        &self,
+        day: &ArchivedDay,
+        keep_until: Timestamp,
+        progress: &Progress,
+    ) -> Result<RestoredDay, ArchiveError> {
+        let (reading, of_day) = (self.reading(), day.day);
+        let keep = |until: Option<Timestamp>| {
+            let kept = reading
+                .days
+                .change(of_day, |known| known.restored_until = until);
+            reading.depot.wait(kept)
+        };
+        // Before it is here, or retention would take it at once.
+        keep(day.restored_until.max(Some(keep_until)))?;
+        // While it cannot be removed: it would be taken for whole, and not be read of the archive.
+        let came = |done: &RestoredDay| {
+            if done.is_whole() {
+                let whole = reading.days.change(of_day, |known| known.thinned = false);
+                reading.depot.wait(whole)?;
+            }
+            Ok(())
+        };
+        let done = self.0.series.restore_day(of_day, progress, came);
+        done.map_err(|error| {
+            // It did not come back. Where that cannot be noted, what is here of it stays for a while longer.
+            if let Err(error) = keep(day.restored_until) {
+                warn!(day = %of_day, error = %chain(&error), "a day counts as restored that is not");
+            }
+            match error {
+                ArchiveError::Series(SeriesError::GivenUp) => ArchiveError::Stopped(Stopped),
+                error => error,
+            }
+        })
+    }
+}
+
+/// Whether it is the day that is damaged, which says nothing of others.
+fn is_damage(error: &ArchiveError) -> bool {
+    matches!(
+        error,
+        ArchiveError::Damaged { .. }
+            | ArchiveError::Cold(ColdError::Damaged { .. })
+            | ArchiveError::Series(SeriesError::Archive(ColdError::Damaged { .. }))
+    )
 }

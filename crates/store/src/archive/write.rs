@@ -6,6 +6,7 @@ use super::error::failed;
 use super::lookup::{self, Listed, LookupWriter};
 use super::manifest::FileSums;
 use super::{ArchiveError, Pace};
+use crate::disk::{Leave, Room};
 use crate::inventory::Inventory;
 use crate::pack::{Pack, PackMeta};
 use crate::parquet::{About, Columns, SamplesWriter, Written};
@@ -257,17 +258,15 @@ pub(super) fn empty(folder: &Path) -> Result<(), ArchiveError> {
     fs::create_dir_all(folder).map_err(failed("making", folder))
 }
 
-/// Fails where a folder has less room than this.
-pub(super) fn room(folder: &Path, needed: u64) -> Result<(), ArchiveError> {
-    let disk = nix::sys::statvfs::statvfs(folder);
-    let disk = disk.map_err(|errno| failed("looking at the room of", folder)(errno.into()))?;
-    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-    if free >= needed {
-        return Ok(());
+/// Fails where a folder has less room than this, besides what is to stay free.
+pub(super) fn room(folder: &Path, bytes: u64, leave: Leave) -> Result<(), ArchiveError> {
+    let lacking = Room::default().lacking(folder, bytes, leave);
+    match lacking.map_err(failed("looking at the room of", folder))? {
+        None => Ok(()),
+        Some(lacking) => Err(ArchiveError::NoRoom {
+            path: lacking.folder,
+            needed: lacking.needed_bytes,
+            free: lacking.free_bytes,
+        }),
     }
-    Err(ArchiveError::NoRoom {
-        path: folder.to_owned(),
-        needed,
-        free,
-    })
 }

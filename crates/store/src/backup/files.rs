@@ -3,13 +3,10 @@
 use super::BackupError;
 use super::database;
 use super::error::failed;
+use crate::disk::{Leave, Room};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// Octets that stay free beside a copy of a file: what a server writes in the minutes that the copy is
-/// there.
-const LEFT_FREE_BYTES: u64 = 64 << 20;
 
 /// What is in a folder, in order.
 pub(super) fn listed(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
@@ -97,22 +94,15 @@ pub(super) fn read_around(path: &Path) -> io::Result<(Vec<u8>, usize)> {
 pub(super) fn look_for_room(from: &Path, into: &Path) -> Result<(), BackupError> {
     let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
     let bytes = length(from).saturating_add(length(&database::beside(from, "-wal")));
-    let free = crate::disk::free_bytes(into);
-    let free_bytes = free.map_err(failed("looking for free room at", into))?;
-    match lacking(bytes, free_bytes) {
+    let lacking = Room::default().lacking(into, bytes, Leave::Little);
+    match lacking.map_err(failed("looking for free room at", into))? {
         None => Ok(()),
-        Some(needed_bytes) => Err(BackupError::NoRoom {
+        Some(lacking) => Err(BackupError::NoRoom {
             path: from.to_owned(),
-            needed_bytes,
-            free_bytes,
+            needed_bytes: lacking.needed_bytes,
+            free_bytes: lacking.free_bytes,
         }),
     }
-}
-
-/// The room that a copy of so many octets needs, where there is less.
-fn lacking(bytes: u64, free_bytes: u64) -> Option<u64> {
-    let needed = bytes.saturating_add(LEFT_FREE_BYTES);
-    (free_bytes < needed).then_some(needed)
 }
 
 /// Removes a staging folder with all that is in it.
@@ -134,17 +124,4 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_copy_leaves_room_for_the_server() {
-        let mebi = 1 << 20;
-        assert_eq!(lacking(10 * mebi, 74 * mebi), None);
-        assert_eq!(lacking(10 * mebi, 74 * mebi - 1), Some(74 * mebi));
-        assert_eq!(lacking(u64::MAX, u64::MAX - 1), Some(u64::MAX));
-    }
 }

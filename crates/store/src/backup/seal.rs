@@ -330,5 +330,16 @@ mod tests {
         assert_eq!(&written[12..15], b"abc");
         let crc = crc32c::crc32c(&written[..15]).to_le_bytes();
         assert_eq!(written[15..], crc);
+        // Sealed by another implementation of version 1.
+        let sealed = "54455354010100000c000000090909090909090909090909090909090909090909090909\
+                      d45ea082d56c109d6c1b0c81f7c9221c50ab73d88099d7ca2c52a211";
+        let sealed = hex::decode(sealed).unwrap();
+        let [_, seal] = seals();
+        let (content, rest) = seal.open(MAGIC, b"about", &sealed, 100).unwrap();
+        assert_eq!((&content[..], rest), (&b"some content"[..], &[][..]));
+        assert_eq!(
+            seal.name(b"abc").to_string(),
+            "5a63331f8a3171f2bdb0476577fa08b2d7fecd335727b42afac46f5b9349badf"
+        );
     }
 }

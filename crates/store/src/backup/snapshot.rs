@@ -226,4 +226,55 @@ pub(super) mod tests {
         let longer = [&octets[..], &[0]].concat();
         assert!(Snapshot::read(&Seal::Plain, id, &longer).is_err());
     }
+
+    /// Written by version 1, of a data folder that had no id yet; these octets must be read for ever.
+    const VERSION_1: &str = "4654534e01000000680100007b226964223a2230313930613562302d303030302d373030302d383030302d303030\
+        303030303030303031222c22737461727465645f6174223a22323032362d30332d30315430303a30303a30302e30\
+        30305a222c22656e6465645f6174223a22323032362d30332d30315430303a30303a30312e3030305a222c227665\
+        7273696f6e223a22302e312e30222c22656e63727970746564223a66616c73652c2266696c6573223a312c226279\
+        746573223a332c2262797465735f7772697474656e223a332c22636f756e7473223a7b22646f63756d656e747322\
+        3a312c22736572696573223a322c226c6f675f6672616d6573223a332c227061636b5f73616d706c6573223a342c\
+        2270617463686573223a352c226368616e676573223a362c226576656e7473223a377d2c226c6566745f6f757422\
+        3a5b7b2270617468223a227365637265742e6b6579222c22776879223a226974206973206b657074206170617274\
+        227d5d7d96b29dee4654534e01000000a70000005b7b2270617468223a227365726965732f6c6f672f312e6c6f67\
+        222c226279746573223a332c226368756e6b5f6279746573223a313034383537362c227374616d70223a22332035\
+        61643163306465222c22726f7773223a312c226368756e6b73223a22626137383136626638663031636665613431\
+        34313430646535646165323232336230303336316133393631373761396362343130666636316632303031356164\
+        227d5dc85c1581";
+
+    #[test]
+    fn old_bytes_are_still_read() {
+        let id: BackupId = "0190a5b0-0000-7000-8000-000000000001".parse().unwrap();
+        let octets = hex::decode(VERSION_1).unwrap();
+        let read = Snapshot::read(&Seal::Plain, id, &octets).unwrap();
+        let begin = Timestamp::from_unix_ms(1_772_323_200_000);
+        let expected = Summary {
+            id,
+            version: "0.1.0".to_owned(),
+            counts: Counts {
+                documents: 1,
+                series: 2,
+                log_frames: 3,
+                pack_samples: 4,
+                patches: 5,
+                changes: 6,
+                events: 7,
+            },
+            left_out: vec![LeftOut {
+                path: "secret.key".to_owned(),
+                why: "it is kept apart".to_owned(),
+            }],
+            ..summary(begin.unix_ms())
+        };
+        assert_eq!(read.summary, expected);
+        let file = FileEntry {
+            path: "series/log/1.log".to_owned(),
+            bytes: 3,
+            chunk_bytes: 1 << 20,
+            stamp: "3 5ad1c0de".to_owned(),
+            rows: Some(1),
+            chunks: Names(vec![Seal::Plain.name(b"abc")]),
+        };
+        assert_eq!(read.files, [file]);
+    }
 }

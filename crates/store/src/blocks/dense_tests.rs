@@ -34,6 +34,9 @@ proptest! {
             let slice = ColumnSlice::new(dense.times(), values, first, end);
             let expected: Vec<_> = block.points(*column, from, to).collect();
             prop_assert_eq!(slice.points().collect::<Vec<_>>(), expected.clone());
+            let mut quick = Vec::new();
+            slice.extend(&mut quick);
+            prop_assert_eq!(&quick, &expected);
             if let Some((times, numbers)) = slice.whole() {
                 let whole: Vec<_> = times.iter().zip(numbers)
                     .map(|(at, number)| (Timestamp::from_unix_ms(*at), Value::U64(*number)))

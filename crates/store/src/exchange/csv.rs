@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// Columns that are read at most.
 pub(super) const COLUMNS_MAX: usize = 64;
 
+/// The byte order mark that some programs put before a file.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Holds {
@@ -28,8 +31,15 @@ enum Holds {
 
 /// Reads a file.
 pub(super) fn read(input: &mut dyn BufRead, see: &mut See<'_>) -> Result<End, ReadError> {
+    if input.fill_buf()?.starts_with(MARK) {
+        input.consume(MARK.len());
+    }
     let mut records = Records::new(input);
     let header = match records.next()? {
+        Got::Record if records.record.broken => {
+            let detail = "the header is not UTF-8, or a quote of it is not closed";
+            return Err(ReadError::not_it(1, detail));
+        }
         Got::Record => records.record.fields().map(Cow::into_owned).collect(),
         Got::TooLong => return Err(ReadError::not_it(1, "the header is too long")),
         Got::None => Vec::new(),
@@ -59,7 +69,7 @@ fn header_of(header: &[String]) -> Result<Vec<Holds>, String> {
     }
     let mut columns = Vec::new();
     for name in header {
-        let name = name.trim_start_matches('\u{feff}').trim();
+        let name = name.trim();
         let holds = match name {
             "time" => Holds::Time,
             "value" => Holds::Value,
@@ -102,7 +112,7 @@ fn row_of(
         return Err(Refused::new(line, Why::Malformed, detail));
     }
     if record.broken {
-        let detail = "a quote is not closed, or stands within a field";
+        let detail = "it is not UTF-8, or a quote is not closed, or stands within a field";
         return Err(Refused::new(line, Why::Malformed, detail));
     }
     let (mut at, mut value) = (None, None);
@@ -227,6 +237,16 @@ impl Record {
         self.ends.len()
     }
 
+    /// Whether each field by itself is UTF-8.
+    fn is_text(&self) -> bool {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        let mut fields = begins.zip(&self.ends);
+        fields.all(|(begin, end)| {
+            let octets = self.text.get(begin..*end).unwrap_or_default();
+            std::str::from_utf8(octets).is_ok()
+        })
+    }
+
     fn is_empty_line(&self) -> bool {
         self.ends.len() == 1 && self.text.is_empty() && !self.quoted
     }
@@ -297,9 +317,16 @@ impl<'a> Records<'a> {
                         if was_return && place == Place::Plain {
                             record.text.pop();
                         }
+                        after_return = false;
                         self.input.consume(used);
                         record.broken |= place == Place::Quoted;
                         break 'record;
+                    }
+                    // A return behind a quote ends the line, and nothing else is behind it.
+                    (Place::Quote, octet) if was_return => {
+                        record.broken = true;
+                        record.text.push(*octet);
+                        place = Place::Plain;
                     }
                     (Place::Quoted, b'"') => place = Place::Quote,
                     (Place::Quote, b'"') => {
@@ -344,8 +371,12 @@ impl<'a> Records<'a> {
         if too_long {
             return Ok(Got::TooLong);
         }
+        if after_return && place == Place::Plain {
+            // The file ends in the midst of the end of its last line.
+            record.text.pop();
+        }
         record.ends.push(record.text.len());
-        record.broken |= place == Place::Quoted || std::str::from_utf8(&record.text).is_err();
+        record.broken |= place == Place::Quoted || !record.is_text();
         Ok(Got::Record)
     }
 }

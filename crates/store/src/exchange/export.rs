@@ -2,6 +2,7 @@
 //! read at a time, through the same as any other reader.
 
 use super::{Exported, Format, HAS_PARQUET, csv, lines, openmetrics};
+use crate::disk::{NoRoom, RoomOf};
 use crate::inventory::Inventory;
 use crate::progress::{Progress, Stopped};
 use crate::series::{Attached, Selection, Selector, SeriesError, SeriesStore};
@@ -14,6 +15,8 @@ use std::io::{self, Write};
 pub const SERIES_MAX: usize = 1_000_000;
 /// Milliseconds that are read at a time: a day.
 const STEP_MS: i64 = 86_400_000;
+/// Octets after which room is looked for again.
+const ROOM_A_LOOK: u64 = 64 << 20;
 
 /// What is exported.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct Options {
     pub to: Timestamp,
     /// Octets that are written at most.
     pub bytes_max: u64,
+    /// The room on the disk that it is written to.
+    pub room: RoomOf,
 }
 
 /// What was exported.
@@ -47,6 +52,9 @@ pub enum ExportError {
     /// The file could not be written.
     #[error("the file could not be written")]
     File(#[from] io::Error),
+    /// The disk has no room for more of it.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// Samples could not be read.
     #[error("samples could not be read")]
     Series(#[from] SeriesError),
@@ -87,6 +95,7 @@ pub fn run(
     let attached = inventory.attached();
     let meant = selected(series, options, &attached)?;
     progress.expect(meant.len() as u64);
+    options.room.look(ROOM_A_LOOK)?;
     let mut writer = Writer {
         series,
         inventory,
@@ -94,6 +103,7 @@ pub fn run(
         options,
         metric: None,
         written: Written::default(),
+        looked_at: 0,
     };
     let done = writer.all(&meant, progress);
     let bytes = writer.output.bytes();
@@ -142,6 +152,8 @@ struct Writer<'a> {
     /// The metric whose family was begun.
     metric: Option<Metric>,
     written: Written,
+    /// Octets when room was looked for last.
+    looked_at: u64,
 }
 
 /// Where it goes.
@@ -304,6 +316,11 @@ impl Writer<'_> {
                 self.output.family(metric)?;
             }
             self.output.write(format, &of, &points)?;
+            let bytes = self.output.bytes();
+            if bytes >= self.looked_at.saturating_add(ROOM_A_LOOK / 2) {
+                self.options.room.look(ROOM_A_LOOK)?;
+                self.looked_at = bytes;
+            }
         }
         self.written.series += u64::from(any);
         Ok(())

@@ -7,6 +7,7 @@ use crate::Store;
 use crate::blocks::Column;
 use crate::inventory::Inventory;
 use crate::own_metrics::OwnMetrics;
+use crate::progress::{Progress, Stopped};
 use crate::series::{LABEL_VALUES_MAX, SERIES_PER_DEVICE_MAX, SeriesStore};
 use model::device::LOCAL_VANTAGE;
 use model::metric::Kind;
@@ -18,6 +19,12 @@ use std::sync::Arc;
 
 /// Series that are taken of one file: as many as a fifth of the largest network has.
 pub const SERIES_PER_FILE_MAX: usize = 200_000;
+
+/// Series that are not taken and remembered all the same, so that the next row of them is quick; others
+/// are looked for again. They take no place of those that are taken.
+const REFUSED_KEPT_MAX: usize = 10_000;
+/// Octets of the names of a metric and a device of such a series.
+const NAMES_KEPT_MAX: usize = 1_024;
 
 /// What a [`Finder`] looks in.
 #[derive(Clone)]
@@ -59,6 +66,18 @@ pub enum Target {
     New(New),
     /// Its rows are not taken.
     Refused(Why, String),
+}
+
+/// Whether what a file says of a series is longer than any that is taken, and is not kept in memory.
+fn is_long(of: &Of) -> bool {
+    let Some(named) = &of.named else {
+        return false;
+    };
+    let device = match &named.device {
+        Whose::Name(name) => name.len(),
+        Whose::Id(_) | Whose::Unsaid => 0,
+    };
+    named.metric.len() + device > NAMES_KEPT_MAX || bad_labels(&named.labels).is_some()
 }
 
 /// A series that is there.
@@ -124,6 +143,8 @@ pub struct Finder {
     by_name: HashMap<String, Vec<DeviceId>>,
     number_of: HashMap<Arc<Of>, u32>,
     targets: Vec<Target>,
+    /// Those of the targets that are refused.
+    refused: usize,
     last: Option<(Arc<Of>, u32)>,
     /// Values of labels that new series bring, by the label's name.
     brought: HashMap<String, HashSet<String>>,
@@ -143,35 +164,51 @@ impl Finder {
             by_name,
             number_of: HashMap::new(),
             targets: Vec::new(),
+            refused: 0,
             last: None,
             brought: HashMap::new(),
         }
     }
 
-    /// The number of a row's series, given to it where it is new; `None` where there are
-    /// [`SERIES_PER_FILE_MAX`] already.
-    pub fn number(&mut self, of: &Arc<Of>) -> Option<u32> {
-        if let Some((last, number)) = &self.last
-            && Arc::ptr_eq(last, of)
-        {
-            return Some(*number);
-        }
-        let known = self.number_of.get(of).copied();
-        let number = if let Some(number) = known {
-            number
-        } else {
-            if self.targets.len() >= SERIES_PER_FILE_MAX {
-                return None;
-            }
-            let number = u32::try_from(self.targets.len()).ok()?;
-            let target = self.look(of);
-            let target = target.unwrap_or_else(|(why, detail)| Target::Refused(why, detail));
-            self.targets.push(target);
-            self.number_of.insert(Arc::clone(of), number);
-            number
+    /// The number of a row's series, given to it where it is new. Why the row is not taken where its
+    /// series is not, or there are [`SERIES_PER_FILE_MAX`] already.
+    pub fn number(&mut self, of: &Arc<Of>) -> Result<u32, (Why, String)> {
+        let last = self.last.as_ref();
+        let last = last.filter(|(last, _)| Arc::ptr_eq(last, of));
+        let known = last.map(|(_, number)| *number);
+        let number = match known.or_else(|| self.number_of.get(of).copied()) {
+            Some(number) => number,
+            None => self.new_number(of)?,
         };
         self.last = Some((Arc::clone(of), number));
-        Some(number)
+        match self.target(number) {
+            Some(Target::Refused(why, detail)) => Err((*why, detail.clone())),
+            _ => Ok(number),
+        }
+    }
+
+    fn new_number(&mut self, of: &Arc<Of>) -> Result<u32, (Why, String)> {
+        let too_many = || {
+            let detail = format!("a file has at most {SERIES_PER_FILE_MAX} series");
+            (Why::TooManySeries, detail)
+        };
+        let number = u32::try_from(self.targets.len()).map_err(|_| too_many())?;
+        let target = match self.look(of) {
+            Err(refused) if self.refused >= REFUSED_KEPT_MAX || is_long(of) => {
+                return Err(refused);
+            }
+            Err((why, detail)) => {
+                self.refused += 1;
+                Target::Refused(why, detail)
+            }
+            Ok(_) if self.targets.len() - self.refused >= SERIES_PER_FILE_MAX => {
+                return Err(too_many());
+            }
+            Ok(target) => target,
+        };
+        self.targets.push(target);
+        self.number_of.insert(Arc::clone(of), number);
+        Ok(number)
     }
 
     /// The series of a number.
@@ -270,10 +307,12 @@ impl Finder {
     }
 
     fn metric(&self, named: &Named) -> Result<Measured, (Why, String)> {
-        let mut either = std::iter::once(&named.metric).chain(&named.or_metric);
-        let known = either.find_map(|name| Metric::named(name).ok());
-        if let Some(metric) = known {
-            return Ok(Measured::Known(metric));
+        let either = std::iter::once(&named.metric).chain(&named.or_metric);
+        let known: Vec<Metric> = either.filter_map(|name| Metric::named(name).ok()).collect();
+        // Where two may be meant it is a sample of a counter.
+        let counter = known.iter().find(|metric| metric.kind() == Kind::Counter);
+        if let Some(metric) = counter.or(known.first()) {
+            return Ok(Measured::Known(*metric));
         }
         let shown = short(&named.metric);
         let said = named
@@ -345,7 +384,7 @@ impl Finder {
     }
 
     /// Makes all metrics and series that are new; those that cannot be made are refused from then on.
-    pub async fn make(&mut self) {
+    pub async fn make(&mut self, progress: &Progress) -> Result<(), Stopped> {
         self.make_metrics().await;
         let mut by_device: BTreeMap<DeviceId, Vec<usize>> = BTreeMap::new();
         for (place, target) in self.targets.iter().enumerate() {
@@ -354,8 +393,10 @@ impl Finder {
             }
         }
         for (device_id, places) in by_device {
+            progress.go_on()?;
             self.make_of(device_id, &places).await;
         }
+        Ok(())
     }
 
     async fn make_metrics(&mut self) {

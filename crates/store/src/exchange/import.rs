@@ -10,8 +10,9 @@ mod write;
 
 use super::find::{Defaults, Finder, Ground, Target};
 use super::row::{End, ReadError, Refused, Row, Why};
-use super::spool::{Spool, Spooled};
+use super::spool::{Spool, SpoolError, Spooled};
 use super::{Format, of_kind, read, read_parquet};
+use crate::disk::{NoRoom, RoomOf};
 use crate::progress::{Progress, Stopped};
 use crate::retention::{HeldBy, Retention, RetentionError};
 use crate::series::{AHEAD_MAX, AppendError, SeriesError};
@@ -46,6 +47,11 @@ pub struct Options {
     pub length: u64,
     /// A folder for what is put by; it is made and removed.
     pub spool: PathBuf,
+    /// The room on the disk that all of it is written to.
+    pub room: RoomOf,
+    /// Rows that are in memory at a time, for tests; else some 150 MB of them.
+    #[doc(hidden)]
+    pub rows_a_part: Option<usize>,
 }
 
 /// What came of an import.
@@ -109,6 +115,9 @@ pub enum ImportError {
     /// Rows could not be put by.
     #[error("rows could not be put by")]
     Spool(#[source] io::Error),
+    /// The disk has no room for more of it.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// What is there could not be read.
     #[error("what is there could not be read")]
     Series(#[from] SeriesError),
@@ -121,6 +130,15 @@ pub enum ImportError {
     /// It was asked to end.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl From<SpoolError> for ImportError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::File(error) => Self::Spool(error),
+            SpoolError::NoRoom(lacking) => Self::NoRoom(lacking),
+        }
+    }
 }
 
 impl Imported {
@@ -163,7 +181,9 @@ pub fn run(
 ) -> Result<(), ImportError> {
     progress.expect(options.length);
     told.dry_run = options.dry_run;
-    let spool = Spool::begin(&options.spool).map_err(ImportError::Spool)?;
+    // What is put by of a text is about as long as the text; more of it is looked for as it comes.
+    options.room.look(options.length)?;
+    let spool = Spool::begin(&options.spool, options.room.clone()).map_err(ImportError::Spool)?;
     let finder = Finder::new(ground.clone(), options.defaults.clone());
     let mut reading = Reading {
         ahead: ground.series.now().plus(AHEAD_MAX),
@@ -192,16 +212,17 @@ pub fn run(
     if options.dry_run {
         return Ok(());
     }
-    handle.block_on(finder.make());
-    let attached = ground.inventory.attached();
-    let holds = retention.keeping(&ground.series, &attached)?;
+    handle.block_on(finder.make(progress))?;
     let rest = options.length.saturating_sub(counted);
     let ways = write::Ways {
         series: &ground.series,
+        inventory: &ground.inventory,
+        retention,
         handle,
-        holds: &holds,
         progress,
+        room: &options.room,
         rest,
+        rows_a_part: options.rows_a_part,
     };
     write::all(&ways, &finder, &spool, told)
 }
@@ -245,8 +266,9 @@ fn read_all(
     if let Some(failed) = reading.failed.take() {
         return Err(failed);
     }
+    progress.go_on()?;
     let end = end?;
-    reading.spool.flush().map_err(ImportError::Spool)?;
+    reading.spool.flush()?;
     Ok((end, counted))
 }
 
@@ -273,14 +295,18 @@ impl Reading<'_> {
         }
         match row.and_then(|row| self.spooled(&row)) {
             Ok(row) => match self.spool.push(row) {
-                Ok(true) => {}
+                Ok(true) => {
+                    let at = Timestamp::from_unix_ms(row.at_ms);
+                    self.told.from = Some(self.told.from.map_or(at, |from| from.min(at)));
+                    self.told.to = Some(self.told.to.map_or(at, |to| to.max(at)));
+                }
                 Ok(false) => {
                     let detail = "the file has samples of more than 10,000 days";
                     let refused = Refused::new(row.line.into(), Why::TooManyDays, detail);
                     self.told.refuse(refused);
                 }
                 Err(error) => {
-                    self.failed = Some(ImportError::Spool(error));
+                    self.failed = Some(error.into());
                     return ControlFlow::Break(());
                 }
             },
@@ -301,16 +327,9 @@ impl Reading<'_> {
             let detail = format!("{at} is before 1970, or more than an hour ahead of now");
             return Err(refused(Why::OutOfTime, detail));
         }
-        let series = self.finder.number(&row.of).ok_or_else(|| {
-            let detail = "there are more series in the file than are taken of one";
-            refused(Why::TooManySeries, detail.to_owned())
-        })?;
-        let kind = match self.finder.target(series) {
-            Some(Target::Refused(why, detail)) => return Err(refused(*why, detail.clone())),
-            target => target.and_then(Target::kind),
-        };
-        self.told.from = Some(self.told.from.map_or(at, |from| from.min(at)));
-        self.told.to = Some(self.told.to.map_or(at, |to| to.max(at)));
+        let found = self.finder.number(&row.of);
+        let series = found.map_err(|(why, detail)| refused(why, detail))?;
+        let kind = self.finder.target(series).and_then(Target::kind);
         Ok(Spooled {
             series,
             line: u32::try_from(row.line).unwrap_or(u32::MAX),
@@ -332,6 +351,8 @@ struct Counted<'a> {
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // Also where for a long while nothing of it is a row.
+        self.progress.go_on().map_err(io::Error::other)?;
         let read = self.input.read(buffer)?;
         let octets = self.left_over + read as u64;
         self.left_over = octets % self.share;

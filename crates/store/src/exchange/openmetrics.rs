@@ -17,7 +17,7 @@ use std::sync::Arc;
 const EOF: &str = "# EOF";
 /// The label that says whose a series is.
 const DEVICE_ID: &str = "device_id";
-/// What a label of a series is prefixed by that has the name of one of ours.
+/// What a label of a series is prefixed by that would be taken for one of ours.
 const OWN: &str = "own_";
 /// Seconds above which a time is of the older format, which counts in milliseconds: the year 5138.
 const SECONDS_MAX: f64 = 1e11;
@@ -68,9 +68,21 @@ pub(super) fn read(input: &mut dyn BufRead, see: &mut See<'_>) -> Result<End, Re
                 }
             }
         };
+        match &read {
+            Some(Err(refused)) if matches!(refused.why, Why::Malformed | Why::TooLong) => {
+                reading.first_broken.get_or_insert(refused.line);
+            }
+            _ => reading.understood = true,
+        }
         if read.is_some_and(|read| see(read).is_break()) {
             return Ok(reading.end);
         }
+    }
+    if !reading.understood
+        && let Some(line) = reading.first_broken
+    {
+        let detail = "no line of it is one of OpenMetrics";
+        return Err(ReadError::not_it(line, detail));
     }
     if let Some(line) = reading.first_in_ms {
         let detail = "times are in milliseconds and the last line is not `# EOF`: it is the older \
@@ -86,6 +98,10 @@ struct Reading {
     family: Family,
     said: Option<Arc<Said>>,
     end: End,
+    /// Some line was one of the format.
+    understood: bool,
+    /// The first line that was none.
+    first_broken: Option<u64>,
     /// A time was met.
     timed: bool,
     /// The line of the first time, where that was in milliseconds.
@@ -167,7 +183,7 @@ impl Reading {
             }
             let name = name
                 .strip_prefix(OWN)
-                .filter(|name| *name == DEVICE_ID)
+                .filter(|name| is_ours(name))
                 .unwrap_or(name);
             let twice = labels.0.insert(name.to_owned(), value.clone().into_owned());
             if twice.is_some() {
@@ -249,6 +265,12 @@ impl Reading {
     }
 }
 
+/// Whether a label of a series has a name that means something else here: [`DEVICE_ID`], also behind
+/// prefixes. It is written with one prefix more, which is taken off again.
+fn is_ours(name: &str) -> bool {
+    name.trim_start_matches(OWN) == DEVICE_ID
+}
+
 /// A time in seconds, to the millisecond.
 fn time(seconds: f64) -> Result<Timestamp, (Why, String)> {
     let ms = (seconds * 1_000.0).round();
@@ -307,7 +329,7 @@ pub(super) fn write(
         label(DEVICE_ID, &key.device_id.to_string());
     }
     for (name, value) in &key.labels.0 {
-        if name == DEVICE_ID {
+        if is_ours(name) {
             label(&format!("{OWN}{name}"), value);
         } else {
             label(name, value);

@@ -1,13 +1,14 @@
 //! Samples as Parquet. What is written has the columns of the archive's files and the labels beside each
 //! sample; what others wrote is read by the names of its columns.
 
-use super::row::{End, Named, Of, ReadError, Refused, Row, Whose, Why};
+use super::row::{End, Named, Of, ReadError, Refused, Row, Whose, Why, short};
 use super::{Exported, See};
 use crate::parquet::{
     About, Bounds, CellKind, Cells, ColumnAbout, Columns, ParquetError, SamplesWriter, Table,
     TimeUnit, guarded,
 };
 use model::{Labels, Timestamp, Value};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -47,9 +48,14 @@ fn read_table(file: File, see: &mut See<'_>) -> Result<End, ReadError> {
     };
     let table = Table::open(file, &bounds)?;
     let mut end = End::default();
-    let mut wanted = Vec::new();
+    let (mut wanted, mut names) = (Vec::new(), BTreeSet::new());
     for (place, column) in table.columns().iter().enumerate() {
         match holds(column)? {
+            Some(_) if !names.insert(&column.name) => {
+                let name = short(&column.name);
+                let detail = format!("the column `{name}` is there twice");
+                return Err(ReadError::not_it(0, detail));
+            }
             Some(holds) => wanted.push((place, holds)),
             None => end.leave_out("columns"),
         }
@@ -75,13 +81,17 @@ fn read_table(file: File, see: &mut See<'_>) -> Result<End, ReadError> {
 }
 
 fn holds(column: &ColumnAbout) -> Result<Option<Holds>, ReadError> {
-    let kind = column.kind;
+    // One within a group has all names, with points between.
+    let (name, kind) = match column.name.split_once('.') {
+        Some((group, _)) => (group, CellKind::Other),
+        None => (column.name.as_str(), column.kind),
+    };
     let is_number = matches!(
         kind,
         CellKind::Signed | CellKind::Unsigned | CellKind::Float
     );
     let text = |holds| (kind == CellKind::Text).then_some(holds);
-    let holds = match (column.name.as_str(), kind) {
+    let holds = match (name, kind) {
         ("time" | "timestamp", CellKind::Time(unit)) => Some(Holds::Time(unit)),
         ("value" | "value_u64" | "value_f64", kind) if is_number => Some(Holds::Value(kind)),
         ("series_id", _) => text(Holds::SeriesId),
@@ -96,7 +106,7 @@ fn holds(column: &ColumnAbout) -> Result<Option<Holds>, ReadError> {
         let detail = format!(
             "the column `{}` is of a type that is not read: times are TIMESTAMP in INT64, values \
              DOUBLE or INT64, all else is text",
-            column.name
+            short(&column.name)
         );
         return Err(ReadError::not_it(0, detail));
     }
@@ -126,26 +136,31 @@ impl Batch<'_> {
     }
 
     fn one(&mut self, all: &[Cells], at: usize) -> Result<Row, (Why, String)> {
-        let (mut time, mut value) = (None, None);
+        let (mut time, mut values) = (None, Vec::new());
         for (holds, cells) in self.holds.iter().zip(all) {
             match (holds, cells) {
                 (Holds::Time(unit), Cells::Whole(cells)) => {
-                    time = cells.get(at).copied().flatten().map(|raw| ms(raw, *unit));
+                    let raw = cells.get(at).copied().flatten();
+                    time = time.or(raw.map(|raw| ms(raw, *unit)));
                 }
                 (Holds::Value(kind), Cells::Whole(cells)) => {
                     let whole = cells.get(at).copied().flatten();
-                    value = value.or(whole.map(|raw| match kind {
+                    values.extend(whole.map(|raw| match kind {
                         CellKind::Unsigned => Value::U64(raw.cast_unsigned()),
                         _ => u64::try_from(raw).map_or(Value::F64(raw as f64), Value::U64),
                     }));
                 }
                 (Holds::Value(_), Cells::Float(cells)) => {
-                    let number = cells.get(at).copied().flatten();
-                    value = value.or(number.map(Value::F64));
+                    values.extend(cells.get(at).copied().flatten().map(Value::F64));
                 }
                 _ => {}
             }
         }
+        if values.len() > 1 {
+            let detail = "it has two values";
+            return Err((Why::BadValue, detail.to_owned()));
+        }
+        let value = values.pop();
         let value = value.ok_or_else(|| (Why::BadValue, "there is no value".to_owned()))?;
         if !value.as_f64().is_finite() {
             return Err((Why::NotFinite, "the value is not finite".to_owned()));
@@ -161,10 +176,11 @@ impl Batch<'_> {
     fn of(&mut self, all: &[Cells], at: usize) -> Result<Arc<Of>, (Why, String)> {
         let text = |cells: &Cells| match cells {
             Cells::Text(cells) => {
-                let octets = cells.get(at)?.as_ref()?;
-                Some(String::from_utf8_lossy(octets.data()).into_owned())
+                let octets = cells.get(at).and_then(Option::as_ref);
+                let text = octets.map(|octets| str::from_utf8(octets.data()).map(str::to_owned));
+                text.transpose()
             }
-            _ => None,
+            _ => Ok(None),
         };
         if let Some((before, of)) = &self.before {
             let same = before.iter().zip(all).all(|(before, cells)| match cells {
@@ -178,7 +194,8 @@ impl Batch<'_> {
                 return Ok(Arc::clone(of));
             }
         }
-        let texts: Vec<Option<String>> = all.iter().map(text).collect();
+        let texts: Result<Vec<Option<String>>, _> = all.iter().map(text).collect();
+        let texts = texts.map_err(|_| (Why::Malformed, "a text is not UTF-8".to_owned()))?;
         let of = Arc::new(self.of_texts(&texts)?);
         self.before = Some((texts, Arc::clone(&of)));
         Ok(of)

@@ -117,6 +117,8 @@ pub enum Why {
     DayFull,
     /// It would change a sample that a hold keeps.
     Held,
+    /// It was sent before, and another value is there.
+    SentBefore,
     /// The store did not take it.
     NotTaken,
 }
@@ -146,6 +148,7 @@ impl Why {
             Self::TooManyDays => "too_many_days",
             Self::DayFull => "day_full",
             Self::Held => "held",
+            Self::SentBefore => "sent_before",
             Self::NotTaken => "not_taken",
         }
     }

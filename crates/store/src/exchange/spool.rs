@@ -4,10 +4,12 @@
 //! Of a row 25 octets are kept, little-endian: series u32, line u32, milliseconds i64, tag u8 (0 whole, 1
 //! floating-point), bits u64. What is here is of one import and goes with it.
 
+use crate::disk::{NoRoom, RoomOf};
 use model::{Timestamp, Value};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Octets of a row.
@@ -28,9 +30,21 @@ pub(super) struct Spooled {
     pub(super) value: Value,
 }
 
+/// Rows could not be put by, or not be read again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SpoolError {
+    /// The disk failed.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// It has no room for more.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+}
+
 /// The rows of an import.
 pub(super) struct Spool {
     folder: PathBuf,
+    room: RoomOf,
     /// Rows of each day that are not written yet; an entry for each day there is.
     days: BTreeMap<i64, Vec<u8>>,
     buffered: usize,
@@ -39,7 +53,7 @@ pub(super) struct Spool {
 
 impl Spool {
     /// Begins one in a folder that is not there yet.
-    pub(super) fn begin(folder: &Path) -> io::Result<Self> {
+    pub(super) fn begin(folder: &Path, room: RoomOf) -> io::Result<Self> {
         if folder.exists() {
             // Of an import that was broken off.
             fs::remove_dir_all(folder)?;
@@ -47,6 +61,7 @@ impl Spool {
         fs::create_dir_all(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
+            room,
             days: BTreeMap::new(),
             buffered: 0,
             rows: 0,
@@ -54,7 +69,7 @@ impl Spool {
     }
 
     /// Takes a row; `false` where it is of one day too many.
-    pub(super) fn push(&mut self, row: Spooled) -> io::Result<bool> {
+    pub(super) fn push(&mut self, row: Spooled) -> Result<bool, SpoolError> {
         let day = row.at_ms.div_euclid(DAY_MS);
         if self.days.len() >= DAYS_MAX && !self.days.contains_key(&day) {
             return Ok(false);
@@ -87,8 +102,9 @@ impl Spool {
         self.days.keys().copied().collect()
     }
 
-    /// Writes what is buffered.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    /// Writes what is buffered, where the disk has room for it.
+    pub(super) fn flush(&mut self) -> Result<(), SpoolError> {
+        self.room.look((self.buffered * ROW_LEN) as u64)?;
         for (day, buffer) in &mut self.days {
             if buffer.is_empty() {
                 continue;
@@ -102,30 +118,28 @@ impl Spool {
         Ok(())
     }
 
-    /// The rows of a day in the order in which they came, at most `max` at a time.
-    pub(super) fn read(
+    /// Tells the rows of a day in the order in which they came, until somebody breaks off.
+    pub(super) fn read<B>(
         &self,
         day: i64,
-        max: usize,
-        mut each: impl FnMut(Vec<Spooled>) -> io::Result<()>,
-    ) -> io::Result<()> {
+        mut each: impl FnMut(Spooled) -> ControlFlow<B>,
+    ) -> io::Result<ControlFlow<B>> {
         let mut file = BufReader::with_capacity(1 << 16, File::open(path(&self.folder, day))?);
         let mut octets = [0; ROW_LEN];
-        let mut rows = Vec::new();
         loop {
             match file.read_exact(&mut octets) {
-                Ok(()) => rows.extend(of(&octets)),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Ok(ControlFlow::Continue(()));
+                }
                 Err(error) => return Err(error),
             }
-            if rows.len() >= max {
-                each(std::mem::take(&mut rows))?;
+            if let Some(row) = of(&octets)
+                && let ControlFlow::Break(broken) = each(row)
+            {
+                return Ok(ControlFlow::Break(broken));
             }
         }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        each(rows)
     }
 
     /// The rows of a day are not needed any more.
@@ -168,10 +182,12 @@ fn of(octets: &[u8; ROW_LEN]) -> Option<Spooled> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::Room;
 
     #[test]
     fn rows_come_back_by_day_in_their_order_and_the_folder_goes() {
         let folder = tempfile::tempdir().unwrap();
+        let room = RoomOf::new(Room::default(), folder.path());
         let folder = folder.path().join("spool");
         let row = |series, at_ms, value| Spooled {
             series,
@@ -185,20 +201,21 @@ mod tests {
             row(2, DAY_MS, Value::F64(f64::MIN_POSITIVE / 2.0)),
             row(3, DAY_MS + 5, Value::U64(0)),
         ];
-        let mut spool = Spool::begin(&folder).unwrap();
+        let mut spool = Spool::begin(&folder, room).unwrap();
         for row in rows {
             assert!(spool.push(row).unwrap());
         }
         spool.flush().unwrap();
         assert_eq!((spool.days(), spool.rows()), (vec![0, 1], 4));
-        let mut parts = Vec::new();
-        spool
-            .read(1, 2, |part| {
-                parts.push(part);
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(parts, [vec![rows[0], rows[2]], vec![rows[3]]]);
+        let mut read = Vec::new();
+        let whole = spool.read(1, |row| {
+            read.push(row);
+            ControlFlow::<()>::Continue(())
+        });
+        assert_eq!(whole.unwrap(), ControlFlow::Continue(()));
+        assert_eq!(read, [rows[0], rows[2], rows[3]]);
+        let broken = spool.read(1, |row| ControlFlow::Break(row.series));
+        assert_eq!(broken.unwrap(), ControlFlow::Break(0));
         drop(spool);
         assert!(!folder.exists());
     }

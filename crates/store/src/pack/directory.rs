@@ -194,11 +194,14 @@ fn varint_len(number: u64) -> usize {
     bits.div_ceil(7).max(1) as usize
 }
 
-/// The head of a device's part, read and checked: its times and where its columns are.
+/// The head of a device's part, read and checked: its times and where its columns are, or those of
+/// them that are wanted.
 #[derive(Clone, Debug)]
 pub struct Head {
     bytes: Vec<u8>,
     times: Vec<i64>,
+    /// How many entries its directory has.
+    entries: usize,
     slots: Vec<Slot>,
 }
 
@@ -226,8 +229,13 @@ pub(super) fn prefix(bytes: &[u8]) -> Result<(DeviceId, u32, u32), Unsound> {
 }
 
 impl Head {
-    /// Reads the head of the part that begins at `offset` of the file; the octets are all of it.
-    pub(super) fn parse(bytes: Vec<u8>, offset: u64) -> Result<Self, Unsound> {
+    /// Reads the head of the part that begins at `offset` of the file; the octets are all of it. Of
+    /// `wanted` columns alone, which ascend, where it is not all that are wanted.
+    pub(super) fn parse(
+        bytes: Vec<u8>,
+        offset: u64,
+        wanted: Option<&[Column]>,
+    ) -> Result<Self, Unsound> {
         let what = "the directory of a device";
         let (body, crc) = bytes
             .split_last_chunk::<CRC_LEN>()
@@ -248,7 +256,7 @@ impl Head {
         let times = decode_times(tag, octets.take(length)?, rows)?;
         let end = offset.saturating_add(u64::from(len));
         let begin = offset.saturating_add(u64::from(head_len));
-        let (slots, sections_end) = slots(body, octets, entries, begin)?;
+        let (slots, sections_end) = slots(body, octets, entries, begin, wanted)?;
         if sections_end != end || usize::try_from(head_len) != Ok(bytes.len()) {
             return Err(Unsound::Malformed {
                 what: "the length of a device's part",
@@ -257,6 +265,7 @@ impl Head {
         Ok(Self {
             bytes,
             times,
+            entries,
             slots,
         })
     }
@@ -264,6 +273,11 @@ impl Head {
     /// The times of the rows, ascending, in milliseconds since 1970.
     pub fn times(&self) -> &[i64] {
         &self.times
+    }
+
+    /// How many entries its directory has, wanted or not.
+    pub(super) fn entries(&self) -> usize {
+        self.entries
     }
 
     /// The columns, ascending.
@@ -352,15 +366,20 @@ pub(super) fn proven(section: &[u8]) -> Result<&[u8], Unsound> {
     }
 }
 
-/// The entries of a directory, and where the sections end in the file if they begin at `begin`.
+/// The entries of a directory, of wanted columns, and where the sections of all end in the file if
+/// they begin at `begin`.
 fn slots(
     body: &[u8],
     mut octets: Octets,
     entries: usize,
     begin: u64,
+    wanted: Option<&[Column]>,
 ) -> Result<(Vec<Slot>, u64), Unsound> {
     let what = "the directory of a device";
-    let mut slots = Vec::with_capacity(entries);
+    // A column has two entries at most.
+    let most = wanted.map_or(entries, |wanted| entries.min(2 * wanted.len()));
+    let mut slots = Vec::with_capacity(most);
+    let mut ahead = wanted.unwrap_or_default();
     let (mut column, mut seen, mut place) = (0u32, 0u8, begin);
     for n in 0..entries {
         let step = u32::try_from(octets.varint()?).map_err(|_| Unsound::Malformed { what })?;
@@ -381,6 +400,16 @@ fn slots(
             place = end.saturating_add(CRC_LEN as u64);
             Place::Section(section)
         };
+        if wanted.is_some() {
+            while let [first, rest @ ..] = ahead
+                && first.0 < column
+            {
+                ahead = rest;
+            }
+            if ahead.first() != Some(&Column(column)) {
+                continue;
+            }
+        }
         slots.push(Slot {
             column: Column(column),
             tag,

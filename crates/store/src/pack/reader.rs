@@ -99,14 +99,23 @@ impl Pack {
 
     /// The times and the columns that it has of a device.
     pub fn head(&self, entry: &Entry) -> Result<Head, PackError> {
+        self.head_with(entry, None)
+    }
+
+    /// As [`head`](Self::head), of some columns alone, which ascend: as if the device had no others.
+    pub fn head_of(&self, entry: &Entry, wanted: &[Column]) -> Result<Head, PackError> {
+        self.head_with(entry, Some(wanted))
+    }
+
+    fn head_with(&self, entry: &Entry, wanted: Option<&[Column]>) -> Result<Head, PackError> {
         let mut bytes = Vec::new();
         let length = usize::try_from(entry.head_len).unwrap_or(usize::MAX);
         let read = self.source.read(entry.offset, length, &mut bytes);
         read.map_err(failed("reading", &self.path))?;
         let known = (entry.device_id, entry.head_len, entry.len);
         let head = directory::prefix(&bytes).and_then(|prefix| {
-            let head = Head::parse(bytes, entry.offset)?;
-            let counts = (head.times().len() as u64, head.slots().len() as u64);
+            let head = Head::parse(bytes, entry.offset, wanted)?;
+            let counts = (head.times().len() as u64, head.entries() as u64);
             let expected = (u64::from(entry.rows), u64::from(entry.entries));
             if prefix == known && counts == expected {
                 Ok(head)
@@ -130,7 +139,7 @@ impl Pack {
         to: Timestamp,
         take: impl FnMut(usize, ColumnSlice<'_>),
     ) -> Result<Vec<Damage>, PackError> {
-        let head = self.head(entry)?;
+        let head = self.head_of(entry, wanted)?;
         Ok(self.read_with(&head, entry, wanted, from, to, take))
     }
 
@@ -460,7 +469,7 @@ fn part_at(
     let fits = lengths_make_sense(head_len, len) && u64::from(len) <= room;
     let head_octets = usize::try_from(head_len).ok().filter(|_| ascends && fits)?;
     source.read(place, head_octets, &mut bytes).ok()?;
-    let head = Head::parse(bytes, place).ok()?;
+    let head = Head::parse(bytes, place, None).ok()?;
     let entry = Entry {
         device_id,
         offset: place,

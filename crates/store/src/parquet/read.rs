@@ -2,7 +2,9 @@
 
 use super::ParquetError;
 use super::rows::Cell;
-use ::parquet::basic::{Compression, LogicalType, TimeUnit as Unit, Type as Physical};
+use ::parquet::basic::{
+    Compression, ConvertedType, LogicalType, TimeUnit as Unit, Type as Physical,
+};
 use ::parquet::column::reader::ColumnReader;
 use ::parquet::data_type::ByteArray;
 use ::parquet::errors::ParquetError as Source;
@@ -10,6 +12,7 @@ use ::parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDat
 use ::parquet::file::properties::ReaderProperties;
 use ::parquet::file::reader::{ChunkReader, RowGroupReader as _};
 use ::parquet::file::serialized_reader::SerializedRowGroupReader;
+use ::parquet::schema::types::ColumnDescriptor;
 use model::{Timestamp, Value};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -265,7 +268,7 @@ impl<R: ChunkReader + 'static> Table<R> {
             ColumnAbout {
                 name: column.path().string(),
                 kind: if is_flat {
-                    kind(column.physical_type(), column.logical_type_ref())
+                    kind_of(column)
                 } else {
                     CellKind::Other
                 },
@@ -326,6 +329,28 @@ fn codec_is_known(codec: Compression) -> Result<(), ParquetError> {
         other => Err(ParquetError::unfit(format!(
             "it is compressed by {other}; none, snappy and zstd are read"
         ))),
+    }
+}
+
+/// What a column holds. Files of older writers say it by a converted type alone.
+fn kind_of(column: &ColumnDescriptor) -> CellKind {
+    if let Some(logical) = column.logical_type_ref() {
+        return kind(column.physical_type(), Some(logical));
+    }
+    match (column.physical_type(), column.converted_type()) {
+        (physical, ConvertedType::NONE) => kind(physical, None),
+        (Physical::INT64, ConvertedType::TIMESTAMP_MILLIS) => CellKind::Time(TimeUnit::Millis),
+        (Physical::INT64, ConvertedType::TIMESTAMP_MICROS) => CellKind::Time(TimeUnit::Micros),
+        (Physical::INT64, ConvertedType::UINT_64) => CellKind::Unsigned,
+        (
+            Physical::INT64 | Physical::INT32,
+            ConvertedType::INT_8
+            | ConvertedType::INT_16
+            | ConvertedType::INT_32
+            | ConvertedType::INT_64,
+        ) => CellKind::Signed,
+        (Physical::BYTE_ARRAY, ConvertedType::UTF8 | ConvertedType::JSON) => CellKind::Text,
+        _ => CellKind::Other,
     }
 }
 

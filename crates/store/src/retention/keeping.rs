@@ -18,6 +18,40 @@ impl Retention {
     }
 }
 
+/// What holds kept when they were looked at.
+pub(crate) struct Keeping {
+    placed: Vec<Arc<Placed>>,
+    holds: Vec<HeldBy>,
+}
+
+impl Keeping {
+    pub(crate) fn holds(&self) -> &[HeldBy] {
+        &self.holds
+    }
+}
+
+impl Retention {
+    /// As [`keeping`](Self::keeping), for who looks again and again: where no hold was placed, changed or
+    /// released since `before`, it is that.
+    pub(crate) fn keeping_since(
+        &self,
+        before: Option<Keeping>,
+        series: &SeriesStore,
+        attached: impl FnOnce() -> Arc<Attached>,
+    ) -> Result<Keeping, RetentionError> {
+        let placed: Vec<Arc<Placed>> = lock(&self.guarded).holds.values().cloned().collect();
+        let is_same = |before: &Keeping| {
+            let mut both = before.placed.iter().zip(&placed);
+            before.placed.len() == placed.len() && both.all(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        if let Some(before) = before.filter(is_same) {
+            return Ok(before);
+        }
+        let holds = pass::meant(&placed, series, &attached())?;
+        Ok(Keeping { placed, holds })
+    }
+}
+
 impl HeldBy {
     /// Whether it keeps a sample as it is.
     pub fn keeps(&self, device_id: DeviceId, column: Column, at: Timestamp) -> bool {

@@ -352,12 +352,15 @@ pub(super) fn has_in(
 }
 
 /// Lets go of tombstones that hide nothing any more: no pack of samples or roll-ups from before has
-/// their device, no segment of the log from before is left, and no archived day is from before.
+/// their device, no segment of the log from before is left, and no archived day is from before. None goes
+/// while it is not known which days are archived.
 pub(super) fn forget(
     parts: &Parts,
     registry: &mpsc::Sender<registry::Request>,
 ) -> Result<(), SeriesError> {
     let first_segment = parts.segments.first();
+    // Nothing of them is forgotten while it is not known which days are archived.
+    let is_known = parts.cold.get().is_none_or(|cold| cold.is_known());
     let list = parts.packs.list();
     let is_listed = |id: &PackId| list.binary_search_by_key(id, |meta| meta.id).is_ok();
     let stones = parts.tombstones.all().into_iter();
@@ -379,7 +382,7 @@ pub(super) fn forget(
                 continue;
             }
         }
-        if parts.is_archived_before(&stone) {
+        if !is_known || parts.is_archived_before(&stone) {
             of_archive.push(stone.id);
         } else {
             ids.push(stone.id);

@@ -4,6 +4,8 @@
 //! what the store knows of it. What readers do with it is in [`fetch`], how a day comes back in
 //! [`restore`](super::restore). [`MemoryCold`] stands in for it in tests.
 
+#[cfg(test)]
+mod edge_tests;
 pub(super) mod fetch;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
@@ -22,6 +24,11 @@ use std::time::Instant;
 
 /// Archived days. Each is a UTC day, named by its start.
 pub(crate) trait ColdDays: Send + Sync {
+    /// Whether it is known which days are archived: it is not before an archive was first looked over.
+    fn is_known(&self) -> bool {
+        true
+    }
+
     /// The archived days that meet `[from, to)`, ascending. From memory: never waits.
     fn meets(&self, from: Timestamp, to: Timestamp) -> Vec<ColdDay>;
 
@@ -38,8 +45,9 @@ pub(crate) trait ColdDays: Send + Sync {
 
     /// Hands over the samples of series of a device of a day in `[from, to)`: some of one series at a
     /// time, with its place in `wanted`, ascending in time. What the day does not have of `wanted` is
-    /// passed over. Waits for the archive, and gives up where it is not done by the deadline
-    /// ([`ColdError::Late`]); it is looked at between blocks.
+    /// passed over. Answers the series of which something is damaged, while the others are handed over:
+    /// what was handed over of such a series is not all of it. Waits for the archive, and gives up where it
+    /// is not done by the deadline ([`ColdError::Late`]); it is looked at between blocks.
     #[expect(
         clippy::type_complexity,
         reason = "whoever takes the samples is a function, with no name of its own"
@@ -52,7 +60,16 @@ pub(crate) trait ColdDays: Send + Sync {
         range: (Timestamp, Timestamp),
         deadline: Instant,
         take: &mut dyn FnMut(usize, &[(Timestamp, Value)]),
-    ) -> Result<(), ColdError>;
+    ) -> Result<Vec<ColdLost>, ColdError>;
+}
+
+/// A series of which something is damaged in the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ColdLost {
+    /// Its place among those that were wanted.
+    pub(crate) place: usize,
+    /// What is wrong.
+    pub(crate) what: String,
 }
 
 /// An archived day.

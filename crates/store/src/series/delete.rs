@@ -1,20 +1,30 @@
 //! What deleting by range asks of the series: how many samples there are, and that they go.
 
 use super::bury::{self, Grave};
-use super::cold::fetch;
-use super::{SeriesError, SeriesStore, read, seal};
+use super::{ColdError, Fetch, Points, SeriesError, SeriesStore, read, seal};
 use crate::blocks::{Column, Level};
 use crate::pack::Kind;
 use crate::progress::Progress;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Series of a device that are counted together: a day of them is some megabytes.
 const COLUMNS_AT_ONCE: usize = 512;
 
 /// Samples that are counted of a range; more are not, as counting reads all of them.
 pub(crate) const COUNTED_MAX: u64 = 50_000_000;
+
+/// What became of archived days while samples were counted.
+struct Archived {
+    /// When the counting ends.
+    until: Option<Instant>,
+    /// They are still asked for.
+    is_asked: bool,
+    /// None was missing.
+    is_whole: bool,
+}
 
 impl SeriesStore {
     /// Deletes `[from, to)` of series, all of it or, where this fails, none. Durable when it returns,
@@ -29,17 +39,24 @@ impl SeriesStore {
         bury::bury(self.parts(), &queues, graves, range)
     }
 
-    /// How many samples series have here in `[from, to)`, up to [`COUNTED_MAX`] and some more; whether that
-    /// is all, as none are in archived days alone. Blocks.
+    /// How many samples series have in `[from, to)`, up to [`COUNTED_MAX`] and some more, with those of
+    /// archived days, or as far as one comes until a time; whether that is all, which it is not either
+    /// where some of the archive cannot be had. Blocks.
     pub(crate) fn count_samples(
         &self,
         of: &[(DeviceId, Vec<Column>)],
         (from, to): (Timestamp, Timestamp),
         progress: &Progress,
+        until: Option<Instant>,
     ) -> Result<(u64, bool), SeriesError> {
         let parts = self.parts();
         let sealed = self.sealed_days((from, to))?;
         let mut count = 0;
+        let mut archived = Archived {
+            until,
+            is_asked: true,
+            is_whole: true,
+        };
         for (device_id, columns) in of {
             read::touch(parts, *device_id)?;
             let held = parts.head.starts_of(*device_id).into_iter();
@@ -51,16 +68,41 @@ impl SeriesStore {
                     continue;
                 }
                 for some in columns.chunks(COLUMNS_AT_ONCE) {
-                    let read = read::read_many(parts, *device_id, some, begin, end)?;
-                    count += read.iter().map(|points| points.len() as u64).sum::<u64>();
+                    let read = self.with_archived(*device_id, some, (begin, end), &mut archived)?;
+                    count += read::length(&read);
                 }
-                if count > COUNTED_MAX {
+                if count > COUNTED_MAX || until.is_some_and(|until| until <= Instant::now()) {
                     return Ok((count, false));
                 }
                 progress.go_on().map_err(|_| SeriesError::GivenUp)?;
             }
         }
-        Ok((count, fetch::days(parts, from, to).is_empty()))
+        Ok((count, archived.is_whole))
+    }
+
+    /// The samples of columns of a device in a part of a day, and of the archive while it answers.
+    fn with_archived(
+        &self,
+        device_id: DeviceId,
+        columns: &[Column],
+        (from, to): (Timestamp, Timestamp),
+        archived: &mut Archived,
+    ) -> Result<Vec<Points>, SeriesError> {
+        let parts = self.parts();
+        if archived.is_asked {
+            let mut fetch = Fetch::until(archived.until);
+            match read::read_fetching(parts, device_id, columns, (from, to), &mut fetch) {
+                Err(SeriesError::Archive(ColdError::Late)) => {}
+                read => {
+                    archived.is_whole &= fetch.missing().next().is_none();
+                    return read;
+                }
+            }
+            // Each of the others would wait as long.
+            (archived.is_asked, archived.is_whole) = (false, false);
+        }
+        let here = read::read_many(parts, device_id, columns, from, to)?;
+        Ok(here)
     }
 
     /// The days that something is sealed of, of those that meet a range.
@@ -74,6 +116,8 @@ impl SeriesStore {
         let packs = packs.filter(|id| id.kind == Kind::Samples && id.start < to && id.end() > from);
         let mut days: BTreeSet<Timestamp> = packs.map(|id| Level::Day.start(id.start)).collect();
         days.extend(parts.blocks.days()?);
+        let cold = parts.cold.get().map(|cold| cold.meets(from, to));
+        days.extend(cold.into_iter().flatten().map(|cold| cold.day));
         Ok(days)
     }
 

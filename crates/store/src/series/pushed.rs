@@ -104,6 +104,11 @@ impl SeriesStore {
         Ok(all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))))
     }
 
+    /// How old samples that come as they are measured may be.
+    pub(crate) fn oldest_taken(&self) -> Timestamp {
+        self.now().minus(self.0.late_max)
+    }
+
     /// The present time, as this store has it.
     pub fn now(&self) -> Timestamp {
         self.0.parts.clock.now()

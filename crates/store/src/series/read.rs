@@ -2,7 +2,7 @@
 //! once, ascending.
 
 use crate::blocks::codec::BlockView;
-use crate::blocks::{BlockKey, Column, ColumnSlice, Level};
+use crate::blocks::{BlockKey, Column, Level};
 use crate::pack::Kind;
 use crate::series::cold::ColdDay;
 use crate::series::cold::fetch::{self, Fetch};
@@ -215,7 +215,7 @@ fn sealed(
             if hidden.is_some() {
                 all.extend(shown(slice.points(), hidden.as_ref(), columns.get(place)));
             } else {
-                extend(all, &slice);
+                slice.extend(all);
             }
         });
         match read {
@@ -227,20 +227,6 @@ fn sealed(
     }
     lay_blocks(parts, &above, columns, hidden.as_ref(), (from, to), found);
     Ok(())
-}
-
-/// Adds the rows of a column. Most have a number of one kind in every row.
-fn extend(all: &mut Points, slice: &ColumnSlice) {
-    let at = |ms: &i64| Timestamp::from_unix_ms(*ms);
-    if let Some((times, numbers)) = slice.whole() {
-        let both = times.iter().zip(numbers);
-        all.extend(both.map(|(ms, number)| (at(ms), Value::U64(*number))));
-    } else if let Some((times, numbers)) = slice.float() {
-        let both = times.iter().zip(numbers);
-        all.extend(both.map(|(ms, number)| (at(ms), Value::F64(*number))));
-    } else {
-        all.extend(slice.points());
-    }
 }
 
 fn lay_blocks(

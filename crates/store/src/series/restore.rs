@@ -15,6 +15,7 @@ use crate::pack::Kind;
 use crate::progress::Progress;
 use model::{DeviceId, SeriesId, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::oneshot;
 
@@ -70,6 +71,11 @@ impl SeriesStore {
         let parts = self.parts();
         let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
         seal::restore_day(parts, day, &under, progress)?;
+        let damaged = under.damaged.load(Ordering::Relaxed);
+        if damaged > 0 {
+            restored.series = restored.series.saturating_sub(damaged);
+            restored.refused.insert(AdoptRefused::Damaged, damaged);
+        }
         let list = parts.packs.list();
         let of_day = list.iter().filter(|meta| {
             let id = &meta.id;
@@ -119,6 +125,7 @@ impl SeriesStore {
             day: of_day,
             range: (day, end),
             series,
+            damaged: AtomicU64::new(0),
         };
         Ok((under, restored))
     }

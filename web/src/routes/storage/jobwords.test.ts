@@ -30,6 +30,8 @@ test("what came of it", () => {
   expect(resultWords({ kind: "restore", result: { days: 1, series: 3, samples: 4 } })).toBe("1 day: 4 samples of 3 series are here again");
   expect(plain(resultWords({ kind: "archive", result: { days: 2, samples: 4, bytes: 1024 } }))).toBe("2 days archived: 4 samples, 1 KiB");
   expect(resultWords({ kind: "restore", result: { days: 2, series: 3, samples: 4, refused: { deleted_device: 5, other: 0 } } })).toBe("2 days: 4 samples of 3 series are here again; series that are not: deleted device 5");
+  const damaged = [{ day: "2026-03-01T00:00:00Z", what: "a block" }];
+  expect(resultWords({ kind: "restore", result: { days: 1, series: 3, samples: 4, damaged } })).toMatch(/are here again; damaged are .*\(a block\)$/);
   expect(plain(resultWords({ kind: "archive_check", result: { days: 2, bytes: 1024, damaged: [] } }))).toBe("2 days read, 1 KiB: all is sound");
   expect(plain(resultWords({ kind: "archive_check", result: { days: 1, bytes: 0, damaged: [{ day: "2026-02-03T00:00:00Z", what: "block 3" }] } }))).toBe("1 day read, 0 B: damaged are 3 Feb 2026 (block 3)");
   expect(plain(resultWords({ kind: "correct", result: { replaced: 2, bytes: 1024, ids: [] } }))).toBe("replaced 2, bytes 1 KiB");

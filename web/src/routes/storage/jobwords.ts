@@ -60,7 +60,7 @@ export function resultWords(job: Pick<Job, "kind" | "result">): string {
     case "delete":
       return `${result["counted_whole"] === false ? "at least " : ""}${plural(n("samples"), "sample")} of ${plural(n("series"), "series", "series")} on ${plural(n("devices"), "device")} deleted`;
     case "restore":
-      return `${plural(n("days"), "day")}: ${plural(n("samples"), "sample")} of ${plural(n("series"), "series", "series")} are here again${notBack(result["refused"])}`;
+      return `${plural(n("days"), "day")}: ${plural(n("samples"), "sample")} of ${plural(n("series"), "series", "series")} are here again${notBack(result["refused"])}${damageOf(result["damaged"])}`;
     case "archive_check":
       return `${plural(n("days"), "day")} read, ${bytes(n("bytes"))}: ${damageWords(result["damaged"])}`;
     case "archive":
@@ -77,6 +77,10 @@ function notBack(refused: unknown): string {
 
 /** Damaged days that are named; the calendar has all. */
 const DAMAGED_MAX = 5;
+
+function damageOf(damaged: unknown): string {
+  return Array.isArray(damaged) && damaged.length > 0 ? `; ${damageWords(damaged)}` : "";
+}
 
 function damageWords(damaged: unknown): string {
   if (!Array.isArray(damaged) || damaged.length === 0) return "all is sound";

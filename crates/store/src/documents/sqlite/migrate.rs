@@ -9,6 +9,7 @@ use super::row::{self, COLUMNS, Found, checksum, found_at, key_of, keys_sum};
 use super::salvage::{beside, remove};
 use super::version;
 use crate::OpenError;
+use crate::disk::{Leave, Room};
 use crate::documents::{CollectionSpec, DOCUMENT_BYTES_MAX, Document};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::collections::HashMap;
@@ -215,22 +216,16 @@ fn look_for_room(connection: &Connection, path: &Path) -> Result<(), OpenError> 
         .and_then(|pages| Ok(pages.saturating_mul(look("page_size")?)))
         .map_err(|e| failed("measuring", path, e))?;
     let folder = folder_of(path);
-    let free_bytes = crate::disk::free_bytes(folder)
-        .map_err(|e| io_failed("looking for free room at", folder, e))?;
-    match lacking(u64::try_from(bytes).unwrap_or(0), free_bytes) {
+    let needed = u64::try_from(bytes).unwrap_or(0).saturating_mul(ROOM_TIMES);
+    let lacking = Room::default().lacking(folder, needed, Leave::Nothing);
+    match lacking.map_err(|e| io_failed("looking for free room at", folder, e))? {
         None => Ok(()),
-        Some(needed_bytes) => Err(OpenError::NoRoom {
+        Some(lacking) => Err(OpenError::NoRoom {
             path: path.to_owned(),
-            needed_bytes,
-            free_bytes,
+            needed_bytes: lacking.needed_bytes,
+            free_bytes: lacking.free_bytes,
         }),
     }
-}
-
-/// The room that a file of that length needs, where there is less.
-fn lacking(file_bytes: u64, free_bytes: u64) -> Option<u64> {
-    let needed = file_bytes.saturating_mul(ROOM_TIMES);
-    (free_bytes < needed).then_some(needed)
 }
 
 /// Numbers of the copies that there are, ascending.
@@ -435,22 +430,5 @@ fn io_failed(operation: &'static str, path: &Path, source: io::Error) -> OpenErr
         operation,
         path: path.to_owned(),
         source,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::lacking;
-
-    #[test]
-    fn room_is_wanted_for_the_copy_the_log_and_the_growth() {
-        for (file, free, needed) in [
-            (0, 0, None),
-            (100, 299, Some(300)),
-            (100, 300, None),
-            (u64::MAX, u64::MAX - 1, Some(u64::MAX)),
-        ] {
-            assert_eq!(lacking(file, free), needed, "{file} {free}");
-        }
     }
 }

@@ -3,36 +3,46 @@
 use super::super::find::Finder;
 use super::super::row::{Refused, Why};
 use super::super::spool::{DAY_MS, Spool};
-use super::lay::{Laid, lay};
+use super::lay::{Laid, ROWS_A_PART, Reader};
 use super::{ImportError, Imported, ROWS_PER_DEVICE_DAY_MAX, is_held};
 use crate::blocks::Column;
+use crate::disk::RoomOf;
+use crate::inventory::Inventory;
 use crate::progress::Progress;
-use crate::retention::HeldBy;
+use crate::retention::{Keeping, Retention, RetentionError};
 use crate::series::{AppendError, Batch, ROWS_PER_SEAL_MAX, SeriesStore};
 use model::{DeviceId, SeriesId, Timestamp, Value};
 use std::collections::{BTreeSet, HashMap};
-use std::io;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 
-/// Rows that are in memory at a time: some 150 MB.
-const ROWS_A_PART: usize = 2 << 20;
 /// Values after which the store is asked to seal.
 const VALUES_A_SEAL: usize = 1_000_000;
+/// Values that are appended together: no hold is placed from when what is there is looked at until then,
+/// some tenths of a second.
+const VALUES_A_LOT: usize = 1 << 16;
 /// Columns of a device that are read at a time.
 const COLUMNS_A_READ: usize = 512;
 /// Milliseconds of a half-hour.
 const HALF_HOUR_MS: i64 = 1_800_000;
 /// Times of a device in a half-hour after which is sealed: with room for polls that are there.
 const TIMES_A_SEAL: usize = ROWS_PER_SEAL_MAX / 2;
+/// Octets of room that are looked for again and again: more than is written until the next look, in the
+/// log and in the packs that it is sealed into.
+const ROOM_A_LOOK: u64 = 128 << 20;
 
 /// What writing goes by.
 pub(super) struct Ways<'a> {
     pub(super) series: &'a SeriesStore,
+    pub(super) inventory: &'a Inventory,
+    pub(super) retention: &'a Retention,
     pub(super) handle: &'a Handle,
-    pub(super) holds: &'a [HeldBy],
     pub(super) progress: &'a Progress,
+    pub(super) room: &'a RoomOf,
     /// What of the progress is left for writing.
     pub(super) rest: u64,
+    /// Rows that are in memory at a time, where not as many as usual.
+    pub(super) rows_a_part: Option<usize>,
 }
 
 /// Writes all that was put by.
@@ -45,30 +55,25 @@ pub(super) fn all(
     let mut writer = Writer {
         ways,
         ids: ids(finder),
+        keeping: None,
+        permit: None,
         lot: Vec::new(),
+        in_lot: 0,
         values: 0,
         times: HashMap::new(),
+        of_day: HashMap::new(),
         rows_done: 0,
         rows_total: spool.rows(),
         did: 0,
     };
+    let reader = Reader {
+        finder,
+        spool,
+        progress: ways.progress,
+        rows_max: ways.rows_a_part.unwrap_or(ROWS_A_PART),
+    };
     for day in spool.days() {
-        let mut failed = None;
-        let read = spool.read(day, ROWS_A_PART, |rows| {
-            let count = rows.len() as u64;
-            let laid = lay(rows, finder, told);
-            let done = writer.part(day, &laid, told);
-            writer.told(count);
-            done.map_err(|error| {
-                failed = Some(error);
-                io::Error::other("it ends early")
-            })
-        });
-        if let Some(failed) = failed {
-            return Err(failed);
-        }
-        read.map_err(ImportError::Spool)?;
-        writer.append(told)?;
+        writer.day(day, &reader, told)?;
         told.days_done += 1;
         spool.done(day);
     }
@@ -88,15 +93,41 @@ fn ids(finder: &Finder) -> HashMap<(DeviceId, Column), SeriesId> {
     known.collect()
 }
 
+/// A batch that is not appended yet.
+struct Waiting {
+    batch: Batch,
+    /// The line of its first row.
+    line: u32,
+    /// Samples of times that have none.
+    added: u64,
+    /// Samples in whose place another value is.
+    replaced: u64,
+}
+
+/// Times of a device in the day that is written.
+struct Times {
+    /// Those that were there before any of this file.
+    there: usize,
+    /// Those that this file brought.
+    new: usize,
+}
+
 struct Writer<'a> {
     ways: &'a Ways<'a>,
     ids: HashMap<(DeviceId, Column), SeriesId>,
-    /// Batches that are not appended yet, each with the line of its first row.
-    lot: Vec<(Batch, u32)>,
+    /// What holds keep, as it was when they were looked at.
+    keeping: Option<Keeping>,
+    /// While it is there no hold is placed or changed.
+    permit: Option<OwnedSemaphorePermit>,
+    /// Batches that are not appended yet.
+    lot: Vec<Waiting>,
+    /// Values of these.
+    in_lot: usize,
     /// Values since the store was asked to seal.
     values: usize,
     /// Times of a device in a half-hour since it was sealed.
     times: HashMap<(DeviceId, i64), usize>,
+    of_day: HashMap<DeviceId, Times>,
     rows_done: u64,
     rows_total: u64,
     did: u64,
@@ -118,10 +149,35 @@ impl Writer<'_> {
         self.did = self.ways.rest;
     }
 
+    fn day(
+        &mut self,
+        day: i64,
+        reader: &Reader<'_>,
+        told: &mut Imported,
+    ) -> Result<(), ImportError> {
+        let begin_ms = day.saturating_mul(DAY_MS);
+        let end_ms = begin_ms.saturating_add(DAY_MS);
+        let (mut from_ms, mut of_day, mut written) = (begin_ms, 0, 0);
+        self.of_day.clear();
+        while from_ms < end_ms {
+            self.ways.room.look(ROOM_A_LOOK)?;
+            let part = reader.part(day, from_ms, told)?;
+            self.part(day, &part.rows, told)?;
+            of_day += part.of_day;
+            written += part.rows.len() as u64;
+            from_ms = part.to_ms;
+        }
+        told.repeated += of_day.saturating_sub(written);
+        self.told(of_day);
+        Ok(())
+    }
+
     fn part(&mut self, day: i64, laid: &[Laid], told: &mut Imported) -> Result<(), ImportError> {
         for rows in laid.chunk_by(|a, b| a.device_id == b.device_id) {
             let Some(first) = rows.first() else { continue };
             self.ways.progress.go_on()?;
+            // From before what is there is looked at.
+            self.hold_still()?;
             let there = self.there(first.device_id, rows)?;
             let full = self.full_from(day, first.device_id, rows)?;
             for at_once in rows.chunk_by(|a, b| a.at_ms == b.at_ms) {
@@ -139,7 +195,29 @@ impl Writer<'_> {
                 }
                 self.at_once(at_once, &there, told)?;
             }
+            if self.in_lot >= VALUES_A_LOT {
+                self.append(told)?;
+            }
         }
+        self.append(told)
+    }
+
+    /// No hold is placed from now on until what waits is appended, and what they keep is known.
+    fn hold_still(&mut self) -> Result<(), ImportError> {
+        if self.permit.is_some() {
+            return Ok(());
+        }
+        let Ways {
+            series,
+            inventory,
+            retention,
+            ..
+        } = self.ways;
+        let permit = self.ways.handle.block_on(retention.no_hold_meanwhile());
+        let permit = permit.map_err(|_| ImportError::Holds(RetentionError::GivenUp))?;
+        let before = self.keeping.take();
+        let keeping = retention.keeping_since(before, series, || inventory.attached())?;
+        (self.keeping, self.permit) = (Some(keeping), Some(permit));
         Ok(())
     }
 
@@ -153,8 +231,12 @@ impl Writer<'_> {
         let Some(first) = rows.first() else {
             return Ok(());
         };
+        // It may have been sealed since the last.
+        self.hold_still()?;
+        let holds = self.keeping.as_ref().map_or(&[][..], Keeping::holds);
         let at = Timestamp::from_unix_ms(first.at_ms);
         let mut values = Vec::with_capacity(rows.len());
+        let (mut added, mut replaced) = (0, 0);
         for row in rows {
             let points = there.get(&row.column).map_or(&[][..], Vec::as_slice);
             let place = points.binary_search_by_key(&at, |(at, _)| *at).ok();
@@ -162,17 +244,17 @@ impl Writer<'_> {
                 .and_then(|place| points.get(place))
                 .map(|(_, value)| *value);
             match before {
-                None => told.added += 1,
+                None => added += 1,
                 Some(before) if is_same(before, row.value) => {
                     told.same += 1;
                     continue;
                 }
-                Some(_) if is_held(self.ways.holds, row, row.device_id) => {
+                Some(_) if is_held(holds, row, row.device_id) => {
                     let detail = "a hold keeps the sample that is there";
                     told.refuse(Refused::new(row.line.into(), Why::Held, detail));
                     continue;
                 }
-                Some(_) => told.replaced += 1,
+                Some(_) => replaced += 1,
             }
             values.push((row.column, row.value));
         }
@@ -180,6 +262,7 @@ impl Writer<'_> {
             return Ok(());
         }
         self.values += values.len();
+        self.in_lot += values.len();
         let half_hour = (first.device_id, first.at_ms.div_euclid(HALF_HOUR_MS));
         let times = self.times.entry(half_hour).or_default();
         *times += 1;
@@ -189,7 +272,12 @@ impl Writer<'_> {
             at,
             values,
         };
-        self.lot.push((batch, first.line));
+        self.lot.push(Waiting {
+            batch,
+            line: first.line,
+            added,
+            replaced,
+        });
         if many || self.values >= VALUES_A_SEAL {
             self.seal(told)?;
         }
@@ -202,39 +290,58 @@ impl Writer<'_> {
         if self.values == 0 {
             return Ok(());
         }
+        self.ways.room.look(ROOM_A_LOOK)?;
         self.values = 0;
         self.times.clear();
         self.ways.handle.block_on(self.ways.series.maintain())?;
         Ok(())
     }
 
-    /// Appends what waits: it is durable then.
+    /// Appends what waits: it is durable then, and counted.
     fn append(&mut self, told: &mut Imported) -> Result<(), ImportError> {
-        if self.lot.is_empty() {
+        let lot = std::mem::take(&mut self.lot);
+        self.in_lot = 0;
+        let done = self.append_lot(lot, told);
+        self.permit = None;
+        done
+    }
+
+    fn append_lot(&self, lot: Vec<Waiting>, told: &mut Imported) -> Result<(), ImportError> {
+        if lot.is_empty() {
             return Ok(());
         }
-        let (batches, lines): (Vec<Batch>, Vec<(u32, usize)>) = std::mem::take(&mut self.lot)
+        let (batches, lots): (Vec<Batch>, Vec<(u32, u64, u64)>) = lot
             .into_iter()
-            .map(|(batch, line)| {
-                let values = batch.values.len();
-                (batch, (line, values))
+            .map(|waiting| {
+                let counts = (waiting.line, waiting.added, waiting.replaced);
+                (waiting.batch, counts)
             })
             .unzip();
         let series = self.ways.series;
         let appended = self.ways.handle.block_on(series.append_at_any_age(batches));
-        for (appended, (line, values)) in appended.into_iter().zip(lines) {
-            let Err(error) = appended else { continue };
+        let mut failed = None;
+        for (appended, (line, added, replaced)) in appended.into_iter().zip(lots) {
+            let error = match appended {
+                Ok(()) => {
+                    told.added += added;
+                    told.replaced += replaced;
+                    continue;
+                }
+                Err(error) => error,
+            };
             let why = match error {
                 AppendError::TooManyRows { .. } => Why::DayFull,
                 AppendError::UnknownColumn { .. } | AppendError::OutOfTime { .. } => Why::NotTaken,
-                error => return Err(ImportError::Append(error)),
+                error => {
+                    // Others of the lot may be there: they are counted to the end.
+                    failed.get_or_insert(error);
+                    continue;
+                }
             };
-            // They were counted as added, or as replaced where all that is there was read before.
-            told.added = told.added.saturating_sub(values as u64);
             let refused = Refused::new(line.into(), why, error.to_string());
-            told.refuse_many(refused, values as u64);
+            told.refuse_many(refused, added + replaced);
         }
-        Ok(())
+        failed.map_or(Ok(()), |error| Err(ImportError::Append(error)))
     }
 
     /// What is there of the series of rows, from the first to the last.
@@ -264,10 +371,10 @@ impl Writer<'_> {
         Ok(there)
     }
 
-    /// The times of a day that fit, where all together would be more than [`ROWS_PER_DEVICE_DAY_MAX`];
-    /// `None` where all fit.
+    /// The times of rows that fit, where all of the day together would be more than
+    /// [`ROWS_PER_DEVICE_DAY_MAX`]; `None` where all fit.
     fn full_from(
-        &self,
+        &mut self,
         day: i64,
         device_id: DeviceId,
         rows: &[Laid],
@@ -277,9 +384,16 @@ impl Writer<'_> {
         let there = self.ways.series.times_of(device_id, from, to)?;
         let mut times: Vec<i64> = rows.iter().map(|row| row.at_ms).collect();
         times.dedup();
+        // Parts of a day have no time in common, so that none of these is of this file.
         let new = times.iter().filter(|ms| there.binary_search(ms).is_err());
-        let room = ROWS_PER_DEVICE_DAY_MAX.saturating_sub(there.len());
-        if new.clone().count() <= room {
+        let count = new.clone().count();
+        let of_day = self.of_day.entry(device_id).or_insert_with(|| Times {
+            there: there.len(),
+            new: 0,
+        });
+        let room = ROWS_PER_DEVICE_DAY_MAX.saturating_sub(of_day.there + of_day.new);
+        of_day.new += count.min(room);
+        if count <= room {
             return Ok(None);
         }
         let fitting = new.take(room).copied();

@@ -1,10 +1,11 @@
 //! What a question fetches of archived days: how many, until when, and what came of each.
 //!
 //! Their samples lie under all that is here: what came late to an archived day, and what was corrected
-//! in it, holds. A day that could not be had is told and not passed over in silence; one that takes too
-//! long is refused.
+//! in it, holds. What could not be had is told and not passed over in silence: a day where the archive does
+//! not answer, and where something in it is damaged the series that this reaches. What takes too long is
+//! refused.
 
-use super::{ColdDay, ColdDays, ColdError};
+use super::{ColdDay, ColdDays, ColdError, ColdLost};
 use crate::blocks::{Column, Level};
 use crate::series::parts::Parts;
 use crate::series::read::{chain, length};
@@ -13,7 +14,7 @@ use crate::series::rollup::steps::tell;
 use crate::series::rollup::{Grain, Part};
 use crate::series::{Points, SeriesError};
 use model::{DeviceId, SeriesId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::warn;
@@ -36,6 +37,17 @@ pub const COLD_WAIT: Duration = Duration::from_secs(20);
 /// for each of them.
 const AWAY_KEPT: Duration = Duration::from_secs(10);
 
+/// Devices whose series could not be found in a day, as what says where they are is damaged: after so many
+/// one question passes the day over, as each of them is a request or two.
+const FAILED_MAX: usize = 64;
+
+/// Series of a day that one question remembers as damaged, some 32 octets each; with more of them all of the
+/// day counts as missing.
+const LOST_MAX: usize = 65_536;
+
+/// How often a day is read once more that was archived anew while it was read.
+const REVISED_MAX: usize = 3;
+
 /// What a question may fetch of archived days, and what came of it.
 #[derive(Debug)]
 pub struct Fetch {
@@ -48,8 +60,21 @@ pub struct Fetch {
 enum Came {
     /// It was read.
     Read,
+    /// It was read but for what is damaged in it.
+    Damaged(Lost),
     /// It could not be read, and why.
     Missing(String),
+}
+
+/// What is damaged of a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Lost {
+    /// What is wrong with the first of it.
+    why: String,
+    /// The series of which nothing was read.
+    series: BTreeSet<(DeviceId, Column)>,
+    /// Devices whose series could not be found.
+    devices: usize,
 }
 
 impl Default for Fetch {
@@ -67,38 +92,71 @@ impl Fetch {
         }
     }
 
-    /// The days that were read of the archive, ascending.
+    /// The days that were read of the archive as a whole, ascending.
     pub fn read(&self) -> impl Iterator<Item = Timestamp> {
         let days = self.days.iter();
         days.filter(|(_, came)| **came == Came::Read)
             .map(|(day, _)| *day)
     }
 
-    /// The days that could not be read, ascending, and why.
+    /// The days that could not be read, or not all of what was asked for, ascending, and why.
     pub fn missing(&self) -> impl Iterator<Item = (Timestamp, &str)> {
         self.days.iter().filter_map(|(day, came)| match came {
-            Came::Missing(why) => Some((*day, why.as_str())),
+            Came::Missing(why) | Came::Damaged(Lost { why, .. }) => Some((*day, why.as_str())),
             Came::Read => None,
         })
     }
 
-    /// What samples of a day are made of.
-    pub(in crate::series) fn grain_of(&self, day: Timestamp) -> Grain {
+    /// What samples of a day are made of, of any series.
+    fn grain_of_any(&self, day: Timestamp) -> Grain {
         match self.days.get(&day) {
             None => Grain::Raw,
             Some(Came::Read) => Grain::Archive,
-            Some(Came::Missing(_)) => Grain::Missing,
+            Some(Came::Damaged(_) | Came::Missing(_)) => Grain::Missing,
         }
     }
 
-    /// What all of a range is made of that was read of samples.
+    /// What samples of a day are made of, of one series.
+    pub(in crate::series) fn grain_of(
+        &self,
+        day: Timestamp,
+        device_id: DeviceId,
+        column: Column,
+    ) -> Grain {
+        match self.days.get(&day) {
+            Some(Came::Damaged(lost)) if !lost.series.contains(&(device_id, column)) => {
+                Grain::Archive
+            }
+            _ => self.grain_of_any(day),
+        }
+    }
+
+    /// What all of a range is made of that was read of samples: of each part the coarsest of any series.
     pub(in crate::series) fn parts(&self, from: Timestamp, to: Timestamp) -> Vec<Part> {
+        self.parts_by((from, to), |day| self.grain_of_any(day))
+    }
+
+    /// What all of a range of one series is made of that was read of samples.
+    pub(in crate::series) fn parts_of(
+        &self,
+        device_id: DeviceId,
+        column: Column,
+        range: (Timestamp, Timestamp),
+    ) -> Vec<Part> {
+        self.parts_by(range, |day| self.grain_of(day, device_id, column))
+    }
+
+    fn parts_by(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+        grain_of: impl Fn(Timestamp) -> Grain,
+    ) -> Vec<Part> {
         let (mut told, mut begin) = (Vec::new(), from);
         for day in self.days.keys() {
             let (start, end) = ((*day).max(from), Level::Day.end(*day).min(to));
             if start < end {
                 tell(&mut told, begin, start, Grain::Raw);
-                tell(&mut told, start, end, self.grain_of(*day));
+                tell(&mut told, start, end, grain_of(*day));
                 begin = end;
             }
         }
@@ -107,7 +165,31 @@ impl Fetch {
     }
 
     fn is_missing(&self, day: Timestamp) -> bool {
-        self.grain_of(day) == Grain::Missing
+        matches!(self.days.get(&day), Some(Came::Missing(_)))
+    }
+
+    /// Notes what is damaged of a day that was read: of series, and of so many devices all of them.
+    fn lost(
+        &mut self,
+        day: Timestamp,
+        series: impl Iterator<Item = (DeviceId, Column)>,
+        (why, devices): (&ColdError, usize),
+    ) {
+        let came = self.days.entry(day).or_insert(Came::Read);
+        if *came == Came::Read {
+            *came = Came::Damaged(Lost {
+                why: chain(why),
+                ..Lost::default()
+            });
+        }
+        let Came::Damaged(lost) = came else {
+            return;
+        };
+        lost.series.extend(series);
+        lost.devices += devices;
+        if lost.devices > FAILED_MAX || lost.series.len() > LOST_MAX {
+            *came = Came::Missing(std::mem::take(&mut lost.why));
+        }
     }
 
     /// Fails where a day could not be read, for who has no place to tell it.
@@ -157,8 +239,8 @@ pub(in crate::series) fn may_go(parts: &Parts, day: Timestamp) -> Result<(), Ser
 }
 
 /// Adds what archived days have of columns of a device, which ascend, in `[from, to)`; false where that is
-/// more samples than may be, told after the day that is one too many. Of a day that cannot be read nothing
-/// is added, and `fetch` tells it.
+/// more samples than may be, of which no more than some are in memory. Of a day or a series that cannot be
+/// read nothing is added, and `fetch` tells it.
 pub(in crate::series) fn read(
     parts: &Parts,
     (device_id, columns): (DeviceId, &[Column]),
@@ -183,23 +265,34 @@ pub(in crate::series) fn read(
         if fetch.is_missing(day.day) {
             continue;
         }
-        let before: Vec<usize> = found.iter().map(Vec::len).collect();
         let of_day = Level::Day.end(day.day);
         let asked = Asked {
             device_id,
             wanted: &wanted,
             places: &places,
             range: (from.max(day.day), to.min(of_day)),
+            max: max.saturating_sub(length(found)),
         };
-        match asked.read(parts, cold.as_ref(), day, fetch.until, found) {
-            Ok(()) => {
-                fetch.days.insert(day.day, Came::Read);
+        let column = |(column, _): &(Column, SeriesId)| (device_id, *column);
+        match asked.read(parts, cold.as_ref(), *day, fetch.until, found) {
+            Ok(lost) => {
+                let (day, first) = (day.day, lost.first().map(|one| one.what.clone()));
+                let series = lost.iter().filter_map(|one| wanted.get(one.place));
+                match first {
+                    None => {
+                        fetch.days.entry(day).or_insert(Came::Read);
+                    }
+                    Some(what) => {
+                        let why = ColdError::Damaged { day, what };
+                        fetch.lost(day, series.map(column), (&why, 0));
+                    }
+                }
             }
             Err(ColdError::Late) => return Err(SeriesError::Archive(ColdError::Late)),
-            Err(error) => {
-                for (points, before) in found.iter_mut().zip(before) {
-                    points.truncate(before);
-                }
+            Err(error @ ColdError::Damaged { .. }) => {
+                fetch.lost(day.day, wanted.iter().map(column), (&error, 1));
+            }
+            Err(error @ ColdError::Away { .. }) => {
                 fetch.days.insert(day.day, Came::Missing(chain(&error)));
             }
         }
@@ -217,29 +310,76 @@ struct Asked<'a> {
     /// Where each belongs.
     places: &'a [usize],
     range: (Timestamp, Timestamp),
+    /// Samples that may be added; some more are, and then no others.
+    max: u64,
 }
 
 impl Asked<'_> {
+    /// Adds what there is; of what is damaged nothing, which is answered. A day that is archived anew
+    /// meanwhile is read once more: what was read may be of either, and the files of before may be gone.
     fn read(
+        &self,
+        parts: &Parts,
+        cold: &dyn ColdDays,
+        mut day: ColdDay,
+        until: Instant,
+        found: &mut [Points],
+    ) -> Result<Vec<ColdLost>, ColdError> {
+        let before: Vec<usize> = found.iter().map(Vec::len).collect();
+        let cut = |place: usize, found: &mut [Points]| {
+            if let (Some(points), Some(before)) = (found.get_mut(place), before.get(place)) {
+                points.truncate(*before);
+            }
+        };
+        let mut left = REVISED_MAX;
+        loop {
+            let read = self.once(parts, cold, &day, until, found);
+            let mut of_day = cold.meets(day.day, Level::Day.end(day.day)).into_iter();
+            let now = of_day.rfind(|now| now.day == day.day);
+            let newer = now.filter(|now| now.generation != day.generation);
+            let is_told = matches!(read, Ok(_) | Err(ColdError::Damaged { .. }));
+            match (newer, &read) {
+                (Some(newer), _) if is_told && left > 0 => {
+                    (0..before.len()).for_each(|place| cut(place, found));
+                    (day, left) = (newer, left - 1);
+                    continue;
+                }
+                (_, Ok(lost)) => {
+                    let lost = lost.iter().filter_map(|one| self.places.get(one.place));
+                    lost.for_each(|place| cut(*place, found));
+                }
+                (_, Err(_)) => (0..before.len()).for_each(|place| cut(place, found)),
+            }
+            return read;
+        }
+    }
+
+    fn once(
         &self,
         parts: &Parts,
         cold: &dyn ColdDays,
         day: &ColdDay,
         until: Instant,
         found: &mut [Points],
-    ) -> Result<(), ColdError> {
+    ) -> Result<Vec<ColdLost>, ColdError> {
         let _turn = parts.gate.enter(until)?;
+        let mut added = 0;
         let mut take = |n: usize, points: &[(Timestamp, model::Value)]| {
             let (Some((column, _)), Some(place)) = (self.wanted.get(n), self.places.get(n)) else {
                 return;
             };
+            if added > self.max {
+                return;
+            }
             let hidden = |at: Timestamp| {
                 let at_ms = at.unix_ms();
                 let stones = &parts.tombstones;
                 stones.hides(self.device_id, *column, at_ms, day.generation)
             };
             if let Some(all) = found.get_mut(*place) {
+                let before = all.len();
                 all.extend(points.iter().filter(|(at, _)| !hidden(*at)));
+                added += (all.len() - before) as u64;
             }
         };
         let (device_id, wanted) = (self.device_id, self.wanted);
@@ -363,6 +503,34 @@ mod tests {
         }
         assert!(fetch.enter(&days[1..]).is_ok(), "they were counted");
         assert!(fetch.enter(&days[..1]).is_err());
+    }
+
+    #[test]
+    fn what_is_damaged_is_of_its_series_until_it_is_too_much() {
+        let (day, column) = (cold(1).day, Column(7));
+        let why = ColdError::Damaged {
+            day,
+            what: "torn".to_owned(),
+        };
+        let mut fetch = Fetch::default();
+        let (one, other) = (DeviceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
+        fetch.lost(day, [(one, column)].into_iter(), (&why, 0));
+        assert_eq!(fetch.grain_of(day, one, column), Grain::Missing);
+        assert_eq!(fetch.grain_of(day, one, Column(8)), Grain::Archive);
+        assert_eq!(fetch.grain_of(day, other, column), Grain::Archive);
+        assert_eq!(fetch.grain_of(cold(2).day, one, column), Grain::Raw);
+        assert_eq!(fetch.parts(day, cold(2).day)[0].grain, Grain::Missing);
+        assert!(!fetch.is_missing(day), "other devices are still read");
+        assert!(fetch.whole().is_err());
+        for _ in 0..=FAILED_MAX {
+            fetch.lost(day, std::iter::empty(), (&why, 1));
+        }
+        assert!(fetch.is_missing(day));
+        assert_eq!(fetch.missing().count(), 1);
+        let mut fetch = Fetch::default();
+        let columns = (0..=u32::try_from(LOST_MAX).unwrap()).map(|n| (one, Column(n)));
+        fetch.lost(day, columns, (&why, 0));
+        assert!(fetch.is_missing(day));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Archived days in memory, that fail on request: for tests.
 
-use super::{ColdDay, ColdDays, ColdError, ColdSeries};
+use super::{ColdDay, ColdDays, ColdError, ColdLost, ColdSeries};
 use crate::series::{Column, Points};
 use model::{DeviceId, Labels, SeriesId, Timestamp, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 /// Samples that are handed over at a time.
 const AT_A_TIME: usize = 1_000;
 
-/// Milliseconds of a day.
+/// What is said of what is damaged.
+const TORN: &str = "a block's checksum does not agree";
+
+/// How long a day is.
 const DAY: Duration = Duration::from_hours(24);
 
 /// A series of an archived day.
@@ -36,6 +39,8 @@ pub enum ColdFault {
     Away,
     /// What is there is damaged.
     Damaged,
+    /// What is there of one series is damaged.
+    DamagedSeries(SeriesId),
 }
 
 /// Archived days in memory.
@@ -95,13 +100,13 @@ impl MemoryCold {
 
     fn works(&self, day: Timestamp) -> Result<(), ColdError> {
         match *lock(&self.fault) {
-            None => Ok(()),
+            None | Some(ColdFault::DamagedSeries(_)) => Ok(()),
             Some(ColdFault::Away) => Err(ColdError::Away {
                 source: Arc::new(std::io::Error::other("nothing answers")),
             }),
             Some(ColdFault::Damaged) => Err(ColdError::Damaged {
                 day,
-                what: "a block's checksum does not agree".to_owned(),
+                what: TORN.to_owned(),
             }),
         }
     }
@@ -169,7 +174,7 @@ impl ColdDays for MemoryCold {
         (from, to): (Timestamp, Timestamp),
         deadline: Instant,
         take: &mut dyn FnMut(usize, &[(Timestamp, Value)]),
-    ) -> Result<(), ColdError> {
+    ) -> Result<Vec<ColdLost>, ColdError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let delay = *lock(&self.delay);
         let left = deadline.saturating_duration_since(Instant::now());
@@ -181,16 +186,29 @@ impl ColdDays for MemoryCold {
         }
         self.works(day)?;
         let there = self.of(day, device_id);
+        let (fault, mut lost) = (*lock(&self.fault), Vec::new());
         for (place, (_, id)) in wanted.iter().enumerate() {
             let series = there.iter().find(|series| series.id == *id);
             let points: Points = series.map_or_else(Points::new, |series| {
                 let in_range = |(at, _): &&(Timestamp, Value)| *at >= from && *at < to;
                 series.points.iter().filter(in_range).copied().collect()
             });
-            points
+            let is_torn = fault == Some(ColdFault::DamagedSeries(*id)) && !points.is_empty();
+            // Half of it came before it was found out.
+            let whole = if is_torn {
+                points.len() / 2
+            } else {
+                points.len()
+            };
+            let whole = points.get(..whole).unwrap_or_default();
+            whole
                 .chunks(AT_A_TIME)
                 .for_each(|points| take(place, points));
+            if is_torn {
+                let what = TORN.to_owned();
+                lost.push(ColdLost { place, what });
+            }
         }
-        Ok(())
+        Ok(lost)
     }
 }

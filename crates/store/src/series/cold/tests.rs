@@ -3,6 +3,7 @@
 use super::{COLD_DAYS_MAX, ColdDays, ColdFault, Fetch, MemoryCold, MemorySeries};
 use crate::blocks::Level;
 use crate::pack::Kind;
+use crate::progress::Progress;
 use crate::series::attached::Attached;
 use crate::series::{
     AdoptRefused, Aggregation, Ask, Batch, Column, Grain, Points, Resolved, SeriesError,
@@ -77,6 +78,11 @@ pub(in crate::series) fn open(
 impl Kept {
     /// Days of polls, each one pack and rolled up.
     pub(in crate::series) async fn of_days(days: i64) -> Self {
+        Self::of_polls(days, 0).await
+    }
+
+    /// As [`of_days`](Self::of_days), each poll so long after a quarter of an hour.
+    pub(in crate::series) async fn of_polls(days: i64, after_ms: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now = Arc::new(AtomicI64::new(day(0).unix_ms()));
         let (store, cold) = open(folder.path(), &now);
@@ -92,7 +98,7 @@ impl Kept {
             folder,
         };
         for n in 0..days {
-            let first = day(n).unix_ms();
+            let first = day(n).unix_ms() + after_ms;
             for at in (first..first + DAY_MS).step_by(usize::try_from(POLL_MS).unwrap()) {
                 kept.now.store(at, Ordering::SeqCst);
                 let values = kept.series.iter().map(|series| {
@@ -233,6 +239,33 @@ async fn archived_days_lie_under_what_came_since() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn archived_samples_are_counted_before_they_are_deleted() {
+    let kept = Kept::of_days(3).await;
+    kept.retire(0);
+    kept.retire(1);
+    let columns = kept.series.iter().map(|series| series.column).collect();
+    let of = [(kept.device_id, columns)];
+    let count = |range, until| {
+        let progress = Progress::default();
+        kept.store.count_samples(&of, range, &progress, until)
+    };
+    let polls = (DAY_MS / POLL_MS).unsigned_abs() * kept.series.len() as u64;
+    let half = day(0).plus(Duration::from_hours(12));
+    for (range, expected) in [
+        ((day(0), day(3)), polls * 3),
+        ((day(0), day(1)), polls),
+        ((half, day(2)), polls * 3 / 2),
+    ] {
+        assert_eq!(count(range, None).unwrap(), (expected, true));
+    }
+    let past = Instant::now();
+    assert!(!count((day(0), day(3)), Some(past)).unwrap().1);
+    kept.cold.set_fault(Some(ColdFault::Away));
+    let told = count((day(0), day(3)), None).unwrap();
+    assert_eq!(told, (polls, false), "there are more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_had_is_told() {
     let kept = Kept::of_days(2).await;
     kept.retire(0);
@@ -310,12 +343,13 @@ async fn more_days_than_a_question_may_read_are_refused() {
     assert_eq!(kept.cold.meets(day(-3), day(0)).len(), 3);
 }
 
-async fn restore(store: &SeriesStore, n: i64) -> Result<crate::series::RestoredDay, SeriesError> {
+pub(in crate::series) async fn restore(
+    store: &SeriesStore,
+    n: i64,
+) -> Result<crate::series::RestoredDay, SeriesError> {
     let store = store.clone();
     let restored = tokio::task::spawn_blocking(move || {
-        store.restore_day(day(n), &crate::progress::Progress::default(), |_| {
-            Ok::<(), SeriesError>(())
-        })
+        store.restore_day(day(n), &Progress::default(), |_| Ok::<(), SeriesError>(()))
     });
     restored.await.unwrap()
 }
@@ -418,7 +452,7 @@ async fn a_restore_that_fails_changes_nothing() {
         "it was not archived"
     );
     assert_eq!(kept.store.packs(), before);
-    let stopped = crate::progress::Progress::default();
+    let stopped = Progress::default();
     stopped.stop();
     let store = kept.store.clone();
     let came = |_: &crate::series::RestoredDay| Ok::<(), SeriesError>(());
@@ -428,7 +462,7 @@ async fn a_restore_that_fails_changes_nothing() {
     kept.check(day(0), day(2));
 }
 
-fn ask(step: Duration, how: Aggregation, (from, to): (i64, i64)) -> Ask {
+pub(in crate::series) fn ask(step: Duration, how: Aggregation, (from, to): (i64, i64)) -> Ask {
     Ask {
         from: day(from),
         to: day(to),
@@ -440,9 +474,9 @@ fn ask(step: Duration, how: Aggregation, (from, to): (i64, i64)) -> Ask {
     }
 }
 
-const FIVE_MINUTES: Duration = Duration::from_mins(5);
-const SEVEN_MINUTES: Duration = Duration::from_mins(7);
-const HOUR: Duration = Duration::from_hours(1);
+pub(in crate::series) const FIVE_MINUTES: Duration = Duration::from_mins(5);
+pub(in crate::series) const SEVEN_MINUTES: Duration = Duration::from_mins(7);
+pub(in crate::series) const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_take_roll_ups_where_they_answer_and_the_archive_else() {

@@ -20,7 +20,7 @@ pub(crate) struct Adopted {
     pub(crate) labels: Labels,
 }
 
-/// Why a series was not made known.
+/// Why a series did not come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AdoptRefused {
     /// Its device was deleted here.
@@ -31,6 +31,8 @@ pub enum AdoptRefused {
     TooMany,
     /// Nobody knows what was measured.
     UnknownMetric,
+    /// What the archive has of it is damaged.
+    Damaged,
 }
 
 impl AdoptRefused {
@@ -41,6 +43,7 @@ impl AdoptRefused {
             Self::OtherSeries => "other_series",
             Self::TooMany => "too_many",
             Self::UnknownMetric => "unknown_metric",
+            Self::Damaged => "damaged",
         }
     }
 }

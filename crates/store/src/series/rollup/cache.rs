@@ -1,8 +1,7 @@
 //! What was read of packs of roll-ups while days are gone through.
 
-use super::Field;
-use super::read::{Loaded, Rolls};
-use crate::blocks::{Column, Level};
+use super::read::{Loaded, Rolls, Wanted};
+use crate::blocks::Level;
 use crate::pack::PackId;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
@@ -15,8 +14,7 @@ const LOADED_MAX: usize = 4;
 /// What was read of packs of roll-ups.
 pub(super) struct Cache<'a> {
     pub(super) parts: &'a Parts,
-    pub(super) columns: &'a [Column],
-    pub(super) fields: &'a [Field],
+    pub(super) wanted: Wanted,
     /// Nothing is wanted from there on.
     pub(super) end: Timestamp,
     pub(super) device_id: DeviceId,
@@ -40,7 +38,7 @@ impl Cache<'_> {
         let opened = self.open(id);
         let loaded = opened.map(|rolls| {
             let to = rolls.id().end().min(self.end.max(Level::Day.end(day)));
-            let (loaded, damage) = rolls.load(self.columns, self.fields, day, to);
+            let (loaded, damage) = rolls.load(&self.wanted, day, to);
             for damage in damage {
                 self.parts.lost(&damage.to_string());
             }
@@ -74,7 +72,7 @@ impl Cache<'_> {
             }
         };
         let entry = pack.find(self.device_id)?;
-        match pack.head(&entry) {
+        match pack.head_of(&entry, &self.wanted.columns) {
             Ok(head) => Some(Rolls::new(pack, entry, head)),
             Err(error) => {
                 self.parts.lost(&chain(&error));

@@ -15,6 +15,31 @@ pub(in crate::series) struct Rolls {
     pub(super) head: Head,
 }
 
+/// Fields of series, as columns of a pack of roll-ups.
+pub(super) struct Wanted {
+    /// Ascending.
+    pub(super) columns: Vec<Column>,
+    /// Of each the place of its series, and its field.
+    places: Vec<(usize, usize)>,
+    series: usize,
+}
+
+impl Wanted {
+    /// Columns of series and fields ascend.
+    pub(super) fn new(series: &[Column], fields: &[Field]) -> Self {
+        let each = series.iter().enumerate().flat_map(|(place, of)| {
+            let fields = fields.iter();
+            fields.filter_map(move |field| Some((field.column(*of)?, (place, *field as usize))))
+        });
+        let (columns, places) = each.unzip();
+        Self {
+            columns,
+            places,
+            series: series.len(),
+        }
+    }
+}
+
 /// What was read of it, by the place of the series that were wanted.
 pub(super) struct Loaded {
     series: Vec<Fields>,
@@ -59,45 +84,36 @@ impl Rolls {
         self.pack.meta().id
     }
 
-    /// Reads fields of series over days. Columns and fields ascend.
+    /// Reads what is wanted over days.
     pub(super) fn load(
         &self,
-        columns: &[Column],
-        fields: &[Field],
+        wanted: &Wanted,
         from: Timestamp,
         to: Timestamp,
     ) -> (Loaded, Vec<Damage>) {
-        let mut wanted = Vec::with_capacity(columns.len() * fields.len());
-        let mut places = Vec::with_capacity(columns.len() * fields.len());
-        for (place, column) in columns.iter().enumerate() {
-            for field in fields {
-                if let Some(column) = field.column(*column) {
-                    wanted.push(column);
-                    places.push((place, *field as usize));
-                }
-            }
-        }
         let mut series: Vec<Fields> = Vec::new();
-        series.resize_with(columns.len(), Fields::default);
+        series.resize_with(wanted.series, Fields::default);
         let (head, entry) = (&self.head, &self.entry);
         let damage = self
             .pack
-            .read_with(head, entry, &wanted, from, to, |n, slice| {
-                let place = places.get(n).copied();
+            .read_with(head, entry, &wanted.columns, from, to, |n, slice| {
+                let place = wanted.places.get(n).copied();
                 let rows = place.and_then(|(place, field)| {
                     let fields = series.get_mut(place)?;
                     fields.rows.get_mut(field)
                 });
                 if let Some(rows) = rows {
-                    rows.extend(slice.points());
+                    slice.extend(rows);
                 }
             });
         for damage in &damage {
-            let found = damage.column.map(|column| wanted.binary_search(&column));
+            let found = damage
+                .column
+                .map(|column| wanted.columns.binary_search(&column));
             // Where it is not known what is damaged, all of it is taken to be.
             match found {
                 Some(Ok(n)) => {
-                    let place = places.get(n).map(|(place, _)| *place);
+                    let place = wanted.places.get(n).map(|(place, _)| *place);
                     let hit = place.and_then(|place| series.get_mut(place));
                     if let Some(fields) = hit {
                         fields.is_damaged = true;
@@ -305,6 +321,23 @@ impl Rolled {
         let end = Timestamp::from_unix_ms(self.day.unix_ms().saturating_add(DAY_MS));
         let first = at(SPACINGS).unwrap_or(self.day);
         Some((first, at(EDGE + SPACINGS).unwrap_or(end)))
+    }
+
+    /// The samples of a range at one of its edges, the first of them or the last, but for those that were
+    /// deleted.
+    pub(super) fn edges_next_to(
+        &self,
+        first: bool,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Vec<Point> {
+        let (head, tail) = self.ends();
+        let edge = if first || self.is_all_edges() {
+            head
+        } else {
+            tail
+        };
+        let points = edge.iter().map(|(_, point)| *point);
+        points.filter(|(at, _)| (from..to).contains(at)).collect()
     }
 
     /// Whether it has the edges that its samples make, or what was left of them.

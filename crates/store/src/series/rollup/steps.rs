@@ -11,7 +11,7 @@
 use super::ask::{Ask, Budget, Grain, Part, Stepped};
 use super::cache::Cache;
 use super::days::{self, Day};
-use super::read::Rolled;
+use super::read::{Rolled, Wanted};
 use super::sums::{Folds, Rates, Restarts, Sum, is_rolled_up};
 use crate::blocks::{Column, Level};
 use crate::pack::PackId;
@@ -147,7 +147,8 @@ pub(in crate::series) fn each<E: From<SeriesError>>(
     }
     for (column, _) in others {
         let steps = of_samples(parts, (device_id, column), ask, margin, &breaks, budget)?;
-        let parts = budget.fetch.parts(ask.from, ask.to);
+        let range = (ask.from, ask.to);
+        let parts = budget.fetch.parts_of(device_id, column, range);
         take(column, Stepped { steps, parts })?;
     }
     Ok(())
@@ -357,8 +358,7 @@ impl<'a> Walk<'a> {
         let mut told: Vec<Vec<Part>> = vec![Vec::new(); columns.len()];
         let mut cache = Cache {
             parts,
-            columns,
-            fields,
+            wanted: Wanted::new(columns, fields),
             end: self.end,
             device_id: self.device_id,
             loaded: Vec::new(),
@@ -398,15 +398,8 @@ impl<'a> Walk<'a> {
             if raw.is_empty() {
                 continue;
             }
-            // Beside the range it is for one pair of samples: no day is fetched for that where roll-ups
-            // answer the days next to it.
-            let is_beside = day >= self.ask.to || Level::Day.end(day) <= self.ask.from;
-            let range = (begin, end);
-            let points = if is_beside && !self.grains.is_empty() {
-                kept_here(parts, self.device_id, &raw, range, budget)?
-            } else {
-                many(parts, self.device_id, &raw, range, budget)?
-            };
+            let both = (&mut there, &mut cache);
+            let points = self.samples(both, (day, (begin, end)), (&wanted, &raw), budget)?;
             let raw = raw.into_iter().zip(&points);
             let bare: Vec<Column> = raw
                 .filter(|(_, points)| points.is_empty())
@@ -440,7 +433,11 @@ impl<'a> Walk<'a> {
                     }
                     _ => None,
                 };
-                let mut grain = budget.fetch.grain_of(day);
+                let of_column = |column: &Column| {
+                    let fetch = &budget.fetch;
+                    fetch.grain_of(day, self.device_id, *column)
+                };
+                let mut grain = column.map_or(Grain::Raw, of_column);
                 match rolled {
                     Some((rolled, fill)) if sum.can_use(&rolled) => {
                         budget.take(rolled.numbers(numbers))?;
@@ -456,6 +453,25 @@ impl<'a> Walk<'a> {
             self.fill(told);
         }
         Ok(told)
+    }
+
+    /// The samples of a day of columns, whose places are wanted. Beside the range they are for one pair: no
+    /// day is fetched for that where roll-ups answer, which have the samples at its edges.
+    fn samples(
+        &self,
+        (there, cache): (&mut There, &mut Cache),
+        (day, range): (Timestamp, (Timestamp, Timestamp)),
+        (wanted, columns): (&[usize], &[Column]),
+        budget: &mut Budget,
+    ) -> Result<Vec<Points>, SeriesError> {
+        let (parts, device_id) = (cache.parts, self.device_id);
+        let is_beside = day >= self.ask.to || Level::Day.end(day) <= self.ask.from;
+        if !is_beside || self.grains.is_empty() {
+            return many(parts, device_id, columns, range, budget);
+        }
+        let mut here = kept_here(parts, device_id, columns, range, budget)?;
+        self.with_edges((there, cache), (day, range), (wanted, columns), &mut here)?;
+        Ok(here)
     }
 
     /// The days of which there is anything, here or in the archive.
@@ -546,26 +562,7 @@ impl<'a> Walk<'a> {
         if day >= self.ask.to || next <= self.ask.from {
             return Ok(None);
         }
-        let others = [Grain::FiveMinutes, Grain::Hours];
-        let others = others.iter().filter(|grain| !self.grains.contains(grain));
-        let all: Vec<Grain> = self.grains.iter().chain(others).copied().collect();
-        let found = self.listed(there, cache, |there, cache| {
-            let of = there.days.get(&day)?;
-            for grain in all.iter().copied() {
-                for id in of.rolled(grain.kind()).iter().rev() {
-                    if cache.load(id, day) {
-                        let chosen = Chosen {
-                            id: *id,
-                            grain,
-                            serves: false,
-                        };
-                        return Some((chosen, of.before(id).any(|id| cache.has_device(id))));
-                    }
-                }
-            }
-            None
-        })?;
-        let Some((chosen, may_be_there)) = found else {
+        let Some((chosen, may_be_there)) = self.any_rolled(there, cache, day)? else {
             return Ok(None);
         };
         let mut there = BTreeMap::new();
@@ -575,6 +572,67 @@ impl<'a> Walk<'a> {
             there.extend(bare.iter().copied().zip(points));
         }
         Ok(Some(Spare { chosen, there }))
+    }
+
+    /// The roll-ups of a day, whatever the step; and whether samples of before them may be there.
+    fn any_rolled(
+        &self,
+        there: &mut There,
+        cache: &mut Cache,
+        day: Timestamp,
+    ) -> Result<Option<(Chosen, bool)>, SeriesError> {
+        let others = [Grain::FiveMinutes, Grain::Hours];
+        let others = others.iter().filter(|grain| !self.grains.contains(grain));
+        let all: Vec<Grain> = self.grains.iter().chain(others).copied().collect();
+        self.listed(there, cache, |there, cache| {
+            let of = there.days.get(&day)?;
+            for grain in all.iter().copied() {
+                for id in of.rolled(grain.kind()).iter().rev() {
+                    if cache.load(id, day) {
+                        let (id, serves) = (*id, false);
+                        let may_be_there = of.before(&id).any(|id| cache.has_device(id));
+                        return Some((Chosen { id, grain, serves }, may_be_there));
+                    }
+                }
+            }
+            None
+        })
+    }
+
+    /// Lays what roll-ups of a day beside the range have of its edges under the samples that are here of
+    /// it, where some of these went.
+    fn with_edges(
+        &self,
+        (there, cache): (&mut There, &mut Cache),
+        (day, range): (Timestamp, (Timestamp, Timestamp)),
+        (wanted, columns): (&[usize], &[Column]),
+        here: &mut [Points],
+    ) -> Result<(), SeriesError> {
+        let parts = cache.parts;
+        let is_cold = !fetch::days(parts, day, Level::Day.end(day)).is_empty();
+        if !is_cold && here.iter().all(|points| !points.is_empty()) {
+            return Ok(());
+        }
+        let Some((chosen, _)) = self.any_rolled(there, cache, day)? else {
+            return Ok(());
+        };
+        let hidden = self.hidden_since(parts, Some(&chosen), day);
+        for ((place, column), points) in wanted.iter().zip(columns).zip(here) {
+            let rolled = chosen.day(cache, *place, day).filter(Rolled::has_edges);
+            let Some(rolled) = rolled.filter(|_| is_cold || points.is_empty()) else {
+                continue;
+            };
+            let hidden = ranges(hidden.as_ref(), Some(column));
+            let rolled = match hidden {
+                Some(ranges) => rolled.without(&ranges),
+                None => rolled,
+            };
+            let mut all = rolled.edges_next_to(day >= self.ask.to, range);
+            all.append(points);
+            read::newest_of_each_time(&mut all);
+            *points = all;
+        }
+        Ok(())
     }
 }
 

@@ -4,10 +4,11 @@ use super::laid::Laid;
 use super::sources::CELLS_AT_ONCE;
 use crate::blocks::Column;
 use crate::series::SeriesError;
-use crate::series::cold::{ColdDay, ColdDays};
+use crate::series::cold::{ColdDay, ColdDays, ColdError};
 use crate::series::parts::Parts;
 use model::{DeviceId, SeriesId, Timestamp, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long reading of one device may take: what is archived of the largest is some hundred megabytes.
@@ -25,13 +26,16 @@ pub(in crate::series) struct Under<'a> {
     pub(in crate::series) range: (Timestamp, Timestamp),
     /// Of each device its columns, ascending, and the ids that the archive has them under.
     pub(in crate::series) series: BTreeMap<DeviceId, Vec<(Column, SeriesId)>>,
+    /// Series of which something is damaged there, so that nothing of them was taken.
+    pub(in crate::series) damaged: AtomicU64,
 }
 
 /// What the archive has of one device.
 pub(super) struct UnderDevice<'a> {
     of: &'a Under<'a>,
     device_id: DeviceId,
-    series: &'a [(Column, SeriesId)],
+    /// Its series, but for those that are damaged.
+    series: Vec<(Column, SeriesId)>,
     /// Each time at which it has a sample.
     pub(super) times: BTreeSet<i64>,
     /// Columns of which it has samples.
@@ -53,27 +57,36 @@ impl Under<'_> {
         let mut device = UnderDevice {
             of: self,
             device_id,
-            series,
+            series: series.clone(),
             times: BTreeSet::new(),
             columns: BTreeSet::new(),
             held: None,
         };
-        let (mut times, mut columns) = (BTreeSet::new(), BTreeSet::new());
-        let mut held = Some(BTreeMap::<Column, Vec<(Timestamp, Value)>>::new());
-        let mut count = 0;
-        device.read(parts, series, &mut |column, points| {
-            times.extend(points.iter().map(|(at, _)| at.unix_ms()));
-            columns.insert(column);
-            count += points.len();
-            if count > HELD_MAX {
-                held = None;
+        loop {
+            let (mut times, mut columns) = (BTreeSet::new(), BTreeSet::new());
+            let mut held = Some(BTreeMap::<Column, Vec<(Timestamp, Value)>>::new());
+            let mut count = 0;
+            let damaged = device.read(parts, &device.series, &mut |column, points| {
+                times.extend(points.iter().map(|(at, _)| at.unix_ms()));
+                columns.insert(column);
+                count += points.len();
+                if count > HELD_MAX {
+                    held = None;
+                }
+                if let Some(held) = &mut held {
+                    held.entry(column).or_default().extend(points);
+                }
+            })?;
+            if damaged.is_empty() {
+                (device.times, device.columns, device.held) = (times, columns, held);
+                return Ok(Some(device));
             }
-            if let Some(held) = &mut held {
-                held.entry(column).or_default().extend(points);
-            }
-        })?;
-        (device.times, device.columns, device.held) = (times, columns, held);
-        Ok(Some(device))
+            // Once more without them, as some of their samples are among the others.
+            let count = damaged.len() as u64;
+            self.damaged.fetch_add(count, Ordering::Relaxed);
+            let is_sound = |(column, _): &(Column, SeriesId)| !damaged.contains(column);
+            device.series.retain(is_sound);
+        }
     }
 }
 
@@ -95,14 +108,23 @@ impl UnderDevice<'_> {
         }
         let is_wanted = |(column, _): &&(Column, SeriesId)| wanted.binary_search(column).is_ok();
         let series: Vec<_> = self.series.iter().filter(is_wanted).copied().collect();
-        self.read(parts, &series, &mut |column, points| {
+        let damaged = self.read(parts, &series, &mut |column, points| {
             if let Ok(place) = wanted.binary_search(&column) {
                 laid.lay(place, points.iter().copied());
             }
-        })
+        })?;
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        // It was sound a moment ago, and some of it is laid already.
+        Err(SeriesError::Archive(ColdError::Damaged {
+            day: self.of.day.day,
+            what: "a series changed while it was read".to_owned(),
+        }))
     }
 
-    /// Hands over the samples of series that were not deleted since.
+    /// Hands over the samples of series that were not deleted since; answers the columns of those that are
+    /// damaged, of which only some were handed over.
     #[expect(
         clippy::type_complexity,
         reason = "whoever takes the samples is a function, with no name of its own"
@@ -112,7 +134,7 @@ impl UnderDevice<'_> {
         parts: &Parts,
         series: &[(Column, SeriesId)],
         take: &mut dyn FnMut(Column, &[(Timestamp, Value)]),
-    ) -> Result<(), SeriesError> {
+    ) -> Result<BTreeSet<Column>, SeriesError> {
         let Under {
             cold, day, range, ..
         } = self.of;
@@ -132,7 +154,8 @@ impl UnderDevice<'_> {
                     take(*column, &left);
                 }
             };
-        cold.read(day.day, device_id, series, *range, deadline, taken)?;
-        Ok(())
+        let lost = cold.read(day.day, device_id, series, *range, deadline, taken)?;
+        let lost = lost.iter().filter_map(|one| series.get(one.place));
+        Ok(lost.map(|(column, _)| *column).collect())
     }
 }
