@@ -3,6 +3,7 @@
 use crate::accounts::Accounts;
 #[cfg(feature = "archive")]
 use crate::archive::{Archive, ArchiveOptions};
+use crate::archived_day::Shut;
 use crate::audit::Audit;
 use crate::catalog;
 use crate::checks::Checks;
@@ -234,6 +235,13 @@ impl Store {
             }
             None => None,
         };
+        #[cfg(feature = "archive")]
+        let is_archived = archive.is_some();
+        #[cfg(not(feature = "archive"))]
+        let is_archived = false;
+        if !is_archived {
+            shut_archive(&documents, &series, &retention).await?;
+        }
         let store = Self {
             inventory,
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
@@ -330,6 +338,26 @@ fn of_history(error: HistoryError) -> StoreError {
         },
         error => StoreError::History(error),
     }
+}
+
+/// Without an archive what is known of archived days is kept true all the same, for when there is one again.
+async fn shut_archive(
+    documents: &Arc<dyn Documents>,
+    series: &SeriesStore,
+    retention: &Retention,
+) -> Result<(), StoreError> {
+    let shut = Shut::load(Arc::clone(documents)).await?;
+    let days = shut.revisions();
+    if days.is_empty() {
+        return Ok(());
+    }
+    warn!(
+        days = days.len(),
+        "archived days are not read, as no archive is named"
+    );
+    series.set_shut(days);
+    retention.set_archive(Arc::new(shut));
+    Ok(())
 }
 
 /// What can wait until there is room on the disk does not keep the server from starting.

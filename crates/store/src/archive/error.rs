@@ -5,7 +5,7 @@ use crate::StoreError;
 use crate::parquet::ParquetError;
 use crate::progress::Stopped;
 use crate::series::{ColdError, SeriesError};
-use model::Timestamp;
+use model::{SeriesId, Timestamp};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +46,34 @@ pub enum ArchiveError {
         day: Timestamp,
         /// What is wrong.
         what: String,
+    },
+    /// Less is here of a day than is archived of it, so that what is archived stays.
+    #[error(
+        "less of {day} is here than is archived, as series {id} at {at}: what is archived stays, and is brought back by a restore"
+    )]
+    Less {
+        /// Which day.
+        day: Timestamp,
+        /// A series that has less.
+        id: SeriesId,
+        /// A time of which it has a sample in the archive.
+        at: Timestamp,
+    },
+    /// The archive has no mark of whose it is, though days were archived there.
+    #[error(
+        "{place} is not marked as an archive, though days were archived there: is its disk mounted? Where it is to begin anew, take it over by `foretell archive adopt`"
+    )]
+    Unmarked {
+        /// Where.
+        place: String,
+    },
+    /// The folder is not there, though days were archived there.
+    #[error(
+        "the folder {path} is not there, though days were archived there: is its disk mounted?"
+    )]
+    NoFolder {
+        /// Where.
+        path: PathBuf,
     },
     /// The day's pack was replaced while it was archived; it is begun anew later.
     #[error("{day} changed while it was archived")]
@@ -112,8 +140,11 @@ impl ArchiveError {
             self,
             Self::Damaged { .. }
                 | Self::Unsound { .. }
+                | Self::Less { .. }
                 | Self::Changed { .. }
+                | Self::NotSame { .. }
                 | Self::Parquet(_)
+                | Self::Cold(ColdError::Damaged { .. } | ColdError::Late)
                 | Self::NoRoom { .. }
                 | Self::TooMany { .. }
         )

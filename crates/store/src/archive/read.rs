@@ -8,11 +8,10 @@ use super::manifest::{MANIFEST_BYTES_MAX, Manifest, day_name, folder_of, manifes
 use super::{ArchiveError, lock};
 use crate::ArchivedDay;
 use crate::parquet::{ParquetError, guarded, samples_at};
-use crate::retention::{Archived, Archiving, OfDay};
 use crate::series::cold::{ColdDay, ColdDays, ColdError, ColdSeries};
 use crate::series::{Column, chain};
 use model::{DeviceId, Labels, SeriesId, Timestamp, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -136,8 +135,12 @@ impl Reading {
         let day = known.day;
         if known.damaged.is_none() {
             warn!(%day, "the archive of a day is damaged: {what}");
-            let what = what.to_owned();
-            let noted = self.days.change(day, |known| known.damaged = Some(what));
+            // Of a revision that took its place meanwhile it says nothing.
+            let noted = self.days.change(day, |now| {
+                if now.revision == known.revision {
+                    now.damaged = Some(what.to_owned());
+                }
+            });
             if let Err(error) = self.depot.wait(noted) {
                 warn!(%day, error = %chain(&error), "that a day is damaged could not be noted");
             }
@@ -297,41 +300,6 @@ impl ColdDays for Reading {
             }
             Ok(())
         })?;
-        Ok(())
-    }
-}
-
-impl Archiving for Reading {
-    fn archived(&self) -> Archived {
-        let days = self.days.all();
-        let days = days.iter().map(|(day, about)| {
-            // What is damaged there is not there: nothing that is here equals it, so that it waits.
-            let source = about.source.iter().filter(|_| about.damaged.is_none());
-            let of_day = OfDay {
-                packs: source.cloned().collect(),
-                restored_until: about.restored_until,
-            };
-            (*day, of_day)
-        });
-        Archived::new(days.collect())
-    }
-
-    fn left(&self, day: Timestamp, packs: Vec<String>) -> Result<(), Arc<dyn Error + Send + Sync>> {
-        let changed = self.days.change(day, |known| {
-            known.source = packs;
-        });
-        let changed = self.depot.wait(changed);
-        changed.map_err(|error| -> Arc<dyn Error + Send + Sync> { Arc::new(error) })?;
-        Ok(())
-    }
-
-    fn thin(&self, days: &BTreeSet<Timestamp>) -> Result<(), Arc<dyn Error + Send + Sync>> {
-        for day in days {
-            let changed = self.days.change(*day, |known| known.thinned = true);
-            self.depot
-                .wait(changed)
-                .map_err(|error| -> Arc<dyn Error + Send + Sync> { Arc::new(error) })?;
-        }
         Ok(())
     }
 }

@@ -294,7 +294,11 @@ pub(super) fn forget(
         );
         let days = parts.cold.get().map(|cold| cold.meets(from, to));
         let mut days = days.into_iter().flatten();
+        let mut shut = parts.shut.get().into_iter().flatten();
         days.any(|day| day.generation < stone.generation)
+            || shut.any(|(day, revision)| {
+                *revision < stone.generation && stone.meets(*day, Level::Day.end(*day))
+            })
     };
     let list = parts.packs.list();
     let is_listed = |id: &PackId| list.binary_search_by_key(id, |meta| meta.id).is_ok();

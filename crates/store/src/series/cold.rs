@@ -114,6 +114,16 @@ impl SeriesStore {
         let _ = self.parts().cold.set(cold);
     }
 
+    /// Sets the days of an archive that is not used now, each with its revision: once. They are not read;
+    /// what was deleted of them is remembered, and what is deleted from now on is so of them too.
+    pub(crate) fn set_shut(&self, days: Vec<(Timestamp, u64)>) {
+        if let Some(greatest) = days.iter().map(|(_, revision)| *revision).max() {
+            let packs = &self.parts().packs;
+            packs.raise_generation(greatest.saturating_add(1));
+        }
+        let _ = self.parts().shut.set(days);
+    }
+
     /// Sets archived days of a test.
     #[cfg(any(test, feature = "testing"))]
     pub fn set_memory_cold(&self, cold: Arc<MemoryCold>) {

@@ -45,6 +45,8 @@ pub(super) struct Parts {
     pub(super) tombstones: Arc<Tombstones>,
     /// Archived days, where there is an archive.
     pub(super) cold: OnceLock<Arc<dyn ColdDays>>,
+    /// Days of an archive that is not used now, each with its revision: what was deleted since stays known.
+    pub(super) shut: OnceLock<Vec<(Timestamp, u64)>>,
     /// Who may read them.
     pub(super) gate: Gate,
     /// Held through a pass of sealing and merging.
@@ -88,6 +90,7 @@ impl Parts {
             clock,
             tombstones,
             cold: OnceLock::new(),
+            shut: OnceLock::new(),
             gate: Gate::default(),
             passes: Mutex::default(),
             maintenance: Mutex::default(),
@@ -136,6 +139,12 @@ impl Parts {
             self.counters.defect("damaged_block", 1);
             warn!("samples are left out: {what}");
         }
+    }
+
+    /// As [`lost`](Self::lost), of a pack: its day is less here than it was.
+    pub(super) fn lost_of(&self, id: &PackId, what: &str) {
+        self.packs.lacks(id);
+        self.lost(what);
     }
 
     /// Adds packs that are finished and removes others. Where it fails the packs are not used again, and
