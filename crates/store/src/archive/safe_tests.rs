@@ -7,7 +7,6 @@ use super::*;
 use crate::documents::Query;
 use crate::progress::Progress;
 use crate::retention::{Amount, RetentionError};
-use crate::series::Batch;
 use crate::series::cold::ColdError;
 use model::Value;
 use std::path::Path;
@@ -39,6 +38,11 @@ fn place(folder: &tempfile::TempDir) -> Place {
     Place::Folder(folder.path().join("archive"))
 }
 
+async fn short(retention: &crate::retention::Retention, policy: &crate::retention::Policy) {
+    let put = retention.put_policy(policy, Expect::Absent);
+    put.await.unwrap();
+}
+
 async fn settle(kept: &Kept, at: i64) {
     kept.set(at);
     for _ in 0..4 {
@@ -63,7 +67,7 @@ async fn a_day_that_is_damaged_here_is_read_of_the_archive_and_does_not_replace_
     assert_eq!(bits(&read), bits(&kept.given), "whoever meets it reads on");
     // What is sound of it becomes a pack with what comes late.
     kept.append(day(0).unix_ms() + 1_000, Value::U64(77)).await;
-    settle(&kept, day(3).unix_ms() + DAY_MS / 4).await;
+    settle(&kept, day(4).unix_ms() + DAY_MS / 4).await;
     let done = run(&archive).await;
     assert!(done.failed.unwrap().contains("less of 2026-03-01"));
     let after = archive.days();
@@ -132,7 +136,6 @@ async fn a_folder_whose_disk_is_not_mounted_is_not_taken_for_the_archive() {
     let (there, away) = (other.path().join("archive"), other.path().join("away"));
     std::fs::rename(&there, &away).unwrap();
     std::fs::create_dir(&there).unwrap();
-    let archive = kept.archive(place(&other)).await;
     let error = failed(&archive).await;
     assert!(matches!(error, ArchiveError::Unmarked { .. }), "{error:?}");
     assert_eq!(std::fs::read_dir(&there).unwrap().count(), 0);
@@ -140,8 +143,7 @@ async fn a_folder_whose_disk_is_not_mounted_is_not_taken_for_the_archive() {
     assert!(matches!(read, Err(ColdError::Away { .. })), "{read:?}");
     let retention = kept.store.retention.clone();
     retention.set_archive(archive.keeper());
-    let put = retention.put_policy(&policy(1), Expect::Absent);
-    put.await.unwrap();
+    short(&retention, &policy(1)).await;
     let pass = kept.try_pass().await;
     assert_eq!(pass.gone, Amount::default());
     assert!(pass.failed.unwrap().contains("archive"));
@@ -171,8 +173,7 @@ async fn what_is_not_in_the_archive_any_more_when_it_is_to_go_stays() {
     assert_eq!(run(&archive).await.days, 2);
     let retention = kept.store.retention.clone();
     retention.set_archive(archive.keeper());
-    let put = retention.put_policy(&policy(1), Expect::Absent);
-    put.await.unwrap();
+    short(&retention, &policy(1)).await;
     let of_day = other.path().join("archive/2026-03-01");
     let revision = of_day.join(format!("r{:010}", archive.days()[0].revision));
     let samples = revision.join("samples-000.parquet");
@@ -202,8 +203,7 @@ async fn what_came_to_a_day_since_it_was_planned_stays() {
     let mut policy = policy(1);
     policy.metrics = vec!["icmp_rtt".to_owned()];
     policy.device_tags.clear();
-    let put = retention.put_policy(&policy, Expect::Absent);
-    put.await.unwrap();
+    short(&retention, &policy).await;
     kept.append(day(0).unix_ms() + 1_000, Value::U64(77)).await;
     settle(&kept, day(3).unix_ms() + DAY_MS / 4).await;
     let pass = kept.try_pass().await;
@@ -222,8 +222,7 @@ async fn the_days_of_another_installation_do_not_count_as_those_of_this_one() {
     assert_eq!(on(&others, Archive::scan).await.unwrap(), 2);
     let retention = other.store.retention.clone();
     retention.set_archive(others.keeper());
-    let put = retention.put_policy(&policy(1), Expect::Absent);
-    put.await.unwrap();
+    short(&retention, &policy(1)).await;
     let pass = other.try_pass().await;
     assert_eq!(pass.gone, Amount::default(), "{pass:?}");
     assert!(pass.waits_for_archive.samples > 0);
@@ -287,8 +286,7 @@ async fn what_goes_while_no_archive_is_named_is_read_there_afterwards() {
     let (device_id, columns) = kept.series.iter().next().unwrap();
     let (device_id, column) = (*device_id, columns[0]);
     kept.reopen(|_| ()).await;
-    let put = kept.store.retention.put_policy(&policy(1), Expect::Absent);
-    put.await.unwrap();
+    short(&kept.store.retention, &policy(1)).await;
     assert!(kept.try_pass().await.gone.samples > 0);
     // What is deleted meanwhile does not come back.
     let grave = crate::series::Grave {

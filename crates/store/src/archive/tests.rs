@@ -124,7 +124,7 @@ impl Kept {
 
     /// Stops the store, does something to its folder, and starts it again.
     pub(super) async fn reopen(&mut self, meanwhile: impl FnOnce(&Path)) {
-        self.store.close().await;
+        self.store.close().await.unwrap();
         let folder = self.folder.path().to_owned();
         let other = tempfile::tempdir().unwrap();
         // Its folder is locked until it is gone.
