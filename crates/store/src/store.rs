@@ -225,23 +225,12 @@ impl Store {
         };
         let retention = Retention::load(documents.clone()).await?;
         #[cfg(feature = "archive")]
-        let archive = match archive {
-            Some(options) => {
-                let kept = (inventory.clone(), series.clone());
-                let opened = Archive::open(options, documents.clone(), kept, clock.clone());
-                let archive = opened.await.map_err(Box::new)?;
-                retention.set_archive(archive.keeper());
-                Some(archive)
-            }
-            None => None,
+        let archive = {
+            let kept = (&inventory, &series, &retention);
+            open_archive(archive, &documents, kept, clock.clone()).await?
         };
-        #[cfg(feature = "archive")]
-        let is_archived = archive.is_some();
         #[cfg(not(feature = "archive"))]
-        let is_archived = false;
-        if !is_archived {
-            shut_archive(&documents, &series, &retention).await?;
-        }
+        shut_archive(&documents, &series, &retention).await?;
         let store = Self {
             inventory,
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
@@ -338,6 +327,25 @@ fn of_history(error: HistoryError) -> StoreError {
         },
         error => StoreError::History(error),
     }
+}
+
+/// Opens the archive, where one is named, and has retention wait for it.
+#[cfg(feature = "archive")]
+async fn open_archive(
+    options: Option<ArchiveOptions>,
+    documents: &Arc<dyn Documents>,
+    (inventory, series, retention): (&Inventory, &SeriesStore, &Retention),
+    clock: Clock,
+) -> Result<Option<Archive>, OpenError> {
+    let Some(options) = options else {
+        shut_archive(documents, series, retention).await?;
+        return Ok(None);
+    };
+    let kept = (inventory.clone(), series.clone());
+    let opened = Archive::open(options, Arc::clone(documents), kept, clock);
+    let archive = opened.await.map_err(Box::new)?;
+    retention.set_archive(archive.keeper());
+    Ok(Some(archive))
 }
 
 /// Without an archive what is known of archived days is kept true all the same, for when there is one again.

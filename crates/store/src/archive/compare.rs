@@ -122,12 +122,14 @@ impl<'a> Before<'a> {
             return Ok(());
         };
         // Columns are the store's; the archive goes by ids.
-        let of_both = times.iter();
-        let of_both =
-            of_both.flat_map(|(id, (new, ids))| ids.iter().map(move |old| (*id, new, *old)));
-        let (wanted, here): (Vec<(Column, SeriesId)>, Vec<(SeriesId, &Vec<i64>)>) = of_both
-            .map(|(id, new, old)| ((Column(0), old), (id, new)))
-            .unzip();
+        let mut wanted: Vec<(Column, SeriesId)> = Vec::with_capacity(times.len());
+        let mut here: Vec<(SeriesId, &[i64])> = Vec::with_capacity(times.len());
+        for (id, (new, ids)) in &times {
+            for old in ids {
+                wanted.push((Column(0), *old));
+                here.push((*id, new));
+            }
+        }
         let (day, revision) = (self.known.day, self.known.revision);
         let mut missing = None;
         let deadline = Instant::now() + PATIENCE;

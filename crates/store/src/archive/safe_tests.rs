@@ -19,7 +19,7 @@ fn pack_of(folder: &Path, day: &str) -> PathBuf {
     files
         .find(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with("day-") && name.ends_with(".pack")
+            name.starts_with("day-") && path.extension().is_some_and(|end| end == "pack")
         })
         .unwrap()
 }
@@ -106,7 +106,7 @@ async fn a_pack_that_is_lost_is_read_of_the_archive() {
     settle(&kept, day(3).unix_ms() + DAY_MS / 4).await;
     run(&archive).await;
     let of_day = on(&archive, |archive| read_day(archive, day(0))).await;
-    assert!(of_day.unwrap().values().map(|of| of.len()).sum::<usize>() > 10);
+    assert!(of_day.unwrap().values().map(BTreeMap::len).sum::<usize>() > 10);
     let read = read_all(&kept.store.series, &kept.given).await;
     assert_eq!(bits(&read), bits(&kept.given));
 }

@@ -99,7 +99,7 @@ pub(super) fn stage(
             }
         }
         compared?;
-        compare(&mut before, |before| before.end())?;
+        compare(&mut before, Before::end)?;
         making.staged.devices += u64::from(making.staged.series > series_before);
         making.end_of_device()?;
         progress.did(share(&opened, meta.bytes));
@@ -116,9 +116,9 @@ pub(super) fn stage(
 }
 
 /// Compares on; not any more where the revision before cannot be read.
-fn compare(
-    before: &mut Option<Before<'_>>,
-    how: impl FnOnce(&mut Before<'_>) -> Result<(), ArchiveError>,
+fn compare<'a>(
+    before: &mut Option<Before<'a>>,
+    how: impl FnOnce(&mut Before<'a>) -> Result<(), ArchiveError>,
 ) -> Result<(), ArchiveError> {
     match before.as_mut().map(how) {
         Some(Err(error)) if is_unreadable(&error) => {
