@@ -65,7 +65,7 @@ pub(crate) use read::chain;
 pub use registry::adopt::AdoptRefused;
 pub(crate) use registry::table::inspect as inspect_registry;
 pub use restore::RestoredDay;
-pub use retained::Size;
+pub use retained::{Here, Size};
 pub(crate) use retained::{Looked, Rewritten};
 pub use rollup::{Ask, Grain, Part, Stepped};
 pub use seal::{Maintained, SEAL_DELAY};

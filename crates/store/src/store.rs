@@ -3,6 +3,7 @@
 use crate::accounts::Accounts;
 #[cfg(feature = "archive")]
 use crate::archive::{Archive, ArchiveOptions};
+use crate::archived_day::Shut;
 use crate::audit::Audit;
 use crate::catalog;
 use crate::checks::Checks;
@@ -227,16 +228,12 @@ impl Store {
         };
         let retention = Retention::load(documents.clone()).await?;
         #[cfg(feature = "archive")]
-        let archive = match archive {
-            Some(options) => {
-                let kept = (inventory.clone(), series.clone());
-                let opened = Archive::open(options, documents.clone(), kept, clock.clone());
-                let archive = opened.await.map_err(Box::new)?;
-                retention.set_archive(archive.keeper());
-                Some(archive)
-            }
-            None => None,
+        let archive = {
+            let kept = (&inventory, &series, &retention);
+            open_archive(archive, &documents, kept, clock.clone()).await?
         };
+        #[cfg(not(feature = "archive"))]
+        shut_archive(&documents, &retention).await?;
         let store = Self {
             inventory,
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
@@ -333,6 +330,40 @@ fn of_history(error: HistoryError) -> StoreError {
         },
         error => StoreError::History(error),
     }
+}
+
+/// Opens the archive, where one is named, and has retention wait for it.
+#[cfg(feature = "archive")]
+async fn open_archive(
+    options: Option<ArchiveOptions>,
+    documents: &Arc<dyn Documents>,
+    (inventory, series, retention): (&Inventory, &SeriesStore, &Retention),
+    clock: Clock,
+) -> Result<Option<Archive>, OpenError> {
+    let Some(options) = options else {
+        shut_archive(documents, retention).await?;
+        return Ok(None);
+    };
+    let kept = (inventory.clone(), series.clone());
+    let opened = Archive::open(options, Arc::clone(documents), kept, clock);
+    let archive = opened.await.map_err(Box::new)?;
+    retention.set_archive(archive.keeper());
+    Ok(Some(archive))
+}
+
+/// Without an archive what is known of archived days is kept true all the same, for when there is one again.
+async fn shut_archive(
+    documents: &Arc<dyn Documents>,
+    retention: &Retention,
+) -> Result<(), StoreError> {
+    let shut = Shut::load(Arc::clone(documents)).await?;
+    let days = shut.count();
+    if days == 0 {
+        return Ok(());
+    }
+    warn!(days, "archived days are not read, as no archive is named");
+    retention.set_archive(Arc::new(shut));
+    Ok(())
 }
 
 /// What can wait until there is room on the disk does not keep the server from starting.

@@ -5,6 +5,7 @@
 //! removed is removed. Writers do not wait for readers, nor readers for writers: a reader that has
 //! a pack goes on reading it when its file is removed.
 
+use super::less::Less;
 use super::manifest::Manifest;
 use super::source::Source;
 use super::writer::UNFINISHED;
@@ -54,6 +55,7 @@ pub struct PackFolder {
     list: ArcSwap<Vec<PackMeta>>,
     open: Mutex<OpenPacks>,
     damage: Mutex<Told>,
+    less: Less,
 }
 
 /// What was found damaged.
@@ -94,6 +96,7 @@ impl PackFolder {
             list: ArcSwap::default(),
             open: Mutex::default(),
             damage: Mutex::default(),
+            less: Less::default(),
         };
         for damage in unlisted.into_iter().chain(damage) {
             packs.note(damage);
@@ -119,6 +122,7 @@ impl PackFolder {
                     Err(error) => {
                         // Told where it fails; it is tried again at the next start.
                         let _ = self.set_file_aside(&path, &reader::reason(&error));
+                        self.less.add(&meta.id);
                         manifest.forget(&meta.id);
                     }
                 },
@@ -128,6 +132,7 @@ impl PackFolder {
                         meta.totals.samples, meta.totals.devices
                     );
                     self.note(Damage::of_file(&path, what));
+                    self.less.add(&meta.id);
                     manifest.forget(&meta.id);
                 }
             }
@@ -304,6 +309,7 @@ impl PackFolder {
                     Err(_) if !self.is_listed(&meta.id) => replaced = true,
                     Err(error) => {
                         let path = meta.id.path(&self.folder);
+                        self.less.add(&meta.id);
                         self.note(Damage::of_file(&path, reader::reason(&error)));
                     }
                 }
@@ -345,8 +351,32 @@ impl PackFolder {
         let done = manifest.commit(&[], &[*id]);
         done.map_err(failed("writing the manifest of", &self.folder))?;
         self.show(&manifest);
+        self.less.add(id);
         lock(&self.open).close(id);
         Ok(())
+    }
+
+    /// Something of a pack could not be read.
+    pub(crate) fn lacks(&self, id: &PackId) {
+        self.less.add(id);
+    }
+
+    /// Something of a day that was here may not be here any more.
+    #[cfg(feature = "archive")]
+    pub(crate) fn lacks_of(&self, day: Timestamp) {
+        self.less.add_day(day);
+    }
+
+    /// All that was here of a day is here again, or in the archive.
+    #[cfg(feature = "archive")]
+    pub(crate) fn lacks_nothing_of(&self, day: Timestamp) {
+        self.less.remove(day);
+    }
+
+    /// Whether samples of a day that were here may not be here any more, as far as is known since the
+    /// start.
+    pub(crate) fn is_less(&self, day: Timestamp) -> bool {
+        self.less.has(day)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -391,6 +421,9 @@ impl PackFolder {
     /// Opens a pack, and tells what is damaged.
     fn load_and_tell(&self, path: &Path, known: Option<PackId>) -> Result<Pack, PackError> {
         let (pack, damage) = self.load(path, known)?;
+        if !damage.is_empty() {
+            self.less.add(&pack.meta().id);
+        }
         for damage in damage {
             self.note(damage);
         }

@@ -149,6 +149,12 @@ impl Parts {
         }
     }
 
+    /// As [`lost`](Self::lost), of a pack: its day is less here than it was.
+    pub(super) fn lost_of(&self, id: &PackId, what: &str) {
+        self.packs.lacks(id);
+        self.lost(what);
+    }
+
     /// Ends a pack. Until it is [committed](Self::commit) it is a file that the next start would take for
     /// one that counts: whatever hinders that, the next commit removes it.
     pub(super) fn finish(&self, writer: PackWriter) -> Result<PackMeta, PackError> {

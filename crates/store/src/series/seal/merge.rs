@@ -234,7 +234,7 @@ fn packs_in(
             }
             Err(error) if error.is_passing() => return Err(error.into()),
             Err(error) => {
-                parts.lost(&chain(&error));
+                parts.lost_of(&id, &chain(&error));
                 parts.packs.set_aside(&id, &chain(&error))?;
             }
         }
