@@ -31,6 +31,7 @@ pub mod senders;
 pub mod server;
 pub mod shutdown;
 pub mod threads;
+pub mod tombstones;
 pub mod traps;
 pub mod wire;
 pub mod workbench;

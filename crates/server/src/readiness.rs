@@ -87,6 +87,12 @@ impl Live {
         self.all().remove(code);
     }
 
+    /// Whether it goes on.
+    #[cfg(test)]
+    pub(crate) fn is_told(&self, code: &str) -> bool {
+        self.all().contains_key(code)
+    }
+
     fn reasons(&self) -> Vec<Reason> {
         self.all()
             .values()

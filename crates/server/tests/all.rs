@@ -24,10 +24,10 @@ mod documents;
 mod exchange;
 #[path = "all/flows.rs"]
 mod flows;
-#[path = "all/jobs.rs"]
-mod jobs;
 #[path = "all/full_disk.rs"]
 mod full_disk;
+#[path = "all/jobs.rs"]
+mod jobs;
 #[path = "all/moved.rs"]
 mod moved;
 #[path = "all/own_objects.rs"]

@@ -1,29 +1,36 @@
 //! The archive: closed days as Parquet in a folder or an object store, from where they are read and
 //! brought back.
 //!
-//! Begin with [`Archive`]. [`Archive::run`] (`pass`) writes the days that are due: `write` makes their files,
-//! `depot` puts them where they go, and a [`Manifest`] that was read back makes them count. Nothing here
-//! deletes a sample of the store: that is retention's, which asks `days` before it removes what is not
-//! archived. Readers of the store come through `read`, which finds a series in a day (`lookup`) and
+//! Begin with [`Archive`]. [`Archive::run`] (`pass`) writes the days that are due: `write` makes their files
+//! and has `compare` hold them against the revision before, `depot` puts them where they go, and a
+//! [`Manifest`] makes them count once all was read back. What is there is looked over (`look`), whose it is
+//! is `owner`'s. Nothing here deletes a sample of the store: that is retention's, which asks (`keep`) before
+//! it removes what is not archived. Readers of the store come through `read`, which finds a series in a day (`lookup`) and
 //! fetches the blocks that have it (`blocks`), each proved before a parser sees it. The layout is in
 //! `docs/formats/archive.md`, reasons in decision 0119.
 
 mod blocks;
+mod compare;
 mod days;
 mod depot;
 mod error;
 mod http;
+mod keep;
+mod look;
 mod lookup;
 mod manifest;
+mod owner;
 mod pass;
 mod read;
 mod restore;
+mod sweep;
 mod write;
 
 pub use depot::{Depot, DepotError};
 pub use error::ArchiveError;
+pub use look::Checked;
 pub use manifest::{BLOCK_BYTES, FileSums, Manifest};
-pub use pass::{Checked, Run};
+pub use pass::Run;
 pub use restore::Restored;
 
 use crate::ArchivedDay;
@@ -37,6 +44,7 @@ use model::{Clock, Timestamp};
 use read::Reading;
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -255,8 +263,8 @@ struct Inner {
     series: SeriesStore,
     clock: Clock,
     installation: String,
-    /// Nothing was known of the archive at the start, so that it is looked at first.
-    unseen: Arc<Mutex<bool>>,
+    /// When it was looked over; not since the start.
+    looked: Arc<Mutex<Option<Instant>>>,
     state: Mutex<State>,
     /// Held by whoever writes into the archive.
     writing: Mutex<()>,
@@ -270,6 +278,8 @@ struct State {
     days: u64,
     runs_failed: u64,
     took_ms: u64,
+    /// How often archiving a day failed, of those that are still due.
+    failures: BTreeMap<Timestamp, u32>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -286,26 +296,27 @@ impl Archive {
         (inventory, series): (Inventory, SeriesStore),
         clock: Clock,
     ) -> Result<Self, ArchiveError> {
+        let installation = installation(&documents).await?;
+        let days = Arc::new(Days::load(documents).await?);
         let runtime = Handle::current();
         let depot = match &options.place {
-            Place::Folder(folder) => Depot::folder(folder, runtime)?,
+            Place::Folder(folder) => {
+                let is_used = !days.all().is_empty();
+                Depot::folder(folder, is_used, runtime)?
+            }
             Place::S3(options) => Depot::s3(options, runtime)?,
             Place::Depot(depot) => depot.as_ref().clone(),
         };
-        let installation = installation(&documents).await?;
-        let days = Arc::new(Days::load(documents).await?);
-        let unseen = days.all().is_empty();
-        if let Some(greatest) = days.greatest() {
-            series.raise_generation(greatest.saturating_add(1));
-        }
+        raise_generation(&series, days.greatest(), clock.now());
+        doubt(&series, &days);
         let staging = options.staging.clone();
         let emptied = tokio::task::spawn_blocking(move || write::empty(&staging)).await;
         emptied.map_err(|error| ArchiveError::Settings {
             what: error.to_string(),
         })??;
         let cache = Arc::new(Cache::new(options.cache_bytes_max));
-        let unseen = Arc::new(Mutex::new(unseen));
-        let known = (days, Arc::clone(&unseen));
+        let looked = Arc::default();
+        let known = (days, Arc::clone(&looked));
         let reading = Arc::new(Reading::new(depot, cache, known));
         series.set_cold(Arc::<Reading>::clone(&reading));
         Ok(Self(Arc::new(Inner {
@@ -315,7 +326,7 @@ impl Archive {
             series,
             clock,
             installation,
-            unseen,
+            looked,
             state: Mutex::default(),
             writing: Mutex::default(),
         })))
@@ -368,6 +379,27 @@ impl Archive {
 
     fn reading(&self) -> &Arc<Reading> {
         &self.0.reading
+    }
+}
+
+/// Generations go on from the time of the start: where the store was brought back from a backup, all that
+/// were given since, at less than one a millisecond, are below that. So no revision and no pack gets a number
+/// again that the archive has, and what is deleted now hides in whatever it has.
+fn raise_generation(series: &SeriesStore, greatest: Option<u64>, now: Timestamp) {
+    let behind = greatest.map_or(0, |greatest| greatest.saturating_add(1));
+    let by_time = u64::try_from(now.unix_ms()).unwrap_or(0);
+    series.raise_generation(behind.max(by_time));
+}
+
+/// Days that were whole here and of which the packs that were archived are not here any more may have been
+/// merged with what came to them, or were lost: until they are archived anew the archive is read as well.
+fn doubt(series: &SeriesStore, days: &Days) {
+    let here = series.packs_of_samples();
+    for (day, known) in days.all().iter() {
+        let is_here = |stamp: &String| here.contains(&(*day, stamp.clone()));
+        if !known.thinned && !known.source.iter().all(is_here) {
+            series.lacks_of(*day);
+        }
     }
 }
 
@@ -426,5 +458,7 @@ mod kept_tests;
 mod reading_tests;
 #[cfg(test)]
 mod s3_tests;
+#[cfg(test)]
+mod safe_tests;
 #[cfg(test)]
 mod tests;

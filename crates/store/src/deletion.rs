@@ -42,7 +42,7 @@ pub struct Deleted {
     pub series: u64,
     /// Samples that they had in the range.
     pub samples: u64,
-    /// Those are all; else there are more: counting them took too long, or some are in the archive and
+    /// Those are all; else there may be more: counting them took too long, or some are in the archive and
     /// could not be had.
     pub counted_whole: bool,
     /// Where it is written down; none of a dry run.
@@ -163,7 +163,10 @@ impl Store {
         };
         let (state, more) = match &done {
             Ok(()) if deleted.counted_whole => (AuditState::Done, None),
-            Ok(()) => (AuditState::Done, Some("there were more samples".to_owned())),
+            Ok(()) => (
+                AuditState::Done,
+                Some("there may have been more samples".to_owned()),
+            ),
             Err(error) => {
                 counts = AuditCounts::default();
                 (AuditState::Failed, Some(error.to_string()))
@@ -248,7 +251,7 @@ impl Store {
     fn graves(&self, meant: &[Selection]) -> Vec<Grave> {
         let of = by_device(meant).into_iter();
         let graves = of.map(|(device_id, columns)| {
-            let all = columns.len() >= self.series.count_of(device_id);
+            let all = self.series.are_all_of(device_id, &columns);
             Grave {
                 device_id,
                 columns: (!all).then_some(columns),

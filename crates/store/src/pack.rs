@@ -17,6 +17,7 @@ mod directory;
 mod folder;
 mod header;
 mod inspect;
+mod less;
 mod manifest;
 mod reader;
 mod source;
@@ -140,6 +141,14 @@ pub struct PackMeta {
     pub totals: Totals,
     /// The checksum over its device index: tells a file from another one of that name.
     pub crc: u32,
+}
+
+impl PackMeta {
+    /// Tells the pack from any other, also from one of its name in another data folder: the name of its
+    /// file, its octets and its checksum in hexadecimal digits, with spaces between.
+    pub fn stamp(&self) -> String {
+        format!("{} {} {:08x}", self.id.file_name(), self.bytes, self.crc)
+    }
 }
 
 /// How much a pack holds.

@@ -17,10 +17,11 @@ mod keeping;
 mod pass;
 mod plan;
 mod policy;
+mod proof;
 mod terms;
 mod view;
 
-pub use archived::{Archived, Archiving, OfDay};
+pub use archived::{Archived, Archiving, OfDay, Proven};
 pub use hold::{Columns, HOLDS_MAX, Held, HeldDevice, HeldSeries, Hold, REASON_LEN_MAX};
 pub(crate) use keeping::Keeping;
 pub use pass::{Pass, Planned, RetentionStats};
@@ -112,8 +113,8 @@ pub enum RetentionError {
     /// A hold was placed, changed or released meanwhile.
     #[error("holds were changed meanwhile")]
     HoldsChanged,
-    /// What goes could not be told the archive.
-    #[error("the archive could not be told what goes")]
+    /// The archive did not say what it has, or could not be told what goes.
+    #[error("the archive could not be asked, or told what goes")]
     Archive(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// It was broken off.
     #[error("it was broken off")]

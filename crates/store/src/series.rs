@@ -46,6 +46,8 @@ mod tombstones;
 
 pub use crate::blocks::Column;
 pub use aggregate::{Aggregation, BUCKETS_MAX, Breaks, aggregate, bucket_count, increase, resets};
+#[cfg(feature = "archive")]
+pub(crate) use archived::Revision;
 pub use attached::Attached;
 pub use bury::Grave;
 pub use cardinality::{BoundHit, Cardinality};
@@ -63,7 +65,7 @@ pub(crate) use read::chain;
 pub use registry::adopt::AdoptRefused;
 pub(crate) use registry::table::inspect as inspect_registry;
 pub use restore::RestoredDay;
-pub use retained::Size;
+pub use retained::{Here, Size};
 pub(crate) use retained::{Looked, Rewritten};
 pub use rollup::{Ask, Grain, Part, Stepped};
 pub use seal::{Maintained, SEAL_DELAY};
@@ -454,6 +456,16 @@ impl SeriesStore {
         with(&self.0.parts.index, |index| index.count_of(device_id))
     }
 
+    /// Whether columns, which ascend, are those of all series of a device.
+    pub(crate) fn are_all_of(&self, device_id: DeviceId, columns: &[Column]) -> bool {
+        with(&self.0.parts.index, |index| {
+            columns.len() == index.count_of(device_id)
+                && index
+                    .first_unknown(device_id, columns.iter().copied())
+                    .is_none()
+        })
+    }
+
     fn place(&self, id: SeriesId) -> Result<(DeviceId, Column), SeriesError> {
         with(&self.0.parts.index, |index| index.place_of(id)).ok_or(SeriesError::NotFound { id })
     }
@@ -515,6 +527,7 @@ impl SeriesStore {
             queue_depth: (max - free) as u64,
             queue_max: max as u64,
             tombstones: parts.tombstones.len() as u64,
+            tombstone_oldest_secs: parts.tombstones.oldest(parts.clock.now()).as_secs(),
             pack_bytes: parts.packs.list().iter().map(|meta| meta.bytes).sum(),
             ..parts.counters.snapshot()
         }

@@ -4,6 +4,7 @@ use crate::accounts::Accounts;
 use crate::ages::Ages;
 #[cfg(feature = "archive")]
 use crate::archive::{Archive, ArchiveOptions};
+use crate::archived_day::Shut;
 use crate::audit::Audit;
 use crate::catalog;
 use crate::checks::Checks;
@@ -30,6 +31,7 @@ use model::device::Device;
 use model::history::MaintenanceWindow;
 use model::{Clock, DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tracing::warn;
@@ -197,7 +199,7 @@ impl Store {
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = beside;
             let series = SeriesStore::open(&folder.series(), series, series_clock)?;
-            series.0.know_archived(archived);
+            series.0.note_archived(archived);
             let history = History::open_aged(&folder.history(), history, history_clocks)?;
             let events = EventStore::open_aged(&folder.events(), events, events_clocks)?;
             Ok((series, history, events))
@@ -232,16 +234,12 @@ impl Store {
         };
         let retention = Retention::load(documents.clone()).await?;
         #[cfg(feature = "archive")]
-        let archive = match archive {
-            Some(options) => {
-                let kept = (inventory.clone(), series.clone());
-                let opened = Archive::open(options, documents.clone(), kept, clock.clone());
-                let archive = opened.await.map_err(Box::new)?;
-                retention.set_archive(archive.keeper());
-                Some(archive)
-            }
-            None => None,
+        let archive = {
+            let kept = (&inventory, &series, &retention);
+            open_archive(archive, &documents, kept, clock.clone()).await?
         };
+        #[cfg(not(feature = "archive"))]
+        shut_archive(&documents, &retention).await?;
         let store = Self {
             inventory,
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
@@ -341,6 +339,40 @@ fn of_history(error: HistoryError) -> StoreError {
     }
 }
 
+/// Opens the archive, where one is named, and has retention wait for it.
+#[cfg(feature = "archive")]
+async fn open_archive(
+    options: Option<ArchiveOptions>,
+    documents: &Arc<dyn Documents>,
+    (inventory, series, retention): (&Inventory, &SeriesStore, &Retention),
+    clock: Clock,
+) -> Result<Option<Archive>, OpenError> {
+    let Some(options) = options else {
+        shut_archive(documents, retention).await?;
+        return Ok(None);
+    };
+    let kept = (inventory.clone(), series.clone());
+    let opened = Archive::open(options, Arc::clone(documents), kept, clock);
+    let archive = opened.await.map_err(Box::new)?;
+    retention.set_archive(archive.keeper());
+    Ok(Some(archive))
+}
+
+/// Without an archive what is known of archived days is kept true all the same, for when there is one again.
+async fn shut_archive(
+    documents: &Arc<dyn Documents>,
+    retention: &Retention,
+) -> Result<(), StoreError> {
+    let shut = Shut::load(Arc::clone(documents)).await?;
+    let days = shut.count();
+    if days == 0 {
+        return Ok(());
+    }
+    warn!(days, "archived days are not read, as no archive is named");
+    retention.set_archive(Arc::new(shut));
+    Ok(())
+}
+
 /// What can wait until there is room on the disk does not keep the server from starting.
 fn though_full(done: Result<usize, StoreError>, what: &str) -> Result<usize, StoreError> {
     match done {
@@ -374,10 +406,11 @@ const COPIES: [&str; 2] = ["data_key", "data_key_copy"];
 static SEALED: [&crate::documents::CollectionSpec; 2] =
     [&catalog::CREDENTIALS, &catalog::SIGNING_KEYS];
 
-/// The days that are known to be archived, and the revision of each, whether there is an archive or not.
+/// The days that are known to be archived by their starts, each with its revision, whether there is an
+/// archive or not.
 async fn archived_days(
     documents: &Arc<dyn Documents>,
-) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+) -> Result<BTreeMap<Timestamp, u64>, StoreError> {
     let kept: Collection<ArchivedDay> =
         Collection::new(Arc::clone(documents), &catalog::ARCHIVED_DAYS);
     let all = kept.all(Query::default()).await?.into_iter();

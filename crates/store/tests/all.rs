@@ -114,5 +114,7 @@ mod small_disk;
 mod survive;
 #[path = "all/tombstones.rs"]
 mod tombstones;
+#[path = "all/tombstones_rolled.rs"]
+mod tombstones_rolled;
 #[path = "all/vault.rs"]
 mod vault;

@@ -1,5 +1,5 @@
-//! A thousand kills: the store's own tests of `kill -9`, a fifth of them at each of the points of
-//! which they tell figures. As the tests are built, not optimised: what is slower is open for longer.
+//! A thousand kills and more: the store's own tests of `kill -9`, as many at each of the points of which
+//! they tell figures. As the tests are built, not optimised: what is slower is open for longer.
 
 use super::figure::{Bound, Figures, Outcome, Peer, Want};
 use crate::programs::{cargo, output};
@@ -8,9 +8,13 @@ use anyhow::ensure;
 /// How often at each point; `BENCH_CRASH_ROUNDS` says otherwise.
 const ROUNDS: u32 = 200;
 /// What the tests name themselves by in their figures.
-const POINTS: [&str; 5] = ["append", "rotate", "seal", "merge", "backup"];
-/// The tests.
-const TESTS: [&str; 2] = ["survive::a_kill", "backup_kill::a_kill"];
+const POINTS: [&str; 6] = ["append", "rotate", "seal", "merge", "backup", "delete"];
+/// The tests that have them.
+const TESTS: [&str; 3] = [
+    "survive::a_kill",
+    "backup_kill::a_kill",
+    "delete_kill::a_kill",
+];
 /// How a line of figures begins.
 const FIGURES: &str = "FIGURES ";
 

@@ -379,7 +379,7 @@ fn of_job(error: &ArchiveError) -> JobError {
 
 fn of_archive(error: &ArchiveError) -> Problem {
     match error {
-        ArchiveError::Foreign { .. } | ArchiveError::Absent => {
+        ArchiveError::Foreign { .. } | ArchiveError::Unmarked | ArchiveError::NoFolder { .. } => {
             Problem::new(Kind::Conflict, format!("{error}."))
         }
         ArchiveError::Depot(_) => {

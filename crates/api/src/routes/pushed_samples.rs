@@ -157,7 +157,7 @@ pub(crate) struct SamplesDeletion {
     series: u64,
     /// Samples that they have in the range.
     samples: u64,
-    /// Those are all; else there are more: counting them took too long, or some are in the archive and
+    /// Those are all; else there may be more: counting them took too long, or some are in the archive and
     /// could not be had.
     counted_whole: bool,
 }

@@ -97,6 +97,12 @@ impl ArchiveSettings {
             let detail = "set `archive.s3_allow_http` where plain HTTP is meant".to_owned();
             return Err(("archive.s3_endpoint", detail));
         }
+        if self.s3_endpoint.contains('@') {
+            // It is shown, and logged.
+            let detail =
+                "keys do not belong into the address: see `archive.s3_key_file`".to_owned();
+            return Err(("archive.s3_endpoint", detail));
+        }
         let known = ["http:", "https:"];
         let is_address = known.iter().any(|way| self.s3_endpoint.starts_with(way));
         if !self.s3_endpoint.is_empty() && !is_address {
@@ -160,6 +166,11 @@ mod tests {
             ("http://127.0.0.1:9000", true, Ok(())),
             ("http://127.0.0.1:9000", false, Err("archive.s3_endpoint")),
             ("s3.example.net", true, Err("archive.s3_endpoint")),
+            (
+                "https://key:secret@s3.example.net",
+                false,
+                Err("archive.s3_endpoint"),
+            ),
         ] {
             let told = settings(&|of| {
                 of.s3_bucket = "samples".to_owned();

@@ -17,6 +17,11 @@ pub(super) fn encode(stats: &SeriesStats, out: &mut Encoder<'_, '_>) -> fmt::Res
         "Ranges of devices that were deleted and may still be in files",
         stats.tombstones,
     )?;
+    out.gauge(
+        "foretell_tombstone_oldest_seconds",
+        "How long ago the oldest of them was written down of which something is left in files here",
+        stats.tombstone_oldest_secs,
+    )?;
     for (name, help, value) in [
         (
             "foretell_scrub_bytes",

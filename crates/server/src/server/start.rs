@@ -4,6 +4,7 @@
 mod archive;
 mod backups;
 mod sampled;
+mod tombstones;
 
 use super::connections::{self, Bounds, Counts};
 use super::front::Front;
@@ -129,6 +130,7 @@ pub(super) async fn start(
     let live = Live::default();
     let shown_backups = wire.backups.subscribe();
     base.start_archive(live.clone());
+    base.start_tombstones(live.clone());
     let backups = base.start_backups(wire.backups, live.clone(), &mut registry);
     let ways = (transport.clone(), backups);
     let desk = base.desk(Arc::clone(&poller), ways, found_in);

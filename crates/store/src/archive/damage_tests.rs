@@ -308,7 +308,7 @@ async fn an_archive_that_is_not_mounted_is_not_damaged_and_not_begun_anew() {
             archive.check(None, &progress).map(|_| ()),
             archive.scan().map(|_| ()),
         ] {
-            assert!(matches!(done, Err(ArchiveError::Absent)), "{done:?}");
+            assert!(matches!(done, Err(ArchiveError::Unmarked)), "{done:?}");
         }
         assert!(archive.status().failing.is_some());
         assert!(archive.days().iter().all(|day| day.damaged.is_none()));

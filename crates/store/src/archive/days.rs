@@ -82,8 +82,12 @@ impl Days {
         Ok(true)
     }
 
-    /// Takes what a look at the archive found in place of what was known.
-    pub(super) async fn replace(&self, found: Known) -> Result<(), ArchiveError> {
+    /// Takes what a look at the archive found, day by day: what is said meanwhile of a day here stays. A
+    /// day of which nothing was found is known no longer.
+    pub(super) async fn take(
+        &self,
+        found: BTreeMap<Timestamp, Looked>,
+    ) -> Result<(), ArchiveError> {
         let _alone = self.changing.lock().await;
         let before = self.all();
         for day in before.keys().filter(|day| !found.contains_key(*day)) {
@@ -92,14 +96,99 @@ impl Days {
                 Err(crate::StoreError::NotFound { .. }) | Ok(()) => {}
                 Err(error) => return Err(error.into()),
             }
+            let mut known = Known::clone(&self.known.load());
+            known.remove(day);
+            self.known.store(Arc::new(known));
         }
-        for (day, about) in &found {
-            if before.get(day) != Some(about) {
-                let id = day_name(*day).unwrap_or_else(|| day.to_string());
-                self.kept.put(&id, Expect::Any, about).await?;
+        for (day, looked) in found {
+            let known = before.get(&day);
+            if let Some(now) = looked.over(known).filter(|now| known != Some(now)) {
+                self.write(now).await?;
             }
         }
-        self.known.store(Arc::new(found));
         Ok(())
+    }
+}
+
+/// What a look at the archive found of a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// The revision that is known.
+    Same,
+    /// Another one counts.
+    Other(ArchivedDay),
+    /// The revision that is known is not there, or not sound, and no other is.
+    Damaged(String),
+}
+
+impl Looked {
+    /// What is known of the day from now on.
+    fn over(self, known: Option<&ArchivedDay>) -> Option<ArchivedDay> {
+        let Some(known) = known else {
+            return match self {
+                Self::Other(found) => Some(found),
+                Self::Same | Self::Damaged(_) => None,
+            };
+        };
+        Some(match self {
+            Self::Same => known.clone(),
+            Self::Other(found) => ArchivedDay {
+                // What was there before has no more than what is known, of which all is here or not. Of
+                // what came after it nobody here knows.
+                thinned: known.thinned || (found.revision > known.revision && found.thinned),
+                restored_until: known.restored_until,
+                ..found
+            },
+            Self::Damaged(what) => ArchivedDay {
+                damaged: Some(known.damaged.clone().unwrap_or(what)),
+                ..known.clone()
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(revision: u64, thinned: bool) -> ArchivedDay {
+        ArchivedDay {
+            day: Timestamp::from_unix_ms(0),
+            revision,
+            source: Vec::new(),
+            samples: 1,
+            series: 1,
+            bytes: 1,
+            archived_at: Timestamp::from_unix_ms(0),
+            thinned,
+            restored_until: None,
+            damaged: None,
+            unknown_columns: 0,
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_day_here_outlives_a_look() {
+        let restored = ArchivedDay {
+            restored_until: Some(Timestamp::from_unix_ms(9)),
+            ..known(5, true)
+        };
+        assert_eq!(Looked::Same.over(Some(&restored)), Some(restored.clone()));
+        for (before, found, thinned) in [
+            (known(5, true), known(6, false), true),
+            (known(5, false), known(6, true), true),
+            (known(5, false), known(6, false), false),
+            // An older one, of which all is here as well.
+            (known(5, false), known(4, true), false),
+        ] {
+            let now = Looked::Other(found.clone()).over(Some(&before)).unwrap();
+            assert_eq!((now.revision, now.thinned), (found.revision, thinned));
+        }
+        let now = Looked::Other(known(6, true)).over(Some(&restored)).unwrap();
+        assert_eq!(now.restored_until, restored.restored_until);
+        let gone = Looked::Damaged("gone".to_owned());
+        let now = gone.clone().over(Some(&restored)).unwrap();
+        assert_eq!(now.damaged.as_deref(), Some("gone"));
+        assert_eq!((gone.over(None), Looked::Same.over(None)), (None, None));
     }
 }

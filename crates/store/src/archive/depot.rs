@@ -5,7 +5,7 @@
 //! putting, getting, listing and deleting.
 
 use super::http::Wire;
-use super::{ArchiveError, Credentials, S3Options};
+use super::{ArchiveError, Credentials, OWNER, S3Options};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use model::Timestamp;
@@ -17,7 +17,7 @@ use std::fs::File;
 use std::future::Future;
 use std::io::Read as _;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -27,8 +27,10 @@ use tokio::runtime::Handle;
 const OPERATION_TIME: Duration = Duration::from_mins(2);
 /// Octets from which on an object is put in parts, and those of a part. In memory at once.
 const PART_BYTES: usize = 16 << 20;
-/// Objects that are listed at most: 32 files a day for eight years.
-const LISTED_MAX: usize = 100_000;
+/// Objects that are listed at most: 32 files a day for eighty years.
+const LISTED_MAX: usize = 1_000_000;
+/// Time for a list: a thousand pages of a thousand objects take minutes.
+const LIST_TIME: Duration = Duration::from_mins(10);
 /// How often a request is tried again that failed on its way, and for how long.
 const RETRIES: usize = 5;
 const RETRY_TIME: Duration = Duration::from_mins(1);
@@ -38,6 +40,8 @@ const RETRY_TIME: Duration = Duration::from_mins(1);
 pub struct Depot {
     store: Arc<dyn ObjectStore>,
     prefix: Name,
+    /// Where it is a folder.
+    folder: Option<Arc<PathBuf>>,
     runtime: Handle,
     counts: Arc<Counts>,
 }
@@ -80,10 +84,20 @@ impl DepotError {
         self.late
     }
 
+    /// Whether the object is not as long as it should be.
+    pub(super) fn is_other_length(&self) -> bool {
+        self.source.is::<Length>()
+    }
+
     /// Whether there is no such object.
     pub(super) fn is_missing(&self) -> bool {
         let source = self.source.downcast_ref::<object_store::Error>();
         source.is_some_and(|error| matches!(error, object_store::Error::NotFound { .. }))
+    }
+
+    /// Whether the archive itself is not there.
+    pub(super) fn is_unmarked(&self) -> bool {
+        self.source.is::<Unmarked>()
     }
 
     /// Whether the object is longer than any of its kind is read.
@@ -92,6 +106,17 @@ impl DepotError {
         length.is_some_and(|length| length.found > length.expected)
     }
 }
+
+/// The archive is not where it was: its mark is missing, as where a disk is not mounted. What is missing
+/// there says nothing of the archive.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not there, and {OWNER} is not either: is the archive's disk mounted?")]
+struct Unmarked;
+
+/// An object has the name that was to be given to a new one.
+#[derive(Debug, thiserror::Error)]
+#[error("there is one of that name already, which stays")]
+struct There;
 
 /// What the store answered is not what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -102,15 +127,23 @@ struct Length {
 }
 
 impl Depot {
-    /// A folder, which is made where it is not there. What is written is synced.
-    pub fn folder(folder: &Path, runtime: Handle) -> Result<Self, ArchiveError> {
+    /// A folder, which is made where it is not there, but not where it was used before: where the disk that
+    /// it is on is missing, it would be made on another. What is written is synced.
+    pub fn folder(folder: &Path, is_used: bool, runtime: Handle) -> Result<Self, ArchiveError> {
+        if is_used && !folder.is_dir() {
+            let path = folder.to_owned();
+            return Err(ArchiveError::NoFolder { path });
+        }
         std::fs::create_dir_all(folder).map_err(super::error::failed("making", folder))?;
         let opened = LocalFileSystem::new_with_prefix(folder);
         let store = opened.map_err(|error| ArchiveError::Settings {
             what: error.to_string(),
         })?;
         let store = store.with_fsync(true);
-        Ok(Self::of(Arc::new(store), "", runtime))
+        Ok(Self {
+            folder: Some(Arc::new(folder.to_owned())),
+            ..Self::of(Arc::new(store), "", runtime)
+        })
     }
 
     /// A bucket of an object store.
@@ -163,6 +196,7 @@ impl Depot {
         Self {
             store,
             prefix: Name::from(prefix),
+            folder: None,
             runtime,
             counts: Arc::default(),
         }
@@ -177,8 +211,15 @@ impl Depot {
         self.runtime.block_on(work)
     }
 
-    /// Puts a file, in parts where it is large, and sees that it is there as long as it is.
+    /// The folder that it is, where it is one.
+    pub(super) fn as_folder(&self) -> Option<&Path> {
+        self.folder.as_deref().map(PathBuf::as_path)
+    }
+
+    /// Puts a file under a name that no object has, in parts where it is large, and sees that it is there
+    /// as long as it is.
     pub(super) fn put_file(&self, name: &str, file: &Path) -> Result<(), ArchiveError> {
+        self.must_be_new(name)?;
         let reading = || super::error::failed("reading", file);
         let mut opened = File::open(file).map_err(reading())?;
         let bytes = opened.metadata().map_err(reading())?.len();
@@ -228,10 +269,55 @@ impl Depot {
         self.is_as_long(name, bytes)
     }
 
-    fn is_as_long(&self, name: &str, expected: u64) -> Result<(), DepotError> {
+    /// As [`put`](Self::put), under a name that no object has. Not all stores can put on that condition, so
+    /// that they are asked before.
+    pub(super) fn put_new(&self, name: &str, octets: Bytes) -> Result<(), DepotError> {
+        self.must_be_new(name)?;
+        self.put(name, octets)
+    }
+
+    fn must_be_new(&self, name: &str) -> Result<(), DepotError> {
         let at = self.name(name);
-        let about = self.run("looking at", name, None, self.store.head(&at))?;
-        as_long("looking at", name, expected, about.size)
+        match self.run("looking at", name, None, self.store.head(&at)) {
+            Ok(_) => Err(DepotError {
+                operation: "putting",
+                name: name.to_owned(),
+                source: Box::new(There),
+                late: false,
+            }),
+            Err(error) if error.is_missing() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fails where an object is not there, or not as long.
+    pub(super) fn is_as_long(&self, name: &str, expected: u64) -> Result<(), DepotError> {
+        let found = self.length(name, None)?;
+        as_long("looking at", name, expected, found)
+    }
+
+    /// How many octets an object has.
+    pub(super) fn length(&self, name: &str, deadline: Option<Instant>) -> Result<u64, DepotError> {
+        let at = self.name(name);
+        let about = self.run("looking at", name, deadline, self.store.head(&at));
+        let about = about.map_err(|error| self.if_marked(error, deadline))?;
+        Ok(about.size)
+    }
+
+    /// That an object is missing, where the archive's mark is there; else that this is missing.
+    fn if_marked(&self, error: DepotError, deadline: Option<Instant>) -> DepotError {
+        if !error.is_missing() || error.name == OWNER {
+            return error;
+        }
+        let mark = self.name(OWNER);
+        match self.run("looking at", OWNER, deadline, self.store.head(&mark)) {
+            Ok(_) => error,
+            Err(no_mark) if no_mark.is_missing() => DepotError {
+                source: Box::new(Unmarked),
+                ..error
+            },
+            Err(away) => away,
+        }
     }
 
     /// Octets of an object, all that were asked for.
@@ -242,17 +328,11 @@ impl Depot {
         deadline: Option<Instant>,
     ) -> Result<Bytes, DepotError> {
         let (at, expected) = (self.name(name), range.end.saturating_sub(range.start));
-        let got = self.run("reading", name, deadline, self.store.get_range(&at, range))?;
+        let got = self.run("reading", name, deadline, self.store.get_range(&at, range));
+        let got = got.map_err(|error| self.if_marked(error, deadline))?;
         count(&self.counts.bytes_read, got.len() as u64);
         as_long("reading", name, expected, got.len() as u64)?;
         Ok(got)
-    }
-
-    /// How many octets an object has.
-    pub(super) fn length(&self, name: &str, deadline: Option<Instant>) -> Result<u64, DepotError> {
-        let at = self.name(name);
-        let about = self.run("looking at", name, deadline, self.store.head(&at))?;
-        Ok(about.size)
     }
 
     /// All octets of an object of no more than so many.
@@ -274,27 +354,42 @@ impl Depot {
 
     /// The objects whose names begin with folders, in no order.
     pub(super) fn list(&self, under: &str) -> Result<Vec<Object>, ArchiveError> {
-        let at = self.name(under);
+        let mut objects = Vec::new();
+        self.each(under, |object| objects.push(object))?;
+        Ok(objects)
+    }
+
+    /// Hands over the objects whose names begin with folders, in no order, with none of them in memory
+    /// afterwards.
+    pub(super) fn each(
+        &self,
+        under: &str,
+        mut see: impl FnMut(Object),
+    ) -> Result<(), ArchiveError> {
+        let (at, mut count) = (self.name(under), 0);
         let all = async {
-            let listed = self.store.list(Some(&at)).take(LISTED_MAX + 1);
-            listed.try_collect::<Vec<_>>().await
+            let mut listed = self.store.list(Some(&at)).take(LISTED_MAX + 1);
+            while let Some(about) = listed.try_next().await? {
+                count += 1;
+                let Some(parts) = about.location.prefix_match(&self.prefix) else {
+                    continue;
+                };
+                let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+                see(Object {
+                    name: parts.join("/"),
+                    since: Timestamp::from_unix_ms(about.last_modified.timestamp_millis()),
+                });
+            }
+            Ok::<_, object_store::Error>(())
         };
-        let all = self.run("listing", under, None, all)?;
-        if all.len() > LISTED_MAX {
+        self.run_within(LIST_TIME, "listing", under, None, all)?;
+        if count > LISTED_MAX {
             return Err(ArchiveError::TooMany {
                 what: "objects in the archive",
                 max: LISTED_MAX,
             });
         }
-        let objects = all.into_iter().filter_map(|about| {
-            let parts = about.location.prefix_match(&self.prefix)?;
-            let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
-            Some(Object {
-                name: parts.join("/"),
-                since: Timestamp::from_unix_ms(about.last_modified.timestamp_millis()),
-            })
-        });
-        Ok(objects.collect())
+        Ok(())
     }
 
     /// Removes an object; that it is not there is as good.
@@ -319,9 +414,20 @@ impl Depot {
         deadline: Option<Instant>,
         work: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, DepotError> {
+        self.run_within(OPERATION_TIME, operation, name, deadline, work)
+    }
+
+    fn run_within<T>(
+        &self,
+        most: Duration,
+        operation: &'static str,
+        name: &str,
+        deadline: Option<Instant>,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, DepotError> {
         count(&self.counts.operations, 1);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let time = left.map_or(OPERATION_TIME, |left| left.min(OPERATION_TIME));
+        let time = left.map_or(most, |left| left.min(most));
         let done = self.runtime.block_on(async {
             let work = async {
                 if time.is_zero() {
@@ -343,7 +449,7 @@ impl Depot {
         match done {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(failed(error.into(), false)),
-            Err(late) => Err(failed(late.into(), time < OPERATION_TIME)),
+            Err(late) => Err(failed(late.into(), time < most)),
         }
     }
 }

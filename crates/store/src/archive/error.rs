@@ -5,7 +5,7 @@ use crate::StoreError;
 use crate::parquet::ParquetError;
 use crate::progress::Stopped;
 use crate::series::{ColdError, SeriesError};
-use model::Timestamp;
+use model::{SeriesId, Timestamp};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub enum ArchiveError {
     },
     /// The folder or object store did not do as it was asked.
     #[error("the archive did not answer")]
-    Depot(#[from] DepotError),
+    Depot(#[source] DepotError),
     /// Another installation writes into it.
     #[error(
         "the archive belongs to another installation ({installation}): it is read, and nothing is written until it is taken over"
@@ -31,11 +31,6 @@ pub enum ArchiveError {
         /// Whose it is.
         installation: String,
     },
-    /// There is no archive where days are known to be archived.
-    #[error(
-        "there is no archive where it should be (it has no owner.json): it is not mounted, or it is another place, which is taken with `foretell archive adopt`"
-    )]
-    Absent,
     /// What is in the archive is damaged.
     #[error("the archive of {day} is damaged: {what}")]
     Damaged {
@@ -51,6 +46,31 @@ pub enum ArchiveError {
         day: Timestamp,
         /// What is wrong.
         what: String,
+    },
+    /// Less is here of a day than is archived of it, so that what is archived stays.
+    #[error(
+        "less of {day} is here than is archived, as series {id} at {at}: what is archived stays, and is brought back by a restore"
+    )]
+    Less {
+        /// Which day.
+        day: Timestamp,
+        /// A series that has less.
+        id: SeriesId,
+        /// A time of which it has a sample in the archive.
+        at: Timestamp,
+    },
+    /// There is no archive where days were archived: it has no mark of whose it is.
+    #[error(
+        "there is no archive where days were archived (owner.json is missing): is its disk mounted? Where it is to begin anew, take it over by `foretell archive adopt`"
+    )]
+    Unmarked,
+    /// The folder is not there, though days were archived there.
+    #[error(
+        "the folder {path} is not there, though days were archived there: is its disk mounted?"
+    )]
+    NoFolder {
+        /// Where.
+        path: PathBuf,
     },
     /// The day's pack was replaced while it was archived; it is begun anew later.
     #[error("{day} changed while it was archived")]
@@ -110,6 +130,15 @@ pub enum ArchiveError {
     Stopped(#[from] Stopped),
 }
 
+impl From<DepotError> for ArchiveError {
+    fn from(error: DepotError) -> Self {
+        if error.is_unmarked() {
+            return Self::Unmarked;
+        }
+        Self::Depot(error)
+    }
+}
+
 impl ArchiveError {
     /// Whether other days would fail as well, so that there is no use in trying.
     pub(super) fn is_of_all(&self) -> bool {
@@ -117,8 +146,11 @@ impl ArchiveError {
             self,
             Self::Damaged { .. }
                 | Self::Unsound { .. }
+                | Self::Less { .. }
                 | Self::Changed { .. }
+                | Self::NotSame { .. }
                 | Self::Parquet(_)
+                | Self::Cold(ColdError::Damaged { .. } | ColdError::Late)
                 | Self::NoRoom { .. }
                 | Self::TooMany { .. }
         )

@@ -10,7 +10,7 @@ use model::{DeviceId, PolicyId, SeriesId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Samples of all devices are kept for so many days.
-fn policy(keep_days: u32) -> Policy {
+pub(super) fn policy(keep_days: u32) -> Policy {
     Policy {
         id: PolicyId::from_bytes([9; 16]),
         name: "short".to_owned(),
@@ -24,11 +24,11 @@ fn policy(keep_days: u32) -> Policy {
 }
 
 impl Kept {
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock().now()
     }
 
-    async fn pass(&self) -> crate::retention::Pass {
+    pub(super) async fn pass(&self) -> crate::retention::Pass {
         let attached = self.store.inventory.attached();
         let (retention, series) = (&self.store.retention, &self.store.series);
         let pass = retention.pass(series, attached, self.now()).await.unwrap();
@@ -37,7 +37,7 @@ impl Kept {
     }
 
     /// Takes a sample as if it had been there always.
-    async fn append(&mut self, at: i64, value: Value) {
+    pub(super) async fn append(&mut self, at: i64, value: Value) {
         let (device_id, series) = self.series.iter().next().unwrap();
         let (device_id, one) = (*device_id, series[0]);
         let batch = Batch {
@@ -52,7 +52,7 @@ impl Kept {
 }
 
 /// All that a store answers of the series that are known.
-async fn read_all(series: &SeriesStore, known: &Given) -> Given {
+pub(super) async fn read_all(series: &SeriesStore, known: &Given) -> Given {
     let keys: Vec<(DeviceId, SeriesId)> = known.keys().copied().collect();
     let series = series.clone();
     let read = move || {

@@ -7,6 +7,7 @@ use crate::blocks::Level;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 /// The version of the layout.
 pub(super) const VERSION: u32 = 1;
@@ -19,6 +20,9 @@ pub const BLOCK_BYTES: u32 = 1 << 20;
 /// The most that another writer may have taken for that: a reader holds eight of them at once.
 const BLOCK_BYTES_MAX: u32 = 16 << 20;
 
+/// What the names of files of samples begin with.
+pub(super) const SAMPLES: &str = "samples-";
+
 /// What a revision of a day is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -30,7 +34,7 @@ pub struct Manifest {
     pub day: Timestamp,
     /// Grows with each that is written by one installation.
     pub revision: u64,
-    /// The packs that it was made of.
+    /// The packs that it was made of: of each the name of its file, its octets and its checksum.
     pub source: Vec<String>,
     /// Samples in it.
     pub samples: u64,
@@ -38,6 +42,9 @@ pub struct Manifest {
     pub series: u64,
     /// Devices in it.
     pub devices: u64,
+    /// Columns of the packs that were left out, as nobody knew their series.
+    #[serde(default)]
+    pub unknown_columns: u64,
     /// Its files.
     pub files: Vec<FileSums>,
 }
@@ -112,7 +119,27 @@ impl Manifest {
         for file in &manifest.files {
             file.check()?;
         }
+        manifest.adds_up()?;
         Ok(manifest)
+    }
+
+    /// What is wrong where its numbers are not those of its files.
+    fn adds_up(&self) -> Result<(), String> {
+        let names: BTreeSet<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
+        let sum = |is_it: &dyn Fn(&FileSums) -> bool| {
+            let files = self.files.iter().filter(|file| is_it(file));
+            files.fold(0_u64, |sum, file| sum.saturating_add(file.rows))
+        };
+        let rows = sum(&|file| file.name.starts_with(SAMPLES));
+        let series = sum(&|file| file.name == super::lookup::NAME);
+        let is_listed = names.contains(super::lookup::NAME);
+        if names.len() != self.files.len()
+            || !is_listed
+            || (rows, series) != (self.samples, self.series)
+        {
+            return Err("what the manifest counts is not in its files".to_owned());
+        }
+        Ok(())
     }
 
     /// The file of that name.
@@ -122,7 +149,8 @@ impl Manifest {
 
     /// Octets of all files.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        let bytes = self.files.iter().map(|file| file.bytes);
+        bytes.fold(0, u64::saturating_add)
     }
 }
 
@@ -148,6 +176,12 @@ pub(super) fn day_name(day: Timestamp) -> Option<String> {
     let (date, _) = text.split_once('T')?;
     let is_day = date.len() == 10 && Level::Day.start(day) == day;
     is_day.then(|| date.to_owned())
+}
+
+/// Whether a name is that of the folder of a day.
+pub(super) fn is_name_of_day(name: &str) -> bool {
+    let day: Option<Timestamp> = format!("{name}T00:00:00Z").parse().ok();
+    day.and_then(day_name).is_some_and(|day| day == name)
 }
 
 /// The folder of a revision of a day.
@@ -186,15 +220,27 @@ mod tests {
             samples: 3,
             series: 2,
             devices: 1,
-            files: vec![FileSums {
-                name: "samples-000.parquet".to_owned(),
-                bytes: u64::from(BLOCK_BYTES) + 1,
-                rows: 3,
-                row_groups: 1,
-                sha256: "00".repeat(32),
-                block_bytes: BLOCK_BYTES,
-                crc32c: vec![1, 2],
-            }],
+            unknown_columns: 0,
+            files: vec![
+                FileSums {
+                    name: "samples-000.parquet".to_owned(),
+                    bytes: u64::from(BLOCK_BYTES) + 1,
+                    rows: 3,
+                    row_groups: 1,
+                    sha256: "00".repeat(32),
+                    block_bytes: BLOCK_BYTES,
+                    crc32c: vec![1, 2],
+                },
+                FileSums {
+                    name: super::super::lookup::NAME.to_owned(),
+                    bytes: 9,
+                    rows: 2,
+                    row_groups: 1,
+                    sha256: "00".repeat(32),
+                    block_bytes: BLOCK_BYTES,
+                    crc32c: vec![3],
+                },
+            ],
         }
     }
 
@@ -228,9 +274,25 @@ mod tests {
             m.files[0].crc32c.truncate(1);
         }));
         assert!(refused(|m| m.files[0].name = "../owner.json".to_owned()));
+        assert!(refused(|m| m.samples = 4));
+        assert!(refused(|m| m.series = 1));
+        assert!(refused(|m| m.files.truncate(1)));
+        assert!(refused(|m| m.files.push(m.files[0].clone())));
         assert!(refused(
             |m| m.files = vec![m.files[0].clone(); FILES_MAX + 1]
         ));
+    }
+
+    #[test]
+    fn names_of_days_are_told_from_others() {
+        for (name, is_day) in [
+            ("2026-03-01", true),
+            ("2026-02-30", false),
+            ("mine", false),
+            ("2026-3-1", false),
+        ] {
+            assert_eq!(is_name_of_day(name), is_day, "{name}");
+        }
     }
 
     #[test]

@@ -1,25 +1,24 @@
-//! Writing the days that are due, and looking over what is there.
+//! Writing the days that are due.
 
-use super::days::Known;
+use super::compare::{Before, is_unreadable};
 use super::manifest::{
     FILES_MAX, MANIFEST_BYTES_MAX, Manifest, VERSION, day_name, folder_of, manifest_of, parse_name,
 };
-use super::write::{empty, room, stage};
-use super::{Archive, ArchiveError, FORMAT, OWNER, OWNER_BYTES_MAX, Owner, Pace, lock};
+use super::write::{Staged, empty, room, stage};
+use super::{Archive, ArchiveError, Pace, lock};
 use crate::ArchivedDay;
 use crate::disk::Leave;
 use crate::pack::PackMeta;
 use crate::progress::Progress;
-use crate::series::chain;
+use crate::series::{Revision, chain};
 use model::Timestamp;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 /// How much more room than its pack the files of a day are given.
 const ROOM_FACTOR: u64 = 2;
-/// How old remains without a manifest are before they are removed: nobody puts a day for so long.
-const REMAINS_KEPT: Duration = Duration::from_hours(48);
+/// How long is slept at once, so that work ends soon that is to end.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// How long a day is.
 const DAY: Duration = Duration::from_hours(24);
 
@@ -36,7 +35,7 @@ pub struct Run {
     pub samples: u64,
     /// Octets of their files.
     pub bytes: u64,
-    /// Columns that are nobody's, which were left out.
+    /// Columns that are nobody's, or not known, which were left out.
     pub left_out: u64,
     /// Days that changed meanwhile or are damaged: they are tried again.
     pub left: u64,
@@ -44,21 +43,10 @@ pub struct Run {
     pub failed: Option<String>,
 }
 
-/// What a check found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
-    /// Days that were read whole.
-    pub days: u64,
-    /// Octets that were read.
-    pub bytes: u64,
-    /// Days that are damaged, and what.
-    pub damaged: Vec<(Timestamp, String)>,
-}
-
 impl Archive {
-    /// Archives the closed days that are due, the oldest first, or those of them that lie in `[from, to)`,
-    /// whether they are due yet or not. What fails of one day says nothing of the others; where the archive
-    /// does not answer, that is the end. Waits, and rests as it works.
+    /// Archives the closed days that are due, the oldest first but for those that failed before, or those
+    /// of them that lie in `[from, to)`, whether they are due yet or not. What fails of one day says nothing
+    /// of the others; where the archive does not answer, that is the end. Waits, and rests as it works.
     pub fn run(
         &self,
         days: Option<(Timestamp, Timestamp)>,
@@ -95,15 +83,16 @@ impl Archive {
         run: &mut Run,
     ) -> Result<(), ArchiveError> {
         self.own()?;
-        if *lock(&self.0.unseen) {
-            self.look()?;
-        }
-        let due = self.due(days)?;
+        self.look_in_turn()?;
+        self.note_lost()?;
+        let due = self.in_turn(self.due(days)?);
         progress.expect(due.iter().map(|meta| meta.bytes).sum());
         let mut pace = Pace::new(self.0.options.rest_factor);
         for meta in due {
             progress.go_on()?;
-            match self.archive_day(&meta, (&mut pace, progress), run) {
+            let done = self.archive_day(&meta, (&mut pace, progress), run);
+            self.count_failure(meta.id.start, &done);
+            match done {
                 Ok(()) => run.days += 1,
                 Err(ArchiveError::Changed { .. }) => run.left += 1,
                 Err(error) if error.is_of_all() => return Err(error),
@@ -134,69 +123,201 @@ impl Archive {
         due.retain(|meta| {
             let wanted = days.is_none_or(|(from, _)| meta.id.start >= from);
             let done = known.get(&meta.id.start).is_some_and(|day| {
-                day.thinned || (day.damaged.is_none() && day.source == [meta.id.file_name()])
+                day.thinned || (day.damaged.is_none() && day.source == [meta.stamp()])
             });
             wanted && !done && day_name(meta.id.start).is_some()
         });
         Ok(due)
     }
 
-    /// One day, whole or not at all.
+    /// Notes the days that are not here at all any more, though nobody removed them: they are read of the
+    /// archive, also after the next start.
+    fn note_lost(&self) -> Result<(), ArchiveError> {
+        let here = self.0.series.packs_of_samples();
+        for (day, known) in self.reading().days.all().iter() {
+            let first = here.range((*day, String::new())..).next();
+            if known.thinned || first.is_some_and(|(next, _)| next == day) {
+                continue;
+            }
+            warn!(%day, "an archived day is not here any more: it is read of the archive");
+            let lost = self
+                .reading()
+                .days
+                .change(*day, |known| known.thinned = true);
+            self.reading().depot.wait(lost)?;
+        }
+        Ok(())
+    }
+
+    /// The days that failed least first, so that one that always fails keeps no other from being archived.
+    fn in_turn(&self, mut due: Vec<PackMeta>) -> Vec<PackMeta> {
+        let mut state = lock(&self.0.state);
+        let is_due = |day: &Timestamp| due.iter().any(|meta| meta.id.start == *day);
+        state.failures.retain(|day, _| is_due(day));
+        let failures = |meta: &PackMeta| state.failures.get(&meta.id.start).copied();
+        due.sort_by_key(|meta| (failures(meta), meta.id.start));
+        due
+    }
+
+    fn count_failure(&self, day: Timestamp, done: &Result<(), ArchiveError>) {
+        let mut state = lock(&self.0.state);
+        match done {
+            Ok(()) | Err(ArchiveError::Changed { .. } | ArchiveError::Stopped(_)) => {
+                state.failures.remove(&day);
+            }
+            Err(_) => *state.failures.entry(day).or_default() += 1,
+        }
+    }
+
+    /// One day, whole or not at all. Its files do not stay here either way.
     fn archive_day(
         &self,
         meta: &PackMeta,
+        at_work: (&mut Pace, &Progress),
+        run: &mut Run,
+    ) -> Result<(), ArchiveError> {
+        let done = self.write_day(meta, at_work, run);
+        let emptied = empty(&self.0.options.staging);
+        if let Err(ArchiveError::Less { day, .. }) = &done {
+            // It is read of the archive, and what is left of it here is not archived in its place.
+            let thinned = self
+                .reading()
+                .days
+                .change(*day, |known| known.thinned = true);
+            self.reading().depot.wait(thinned)?;
+        }
+        if let Err(error) = emptied {
+            warn!(error = %chain(&error), "the files of a day that was archived stay for now");
+        }
+        done
+    }
+
+    fn write_day(
+        &self,
+        meta: &PackMeta,
+        at_work: (&mut Pace, &Progress),
+        run: &mut Run,
+    ) -> Result<(), ArchiveError> {
+        let day = meta.id.start;
+        let name = day_name(day).unwrap_or_default();
+        // Before anything is read: what is deleted from now on has a later generation.
+        let given = self.new_revision(day, &name)?;
+        let revision = given.number;
+        let written = self.write_revision(meta, (&name, revision), at_work, run);
+        match written {
+            Ok(()) => self.remove_revision(day, |found| found < revision),
+            // What was put of it counts for nothing, and each time would be as much again.
+            Err(_) => self.remove_revision(day, |found| found == revision),
+        }
+        written
+    }
+
+    fn write_revision(
+        &self,
+        meta: &PackMeta,
+        (name, revision): (&str, u64),
         (pace, progress): (&mut Pace, &Progress),
         run: &mut Run,
     ) -> Result<(), ArchiveError> {
         let (day, depot) = (meta.id.start, &self.reading().depot);
-        let name = day_name(day).unwrap_or_default();
-        // Before anything is read: what is deleted from now on has a later generation.
-        let revision = self.new_revision(&name)?;
         let staging = &self.0.options.staging;
         empty(staging)?;
         let bytes = meta.bytes.saturating_mul(ROOM_FACTOR);
         room(staging, bytes, Leave::Little)?;
-        let staged = stage(
-            &self.0.series,
-            &self.0.inventory,
-            meta,
-            (staging, self.0.options.row_group_rows),
-            (pace, progress),
-        )?;
+        let staged = self.staged(meta, (&mut *pace, progress))?;
         if staged.files.len() > FILES_MAX {
             return Err(ArchiveError::TooMany {
                 what: "files of a day",
                 max: FILES_MAX,
             });
         }
-        let folder = folder_of(&name, revision);
+        let folder = folder_of(name, revision);
         for (path, sums) in &staged.files {
             progress.go_on()?;
             let began = Instant::now();
             depot.put_file(&format!("{folder}/{}", sums.name), path)?;
-            self.hold_to_bandwidth(sums.bytes, began);
-        }
-        // What took its place has samples that these files lack, or lacks some that they have.
-        if !self.0.series.has_pack(&meta.id) {
-            self.remove_revision(day, |found| found == revision);
-            return Err(ArchiveError::Changed { day });
+            self.hold_to_bandwidth(sums.bytes, began, progress)?;
         }
         let manifest = Manifest {
             version: VERSION,
             installation: self.0.installation.clone(),
             day,
             revision,
-            source: vec![meta.id.file_name()],
+            source: vec![meta.stamp()],
             samples: staged.samples,
             series: staged.series,
             devices: staged.devices,
+            unknown_columns: staged.unknown,
             files: staged.files.into_iter().map(|(_, sums)| sums).collect(),
         };
-        self.commit(&manifest, &name)?;
-        let before = self.reading().days.get(day);
-        let known = ArchivedDay {
+        let found = self.check_files(&manifest, (pace, progress), |_| ())?;
+        if let Some(what) = found {
+            return Err(ArchiveError::NotSame {
+                name: format!("{folder}: {what}"),
+            });
+        }
+        // What took its place has samples that these files lack, or lacks some that they have.
+        if !self.0.series.has_pack(&meta.id) {
+            return Err(ArchiveError::Changed { day });
+        }
+        // It may have been taken over meanwhile, or its disk be gone.
+        self.own()?;
+        self.commit(&manifest, name)?;
+        self.note(meta, &manifest)?;
+        run.samples += manifest.samples;
+        run.bytes += manifest.bytes();
+        run.left_out += staged.left_out + staged.unknown;
+        if staged.unknown > 0 {
+            let columns = staged.unknown;
+            warn!(%day, columns, "what nobody knows of a day was not archived: the day stays here");
+        }
+        info!(%day, samples = manifest.samples, bytes = manifest.bytes(), "a day was archived");
+        Ok(())
+    }
+
+    /// The files of a day, which have all that the revision before has.
+    fn staged(
+        &self,
+        meta: &PackMeta,
+        at_work: (&mut Pace, &Progress),
+    ) -> Result<Staged, ArchiveError> {
+        let (day, reading, options) = (meta.id.start, self.reading(), &self.0.options);
+        // The same pack once more has what it had.
+        let known = reading.days.get(day);
+        let known = known.filter(|known| known.source != [meta.stamp()]);
+        let before = known
+            .clone()
+            .map(|known| Before::of(reading, &self.0.series, known));
+        let (before, mut is_unread) = match before {
+            Some(Err(error)) if is_unreadable(&error) => (None, true),
+            before => (before.transpose()?, false),
+        };
+        let staged = stage(
+            (&self.0.series, &self.0.inventory),
+            meta,
+            before,
+            (&options.staging, options.row_group_rows),
+            at_work,
+        )?;
+        is_unread |= staged.not_compared;
+        if let Some(known) = known.filter(|_| is_unread)
+            && (staged.samples < known.samples || staged.series < known.series)
+        {
+            let what = "it cannot be read to be compared with what is here, which is less";
+            return Err(ArchiveError::Damaged {
+                day,
+                what: what.to_owned(),
+            });
+        }
+        Ok(staged)
+    }
+
+    /// Takes a revision in, where its pack is still here: so that nothing of it goes meanwhile.
+    fn note(&self, meta: &PackMeta, manifest: &Manifest) -> Result<(), ArchiveError> {
+        let (day, days) = (manifest.day, &self.reading().days);
+        let known = |before: Option<ArchivedDay>| ArchivedDay {
             day,
-            revision,
+            revision: manifest.revision,
             source: manifest.source.clone(),
             samples: manifest.samples,
             series: manifest.series,
@@ -205,26 +326,26 @@ impl Archive {
             thinned: false,
             restored_until: before.and_then(|before| before.restored_until),
             damaged: None,
+            unknown_columns: manifest.unknown_columns,
         };
-        depot.wait(self.reading().days.put(known))?;
-        self.remove_revision(day, |found| found < revision);
-        empty(staging)?;
-        run.samples += manifest.samples;
-        run.bytes += manifest.bytes();
-        run.left_out += staged.left_out;
-        info!(%day, samples = manifest.samples, bytes = manifest.bytes(), "a day was archived");
+        let noted = self.0.series.while_there(&meta.id, || {
+            let before = days.get(day);
+            self.reading().depot.wait(days.put(known(before)))
+        });
+        noted.unwrap_or(Err(ArchiveError::Changed { day }))?;
+        self.0.series.lacks_nothing_of(day);
         Ok(())
     }
 
     /// A revision of a day that was never given. Where the store was brought back from a backup, what it
     /// would give next may be in the archive already.
-    fn new_revision(&self, day: &str) -> Result<u64, ArchiveError> {
-        let objects = self.reading().depot.list(day)?;
+    fn new_revision(&self, day: Timestamp, name: &str) -> Result<Revision, ArchiveError> {
+        let objects = self.reading().depot.list(name)?;
         let there = objects.iter().filter_map(|object| parse_name(&object.name));
         if let Some(greatest) = there.map(|(_, revision, _)| revision).max() {
             self.0.series.raise_generation(greatest.saturating_add(1));
         }
-        Ok(self.0.series.give_generation())
+        Ok(self.0.series.begin_revision(day))
     }
 
     /// Puts the manifest, and reads it back: only then the day is archived.
@@ -241,7 +362,7 @@ impl Archive {
             });
         }
         let (name, depot) = (manifest_of(day, manifest.revision), &self.reading().depot);
-        depot.put(&name, octets.clone().into())?;
+        depot.put_new(&name, octets.clone().into())?;
         let there = depot.get_all(&name, MANIFEST_BYTES_MAX, None)?;
         if there != octets {
             return Err(ArchiveError::NotSame { name });
@@ -249,17 +370,29 @@ impl Archive {
         Ok(())
     }
 
-    fn hold_to_bandwidth(&self, bytes: u64, began: Instant) {
+    fn hold_to_bandwidth(
+        &self,
+        bytes: u64,
+        began: Instant,
+        progress: &Progress,
+    ) -> Result<(), ArchiveError> {
         let Some(most) = self.0.options.bytes_per_sec_max else {
-            return;
+            return Ok(());
         };
         let time = Duration::from_millis(bytes.saturating_mul(1_000) / most.max(1));
-        std::thread::sleep(time.saturating_sub(began.elapsed()));
+        loop {
+            let left = time.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Ok(());
+            }
+            progress.go_on()?;
+            std::thread::sleep(left.min(SLEEP_MAX));
+        }
     }
 
     /// Removes revisions of a day: manifests first, so that none names files that are gone. What cannot be
     /// removed is removed when the archive is looked over.
-    fn remove_revision(&self, day: Timestamp, goes: impl Fn(u64) -> bool) {
+    pub(super) fn remove_revision(&self, day: Timestamp, goes: impl Fn(u64) -> bool) {
         let depot = &self.reading().depot;
         let removed = depot
             .list(&day_name(day).unwrap_or_default())
@@ -279,229 +412,4 @@ impl Archive {
             warn!(%day, error = %chain(&error), "an old revision of an archived day stays for now");
         }
     }
-
-    /// Sees to it that the archive is ours, and marks it where it is nobody's.
-    fn own(&self) -> Result<(), ArchiveError> {
-        let owner = self.owner()?;
-        let foreign = owner.filter(|owner| *owner != self.0.installation);
-        lock(&self.0.state).foreign.clone_from(&foreign);
-        match foreign {
-            Some(installation) => Err(ArchiveError::Foreign { installation }),
-            None => Ok(()),
-        }
-    }
-
-    /// Whose the archive is; it is marked as ours where it is nobody's.
-    fn owner(&self) -> Result<Option<String>, ArchiveError> {
-        let depot = &self.reading().depot;
-        match depot.get_all(OWNER, OWNER_BYTES_MAX, None) {
-            Ok(octets) => {
-                let owner = serde_json::from_slice::<Owner>(&octets).ok();
-                let owner = owner.filter(|owner| owner.format == FORMAT);
-                let Some(owner) = owner else {
-                    return self.unknown_owner().map(Some);
-                };
-                if owner.version > VERSION {
-                    return Err(ArchiveError::Settings {
-                        what: format!("it is of version {}, which is not known", owner.version),
-                    });
-                }
-                Ok(Some(owner.installation))
-            }
-            Err(error) if error.is_missing() => {
-                // Days that are known lie elsewhere: this is not the place where they are.
-                if !self.reading().days.all().is_empty() {
-                    return Err(ArchiveError::Absent);
-                }
-                self.adopt()?;
-                Ok(Some(self.0.installation.clone()))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The mark says nothing: as it does where it was broken off before anything was archived.
-    fn unknown_owner(&self) -> Result<String, ArchiveError> {
-        let objects = self.reading().depot.list("")?;
-        let is_manifest =
-            |name: &str| parse_name(name).is_some_and(|(_, _, is_manifest)| is_manifest);
-        if objects.iter().any(|object| is_manifest(&object.name)) {
-            return Err(ArchiveError::Settings {
-                what: format!("{OWNER} is damaged, so that nobody knows whose it is"),
-            });
-        }
-        self.adopt()?;
-        Ok(self.0.installation.clone())
-    }
-
-    /// Makes the archive ours, whosever it was. Waits.
-    pub fn adopt(&self) -> Result<(), ArchiveError> {
-        let owner = Owner {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            installation: self.0.installation.clone(),
-        };
-        let octets = serde_json::to_vec(&owner).map_err(|error| ArchiveError::Settings {
-            what: error.to_string(),
-        })?;
-        self.reading().depot.put(OWNER, octets.into())?;
-        lock(&self.0.state).foreign = None;
-        Ok(())
-    }
-
-    /// Looks over the archive and makes what is known of it anew: the greatest revision of a day whose
-    /// manifest is sound counts. Of an archive of ours, the revisions before it go, and what no manifest
-    /// names where it is old.
-    /// Answers how many days there are. Waits.
-    pub fn scan(&self) -> Result<u64, ArchiveError> {
-        let _alone = lock(&self.0.writing);
-        self.look()
-    }
-
-    pub(super) fn look(&self) -> Result<u64, ArchiveError> {
-        if !self.reading().days.all().is_empty() {
-            self.reading().is_there(None)?;
-        }
-        let depot = &self.reading().depot;
-        let mut revisions: BTreeMap<Timestamp, BTreeMap<u64, Revision>> = BTreeMap::new();
-        let mut greatest = None;
-        for object in depot.list("")? {
-            let Some((day, revision, is_manifest)) = parse_name(&object.name) else {
-                continue;
-            };
-            greatest = greatest.max(Some(revision));
-            let found = revisions
-                .entry(day)
-                .or_default()
-                .entry(revision)
-                .or_default();
-            found.has_manifest |= is_manifest;
-            found.newest = found.newest.max(object.since);
-        }
-        if let Some(greatest) = greatest {
-            // Files of another folder may have begun anew with low numbers.
-            self.0.series.raise_generation(greatest.saturating_add(1));
-        }
-        let here = self.0.series.packs_of_samples();
-        let (before, now) = (self.reading().days.all(), self.0.clock.now());
-        let mut found = Known::new();
-        for (day, of_day) in &revisions {
-            let manifests = of_day.iter().filter(|(_, found)| found.has_manifest);
-            for (revision, _) in manifests.rev() {
-                let manifest = match self.reading().manifest((*day, *revision), None) {
-                    Ok(manifest) => manifest,
-                    Err(ArchiveError::Damaged { what, .. }) => {
-                        warn!(%day, revision, "a revision of an archived day does not count: {what}");
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                };
-                // Of another installation, packs of the same names are not the same.
-                let is_whole = manifest.installation == self.0.installation
-                    && manifest.source.iter().all(|name| here.contains(name));
-                let known = before.get(day).filter(|known| known.revision == *revision);
-                found.insert(
-                    *day,
-                    known.cloned().unwrap_or_else(|| ArchivedDay {
-                        day: *day,
-                        revision: *revision,
-                        source: manifest.source.clone(),
-                        samples: manifest.samples,
-                        series: manifest.series,
-                        bytes: manifest.bytes(),
-                        archived_at: now,
-                        thinned: !is_whole,
-                        restored_until: None,
-                        damaged: None,
-                    }),
-                );
-                break;
-            }
-        }
-        let days = found.len() as u64;
-        let counts: BTreeMap<Timestamp, u64> = found
-            .iter()
-            .map(|(day, about)| (*day, about.revision))
-            .collect();
-        depot.wait(self.reading().days.replace(found))?;
-        *lock(&self.0.unseen) = false;
-        if self.own().is_ok() {
-            for (day, of_day) in revisions {
-                let is_old = |found: &Revision| found.newest.plus(REMAINS_KEPT) < now;
-                let goes = |revision: u64| {
-                    let is_over = counts.get(&day).is_some_and(|counts| revision < *counts);
-                    let found = of_day.get(&revision);
-                    is_over || found.is_some_and(|found| !found.has_manifest && is_old(found))
-                };
-                if of_day.keys().any(|revision| goes(*revision)) {
-                    self.remove_revision(day, goes);
-                }
-            }
-        }
-        Ok(days)
-    }
-
-    /// Reads archived days of a range whole, or all, and checks all that proves them. What is damaged is
-    /// remembered, and so is what no longer is. Waits.
-    pub fn check(
-        &self,
-        days: Option<(Timestamp, Timestamp)>,
-        progress: &Progress,
-    ) -> Result<Checked, ArchiveError> {
-        let known = self.reading().days.all();
-        let wanted =
-            |day: &&ArchivedDay| days.is_none_or(|(from, to)| day.day >= from && day.day < to);
-        let wanted: Vec<&ArchivedDay> = known.values().filter(wanted).collect();
-        progress.expect(wanted.iter().map(|day| day.bytes).sum());
-        let mut checked = Checked::default();
-        let mut pace = Pace::new(self.0.options.rest_factor);
-        for day in wanted {
-            let found = self.check_day(day, (&mut pace, progress), &mut checked.bytes)?;
-            checked.days += 1;
-            let damaged = found.clone();
-            let noted = self
-                .reading()
-                .days
-                .change(day.day, |known| known.damaged = damaged);
-            self.reading().depot.wait(noted)?;
-            if let Some(what) = found {
-                checked.damaged.push((day.day, what));
-            }
-        }
-        Ok(checked)
-    }
-
-    /// What is damaged of a day.
-    fn check_day(
-        &self,
-        day: &ArchivedDay,
-        (pace, progress): (&mut Pace, &Progress),
-        bytes: &mut u64,
-    ) -> Result<Option<String>, ArchiveError> {
-        let manifest = match self.reading().fetch_manifest((day.day, day.revision), None) {
-            Err(ArchiveError::Damaged { what, .. }) => return Ok(Some(what)),
-            manifest => manifest?,
-        };
-        for sums in &manifest.files {
-            let file = self.reading().remote(&manifest, &sums.name, None)?;
-            let found = file.check(|read| {
-                progress.go_on()?;
-                progress.did(read);
-                *bytes += read;
-                pace.rest();
-                Ok(())
-            })?;
-            if let Err(what) = found {
-                return Ok(Some(what));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// What there is of a revision.
-#[derive(Default)]
-struct Revision {
-    has_manifest: bool,
-    newest: Timestamp,
 }

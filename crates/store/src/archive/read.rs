@@ -8,11 +8,10 @@ use super::manifest::{MANIFEST_BYTES_MAX, Manifest, day_name, folder_of, manifes
 use super::{ArchiveError, OWNER, lock};
 use crate::ArchivedDay;
 use crate::parquet::{ParquetError, guarded, samples_at};
-use crate::retention::{Archived, Archiving, OfDay};
 use crate::series::cold::{ColdDay, ColdDays, ColdError, ColdLost, ColdSeries};
 use crate::series::{Column, chain};
 use model::{DeviceId, Labels, SeriesId, Timestamp, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -34,8 +33,8 @@ pub(super) struct Reading {
     pub(super) depot: Depot,
     pub(super) cache: Arc<Cache>,
     pub(super) days: Arc<Days>,
-    /// Nothing is known of the archive yet, so that it is looked over first.
-    unseen: Arc<Mutex<bool>>,
+    /// When it was looked over; not since the start.
+    looked: Arc<Mutex<Option<Instant>>>,
     manifests: Mutex<BTreeMap<(Timestamp, u64), Arc<Manifest>>>,
 }
 
@@ -43,13 +42,13 @@ impl Reading {
     pub(super) fn new(
         depot: Depot,
         cache: Arc<Cache>,
-        (days, unseen): (Arc<Days>, Arc<Mutex<bool>>),
+        (days, looked): (Arc<Days>, Arc<Mutex<Option<Instant>>>),
     ) -> Self {
         Self {
             depot,
             cache,
             days,
-            unseen,
+            looked,
             manifests: Mutex::default(),
         }
     }
@@ -84,7 +83,6 @@ impl Reading {
         let damaged = |what| ArchiveError::Damaged { day, what };
         let octets = match self.depot.get_all(&name, MANIFEST_BYTES_MAX, deadline) {
             Err(error) if error.is_missing() => {
-                self.is_there(deadline)?;
                 return Err(damaged(format!("{name} is missing")));
             }
             Err(error) if error.is_too_long() => {
@@ -122,7 +120,7 @@ impl Reading {
     /// another name is, and nothing in it is damaged.
     pub(super) fn is_there(&self, deadline: Option<Instant>) -> Result<(), ArchiveError> {
         match self.depot.length(OWNER, deadline) {
-            Err(error) if error.is_missing() => Err(ArchiveError::Absent),
+            Err(error) if error.is_missing() => Err(ArchiveError::Unmarked),
             found => Ok(found.map(|_| ())?),
         }
     }
@@ -166,7 +164,7 @@ impl Reading {
 
     /// Remembers that something of a revision of a day is damaged. Of one that another took the place of
     /// meanwhile nothing is: its files may be gone.
-    fn found_damaged(&self, (day, revision): (Timestamp, u64), what: &str) {
+    pub(super) fn found_damaged(&self, (day, revision): (Timestamp, u64), what: &str) {
         let is_new = |known: &ArchivedDay| known.revision == revision && known.damaged.is_none();
         if !self.days.get(day).as_ref().is_some_and(is_new) {
             return;
@@ -266,7 +264,7 @@ fn cold(error: ArchiveError, day: Timestamp) -> ColdError {
 
 impl ColdDays for Reading {
     fn is_known(&self) -> bool {
-        !*lock(&self.unseen)
+        lock(&self.looked).is_some()
     }
 
     fn meets(&self, from: Timestamp, to: Timestamp) -> Vec<ColdDay> {
@@ -363,40 +361,5 @@ impl ColdDays for Reading {
             Ok(lost)
         })?;
         Ok(lost.unwrap_or_default())
-    }
-}
-
-impl Archiving for Reading {
-    fn archived(&self) -> Archived {
-        let days = self.days.all();
-        let days = days.iter().map(|(day, about)| {
-            // What is damaged there is not there: nothing that is here equals it, so that it waits.
-            let source = about.source.iter().filter(|_| about.damaged.is_none());
-            let of_day = OfDay {
-                packs: source.cloned().collect(),
-                restored_until: about.restored_until,
-            };
-            (*day, of_day)
-        });
-        Archived::new(days.collect())
-    }
-
-    fn left(&self, day: Timestamp, packs: Vec<String>) -> Result<(), Arc<dyn Error + Send + Sync>> {
-        let changed = self.days.change(day, |known| {
-            known.source = packs;
-        });
-        let changed = self.depot.wait(changed);
-        changed.map_err(|error| -> Arc<dyn Error + Send + Sync> { Arc::new(error) })?;
-        Ok(())
-    }
-
-    fn thin(&self, days: &BTreeSet<Timestamp>) -> Result<(), Arc<dyn Error + Send + Sync>> {
-        for day in days {
-            let changed = self.days.change(*day, |known| known.thinned = true);
-            self.depot
-                .wait(changed)
-                .map_err(|error| -> Arc<dyn Error + Send + Sync> { Arc::new(error) })?;
-        }
-        Ok(())
     }
 }

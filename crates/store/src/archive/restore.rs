@@ -45,9 +45,7 @@ impl Archive {
         progress: &Progress,
     ) -> Result<Restored, ArchiveError> {
         let _alone = lock(&self.0.writing);
-        if *lock(&self.0.unseen) {
-            self.look()?;
-        }
+        self.look_in_turn()?;
         let known = self.reading().days.all();
         let days: Vec<&ArchivedDay> = known.range(from..).map(|(_, day)| day).collect();
         let days: Vec<&ArchivedDay> = days.into_iter().take_while(|day| day.day < to).collect();
@@ -105,6 +103,7 @@ impl Archive {
             if done.is_whole() {
                 let whole = reading.days.change(of_day, |known| known.thinned = false);
                 reading.depot.wait(whole)?;
+                self.0.series.lacks_nothing_of(of_day);
             }
             Ok(())
         };

@@ -120,6 +120,22 @@ impl Kept {
         kept
     }
 
+    /// The folder of the store.
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Stops the store, does something to its folder, and starts it again.
+    pub(super) async fn reopen(&mut self, meanwhile: impl FnOnce(&Path)) {
+        self.store.close().await.unwrap();
+        let folder = self.folder.path().to_owned();
+        let other = tempfile::tempdir().unwrap();
+        // Its folder is locked until it is gone.
+        self.store = open(other.path(), &self.now).await;
+        meanwhile(&folder);
+        self.store = open(&folder, &self.now).await;
+    }
+
     pub(super) fn clock(&self) -> Clock {
         clock(&self.now)
     }

@@ -2,6 +2,7 @@
 //! memory.
 
 use super::blocks::Summed;
+use super::compare::{Before, is_unreadable};
 use super::error::failed;
 use super::lookup::{self, Listed, LookupWriter};
 use super::manifest::FileSums;
@@ -11,7 +12,7 @@ use crate::inventory::Inventory;
 use crate::pack::{Pack, PackMeta};
 use crate::parquet::{About, Columns, SamplesWriter, Written};
 use crate::progress::Progress;
-use crate::series::SeriesStore;
+use crate::series::{SeriesError, SeriesStore, chain};
 use model::device::Device;
 use model::series::Series;
 use model::{DeviceId, Labels, Timestamp, Value};
@@ -28,8 +29,12 @@ pub(super) struct Staged {
     pub(super) samples: u64,
     pub(super) series: u64,
     pub(super) devices: u64,
-    /// Columns that are nobody's.
+    /// Columns of series that were deleted.
     pub(super) left_out: u64,
+    /// Columns of series that are merely not known.
+    pub(super) unknown: u64,
+    /// The revision before could not be read to the end to be compared.
+    pub(super) not_compared: bool,
 }
 
 type Out = Summed<BufWriter<File>>;
@@ -51,40 +56,78 @@ struct Called {
     site: Option<String>,
 }
 
-/// Makes the files of a day in a folder.
+/// Makes the files of a day in a folder. [`ArchiveError::Less`] where the revision before, if it is given,
+/// has more than them.
 pub(super) fn stage(
-    series: &SeriesStore,
-    inventory: &Inventory,
+    (series, inventory): (&SeriesStore, &Inventory),
     meta: &PackMeta,
+    mut before: Option<Before<'_>>,
     (folder, row_group_rows): (&Path, Option<usize>),
     (pace, progress): (&mut Pace, &Progress),
 ) -> Result<Staged, ArchiveError> {
-    let opened = series.open_pack(&meta.id)?;
     let day = meta.id.start;
+    let opened = match series.open_pack(&meta.id) {
+        // Of this day alone: it went, or it is damaged.
+        Err(SeriesError::Packs(error)) if !error.is_passing() => {
+            return Err(unsound(day, &chain(&error)));
+        }
+        opened => opened?,
+    };
     if !opened.is_whole() {
         return Err(unsound(day, "the ends of its pack"));
     }
+    let was_given = before.is_some();
     let mut making = Making::begin(folder, day, row_group_rows)?;
     for entry in opened.entries() {
         progress.go_on()?;
         let called = called(inventory, entry.device_id);
-        let before = making.staged.series;
+        let series_before = making.staged.series;
+        let mut compared = compare(&mut before, |before| before.begin(entry.device_id));
         let visited = series.visit_device(&opened, entry, |series, points| {
+            if compared.is_ok() {
+                compared = compare(&mut before, |before| before.series(series.id, points));
+            }
             making.series(series, points, &called)
         })?;
         match visited {
-            Ok(left_out) => making.staged.left_out += left_out,
+            Ok(nobodys) => {
+                making.staged.left_out += nobodys.deleted;
+                making.staged.unknown += nobodys.unknown;
+            }
             Err(damage) => {
                 let what = damage.first().map(ToString::to_string);
                 return Err(unsound(day, &what.unwrap_or_default()));
             }
         }
-        making.staged.devices += u64::from(making.staged.series > before);
+        compared?;
+        compare(&mut before, Before::end)?;
+        making.staged.devices += u64::from(making.staged.series > series_before);
         making.end_of_device()?;
         progress.did(share(&opened, meta.bytes));
         pace.rest();
     }
+    making.staged.not_compared = was_given && before.is_none();
+    if let Some(Err(error)) = before.map(Before::finish) {
+        if !is_unreadable(&error) {
+            return Err(error);
+        }
+        making.staged.not_compared = true;
+    }
     making.finish()
+}
+
+/// Compares on; not any more where the revision before cannot be read.
+fn compare<'a>(
+    before: &mut Option<Before<'a>>,
+    how: impl FnOnce(&mut Before<'a>) -> Result<(), ArchiveError>,
+) -> Result<(), ArchiveError> {
+    match before.as_mut().map(how) {
+        Some(Err(error)) if is_unreadable(&error) => {
+            *before = None;
+            Ok(())
+        }
+        compared => compared.unwrap_or(Ok(())),
+    }
 }
 
 fn unsound(day: Timestamp, what: &str) -> ArchiveError {
@@ -134,6 +177,8 @@ impl<'a> Making<'a> {
                 series: 0,
                 devices: 0,
                 left_out: 0,
+                unknown: 0,
+                not_compared: false,
             },
             number: 0,
         })

@@ -5,6 +5,7 @@
 //! removed is removed. Writers do not wait for readers, nor readers for writers: a reader that has
 //! a pack goes on reading it when its file is removed.
 
+use super::less::Less;
 use super::manifest::Manifest;
 use super::source::Source;
 use super::writer::UNFINISHED;
@@ -54,6 +55,7 @@ pub struct PackFolder {
     list: ArcSwap<Vec<PackMeta>>,
     open: Mutex<OpenPacks>,
     damage: Mutex<Told>,
+    less: Less,
 }
 
 /// What was found damaged.
@@ -94,6 +96,7 @@ impl PackFolder {
             list: ArcSwap::default(),
             open: Mutex::default(),
             damage: Mutex::default(),
+            less: Less::default(),
         };
         for damage in unlisted.into_iter().chain(damage) {
             packs.note(damage);
@@ -119,6 +122,7 @@ impl PackFolder {
                     Err(error) => {
                         // Told where it fails; it is tried again at the next start.
                         let _ = self.set_file_aside(&path, &reader::reason(&error));
+                        self.less.add(&meta.id);
                         manifest.forget(&meta.id);
                     }
                 },
@@ -128,6 +132,7 @@ impl PackFolder {
                         meta.totals.samples, meta.totals.devices
                     );
                     self.note(Damage::of_file(&path, what));
+                    self.less.add(&meta.id);
                     manifest.forget(&meta.id);
                 }
             }
@@ -254,6 +259,12 @@ impl PackFolder {
         lock(&self.manifest).give_generation()
     }
 
+    /// Whether the file of a pack is not known to be gone, listed or not.
+    pub(crate) fn may_have_file(&self, id: &PackId) -> bool {
+        let found = fs::symlink_metadata(id.path(&self.folder));
+        !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Generations are given from there on, at least.
     pub(crate) fn raise_generation(&self, at_least: u64) {
         lock(&self.manifest).raise_generation(at_least);
@@ -272,12 +283,11 @@ impl PackFolder {
         }
         done.map_err(failed("writing the manifest of", &self.folder))?;
         self.show(&manifest);
-        {
-            let mut open = lock(&self.open);
-            for id in remove {
-                open.close(id);
-            }
+        let mut open = lock(&self.open);
+        for id in remove {
+            open.close(id);
         }
+        drop(open);
         self.unlink(&mut manifest, remove);
         Ok(())
     }
@@ -295,7 +305,9 @@ impl PackFolder {
                 done => return done,
             }
         }
-        remove.iter().for_each(|id| manifest.forget(id));
+        for id in remove {
+            manifest.forget(id);
+        }
         self.show(manifest);
         Err(io::ErrorKind::StorageFull.into())
     }
@@ -319,6 +331,7 @@ impl PackFolder {
                     Err(_) if !self.is_listed(&meta.id) => replaced = true,
                     Err(error) => {
                         let path = meta.id.path(&self.folder);
+                        self.less.add(&meta.id);
                         self.note(Damage::of_file(&path, reader::reason(&error)));
                     }
                 }
@@ -360,8 +373,32 @@ impl PackFolder {
         let done = manifest.commit(&[], &[*id]);
         done.map_err(failed("writing the manifest of", &self.folder))?;
         self.show(&manifest);
+        self.less.add(id);
         lock(&self.open).close(id);
         Ok(())
+    }
+
+    /// Something of a pack could not be read.
+    pub(crate) fn lacks(&self, id: &PackId) {
+        self.less.add(id);
+    }
+
+    /// Something of a day that was here may not be here any more.
+    #[cfg(feature = "archive")]
+    pub(crate) fn lacks_of(&self, day: Timestamp) {
+        self.less.add_day(day);
+    }
+
+    /// All that was here of a day is here again, or in the archive.
+    #[cfg(feature = "archive")]
+    pub(crate) fn lacks_nothing_of(&self, day: Timestamp) {
+        self.less.remove(day);
+    }
+
+    /// Whether samples of a day that were here may not be here any more, as far as is known since the
+    /// start.
+    pub(crate) fn is_less(&self, day: Timestamp) -> bool {
+        self.less.has(day)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -406,6 +443,9 @@ impl PackFolder {
     /// Opens a pack, and tells what is damaged.
     fn load_and_tell(&self, path: &Path, known: Option<PackId>) -> Result<Pack, PackError> {
         let (pack, damage) = self.load(path, known)?;
+        if !damage.is_empty() {
+            self.less.add(&pack.meta().id);
+        }
         for damage in damage {
             self.note(damage);
         }

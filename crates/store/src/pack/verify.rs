@@ -130,6 +130,7 @@ impl PackFolder {
                     // All of it was looked through for what could be saved.
                     done.bytes += meta.bytes;
                     let what = reason(&error);
+                    self.lacks(&meta.id);
                     self.note_verified(&mut done, Damage::of_file(&path, what));
                     continue;
                 }
@@ -139,6 +140,7 @@ impl PackFolder {
             done.bytes += verified.bytes;
             let ends = damage.into_iter().filter(|_| at == Cursor::default());
             for damage in ends.chain(verified.damage) {
+                self.lacks(&meta.id);
                 self.note_verified(&mut done, damage);
             }
             if let Some(at) = verified.next {

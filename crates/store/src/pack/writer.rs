@@ -81,6 +81,11 @@ impl PackWriter {
         })
     }
 
+    /// What it will be.
+    pub(crate) fn id(&self) -> PackId {
+        self.id
+    }
+
     /// Adds a device, all at once. Devices ascend; one without rows or without columns is passed
     /// over.
     pub fn push(&mut self, device_id: DeviceId, block: &Dense) -> Result<(), PackError> {

@@ -12,8 +12,13 @@ use std::sync::Arc;
 /// What is archived of one day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OfDay {
-    /// The packs that it was made of, and those that retention left of them, by the names of their files.
+    /// Which of its revisions counts.
+    pub revision: u64,
+    /// The packs that it was made of, or those that retention left of them, as
+    /// [`PackMeta::stamp`] tells them.
     pub packs: BTreeSet<String>,
+    /// Something of it went here.
+    pub is_thinned: bool,
     /// It was restored, and is left alone until then.
     pub restored_until: Option<Timestamp>,
 }
@@ -25,6 +30,15 @@ pub struct Archived {
     days: BTreeMap<Timestamp, OfDay>,
     /// The days of which something here is not in the archive.
     differ: BTreeSet<Timestamp>,
+}
+
+/// What the archive says of a day when it is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proven {
+    /// The revision that counts.
+    pub revision: u64,
+    /// The packs that it was made of, as [`PackMeta::stamp`] tells them.
+    pub packs: BTreeSet<String>,
 }
 
 /// What becomes of samples of a day that are kept no longer.
@@ -44,10 +58,15 @@ pub trait Archiving: Send + Sync {
     /// What is archived, from memory.
     fn archived(&self) -> Archived;
 
-    /// Samples of these days are about to be removed here.
-    fn thin(&self, days: &BTreeSet<Timestamp>) -> Result<(), Arc<dyn Error + Send + Sync>>;
+    /// Asks the archive what it has of a day, whose files are all there; `None` where that is not so. Fails
+    /// where it does not answer. Waits for the archive.
+    fn prove(&self, day: Timestamp) -> Result<Option<Proven>, Arc<dyn Error + Send + Sync>>;
 
-    /// All that is here of a day are these packs, which hold nothing that is not in the archive.
+    /// Samples of a day are about to be removed here.
+    fn thin(&self, day: Timestamp) -> Result<(), Arc<dyn Error + Send + Sync>>;
+
+    /// All that is here of a day are these packs, as [`PackMeta::stamp`] tells them, which hold nothing that
+    /// is not in the archive.
     fn left(&self, day: Timestamp, packs: Vec<String>) -> Result<(), Arc<dyn Error + Send + Sync>>;
 }
 
@@ -61,13 +80,22 @@ impl Archived {
         }
     }
 
+    /// Of an archive that these days are in and that is not used now: nothing waits for it, and of what goes
+    /// it is told all the same.
+    pub fn shut(days: BTreeMap<Timestamp, OfDay>) -> Self {
+        Self {
+            days,
+            ..Self::default()
+        }
+    }
+
     /// Held against what is here: the packs, and the days of which something lies over them.
     #[must_use]
     pub fn held_against(mut self, packs: &[PackMeta], over: &[Timestamp]) -> Self {
         for meta in packs.iter().filter(|meta| meta.id.kind == Kind::Samples) {
             let day = Level::Day.start(meta.id.start);
-            let name = meta.id.file_name();
-            let is_there = |of_day: &OfDay| of_day.packs.contains(&name);
+            let stamp = meta.stamp();
+            let is_there = |of_day: &OfDay| of_day.packs.contains(&stamp);
             if !self.days.get(&day).is_some_and(is_there) {
                 self.differ.insert(day);
             }
@@ -86,8 +114,18 @@ impl Archived {
         self.days.contains_key(&day)
     }
 
+    /// What is archived of a day.
+    pub(super) fn of(&self, day: Timestamp) -> Option<&OfDay> {
+        self.days.get(&day)
+    }
+
+    /// Whether samples wait for the archive.
+    pub(super) fn is_set(&self) -> bool {
+        self.is_set
+    }
+
     /// Whether samples of a day may go.
-    fn leave(&self, day: Timestamp, now: Timestamp) -> Leave {
+    pub(super) fn leave(&self, day: Timestamp, now: Timestamp) -> Leave {
         if !self.is_set {
             return Leave::Given;
         }
@@ -108,6 +146,13 @@ impl Terms {
     pub fn with_archived(mut self, archived: Archived) -> Self {
         self.archived = archived;
         self
+    }
+
+    /// Whether a file leaves the same way by whichever policy: not where only some of them wait for the
+    /// archive, and the day is not archived as it is here.
+    pub(super) fn leaves_alike(&self, kind: Kind, start: Timestamp) -> bool {
+        let waits = || self.archived.leave(Level::Day.start(start), self.now) == Leave::NotArchived;
+        kind != Kind::Samples || !(self.any_waits() && self.any_does_not_wait()) || !waits()
     }
 
     /// Whether samples of a day that a policy gives up wait for the archive, or were brought back from it;

@@ -5,6 +5,7 @@
 //! the room that writing again takes.
 
 use super::policy::Detail;
+use super::proof::Proofs;
 use super::{
     Amount, HeldBy, Hold, Look, Placed, Plan, Policy, PolicySet, Retention, RetentionError, Terms,
     lock, plan,
@@ -295,14 +296,16 @@ impl Retention {
         planned: &Planned,
         pass: &mut Pass,
     ) -> Result<(), RetentionError> {
+        let mut away = None;
         for ids in planned.plan.whole().chunks(REMOVED_AT_ONCE) {
             let (series, ids) = (series.clone(), ids.to_vec());
             let of_samples = ids.iter().filter(|id| id.kind == Kind::Samples);
             let days = of_samples.map(|id| Level::Day.start(id.start));
-            self.thin(planned, days.collect()).await?;
-            let removed = self
-                .step(planned, move || series.remove_packs(&ids))
-                .await?;
+            let proofs = self.proofs(planned, days.collect(), &mut away).await?;
+            let proved = Arc::clone(&proofs);
+            let remove = move || series.remove_packs(&ids, &|day, here| proved.may_go(day, here));
+            let removed = self.step(planned, remove).await?;
+            pass.left += proofs.stay();
             pass.files_removed += removed.len() as u64;
             for meta in removed {
                 pass.gone.add(meta.bytes, meta.totals.samples);
@@ -312,9 +315,11 @@ impl Retention {
             let patches = planned.plan.patches.iter();
             let patches: Vec<_> = patches.map(|(key, amount)| (*key, amount.bytes)).collect();
             let days = patches.iter().map(|(key, _)| Level::Day.start(key.start));
-            self.thin(planned, days.collect()).await?;
+            let proofs = self.proofs(planned, days.collect(), &mut away).await?;
+            let proved = Arc::clone(&proofs);
             let series = series.clone();
-            let remove = move || series.remove_patches(&patches);
+            let remove =
+                move || series.remove_patches(&patches, &|day, here| proved.may_go(day, here));
             for key in self.step(planned, remove).await? {
                 pass.patches_removed += 1;
                 if let Some(amount) = planned.plan.patches.get(&key) {
@@ -328,14 +333,20 @@ impl Retention {
                 pass.left += 1;
                 continue;
             }
-            let again = series.clone();
             let (series, terms) = (series.clone(), Arc::clone(&planned.terms));
             let keep = move |device_id, column| terms.keeps(day, device_id, column);
-            let rewrite = move || series.rewrite_day(day, &keep);
-            self.thin(planned, BTreeSet::from([day])).await?;
+            let days = BTreeSet::from([day]);
+            let proofs = self.proofs(planned, days, &mut away).await?;
+            let rewrite =
+                move || series.rewrite_day(day, &keep, &|day, here| proofs.may_go(day, here));
             match self.step(planned, rewrite).await {
-                Ok(Rewritten { before, after }) => {
-                    self.left(planned, &again, day).await?;
+                Ok(None) => pass.left += 1,
+                Ok(Some(Rewritten {
+                    before,
+                    after,
+                    left,
+                })) => {
+                    self.left(planned, left, day).await?;
                     pass.days_rewritten += 1;
                     let bytes = before.bytes.saturating_sub(after.bytes);
                     pass.gone
@@ -349,28 +360,35 @@ impl Retention {
                 Err(error) => return Err(error),
             }
         }
-        failed.map_or(Ok(()), Err)
+        let away = away.map_or(Ok(()), |error| Err(RetentionError::Archive(error)));
+        failed.map_or(away, Err)
     }
 
-    /// Tells the archive that something of days that it has is about to go.
-    async fn thin(
+    /// Asks the archive of days of which something is about to go; not once it did not answer.
+    async fn proofs(
         &self,
         planned: &Planned,
-        mut days: BTreeSet<Timestamp>,
-    ) -> Result<(), RetentionError> {
-        days.retain(|day| planned.terms.archived.has(*day));
-        let Some(archive) = self.archive.get().filter(|_| !days.is_empty()).cloned() else {
-            return Ok(());
+        days: BTreeSet<Timestamp>,
+        away: &mut Option<Arc<dyn std::error::Error + Send + Sync>>,
+    ) -> Result<Arc<Proofs>, RetentionError> {
+        let (archive, terms) = (self.archive.get().cloned(), Arc::clone(&planned.terms));
+        let days = if away.is_none() {
+            days
+        } else {
+            BTreeSet::new()
         };
-        let thinned = blocking(move || archive.thin(&days)).await?;
-        thinned.map_err(RetentionError::Archive)
+        let (proofs, failed) = blocking(move || Proofs::ask(archive, terms, &days)).await?;
+        if failed.is_some() {
+            *away = failed;
+        }
+        Ok(Arc::new(proofs))
     }
 
     /// Tells the archive of the packs that were left of a day, where it had all of it.
     async fn left(
         &self,
         planned: &Planned,
-        series: &SeriesStore,
+        packs: Vec<String>,
         day: Timestamp,
     ) -> Result<(), RetentionError> {
         let Some(archive) = self.archive.get().cloned() else {
@@ -379,11 +397,6 @@ impl Retention {
         if !planned.terms.archived.is_as_here(day) {
             return Ok(());
         }
-        let packs = series.packs();
-        let of_day = packs
-            .iter()
-            .filter(|meta| meta.id.kind == Kind::Samples && Level::Day.start(meta.id.start) == day);
-        let packs: Vec<String> = of_day.map(|meta| meta.id.file_name()).collect();
         let told = blocking(move || archive.left(day, packs)).await?;
         told.map_err(RetentionError::Archive)
     }
@@ -505,7 +518,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// An error with what it stems from, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let stems = std::iter::successors(error.source(), |error| error.source());
     stems.fold(error.to_string(), |told, error| format!("{told}: {error}"))
 }

@@ -124,7 +124,7 @@ impl Terms {
         let span = Span::of(id);
         if self.all_kept(span) {
             Look::Stays
-        } else if self.all_over(span).is_some() {
+        } else if self.all_over(span).is_some() && self.leaves_alike(id.kind, id.start) {
             Look::Goes
         } else {
             Look::Inside

@@ -315,3 +315,33 @@ fn patches_go_where_all_of_them_does() {
     assert_eq!(plan.patches, BTreeMap::from([(patches[1].key, expected)]));
     assert_eq!(plan.total(), expected);
 }
+
+#[test]
+fn what_waits_for_the_archive_stays_in_a_file_of_which_other_series_do_not_wait() {
+    let octets = Policy {
+        id: PolicyId::new(),
+        name: "octets".to_owned(),
+        metrics: vec!["ifHCInOctets".to_owned()],
+        device_tags: BTreeSet::new(),
+        level: Detail::Raw,
+        keep_days: 1_000,
+        priority: 1,
+        without_archive: true,
+    };
+    let file = file(Detail::Raw, 2_000, true);
+    let archived = crate::retention::Archived::new(BTreeMap::new());
+    let archived = archived.held_against(&[file.meta], &[]);
+    let terms = |policies: Vec<Policy>| {
+        let policies = PolicySet::new(policies).unwrap();
+        let terms = Terms::new(policies, Vec::new(), view(), now());
+        terms.with_archived(archived.clone())
+    };
+    // All is over by whichever, but of the round trips it is the built-in policy that says so.
+    let mixed = terms(vec![octets]);
+    assert_eq!(mixed.look(&file.meta.id), Look::Inside);
+    let plan = plan(&mixed, &[], std::slice::from_ref(&file), &[], &[]);
+    assert_eq!(plan.waits_for_archive.samples, 2);
+    assert!(!plan.files[0].whole);
+    assert_eq!(plan.files[0].samples_gone, 1 + 4 + 8 + 16);
+    assert_eq!(terms(Vec::new()).look(&file.meta.id), Look::Goes);
+}

@@ -3,7 +3,7 @@
 
 use super::archived::{Archived, Leave};
 use super::hold::Held;
-use super::policy::{Detail, PolicySet};
+use super::policy::{Detail, Policy, PolicySet};
 use super::view::{DeviceView, Known, View};
 use crate::blocks::{Column, Level};
 use crate::pack::{Kind, PackId};
@@ -170,6 +170,21 @@ impl Terms {
     fn is_over(&self, place: usize, end: Timestamp) -> bool {
         let policy = self.policies.get(place);
         policy.is_some_and(|policy| end <= policy.cut(self.now))
+    }
+
+    /// Whether a policy that decides for samples of any series waits for the archive.
+    pub(super) fn any_waits(&self) -> bool {
+        self.any_of_samples(|policy| !policy.without_archive)
+    }
+
+    /// Whether one does not wait for it.
+    pub(super) fn any_does_not_wait(&self) -> bool {
+        self.any_of_samples(|policy| policy.without_archive)
+    }
+
+    fn any_of_samples(&self, is_so: impl Fn(&Policy) -> bool) -> bool {
+        let mut deciding = self.in_use.of(Detail::Raw).iter();
+        deciding.any(|place| self.policies.get(*place).is_some_and(&is_so))
     }
 
     /// A day of samples that ends behind this is kept by every policy.

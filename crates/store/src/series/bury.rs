@@ -86,12 +86,22 @@ pub(super) fn bury(
         generation,
         cut: still.cut,
         patched: false,
+        made_at: Some(parts.clock.now()),
     });
     let stones: Vec<Tombstone> = stones.collect();
-    ask(&queues.registry, |reply| registry::Request::Bury {
+    let written = ask(&queues.registry, |reply| registry::Request::Bury {
         stones: stones.clone(),
         reply,
-    })?;
+    });
+    if let Err(error) = written {
+        // Nor after the next start, where they were written all the same.
+        let ids = stones.iter().map(|stone| stone.id).collect();
+        let _ = ask(&queues.registry, |reply| registry::Request::Forget {
+            ids,
+            reply,
+        });
+        return Err(error);
+    }
     // Files first: who reads the head without it must not find it there.
     parts.tombstones.add(stones.clone());
     for stone in &stones {
@@ -201,7 +211,7 @@ fn write_chunk(parts: &Parts, keys: &[BlockKey]) -> Result<(), SeriesError> {
 }
 
 /// The day that is next to be written again for what is hidden in its pack, that of the oldest tombstone
-/// first.
+/// first; then one for what is hidden in its roll-ups alone.
 pub(super) fn due(
     parts: &Parts,
     now: Timestamp,
@@ -223,7 +233,59 @@ pub(super) fn due(
         let has_device = |pack: Arc<Pack>| pack.find(stone.device_id).is_some();
         packs.find(|id| parts.packs.pack(id).map_or(true, has_device))
     });
-    hidden.map(|id| id.start)
+    let of_samples = hidden.map(|id| id.start);
+    of_samples.or_else(|| {
+        let is_due = |day| is_over(day) && parts.is_in_turn(Level::Day, day, now);
+        let mut days = stones.iter();
+        days.find_map(|stone| due_of_rolls(parts, stone, is_due))
+    })
+}
+
+/// A day whose roll-ups have something of a tombstone, and are the newest of their kind: as where its
+/// samples are gone by age.
+fn due_of_rolls(
+    parts: &Parts,
+    stone: &Tombstone,
+    is_due: impl Fn(Timestamp) -> bool,
+) -> Option<Timestamp> {
+    // What was found when it was last asked what the tombstone waits for.
+    let id = parts.tombstones.witness(stone.id)?;
+    if id.kind == Kind::Samples || !hides(stone, &id) {
+        return None;
+    }
+    let pack = parts.packs.pack(&id).ok()?;
+    let list = parts.packs.list();
+    let is_anew = |day: Timestamp| {
+        let of = list.iter().map(|meta| &meta.id);
+        let mut later = of.filter(|of| {
+            let is_of = of.kind == id.kind && of.start <= day && day < of.end();
+            is_of && of.generation > stone.generation
+        });
+        let has_it = |pack: Arc<Pack>| has_day(&pack, stone.device_id, day);
+        later.any(|id| parts.packs.pack(id).is_ok_and(has_it))
+    };
+    let mut day = Level::Day.start(id.start.max(Timestamp::from_unix_ms(stone.from_ms)));
+    let end = id.end().min(Timestamp::from_unix_ms(stone.to_ms));
+    while day < end {
+        let next = Level::Day.end(day);
+        if is_due(day) && has_in(parts, &pack, stone, (day, next)) && !is_anew(day) {
+            return Some(day);
+        }
+        day = next;
+    }
+    None
+}
+
+/// Whether a pack has anything to say of a day of a device.
+pub(super) fn has_day(pack: &Pack, device_id: DeviceId, day: Timestamp) -> bool {
+    let Some(entry) = pack.find(device_id) else {
+        return false;
+    };
+    let (from, to) = (day.unix_ms(), Level::Day.end(day).unix_ms());
+    pack.head(&entry).is_ok_and(|head| {
+        let next = head.times().partition_point(|at| *at < from);
+        head.times().get(next).is_some_and(|at| *at < to)
+    })
 }
 
 /// Whether something of a pack may be hidden, by what it is.
@@ -240,6 +302,17 @@ pub(super) fn may_have(parts: &Parts, id: &PackId, stone: &Tombstone) -> bool {
 
 /// The same of a pack that is open.
 pub(super) fn has(parts: &Parts, pack: &Pack, stone: &Tombstone) -> bool {
+    let id = &pack.meta().id;
+    has_in(parts, pack, stone, (id.start, id.end()))
+}
+
+/// The same of a part of its range; of roll-ups of whole buckets.
+pub(super) fn has_in(
+    parts: &Parts,
+    pack: &Pack,
+    stone: &Tombstone,
+    (from, to): (Timestamp, Timestamp),
+) -> bool {
     let Some(entry) = pack.find(stone.device_id) else {
         return false;
     };
@@ -253,9 +326,10 @@ pub(super) fn has(parts: &Parts, pack: &Pack, stone: &Tombstone) -> bool {
     };
     // A bucket that begins before the range may end in it.
     let first = stone.from_ms.saturating_sub(step_ms.saturating_sub(1));
+    let (first, end) = (first.max(from.unix_ms()), stone.to_ms.min(to.unix_ms()));
     let times = head.times();
     let next = times.partition_point(|at| *at < first);
-    let is_met = times.get(next).is_some_and(|at| *at < stone.to_ms);
+    let is_met = times.get(next).is_some_and(|at| *at < end);
     if !is_met || pack.meta().id.kind == Kind::Samples {
         return is_met;
     }
@@ -269,10 +343,7 @@ pub(super) fn has(parts: &Parts, pack: &Pack, stone: &Tombstone) -> bool {
             .filter(|column| is_count(*column) && is_of(series_of(*column)))
             .collect()
     });
-    let (from, to) = (
-        Timestamp::from_unix_ms(first),
-        Timestamp::from_unix_ms(stone.to_ms),
-    );
+    let (from, to) = (Timestamp::from_unix_ms(first), Timestamp::from_unix_ms(end));
     let mut any = false;
     let damage = pack.read_with(&head, &entry, &counts, from, to, |_, slice| {
         any |= slice.points().any(|(_, count)| count != Value::U64(0));
@@ -288,44 +359,36 @@ pub(super) fn forget(
     registry: &mpsc::Sender<registry::Request>,
 ) -> Result<(), SeriesError> {
     let first_segment = parts.segments.first();
-    let cold = parts.cold.get();
-    if cold.is_some_and(|cold| !cold.is_known()) {
-        return Ok(());
-    }
-    let is_cold = |stone: &Tombstone| {
-        let Some(cold) = cold else {
-            let mut days = parts.archived.get().into_iter().flatten();
-            return days.any(|(day, generation)| {
-                *generation < stone.generation && stone.meets(*day, Level::Day.end(*day))
-            });
-        };
-        let (from, to) = (
-            Timestamp::from_unix_ms(stone.from_ms),
-            Timestamp::from_unix_ms(stone.to_ms),
-        );
-        let mut days = cold.meets(from, to).into_iter();
-        days.any(|day| day.generation < stone.generation)
-    };
+    // Nothing of them is forgotten while it is not known which days are archived.
+    let is_known = parts.cold.get().is_none_or(|cold| cold.is_known());
     let list = parts.packs.list();
     let is_listed = |id: &PackId| list.binary_search_by_key(id, |meta| meta.id).is_ok();
     let stones = parts.tombstones.all().into_iter();
     let stones = stones
         .filter(|stone| stone.patched && first_segment.is_none_or(|first| first >= stone.cut))
-        .filter(|stone| !is_cold(stone) && !parts.may_be_unlisted(stone.generation));
-    let mut ids = Vec::new();
+        .filter(|stone| !parts.may_be_unlisted(stone.generation));
+    let (mut ids, mut of_archive) = (Vec::new(), Vec::new());
     for stone in stones {
-        // Mostly what was found the last time is still there.
-        let known = parts.tombstones.witness(stone.id);
-        if known.as_ref().is_some_and(is_listed) {
-            continue;
+        if !parts.tombstones.is_of_archive(stone.id) {
+            // Mostly what was found the last time is still there.
+            let known = parts.tombstones.witness(stone.id);
+            if known.as_ref().is_some_and(is_listed) {
+                continue;
+            }
+            let mut of = list.iter().map(|meta| &meta.id);
+            let found = of.find(|id| hides(&stone, id) && may_have(parts, id, &stone));
+            if let Some(id) = found {
+                parts.tombstones.saw(stone.id, *id);
+                continue;
+            }
         }
-        let mut of = list.iter().map(|meta| &meta.id);
-        let found = of.find(|id| hides(&stone, id) && may_have(parts, id, &stone));
-        match found {
-            Some(id) => parts.tombstones.saw(stone.id, *id),
-            None => ids.push(stone.id),
+        if !is_known || parts.is_archived_before(&stone) {
+            of_archive.push(stone.id);
+        } else {
+            ids.push(stone.id);
         }
     }
+    parts.tombstones.are_of_archive(of_archive);
     if ids.is_empty() {
         return Ok(());
     }

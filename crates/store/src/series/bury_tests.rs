@@ -88,6 +88,7 @@ impl Fixture {
                 generation: parts.packs.give_generation(),
                 cut: still.cut,
                 patched: false,
+                made_at: None,
             }];
             ask(&queues.registry, |reply| registry::Request::Bury {
                 stones,
@@ -132,6 +133,91 @@ async fn what_is_durable_is_done_after_the_start_before_anything_is_sealed() {
     }
     assert_eq!(fixture.read(), [(2, 2), (31, 1)]);
     assert_eq!(fixture.store.tombstones(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_archived_from_before_stays_hidden_where_the_archive_is_not_set_up() {
+    let mut fixture = Fixture::new().await;
+    fixture.put(1, 1).await;
+    fixture.clock(62);
+    fixture.store.maintain().await.unwrap();
+    for days in [vec![(at(0), 0)], Vec::new()] {
+        fixture.store.note_archived(days.iter().copied().collect());
+        let (store, device_id) = (fixture.store.clone(), fixture.device_id);
+        let graves = vec![Grave {
+            device_id,
+            columns: None,
+        }];
+        let work = move || store.bury(graves, (at(0), at(30)));
+        tokio::task::spawn_blocking(work).await.unwrap().unwrap();
+        fixture.clock(122);
+        assert!(fixture.store.stats().tombstone_oldest_secs >= 3_600);
+        for _ in 0..3 {
+            fixture.store.maintain().await.unwrap();
+        }
+        // What is left is not here.
+        assert_eq!(fixture.store.stats().tombstone_oldest_secs, 0);
+        let left = fixture.store.tombstones();
+        assert_eq!(left, days.len());
+        if left == 0 {
+            break;
+        }
+        // Its archived day is gone.
+        fixture.store = open(fixture.folder.path(), &fixture.now);
+        assert_eq!(fixture.store.tombstones(), 1);
+        fixture.clock(62);
+    }
+    assert_eq!(fixture.store.tombstones(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn samples_that_go_by_age_are_rolled_up_without_what_was_deleted_and_no_more() {
+    const DAY: i64 = 24 * 60;
+    let fixture = Fixture::new().await;
+    for minute in (0..DAY).step_by(10) {
+        fixture.clock(minute);
+        fixture.put(minute, 1).await;
+        if minute % 120 == 30 {
+            fixture.store.maintain().await.unwrap();
+        }
+    }
+    for pass in 0..6 {
+        fixture.clock(DAY + 60 + pass * 31);
+        fixture.store.maintain().await.unwrap();
+    }
+    let counts = || -> Vec<f64> {
+        let ask = crate::series::Ask {
+            from: at(0),
+            to: at(DAY),
+            step: Duration::from_hours(1),
+            how: crate::series::Aggregation::Count,
+            interval: Duration::from_mins(10),
+            replaced: Vec::new(),
+            until: None,
+        };
+        let told = fixture.store.steps(fixture.device_id, &[fixture.id], &ask);
+        let steps = told.unwrap().remove(0).steps.into_iter();
+        steps.map(|(_, count)| count.unwrap_or(0.0)).collect()
+    };
+    let mut expected = vec![6.0; 24];
+    assert_eq!(counts(), expected);
+    let (store, device_id) = (fixture.store.clone(), fixture.device_id);
+    let graves = vec![Grave {
+        device_id,
+        columns: None,
+    }];
+    let range = (at(13 * 60 + 10), at(13 * 60 + 20));
+    let work = move || {
+        store.bury(graves, range).unwrap();
+        let list = store.parts().packs.list();
+        let ids = list.iter().map(|meta| meta.id);
+        let ids: Vec<PackId> = ids.filter(|id| id.kind == Kind::Samples).collect();
+        store.remove_packs(&ids, &|_, _| Ok(true)).unwrap()
+    };
+    let gone = tokio::task::spawn_blocking(work).await.unwrap();
+    assert_eq!(gone.len(), 1, "{gone:?}");
+    expected[13] = 5.0;
+    assert_eq!(counts(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

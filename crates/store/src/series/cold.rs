@@ -131,12 +131,6 @@ impl SeriesStore {
         let _ = self.parts().cold.set(cold);
     }
 
-    /// Tells which days were archived by the start, with the generation of each: what hides in them is kept
-    /// also while there is no archive, as there may be one again. Once; another time changes nothing.
-    pub(crate) fn know_archived(&self, days: Vec<(Timestamp, u64)>) {
-        let _ = self.parts().archived.set(days);
-    }
-
     /// Sets archived days of a test.
     #[cfg(any(test, feature = "testing"))]
     pub fn set_memory_cold(&self, cold: Arc<MemoryCold>) {

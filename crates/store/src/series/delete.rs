@@ -6,7 +6,7 @@ use crate::blocks::{Column, Level};
 use crate::pack::Kind;
 use crate::progress::Progress;
 use model::{DeviceId, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -119,6 +119,12 @@ impl SeriesStore {
         let cold = parts.cold.get().map(|cold| cold.meets(from, to));
         days.extend(cold.into_iter().flatten().map(|cold| cold.day));
         Ok(days)
+    }
+
+    /// Archived days by their starts, each with its revision, as they are noted down: before the first
+    /// pass, so that what was deleted since stays hidden in them.
+    pub(crate) fn note_archived(&self, days: BTreeMap<Timestamp, u64>) {
+        self.parts().note_archived(days);
     }
 
     /// Ranges of devices that were deleted and may still be in files.

@@ -1,7 +1,7 @@
 //! What the threads of the series store and its callers share.
 
 use crate::blocks::{BlockKey, Blocks, Level};
-use crate::pack::{Kind, Pack, PackError, PackFolder, PackId, PackMeta};
+use crate::pack::{Kind, Pack, PackError, PackFolder, PackId, PackMeta, PackWriter};
 use crate::series::cold::ColdDays;
 use crate::series::cold::fetch::Gate;
 use crate::series::head::Head;
@@ -9,7 +9,7 @@ use crate::series::log::segments::Segments;
 use crate::series::recovery::lazy::Lazy;
 use crate::series::registry;
 use crate::series::stats::Counters;
-use crate::series::tombstones::Tombstones;
+use crate::series::tombstones::{Tombstone, Tombstones};
 use model::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,6 +26,10 @@ const TURN_KEPT: Duration = Duration::from_hours(24);
 
 /// Kinds of damage that are told apart; what is beyond them is not told.
 const TOLD_MAX: usize = 10_000;
+
+/// Packs that were finished and are not listed, as the disk is full, of which it is remembered that
+/// there may be none; and how many go with one commit, which the manifest takes in one step.
+const UNLISTED_MAX: usize = 1_024;
 
 /// What the threads and the callers share.
 pub(super) struct Parts {
@@ -45,8 +49,11 @@ pub(super) struct Parts {
     pub(super) tombstones: Arc<Tombstones>,
     /// Archived days, where there is an archive.
     pub(super) cold: OnceLock<Arc<dyn ColdDays>>,
-    /// The days that were archived by the start, with their generations, also where there is no archive now.
-    pub(super) archived: OnceLock<Vec<(Timestamp, u64)>>,
+    /// Archived days by their starts, with their revisions, as they were noted down: also where none are
+    /// read, as the archive is not set up now.
+    noted: Mutex<BTreeMap<Timestamp, u64>>,
+    /// Revisions that are being written of days.
+    archiving: Mutex<BTreeMap<u64, Timestamp>>,
     /// Who may read them.
     pub(super) gate: Gate,
     /// Held through a pass of sealing and merging.
@@ -63,8 +70,8 @@ pub(super) struct Parts {
     buried: Mutex<Option<Timestamp>>,
     /// From when on roll-ups of five minutes and of hours are kept, in milliseconds since 1970.
     rolled_from: [AtomicI64; 2],
-    /// Packs that could not be listed.
-    unlisted: Mutex<Vec<PackId>>,
+    /// Packs that were finished and are not listed: those of a pass that failed afterwards too.
+    unlisted: Mutex<BTreeSet<PackId>>,
     /// Damage of packs that was told.
     told: Mutex<BTreeSet<String>>,
 }
@@ -90,7 +97,8 @@ impl Parts {
             clock,
             tombstones,
             cold: OnceLock::new(),
-            archived: OnceLock::new(),
+            noted: Mutex::default(),
+            archiving: Mutex::default(),
             gate: Gate::default(),
             passes: Mutex::default(),
             maintenance: Mutex::default(),
@@ -141,27 +149,95 @@ impl Parts {
         }
     }
 
-    /// Adds packs that are finished and removes others. Where it fails the packs are not used again, and
-    /// go with the next one: until then they may be in the manifest or not.
+    /// As [`lost`](Self::lost), of a pack: its day is less here than it was.
+    pub(super) fn lost_of(&self, id: &PackId, what: &str) {
+        self.packs.lacks(id);
+        self.lost(what);
+    }
+
+    /// Ends a pack. Until it is [committed](Self::commit) it is a file that the next start would take for
+    /// one that counts: whatever hinders that, the next commit removes it.
+    pub(super) fn finish(&self, writer: PackWriter) -> Result<PackMeta, PackError> {
+        {
+            let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+            if unlisted.len() >= UNLISTED_MAX {
+                unlisted.retain(|id| self.packs.may_have_file(id));
+            }
+            unlisted.insert(writer.id());
+        }
+        writer.finish()
+    }
+
+    /// Adds packs that are [finished](Self::finish) and removes others, with those that were finished
+    /// before and never added. Where it fails the packs are not used again, and go with the next one:
+    /// until then they may be in the manifest or not.
     pub(super) fn commit(&self, add: &[PackMeta], remove: &[PackId]) -> Result<(), PackError> {
         let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
-        let remove: Vec<PackId> = remove.iter().chain(unlisted.iter()).copied().collect();
-        match self.packs.commit(add, &remove) {
-            Ok(()) => {
-                unlisted.clear();
-                Ok(())
-            }
-            Err(error) => {
-                unlisted.extend(add.iter().map(|meta| meta.id));
-                Err(error)
-            }
-        }
+        let is_added = |id: &PackId| add.iter().any(|meta| meta.id == *id);
+        let over = unlisted.iter().filter(|id| !is_added(id));
+        let over: Vec<PackId> = over.take(UNLISTED_MAX).copied().collect();
+        let remove: Vec<PackId> = remove.iter().chain(&over).copied().collect();
+        self.packs.commit(add, &remove)?;
+        unlisted.retain(|id| !is_added(id) && !over.contains(id));
+        Ok(())
     }
 
     /// Whether there may be a pack of before a generation that is not listed: the next start may find it.
     pub(super) fn may_be_unlisted(&self, before: u64) -> bool {
         let unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
         unlisted.iter().any(|id| id.generation < before)
+    }
+
+    /// Archived days are noted down somewhere, each with its revision: what was deleted since must stay
+    /// hidden, whether the archive is set up or not.
+    pub(super) fn note_archived(&self, days: BTreeMap<Timestamp, u64>) {
+        if let Some(greatest) = days.values().max() {
+            self.packs.raise_generation(greatest.saturating_add(1));
+        }
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = days;
+    }
+
+    /// A revision of a day is being written until this is called with `false`.
+    #[cfg(feature = "archive")]
+    pub(super) fn is_archiving(&self, day: Timestamp, revision: u64, goes_on: bool) {
+        let mut archiving = self
+            .archiving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if goes_on {
+            archiving.insert(revision, day);
+        } else {
+            archiving.remove(&revision);
+        }
+    }
+
+    /// Whether an archived day, or one that is being archived, is of before a tombstone that meets it.
+    pub(super) fn is_archived_before(&self, stone: &Tombstone) -> bool {
+        let is_before = |day: Timestamp, revision: u64| {
+            revision < stone.generation && stone.meets(day, Level::Day.end(day))
+        };
+        {
+            let archiving = self
+                .archiving
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if archiving
+                .iter()
+                .any(|(revision, day)| is_before(*day, *revision))
+            {
+                return true;
+            }
+        }
+        if let Some(cold) = self.cold.get() {
+            let from = Timestamp::from_unix_ms(stone.from_ms);
+            let to = Timestamp::from_unix_ms(stone.to_ms);
+            let mut days = cold.meets(from, to).into_iter();
+            return days.any(|day| is_before(day.day, day.generation));
+        }
+        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted
+            .iter()
+            .any(|(day, revision)| is_before(*day, *revision))
     }
 
     /// Roll-ups of days that end by then are not kept, and so not made; samples have no such time.

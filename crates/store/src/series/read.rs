@@ -219,10 +219,10 @@ fn sealed(
             }
         });
         match read {
-            Ok(damage) => damage
-                .iter()
-                .for_each(|damage| parts.lost(&damage.to_string())),
-            Err(error) => parts.lost(&chain(&error)),
+            Ok(damage) => damage.iter().for_each(|damage| {
+                parts.lost_of(&pack.meta().id, &damage.to_string());
+            }),
+            Err(error) => parts.lost_of(&pack.meta().id, &chain(&error)),
         }
     }
     lay_blocks(parts, &above, columns, hidden.as_ref(), (from, to), found);

@@ -50,11 +50,26 @@ pub(crate) enum Looked {
 }
 
 /// A day before and after series were left out of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rewritten {
     pub(crate) before: Packed,
     pub(crate) after: Packed,
+    /// What tells the packs of samples that are left of it.
+    pub(crate) left: Vec<String>,
 }
+
+/// What is sealed of a day here at the moment at which something of it would be removed: nothing is sealed
+/// or merged before that is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Here {
+    /// Its packs of samples.
+    pub packs: Vec<PackMeta>,
+    /// Something lies over them.
+    pub is_patched: bool,
+}
+
+/// Says at that moment whether samples of a day may go, and tells whoever must know before they do.
+pub(crate) type MayGo<'a> = dyn Fn(Timestamp, &Here) -> Result<bool, SeriesError> + 'a;
 
 /// What packs hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,7 +152,7 @@ impl SeriesStore {
             Ok(pack) if pack.is_whole() => pack,
             Ok(_) => return Looked::Unread,
             Err(error) => {
-                parts.lost(&read::chain(&error));
+                parts.lost_of(&meta.id, &read::chain(&error));
                 return Looked::Unread;
             }
         };
@@ -152,7 +167,7 @@ impl SeriesStore {
             match pack.weigh(entry) {
                 Ok(part) => devices.push(part),
                 // It counts as one that stays: merging sets the file aside.
-                Err(error) => parts.lost(&read::chain(&error)),
+                Err(error) => parts.lost_of(&meta.id, &read::chain(&error)),
             }
         }
         Looked::Inside(Contents {
@@ -168,8 +183,12 @@ impl SeriesStore {
     }
 
     /// Removes packs, in one step; answers those that were still there. Samples of a day that was not
-    /// rolled up stay until it is: some days are at a time.
-    pub(crate) fn remove_packs(&self, ids: &[PackId]) -> Result<Vec<PackMeta>, SeriesError> {
+    /// rolled up stay until it is: some days are at a time. So do those of days that may not go.
+    pub(crate) fn remove_packs(
+        &self,
+        ids: &[PackId],
+        may_go: &MayGo<'_>,
+    ) -> Result<Vec<PackMeta>, SeriesError> {
         let parts = self.parts();
         let _one_at_a_time = one_at_a_time(parts);
         let of_samples = ids.iter().filter(|id| id.kind == Kind::Samples);
@@ -177,15 +196,19 @@ impl SeriesStore {
         let mut made = 0;
         let mut waits = BTreeSet::new();
         for day in days {
-            fetch::may_go(parts, day)?;
-            if seal::is_rolled_up(parts, day) {
+            if !seal::is_rolled_up(parts, day) {
+                made += 1;
+                let done = made <= ROLLED_AT_ONCE && seal::roll_up_day(parts, day).is_ok();
+                if !done {
+                    waits.insert(day);
+                    continue;
+                }
+            }
+            if !may_go(day, &here(parts, day)?)? {
+                waits.insert(day);
                 continue;
             }
-            made += 1;
-            let done = made <= ROLLED_AT_ONCE && seal::roll_up_day(parts, day).is_ok();
-            if !done {
-                waits.insert(day);
-            }
+            fetch::may_go(parts, day)?;
         }
         let stays =
             |id: &PackId| id.kind == Kind::Samples && waits.contains(&Level::Day.start(id.start));
@@ -203,19 +226,27 @@ impl SeriesStore {
         Ok(there)
     }
 
-    /// Writes a day again without the series that are not to be kept.
+    /// Writes a day again without the series that are not to be kept; `None` where it may not go.
     pub(crate) fn rewrite_day(
         &self,
         day: Timestamp,
         keep: &Keep<'_>,
-    ) -> Result<Rewritten, SeriesError> {
+        may_go: &MayGo<'_>,
+    ) -> Result<Option<Rewritten>, SeriesError> {
         let parts = self.parts();
         let _one_at_a_time = one_at_a_time(parts);
+        if !may_go(day, &here(parts, day)?)? {
+            return Ok(None);
+        }
         fetch::may_go(parts, day)?;
-        let before = packed(parts, day);
+        let before = packed(&packs_of(parts, day));
         seal::rewrite_day(parts, day, keep)?;
-        let after = packed(parts, day);
-        Ok(Rewritten { before, after })
+        let left = packs_of(parts, day);
+        Ok(Some(Rewritten {
+            before,
+            after: packed(&left),
+            left: left.iter().map(PackMeta::stamp).collect(),
+        }))
     }
 
     /// The blocks that lie over packs of days that ended by a time: the oldest days, up to a number of
@@ -260,10 +291,12 @@ impl SeriesStore {
     }
 
     /// Removes blocks that lie over packs, and the files of days that have nothing left. Blocks that do
-    /// not have as many octets any more stay, as something came to them; answers those that went.
+    /// not have as many octets any more stay, as something came to them, and so do those of days that may
+    /// not go; answers those that went.
     pub(crate) fn remove_patches(
         &self,
         patches: &[(BlockKey, u64)],
+        may_go: &MayGo<'_>,
     ) -> Result<Vec<BlockKey>, SeriesError> {
         let parts = self.parts();
         let _one_at_a_time = one_at_a_time(parts);
@@ -275,9 +308,16 @@ impl SeriesStore {
                 keys.push(*key);
             }
         }
-        let days: BTreeSet<Timestamp> =
-            keys.iter().map(|key| Level::Day.start(key.start)).collect();
-        days.iter().try_for_each(|day| fetch::may_go(parts, *day))?;
+        let day_of = |key: &BlockKey| Level::Day.start(key.start);
+        let mut days: BTreeSet<Timestamp> = keys.iter().map(day_of).collect();
+        for day in days.clone() {
+            if may_go(day, &here(parts, day)?)? {
+                fetch::may_go(parts, day)?;
+            } else {
+                days.remove(&day);
+            }
+        }
+        keys.retain(|key| days.contains(&day_of(key)));
         parts.blocks.write(&[], &keys)?;
         for day in days {
             parts.blocks.tidy(day, seal::end(Level::Day, day))?;
@@ -294,15 +334,29 @@ fn one_at_a_time(parts: &Parts) -> MutexGuard<'_, ()> {
     parts.passes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the packs of samples of a day hold.
-fn packed(parts: &Parts, day: Timestamp) -> Packed {
+/// What is sealed of a day. Under the lock of passes.
+fn here(parts: &Parts, day: Timestamp) -> Result<Here, SeriesError> {
+    let over = parts.blocks.keys(day, seal::end(Level::Day, day))?;
+    Ok(Here {
+        packs: packs_of(parts, day),
+        is_patched: !over.is_empty(),
+    })
+}
+
+/// The packs of samples of a day.
+fn packs_of(parts: &Parts, day: Timestamp) -> Vec<PackMeta> {
     let end = seal::end(Level::Day, day);
     let list = parts.packs.list();
     let of_day = list.iter().filter(|meta| {
         let id = &meta.id;
         id.kind == Kind::Samples && id.start >= day && id.end() <= end
     });
-    of_day.fold(Packed::default(), |packed, meta| Packed {
+    of_day.copied().collect()
+}
+
+/// What packs hold.
+fn packed(packs: &[PackMeta]) -> Packed {
+    packs.iter().fold(Packed::default(), |packed, meta| Packed {
         bytes: packed.bytes + meta.bytes,
         samples: packed.samples + meta.totals.samples,
     })

@@ -72,10 +72,13 @@ enum Field {
     Edge = 9,
     /// When the device restarted, in milliseconds of the day: a list.
     Restart = 10,
+    /// Of how many samples the edges were before some of these were deleted, in the first row. Those that
+    /// are left stand in their rows.
+    Cut = 11,
 }
 
 /// Kinds of fields.
-const FIELDS: usize = 11;
+const FIELDS: usize = 12;
 /// Columns of a pack that are set apart for a series. A series has a column below 2^28, so: columns are
 /// given out one after the other, and 2^28 of one device would be one a second for eight years.
 const COLUMNS_A_SERIES: u32 = 16;
@@ -83,7 +86,7 @@ const COLUMNS_A_SERIES: u32 = 16;
 impl Field {
     /// Whether it is a list of the day, and has no number in each bucket.
     const fn is_list(self) -> bool {
-        matches!(self, Self::EdgeAt | Self::Edge | Self::Restart)
+        matches!(self, Self::EdgeAt | Self::Edge | Self::Restart | Self::Cut)
     }
 
     /// Where it stands in a pack; none where the series' own column is too large.

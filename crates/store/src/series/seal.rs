@@ -230,7 +230,7 @@ fn new_pack(
         }
     }
     if !packed.is_empty() {
-        let meta = writer.finish()?;
+        let meta = parts.finish(writer)?;
         parts.commit(&[meta], &[])?;
         done.sealed += meta.totals.devices;
         add(&parts.counters.blocks_sealed, meta.totals.devices);

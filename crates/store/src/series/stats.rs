@@ -52,6 +52,9 @@ pub struct SeriesStats {
     pub pack_bytes: u64,
     /// Ranges of devices that were deleted and may still be in files.
     pub tombstones: u64,
+    /// How long ago the oldest of them was written of which something is left in files, in seconds;
+    /// nought where there is none. What is left in the archive alone does not count.
+    pub tombstone_oldest_secs: u64,
     /// What was found wrong, by kind: `damaged_frame`, `torn_bytes`, `damaged_block`,
     /// `not_finite`, `late`, `orphaned`, `replay_failed`, `series_bound`, `rows_bound`,
     /// `out_of_time`, `too_late`, ...

@@ -13,9 +13,10 @@ use crate::blocks::Column;
 use crate::blocks::octets::{Octets, put_varint};
 use crate::pack::PackId;
 use model::{DeviceId, Timestamp};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 /// Ranges that may be remembered: all are asked about at each read of their device, and more mean that
 /// days are not written again as fast as is deleted.
@@ -41,6 +42,8 @@ pub(crate) struct Tombstone {
     pub(crate) cut: u64,
     /// Patches were written again without it.
     pub(crate) patched: bool,
+    /// When it was written down; none where that is not known.
+    pub(crate) made_at: Option<Timestamp>,
 }
 
 impl Tombstone {
@@ -87,7 +90,7 @@ impl Tombstone {
         Some(columns)
     }
 
-    /// The checksum over all of it but `patched`, which changes.
+    /// The checksum over all of it but `patched`, which changes, and when it was made.
     pub(crate) fn checksum(&self) -> u32 {
         let octets = self.columns_octets();
         let parts: [&[u8]; 8] = [
@@ -124,6 +127,12 @@ impl Hidden {
         self.0.iter().any(whole)
     }
 
+    /// Whether one of them hides all of a range of a column.
+    pub(crate) fn has_whole(&self, column: Column, (from, to): (Timestamp, Timestamp)) -> bool {
+        let mut of = self.0.iter().filter(|stone| stone.has(column));
+        of.any(|stone| stone.from_ms <= from.unix_ms() && to.unix_ms() <= stone.to_ms)
+    }
+
     /// The ranges of a column that are, in milliseconds since 1970.
     pub(crate) fn ranges(&self, column: Column) -> Vec<(i64, i64)> {
         let of = self.0.iter().filter(|stone| stone.has(column));
@@ -141,6 +150,12 @@ pub(crate) struct Tombstones {
     next: AtomicI64,
     /// By id, a pack that was found to have something of it.
     witnesses: Mutex<HashMap<i64, PackId>>,
+    /// Those of which nothing is left here, but in archived days.
+    of_archive: Mutex<HashSet<i64>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for Tombstones {
@@ -157,6 +172,7 @@ impl Tombstones {
             any: AtomicUsize::new(0),
             next: AtomicI64::new(next.max(1)),
             witnesses: Mutex::default(),
+            of_archive: Mutex::default(),
         };
         all.add(stones);
         all
@@ -170,6 +186,33 @@ impl Tombstones {
     /// An id that was not given since the start, nor has any that is still there.
     pub(crate) fn give_id(&self) -> i64 {
         self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How long ago the oldest was written of which something is left in files here; nought where there is
+    /// none.
+    pub(crate) fn oldest(&self, now: Timestamp) -> Duration {
+        if self.len() == 0 {
+            return Duration::ZERO;
+        }
+        let of_archive = lock(&self.of_archive);
+        let by_device = self
+            .by_device
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let all = by_device.values().flat_map(|of| of.iter());
+        let here = all.filter(|stone| !of_archive.contains(&stone.id));
+        let oldest = here.filter_map(|stone| stone.made_at).min();
+        oldest.map_or(Duration::ZERO, |oldest| now.since(oldest))
+    }
+
+    /// Whether nothing of one is left here, but in archived days.
+    pub(crate) fn is_of_archive(&self, id: i64) -> bool {
+        lock(&self.of_archive).contains(&id)
+    }
+
+    /// Nothing of these is left here, but in archived days.
+    pub(crate) fn are_of_archive(&self, ids: Vec<i64>) {
+        lock(&self.of_archive).extend(ids);
     }
 
     /// Whether a sample of a pack or an archived day of a generation was deleted after it was written.
@@ -276,16 +319,12 @@ impl Tombstones {
 
     /// A pack that was found to have something of one.
     pub(crate) fn witness(&self, id: i64) -> Option<PackId> {
-        let all = self.witnesses.lock();
-        all.unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .copied()
+        lock(&self.witnesses).get(&id).copied()
     }
 
     /// A pack has something of one.
     pub(crate) fn saw(&self, id: i64, pack: PackId) {
-        let all = self.witnesses.lock();
-        all.unwrap_or_else(PoisonError::into_inner).insert(id, pack);
+        lock(&self.witnesses).insert(id, pack);
     }
 
     /// Adds some, which are durable.
@@ -303,6 +342,7 @@ impl Tombstones {
 
     /// The patches of some were written again.
     pub(crate) fn patched(&self, ids: &[i64]) {
+        let ids: HashSet<i64> = ids.iter().copied().collect();
         self.change(|all| {
             for of in all.values_mut() {
                 if !of.iter().any(|stone| ids.contains(&stone.id)) {
@@ -324,10 +364,9 @@ impl Tombstones {
 
     /// Some are not needed any more.
     pub(crate) fn forget(&self, ids: &[i64]) {
-        self.witnesses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|id, _| !ids.contains(id));
+        let ids: HashSet<i64> = ids.iter().copied().collect();
+        lock(&self.witnesses).retain(|id, _| !ids.contains(id));
+        lock(&self.of_archive).retain(|id| !ids.contains(id));
         self.change(|all| {
             all.retain(|_, of| {
                 if of.iter().any(|stone| ids.contains(&stone.id)) {
@@ -365,6 +404,7 @@ mod tests {
             generation: 5,
             cut: 3,
             patched: false,
+            made_at: Some(Timestamp::from_unix_ms(id)),
         }
     }
 
@@ -397,6 +437,10 @@ mod tests {
             (3, Some(5))
         );
         assert!(all.give_id() > 1);
+        let seven = Timestamp::from_unix_ms(7);
+        assert_eq!(all.oldest(seven), Duration::from_millis(6));
+        all.are_of_archive(vec![1]);
+        assert_eq!(all.oldest(seven), Duration::ZERO);
         all.forget(&[1]);
         assert_eq!((all.len(), all.greatest_generation()), (0, None));
     }

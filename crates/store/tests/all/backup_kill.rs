@@ -274,8 +274,8 @@ async fn rounds_of_a_folder(rounds: u64, chance: &mut Chance, outcome: &mut Outc
         let said = run_and_kill(dir.path(), begin, lines, wait);
         outcome.inside += u64::from(said.begun.len() > said.taken.len());
         let number = acknowledged.len();
-        let begun = said.begun.iter();
-        of_backup.extend(begun.map(|(id, before)| (*id, (number, *before))));
+        let backups = said.begun.iter();
+        of_backup.extend(backups.map(|(id, before)| (*id, (number, *before))));
         let end = said.begun.values().map(|before| before.polls).max();
         let end = end.unwrap_or(begin);
         acknowledged.push(begin..end);
@@ -298,8 +298,8 @@ async fn rounds_of_a_folder(rounds: u64, chance: &mut Chance, outcome: &mut Outc
             expected.push(acknowledged[of_round].start..before.polls);
             let restored = Restored::new(&repository, latest.id, dir.path(), round);
             let found = restored.proved(&expected, before.noted, outcome).await;
-            let (lost, other) = (outcome.lost, outcome.twice_or_other);
-            assert_eq!((lost, other), (0, 0), "round {round}");
+            let wrong = (outcome.lost, outcome.twice_or_other);
+            assert_eq!(wrong, (0, 0), "round {round}");
             last = last.max(found);
             outcome.whole += 1;
         }

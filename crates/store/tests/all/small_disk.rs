@@ -76,7 +76,7 @@ fn what_is_over_goes_from_a_disk_without_room() {
 fn filled(folder: &Path) -> PathBuf {
     let path = folder.join("filling");
     let mut file = File::create(&path).unwrap();
-    while file.write_all(&[0; 1 << 16]).is_ok() {}
+    while file.write_all(&[0; 1 << 13]).is_ok() {}
     path
 }
 

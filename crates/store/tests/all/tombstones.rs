@@ -281,8 +281,13 @@ async fn where_samples_are_gone_buckets_that_meet_what_was_deleted_are_left_out(
         fixture.maintain(40 * DAY + pass * 31).await;
         fixture.reopen();
     }
-    // As long as they are there.
-    assert_eq!(fixture.store().tombstones(), 1);
+    // The day is rolled up anew without it, and so is the month.
+    for pass in 0..4 {
+        fixture.maintain(41 * DAY + pass * DAY).await;
+        assert_eq!(told(&fixture, 1), cut, "{pass}");
+        assert_eq!(told(&fixture, 0), whole, "{pass}");
+    }
+    assert_eq!(fixture.store().tombstones(), 0);
     // All of the day goes: then they do.
     delete(fixture.store(), device_id, None, (0, 3 * DAY))
         .await
@@ -291,7 +296,7 @@ async fn where_samples_are_gone_buckets_that_meet_what_was_deleted_are_left_out(
     for pass in 0..8 {
         assert_eq!(told(&fixture, 1).0, none, "{pass}");
         assert_eq!(told(&fixture, 0).0, none, "{pass}");
-        fixture.maintain(44 * DAY + pass * DAY + 60).await;
+        fixture.maintain(48 * DAY + pass * DAY + 60).await;
         fixture.reopen();
     }
 }
@@ -349,6 +354,130 @@ async fn a_disk_without_room_hides_all_or_nothing() {
             break;
         }
     }
+}
+
+/// A device with two gauges and a day that is over, in half-hours and two hours, with a patch over it.
+async fn a_day_to_merge(fixture: &Fixture) -> (DeviceId, Vec<Resolved>) {
+    let device_id = DeviceId::new();
+    let series = fixture.series(device_id, 2).await;
+    for at in (0..DAY).step_by(45) {
+        let values = series.iter().map(|one| (one.column, Value::U64(3)));
+        fixture.clock.set(minute(at));
+        let put = fixture.try_put(device_id, minute(at), values.collect());
+        put.await.unwrap();
+        fixture.store().maintain().await.unwrap();
+    }
+    fixture.maintain(DAY).await;
+    fixture.put(device_id, series[0].column, 50, 4).await;
+    fixture.maintain(DAY + 10).await;
+    (device_id, series)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_a_merge_that_failed_does_not_bring_back_what_was_deleted_since() {
+    let mut fixture = Fixture::new();
+    let (device_id, series) = a_day_to_merge(&fixture).await;
+    fixture.shut();
+    for at in 1.. {
+        let folder = copied(fixture.path());
+        let disk = FaultyDisk::beside(Fault::Once, at, folder.path());
+        let clock = fixture.clock.clone();
+        let opened = SeriesStore::open_on(
+            folder.path(),
+            options(),
+            clock.clock(),
+            Arc::new(disk.clone()),
+        );
+        let Ok((store, _)) = opened else {
+            continue;
+        };
+        let pass = async |at: i64| {
+            clock.set(minute(at));
+            let _ = store.maintain().await;
+        };
+        // The day ends at noon of test time, and is merged an hour later.
+        pass(DAY / 2 + DAY + 60).await;
+        delete(&store, device_id, None, (40, DAY)).await.unwrap();
+        for n in 0..80 {
+            pass(DAY / 2 + DAY + 91 + n * 31).await;
+            if store.tombstones() == 0 {
+                break;
+            }
+        }
+        assert_eq!(store.tombstones(), 0, "call {at}");
+        drop(store);
+        let (store, _) = SeriesStore::open(folder.path(), options(), clock.clock()).unwrap();
+        for one in &series {
+            let read = store.read(one.id, minute(-DAY), minute(DAY * 30)).unwrap();
+            assert_eq!(told(&read), "0:3", "call {at}");
+        }
+        if !disk.was_hit() {
+            break;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_the_queue_is_deleted_and_what_comes_behind_it_is_not() {
+    let folder = quick_folder();
+    let clock = TestClock::new();
+    let options = SeriesOptions {
+        sync: SyncPolicy::Every(Duration::from_millis(400)),
+        ..options()
+    };
+    let (store, _) = SeriesStore::open(folder.path(), options, clock.clock()).unwrap();
+    let device_id = DeviceId::new();
+    let keys = vec![(Metric::SENSOR_OTHER, Labels::default())];
+    let column = store.resolve(device_id, keys).await.unwrap()[0];
+    clock.set(minute(60));
+    let batch = |at, value| Batch {
+        device_id,
+        at: minute(at),
+        values: vec![(column.column, Value::U64(value))],
+    };
+    // The next sync waits until its time comes.
+    store.append(batch(50, 1)).await.unwrap();
+    let sending = store.clone();
+    let batches = (0..50).map(|at| batch(at, 1)).collect();
+    let before = tokio::spawn(async move { sending.append_many(batches).await });
+    let is_sent = || {
+        let stats = store.stats();
+        stats.samples_synced + stats.queue_depth > 50
+    };
+    while !is_sent() {
+        tokio::task::yield_now().await;
+    }
+    delete(&store, device_id, None, (0, 60)).await.unwrap();
+    assert!(before.await.unwrap().iter().all(Result::is_ok));
+    // At the same times, with the same value and another.
+    store.append(batch(7, 1)).await.unwrap();
+    store.append(batch(8, 2)).await.unwrap();
+    let read = |store: &SeriesStore| told(&store.read(column.id, minute(0), minute(60)).unwrap());
+    assert_eq!(read(&store), "7:1 8:2");
+    let copy = copied(folder.path());
+    let (copy_of, _) =
+        SeriesStore::open(copy.path(), crate::series_fixture::options(), clock.clock()).unwrap();
+    assert_eq!(read(&copy_of), "7:1 8:2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_old_the_oldest_is_is_told() {
+    let fixture = Fixture::new();
+    let (device_id, series) = one(&fixture).await;
+    fixture.put(device_id, series.column, 0, 1).await;
+    fixture.maintain(61).await;
+    let oldest = || fixture.store().stats().tombstone_oldest_secs;
+    assert_eq!(oldest(), 0);
+    for _ in 0..2 {
+        delete(fixture.store(), device_id, None, (0, 30))
+            .await
+            .unwrap();
+        fixture.clock.set(minute(71));
+    }
+    assert_eq!(oldest(), 600);
+    fixture.maintain(130).await;
+    fixture.maintain(131).await;
+    assert_eq!((fixture.store().tombstones(), oldest()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

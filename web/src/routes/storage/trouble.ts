@@ -15,6 +15,7 @@ export interface Trouble {
 const TODO: Record<string, Pick<Trouble, "todo" | "section">> = {
   backup_failed: { todo: "Mend what it says; it is tried again by itself within 15 minutes, or take one now.", section: "backups" },
   backup_incomplete: { todo: "Look at the damage first: `foretell store verify` names it.", section: "backups" },
+  tombstones_old: { todo: "The log says what fails. Once that is mended it goes by itself, a day each quarter of an hour.", section: null },
   archive_failing: { todo: "Mend what it says; each hour it is tried again.", section: "archive" },
   archive_damaged: { todo: "What it names cannot be read from there. Days that are here as well can be archived again.", section: "archive" },
   archive_of_another: { todo: "Give it a place of its own, or take it over: `foretell archive adopt`.", section: "archive" },

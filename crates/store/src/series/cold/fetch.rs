@@ -213,13 +213,14 @@ impl Fetch {
     }
 }
 
-/// The archived days of `[from, to)` that are not here as a whole. From memory.
+/// The archived days of `[from, to)` that are not here as a whole: something of them was removed, or was
+/// found damaged. From memory.
 pub(in crate::series) fn days(parts: &Parts, from: Timestamp, to: Timestamp) -> Vec<ColdDay> {
     let Some(cold) = parts.cold.get() else {
         return Vec::new();
     };
     let mut days = cold.meets(from, to);
-    days.retain(|day| !day.whole_here);
+    days.retain(|day| !day.whole_here || parts.packs.is_less(day.day));
     days
 }
 

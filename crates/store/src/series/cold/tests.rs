@@ -163,7 +163,13 @@ impl Kept {
             .map(|meta| meta.id)
             .filter(|id| id.kind == Kind::Samples && Level::Day.start(id.start) == day(n));
         let ids: Vec<_> = of_day.collect();
-        assert_eq!(self.store.remove_packs(&ids).unwrap().len(), ids.len());
+        assert_eq!(
+            self.store
+                .remove_packs(&ids, &|_, _| Ok(true))
+                .unwrap()
+                .len(),
+            ids.len()
+        );
     }
 
     pub(in crate::series) fn expected_of(
@@ -594,11 +600,20 @@ async fn nothing_of_a_day_goes_that_counts_as_here() {
             "{done:?}"
         );
     };
-    refused(kept.store.remove_packs(&ids).map(|_| ()));
-    refused(kept.store.rewrite_day(day(0), &|_, _| false).map(|_| ()));
+    refused(kept.store.remove_packs(&ids, &|_, _| Ok(true)).map(|_| ()));
+    refused(
+        kept.store
+            .rewrite_day(day(0), &|_, _| false, &|_, _| Ok(true))
+            .map(|_| ()),
+    );
     assert_eq!(kept.store.packs(), packs);
     kept.check(day(0), day(1));
     kept.cold.set_whole_here(day(0), false);
-    kept.store.remove_packs(&ids).unwrap();
+    let of_samples = ids.iter().copied().filter(|id| id.kind == Kind::Samples);
+    let samples: Vec<_> = of_samples.collect();
+    let stays = kept.store.remove_packs(&samples, &|_, _| Ok(false));
+    let stays = stays.unwrap();
+    assert!(stays.is_empty() && kept.store.packs() == packs);
+    kept.store.remove_packs(&ids, &|_, _| Ok(true)).unwrap();
     kept.check(day(0), day(1));
 }

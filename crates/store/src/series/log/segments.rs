@@ -81,10 +81,17 @@ impl Segments {
     }
 
     /// A segment that holds nothing acknowledged is not used any more. Where even deleting it
-    /// fails, the next start finds it and deletes it with the others.
+    /// fails, it counts as one that holds nothing, and is deleted with the others.
     pub(crate) fn give_up(&self, number: u64) {
-        self.unsealed().remove(&number);
-        let _ = fs::remove_file(self.path(number));
+        let mut unsealed = self.unsealed();
+        match fs::remove_file(self.path(number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                unsealed.entry(number).or_default();
+            }
+            _ => {
+                unsealed.remove(&number);
+            }
+        }
     }
 
     /// Of a segment something could not be read: it is renamed where it would be deleted.
@@ -139,10 +146,11 @@ impl Segments {
         for number in &done {
             match self.remove(*number) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => unsealed.remove(number),
-            };
-            // One after the other, so that a crash leaves no hole.
+                _ => {}
+            }
+            // One after the other, so that a crash leaves no hole. What may come back counts until then.
             sync_folder(&self.path(*number))?;
+            unsealed.remove(number);
         }
         Ok(done.len())
     }

@@ -206,7 +206,7 @@ impl Index {
     }
 
     /// The series of a device with a metric, by its name, and labels.
-    pub(super) fn find_named(
+    pub(crate) fn find_named(
         &self,
         device_id: DeviceId,
         metric: &str,

@@ -323,7 +323,7 @@ impl Index {
     }
 
     /// Whether a device was ever deleted, met again or not.
-    pub(super) fn was_ever_deleted(&self, device_id: DeviceId) -> bool {
+    pub(crate) fn was_ever_deleted(&self, device_id: DeviceId) -> bool {
         self.deleted.contains_key(&device_id)
     }
 

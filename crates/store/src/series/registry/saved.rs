@@ -17,8 +17,8 @@ struct Saved {
     read: fn(&Row) -> rusqlite::Result<Option<Keep>>,
 }
 
-/// All of them: what a registry is to have, after damage too, is a line here. A `deleted` of before has
-/// no checksums, so that its columns are not named.
+/// All of them: what a registry is to have, after damage too, is a line here. Where a table of
+/// before has fewer columns they are not named.
 const SAVED: &[Saved] = &[
     Saved {
         table: salvage::Table {
@@ -45,8 +45,7 @@ const SAVED: &[Saved] = &[
     Saved {
         table: salvage::Table {
             name: "tombstones",
-            select: "SELECT id, device, columns, from_ms, to_ms, generation, cut, patched, crc
-                     FROM tombstones WHERE rowid = ?1",
+            select: "SELECT * FROM tombstones WHERE rowid = ?1",
         },
         read: keep_tombstone,
     },

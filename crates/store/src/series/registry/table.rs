@@ -8,7 +8,7 @@ use super::saved;
 use crate::blocks::salvage;
 use crate::series::tombstones::Tombstone;
 use crate::series::{Column, Resolved};
-use model::{DeviceId, Labels, SeriesId};
+use model::{DeviceId, Labels, SeriesId, Timestamp};
 use rusqlite::{Connection, Row, Transaction, ffi, params};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -30,7 +30,7 @@ pub(super) const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS tombstones (
         id INTEGER PRIMARY KEY, device BLOB NOT NULL, columns BLOB, from_ms INTEGER NOT NULL,
         to_ms INTEGER NOT NULL, generation INTEGER NOT NULL, cut INTEGER NOT NULL,
-        patched INTEGER NOT NULL, crc INTEGER NOT NULL
+        patched INTEGER NOT NULL, crc INTEGER NOT NULL, made_ms INTEGER
     );
     PRAGMA user_version = 1;
     COMMIT;
@@ -42,13 +42,9 @@ const TOMBSTONES: &str = "
     CREATE TABLE IF NOT EXISTS tombstones (
         id INTEGER PRIMARY KEY, device BLOB NOT NULL, columns BLOB, from_ms INTEGER NOT NULL,
         to_ms INTEGER NOT NULL, generation INTEGER NOT NULL, cut INTEGER NOT NULL,
-        patched INTEGER NOT NULL, crc INTEGER NOT NULL
+        patched INTEGER NOT NULL, crc INTEGER NOT NULL, made_ms INTEGER
     );
 ";
-
-/// What is read of a tombstone.
-const TOMBSTONE: &str =
-    "SELECT id, device, columns, from_ms, to_ms, generation, cut, patched, crc FROM tombstones";
 
 /// How long to wait for another process that reads the file.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
@@ -206,6 +202,7 @@ pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<(u64, Vec<Str
             Err(error) => damage.push(format!("a deleted device: {error}")),
         }
     }
+    each_tombstone(connection, |stone| damage.extend(stone.err()))?;
     Ok((series, damage))
 }
 
@@ -219,6 +216,8 @@ fn write(transaction: &Transaction, change: &Change) -> rusqlite::Result<()> {
             ids.iter()
                 .try_for_each(|id| patched.execute([id]).map(|_| ()))
         }
+        // As where the first could not be written.
+        Change::Forget { .. } if !has_tombstones(transaction)? => Ok(()),
         Change::Forget { ids } => {
             let mut forget = transaction.prepare("DELETE FROM tombstones WHERE id = ?1")?;
             ids.iter()
@@ -349,10 +348,14 @@ impl Deleted {
 
 pub(super) fn bury(connection: &Connection, stones: &[Tombstone]) -> rusqlite::Result<()> {
     connection.execute_batch(TOMBSTONES)?;
+    let has_made = "SELECT count(*) FROM pragma_table_info('tombstones') WHERE name = 'made_ms'";
+    if !connection.query_row(has_made, [], |row| row.get(0))? {
+        connection.execute_batch("ALTER TABLE tombstones ADD COLUMN made_ms INTEGER")?;
+    }
     let mut insert = connection.prepare(
         "INSERT INTO tombstones
-            (id, device, columns, from_ms, to_ms, generation, cut, patched, crc)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            (id, device, columns, from_ms, to_ms, generation, cut, patched, crc, made_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for stone in stones {
         insert.execute(params![
@@ -365,12 +368,13 @@ pub(super) fn bury(connection: &Connection, stones: &[Tombstone]) -> rusqlite::R
             stone.cut.cast_signed(),
             stone.patched,
             stone.checksum(),
+            stone.made_at.map(Timestamp::unix_ms),
         ])?;
     }
     Ok(())
 }
 
-/// A tombstone as it is there; an error says what is wrong with it.
+/// A tombstone of a row with all columns that there are; an error says what is wrong with it.
 pub(super) fn tombstone(row: &Row) -> Result<Tombstone, String> {
     let read = || -> rusqlite::Result<_> {
         let columns: Option<Vec<u8>> = row.get(2)?;
@@ -383,6 +387,8 @@ pub(super) fn tombstone(row: &Row) -> Result<Tombstone, String> {
             generation: row.get::<_, i64>(5)?.cast_unsigned(),
             cut: row.get::<_, i64>(6)?.cast_unsigned(),
             patched: row.get(7)?,
+            // Rows of before do not say it.
+            made_at: row.get(9).unwrap_or(None).map(Timestamp::from_unix_ms),
         };
         Ok((stone, columns, row.get::<_, u32>(8)?))
     };
@@ -401,22 +407,36 @@ pub(super) fn tombstone(row: &Row) -> Result<Tombstone, String> {
 
 /// Reads the tombstones; one that is damaged is named: what it hid may be there again.
 fn load_tombstones(connection: &Connection, loaded: &mut Loaded) -> rusqlite::Result<()> {
-    let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'tombstones'";
-    if !connection.query_row(there, [], |row| row.get::<_, bool>(0))? {
+    if !has_tombstones(connection)? {
         return Ok(());
     }
     let last = "SELECT coalesce(max(id), 0) FROM tombstones";
     let last: i64 = connection.query_row(last, [], |row| row.get(0))?;
     loaded.next_tombstone = last.saturating_add(1);
-    let mut statement = connection.prepare(&format!("{TOMBSTONE} ORDER BY id"))?;
+    each_tombstone(connection, |stone| match stone {
+        Ok(stone) => loaded.tombstones.push(stone),
+        Err(what) => loaded.damage.push(what),
+    })
+}
+
+fn has_tombstones(connection: &Connection) -> rusqlite::Result<bool> {
+    let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'tombstones'";
+    connection.query_row(there, [], |row| row.get(0))
+}
+
+/// Hands over the tombstones by id, and what is wrong with those that are damaged.
+fn each_tombstone(
+    connection: &Connection,
+    mut take: impl FnMut(Result<Tombstone, String>),
+) -> rusqlite::Result<()> {
+    if !has_tombstones(connection)? {
+        return Ok(());
+    }
+    let mut statement = connection.prepare("SELECT * FROM tombstones ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        match tombstone(row) {
-            Ok(stone) => loaded.tombstones.push(stone),
-            Err(what) => loaded.damage.push(format!(
-                "{what}: samples that were deleted may be there again"
-            )),
-        }
+        let again = |what| format!("{what}: samples that were deleted may be there again");
+        take(tombstone(row).map_err(again));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What was read of packs of roll-ups while days are gone through.
 
 use super::read::{Loaded, Rolls, Wanted};
-use crate::blocks::{Column, Level};
+use crate::blocks::Level;
 use crate::pack::PackId;
 use crate::series::parts::Parts;
 use crate::series::read::chain;
@@ -14,8 +14,6 @@ const LOADED_MAX: usize = 4;
 /// What was read of packs of roll-ups.
 pub(super) struct Cache<'a> {
     pub(super) parts: &'a Parts,
-    /// The series, and what is wanted of them.
-    pub(super) columns: &'a [Column],
     pub(super) wanted: Wanted,
     /// Nothing is wanted from there on.
     pub(super) end: Timestamp,

@@ -5,6 +5,7 @@ use crate::series::aggregate::{self, Fold, Grid, Point, SPACINGS, Spread, increa
 use crate::series::{Breaks, resets};
 use model::metric::Kind;
 use model::{Timestamp, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What a bucket holds.
@@ -62,12 +63,9 @@ impl Folded {
 /// another day. `restarts` is when the device restarted in it.
 pub fn fold(points: &[Point], day: Timestamp, kind: Kind, restarts: &[Timestamp]) -> Folded {
     let mut fives = vec![Bucket::default(); FIVES];
-    let place = |at: Timestamp| {
-        let behind = at.unix_ms().checked_sub(day.unix_ms())?;
-        usize::try_from(behind.div_euclid(FIVE_MS)).ok()
-    };
     for (at, value) in points {
-        if let Some(bucket) = place(*at).and_then(|place| fives.get_mut(place)) {
+        let row = row_of(*at, (day, FIVE_MS));
+        if let Some(bucket) = row.and_then(|row| fives.get_mut(row)) {
             bucket.fold.add(&Fold::of(value.as_f64()));
             bucket.last = Some(*value);
         }
@@ -98,6 +96,59 @@ pub fn fold(points: &[Point], day: Timestamp, kind: Kind, restarts: &[Timestamp]
     }
     let edges = [head, tail].concat();
     Folded { fives, edges }
+}
+
+/// Samples of a day by buckets of some milliseconds, those that have any.
+pub(super) fn folded(
+    points: &[Point],
+    (day, step_ms): (Timestamp, i64),
+) -> BTreeMap<usize, Bucket> {
+    let mut buckets: BTreeMap<usize, Bucket> = BTreeMap::new();
+    for (at, value) in points {
+        if let Some(row) = row_of(*at, (day, step_ms)) {
+            let bucket = buckets.entry(row).or_default();
+            bucket.fold.add(&Fold::of(value.as_f64()));
+            bucket.last = Some(*value);
+        }
+    }
+    buckets
+}
+
+/// What the samples of a counter that came to buckets of which nothing was known tell by themselves: in runs
+/// between those of which something is.
+pub(super) fn filling(
+    points: &[Point],
+    (day, step_ms): (Timestamp, i64),
+    restarts: &[Timestamp],
+    known: &BTreeSet<usize>,
+) -> BTreeMap<usize, Spread> {
+    let breaks = Breaks::new(Duration::from_mins(1), restarts.to_vec(), &[]);
+    let end = Timestamp::from_unix_ms(day.unix_ms().saturating_add(DAY_MS));
+    let step = Duration::from_millis(step_ms.unsigned_abs());
+    let grid = Grid::new(day, end, step);
+    let rows = usize::try_from(DAY_MS / step_ms.max(1)).unwrap_or(0);
+    let place = |at: Timestamp| {
+        let row = row_of(at, (day, step_ms)).unwrap_or(usize::MAX);
+        (known.range(..row).count(), known.contains(&row))
+    };
+    let mut all: BTreeMap<usize, Spread> = BTreeMap::new();
+    for run in points.chunk_by(|a, b| place(a.0) == place(b.0)) {
+        if run.first().is_none_or(|(at, _)| place(*at).1) {
+            continue;
+        }
+        let spreads = aggregate::spread(run, &grid, rows, |at, (earlier, later)| {
+            let is_whole = !breaks.restarted(earlier.0, later.0) && !breaks.gap(run, at);
+            increase(earlier.1, later.1).filter(|_| is_whole)
+        });
+        let told = spreads.into_iter().enumerate();
+        all.extend(told.filter(|(_, spread)| spread.covered_ms > 0 && spread.sum.is_finite()));
+    }
+    all
+}
+
+fn row_of(at: Timestamp, (day, step_ms): (Timestamp, i64)) -> Option<usize> {
+    let behind = at.unix_ms().checked_sub(day.unix_ms())?;
+    usize::try_from(behind.div_euclid(step_ms.max(1))).ok()
 }
 
 /// When a device was up, as its day tells.

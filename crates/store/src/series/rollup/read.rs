@@ -4,7 +4,7 @@ use super::fold::Bucket;
 use super::{DAY_MS, EDGE, FIELDS, Field, Grain};
 use crate::blocks::Column;
 use crate::pack::{Damage, Entry, Head, Pack, PackId};
-use crate::series::aggregate::Point;
+use crate::series::aggregate::{Point, SPACINGS};
 use model::{Timestamp, Value};
 use std::sync::Arc;
 
@@ -53,18 +53,26 @@ struct Fields {
     is_damaged: bool,
 }
 
+/// A sample of an end of a day, with its place among those.
+pub(super) type Edge = (usize, Point);
+
 /// A day of a series.
 #[derive(Debug, PartialEq)]
 pub(super) struct Rolled {
-    /// How many samples it has.
+    day: Timestamp,
+    /// How many samples its buckets have.
     pub(super) count: u64,
     /// Its buckets that are not empty, with their starts in milliseconds since 1970.
     pub(super) buckets: Vec<(i64, Bucket)>,
     grain: Grain,
-    pub(super) edges: Vec<Point>,
+    /// Samples of the ends of the day, each with its place among them: there are places without one where
+    /// something was deleted.
+    edges: Vec<Edge>,
+    /// Of how many samples they are.
+    of: u64,
+    /// Something of it was deleted.
+    is_cut: bool,
     pub(super) restarts: Vec<Timestamp>,
-    /// What was deleted of the day since, in milliseconds since 1970.
-    hidden: Vec<(i64, i64)>,
 }
 
 impl Rolls {
@@ -183,13 +191,22 @@ impl Loaded {
             let behind = i64::try_from(number(value)).unwrap_or(DAY_MS);
             Timestamp::from_unix_ms(begin.saturating_add(behind.min(DAY_MS)))
         };
-        let times = rows(Field::EdgeAt).iter().map(|(_, at)| time(*at));
-        let samples = rows(Field::Edge).iter().map(|(_, value)| *value);
+        let row = |at: &Timestamp| usize::try_from(at.unix_ms().saturating_sub(begin) / step_ms);
+        let edges = rows(Field::EdgeAt).iter().filter_map(|(at, behind)| {
+            let samples = rows(Field::Edge);
+            let place = samples.binary_search_by_key(at, |(at, _)| *at).ok()?;
+            let (_, value) = samples.get(place)?;
+            Some((row(at).ok()?, (time(*behind), *value)))
+        });
+        let cut = rows(Field::Cut).first().map(|(_, of)| number(*of));
         let starts = (0..).map(|n: i64| begin.saturating_add(n * step_ms));
         let is_empty = |bucket: &Bucket| bucket.fold.count == 0 && bucket.spread.covered_ms == 0;
         Some(Rolled {
+            day,
             count,
-            edges: times.zip(samples).collect(),
+            edges: edges.collect(),
+            of: cut.unwrap_or(count),
+            is_cut: cut.is_some(),
             restarts: rows(Field::Restart)
                 .iter()
                 .map(|(_, at)| time(*at))
@@ -199,7 +216,6 @@ impl Loaded {
                 .filter(|(_, bucket)| !is_empty(bucket))
                 .collect(),
             grain,
-            hidden: Vec::new(),
         })
     }
 }
@@ -219,80 +235,120 @@ impl Rolled {
         self.buckets.len() * fields + self.edges.len()
     }
 
-    /// The day without what was deleted since: buckets that meet it are left out as a whole.
-    pub(super) fn without(mut self, ranges: Vec<(i64, i64)>) -> Self {
-        self.hidden = ranges;
-        let mut buckets = std::mem::take(&mut self.buckets);
-        buckets.retain(|(start, _)| !self.meets_hidden(*start));
-        self.buckets = buckets;
+    /// The day without what was deleted since, ranges in milliseconds since 1970: buckets that meet it are
+    /// left out as a whole. That the device restarted is no sample of the series.
+    pub(super) fn without(mut self, ranges: &[(i64, i64)]) -> Self {
+        let step_ms = self.step_ms();
+        let meets = |from: i64, to: i64| ranges.iter().any(|range| from < range.1 && to > range.0);
+        self.buckets
+            .retain(|(start, _)| !meets(*start, start.saturating_add(step_ms)));
+        self.edges.retain(|(_, (at, _))| {
+            let at = at.unix_ms();
+            !meets(at, at.saturating_add(1))
+        });
+        let counts = self.buckets.iter().map(|(_, bucket)| bucket.fold.count);
+        self.count = counts.map(u64::from).sum();
+        self.is_cut = true;
         self
     }
 
-    fn meets_hidden(&self, start: i64) -> bool {
-        let end = start.saturating_add(self.step_ms());
-        let mut ranges = self.hidden.iter();
-        ranges.any(|(from, to)| start < *to && end > *from)
-    }
-
-    /// Whether a sample was deleted since.
-    pub(super) fn is_hidden(&self, at: Timestamp) -> bool {
-        let mut ranges = self.hidden.iter();
-        ranges.any(|(from, to)| (*from..*to).contains(&at.unix_ms()))
-    }
-
-    /// Samples in the buckets that are left.
-    pub(super) fn left(&self) -> u64 {
-        let counts = self.buckets.iter().map(|(_, bucket)| bucket.fold.count);
-        counts.map(u64::from).sum()
-    }
-
-    /// How many of some samples are in buckets that are left.
-    pub(super) fn left_of(&self, points: &[Point]) -> u64 {
-        let start = |at: Timestamp| {
-            let ms = at.unix_ms();
-            ms.saturating_sub(ms.rem_euclid(self.step_ms()))
+    /// Of samples that there are, ascending, how many are in buckets in which it has some too; and the
+    /// others.
+    pub(super) fn split(&self, points: &[Point]) -> (u64, Vec<Point>) {
+        let has = |(at, _): &Point| {
+            let bucket = self.bucket(*at);
+            bucket.is_some_and(|bucket| bucket.fold.count > 0)
         };
-        let left = points
-            .iter()
-            .filter(|(at, _)| !self.meets_hidden(start(*at)));
-        left.count() as u64
+        let fill: Vec<Point> = points.iter().filter(|point| !has(point)).copied().collect();
+        ((points.len() - fill.len()) as u64, fill)
+    }
+
+    /// Samples that are in buckets of which it knows nothing, in runs between those of which it does.
+    pub(super) fn runs<'a>(&self, fill: &'a [Point]) -> Vec<&'a [Point]> {
+        let place = |at: Timestamp| {
+            let start = self.start_of(at);
+            let place = self.buckets.partition_point(|(other, _)| *other < start);
+            (place, self.bucket(at).is_none())
+        };
+        let runs = fill.chunk_by(|a, b| place(a.0) == place(b.0));
+        let is_free = |run: &&[Point]| run.first().is_some_and(|(at, _)| place(*at).1);
+        runs.filter(is_free).collect()
+    }
+
+    fn start_of(&self, at: Timestamp) -> i64 {
+        let ms = at.unix_ms();
+        ms.saturating_sub(ms.rem_euclid(self.step_ms()))
+    }
+
+    fn bucket(&self, at: Timestamp) -> Option<&Bucket> {
+        let start = self.start_of(at);
+        let place = self
+            .buckets
+            .binary_search_by_key(&start, |(start, _)| *start);
+        self.buckets.get(place.ok()?).map(|(_, bucket)| bucket)
     }
 
     /// Whether all its samples are at its edges.
     pub(super) fn is_all_edges(&self) -> bool {
-        self.count <= 2 * EDGE as u64
+        self.of <= 2 * EDGE as u64
     }
 
-    /// The edges of each end: the first samples and the last. All are among the first where there are
-    /// no more.
-    pub(super) fn ends(&self) -> (&[Point], &[Point]) {
+    /// The samples at its edges.
+    pub(super) fn edges(&self) -> impl DoubleEndedIterator<Item = Point> {
+        self.edges.iter().map(|(_, point)| *point)
+    }
+
+    /// The edges of each end, each with its place: the first samples and the last. All are among the first
+    /// where there are no more.
+    pub(super) fn ends(&self) -> (&[Edge], &[Edge]) {
         if self.is_all_edges() {
             return (&self.edges, &[]);
         }
-        self.edges.split_at(EDGE.min(self.edges.len()))
+        let head = self.edges.partition_point(|(place, _)| *place < EDGE);
+        self.edges.split_at(head)
+    }
+
+    /// The samples between which the day told of pairs by itself, or its ends where they were deleted; none
+    /// where it told of none.
+    pub(super) fn told(&self) -> Option<(Timestamp, Timestamp)> {
+        if self.is_all_edges() {
+            return None;
+        }
+        let at = |wanted: usize| {
+            let mut of = self.edges.iter();
+            of.find_map(|(place, (at, _))| (*place == wanted).then_some(*at))
+        };
+        let end = Timestamp::from_unix_ms(self.day.unix_ms().saturating_add(DAY_MS));
+        let first = at(SPACINGS).unwrap_or(self.day);
+        Some((first, at(EDGE + SPACINGS).unwrap_or(end)))
     }
 
     /// The samples of a range at one of its edges, the first of them or the last, but for those that were
-    /// deleted since.
+    /// deleted.
     pub(super) fn edges_next_to(
         &self,
         first: bool,
         (from, to): (Timestamp, Timestamp),
     ) -> Vec<Point> {
         let (head, tail) = self.ends();
-        let edge = if first || tail.is_empty() { head } else { tail };
-        let is_left = |(at, _): &&Point| (from..to).contains(at) && !self.is_hidden(*at);
-        edge.iter().filter(is_left).copied().collect()
+        let edge = if first || self.is_all_edges() {
+            head
+        } else {
+            tail
+        };
+        let points = edge.iter().map(|(_, point)| *point);
+        points.filter(|(at, _)| (from..to).contains(at)).collect()
     }
 
-    /// Whether it has the edges that its samples make.
+    /// Whether it has the edges that its samples make, or what was left of them.
     pub(super) fn has_edges(&self) -> bool {
-        let wanted = self.count.min(2 * EDGE as u64);
+        let wanted = self.of.min(2 * EDGE as u64);
         let ascends = self.edges.windows(2);
         let ascends = ascends
             .into_iter()
-            .all(|pair| matches!(pair, [a, b] if a.0 < b.0));
-        self.edges.len() as u64 == wanted && ascends
+            .all(|pair| matches!(pair, [a, b] if a.1.0 < b.1.0));
+        let found = self.edges.len() as u64;
+        ascends && (found == wanted || (self.is_cut && found < wanted))
     }
 }
 

@@ -358,7 +358,6 @@ impl<'a> Walk<'a> {
         let mut told: Vec<Vec<Part>> = vec![Vec::new(); columns.len()];
         let mut cache = Cache {
             parts,
-            columns,
             wanted: Wanted::new(columns, fields),
             end: self.end,
             device_id: self.device_id,
@@ -385,7 +384,7 @@ impl<'a> Walk<'a> {
                 match rolled {
                     Some(rolled) if sum.is_served_by(&rolled) => {
                         budget.take(rolled.numbers(numbers))?;
-                        sum.rolled(&rolled);
+                        sum.rolled(&rolled, &[]);
                         tell(told, asked.0, asked.1, rolled.grain());
                     }
                     _ => wanted.push(place),
@@ -424,13 +423,13 @@ impl<'a> Walk<'a> {
                     (Some(chosen), _) => {
                         let rolled = chosen.day(&cache, place, day);
                         let ranges = ranges(hidden.as_ref(), column);
-                        more_than(rolled, ranges, points.len() as u64, &points)
+                        more_than(rolled, ranges, &points)
                     }
                     (None, Some(spare)) if points.is_empty() => {
                         let there = column.and_then(|column| spare.there.get(column));
                         let rolled = spare.chosen.day(&cache, place, day);
                         let ranges = ranges(spare_hidden.as_ref(), column);
-                        more_than(rolled, ranges, there.copied().unwrap_or(0), &points)
+                        more_than(rolled, ranges, there.unwrap_or(&points))
                     }
                     _ => None,
                 };
@@ -440,9 +439,9 @@ impl<'a> Walk<'a> {
                 };
                 let mut grain = column.map_or(Grain::Raw, of_column);
                 match rolled {
-                    Some(rolled) if sum.can_use(&rolled) => {
+                    Some((rolled, fill)) if sum.can_use(&rolled) => {
                         budget.take(rolled.numbers(numbers))?;
-                        sum.rolled(&rolled);
+                        sum.rolled(&rolled, &fill);
                         grain = rolled.grain();
                     }
                     _ => sum.raw(&points),
@@ -471,7 +470,7 @@ impl<'a> Walk<'a> {
             return many(parts, device_id, columns, range, budget);
         }
         let mut here = kept_here(parts, device_id, columns, range, budget)?;
-        self.with_edges((there, cache), (day, range), wanted, &mut here)?;
+        self.with_edges((there, cache), (day, range), (wanted, columns), &mut here)?;
         Ok(here)
     }
 
@@ -570,8 +569,7 @@ impl<'a> Walk<'a> {
         // It may be that nothing was polled in the part alone.
         if may_be_there && (day < self.begin || next > self.end) {
             let points = many(cache.parts, self.device_id, bare, (day, next), budget)?;
-            let counts = points.iter().map(|points| points.len() as u64);
-            there.extend(bare.iter().copied().zip(counts));
+            there.extend(bare.iter().copied().zip(points));
         }
         Ok(Some(Spare { chosen, there }))
     }
@@ -607,7 +605,7 @@ impl<'a> Walk<'a> {
         &self,
         (there, cache): (&mut There, &mut Cache),
         (day, range): (Timestamp, (Timestamp, Timestamp)),
-        wanted: &[usize],
+        (wanted, columns): (&[usize], &[Column]),
         here: &mut [Points],
     ) -> Result<(), SeriesError> {
         let parts = cache.parts;
@@ -619,13 +617,16 @@ impl<'a> Walk<'a> {
             return Ok(());
         };
         let hidden = self.hidden_since(parts, Some(&chosen), day);
-        for (place, points) in wanted.iter().zip(here) {
+        for ((place, column), points) in wanted.iter().zip(columns).zip(here) {
             let rolled = chosen.day(cache, *place, day).filter(Rolled::has_edges);
             let Some(rolled) = rolled.filter(|_| is_cold || points.is_empty()) else {
                 continue;
             };
-            let hidden = ranges(hidden.as_ref(), cache.columns.get(*place));
-            let rolled = rolled.without(hidden.unwrap_or_default());
+            let hidden = ranges(hidden.as_ref(), Some(column));
+            let rolled = match hidden {
+                Some(ranges) => rolled.without(&ranges),
+                None => rolled,
+            };
             let mut all = rolled.edges_next_to(day >= self.ask.to, range);
             all.append(points);
             read::newest_of_each_time(&mut all);
@@ -641,25 +642,20 @@ fn ranges(hidden: Option<&Hidden>, column: Option<&Column>) -> Option<Vec<(i64, 
     Some(ranges).filter(|ranges| !ranges.is_empty())
 }
 
-/// Roll-ups that were made of more samples than there are, without what was deleted since.
+/// Roll-ups that were made of more samples than there are, without what was deleted since: bucket by bucket,
+/// as what was written again is of buckets in which they have nothing. That is answered with them.
 fn more_than(
     rolled: Option<Rolled>,
     hidden: Option<Vec<(i64, i64)>>,
-    there: u64,
-    points: &Points,
-) -> Option<Rolled> {
+    there: &Points,
+) -> Option<(Rolled, Points)> {
     let rolled = rolled?;
-    let Some(ranges) = hidden else {
-        return Some(rolled).filter(|rolled| there < rolled.count);
+    let left = match hidden {
+        Some(ranges) => rolled.without(&ranges),
+        None => rolled,
     };
-    let left = rolled.without(ranges);
-    // Of samples that were read, those that lie in what is left.
-    let there = if points.is_empty() {
-        there
-    } else {
-        left.left_of(points)
-    };
-    (there < left.left()).then_some(left)
+    let (inside, fill) = left.split(there);
+    (inside < left.count).then_some((left, fill))
 }
 
 /// Appends a part, to the one before where it is of the same.
@@ -684,8 +680,8 @@ struct Chosen {
 /// Roll-ups for what has no samples.
 struct Spare {
     chosen: Chosen,
-    /// How many samples there are in all of the day, of the series that have any.
-    there: BTreeMap<Column, u64>,
+    /// The samples that there are in all of the day, of the series that have any.
+    there: BTreeMap<Column, Points>,
 }
 
 impl Chosen {

@@ -3,6 +3,7 @@
 use super::read::Rolled;
 use super::{EDGE, Field};
 use crate::series::aggregate::{Fold, Grid, Point, SPACINGS, Spread, increase};
+use crate::series::read::newest_of_each_time;
 use crate::series::{Aggregation, Breaks, resets};
 use model::Timestamp;
 use model::metric::Kind;
@@ -35,6 +36,7 @@ impl Sum<'_> {
                 Field::Peak,
                 Field::EdgeAt,
                 Field::Edge,
+                Field::Cut,
             ],
             Self::Rates(_) => &[
                 Field::Count,
@@ -42,6 +44,7 @@ impl Sum<'_> {
                 Field::Covered,
                 Field::EdgeAt,
                 Field::Edge,
+                Field::Cut,
             ],
             Self::Restarts(_) => &[Field::Count, Field::EdgeAt, Field::Edge, Field::Restart],
         }
@@ -61,7 +64,7 @@ impl Sum<'_> {
     pub(super) fn can_use(&self, day: &Rolled) -> bool {
         match self {
             Self::Folds(_) => true,
-            Self::Restarts(_) => !day.edges.is_empty(),
+            Self::Restarts(_) => day.edges().next().is_some() || !day.restarts.is_empty(),
             Self::Rates(_) => day.has_edges(),
         }
     }
@@ -75,11 +78,11 @@ impl Sum<'_> {
         }
     }
 
-    /// Takes in a day.
-    pub(super) fn rolled(&mut self, day: &Rolled) {
+    /// Takes in a day, with samples that came to buckets in which it has none.
+    pub(super) fn rolled(&mut self, day: &Rolled, fill: &[Point]) {
         match self {
-            Self::Folds(folds) => folds.rolled(day),
-            Self::Rates(rates) => rates.rolled(day),
+            Self::Folds(folds) => folds.rolled(day, fill),
+            Self::Rates(rates) => rates.rolled(day, fill),
             Self::Restarts(restarts) => restarts.rolled(day),
         }
     }
@@ -132,13 +135,18 @@ impl Folds {
     }
 
     /// A bucket stands where it begins, or where the range does.
-    fn rolled(&mut self, day: &Rolled) {
+    fn rolled(&mut self, day: &Rolled, fill: &[Point]) {
+        let mut fill = fill.iter().peekable();
         for (start, bucket) in &day.buckets {
+            while let Some(point) = fill.next_if(|(at, _)| at.unix_ms() < *start) {
+                self.raw(point);
+            }
             let end = start.saturating_add(day.step_ms());
             if *start < self.grid.to && end > self.grid.from {
                 self.add((*start).max(self.grid.from), &bucket.fold);
             }
         }
+        fill.for_each(|point| self.raw(point));
     }
 
     fn add(&mut self, at: i64, fold: &Fold) {
@@ -200,16 +208,22 @@ impl<'a> Rates<'a> {
     fn take_in(&mut self) {
         let at = self.next;
         self.next += 1;
-        let (Some(earlier), Some(later)) = (self.window.get(at), self.window.get(at + 1)) else {
-            return;
-        };
+        if let Some((earlier, later)) = self.whole(&self.window, at) {
+            self.add(earlier, later);
+        }
+    }
+
+    /// A pair of samples next to each other that touches the range, where nothing breaks it.
+    fn whole(&self, points: &[Point], at: usize) -> Option<(Point, Point)> {
+        let (earlier, later) = (*points.get(at)?, *points.get(at + 1)?);
         let (start, end) = (earlier.0.unix_ms(), later.0.unix_ms());
-        if end <= start || end <= self.grid.from || start >= self.grid.to {
-            return;
-        }
-        if self.breaks.restarted(earlier.0, later.0) || self.breaks.gap(&self.window, at) {
-            return;
-        }
+        let is_beside = end <= start || end <= self.grid.from || start >= self.grid.to;
+        let is_broken = || self.breaks.restarted(earlier.0, later.0) || self.breaks.gap(points, at);
+        (!is_beside && !is_broken()).then_some((earlier, later))
+    }
+
+    fn add(&mut self, earlier: Point, later: Point) {
+        let (start, end) = (earlier.0.unix_ms(), later.0.unix_ms());
         if let Some(increase) = increase(earlier.1, later.1) {
             let per_ms = increase / (end as f64 - start as f64);
             self.spread(start, end, |spread, covered_ms| {
@@ -239,23 +253,41 @@ impl<'a> Rates<'a> {
         if !day.has_edges() {
             return false;
         }
-        let (head, tail) = day.ends();
-        // The samples between which the day told by itself.
-        let (Some(first), Some(last)) = (head.get(SPACINGS), tail.get(SPACINGS)) else {
+        let Some((first, last)) = day.told() else {
             return true;
         };
-        let next = self.unknown.partition_point(|at| *at <= first.0);
-        self.unknown.get(next).is_none_or(|at| *at > last.0)
+        let next = self.unknown.partition_point(|at| *at <= first);
+        self.unknown.get(next).is_none_or(|at| *at > last)
     }
 
-    fn rolled(&mut self, day: &Rolled) {
+    fn rolled(&mut self, day: &Rolled, fill: &[Point]) {
+        if day.is_all_edges() {
+            let mut all: Vec<Point> = day.edges().chain(fill.iter().copied()).collect();
+            newest_of_each_time(&mut all);
+            for point in all {
+                self.raw(point);
+            }
+            return;
+        }
         let (head, tail) = day.ends();
-        let is_left = |point: &&Point| !day.is_hidden(point.0);
-        for point in head.iter().filter(is_left) {
+        for (_, point) in head {
             self.raw(*point);
         }
-        if day.is_all_edges() {
-            return;
+        // Pairs that no bucket has: of a day without a hole all are taken in by now.
+        let told = head.iter().find(|(place, _)| *place >= SPACINGS);
+        let told = told.map(|(_, (at, _))| *at);
+        while self.next + 1 < self.window.len()
+            && told.is_none_or(|told| self.window.get(self.next).is_some_and(|at| at.0 < told))
+        {
+            self.take_in();
+        }
+        // What was written again is told by itself.
+        for run in day.runs(fill) {
+            for at in 0..run.len() {
+                if let Some((earlier, later)) = self.whole(run, at) {
+                    self.add(earlier, later);
+                }
+            }
         }
         for (start, bucket) in &day.buckets {
             let told = bucket.spread;
@@ -278,12 +310,10 @@ impl<'a> Rates<'a> {
             });
         }
         // The pairs before are in the buckets.
-        let told = (EDGE - 1 - SPACINGS).min(tail.len());
-        let (before, behind) = tail.split_at(told);
+        let told = tail.partition_point(|(place, _)| *place < 2 * EDGE - 1 - SPACINGS);
         self.window.clear();
-        self.window.extend(before.iter().filter(is_left));
-        self.next = self.window.len();
-        self.window.extend(behind.iter().filter(is_left));
+        self.window.extend(tail.iter().map(|(_, point)| *point));
+        self.next = told;
     }
 
     fn values(mut self) -> Vec<Option<f64>> {
@@ -324,15 +354,13 @@ impl Restarts {
     }
 
     fn rolled(&mut self, day: &Rolled) {
-        let mut left = day.edges.iter().filter(|(at, _)| !day.is_hidden(*at));
-        let Some(first) = left.next() else {
-            return;
-        };
-        let last = left.next_back().unwrap_or(first);
-        self.cross(*first);
-        let restarts = day.restarts.iter().filter(|at| !day.is_hidden(**at));
-        self.found.extend(restarts);
-        self.last = Some(*last);
+        let mut edges = day.edges();
+        let first = edges.next();
+        if let Some(first) = first {
+            self.cross(first);
+        }
+        self.found.extend(&day.restarts);
+        self.last = edges.next_back().or(first).or(self.last);
     }
 
     fn cross(&mut self, next: Point) {

@@ -3,11 +3,12 @@
 use super::fold::{Bucket, Uptime};
 use super::keep::Kept;
 use super::read::number;
-use super::{DAY_MS, FIVE_MS, FIVES, Field, HOUR_MS, HOURS, fold};
+use super::{DAY_MS, FIVE_MS, FIVES, Field, HOUR_MS, HOURS, KINDS, fold};
 use crate::blocks::{Column, Level, Run, Values};
 use crate::pack::{self, ENTRIES_MAX, PackError, PackId, PackMeta, PackWriter};
 use crate::series::aggregate::Point;
 use crate::series::parts::Parts;
+use crate::series::read::newest_of_each_time;
 use crate::series::registry::with;
 use model::metric::Kind;
 use model::{DeviceId, Timestamp, Value};
@@ -19,7 +20,7 @@ const RESTARTS_MAX: usize = HOURS;
 /// Entries that a series takes in a pack at most: its fields, of which the latest value and the edges
 /// may be of both types of number. A counter takes seven mostly, others five, so that 9,000 series and
 /// more of a device are rolled up.
-const ENTRIES_A_SERIES: usize = 13;
+const ENTRIES_A_SERIES: usize = 14;
 
 /// Fields of a series, ascending by column.
 type Fields = Vec<(Column, Values)>;
@@ -84,7 +85,8 @@ impl DayWriter {
     /// The samples of sysUpTime of the device over the day, and what there is of it by hours already:
     /// that tells of restarts where it is of more samples.
     pub(in crate::series) fn uptime(&mut self, points: &[Point], kept: Option<&Kept>) {
-        let stands = kept.filter(|kept| kept.count > points.len() as u64);
+        let (hours, day) = (pack::Kind::Hours, self.day);
+        let stands = kept.filter(|kept| kept.count > kept.split(points, hours, day).0);
         self.device.of_uptime = match stands {
             Some(kept) => self.kept_uptime(kept),
             None => Uptime::of(points),
@@ -105,7 +107,7 @@ impl DayWriter {
 
     /// Adds a series of the device, with its samples of the day and its roll-ups that there are, by five
     /// minutes and by hours. Columns ascend. What there is stands where it is of more samples than there
-    /// are now: the others went since. One whose metric is not known has what there is; else it is left
+    /// are now in its buckets: the others went since; what came to other buckets is added. One whose metric is not known has what there is; else it is left
     /// out, as is one whose numbers are too large to be summed up, and what is more than a pack may hold
     /// of a device: what is left out is read from the samples. Answers whether there is anything.
     pub(in crate::series) fn column(
@@ -119,12 +121,15 @@ impl DayWriter {
         let found = kinds.binary_search_by_key(&column, |(column, _)| *column);
         let kind = found.ok().and_then(|place| kinds.get(place));
         let kind = kind.map(|(_, kind)| *kind);
-        let stands = |kept: &Kept| kind.is_none() || kept.count > points.len() as u64;
-        let kept = kept.map(|kept| kept.filter(stands));
         if self.device.entries + ENTRIES_A_SERIES > ENTRIES_MAX {
             parts.counters.defect("rollup_bound", 1);
             return Ok(false);
         }
+        let [fives, hours] = kept;
+        let kept = [
+            fives.and_then(|kept| self.standing(kept, column, points, (kind, 0))),
+            hours.and_then(|kept| self.standing(kept, column, points, (kind, 1))),
+        ];
         let made = match kind {
             Some(kind) if !points.is_empty() && kept.iter().any(Option::is_none) => {
                 self.made(column, points, kind)
@@ -132,10 +137,8 @@ impl DayWriter {
             _ => [None, None],
         };
         let mut most = 0;
-        let rows = [self.fives_times.len(), self.hours_times.len()];
         let writers = [&mut self.fives, &mut self.hours];
-        for (((writer, rows), kept), made) in writers.into_iter().zip(rows).zip(kept).zip(made) {
-            let kept = kept.map(|kept| kept.into_values(rows));
+        for ((writer, kept), made) in writers.into_iter().zip(kept).zip(made) {
             let mut entries = 0;
             for (column, values) in kept.or(made).iter().flatten() {
                 entries += usize::from(values.whole().is_some());
@@ -146,6 +149,44 @@ impl DayWriter {
         }
         self.device.entries += most;
         Ok(most > 0)
+    }
+
+    /// The fields of a series by what there is of it by five minutes (0) or by hours (1), where that is of
+    /// more samples than there are in its buckets: with those in others. Where the metric is not known it
+    /// stays as it is.
+    fn standing(
+        &self,
+        kept: Kept,
+        column: Column,
+        points: &[Point],
+        (kind, place): (Option<Kind>, usize),
+    ) -> Option<Fields> {
+        let grain = *KINDS.get(place)?;
+        let rows = [self.fives_times.len(), self.hours_times.len()];
+        let rows = *rows.get(place)?;
+        let Some(kind) = kind else {
+            return Some(kept.into_values(rows));
+        };
+        let (there, fill) = kept.split(points, grain, self.day);
+        if kept.count <= there {
+            return None;
+        }
+        if fill.is_empty() {
+            return Some(kept.into_values(rows));
+        }
+        if kind == Kind::Counter && kept.is_all_edges() {
+            // What it was made of is known.
+            let mut all = kept.edges(self.day);
+            all.extend(points);
+            newest_of_each_time(&mut all);
+            let made = self.made(column, &all, kind).into_iter().nth(place);
+            if let Some(made) = made.flatten() {
+                return Some(made);
+            }
+        }
+        let restarts = &self.device.of_uptime.restarts;
+        let filled = kept.filled(column, &fill, (grain, kind, self.day), restarts);
+        Some(filled.into_values(rows))
     }
 
     /// The fields of a series by five minutes and by hours, of its samples; none where they are not
@@ -210,10 +251,10 @@ impl DayWriter {
 
     /// Ends the packs: once this returns they are durable under their names. They are not yet in the
     /// manifest.
-    pub(in crate::series) fn finish(self) -> Result<[PackMeta; 2], PackError> {
+    pub(in crate::series) fn finish(self, parts: &Parts) -> Result<[PackMeta; 2], PackError> {
         // The hours last: where they are, the others are too.
-        let fives = self.fives.finish()?;
-        Ok([fives, self.hours.finish()?])
+        let fives = parts.finish(self.fives)?;
+        Ok([fives, parts.finish(self.hours)?])
     }
 }
 
@@ -264,7 +305,7 @@ fn of_buckets(buckets: &[Bucket], kind: Kind) -> Vec<(Field, Option<Values>)> {
 }
 
 /// To thousandths, which take less room than the number itself, and never down: no pair was faster.
-fn rounded_up(number: f64) -> f64 {
+pub(super) fn rounded_up(number: f64) -> f64 {
     let rounded = (number * 1e3).ceil() / 1e3;
     if rounded >= number { rounded } else { number }
 }

@@ -99,15 +99,19 @@ pub(super) fn days(
     done: &mut Maintained,
 ) -> Result<(), SeriesError> {
     let due = |start: &Timestamp| end(Level::Day, *start).plus(DAY_DELAY) <= now;
+    let list = parts.packs.list();
+    let samples = || list.iter().filter(|meta| meta.id.kind == Kind::Samples);
     if let Some(day) = bury::due(parts, now, |day| due(&day)) {
-        done.days += merge_in_turn(parts, Level::Day, day, now)?;
+        if samples().any(|meta| Level::Day.start(meta.id.start) == day) {
+            done.days += merge_in_turn(parts, Level::Day, day, now)?;
+        } else {
+            roll_up_in_turn(parts, day, now, done)?;
+        }
         return Ok(());
     }
     let today = Level::Day.start(now.minus(DAY_DELAY));
-    let list = parts.packs.list();
-    let samples = list.iter().filter(|meta| meta.id.kind == Kind::Samples);
     let mut found: BTreeMap<Timestamp, Day> = BTreeMap::new();
-    for meta in samples {
+    for meta in samples() {
         let of = found.entry(Level::Day.start(meta.id.start)).or_default();
         of.is_whole |= meta.id.level == Level::Day;
         of.has_parts |= meta.id.level != Level::Day;
@@ -139,9 +143,18 @@ pub(super) fn days(
 
 /// Rolls up a day that ought to have been when it was merged, one a pass.
 fn roll_up(parts: &Parts, now: Timestamp, done: &mut Maintained) -> Result<(), SeriesError> {
-    let Some(day) = rolls::due(parts, now) else {
-        return Ok(());
-    };
+    match rolls::due(parts, now) {
+        Some(day) => roll_up_in_turn(parts, day, now, done),
+        None => Ok(()),
+    }
+}
+
+fn roll_up_in_turn(
+    parts: &Parts,
+    day: Timestamp,
+    now: Timestamp,
+    done: &mut Maintained,
+) -> Result<(), SeriesError> {
     let rolled = roll_up_day(parts, day);
     let wait = if rolled.is_ok() {
         MERGE_INTERVAL
@@ -221,7 +234,7 @@ fn packs_in(
             }
             Err(error) if error.is_passing() => return Err(error.into()),
             Err(error) => {
-                parts.lost(&chain(&error));
+                parts.lost_of(&id, &chain(&error));
                 parts.packs.set_aside(&id, &chain(&error))?;
             }
         }
@@ -345,7 +358,7 @@ fn merge_as(
     let mut count = devices.len() as u64;
     let mut new = Vec::new();
     if let Some(samples) = writer.filter(|_| !is_empty) {
-        let meta = samples.finish()?;
+        let meta = parts.finish(samples)?;
         count = meta.totals.devices;
         new.push(meta);
     }
@@ -353,7 +366,7 @@ fn merge_as(
         gone.extend(old.replaced());
         // An empty one says that there is nothing to roll up.
         if make == Make::RollUps || !devices.is_empty() {
-            new.extend(rolls.finish()?);
+            new.extend(rolls.finish(parts)?);
         }
     }
     parts.commit(&new, &gone)?;

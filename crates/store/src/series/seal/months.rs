@@ -157,7 +157,7 @@ fn put_together(
         }
         return Ok(None);
     }
-    let meta = writer.finish()?;
+    let meta = parts.finish(writer)?;
     let sound = ids.iter().filter(|id| !damaged.contains_key(*id));
     let gone: Vec<PackId> = sound.copied().collect();
     parts.commit(&[meta], &gone)?;
@@ -182,48 +182,36 @@ fn has_hidden(parts: &Parts, stones: &[Arc<Tombstone>], id: &PackId) -> bool {
     of.any(|stone| bury::may_have(parts, id, stone))
 }
 
-/// Whether a part of a day was deleted that was not rolled up anew since, as its samples are gone: packs
-/// that have it stay as they are, where readers leave it out. Of whole days nothing is taken along.
+/// Whether a part of a day was deleted and the day was not rolled up anew since: packs that have it stay as
+/// they are, where readers leave it out, until that is done. Of whole days nothing is taken along.
 fn is_cut(parts: &Parts, stones: &[Arc<Tombstone>], packs: &[Arc<Pack>]) -> bool {
     let is_anew = |day: Timestamp, stone: &Tombstone| {
         let mut later = packs.iter().filter(|pack| {
             let id = &pack.meta().id;
             id.generation > stone.generation && id.start <= day && day < id.end()
         });
-        later.any(|pack| has_day(pack, stone.device_id, day))
+        later.any(|pack| bury::has_day(pack, stone.device_id, day))
     };
     let is_cut_of = |pack: &Arc<Pack>, stone: &Tombstone| {
         let id = &pack.meta().id;
-        let from = Timestamp::from_unix_ms(stone.from_ms).max(id.start);
-        let to = Timestamp::from_unix_ms(stone.to_ms).min(id.end());
-        let mut day = Level::Day.start(from);
-        while day < to {
-            let is_whole = from <= day && Level::Day.end(day) <= to;
-            if !is_whole && has_day(pack, stone.device_id, day) && !is_anew(day, stone) {
-                return true;
-            }
-            day = Level::Day.end(day);
-        }
-        false
+        // Only the days of the ends of a range may be hidden in part.
+        let last = Timestamp::from_unix_ms(stone.to_ms.saturating_sub(1));
+        let ends = [Timestamp::from_unix_ms(stone.from_ms), last];
+        ends.map(|end| Level::Day.start(end))
+            .into_iter()
+            .any(|day| {
+                let end = Level::Day.end(day);
+                let is_whole = stone.from_ms <= day.unix_ms() && end.unix_ms() <= stone.to_ms;
+                let is_here = id.start <= day && day < id.end();
+                is_here
+                    && !is_whole
+                    && bury::has_in(parts, pack, stone, (day, end))
+                    && !is_anew(day, stone)
+            })
     };
     packs.iter().any(|pack| {
         let mut of = stones.iter();
-        of.any(|stone| {
-            let id = &pack.meta().id;
-            bury::hides(stone, id) && bury::has(parts, pack, stone) && is_cut_of(pack, stone)
-        })
-    })
-}
-
-/// Whether a pack has anything to say of a day of a device.
-fn has_day(pack: &Pack, device_id: DeviceId, day: Timestamp) -> bool {
-    let Some(entry) = pack.find(device_id) else {
-        return false;
-    };
-    let (from, to) = (day.unix_ms(), Level::Day.end(day).unix_ms());
-    pack.head(&entry).is_ok_and(|head| {
-        let next = head.times().partition_point(|at| *at < from);
-        head.times().get(next).is_some_and(|at| *at < to)
+        of.any(|stone| bury::hides(stone, &pack.meta().id) && is_cut_of(pack, stone))
     })
 }
 
@@ -284,10 +272,14 @@ fn device(
             let is_own = |at: Timestamp| owners.get(&day(at.unix_ms())) == Some(&n);
             let generation = pack.meta().id.generation;
             let hidden = parts.tombstones.of_pack(device_id, generation, (from, to));
-            // Only whole days are, here.
+            // Whole days are: a row is of a day and not of its time, where it is one of a list. Of a day
+            // that is met in part there is nothing in that part.
             let is_hidden = |place: usize, at: Timestamp| {
                 let of = hidden.as_ref().zip(wanted.get(place));
-                of.is_some_and(|(hidden, column)| hidden.has(series_of(*column), at.unix_ms()))
+                let day = day(at.unix_ms());
+                of.is_some_and(|(hidden, column)| {
+                    hidden.has_whole(series_of(*column), (day, Level::Day.end(day)))
+                })
             };
             let found = pack.read_with(head, entry, wanted, from, to, |place, slice| {
                 let points = slice.points();

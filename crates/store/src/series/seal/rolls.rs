@@ -39,11 +39,30 @@ pub(super) fn is_settled(parts: &Parts, start: Timestamp) -> Result<bool, Series
     Ok(!patched && is_rolled_up(parts, start))
 }
 
-/// Whether the packs of samples of a day are in its roll-ups, where those are kept.
+/// Whether the packs of samples of a day are in its roll-ups, where those are kept, and nothing of it was
+/// deleted since: where the samples are gone only whole buckets can be left out.
 pub(in crate::series) fn is_rolled_up(parts: &Parts, start: Timestamp) -> bool {
     let end = Level::Day.end(start);
     let day = days::days(&parts.packs.list(), start, end).remove(&start);
-    day.is_none_or(|day| is_of_all(parts, start, &day))
+    day.is_none_or(|day| {
+        let is_cut = !day.samples.is_empty() && is_cut_since(parts, start, &day);
+        is_of_all(parts, start, &day) && !is_cut
+    })
+}
+
+/// Whether something of a day may have been deleted since its roll-ups that are kept were made.
+fn is_cut_since(parts: &Parts, start: Timestamp, day: &Day) -> bool {
+    let end = Level::Day.end(start);
+    let kept = KINDS
+        .into_iter()
+        .filter(|kind| parts.rolled_from(*kind) < end);
+    let latest = kept.filter_map(|kind| day.rolled(kind).last());
+    let oldest = latest.map(|id| id.generation).min();
+    oldest.is_some_and(|generation| {
+        let stones = parts.tombstones.all();
+        let mut later = stones.iter().filter(|stone| stone.generation > generation);
+        later.any(|stone| stone.meets(start, end))
+    })
 }
 
 /// As [`is_rolled_up`], of a day whose packs are known.

@@ -78,7 +78,7 @@ impl<'a> Sources<'a> {
                     });
                 }
                 Err(error) => {
-                    parts.lost(&chain(&error));
+                    parts.lost_of(&pack.meta().id, &chain(&error));
                     damaged.insert(pack.meta().id, chain(&error));
                 }
             }
@@ -248,7 +248,7 @@ impl<'a> Sources<'a> {
                     lay_shown(laid, place, &slice, source.hidden.as_ref(), wanted);
                 });
             for damage in found {
-                parts.lost(&damage.to_string());
+                parts.lost_of(&pack.meta().id, &damage.to_string());
                 damaged.insert(pack.meta().id, damage.to_string());
             }
         }

@@ -1,0 +1,94 @@
+//! Whose the archive is: a mark says so, and that there is an archive at all. Where days were archived and
+//! no mark is, the disk of the archive is not there.
+
+use super::manifest::{VERSION, parse_name};
+use super::{Archive, ArchiveError, FORMAT, OWNER, OWNER_BYTES_MAX, Owner, lock};
+
+impl Archive {
+    /// Sees to it that the archive is ours, and marks it where it is nobody's and nothing was archived yet.
+    pub(super) fn own(&self) -> Result<(), ArchiveError> {
+        if self.is_foreign()?.is_none() {
+            self.begin()?;
+        }
+        let foreign = lock(&self.0.state).foreign.clone();
+        match foreign {
+            Some(installation) => Err(ArchiveError::Foreign { installation }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the archive is that of another; `None` where it has no mark.
+    pub(super) fn is_foreign(&self) -> Result<Option<bool>, ArchiveError> {
+        let owner = self.owner()?;
+        let is_foreign = owner.as_ref().map(|owner| *owner != self.0.installation);
+        let foreign = owner.filter(|owner| *owner != self.0.installation);
+        lock(&self.0.state).foreign = foreign;
+        Ok(is_foreign)
+    }
+
+    /// Whose the archive is; `None` where it has no mark.
+    fn owner(&self) -> Result<Option<String>, ArchiveError> {
+        let octets = match self.reading().depot.get_all(OWNER, OWNER_BYTES_MAX, None) {
+            Err(error) if error.is_missing() => return Ok(None),
+            got => got?,
+        };
+        let owner = serde_json::from_slice::<Owner>(&octets).ok();
+        let Some(owner) = owner.filter(|owner| owner.format == FORMAT) else {
+            if self.has_days()? {
+                return Err(ArchiveError::Settings {
+                    what: format!("{OWNER} is damaged, so that nobody knows whose it is"),
+                });
+            }
+            // It was broken off before anything was archived.
+            return Ok(None);
+        };
+        if owner.version > VERSION {
+            return Err(ArchiveError::Settings {
+                what: format!("it is of version {}, which is not known", owner.version),
+            });
+        }
+        Ok(Some(owner.installation))
+    }
+
+    /// Marks an archive that has no mark; not where days were archived before.
+    fn begin(&self) -> Result<(), ArchiveError> {
+        if !self.reading().days.all().is_empty() {
+            return Err(ArchiveError::Unmarked);
+        }
+        if self.has_days()? {
+            return Err(ArchiveError::Settings {
+                what: format!("it has days and no {OWNER}, so that nobody knows whose it is"),
+            });
+        }
+        self.adopt()
+    }
+
+    fn has_days(&self) -> Result<bool, ArchiveError> {
+        let mut has_days = false;
+        self.reading().depot.each("", |object| {
+            has_days |= parse_name(&object.name).is_some_and(|(_, _, is_manifest)| is_manifest);
+        })?;
+        Ok(has_days)
+    }
+
+    /// Makes the archive ours, whosever it was. Waits.
+    pub fn adopt(&self) -> Result<(), ArchiveError> {
+        let owner = Owner {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            installation: self.0.installation.clone(),
+        };
+        let octets = serde_json::to_vec(&owner).map_err(|error| ArchiveError::Settings {
+            what: error.to_string(),
+        })?;
+        let depot = &self.reading().depot;
+        depot.put(OWNER, octets.clone().into())?;
+        // Another may have marked it at the same moment.
+        if depot.get_all(OWNER, OWNER_BYTES_MAX, None)? != octets {
+            let name = OWNER.to_owned();
+            return Err(ArchiveError::NotSame { name });
+        }
+        lock(&self.0.state).foreign = None;
+        Ok(())
+    }
+}
