@@ -1773,7 +1773,8 @@ export interface paths {
         put?: never;
         /**
          * Writes samples as they were measured, no older than `store.late_days`. Each is taken or refused by
-         *     itself. Sent twice they are there once: what is written last holds.
+         *     itself. Sent twice they are there once: what is written last holds. Values that a hold keeps are not
+         *     changed; that others are is written down.
          */
         post: operations["write_samples"];
         /**
@@ -6476,7 +6477,7 @@ export interface components {
             pointer: string;
             /** @description Why, in one word. */
             reason: string;
-            /** @description Why, in one sentence. */
+            /** @description Why, in one sentence; empty beyond the first thousand. */
             detail: string;
         };
         /** @description Which days come back, and for how long. */
@@ -6897,7 +6898,7 @@ export interface components {
              */
             samples: number;
             /**
-             * @description Those are all; else there are more: counting them took too long, or some are in the archive and
+             * @description Those are all; else there may be more: counting them took too long, or some are in the archive and
              *     could not be had.
              */
             counted_whole: boolean;
