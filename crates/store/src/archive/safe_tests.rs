@@ -88,6 +88,41 @@ async fn a_day_that_is_damaged_here_is_read_of_the_archive_and_does_not_replace_
     assert_eq!(bits(&read.unwrap()), bits(&kept.of_day(day(0))));
 }
 
+/// What cannot be compared, as it is damaged there, is replaced by what is here where that is not less.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_is_damaged_there_is_replaced_by_no_less() {
+    for is_less in [false, true] {
+        let mut kept = Kept::new(2, 3).await;
+        let other = tempfile::tempdir().unwrap();
+        let archive = kept.archive(place(&other)).await;
+        assert_eq!(run(&archive).await.days, 2);
+        let known = archive.days()[0].clone();
+        let name = format!("archive/2026-03-01/r{:010}", known.revision);
+        let samples = other.path().join(name).join("samples-000.parquet");
+        let octets = std::fs::metadata(&samples).unwrap().len();
+        damage(&samples, usize::try_from(octets / 2).unwrap());
+        if is_less {
+            damage(&pack_of(kept.path(), "2026-03-01"), 400);
+        }
+        kept.append(day(0).unix_ms() + 1_000, Value::U64(77)).await;
+        settle(&kept, day(4).unix_ms() + DAY_MS / 4).await;
+        // With nothing of it in memory.
+        let archive = kept.archive(place(&other)).await;
+        let done = run(&archive).await;
+        let now = archive.days()[0].clone();
+        if is_less {
+            let failed = done.failed.unwrap();
+            assert!(failed.contains("to be compared"), "{failed}");
+            assert_eq!((now.revision, now.samples), (known.revision, known.samples));
+            continue;
+        }
+        assert_eq!(done.failed, None);
+        assert!(now.revision > known.revision && now.damaged.is_none());
+        let read = on(&archive, |archive| read_day(archive, day(0))).await;
+        assert_eq!(bits(&read.unwrap()), bits(&kept.of_day(day(0))));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_that_is_lost_is_read_of_the_archive() {
     let mut kept = Kept::new(2, 3).await;

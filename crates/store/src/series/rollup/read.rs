@@ -358,3 +358,38 @@ pub(super) fn number(value: Value) -> u64 {
         Value::F64(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A day of which all samples of its last edge were deleted: those of its first stand beside no later
+    /// day, as there are others between them.
+    #[test]
+    fn the_edge_of_one_end_is_not_that_of_the_other() {
+        let at = |n: usize| Timestamp::from_unix_ms(i64::try_from(n).unwrap() * 60_000);
+        let rolled = |places: std::ops::Range<usize>, of: usize| Rolled {
+            day: at(0),
+            count: of as u64,
+            buckets: Vec::new(),
+            grain: Grain::FiveMinutes,
+            edges: places.map(|n| (n, (at(n), Value::U64(n as u64)))).collect(),
+            of: of as u64,
+            is_cut: true,
+            restarts: Vec::new(),
+        };
+        let next_to = |day: &Rolled, first| {
+            let points = day.edges_next_to(first, (at(2), at(1_440)));
+            points.iter().map(|(at, _)| *at).collect::<Vec<_>>()
+        };
+        let cut = rolled(0..EDGE, 100);
+        assert_eq!(next_to(&cut, true), (2..EDGE).map(at).collect::<Vec<_>>());
+        assert_eq!(next_to(&cut, false), []);
+        let whole = rolled(0..2 * EDGE, 100);
+        let last: Vec<_> = (EDGE..2 * EDGE).map(at).collect();
+        assert_eq!(next_to(&whole, false), last);
+        // All of them are at its edges.
+        let few = rolled(0..5, 5);
+        assert_eq!(next_to(&few, false), [at(2), at(3), at(4)]);
+    }
+}
