@@ -24,8 +24,6 @@ mod documents;
 mod exchange;
 #[path = "all/flows.rs"]
 mod flows;
-#[path = "all/full_disk.rs"]
-mod full_disk;
 #[path = "all/jobs.rs"]
 mod jobs;
 #[path = "all/moved.rs"]

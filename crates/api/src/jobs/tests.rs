@@ -146,7 +146,7 @@ async fn no_more_are_at_work_than_may_and_no_more_wait() {
     let mut ids = Vec::new();
     for at in 0..AT_WORK_MAX + WAITING_MAX {
         let (end, until) = mpsc::channel();
-        let id = bench.start(JobKind::Export, going_on(until)).await;
+        let id = bench.start(JobKind::Import, going_on(until)).await;
         if at < AT_WORK_MAX {
             bench.until(id, JobState::Running).await;
         }
@@ -155,7 +155,7 @@ async fn no_more_are_at_work_than_may_and_no_more_wait() {
     }
     let full = bench
         .jobs
-        .start(ReservedId::new(), JobKind::Export, &bench.by, |_| {
+        .start(ReservedId::new(), JobKind::Import, &bench.by, |_| {
             Ok(Value::Null)
         })
         .await
