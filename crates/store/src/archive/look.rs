@@ -172,13 +172,17 @@ impl Archive {
     fn clear(&self, revisions: &Revisions) {
         let (known, now) = (self.reading().days.all(), self.0.clock.now());
         for (day, of_day) in revisions {
-            let counts = known.get(day).filter(|known| known.damaged.is_none());
+            let noted = known.get(day);
+            let counts = noted.filter(|known| known.damaged.is_none());
             let counts = counts.map(|known| known.revision);
+            // Its samples may be the only ones, though its manifest is lost.
+            let is_noted = |revision| noted.is_some_and(|noted| noted.revision == revision);
             let is_over = |revision: &u64| counts.is_some_and(|counts| *revision < counts);
             let is_old = |found: &Revision| found.newest.plus(REMAINS_KEPT) < now;
             let remains = |revision: &u64| {
                 let found = of_day.get(revision);
                 found.is_some_and(|found| !found.has_manifest && is_old(found))
+                    && !is_noted(*revision)
             };
             let any_over = of_day.keys().any(is_over);
             // The one that counts is there with all its files before another goes.
