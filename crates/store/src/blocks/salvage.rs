@@ -6,6 +6,7 @@
 //! the new one is taken by the next [`settle`].
 
 use crate::disk::sync_folder;
+use rusqlite::types::Value;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, Row, ffi, params};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -40,14 +41,10 @@ const SHARED: &str = "-shm";
 /// Fails as for damage where the pages, tables and indexes of a file do not agree: a row that is
 /// missing in one of them is else missing in answers, without a word.
 pub(crate) fn look_through(connection: &Connection) -> rusqlite::Result<()> {
-    let damaged = |what| {
-        let code = ffi::Error::new(ffi::SQLITE_CORRUPT);
-        Err(rusqlite::Error::SqliteFailure(code, Some(what)))
-    };
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
     let (pages, each) = (number("PRAGMA page_count")?, number("PRAGMA page_size")?);
     if is_of_another_form(connection)? {
-        return damaged("its header says that a later SQLite wrote it".to_owned());
+        return Err(damage("its header says that a later SQLite wrote it"));
     }
     if pages.saturating_mul(each) > LOOKED_THROUGH_MAX {
         return Ok(());
@@ -57,7 +54,40 @@ pub(crate) fn look_through(connection: &Connection) -> rusqlite::Result<()> {
     if verdict == "ok" {
         return Ok(());
     }
-    damaged(verdict)
+    Err(damage(verdict))
+}
+
+/// Fails as for damage where a file does not define its tables and indexes, in these places, as `made`
+/// does in a new one. No checksum of a row covers them, and with one bit of a definition SQLite may
+/// find no row without a word.
+pub(crate) fn prove_tables(connection: &Connection, made: &str) -> rusqlite::Result<()> {
+    let new = Connection::open_in_memory()?;
+    new.execute_batch(made)?;
+    if definitions(connection)? == definitions(&new)? {
+        return Ok(());
+    }
+    Err(damage("its tables are not defined as they were made"))
+}
+
+/// Kind, name, table, first page and SQL of each table and index.
+fn definitions(connection: &Connection) -> rusqlite::Result<Vec<[Value; 5]>> {
+    connection
+        .prepare("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid")?
+        .query_map([], |row| {
+            Ok([
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ])
+        })?
+        .collect()
+}
+
+/// What SQLite itself would say of damage.
+fn damage(what: impl Into<String>) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(what.into()))
 }
 
 /// Whether SQLite reads a file and refuses to write it, because of one octet of its header: that of
@@ -78,11 +108,16 @@ fn is_of_another_form(connection: &Connection) -> rusqlite::Result<bool> {
 
 /// Whether SQLite found its pages or a row to be nonsense, as against being unable to work.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+    };
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     matches!(
         error,
-        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | Utf8Error(..)
     ) || matches!(
         error.sqlite_error_code(),
         Some(DatabaseCorrupt | NotADatabase)

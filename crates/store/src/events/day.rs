@@ -6,6 +6,11 @@ const SUFFIX: &str = ".sqlite";
 const DAY_MS: i64 = 86_400_000;
 /// Bits of a number below the millisecond: as many as [`model::EventId::sequence`] has.
 const SEQUENCE_BITS: u32 = 20;
+/// Numbers that are tried for an event. Where nine of ten of its millisecond are another's, all of
+/// these are once in 10^187.
+const PLACES_MAX: i64 = 4_096;
+/// How many of them lie one behind the other.
+const PLACES_NEAR: i64 = 64;
 
 /// A UTC day: days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,9 +56,55 @@ impl Day {
     }
 }
 
+/// The numbers that an event may have, each time in the same order, beginning with its own: where
+/// that is another's, the next ones, then ever further ones of its millisecond. Processes that know
+/// nothing of each other may number thousands of events of one millisecond alike: the step is of the
+/// part of an id that tells processes apart, so that they do not meet again.
+pub(super) fn places(number: i64, event: &EventRecord) -> impl Iterator<Item = i64> {
+    const MASK: i64 = (1 << SEQUENCE_BITS) - 1;
+    let (millisecond, sequence) = (number & !MASK, number & MASK);
+    let [.., a, b, c, d] = *event.id.as_bytes();
+    // Odd, so that it leads to every number.
+    let step = i64::from(u32::from_be_bytes([a, b, c, d])) | 1;
+    (0..PLACES_MAX).map(move |tried| {
+        let distance = if tried < PLACES_NEAR {
+            tried
+        } else {
+            tried * step
+        };
+        millisecond | ((sequence + distance) & MASK)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::EventId;
+
+    #[test]
+    fn places_are_of_the_same_millisecond_and_all_different() {
+        let at = Timestamp::from_unix_ms(86_399_999);
+        let event = EventRecord {
+            id: EventId::received(at),
+            at,
+            vantage: model::device::LOCAL_VANTAGE.to_owned(),
+            kind: model::EventKind::Log,
+            device_id: None,
+            interface_id: None,
+            source: [192, 0, 2, 1].into(),
+            severity: None,
+            text: String::new(),
+            body: serde_json::Value::Null,
+        };
+        let number = Day::of(at).number(&event);
+        let found: Vec<i64> = places(number, &event).collect();
+        assert_eq!(found[0], number);
+        let in_it = (86_399_999 << SEQUENCE_BITS)..(86_400_000 << SEQUENCE_BITS);
+        assert!(found.iter().all(|place| in_it.contains(place)));
+        let far: std::collections::BTreeSet<i64> = found[64..].iter().copied().collect();
+        assert_eq!(far.len(), found.len() - 64);
+        assert_eq!(found, places(number, &event).collect::<Vec<_>>());
+    }
 
     #[test]
     fn days_of_times() {

@@ -1,5 +1,6 @@
 //! One day's file: its tables, the connection that writes, and those that read.
 
+use super::day::places;
 use super::error::EventsError;
 use super::row;
 use super::words;
@@ -18,9 +19,6 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// Connections of a day that are kept for the next reader: each may hold two megabytes of pages, and
 /// there are as many days as are kept.
 const IDLE_MAX: usize = 1;
-/// Numbers behind its own that are tried for an event whose number another one has. Two meet only
-/// where processes that know nothing of each other number events of one millisecond.
-const PLACES_MAX: i64 = 64;
 
 // A write-ahead log, unlike the days of blocks: a page of words is changed by many commits, and is
 // taken into the file once for all of them; readers do not wait for the writer, nor it for them. A
@@ -118,6 +116,9 @@ pub(super) fn prove(path: &Path) -> Result<(), EventsError> {
         if version >= VERSION {
             connection.query_row("SELECT max(number) FROM event", [], |_| Ok(()))?;
         }
+        if version == VERSION {
+            salvage::prove_tables(&connection, TABLES)?;
+        }
         Ok(version)
     };
     if prove().map_err(failed("opening the day", path))? < VERSION {
@@ -189,39 +190,49 @@ impl DayWriter {
 }
 
 fn insert(connection: &Connection, events: &[(i64, &EventRecord)]) -> rusqlite::Result<Written> {
-    let mut row_statement = connection.prepare_cached(&format!(
-        "INSERT INTO event ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-         ON CONFLICT DO NOTHING",
-        row::COLUMNS
-    ))?;
     let mut words_statement =
         connection.prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?;
     let (mut written, mut text, mut body) = (Written::default(), String::new(), Vec::new());
     for (number, event) in events {
-        let mut number = *number;
-        let last_place = number.saturating_add(PLACES_MAX);
-        let stored = loop {
-            let cut = row::bind(&mut row_statement, number, event, &mut body)?;
-            if row_statement.raw_execute()? == 1 {
-                written.cut += cut;
-                break true;
-            }
-            if number >= last_place || holder(connection, number)? == *event.id.as_bytes() {
-                break false;
-            }
-            number += 1;
-        };
-        if stored {
-            words::indexed(&mut text, event);
-            words_statement.raw_bind_parameter(1, number)?;
-            words_statement.raw_bind_parameter(2, text.as_str())?;
-            words_statement.raw_execute()?;
-            written.stored += 1;
-        } else {
+        let Some((number, cut)) = insert_row(connection, *number, event, &mut body)? else {
             written.duplicates += 1;
-        }
+            continue;
+        };
+        words::indexed(&mut text, event);
+        words_statement.raw_bind_parameter(1, number)?;
+        words_statement.raw_bind_parameter(2, text.as_str())?;
+        words_statement.raw_execute()?;
+        written.stored += 1;
+        written.cut += cut;
     }
     Ok(written)
+}
+
+/// Inserts a row under its number, or the next of its [`places`] that is free; answers that number, and
+/// what was cut for its length. None where the event is there already.
+fn insert_row(
+    connection: &Connection,
+    number: i64,
+    event: &EventRecord,
+    body: &mut Vec<u8>,
+) -> rusqlite::Result<Option<(i64, u64)>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "INSERT INTO event ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT DO NOTHING",
+        row::COLUMNS
+    ))?;
+    for place in places(number, event) {
+        let cut = row::bind(&mut statement, place, event, body)?;
+        if statement.raw_execute()? == 1 {
+            return Ok(Some((place, cut)));
+        }
+        if holder(connection, place)? == *event.id.as_bytes() {
+            return Ok(None);
+        }
+    }
+    // A million events of one millisecond: a clock that stands still.
+    let full = "no number is free in the event's millisecond";
+    Err(rusqlite::Error::ToSqlConversionFailure(full.into()))
 }
 
 /// Looks at every row and changes nothing: how many there are, and how many do not prove themselves.

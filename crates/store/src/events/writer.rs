@@ -124,6 +124,10 @@ impl Writer {
             add(&counters.over_size, of_request.over_size);
             refused.push(of_request);
         }
+        // The index takes words of ascending numbers together, and writes itself out at each other one.
+        for events in batch.values_mut() {
+            events.sort_by_key(|(number, _)| *number);
+        }
         let written = self.commit(&batch);
         drop(batch);
         self.answer(group, refused, &written);

@@ -75,6 +75,47 @@ pub(crate) fn words(text: &str) -> EventQuery {
     }
 }
 
+/// An event as another process numbers it: the same counter, another random part behind it.
+fn of_another_process(event: &EventRecord) -> EventRecord {
+    let mut id = *event.id.as_bytes();
+    id[12] ^= 0x5a;
+    EventRecord {
+        id: EventId::from_bytes(id),
+        text: format!("{} elsewhere", event.text),
+        ..event.clone()
+    }
+}
+
+#[tokio::test]
+async fn what_two_processes_number_alike_is_kept_of_both_and_each_once() {
+    let events = Events::new();
+    let (store, _) = events.open();
+    let ours: Vec<EventRecord> = (0..1_000)
+        .map(|n| line(events.now(), &format!("line {n}")))
+        .collect();
+    let theirs: Vec<EventRecord> = ours.iter().map(of_another_process).collect();
+    for (batch, stored) in [(&ours, 1_000), (&theirs, 1_000), (&theirs, 0), (&ours, 0)] {
+        let done = store.append(batch.clone()).await.unwrap();
+        assert_eq!((done.stored, done.duplicates), (stored, 1_000 - stored));
+    }
+    for (text, count) in [
+        ("line", 1_000),
+        ("elsewhere", 1_000),
+        ("line 17 elsewhere", 1),
+    ] {
+        let query = EventQuery {
+            text: text.to_owned(),
+            // Not a millisecond later: a number is of the time of its event.
+            to: Some(events.now().plus(Duration::from_millis(1))),
+            limit: 1_000,
+            ..EventQuery::default()
+        };
+        let page = store.query(query).await.unwrap();
+        assert_eq!(page.items.len(), count, "{text}");
+    }
+    store.close().await;
+}
+
 #[tokio::test]
 async fn what_is_appended_is_read_back_as_it_was() {
     let events = Events::new();

@@ -27,6 +27,8 @@ const FLIPS_VARIABLE: &str = "FORETELL_FLIPS";
 /// How files of SQLite begin, and the octets of their header.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 const SQLITE_HEADER_LEN: u64 = 100;
+/// Where the first page ends, which defines the tables.
+const DEFINITIONS_END: usize = 4_096;
 
 /// What a flip did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,14 +103,23 @@ pub(crate) async fn flip(
         let mut bytes = fs::read(copy.path().join(file)).unwrap();
         let mut octet = usize::try_from(bit / 8).unwrap();
         if bytes.starts_with(SQLITE) {
-            // Each octet of the header once. Then by chance; and not always where nothing is.
+            // Each octet of the header once. Then by chance, and a quarter of them where the tables are
+            // defined; not always where nothing is.
             octet = if n < SQLITE_HEADER_LEN {
                 usize::try_from(n).unwrap()
             } else {
                 octet
             };
+            if n >= SQLITE_HEADER_LEN && n % 4 == 1 {
+                octet %= DEFINITIONS_END;
+            }
             while n > SQLITE_HEADER_LEN && !n.is_multiple_of(4) && bytes[octet] == 0 {
-                octet = usize::try_from(chance.below(bytes.len() as u64)).unwrap();
+                let end = if n % 4 == 1 {
+                    DEFINITIONS_END
+                } else {
+                    bytes.len()
+                };
+                octet = usize::try_from(chance.below(end as u64)).unwrap();
             }
         }
         bytes[octet] ^= 1 << (bit % 8);
