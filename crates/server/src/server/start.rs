@@ -3,6 +3,7 @@
 
 mod archive;
 mod backups;
+mod refusals;
 mod sampled;
 mod tombstones;
 
@@ -130,6 +131,7 @@ pub(super) async fn start(
     let live = Live::default();
     let shown_backups = wire.backups.subscribe();
     base.start_archive(live.clone());
+    base.start_refusals(live.clone());
     base.start_tombstones(live.clone());
     let backups = base.start_backups(wire.backups, live.clone(), &mut registry);
     let ways = (transport.clone(), backups);
