@@ -162,7 +162,6 @@ pub(super) async fn start(
     });
     front.open(api::router(services));
     let watched = Arc::clone(&poller);
-    let stop = base.intake.clone();
     let telling = Telling {
         readiness: wire.readiness,
         notices: wire.notices,
@@ -174,7 +173,7 @@ pub(super) async fn start(
         wire.seeding.subscribe(),
         watched,
         ingested,
-        stop,
+        base.intake.clone(),
     ));
     tell_address(settings, address)?;
     Ok(base.running(poller, poller_stop))
