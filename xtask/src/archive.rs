@@ -2,7 +2,7 @@
 //! and read by pyarrow, DuckDB and Polars; an hour of it, exported as OpenMetrics, by Prometheus' own parser.
 
 use crate::install::python_can_make_venvs;
-use crate::programs::{root, run as run_program, target_dir};
+use crate::programs::{count_tests, root, run as run_program, target_dir};
 use crate::python::Venv;
 use crate::tally::Outcome;
 use crate::workspace;
@@ -49,7 +49,7 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
             .arg(&folder)
             .args([&server.url, BUCKET]),
     )?;
-    run_program(
+    let tests = count_tests(
         workspace::test_program("foretell-store", "foretell_store")?
             .command()
             .args(["--ignored", "s3_tests"])
@@ -70,7 +70,7 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
             .arg(folder.join("expected.json")),
     )?;
     fs::remove_dir_all(&folder).context("removing the sample")?;
-    Ok(Outcome::Passed)
+    tests.outcome()
 }
 
 fn scripts() -> PathBuf {

@@ -6,7 +6,7 @@
 //! the target folder, the steps beside it run what is built and call cargo for nothing.
 
 use crate::programs::{counted_in, in_idle_time, shown, target_dir};
-use crate::tally::{Outcome, Tally};
+use crate::tally::{Outcome, Tally, Tests};
 use anyhow::{Context as _, bail};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,17 +18,32 @@ use std::time::{Duration, Instant};
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) command: Command,
+    /// It is there for its tests, and does not hold without any.
+    of_tests: bool,
+}
+
+impl Step {
+    /// That step, of which tests are expected.
+    pub(crate) fn of_tests(self) -> Self {
+        Self {
+            of_tests: true,
+            ..self
+        }
+    }
 }
 
 /// A step that waits most of the time.
 pub(crate) fn waiting(name: &'static str, command: Command) -> Step {
-    Step { name, command }
+    Step {
+        name,
+        command,
+        of_tests: false,
+    }
 }
 
 /// A step that is given only the time that nothing else on the machine wants.
 pub(crate) fn idle(name: &'static str, command: &Command) -> Step {
-    let command = in_idle_time(command);
-    Step { name, command }
+    waiting(name, in_idle_time(command))
 }
 
 /// Steps that run beside those of the task, one after the other.
@@ -68,10 +83,11 @@ impl Lane {
     }
 }
 
-fn done(Step { name, mut command }: Step) -> Ended {
+fn done(mut step: Step) -> Ended {
+    let name = step.name;
     let log = target_dir().join("beside").join(format!("{name}.log"));
     let began = Instant::now();
-    let result = kept(&mut command, &log);
+    let result = kept(&mut step, &log);
     if result.is_err() {
         eprintln!("FAILED {name}, beside; what it printed comes later");
     }
@@ -84,7 +100,8 @@ fn done(Step { name, mut command }: Step) -> Ended {
 }
 
 /// Runs to the end, with what it prints in a file, and counts the tests that it tells of.
-fn kept(command: &mut Command, log: &Path) -> anyhow::Result<Outcome> {
+fn kept(step: &mut Step, log: &Path) -> anyhow::Result<Outcome> {
+    let command = &mut step.command;
     let folder = log.parent().context("a log lies in a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let out = File::create(log).with_context(|| format!("making {}", log.display()))?;
@@ -99,12 +116,11 @@ fn kept(command: &mut Command, log: &Path) -> anyhow::Result<Outcome> {
     if !status.success() && tests.failed == 0 {
         bail!("{} ended with {status}", shown(command));
     }
-    let counted = tests.passed + tests.failed > 0;
-    Ok(if counted {
-        Outcome::Tests(tests)
-    } else {
-        Outcome::Passed
-    })
+    // What only compiles tells of none.
+    if tests == Tests::default() && !step.of_tests {
+        return Ok(Outcome::Passed);
+    }
+    tests.outcome()
 }
 
 #[cfg(test)]
@@ -123,15 +139,23 @@ mod tests {
         let lane = Lane::begin(vec![
             shell("test-passes", "true"),
             shell("test-fails", "echo why; exit 3"),
-            shell("test-counts", "echo 'test result: ok. 2 passed; 0 failed'"),
+            shell("test-counts", "echo 'test result: ok. 2 passed; 0 failed'").of_tests(),
+            shell(
+                "test-finds-none",
+                "echo 'test result: ok. 0 passed; 0 failed'",
+            )
+            .of_tests(),
+            shell("test-says-nothing", "true").of_tests(),
             shell(
                 "test-counts-failures",
                 "echo 'test result: FAILED. 2 passed; 1 failed'; exit 101",
-            ),
+            )
+            .of_tests(),
         ]);
         lane.tell(&mut tally);
         let held = |name: &str| tally.held(name);
         assert!(held("test-passes") && held("test-counts"));
+        assert!(!held("test-finds-none") && !held("test-says-nothing"));
         assert!(!held("test-fails") && !held("test-counts-failures"));
     }
 

@@ -12,7 +12,7 @@ pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<Outcome> {
     if let Some(why) = impossible() {
         return Ok(Outcome::Skipped(why));
     }
-    Ok(Outcome::Tests(count_tests(&mut tests(filter)?)?))
+    count_tests(&mut tests(filter)?)?.outcome()
 }
 
 /// All of them, to run beside other steps: they wait for a network most of the time. Nothing where
@@ -21,7 +21,7 @@ pub(crate) fn step() -> anyhow::Result<Option<Step>> {
     if impossible().is_some() {
         return Ok(None);
     }
-    Ok(Some(beside::waiting("lab", tests(None)?)))
+    Ok(Some(beside::waiting("lab", tests(None)?).of_tests()))
 }
 
 /// Why they cannot be run here.

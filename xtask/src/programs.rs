@@ -3,7 +3,7 @@
 use crate::tally::Tests;
 use anyhow::{Context as _, bail};
 use std::env;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -96,18 +96,23 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     String::from_utf8(output.stdout).context("its output is not UTF-8")
 }
 
-/// Runs a test program, passing its output on and counting the tests it tells of. A failure that
-/// no test accounts for (a crash, a build error) is an error.
+/// Runs a test program, passing its output on and counting the tests it tells of, also of those that
+/// it skips, which it says on either output. A failure that no test accounts for (a crash, a build
+/// error) is an error.
 pub(crate) fn count_tests(command: &mut Command) -> anyhow::Result<Tests> {
+    let (told, output) = io::pipe()?;
     let mut child = command
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(output.try_clone()?)
+        .stderr(output)
         .spawn()
         .with_context(|| format!("could not start {}", shown(command)))?;
+    // The command has the other end too, and the output ends when nobody has it.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut tests = Tests::default();
-    let stdout = child.stdout.take().context("its output is not piped")?;
-    for line in BufReader::new(stdout).lines() {
+    for line in BufReader::new(told).split(b'\n') {
         let line = line?;
+        let line = String::from_utf8_lossy(&line);
         println!("{line}");
         tests.add(counted_in(&line));
     }
@@ -121,11 +126,17 @@ pub(crate) fn count_tests(command: &mut Command) -> anyhow::Result<Tests> {
 /// How many tests these lines of a test program tell of.
 pub(crate) fn counted_in(lines: &str) -> Tests {
     let mut tests = Tests::default();
-    lines
-        .lines()
-        .filter_map(counted)
-        .for_each(|more| tests.add(more));
+    for line in lines.lines() {
+        tests.add(counted(line).unwrap_or_default());
+        tests.skipped += u64::from(is_skipped(line));
+    }
     tests
+}
+
+/// Whether a test says that it is skipped: in a line of its own, or behind its name where tests run one
+/// at a time.
+fn is_skipped(line: &str) -> bool {
+    line.starts_with("SKIPPED") || line.contains(" ... SKIPPED")
 }
 
 /// The counts in a line of libtest (`test result: ok. 3 passed; 0 failed; ...`) or of vitest
@@ -151,6 +162,7 @@ fn counted(line: &str) -> Option<Tests> {
     Some(Tests {
         passed: before("passed"),
         failed: before("failed"),
+        skipped: 0,
     })
 }
 
@@ -186,5 +198,19 @@ mod tests {
         check("      Tests  31 passed (31)", Some((31, 0)));
         check("      Tests  1 failed | 30 passed (31)", Some((30, 1)));
         check("test lost ... ok", None);
+    }
+
+    #[test]
+    fn tests_that_say_that_they_are_skipped_are_counted_whatever_they_say_it_on() {
+        let script = "echo 'SKIPPED: there is no snmpd' >&2; echo 'test walk ... SKIPPED: no page'; \
+            printf 'not UTF-8: \\377\\n'; echo 'test result: ok. 3 passed; 0 failed'";
+        let mut command = Command::new("sh");
+        let counted = count_tests(command.args(["-c", script])).unwrap();
+        let expected = Tests {
+            passed: 3,
+            failed: 0,
+            skipped: 2,
+        };
+        assert_eq!(counted, expected);
     }
 }

@@ -1,5 +1,7 @@
 //! What came of the steps of a task: told as they run, summed up at the end.
 
+use anyhow::bail;
+use std::fmt;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -13,17 +15,44 @@ pub(crate) enum Outcome {
     Skipped(String),
 }
 
-/// How many tests of a step passed and failed.
-#[derive(Clone, Copy, Default)]
+/// How many tests of a step passed, failed and were skipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tests {
+    /// As the test programs count them: those that said that they are skipped are among them.
     pub(crate) passed: u64,
     pub(crate) failed: u64,
+    /// Those that said so: what cannot be tested here.
+    pub(crate) skipped: u64,
 }
 
 impl Tests {
     pub(crate) fn add(&mut self, more: Self) {
         self.passed += more.passed;
         self.failed += more.failed;
+        self.skipped += more.skipped;
+    }
+
+    /// What came of a step that is there for its tests. Where there were none it did not hold: they were
+    /// not found, or not built.
+    pub(crate) fn outcome(self) -> anyhow::Result<Outcome> {
+        if self.passed + self.failed == 0 {
+            bail!("no test ran");
+        }
+        Ok(Outcome::Tests(self))
+    }
+
+    fn really_passed(self) -> u64 {
+        self.passed.saturating_sub(self.skipped)
+    }
+}
+
+impl fmt::Display for Tests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.really_passed(), self.failed)?;
+        if self.skipped > 0 {
+            write!(f, ", {} skipped", self.skipped)?;
+        }
+        Ok(())
     }
 }
 
@@ -109,13 +138,11 @@ impl Tally {
                     ("ok", String::new())
                 }
                 Ok(Outcome::Tests(tests)) => {
-                    passed += tests.passed;
+                    passed += tests.really_passed();
                     failed += tests.failed;
+                    skipped += tests.skipped;
                     let word = if tests.failed == 0 { "ok" } else { "FAILED" };
-                    (
-                        word,
-                        format!("{} passed, {} failed", tests.passed, tests.failed),
-                    )
+                    (word, tests.to_string())
                 }
                 Ok(Outcome::Skipped(why)) => {
                     skipped += 1;
@@ -140,5 +167,30 @@ impl Tally {
         } else {
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(passed: u64, failed: u64, skipped: u64) -> String {
+        let tests = Tests {
+            passed,
+            failed,
+            skipped,
+        };
+        match tests.outcome() {
+            Ok(Outcome::Tests(tests)) => tests.to_string(),
+            Ok(_) => "no tests".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_step_of_tests_without_any_does_not_hold_and_what_is_skipped_did_not_pass() {
+        assert_eq!(told(0, 0, 0), "no test ran");
+        assert_eq!(told(3, 0, 0), "3 passed, 0 failed");
+        assert_eq!(told(3, 1, 2), "1 passed, 1 failed, 2 skipped");
     }
 }

@@ -79,7 +79,7 @@ fn idle_steps() -> Vec<Step> {
 fn unit_tests() -> anyhow::Result<Outcome> {
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]);
     command.env("CARGO_TERM_COLOR", "never");
-    Ok(Outcome::Tests(count_tests(&mut command)?))
+    count_tests(&mut command)?.outcome()
 }
 
 /// What `cargo test` runs of what is built, the tests in documentation left out. Not by cargo, which
@@ -99,5 +99,5 @@ fn rust_tests() -> anyhow::Result<Outcome> {
     if !broken.is_empty() {
         bail!("{}", broken.join("; "));
     }
-    Ok(Outcome::Tests(tests))
+    tests.outcome()
 }

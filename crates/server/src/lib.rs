@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod own_line;
 pub mod process;
 pub mod readiness;
+pub mod refusals;
 pub mod retention;
 pub mod secrets;
 pub mod seed;

@@ -45,7 +45,7 @@ pub struct Ingested {
     pub lag: Histogram,
     /// Samples that are synced and were told.
     pub samples_kept: Counter,
-    /// Samples that could not be kept.
+    /// Samples of polls that could not be kept.
     pub samples_refused: Counter,
     /// Readings of interfaces that are not known yet.
     pub without_interface: Counter,
@@ -83,7 +83,7 @@ impl Ingested {
             ),
             (
                 "foretell_samples_refused",
-                "Samples that could not be kept",
+                "Samples of polls that could not be kept",
                 &metrics.samples_refused,
             ),
             (
@@ -554,6 +554,11 @@ impl Sampled {
                 "foretell_samples_synced",
                 "Samples synced to the disk",
                 stats.samples_synced,
+            ),
+            (
+                "foretell_log_samples_refused",
+                "Samples that were refused since the log could not be written",
+                stats.log_samples_refused,
             ),
             (
                 "foretell_log_bytes",

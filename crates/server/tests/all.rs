@@ -1,10 +1,5 @@
 //! The binary and its configuration, from outside.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 #[path = "all/agent.rs"]
 mod agent;
@@ -24,6 +19,8 @@ mod documents;
 mod exchange;
 #[path = "all/flows.rs"]
 mod flows;
+#[path = "all/full_disk.rs"]
+mod full_disk;
 #[path = "all/jobs.rs"]
 mod jobs;
 #[path = "all/moved.rs"]
@@ -50,6 +47,8 @@ mod schedules;
 mod serve;
 #[path = "all/simulate.rs"]
 mod simulate;
+#[path = "../../store/tests/all/small_mount.rs"]
+mod small_mount;
 #[path = "all/syslog.rs"]
 mod syslog;
 #[path = "all/traps.rs"]

@@ -72,7 +72,7 @@ pub use seal::{Maintained, SEAL_DELAY};
 pub use selector::{Comparison, Matcher, Selector, SelectorError};
 pub use shape::Shape;
 pub use statistics::{Moments, Quantile};
-pub use stats::SeriesStats;
+pub use stats::{LogFailing, SeriesStats};
 
 use crate::blocks::{Blocks, SqliteBlocks};
 use crate::disk::{Disk, RealDisk};
@@ -531,6 +531,11 @@ impl SeriesStore {
             pack_bytes: parts.packs.list().iter().map(|meta| meta.bytes).sum(),
             ..parts.counters.snapshot()
         }
+    }
+
+    /// Why samples are refused, where the log cannot be written; the next that is taken ends it.
+    pub fn log_failing(&self) -> Option<LogFailing> {
+        self.0.parts.counters.log_failing()
     }
 
     /// Syncs what waits, stops the threads and waits for them. Later appends are refused; reading

@@ -110,6 +110,8 @@ mod series_sealed;
 mod series_start;
 #[path = "all/small_disk.rs"]
 mod small_disk;
+#[path = "all/small_mount.rs"]
+mod small_mount;
 #[path = "all/survive.rs"]
 mod survive;
 #[path = "all/tombstones.rs"]

@@ -301,7 +301,8 @@ fn daemon(program: &str, arguments: &[String]) -> Option<Daemon> {
     match child {
         Ok(child) => Some(Daemon(child)),
         Err(error) => {
-            println!("SKIPPED: {program} cannot be started: {error}");
+            let skipped = format!("SKIPPED: {program} cannot be started: {error}\n");
+            std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes()).unwrap();
             None
         }
     }

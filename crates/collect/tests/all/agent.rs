@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Once;
 use std::time::Duration;
 
 pub(super) const COMMUNITY: &str = "lantern";
@@ -18,13 +17,14 @@ pub(super) struct Agent {
 }
 
 fn program() -> Option<&'static Path> {
-    static SAY: Once = Once::new();
     let found = ["/usr/sbin/snmpd", "/usr/local/sbin/snmpd"]
         .into_iter()
         .map(Path::new)
         .find(|path| path.exists());
     if found.is_none() {
-        SAY.call_once(|| eprintln!("SKIPPED: snmpd is not installed; no test with a real agent"));
+        // Written past the test harness, which keeps what a passing test prints to itself.
+        let skipped = b"SKIPPED: snmpd is not installed\n";
+        std::io::Write::write_all(&mut std::io::stderr(), skipped).unwrap();
     }
     found
 }

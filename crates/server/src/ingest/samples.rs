@@ -78,7 +78,9 @@ pub(super) async fn take(
             }
             Err(error) => {
                 context.counts.samples_refused.inc_by(count);
-                if context.store.inventory.device(report.device_id).is_some() {
+                // A log that cannot be written says so once, and not of each poll.
+                let is_told = matches!(error, NotKept::Append(AppendError::Log { .. }));
+                if !is_told && context.store.inventory.device(report.device_id).is_some() {
                     let error = crate::chain(&error);
                     warn!(device.id = %report.device_id, %error, "{count} samples not kept");
                 }

@@ -3,6 +3,7 @@
 
 mod archive;
 mod backups;
+mod refusals;
 mod sampled;
 mod tombstones;
 
@@ -130,6 +131,7 @@ pub(super) async fn start(
     let live = Live::default();
     let shown_backups = wire.backups.subscribe();
     base.start_archive(live.clone());
+    base.start_refusals(live.clone());
     base.start_tombstones(live.clone());
     let backups = base.start_backups(wire.backups, live.clone(), &mut registry);
     let ways = (transport.clone(), backups);
@@ -160,7 +162,6 @@ pub(super) async fn start(
     });
     front.open(api::router(services));
     let watched = Arc::clone(&poller);
-    let stop = base.intake.clone();
     let telling = Telling {
         readiness: wire.readiness,
         notices: wire.notices,
@@ -172,7 +173,7 @@ pub(super) async fn start(
         wire.seeding.subscribe(),
         watched,
         ingested,
-        stop,
+        base.intake.clone(),
     ));
     tell_address(settings, address)?;
     Ok(base.running(poller, poller_stop))

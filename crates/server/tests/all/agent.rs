@@ -1,5 +1,6 @@
 //! A real agent on loopback: net-snmp's snmpd on an unprivileged port.
 
+use crate::program::skipped;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::UdpSocket;
@@ -92,7 +93,8 @@ impl Agent {
 
     fn start_with(name: &str, addresses: &[&str], port: u16, more: &str) -> Option<Self> {
         let Some(program) = snmpd() else {
-            println!("SKIPPED {name}: there is no snmpd on this machine (apt-get install snmpd)");
+            let why = "there is no snmpd on this machine (apt-get install snmpd)";
+            skipped(&format!("{name}: {why}"));
             return None;
         };
         let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Flows from a real exporter, through the program, to the answers of its API.
 
 use crate::packets::write_packets;
-use crate::program::{Server, until};
+use crate::program::{Server, skipped, until};
 use serde_json::{Value, json};
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
@@ -9,8 +9,7 @@ use std::process::{Command, Stdio};
 #[test]
 fn what_softflowd_exports_is_kept_and_told() {
     if Command::new("softflowd").arg("-h").output().is_err() {
-        println!("SKIPPED: softflowd is missing (Debian: softflowd)");
-        return;
+        return skipped("softflowd is missing (Debian: softflowd)");
     }
     let data = tempfile::tempdir().unwrap();
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();

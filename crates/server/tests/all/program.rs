@@ -23,6 +23,13 @@ pub(crate) fn until(what: &str, mut state: impl FnMut() -> bool) {
     }
 }
 
+/// Says that something cannot be tested here, and why: past the test harness, which keeps what a passing
+/// test prints to itself.
+pub(crate) fn skipped(why: &str) {
+    let told = format!("SKIPPED: {why}\n");
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
+}
+
 /// Runs a command of the program to its end.
 pub(crate) fn foretell(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_foretell"))

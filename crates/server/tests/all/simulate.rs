@@ -1,6 +1,6 @@
 //! `foretell simulate`, asked by the program itself and by net-snmp.
 
-use crate::program::foretell;
+use crate::program::{foretell, skipped};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -252,7 +252,7 @@ fn net_snmp_walks_a_device_to_its_end() {
             .args([&simulation.agent("127.25.0.9"), ".1"])
             .output();
         let Ok(output) = output else {
-            println!("SKIPPED: {program} is not installed");
+            skipped(&format!("{program} is not installed"));
             continue;
         };
         let text = String::from_utf8_lossy(&output.stdout);

@@ -1,7 +1,7 @@
 //! Logs end to end: lines by `logger` and `rsyslogd` over datagrams, connections and TLS, found again
 //! by their words and by their device.
 
-use crate::program::{Server, until};
+use crate::program::{Server, skipped, until};
 use serde_json::{Value, json};
 use std::net::UdpSocket;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn there(program: &str) -> bool {
         .iter()
         .any(|folder| Path::new(folder).join(program).is_file());
     if !is_there {
-        println!("SKIPPED: there is no {program}");
+        skipped(&format!("there is no {program}"));
     }
     is_there
 }

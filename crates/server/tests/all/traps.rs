@@ -1,7 +1,7 @@
 //! Traps and informs of net-snmp's programs, heard by the server: kept, matched, shown, acted on.
 
 use crate::agent::Agent;
-use crate::program::{Server, until};
+use crate::program::{Server, skipped, until};
 use crate::serve::{add_credential, discover, wait_for_samples};
 use crate::simulate::Simulation;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ const PRIVS: [(&str, &str); 6] = [
 pub(crate) fn is_installed() -> bool {
     let there = Path::new("/usr/bin/snmptrap").exists();
     if !there {
-        println!("SKIPPED: there is no snmptrap on this machine (apt-get install snmp)");
+        skipped("there is no snmptrap on this machine (apt-get install snmp)");
     }
     there
 }

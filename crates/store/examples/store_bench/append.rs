@@ -1,6 +1,6 @@
 //! Append and seal to two hours.
 
-use super::load::{BEGIN_MS, Hand, Network, POLL_MS, open};
+use super::load::{BEGIN_MS, Hand, Network, POLL_MS, open, workers};
 use super::proc;
 use std::fs;
 use std::path::Path;
@@ -14,11 +14,7 @@ const FROM_POLL: i64 = 8 * 60;
 const POLLS: i64 = 240;
 
 pub(crate) fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(measure());
+    workers(1).block_on(measure());
 }
 
 async fn measure() {

@@ -1,6 +1,6 @@
 //! What archiving a day costs, reading a series of it there, and bringing it back.
 
-use super::load::{BEGIN_MS, Hand, Network, POLL_MS, SERIES};
+use super::load::{BEGIN_MS, Hand, Network, POLL_MS, SERIES, workers};
 use super::proc;
 use foretell_store::archive::{Archive, ArchiveOptions, Place};
 use foretell_store::documents::Expect;
@@ -21,11 +21,7 @@ const HALF_HOUR: i64 = 30;
 const QUESTIONS: usize = 20;
 
 pub(crate) fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(measure());
+    workers(2).block_on(measure());
 }
 
 async fn open(folder: &Path, depot: &Path, hand: &Hand) -> Store {

@@ -3,7 +3,7 @@
 
 use super::append::{octets, sealed};
 use super::ask;
-use super::load::{BEGIN_MS, Hand, Network, POLL_MS, open};
+use super::load::{BEGIN_MS, Hand, Network, POLL_MS, open, workers};
 use super::proc;
 use model::Timestamp;
 use std::time::Duration;
@@ -15,11 +15,7 @@ const SEALED_AFTER: Duration = Duration::from_mins(5);
 const HOUR: Duration = Duration::from_hours(1);
 
 pub(crate) fn run(devices: usize, polls: i64) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(measure(devices, polls));
+    workers(1).block_on(measure(devices, polls));
 }
 
 async fn measure(devices: usize, polls: i64) {

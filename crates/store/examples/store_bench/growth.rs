@@ -2,7 +2,7 @@
 //! selected, asked and sealed.
 
 use super::ask;
-use super::load::{BEGIN_MS, Hand, Network, POLL_MS, SERIES, open};
+use super::load::{BEGIN_MS, Hand, Network, POLL_MS, SERIES, open, workers};
 use super::proc;
 use foretell_store::series::{Attached, Selector};
 use model::Timestamp;
@@ -19,11 +19,7 @@ const PAGE: usize = 500;
 const REPLAYED_WITHIN: Duration = Duration::from_mins(10);
 
 pub(crate) fn run(series: usize) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(measure(series.div_ceil(SERIES)));
+    workers(1).block_on(measure(series.div_ceil(SERIES)));
 }
 
 async fn measure(devices: usize) {

@@ -1,6 +1,6 @@
 //! A million series: their memory, and the start after a kill.
 
-use super::load::{BEGIN_MS, Hand, Network, POLL_MS, SERIES, open};
+use super::load::{BEGIN_MS, Hand, Network, POLL_MS, SERIES, open, workers};
 use super::proc;
 use model::{DeviceId, Metric, Timestamp};
 use std::path::Path;
@@ -19,7 +19,7 @@ const DEVICE: &str = "device";
 /// Memory.
 pub(crate) fn run() {
     let folder = tempfile::tempdir_in(".").unwrap();
-    runtime().block_on(async {
+    workers(1).block_on(async {
         let mut network = Network::new(DEVICES);
         network.rehearse(1);
         let (hand, empty) = (Hand::new(), proc::memory());
@@ -48,7 +48,7 @@ pub(crate) fn run() {
 
 /// Fills a head and dies.
 pub(crate) fn fill(folder: &Path) {
-    runtime().block_on(async {
+    workers(1).block_on(async {
         let mut network = Network::new(DEVICES);
         let hand = Hand::new();
         hand.set(BEGIN_MS + FROM_POLL * POLL_MS);
@@ -73,7 +73,7 @@ pub(crate) fn start() {
     assert!(!filled.unwrap().success());
     let device = std::fs::read_to_string(folder.path().join(DEVICE)).unwrap();
     let device: DeviceId = device.parse().unwrap();
-    runtime().block_on(async {
+    workers(1).block_on(async {
         let hand = Hand::new();
         hand.set(BEGIN_MS + (FROM_POLL + POLLS) * POLL_MS);
         // Without the log first, so that what the registry costs is known apart.
@@ -105,12 +105,4 @@ pub(crate) fn start() {
             })
         );
     });
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap()
 }

@@ -1,6 +1,6 @@
 //! What files of samples cost: writing them, and taking them into an empty store, format by format.
 
-use super::load::{BEGIN_MS, Hand, METRICS, Network, POLL_MS, PORTS, SERIES};
+use super::load::{BEGIN_MS, Hand, METRICS, Network, POLL_MS, PORTS, SERIES, workers};
 use super::proc;
 use foretell_store::disk::{Room, RoomOf};
 use foretell_store::exchange::Format;
@@ -31,11 +31,7 @@ const FORMATS: [(Format, &str); 4] = [
 ];
 
 pub(crate) fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(measure());
+    workers(2).block_on(measure());
 }
 
 async fn measure() {

@@ -1,7 +1,7 @@
 //! What a million series cost: the memory of their index, the time to load them, to find some of
 //! them by metric and by labels, to count them, and to know those of a poll again.
 
-use super::load::{BEGIN_MS, Hand, METRICS, Network, PORTS, open};
+use super::load::{BEGIN_MS, Hand, METRICS, Network, PORTS, open, workers};
 use super::proc;
 use foretell_store::series::attached::OfDevice;
 use foretell_store::series::{Attached, Selector, Shape};
@@ -18,7 +18,7 @@ const ROUNDS: u32 = 20;
 
 pub(crate) fn run() {
     let folder = tempfile::tempdir_in(".").unwrap();
-    runtime().block_on(async {
+    workers(1).block_on(async {
         let mut network = Network::new(DEVICES);
         let store = open(folder.path(), &hand());
         network.register(&store).await;
@@ -33,15 +33,7 @@ pub(crate) fn run() {
 
 /// Measures the series that are registered in a folder.
 pub(crate) fn registered(folder: &Path) {
-    runtime().block_on(measure(folder));
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap()
+    workers(1).block_on(measure(folder));
 }
 
 fn hand() -> Hand {

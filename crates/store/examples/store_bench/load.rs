@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 
 /// Ports of a device.
 pub(crate) const PORTS: usize = 48;
@@ -52,6 +53,13 @@ impl Hand {
         let now = Arc::clone(&self.0);
         Clock::new(move || Timestamp::from_unix_ms(now.load(Ordering::Relaxed)))
     }
+}
+
+/// What a part runs on: so many threads, beside the one that it waits on.
+pub(crate) fn workers(threads: usize) -> Runtime {
+    let mut runtime = Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(threads).enable_all().build();
+    runtime.unwrap()
 }
 
 /// Opens a store that seals when it is told.

@@ -1,6 +1,6 @@
 //! Queries, at the end of a day: when the most files have to be looked into.
 
-use super::load::{BEGIN_MS, Hand, Network, POLL_MS, open};
+use super::load::{BEGIN_MS, Hand, Network, POLL_MS, open, workers};
 use super::proc;
 use foretell_store::series::across::{Across, End, Grouping};
 use foretell_store::series::attached::OfDevice;
@@ -18,11 +18,7 @@ const STEP: Duration = Duration::from_mins(5);
 const LONG_ENOUGH: Duration = Duration::from_millis(500);
 
 pub(crate) fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(measure());
+    workers(1).block_on(measure());
 }
 
 async fn measure() {

@@ -1,6 +1,6 @@
 //! A year of one series by the hour, and what folding costs.
 
-use super::load::{BEGIN_MS, Hand, Network, POLL_MS, SERIES, open};
+use super::load::{BEGIN_MS, Hand, Network, POLL_MS, SERIES, open, workers};
 use super::proc;
 use super::query::per_question;
 use foretell_store::series::rollup::fold;
@@ -21,11 +21,7 @@ const TOGETHER: usize = 20;
 const FOLDED: usize = 20_000_000;
 
 pub(crate) fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(measure());
+    workers(1).block_on(measure());
 }
 
 async fn measure() {

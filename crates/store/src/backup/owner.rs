@@ -1,5 +1,5 @@
 //! Whose a repository is: that of one data folder, whose id is in each of its backups. And whether it is
-//! the one that the data folder was backed up into before, so that the empty folder of a disk that is
+//! the one that the data folder was backed up into there before, so that the empty folder of a disk that is
 //! not mounted is not taken for a new one.
 
 use super::BackupError;
@@ -14,8 +14,11 @@ use std::path::Path;
 
 /// Where the id of a data folder is in it, and in its backups: what was restored goes on with them.
 pub(super) const ID_PATH: &str = "folder-id";
-/// In a data folder: the repository of its latest backup, and the folder that it was in.
+/// In a data folder: the repositories that it was backed up into, each with the folder that it was in.
 const LATEST_PATH: &str = "backed-up-into";
+/// Folders that are known to have backups: that of the settings, and those of backups by hand. Of more the
+/// ones that were first backed up into longest ago are forgotten.
+const FOLDERS_MAX: usize = 16;
 /// Octets of an id, in the file as hexadecimal digits.
 const ID_LEN: usize = 16;
 
@@ -75,15 +78,23 @@ pub(super) fn check(
     }
 }
 
-/// The id of the repository that the data folder was backed up into, where that was in the same folder
-/// as this one.
+/// The id of the repository that the data folder was backed up into in the folder of this one.
 fn noted(data: &Path, repository: &Repository) -> Option<[u8; ID_LEN]> {
-    let text = fs::read_to_string(data.join(LATEST_PATH)).ok()?;
-    let (id, folder) = text.split_once('\n')?;
-    if folder.strip_suffix('\n')? != place_of(repository) {
-        return None;
-    }
+    let place = place_of(repository);
+    let notes = notes(data);
+    let (id, _) = notes.iter().find(|(_, folder)| *folder == place)?;
     hex::decode(id).ok()?.try_into().ok()
+}
+
+/// Repositories and their folders, the latest first.
+fn notes(data: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(data.join(LATEST_PATH)).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let notes = lines.chunks_exact(2).filter_map(|pair| match pair {
+        [id, folder] => Some(((*id).to_owned(), (*folder).to_owned())),
+        _ => None,
+    });
+    notes.take(FOLDERS_MAX).collect()
 }
 
 /// Notes that the data folder was backed up into this repository.
@@ -91,16 +102,19 @@ pub(super) fn note(data: &Path, repository: &Repository) -> Result<(), BackupErr
     if noted(data, repository) == Some(repository.id()) {
         return Ok(());
     }
-    let text = format!(
-        "{}\n{}\n",
-        hex::encode(repository.id()),
-        place_of(repository)
-    );
+    let place = place_of(repository);
+    let mut notes = notes(data);
+    notes.retain(|(_, folder)| *folder != place);
+    notes.insert(0, (hex::encode(repository.id()), place));
+    notes.truncate(FOLDERS_MAX);
+    let lines = notes.iter().map(|(id, folder)| format!("{id}\n{folder}\n"));
+    let text: String = lines.collect();
     write_whole(&RealDisk, &data.join(LATEST_PATH), text.as_bytes())
 }
 
 fn place_of(repository: &Repository) -> String {
     let folder = repository.folder();
     let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    whole.to_string_lossy().into_owned()
+    // A line holds it.
+    whole.to_string_lossy().replace('\n', "\\n")
 }

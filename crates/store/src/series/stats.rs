@@ -1,8 +1,9 @@
 //! Counters of the series store, for `/metrics`.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the series store has done since it was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct SeriesStats {
     pub samples_synced: u64,
     /// Samples that were refused with an error.
     pub samples_refused: u64,
+    /// Those of them that the log could not take, as where the disk is full.
+    pub log_samples_refused: u64,
     /// Octets written to the log.
     pub log_bytes: u64,
     /// Syncs of the log.
@@ -61,12 +64,29 @@ pub struct SeriesStats {
     pub defects: BTreeMap<&'static str, u64>,
 }
 
+/// The log cannot be written: samples are refused until one is taken again.
+#[derive(Clone, Debug)]
+pub struct LogFailing {
+    /// `opened`, `written` or `synced`.
+    pub operation: &'static str,
+    /// Why, the last time.
+    pub source: Arc<io::Error>,
+}
+
+impl LogFailing {
+    /// Whether it is for want of room.
+    pub fn is_full(&self) -> bool {
+        crate::disk::is_full(&self.source)
+    }
+}
+
 /// The live counters behind [`SeriesStats`].
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) samples_appended: AtomicU64,
     pub(crate) samples_synced: AtomicU64,
     pub(crate) samples_refused: AtomicU64,
+    pub(crate) log_samples_refused: AtomicU64,
     pub(crate) log_bytes: AtomicU64,
     pub(crate) log_syncs: AtomicU64,
     pub(crate) log_sync_micros: AtomicU64,
@@ -78,16 +98,29 @@ pub(crate) struct Counters {
     pub(crate) scrub_passes: AtomicU64,
     pub(crate) scrub_damage: AtomicU64,
     defects: Mutex<BTreeMap<&'static str, u64>>,
+    log_failing: Mutex<Option<LogFailing>>,
 }
 
 impl Counters {
+    /// How the log does now; answers how it did before.
+    pub(crate) fn log_does(&self, failing: Option<LogFailing>) -> Option<LogFailing> {
+        std::mem::replace(&mut *self.log_state(), failing)
+    }
+
+    /// Why the log cannot be written now.
+    pub(crate) fn log_failing(&self) -> Option<LogFailing> {
+        self.log_state().clone()
+    }
+
+    fn log_state(&self) -> MutexGuard<'_, Option<LogFailing>> {
+        let state = self.log_failing.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts `n` defects of a kind.
     pub(crate) fn defect(&self, kind: &'static str, n: u64) {
         if n > 0 {
-            let mut defects = self
-                .defects
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut defects = self.defects.lock().unwrap_or_else(PoisonError::into_inner);
             *defects.entry(kind).or_default() += n;
         }
     }
@@ -99,6 +132,7 @@ impl Counters {
             samples_appended: get(&self.samples_appended),
             samples_synced: get(&self.samples_synced),
             samples_refused: get(&self.samples_refused),
+            log_samples_refused: get(&self.log_samples_refused),
             log_bytes: get(&self.log_bytes),
             log_syncs: get(&self.log_syncs),
             log_sync_micros: get(&self.log_sync_micros),
@@ -112,7 +146,7 @@ impl Counters {
             defects: self
                 .defects
                 .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
             ..SeriesStats::default()
         }

@@ -57,6 +57,16 @@ async fn the_empty_folder_of_a_missing_disk_is_not_begun_anew() {
     }
     let chunks = files(&folder.join("chunks"));
     assert_eq!(chunks, Vec::<PathBuf>::new(), "nothing was written");
+    // A backup elsewhere, as by hand, does not make the empty folder a new one.
+    let elsewhere = quick_folder();
+    let into = elsewhere.path().to_owned();
+    let by_hand = filled.take_into(move || repository(&into, None, Access::Write));
+    by_hand.await.unwrap();
+    let refused = refused(&filled).await;
+    assert!(
+        matches!(refused, BackupError::NotMounted { .. }),
+        "{refused}"
+    );
     // The disk is back.
     unmount(folder, &aside.path().join("left"));
     unmount(&disk, folder);

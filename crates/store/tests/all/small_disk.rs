@@ -1,56 +1,18 @@
-//! A disk that is really full: a small file system, which is mounted where only this program run again
-//! sees it. That takes root and `unshare`; where they are not to be had the tests are skipped, and say
-//! so.
+//! What is kept on a disk that is really full.
 
 use crate::backup::{Filled, repository};
 use crate::fixture::{Fixture, device};
 use crate::retention::{Kept, policy};
 use crate::series_fixture::{TestClock, minute, options};
+use crate::small_mount::{self, filled, on_a_small_disk};
 use foretell_store::backup::{Access, BackupError};
 use foretell_store::history::Record;
 use foretell_store::series::{Batch, Points, SeriesStore};
 use foretell_store::{Expect, Store, StoreError, StoreOptions};
 use model::history::DeviceFound;
 use model::{DeviceId, Labels, Metric, Status, Value};
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
-
-/// Where the small file system is. Without it the tests that need it are not to be run.
-const SMALL: &str = "FORETELL_TEST_SMALL_DISK";
-
-/// Runs one of the tests below on a file system of its own, of so many MiB.
-fn on_a_small_disk(test: &str, mebi: u32) {
-    if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED {test}: mounting a small file system takes root");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mounted = |run: &str| {
-        let script = format!("mount -t tmpfs -o size={mebi}m none \"$0\" && {run}");
-        let mut unshare = Command::new("unshare");
-        unshare.args(["-m", "sh", "-c", &script]).arg(folder.path());
-        unshare
-    };
-    match mounted("true").output() {
-        Ok(tried) if tried.status.success() => {}
-        other => {
-            println!("SKIPPED {test}: a small file system cannot be mounted: {other:?}");
-            return;
-        }
-    }
-    let mut run = mounted("exec \"$@\"");
-    run.arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .env(SMALL, folder.path());
-    let done = run.output().unwrap();
-    let said = String::from_utf8_lossy(&done.stdout);
-    let ran = said.contains("1 passed");
-    let why = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success() && ran, "{said}\n{why}");
-}
 
 #[test]
 fn documents_and_history_survive_a_disk_without_room() {
@@ -72,18 +34,10 @@ fn what_is_over_goes_from_a_disk_without_room() {
     on_a_small_disk("small_disk::files_are_removed_without_room", 16);
 }
 
-/// Fills what room is left, and answers the file that does.
-fn filled(folder: &Path) -> PathBuf {
-    let path = folder.join("filling");
-    let mut file = File::create(&path).unwrap();
-    while file.write_all(&[0; 1 << 13]).is_ok() {}
-    path
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 #[ignore = "needs a small file system"]
 async fn samples_wait_for_room() {
-    let folder = PathBuf::from(std::env::var(SMALL).unwrap());
+    let folder = small_mount::folder();
     let data = folder.join("series");
     let clock = TestClock::new();
     let device_id = DeviceId::new();
@@ -156,7 +110,7 @@ async fn samples_wait_for_room() {
 #[tokio::test]
 #[ignore = "needs a small file system"]
 async fn a_disk_without_room_can_be_read_and_opened() {
-    let dir = PathBuf::from(std::env::var(SMALL).unwrap());
+    let dir = small_mount::folder();
     let (data, ballast) = (dir.join("data"), dir.join("ballast"));
     std::fs::write(&ballast, vec![0; 512 << 10]).unwrap();
     let fixture = Fixture::new();
@@ -230,7 +184,7 @@ async fn a_disk_without_room_can_be_read_and_opened() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a small file system"]
 async fn a_backup_waits_for_room() {
-    let small = PathBuf::from(std::env::var(SMALL).unwrap());
+    let small = small_mount::folder();
     let mut kept = Filled::within(&small).await;
     let before = kept.samples(&kept.store);
     // It would take what room the server needs.
@@ -270,7 +224,7 @@ async fn a_backup_waits_for_room() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a small file system"]
 async fn files_are_removed_without_room() {
-    let small = PathBuf::from(std::env::var(SMALL).unwrap());
+    let small = small_mount::folder();
     let kept = Kept::within(&small).await;
     kept.put(&policy("all", &[], &[], 3)).await;
     filled(&small);

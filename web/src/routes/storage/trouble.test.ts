@@ -4,8 +4,9 @@ import { ofNotices, ofRetention, ofSeries } from "./trouble";
 
 test("notices of storage come with what to do, others stay where they are", () => {
   const since = "2026-01-01T00:00:00Z";
-  const got = ofNotices([{ code: "icmp_not_permitted", message: "a", since }, { code: "backup_failed", message: "b", since }, { code: "damage_set_aside", message: "c", since }]);
-  expect(got.map((one) => [one.what, one.section])).toEqual([["b", "backups"], ["c", null]]);
+  const got = ofNotices([{ code: "icmp_not_permitted", message: "a", since }, { code: "backup_failed", message: "b", since }, { code: "damage_set_aside", message: "c", since }, { code: "disk_full", message: "d", since }]);
+  expect(got.map((one) => [one.what, one.section])).toEqual([["b", "backups"], ["c", null], ["d", null]]);
+  expect(got[2]?.todo).toContain("Make room");
   expect(got.every((one) => one.todo.length > 0)).toBe(true);
 });
 

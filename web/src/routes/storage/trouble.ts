@@ -16,6 +16,8 @@ const TODO: Record<string, Pick<Trouble, "todo" | "section">> = {
   backup_failed: { todo: "Mend what it says; it is tried again by itself within 15 minutes, or take one now.", section: "backups" },
   backup_incomplete: { todo: "Look at the damage first: `foretell store verify` names it.", section: "backups" },
   tombstones_old: { todo: "The log says what fails. Once that is mended it goes by itself, a day each quarter of an hour.", section: null },
+  disk_full: { todo: "Make room on the disk that it names. Nothing is restarted: samples are taken again within a minute.", section: null },
+  disk_failing: { todo: "Look into the kernel's log before anything else: the disk does not keep what it is given.", section: null },
   archive_failing: { todo: "Mend what it says; each hour it is tried again.", section: "archive" },
   archive_damaged: { todo: "What it names cannot be read from there. Days that are here as well can be archived again.", section: "archive" },
   archive_of_another: { todo: "Give it a place of its own, or take it over: `foretell archive adopt`.", section: "archive" },

@@ -10,7 +10,7 @@ use super::segments::Segments;
 use crate::disk::{Disk, DiskFile};
 use crate::series::head::{Head, window};
 use crate::series::recovery::lazy::Lazy;
-use crate::series::stats::{Counters, add};
+use crate::series::stats::{Counters, LogFailing, add};
 use crate::series::{AppendError, Batch, ROWS_PER_SEAL_MAX, SyncPolicy};
 use std::io;
 use std::sync::Arc;
@@ -76,7 +76,6 @@ impl Writer {
     /// Runs until every sender is gone or it is asked to close.
     pub(crate) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut open = None;
-        let mut failing = false;
         let mut synced_at: Option<Instant> = None;
         while let Some(first) = requests.blocking_recv() {
             if let (Some(wait), Some(synced)) = (self.sync.wait(), synced_at) {
@@ -89,12 +88,12 @@ impl Writer {
                 match request {
                     Request::Append { batch, reply } => self.join(&mut group, batch, reply),
                     Request::Cut { reply } => {
-                        self.finish(&mut open, &mut group, &mut failing);
+                        self.finish(&mut open, &mut group);
                         open = None;
                         let _ = reply.send(self.next);
                     }
                     Request::Still { reply } => {
-                        self.finish(&mut open, &mut group, &mut failing);
+                        self.finish(&mut open, &mut group);
                         open = None;
                         let (held, dropped) = sync_channel(0);
                         let still = Still {
@@ -112,7 +111,7 @@ impl Writer {
                     next = requests.try_recv().ok();
                 }
             }
-            self.finish(&mut open, &mut group, &mut failing);
+            self.finish(&mut open, &mut group);
             synced_at = Some(Instant::now());
         }
     }
@@ -146,7 +145,7 @@ impl Writer {
     }
 
     /// Writes, syncs, shows and acknowledges a group.
-    fn finish(&mut self, open: &mut Option<Open>, group: &mut Group, failing: &mut bool) {
+    fn finish(&mut self, open: &mut Option<Open>, group: &mut Group) {
         let Group { bytes, waiting } = std::mem::take(group);
         if waiting.is_empty() {
             return;
@@ -154,6 +153,9 @@ impl Writer {
         let values: usize = waiting.iter().map(|(batch, _)| batch.values.len()).sum();
         match self.write(open, &bytes) {
             Ok(number) => {
+                if self.counters.log_does(None).is_some() {
+                    info!("the log can be written again");
+                }
                 let starts = waiting.iter().map(|(batch, _)| window(batch.at));
                 self.segments.holds(number, starts);
                 add(&self.counters.samples_synced, values as u64);
@@ -162,17 +164,19 @@ impl Writer {
                     // Who asked may have gone; the samples are kept all the same.
                     let _ = reply.send(Ok(()));
                 }
-                if std::mem::take(failing) {
-                    info!("the log can be written again");
-                }
             }
             Err((operation, source)) => {
                 let source = Arc::new(source);
-                if !std::mem::replace(failing, true) {
+                let failing = LogFailing {
+                    operation,
+                    source: Arc::clone(&source),
+                };
+                if self.counters.log_does(Some(failing)).is_none() {
                     error!(error = %source, "the log could not be {operation}: samples are refused");
                 }
                 self.counters.defect("log_failed", 1);
                 add(&self.counters.samples_refused, values as u64);
+                add(&self.counters.log_samples_refused, values as u64);
                 for (_, reply) in waiting {
                     let source = Arc::clone(&source);
                     let _ = reply.send(Err(AppendError::Log { operation, source }));

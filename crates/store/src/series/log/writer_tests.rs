@@ -144,14 +144,21 @@ async fn a_disk_that_fails_refuses_and_is_used_again() {
             before,
             "{fault:?}: readers see only what is synced"
         );
+        let failing = store.log_failing().unwrap();
+        assert!(failing.is_full(), "{failing:?}");
         disk.set(Fault::None);
         append(&store, device_id, series, 4).await.unwrap();
+        assert!(store.log_failing().is_none(), "{fault:?}");
         let after = [before, vec![4]].concat();
         assert_eq!(seconds(&store, series), after);
         let stats = store.stats();
         assert_eq!(
-            (stats.samples_refused, stats.defects["log_failed"]),
-            (2, 2),
+            (
+                stats.samples_refused,
+                stats.log_samples_refused,
+                stats.defects["log_failed"]
+            ),
+            (2, 2, 2),
             "{fault:?}"
         );
         assert!(stats.log_segments <= 2, "files are left behind: {stats:?}");
