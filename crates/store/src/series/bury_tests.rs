@@ -212,7 +212,7 @@ async fn samples_that_go_by_age_are_rolled_up_without_what_was_deleted_and_no_mo
         let list = store.parts().packs.list();
         let ids = list.iter().map(|meta| meta.id);
         let ids: Vec<PackId> = ids.filter(|id| id.kind == Kind::Samples).collect();
-        store.remove_packs(&ids, &|_, _| Ok(true)).unwrap()
+        store.remove_packs(&ids, &|_, _| true).unwrap()
     };
     let gone = tokio::task::spawn_blocking(work).await.unwrap();
     assert_eq!(gone.len(), 1, "{gone:?}");
