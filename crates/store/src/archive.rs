@@ -319,6 +319,7 @@ impl Archive {
         let known = (days, Arc::clone(&looked));
         let reading = Arc::new(Reading::new(depot, cache, known));
         series.set_cold(Arc::<Reading>::clone(&reading));
+        series.set_keeper(Arc::<Reading>::clone(&reading));
         Ok(Self(Arc::new(Inner {
             options,
             reading,
@@ -452,6 +453,8 @@ impl Pace {
 mod damage_tests;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod going_tests;
 #[cfg(test)]
 mod kept_tests;
 #[cfg(test)]

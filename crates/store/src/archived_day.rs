@@ -19,8 +19,8 @@ pub struct ArchivedDay {
     pub day: Timestamp,
     /// Which of its revisions counts.
     pub revision: u64,
-    /// The packs that it was made of, or those that retention left of them: of each the name of its file,
-    /// its octets and its checksum.
+    /// The packs that it was made of, or those that took their place here and hold nothing besides: of each
+    /// the name of its file, its octets and its checksum.
     pub source: Vec<String>,
     /// Samples in it.
     pub samples: u64,
@@ -39,6 +39,18 @@ pub struct ArchivedDay {
     /// Columns of its packs that are not in it, as nobody knew their series.
     #[serde(default)]
     pub unknown_columns: u64,
+}
+
+impl ArchivedDay {
+    /// A pack takes the place of others here and holds nothing that they do not. A day that is whole here is
+    /// archived anew instead. They stay beside it, as it may come to nothing.
+    pub(crate) fn replaced(&mut self, packs: &[String], by: &str) {
+        let is_there = |stamp: &String| self.source.contains(stamp);
+        if self.thinned && !packs.is_empty() && packs.iter().all(is_there) {
+            self.source = packs.to_vec();
+            self.source.push(by.to_owned());
+        }
+    }
 }
 
 /// Archived days while no archive is used: nothing waits for it, nothing is read of it. What retention
@@ -72,10 +84,10 @@ impl Shut {
         self.days.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what is known of a day, durably first.
+    /// Changes what is known of a day, durably first, or in memory alone where a disk may be full.
     fn change(
         &self,
-        day: Timestamp,
+        (day, may_be_full): (Timestamp, bool),
         change: impl FnOnce(&mut ArchivedDay),
     ) -> Result<(), Arc<dyn Error + Send + Sync>> {
         let mut days = self.lock();
@@ -84,13 +96,17 @@ impl Shut {
         };
         let mut changed = known.clone();
         change(&mut changed);
-        if changed != *known {
-            let put = self.kept.put(id, Expect::Any, &changed);
-            let put = self.runtime.block_on(put);
-            put.map_err(|error| -> Arc<dyn Error + Send + Sync> { Arc::new(error) })?;
-            *known = changed;
+        if changed == *known {
+            return Ok(());
         }
-        Ok(())
+        let put = self.kept.put(id, Expect::Any, &changed);
+        let put = self.runtime.block_on(put);
+        if put.is_ok() || matches!(&put, Err(StoreError::Full { .. }) if may_be_full) {
+            *known = changed;
+            return Ok(());
+        }
+        put.map(drop)
+            .map_err(|error| -> Arc<dyn Error + Send + Sync> { Arc::new(error) })
     }
 }
 
@@ -114,10 +130,15 @@ impl Archiving for Shut {
     }
 
     fn thin(&self, day: Timestamp) -> Result<(), Arc<dyn Error + Send + Sync>> {
-        self.change(day, |known| known.thinned = true)
+        self.change((day, true), |known| known.thinned = true)
     }
 
-    fn left(&self, day: Timestamp, packs: Vec<String>) -> Result<(), Arc<dyn Error + Send + Sync>> {
-        self.change(day, |known| known.source = packs)
+    fn replace(
+        &self,
+        day: Timestamp,
+        packs: &[String],
+        by: &str,
+    ) -> Result<(), Arc<dyn Error + Send + Sync>> {
+        self.change((day, false), |known| known.replaced(packs, by))
     }
 }

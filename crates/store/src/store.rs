@@ -20,7 +20,7 @@ use crate::ignored::IgnoredCandidates;
 use crate::inventory::Inventory;
 use crate::jobs::Jobs;
 use crate::own_metrics::OwnMetrics;
-use crate::retention::Retention;
+use crate::retention::{Archiving, Retention};
 use crate::rules::Rules;
 use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
@@ -239,7 +239,7 @@ impl Store {
             open_archive(archive, &documents, kept, clock.clone()).await?
         };
         #[cfg(not(feature = "archive"))]
-        shut_archive(&documents, &retention).await?;
+        shut_archive(&documents, &series, &retention).await?;
         let store = Self {
             inventory,
             credentials: Credentials::new(documents.clone(), vault.clone(), clock),
@@ -348,7 +348,7 @@ async fn open_archive(
     clock: Clock,
 ) -> Result<Option<Archive>, OpenError> {
     let Some(options) = options else {
-        shut_archive(documents, retention).await?;
+        shut_archive(documents, series, retention).await?;
         return Ok(None);
     };
     let kept = (inventory.clone(), series.clone());
@@ -361,6 +361,7 @@ async fn open_archive(
 /// Without an archive what is known of archived days is kept true all the same, for when there is one again.
 async fn shut_archive(
     documents: &Arc<dyn Documents>,
+    series: &SeriesStore,
     retention: &Retention,
 ) -> Result<(), StoreError> {
     let shut = Shut::load(Arc::clone(documents)).await?;
@@ -369,7 +370,9 @@ async fn shut_archive(
         return Ok(());
     }
     warn!(days, "archived days are not read, as no archive is named");
-    retention.set_archive(Arc::new(shut));
+    let shut: Arc<dyn Archiving> = Arc::new(shut);
+    series.set_keeper(Arc::clone(&shut));
+    retention.set_archive(shut);
     Ok(())
 }
 

@@ -3,9 +3,9 @@
 
 use super::ArchiveError;
 use super::manifest::day_name;
-use crate::ArchivedDay;
 use crate::catalog;
 use crate::documents::{Collection, Documents, Expect, Query};
+use crate::{ArchivedDay, StoreError};
 use arc_swap::ArcSwap;
 use model::Timestamp;
 use std::collections::BTreeMap;
@@ -58,10 +58,14 @@ impl Days {
     async fn write(&self, day: ArchivedDay) -> Result<(), ArchiveError> {
         let id = day_name(day.day).unwrap_or_else(|| day.day.to_string());
         self.kept.put(&id, Expect::Any, &day).await?;
+        self.know(day);
+        Ok(())
+    }
+
+    fn know(&self, day: ArchivedDay) {
         let mut known = Known::clone(&self.known.load());
         known.insert(day.day, day);
         self.known.store(Arc::new(known));
-        Ok(())
     }
 
     /// Changes what is known of a day; says whether there is one.
@@ -82,6 +86,26 @@ impl Days {
         Ok(true)
     }
 
+    /// Something of a day goes here. Where there is no room to keep that it is known until the next start,
+    /// which finds the day by the packs that are not here any more.
+    pub(super) async fn thin(&self, day: Timestamp) -> Result<(), ArchiveError> {
+        let _alone = self.changing.lock().await;
+        let Some(known) = self.get(day).filter(|known| !known.thinned) else {
+            return Ok(());
+        };
+        let thinned = ArchivedDay {
+            thinned: true,
+            ..known
+        };
+        match self.write(thinned.clone()).await {
+            Err(ArchiveError::Documents(StoreError::Full { .. })) => {
+                self.know(thinned);
+                Ok(())
+            }
+            written => written,
+        }
+    }
+
     /// Takes what a look at the archive found, day by day: what is said meanwhile of a day here stays. A
     /// day of which nothing was found is known no longer.
     pub(super) async fn take(
@@ -93,7 +117,7 @@ impl Days {
         for day in before.keys().filter(|day| !found.contains_key(*day)) {
             let id = day_name(*day).unwrap_or_else(|| day.to_string());
             match self.kept.delete(&id, Expect::Any).await {
-                Err(crate::StoreError::NotFound { .. }) | Ok(()) => {}
+                Err(StoreError::NotFound { .. }) | Ok(()) => {}
                 Err(error) => return Err(error.into()),
             }
             let mut known = Known::clone(&self.known.load());

@@ -4,7 +4,6 @@ use super::ArchiveError;
 use super::manifest::{Manifest, folder_of};
 use super::read::Reading;
 use crate::retention::{Archived, Archiving, OfDay, Proven};
-use crate::series::chain;
 use model::Timestamp;
 use std::error::Error;
 use std::sync::Arc;
@@ -80,18 +79,12 @@ impl Archiving for Reading {
     }
 
     fn thin(&self, day: Timestamp) -> Result<(), Told> {
-        let changed = self.days.change(day, |known| known.thinned = true);
-        self.depot.wait(changed).map_err(told)?;
-        Ok(())
+        self.depot.wait(self.days.thin(day)).map_err(told)
     }
 
-    fn left(&self, day: Timestamp, packs: Vec<String>) -> Result<(), Told> {
-        let changed = self.days.change(day, |known| known.source = packs);
-        if let Err(error) = self.depot.wait(changed) {
-            // It waits until the day is restored and archived anew.
-            warn!(%day, error = %chain(&error), "what was left of an archived day could not be noted");
-            return Err(told(error));
-        }
+    fn replace(&self, day: Timestamp, packs: &[String], by: &str) -> Result<(), Told> {
+        let changed = self.days.change(day, |known| known.replaced(packs, by));
+        self.depot.wait(changed).map_err(told)?;
         Ok(())
     }
 }

@@ -62,12 +62,18 @@ pub trait Archiving: Send + Sync {
     /// where it does not answer. Waits for the archive.
     fn prove(&self, day: Timestamp) -> Result<Option<Proven>, Arc<dyn Error + Send + Sync>>;
 
-    /// Samples of a day are about to be removed here.
+    /// Samples of a day are about to be removed here. A disk that is full is no reason for them to stay: then
+    /// it is known until the next start, which finds the day by the packs that are not here any more.
     fn thin(&self, day: Timestamp) -> Result<(), Arc<dyn Error + Send + Sync>>;
 
-    /// All that is here of a day are these packs, as [`PackMeta::stamp`] tells them, which hold nothing that
-    /// is not in the archive.
-    fn left(&self, day: Timestamp, packs: Vec<String>) -> Result<(), Arc<dyn Error + Send + Sync>>;
+    /// A pack of a day is about to take the place of others, all as [`PackMeta::stamp`] tells them, and holds
+    /// nothing that they do not: where the day is not whole here it is in the archive as they are.
+    fn replace(
+        &self,
+        day: Timestamp,
+        packs: &[String],
+        by: &str,
+    ) -> Result<(), Arc<dyn Error + Send + Sync>>;
 }
 
 impl Archived {

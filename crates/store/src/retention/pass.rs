@@ -37,8 +37,8 @@ const REMOVED_AT_ONCE: usize = 256;
 /// which nothing is sealed.
 const DAYS_MAX: usize = 8;
 
-/// Days of which writing again may fail in one pass, beside those: ones that cannot be written must not
-/// keep the others from it, and a disk that fails at each is not asked for a year of them.
+/// Steps that may fail in one pass before no more days are written again, beside those: ones that cannot be
+/// written must not keep the others from it, and a disk that fails at each is not asked for a year of them.
 const FAILURES_MAX: usize = 32;
 
 /// How much longer a pass rests than it worked, and the longest rest.
@@ -128,6 +128,43 @@ pub struct Planned {
     holds: Vec<Arc<Placed>>,
     /// Where the next one begins to look.
     next: Option<PackId>,
+}
+
+/// What failed of a pass. Of one step it says nothing about the others.
+#[derive(Default)]
+struct Failures {
+    /// How many steps failed.
+    count: usize,
+    /// Why the first of them did.
+    first: Option<RetentionError>,
+    /// The archive did not answer.
+    away: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Failures {
+    /// What a step came to, where it did; an error where no other is to be tried.
+    fn of<T>(
+        &mut self,
+        step: Result<T, RetentionError>,
+        proofs: &Proofs,
+    ) -> Result<Option<T>, RetentionError> {
+        let untold = proofs.untold().map(RetentionError::Archive);
+        let (done, failed) = match step {
+            Ok(done) => (Some(done), untold),
+            Err(error @ RetentionError::Series(_)) => (None, Some(error)),
+            Err(error) => return Err(error),
+        };
+        if let Some(error) = failed {
+            self.count += 1;
+            self.first.get_or_insert(error);
+        }
+        Ok(done)
+    }
+
+    fn told(self) -> Result<(), RetentionError> {
+        let away = self.away.map(RetentionError::Archive);
+        self.first.or(away).map_or(Ok(()), Err)
+    }
 }
 
 impl Retention {
@@ -296,18 +333,18 @@ impl Retention {
         planned: &Planned,
         pass: &mut Pass,
     ) -> Result<(), RetentionError> {
-        let mut away = None;
+        let mut failures = Failures::default();
         for ids in planned.plan.whole().chunks(REMOVED_AT_ONCE) {
             let (series, ids) = (series.clone(), ids.to_vec());
             let of_samples = ids.iter().filter(|id| id.kind == Kind::Samples);
             let days = of_samples.map(|id| Level::Day.start(id.start));
-            let proofs = self.proofs(planned, days.collect(), &mut away).await?;
+            let proofs = self.proofs(planned, days.collect(), &mut failures).await?;
             let proved = Arc::clone(&proofs);
             let remove = move || series.remove_packs(&ids, &|day, here| proved.may_go(day, here));
-            let removed = self.step(planned, remove).await?;
+            let removed = failures.of(self.step(planned, remove).await, &proofs)?;
             pass.left += proofs.stay();
-            pass.files_removed += removed.len() as u64;
-            for meta in removed {
+            for meta in removed.into_iter().flatten() {
+                pass.files_removed += 1;
                 pass.gone.add(meta.bytes, meta.totals.samples);
             }
         }
@@ -315,53 +352,43 @@ impl Retention {
             let patches = planned.plan.patches.iter();
             let patches: Vec<_> = patches.map(|(key, amount)| (*key, amount.bytes)).collect();
             let days = patches.iter().map(|(key, _)| Level::Day.start(key.start));
-            let proofs = self.proofs(planned, days.collect(), &mut away).await?;
+            let proofs = self.proofs(planned, days.collect(), &mut failures).await?;
             let proved = Arc::clone(&proofs);
             let series = series.clone();
             let remove =
                 move || series.remove_patches(&patches, &|day, here| proved.may_go(day, here));
-            for key in self.step(planned, remove).await? {
+            let removed = failures.of(self.step(planned, remove).await, &proofs)?;
+            for key in removed.into_iter().flatten() {
                 pass.patches_removed += 1;
                 if let Some(amount) = planned.plan.patches.get(&key) {
                     pass.gone.add(amount.bytes, amount.samples);
                 }
             }
         }
-        let (mut failed, mut failures) = (None, 0);
         for day in planned.plan.days() {
-            if pass.days_rewritten >= DAYS_MAX as u64 || failures >= FAILURES_MAX {
+            if pass.days_rewritten >= DAYS_MAX as u64 || failures.count >= FAILURES_MAX {
                 pass.left += 1;
                 continue;
             }
             let (series, terms) = (series.clone(), Arc::clone(&planned.terms));
             let keep = move |device_id, column| terms.keeps(day, device_id, column);
             let days = BTreeSet::from([day]);
-            let proofs = self.proofs(planned, days, &mut away).await?;
+            let proofs = self.proofs(planned, days, &mut failures).await?;
+            let proved = Arc::clone(&proofs);
             let rewrite =
-                move || series.rewrite_day(day, &keep, &|day, here| proofs.may_go(day, here));
-            match self.step(planned, rewrite).await {
-                Ok(None) => pass.left += 1,
-                Ok(Some(Rewritten {
-                    before,
-                    after,
-                    left,
-                })) => {
-                    self.left(planned, left, day).await?;
+                move || series.rewrite_day(day, &keep, &|day, here| proved.may_go(day, here));
+            match failures.of(self.step(planned, rewrite).await, &proofs)? {
+                None => {}
+                Some(None) => pass.left += 1,
+                Some(Some(Rewritten { before, after })) => {
                     pass.days_rewritten += 1;
                     let bytes = before.bytes.saturating_sub(after.bytes);
                     pass.gone
                         .add(bytes, before.samples.saturating_sub(after.samples));
                 }
-                // Of one day it says nothing about the others.
-                Err(error @ RetentionError::Series(_)) => {
-                    failures += 1;
-                    failed.get_or_insert(error);
-                }
-                Err(error) => return Err(error),
             }
         }
-        let away = away.map_or(Ok(()), |error| Err(RetentionError::Archive(error)));
-        failed.map_or(away, Err)
+        failures.told()
     }
 
     /// Asks the archive of days of which something is about to go; not once it did not answer.
@@ -369,36 +396,19 @@ impl Retention {
         &self,
         planned: &Planned,
         days: BTreeSet<Timestamp>,
-        away: &mut Option<Arc<dyn std::error::Error + Send + Sync>>,
+        failures: &mut Failures,
     ) -> Result<Arc<Proofs>, RetentionError> {
         let (archive, terms) = (self.archive.get().cloned(), Arc::clone(&planned.terms));
-        let days = if away.is_none() {
+        let days = if failures.away.is_none() {
             days
         } else {
             BTreeSet::new()
         };
         let (proofs, failed) = blocking(move || Proofs::ask(archive, terms, &days)).await?;
         if failed.is_some() {
-            *away = failed;
+            failures.away = failed;
         }
         Ok(Arc::new(proofs))
-    }
-
-    /// Tells the archive of the packs that were left of a day, where it had all of it.
-    async fn left(
-        &self,
-        planned: &Planned,
-        packs: Vec<String>,
-        day: Timestamp,
-    ) -> Result<(), RetentionError> {
-        let Some(archive) = self.archive.get().cloned() else {
-            return Ok(());
-        };
-        if !planned.terms.archived.is_as_here(day) {
-            return Ok(());
-        }
-        let told = blocking(move || archive.left(day, packs)).await?;
-        told.map_err(RetentionError::Archive)
     }
 
     /// Does a step where it holds nobody up, and rests after it. Not where a hold was placed or changed

@@ -7,11 +7,11 @@
 
 use super::archived::{Archived, Archiving, Leave, Proven};
 use super::terms::Terms;
-use crate::series::{Here, SeriesError};
+use crate::series::Here;
 use model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
 
 /// What is proved of some days.
@@ -19,8 +19,16 @@ pub(super) struct Proofs {
     archive: Option<Arc<dyn Archiving>>,
     terms: Arc<Terms>,
     proven: BTreeMap<Timestamp, Proven>,
-    /// Days that stay, as something of them is otherwise.
-    stay: Mutex<BTreeSet<Timestamp>>,
+    stay: Mutex<Stay>,
+}
+
+/// Days that were to go and stay.
+#[derive(Default)]
+struct Stay {
+    /// As something of them is otherwise, or the archive could not be told.
+    days: BTreeSet<Timestamp>,
+    /// Why the first of those of which the archive could not be told is.
+    untold: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Proofs {
@@ -56,33 +64,43 @@ impl Proofs {
     }
 
     /// Whether samples of a day may go that is here as it is said; then the archive is told so, durably.
-    pub(super) fn may_go(&self, day: Timestamp, here: &Here) -> Result<bool, SeriesError> {
+    pub(super) fn may_go(&self, day: Timestamp, here: &Here) -> bool {
         let Some(archive) = &self.archive else {
-            return Ok(true);
+            return true;
         };
         let over = here.is_patched.then_some(day);
         let over = over.as_slice();
         let archived = archive.archived().held_against(&here.packs, over);
         let as_planned = archived.leave(day, self.terms.now) == leave(&self.terms, day);
         if !as_planned || (relies(&self.terms, day) && !self.is_proven(day, here, &archived)) {
-            let mut stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
-            stay.insert(day);
-            return Ok(false);
+            self.stays().days.insert(day);
+            return false;
         }
         if archived.has(day)
             && let Err(error) = archive.thin(day)
         {
-            let error = super::pass::chain(error.as_ref());
-            warn!(%day, %error, "that samples of an archived day go could not be noted: they stay");
-            return Err(SeriesError::NotThinned { day });
+            let told = super::pass::chain(error.as_ref());
+            warn!(%day, error = %told, "that samples of an archived day go could not be noted: they stay");
+            let mut stay = self.stays();
+            stay.days.insert(day);
+            stay.untold.get_or_insert(error);
+            return false;
         }
-        Ok(true)
+        true
     }
 
-    /// Days that were to go and stay.
+    /// How many days were to go and stay.
     pub(super) fn stay(&self) -> u64 {
-        let stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
-        stay.len() as u64
+        self.stays().days.len() as u64
+    }
+
+    /// Why the archive could not be told of one of them.
+    pub(super) fn untold(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        self.stays().untold.clone()
+    }
+
+    fn stays(&self) -> MutexGuard<'_, Stay> {
+        self.stay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_proven(&self, day: Timestamp, here: &Here, archived: &Archived) -> bool {
@@ -138,6 +156,8 @@ mod tests {
         known: Mutex<OfDay>,
         there: Option<Proven>,
         thinned: Mutex<bool>,
+        /// It cannot be told.
+        is_deaf: bool,
     }
 
     impl OneDay {
@@ -156,11 +176,19 @@ mod tests {
         }
 
         fn thin(&self, _: Timestamp) -> Result<(), Arc<dyn Error + Send + Sync>> {
+            if self.is_deaf {
+                return Err(Arc::new(std::io::Error::other("it cannot be told")));
+            }
             *self.thinned.lock().unwrap() = true;
             Ok(())
         }
 
-        fn left(&self, _: Timestamp, _: Vec<String>) -> Result<(), Arc<dyn Error + Send + Sync>> {
+        fn replace(
+            &self,
+            _: Timestamp,
+            _: &[String],
+            _: &str,
+        ) -> Result<(), Arc<dyn Error + Send + Sync>> {
             Ok(())
         }
     }
@@ -184,6 +212,7 @@ mod tests {
             known: Mutex::new(of_day(&meta)),
             there,
             thinned: Mutex::default(),
+            is_deaf: false,
         });
         let now = DAY.plus(Duration::from_hours(24 * 2_000));
         let policies = PolicySet::new(Vec::new()).unwrap();
@@ -198,8 +227,36 @@ mod tests {
             is_patched: false,
         };
         meanwhile(&archive, &mut here);
-        let goes = proofs.may_go(DAY, &here).unwrap();
+        let goes = proofs.may_go(DAY, &here);
         (goes, *archive.thinned.lock().unwrap(), proofs.stay())
+    }
+
+    #[test]
+    fn a_day_that_cannot_be_told_stays_and_keeps_no_other() {
+        let meta = pack(5, 1);
+        let archive = Arc::new(OneDay {
+            known: Mutex::new(of_day(&meta)),
+            there: Some(Proven {
+                revision: 7,
+                packs: of_day(&meta).packs,
+            }),
+            thinned: Mutex::default(),
+            is_deaf: true,
+        });
+        let policies = PolicySet::new(Vec::new()).unwrap();
+        let terms = Terms::new(policies, Vec::new(), View::default(), DAY);
+        let terms = terms.with_archived(archive.archived().held_against(&[meta], &[]));
+        let days = BTreeSet::from([DAY]);
+        let (proofs, _) = Proofs::ask(Some(archive), Arc::new(terms), &days);
+        let here = Here {
+            packs: vec![meta],
+            is_patched: false,
+        };
+        let next = Here::default();
+        assert!(!proofs.may_go(DAY, &here));
+        assert!(proofs.may_go(Level::Day.end(DAY), &next));
+        assert_eq!(proofs.stay(), 1);
+        assert!(proofs.untold().is_some());
     }
 
     #[test]

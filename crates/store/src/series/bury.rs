@@ -16,7 +16,7 @@ use super::parts::Parts;
 use super::recovery::lazy::NotReplayed;
 use super::registry::{self, with};
 use super::rollup::{Grain, is_count, series_of};
-use super::tombstones::{TOMBSTONES_MAX, Tombstone};
+use super::tombstones::{TOMBSTONES_ALL_MAX, TOMBSTONES_MAX, Tombstone};
 use super::{Column, SeriesError};
 use crate::blocks::codec::{decode, encode};
 use crate::blocks::{BlockKey, Level};
@@ -63,30 +63,22 @@ pub(super) fn bury(
     }
     let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
     replayed(parts)?;
-    let there = parts.tombstones.len();
-    if there.saturating_add(graves.len()) > TOMBSTONES_MAX {
-        return Err(SeriesError::TooManyDeleted {
-            asked: graves.len(),
-            there,
-            max: TOMBSTONES_MAX,
-        });
-    }
+    let graves: Vec<(Grave, Before)> = (graves.into_iter())
+        .map(|grave| Before::of(parts, grave, (from, to)))
+        .collect();
+    may_bury(parts, &graves)?;
     let generation = parts.packs.give_generation();
     let still = still(&queues.log)?;
-    let stones = graves.into_iter().map(|grave| Tombstone {
+    let stones = graves.iter().map(|(grave, before)| Tombstone {
         id: parts.tombstones.give_id(),
         device_id: grave.device_id,
-        columns: grave.columns.map(|mut columns| {
-            columns.sort_unstable();
-            columns.dedup();
-            columns
-        }),
+        columns: grave.columns.clone(),
         from_ms: from.unix_ms(),
         to_ms: to.unix_ms(),
         generation,
         cut: still.cut,
         patched: false,
-        made_at: Some(parts.clock.now()),
+        made_at: before.made_at.or_else(|| Some(parts.clock.now())),
     });
     let stones: Vec<Tombstone> = stones.collect();
     let written = ask(&queues.registry, |reply| registry::Request::Bury {
@@ -110,6 +102,66 @@ pub(super) fn bury(
     drop(still);
     if let Err(error) = write_patches(parts, &queues.registry) {
         warn!(error = %error, cause = ?error, "patches are written again later without what was deleted");
+    }
+    let before: Vec<i64> = graves
+        .into_iter()
+        .flat_map(|(_, before)| before.ids)
+        .collect();
+    if let Err(error) = let_go(parts, &queues.registry, &before) {
+        warn!(error = %error, "ranges that were deleted once more are still remembered twice");
+    }
+    Ok(())
+}
+
+/// Tombstones that one made now takes the place of, as where the same range is deleted once more.
+struct Before {
+    ids: Vec<i64>,
+    /// How many of them have something left here.
+    here: usize,
+    /// When the oldest of those was written down.
+    made_at: Option<Timestamp>,
+}
+
+impl Before {
+    /// Those of a grave, of which the columns then ascend strictly.
+    fn of(parts: &Parts, mut grave: Grave, range: (Timestamp, Timestamp)) -> (Grave, Self) {
+        if let Some(columns) = &mut grave.columns {
+            columns.sort_unstable();
+            columns.dedup();
+        }
+        let all = &parts.tombstones;
+        let within = all.within(grave.device_id, grave.columns.as_deref(), range);
+        let is_here = |stone: &&Arc<Tombstone>| !all.is_of_archive(stone.id);
+        let before = Self {
+            ids: within.iter().map(|stone| stone.id).collect(),
+            here: within.iter().filter(is_here).count(),
+            made_at: (within.iter().filter(is_here))
+                .filter_map(|stone| stone.made_at)
+                .min(),
+        };
+        (grave, before)
+    }
+}
+
+/// Whether so many more may be remembered.
+fn may_bury(parts: &Parts, graves: &[(Grave, Before)]) -> Result<(), SeriesError> {
+    let (mut ids, mut here) = (0, 0);
+    for (_, before) in graves {
+        ids += before.ids.len();
+        here += before.here;
+    }
+    let stones = &parts.tombstones;
+    for (there, goes, max) in [
+        (stones.len_here(), here, TOMBSTONES_MAX),
+        (stones.len(), ids, TOMBSTONES_ALL_MAX),
+    ] {
+        if there.saturating_sub(goes).saturating_add(graves.len()) > max {
+            return Err(SeriesError::TooManyDeleted {
+                asked: graves.len(),
+                there,
+                max,
+            });
+        }
     }
     Ok(())
 }
@@ -389,14 +441,23 @@ pub(super) fn forget(
         }
     }
     parts.tombstones.are_of_archive(of_archive);
+    let_go(parts, registry, &ids)
+}
+
+/// Forgets tombstones, durably first.
+fn let_go(
+    parts: &Parts,
+    registry: &mpsc::Sender<registry::Request>,
+    ids: &[i64],
+) -> Result<(), SeriesError> {
     if ids.is_empty() {
         return Ok(());
     }
     ask(registry, |reply| registry::Request::Forget {
-        ids: ids.clone(),
+        ids: ids.to_vec(),
         reply,
     })?;
-    parts.tombstones.forget(&ids);
+    parts.tombstones.forget(ids);
     Ok(())
 }
 

@@ -212,7 +212,7 @@ async fn samples_that_go_by_age_are_rolled_up_without_what_was_deleted_and_no_mo
         let list = store.parts().packs.list();
         let ids = list.iter().map(|meta| meta.id);
         let ids: Vec<PackId> = ids.filter(|id| id.kind == Kind::Samples).collect();
-        store.remove_packs(&ids, &|_, _| Ok(true)).unwrap()
+        store.remove_packs(&ids, &|_, _| true).unwrap()
     };
     let gone = tokio::task::spawn_blocking(work).await.unwrap();
     assert_eq!(gone.len(), 1, "{gone:?}");
@@ -236,4 +236,101 @@ async fn more_than_may_wait_is_refused() {
         "{refused:?}"
     );
     assert_eq!(fixture.store.tombstones(), 0);
+}
+
+/// Deletes minutes of the device, and answers what waits then.
+async fn buried(fixture: &Fixture, columns: Option<&[Column]>, range: (i64, i64)) -> usize {
+    let (store, device_id) = (fixture.store.clone(), fixture.device_id);
+    let graves = vec![Grave {
+        device_id,
+        columns: columns.map(<[Column]>::to_vec),
+    }];
+    let work = move || store.bury(graves, (at(range.0), at(range.1)));
+    tokio::task::spawn_blocking(work).await.unwrap().unwrap();
+    fixture.store.tombstones()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_is_deleted_once_more_is_remembered_once() {
+    let mut fixture = Fixture::new().await;
+    for minute in [1, 31] {
+        fixture.put(minute, 1).await;
+    }
+    fixture.clock(62);
+    fixture.store.maintain().await.unwrap();
+    let columns = [fixture.column, Column(fixture.column.0 + 1)];
+    fixture.clock(63);
+    for (columns, range, waits) in [
+        (Some(&columns[..1]), (1, 30), 1),
+        (Some(&columns[..1]), (1, 30), 1),
+        // More series, all of them, and a part of the time alone.
+        (Some(&columns[..]), (0, 30), 1),
+        (None, (0, 30), 1),
+        (Some(&columns[..1]), (1, 31), 2),
+        (None, (2, 31), 3),
+    ] {
+        assert_eq!(buried(&fixture, columns, range).await, waits, "{range:?}");
+        assert_eq!(fixture.read(), [(31, 1)], "{range:?}");
+        fixture.put(2, 2).await;
+        assert_eq!(fixture.read(), [(2, 2), (31, 1)], "it was written again");
+    }
+    drop(fixture.store);
+    fixture.store = open(fixture.folder.path(), &fixture.now);
+    assert_eq!(fixture.store.tombstones(), 3);
+    assert_eq!(fixture.read(), [(2, 2), (31, 1)]);
+    // It is as old as what has been in the files for longest.
+    fixture.clock(123);
+    assert_eq!(fixture.store.stats().tombstone_oldest_secs, 3_600);
+    assert_eq!(buried(&fixture, None, (0, 31)).await, 1);
+    assert_eq!(fixture.store.stats().tombstone_oldest_secs, 3_600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_in_the_archive_alone_hinders_no_more_deleting() {
+    let fixture = Fixture::new().await;
+    fixture.clock(62);
+    let stones = |count: usize, to_ms: i64| -> Vec<Tombstone> {
+        let parts = fixture.store.parts();
+        let stone = |_| Tombstone {
+            id: parts.tombstones.give_id(),
+            device_id: DeviceId::new(),
+            columns: None,
+            from_ms: 0,
+            to_ms,
+            generation: 1,
+            cut: 0,
+            patched: true,
+            made_at: None,
+        };
+        (0..count).map(stone).collect()
+    };
+    let all = &fixture.store.parts().tombstones;
+    let archived = stones(TOMBSTONES_MAX, 1);
+    let ids = archived.iter().map(|stone| stone.id).collect();
+    all.add(archived);
+    all.are_of_archive(ids);
+    assert_eq!(buried(&fixture, None, (0, 1)).await, TOMBSTONES_MAX + 1);
+    let more = stones(TOMBSTONES_ALL_MAX - all.len(), 1);
+    let ids = more.iter().map(|stone| stone.id).collect();
+    all.add(more);
+    all.are_of_archive(ids);
+    // One that takes the place of another is not one more.
+    assert_eq!(buried(&fixture, None, (0, 1)).await, TOMBSTONES_ALL_MAX);
+    let (store, device_id) = (fixture.store.clone(), fixture.device_id);
+    let graves = vec![Grave {
+        device_id,
+        columns: None,
+    }];
+    let work = move || store.bury(graves, (at(5), at(6)));
+    let refused = tokio::task::spawn_blocking(work).await.unwrap();
+    assert!(
+        matches!(
+            refused,
+            Err(SeriesError::TooManyDeleted {
+                max: TOMBSTONES_ALL_MAX,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
 }

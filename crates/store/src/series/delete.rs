@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use model::{DeviceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Series of a device that are counted together: a day of them is some megabytes.
 const COLUMNS_AT_ONCE: usize = 512;
@@ -16,10 +16,14 @@ const COLUMNS_AT_ONCE: usize = 512;
 /// Samples that are counted of a range; more are not, as counting reads all of them.
 pub(crate) const COUNTED_MAX: u64 = 50_000_000;
 
+/// How long archived days are asked for while samples are counted, in all: what is deleted is to be hidden
+/// soon, and of a year of a thousand devices it would take hours.
+const ARCHIVE_WAIT: Duration = Duration::from_secs(20);
+
 /// What became of archived days while samples were counted.
 struct Archived {
-    /// When the counting ends.
-    until: Option<Instant>,
+    /// Until when they are asked for.
+    until: Instant,
     /// They are still asked for.
     is_asked: bool,
     /// None was missing.
@@ -41,7 +45,7 @@ impl SeriesStore {
 
     /// How many samples series have in `[from, to)`, up to [`COUNTED_MAX`] and some more, with those of
     /// archived days, or as far as one comes until a time; whether that is all, which it is not either
-    /// where some of the archive cannot be had. Blocks.
+    /// where some of the archive cannot be had, or takes long. Blocks.
     pub(crate) fn count_samples(
         &self,
         of: &[(DeviceId, Vec<Column>)],
@@ -49,11 +53,23 @@ impl SeriesStore {
         progress: &Progress,
         until: Option<Instant>,
     ) -> Result<(u64, bool), SeriesError> {
+        let archive_until = Instant::now() + ARCHIVE_WAIT;
+        self.count_asking(of, (from, to), progress, (until, archive_until))
+    }
+
+    /// As [`count_samples`](Self::count_samples), asking the archive until a time.
+    fn count_asking(
+        &self,
+        of: &[(DeviceId, Vec<Column>)],
+        (from, to): (Timestamp, Timestamp),
+        progress: &Progress,
+        (until, archive_until): (Option<Instant>, Instant),
+    ) -> Result<(u64, bool), SeriesError> {
         let parts = self.parts();
         let sealed = self.sealed_days((from, to))?;
         let mut count = 0;
         let mut archived = Archived {
-            until,
+            until: until.map_or(archive_until, |until| until.min(archive_until)),
             is_asked: true,
             is_whole: true,
         };
@@ -90,7 +106,7 @@ impl SeriesStore {
     ) -> Result<Vec<Points>, SeriesError> {
         let parts = self.parts();
         if archived.is_asked {
-            let mut fetch = Fetch::until(archived.until);
+            let mut fetch = Fetch::until(Some(archived.until));
             match read::read_fetching(parts, device_id, columns, (from, to), &mut fetch) {
                 Err(SeriesError::Archive(ColdError::Late)) => {}
                 read => {
@@ -137,5 +153,33 @@ impl SeriesStore {
     pub(crate) fn between_passes(&self) -> MutexGuard<'_, ()> {
         let passes = &self.parts().passes;
         passes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::cold::tests::{Kept, day};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_slow_archive_is_asked_for_so_long_in_all_and_what_is_here_is_counted() {
+        let kept = Kept::of_days(4).await;
+        for n in 0..3 {
+            kept.retire(n);
+        }
+        kept.cold.set_delay(Duration::from_millis(400));
+        let columns: Vec<Column> = kept.series.iter().map(|series| series.column).collect();
+        let of = [(kept.device_id, columns)];
+        let wait = Instant::now() + Duration::from_millis(500);
+        let range = (day(0), day(4));
+        let (progress, until) = (Progress::default(), (None, wait));
+        let counted = kept.store.count_asking(&of, range, &progress, until);
+        let (count, is_whole) = counted.unwrap();
+        assert!(!is_whole);
+        assert!(kept.cold.reads() <= 2, "{}", kept.cold.reads());
+        let here: usize = (kept.expected.keys())
+            .filter(|(_, at)| *at >= day(3).unix_ms())
+            .count();
+        assert!(count >= here as u64, "{count}");
     }
 }

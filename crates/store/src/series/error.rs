@@ -113,9 +113,9 @@ pub enum SeriesError {
     /// The log could not be read, or could not begin a new segment.
     #[error("the log failed")]
     Log(#[source] Arc<io::Error>),
-    /// More was deleted than days were written again since.
+    /// More was deleted than days were written again since, or archived anew.
     #[error(
-        "{asked} ranges more cannot be deleted beside {there} (at most {max}): days are being written again, try later"
+        "{asked} ranges more cannot be deleted beside {there} (at most {max}): days are written again by and by, archived ones once they are restored"
     )]
     TooManyDeleted {
         /// Ranges of devices that were to be deleted.

@@ -2,6 +2,7 @@
 
 use crate::blocks::{BlockKey, Blocks, Level};
 use crate::pack::{Kind, Pack, PackError, PackFolder, PackId, PackMeta, PackWriter};
+use crate::retention::Archiving;
 use crate::series::cold::ColdDays;
 use crate::series::cold::fetch::Gate;
 use crate::series::head::Head;
@@ -49,6 +50,8 @@ pub(super) struct Parts {
     pub(super) tombstones: Arc<Tombstones>,
     /// Archived days, where there is an archive.
     pub(super) cold: OnceLock<Arc<dyn ColdDays>>,
+    /// Who keeps what is known of archived days, also where none are read.
+    pub(super) keeper: OnceLock<Arc<dyn Archiving>>,
     /// Archived days by their starts, with their revisions, as they were noted down: also where none are
     /// read, as the archive is not set up now.
     noted: Mutex<BTreeMap<Timestamp, u64>>,
@@ -97,6 +100,7 @@ impl Parts {
             clock,
             tombstones,
             cold: OnceLock::new(),
+            keeper: OnceLock::new(),
             noted: Mutex::default(),
             archiving: Mutex::default(),
             gate: Gate::default(),

@@ -8,7 +8,7 @@ use super::{SeriesError, SeriesStore};
 use crate::blocks::codec::decode;
 use crate::blocks::{BlockKey, Level};
 use crate::pack::{Kind, PackId, PackMeta};
-use crate::retention::{Contents, Patch, View};
+use crate::retention::{Archiving, Contents, Patch, View};
 use crate::series::attached::Attached;
 use crate::series::cold::fetch;
 use crate::series::parts::Parts;
@@ -50,12 +50,10 @@ pub(crate) enum Looked {
 }
 
 /// A day before and after series were left out of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rewritten {
     pub(crate) before: Packed,
     pub(crate) after: Packed,
-    /// What tells the packs of samples that are left of it.
-    pub(crate) left: Vec<String>,
 }
 
 /// What is sealed of a day here at the moment at which something of it would be removed: nothing is sealed
@@ -69,7 +67,7 @@ pub struct Here {
 }
 
 /// Says at that moment whether samples of a day may go, and tells whoever must know before they do.
-pub(crate) type MayGo<'a> = dyn Fn(Timestamp, &Here) -> Result<bool, SeriesError> + 'a;
+pub(crate) type MayGo<'a> = dyn Fn(Timestamp, &Here) -> bool + 'a;
 
 /// What packs hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -182,6 +180,12 @@ impl SeriesStore {
         self.parts().keep_rolled_from(from);
     }
 
+    /// Sets who keeps what is known of archived days: once, before the first pass. Another time changes
+    /// nothing.
+    pub(crate) fn set_keeper(&self, keeper: Arc<dyn Archiving>) {
+        let _ = self.parts().keeper.set(keeper);
+    }
+
     /// Removes packs, in one step; answers those that were still there. Samples of a day that was not
     /// rolled up stay until it is: some days are at a time. So do those of days that may not go.
     pub(crate) fn remove_packs(
@@ -204,7 +208,7 @@ impl SeriesStore {
                     continue;
                 }
             }
-            if !may_go(day, &here(parts, day)?)? {
+            if !may_go(day, &here(parts, day)?) {
                 waits.insert(day);
                 continue;
             }
@@ -235,18 +239,14 @@ impl SeriesStore {
     ) -> Result<Option<Rewritten>, SeriesError> {
         let parts = self.parts();
         let _one_at_a_time = one_at_a_time(parts);
-        if !may_go(day, &here(parts, day)?)? {
+        if !may_go(day, &here(parts, day)?) {
             return Ok(None);
         }
         fetch::may_go(parts, day)?;
         let before = packed(&packs_of(parts, day));
         seal::rewrite_day(parts, day, keep)?;
-        let left = packs_of(parts, day);
-        Ok(Some(Rewritten {
-            before,
-            after: packed(&left),
-            left: left.iter().map(PackMeta::stamp).collect(),
-        }))
+        let after = packed(&packs_of(parts, day));
+        Ok(Some(Rewritten { before, after }))
     }
 
     /// The blocks that lie over packs of days that ended by a time: the oldest days, up to a number of
@@ -311,7 +311,7 @@ impl SeriesStore {
         let day_of = |key: &BlockKey| Level::Day.start(key.start);
         let mut days: BTreeSet<Timestamp> = keys.iter().map(day_of).collect();
         for day in days.clone() {
-            if may_go(day, &here(parts, day)?)? {
+            if may_go(day, &here(parts, day)?) {
                 fetch::may_go(parts, day)?;
             } else {
                 days.remove(&day);

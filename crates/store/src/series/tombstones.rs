@@ -18,9 +18,13 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-/// Ranges that may be remembered: all are asked about at each read of their device, and more mean that
-/// days are not written again as fast as is deleted.
+/// Ranges that may be remembered of which something is here: all are asked about at each read of their
+/// device, and more mean that days are not written again as fast as is deleted.
 pub(crate) const TOMBSTONES_MAX: usize = 65_536;
+
+/// Ranges that may be remembered in all, some 30 MB: those beyond are of archived days alone, and stay for as
+/// long as what is archived of these is from before.
+pub(crate) const TOMBSTONES_ALL_MAX: usize = 196_608;
 
 /// A range of series of a device that was deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,6 +185,30 @@ impl Tombstones {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.any.load(Ordering::Acquire)
+    }
+
+    /// How many there are of which something may be left here.
+    pub(crate) fn len_here(&self) -> usize {
+        self.len().saturating_sub(lock(&self.of_archive).len())
+    }
+
+    /// Those that hide nothing which one of these columns and this range does not that is made now.
+    pub(crate) fn within(
+        &self,
+        device_id: DeviceId,
+        columns: Option<&[Column]>,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Vec<Arc<Tombstone>> {
+        let has_all_of = |stone: &Tombstone| match (columns, &stone.columns) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(columns), Some(of)) => of.iter().all(|one| columns.binary_search(one).is_ok()),
+        };
+        let of = self.of(device_id);
+        let within = of.iter().filter(|stone| {
+            from.unix_ms() <= stone.from_ms && stone.to_ms <= to.unix_ms() && has_all_of(stone)
+        });
+        within.cloned().collect()
     }
 
     /// An id that was not given since the start, nor has any that is still there.

@@ -2,12 +2,14 @@
 
 use crate::backup::{Filled, repository};
 use crate::fixture::{Fixture, device};
-use crate::retention::{Kept, policy};
+use crate::retention::{Kept, all_of, policy, series_options};
 use crate::series_fixture::{TestClock, minute, options};
 use crate::small_mount::{self, filled, on_a_small_disk};
+use foretell_store::archive::{Archive, ArchiveOptions, Place};
 use foretell_store::backup::{Access, BackupError};
 use foretell_store::history::Record;
-use foretell_store::series::{Batch, Points, SeriesStore};
+use foretell_store::progress::Progress;
+use foretell_store::series::{Batch, Points, Resolved, SeriesStore};
 use foretell_store::{Expect, Store, StoreError, StoreOptions};
 use model::history::DeviceFound;
 use model::{DeviceId, Labels, Metric, Status, Value};
@@ -32,6 +34,11 @@ fn a_backup_survives_a_disk_without_room() {
 #[test]
 fn what_is_over_goes_from_a_disk_without_room() {
     on_a_small_disk("small_disk::files_are_removed_without_room", 16);
+}
+
+#[test]
+fn what_is_archived_goes_from_a_disk_without_room() {
+    on_a_small_disk("small_disk::archived_files_are_removed_without_room", 16);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -234,4 +241,68 @@ async fn files_are_removed_without_room() {
     let pass = kept.pass().await;
     assert_eq!(pass.failed, None);
     assert!(pass.files_removed > 0 && pass.gone.samples > 0, "{pass:?}");
+}
+
+/// The archive of a store, in a folder that is on another disk.
+async fn archive(depot: &Path, fixture: &Fixture, store: &Store) -> Archive {
+    let options = ArchiveOptions {
+        rest_factor: 0,
+        after_days: 0,
+        ..ArchiveOptions::new(Place::Folder(depot.join("depot")), depot.join("staging"))
+    };
+    let known = (store.inventory.clone(), store.series.clone());
+    let opened = Archive::open(options, store.documents.clone(), known, fixture.clock());
+    opened.await.unwrap()
+}
+
+/// All of some series, here or in the archive.
+async fn all(store: &Store, series: &[Resolved]) -> Vec<Points> {
+    let (store, series) = (store.series.clone(), series.to_vec());
+    let read = move || series.iter().map(|one| all_of(&store, *one)).collect();
+    tokio::task::spawn_blocking(read).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a small file system"]
+async fn archived_files_are_removed_without_room() {
+    let small = small_mount::folder();
+    let Kept {
+        fixture,
+        store,
+        core: (_, series),
+        ..
+    } = Kept::within(&small).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let archived = archive(elsewhere.path(), &fixture, &store).await;
+    let before = all(&store, &series).await;
+    store.retention.set_archive(archived.keeper());
+    let put = policy("all", &[], &[], 2);
+    let put = store.retention.put_policy(&put, Expect::Absent);
+    put.await.unwrap();
+    let run = move || archived.run(None, &Progress::default()).unwrap();
+    assert!(tokio::task::spawn_blocking(run).await.unwrap().days > 2);
+    filled(&small);
+    let refused = store.settings.set("more", Expect::Any, &1).await;
+    let is_full = matches!(refused, Err(StoreError::Full { .. }));
+    assert!(is_full, "{refused:?}");
+    let attached = store.inventory.attached();
+    let pass = store
+        .retention
+        .pass(&store.series, attached, fixture.now())
+        .await;
+    let pass = pass.unwrap();
+    assert_eq!(pass.failed, None);
+    assert!(pass.files_removed > 1 && pass.gone.samples > 0, "{pass:?}");
+    assert_eq!(all(&store, &series).await, before);
+    store.close().await.unwrap();
+    drop(store);
+    // That it is not here any more could not be written down.
+    filled(&small);
+    let options = StoreOptions {
+        series: series_options(),
+        ..fixture.options()
+    };
+    let (store, _) = fixture.open_as(&options).await;
+    let _archived = archive(elsewhere.path(), &fixture, &store).await;
+    assert_eq!(all(&store, &series).await, before);
 }

@@ -6,7 +6,7 @@ use super::sources::{Damaged, Sources};
 use super::under::Under;
 use super::{Maintained, packs_of, samples};
 use crate::blocks::{Column, Level};
-use crate::pack::{Kind, Pack, PackId};
+use crate::pack::{Kind, Pack, PackId, PackMeta};
 use crate::progress::Progress;
 use crate::series::SeriesError;
 use crate::series::bury;
@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::info;
+use tracing::{info, warn};
 
 /// How long after its end a day becomes one pack: its last half-hours are sealed and merged, and most
 /// of what comes late has come.
@@ -295,6 +295,24 @@ pub(super) fn merge_under(
     merge_as(parts, Level::Day, start, Make::All, &|_, _| true, under)
 }
 
+/// Tells who keeps what is known of archived days that a pack takes the place of others and holds nothing
+/// that they do not. Before it counts, as it waits for the archive for good where that is not known.
+fn replaces(
+    parts: &Parts,
+    day: Timestamp,
+    packs: &[Arc<Pack>],
+    by: &PackMeta,
+) -> Result<(), SeriesError> {
+    let Some(keeper) = parts.keeper.get() else {
+        return Ok(());
+    };
+    let packs: Vec<String> = packs.iter().map(|pack| pack.meta().stamp()).collect();
+    keeper.replace(day, &packs, &by.stamp()).map_err(|error| {
+        warn!(%day, error = %chain(error.as_ref()), "what is left of an archived day could not be noted");
+        SeriesError::NotThinned { day }
+    })
+}
+
 fn merge_as(
     parts: &Parts,
     level: Level,
@@ -359,6 +377,9 @@ fn merge_as(
     let mut new = Vec::new();
     if let Some(samples) = writer.filter(|_| !is_empty) {
         let meta = parts.finish(samples)?;
+        if level == Level::Day && patches.is_empty() && under.is_none() {
+            replaces(parts, start, &packs, &meta)?;
+        }
         count = meta.totals.devices;
         new.push(meta);
     }
