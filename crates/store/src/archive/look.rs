@@ -92,7 +92,9 @@ impl Archive {
             let Some((day, revision, is_manifest)) = parse_name(&object.name) else {
                 return;
             };
-            greatest = greatest.max(Some(revision).filter(is_reached));
+            if is_reached(revision) {
+                greatest = greatest.max(Some(revision));
+            }
             let of_day = revisions.entry(day).or_default();
             let found = of_day.entry(revision).or_default();
             found.has_manifest |= is_manifest;

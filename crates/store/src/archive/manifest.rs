@@ -202,8 +202,8 @@ pub(super) fn manifest_of(day: &str, revision: u64) -> String {
 }
 
 /// Whether a revision that is in a name raises what is given next.
-pub(super) fn is_reached(revision: &u64) -> bool {
-    *revision <= REVISION_REACHED_MAX
+pub(super) fn is_reached(revision: u64) -> bool {
+    revision <= REVISION_REACHED_MAX
 }
 
 /// The day, revision and whether it is the manifest, of the name of an object.

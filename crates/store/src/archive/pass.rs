@@ -361,7 +361,7 @@ impl Archive {
         let objects = self.reading().depot.list(name)?;
         let there = objects.iter().filter_map(|object| parse_name(&object.name));
         let there = there.map(|(_, revision, _)| revision);
-        if let Some(greatest) = there.filter(is_reached).max() {
+        if let Some(greatest) = there.filter(|revision| is_reached(*revision)).max() {
             self.0.series.raise_generation(greatest + 1);
         }
         Ok(self.0.series.begin_revision(day))

@@ -120,7 +120,8 @@ async fn what_is_deleted_after_an_archiving_that_failed_does_not_come_back() {
     let (off, is_away) = (Arc::clone(&breaks), Arc::clone(&away));
     let place = place(move |call, name| {
         let was_away = is_away.load(Ordering::SeqCst);
-        let is_manifest = call == Call::Put && name.starts_with("20") && name.ends_with(".json");
+        let is_json = Path::from(name.as_str()).extension() == Some("json");
+        let is_manifest = call == Call::Put && name.starts_with("20") && is_json;
         if is_manifest && off.load(Ordering::SeqCst) {
             is_away.store(true, Ordering::SeqCst);
         }
