@@ -14,6 +14,7 @@ mod compare;
 mod days;
 mod depot;
 mod error;
+mod fetch;
 mod http;
 mod keep;
 mod look;
@@ -37,6 +38,7 @@ use crate::ArchivedDay;
 use crate::catalog;
 use crate::documents::{Collection, Documents, Expect};
 use crate::inventory::Inventory;
+use crate::progress::Progress;
 use crate::series::SeriesStore;
 use blocks::Cache;
 use days::Days;
@@ -65,6 +67,8 @@ const INSTALLATION: &str = "archive_installation";
 pub const AFTER_DAYS_DEFAULT: u32 = 2;
 /// Octets of the archive that are kept in memory, where nobody says otherwise.
 pub const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
+/// How long is waited for one's turn until it is seen whether the work is to end.
+const TURN_WAIT: Duration = Duration::from_secs(1);
 /// How much longer archiving rests than it works: it takes a quarter of a core.
 pub const REST_FACTOR_DEFAULT: u32 = 3;
 
@@ -266,8 +270,8 @@ struct Inner {
     /// When it was looked over; not since the start.
     looked: Arc<Mutex<Option<Instant>>>,
     state: Mutex<State>,
-    /// Held by whoever writes into the archive.
-    writing: Mutex<()>,
+    /// Held by whoever writes into the archive or looks it over, a day at a time where it is for long.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -281,6 +285,9 @@ struct State {
     /// How often archiving a day failed, of those that are still due.
     failures: BTreeMap<Timestamp, u32>,
 }
+
+/// Who works on the archive, and nobody else.
+type Alone<'a> = tokio::sync::MutexGuard<'a, ()>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -329,7 +336,7 @@ impl Archive {
             installation,
             looked,
             state: Mutex::default(),
-            writing: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
         })))
     }
 
@@ -380,6 +387,23 @@ impl Archive {
 
     fn reading(&self) -> &Arc<Reading> {
         &self.0.reading
+    }
+
+    /// Waits until nobody else writes into the archive or looks it over, in the order of those who wait;
+    /// ends early where `progress` says so.
+    fn alone(&self, progress: &Progress) -> Result<Alone<'_>, ArchiveError> {
+        loop {
+            progress.go_on()?;
+            if let Some(alone) = self.alone_within(TURN_WAIT) {
+                return Ok(alone);
+            }
+        }
+    }
+
+    /// As [`alone`](Self::alone), for so long; `None` where that was not long enough.
+    fn alone_within(&self, wait: Duration) -> Option<Alone<'_>> {
+        let turn = async { tokio::time::timeout(wait, self.0.writing.lock()).await };
+        self.reading().depot.wait(turn).ok()
     }
 }
 
@@ -465,3 +489,5 @@ mod s3_tests;
 mod safe_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod turn_tests;

@@ -379,9 +379,11 @@ fn of_job(error: &ArchiveError) -> JobError {
 
 fn of_archive(error: &ArchiveError) -> Problem {
     match error {
-        ArchiveError::Foreign { .. } | ArchiveError::Unmarked | ArchiveError::NoFolder { .. } => {
-            Problem::new(Kind::Conflict, format!("{error}."))
-        }
+        ArchiveError::Foreign { .. }
+        | ArchiveError::Another { .. }
+        | ArchiveError::Unmarked
+        | ArchiveError::NoFolder { .. }
+        | ArchiveError::Busy => Problem::new(Kind::Conflict, format!("{error}.")),
         ArchiveError::Depot(_) => {
             let detail = format!("The archive did not answer: {}.", chain(error));
             Problem::new(Kind::Conflict, detail)

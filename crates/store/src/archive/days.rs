@@ -1,8 +1,8 @@
 //! What is known of archived days: in memory, and as documents. It is a cache of what the archive has, but
 //! for what is said of days here: whether they are still whole, and whether they were restored.
 
-use super::ArchiveError;
 use super::manifest::day_name;
+use super::{ArchiveError, Installation};
 use crate::catalog;
 use crate::documents::{Collection, Documents, Expect, Query};
 use crate::{ArchivedDay, StoreError};
@@ -12,10 +12,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
+/// Where whose archive the days are of is kept, among the settings; it is not where it is our own.
+const OWNER_OF_DAYS: &str = "archive_owner_of_days";
+
 pub(super) type Known = BTreeMap<Timestamp, ArchivedDay>;
 
 pub(super) struct Days {
     kept: Collection<ArchivedDay>,
+    owner: Collection<Installation>,
     known: ArcSwap<Known>,
     /// Held while one is changed.
     changing: Mutex<()>,
@@ -23,6 +27,7 @@ pub(super) struct Days {
 
 impl Days {
     pub(super) async fn load(documents: Arc<dyn Documents>) -> Result<Self, ArchiveError> {
+        let owner = Collection::new(Arc::clone(&documents), &catalog::SETTINGS);
         let kept: Collection<ArchivedDay> = Collection::new(documents, &catalog::ARCHIVED_DAYS);
         let all = kept.all(Query::default()).await?;
         let known: Known = all
@@ -31,6 +36,7 @@ impl Days {
             .collect();
         Ok(Self {
             kept,
+            owner,
             known: ArcSwap::from_pointee(known),
             changing: Mutex::const_new(()),
         })
@@ -42,6 +48,19 @@ impl Days {
 
     pub(super) fn get(&self, day: Timestamp) -> Option<ArchivedDay> {
         self.known.load().get(&day).cloned()
+    }
+
+    /// Whose archive the days are of, where that was said.
+    pub(super) async fn owner(&self) -> Result<Option<String>, ArchiveError> {
+        let said = self.owner.get(OWNER_OF_DAYS).await?;
+        Ok(said.map(|said| said.body.id))
+    }
+
+    /// The days, and those that are found from now on, are of the archive of an installation.
+    pub(super) async fn are_of(&self, id: String) -> Result<(), ArchiveError> {
+        let owner = Installation { id };
+        self.owner.put(OWNER_OF_DAYS, Expect::Any, &owner).await?;
+        Ok(())
     }
 
     /// The greatest revision.

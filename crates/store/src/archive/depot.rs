@@ -211,6 +211,11 @@ impl Depot {
         self.runtime.block_on(work)
     }
 
+    /// What carries all that is asked.
+    pub(super) fn runtime(&self) -> Handle {
+        self.runtime.clone()
+    }
+
     /// The folder that it is, where it is one.
     pub(super) fn as_folder(&self) -> Option<&Path> {
         self.folder.as_deref().map(PathBuf::as_path)

@@ -59,6 +59,19 @@ pub enum ArchiveError {
         /// A time of which it has a sample in the archive.
         at: Timestamp,
     },
+    /// It is not the archive that the archived days are known of.
+    #[error(
+        "this is the archive of installation {owner}, and the archived days that are known are in that of {of_days}: is the right disk mounted? Where this one is to be used, take it over by `foretell archive adopt`"
+    )]
+    Another {
+        /// Whose it is.
+        owner: String,
+        /// Whose the archive of the known days is.
+        of_days: String,
+    },
+    /// Others work on the archive.
+    #[error("the archive is at work: try again when a day of it is done")]
+    Busy,
     /// There is no archive where days were archived: it has no mark of whose it is.
     #[error(
         "there is no archive where days were archived (owner.json is missing): is its disk mounted? Where it is to begin anew, take it over by `foretell archive adopt`"

@@ -2,7 +2,7 @@
 //! is asked for, whether all of it is sound.
 
 use super::days::Looked;
-use super::manifest::{Manifest, parse_name};
+use super::manifest::{Manifest, is_reached, parse_name};
 use super::sweep::sweep;
 use super::{Archive, ArchiveError, Pace, lock};
 use crate::ArchivedDay;
@@ -15,6 +15,8 @@ use tracing::warn;
 
 /// How old remains without a manifest are before they are removed: nobody puts a day for so long.
 pub(super) const REMAINS_KEPT: Duration = Duration::from_hours(48);
+/// How long a look that is asked for waits for its turn.
+const SCAN_WAIT: Duration = Duration::from_secs(10);
 /// How often a pass looks over what is there, beside the first time.
 const LOOK_INTERVAL: Duration = Duration::from_hours(24);
 
@@ -40,11 +42,11 @@ type Revisions = BTreeMap<Timestamp, BTreeMap<u64, Revision>>;
 
 impl Archive {
     /// Looks over the archive and makes what is known of it anew: the greatest revision of a day whose
-    /// manifest is sound counts, and a day that has none is known no longer. Of an archive of ours, the
-    /// revisions before it go, and what no manifest names where it is old.
-    /// Answers how many days there are. Waits.
+    /// manifest is sound counts, and a day of which nothing is there is known no longer. Of an archive of
+    /// ours, the revisions before it go, and what no manifest names where it is old.
+    /// Answers how many days there are. Waits; [`ArchiveError::Busy`] where others work on it for longer.
     pub fn scan(&self) -> Result<u64, ArchiveError> {
-        let _alone = lock(&self.0.writing);
+        let _alone = self.alone_within(SCAN_WAIT).ok_or(ArchiveError::Busy)?;
         self.look(true)
     }
 
@@ -61,9 +63,7 @@ impl Archive {
     /// As [`scan`](Self::scan). Whether a day that is not there is known no longer, or named as damaged:
     /// a list may be old, and a person may be mistaken.
     pub(super) fn look(&self, forgets: bool) -> Result<u64, ArchiveError> {
-        if !self.reading().days.all().is_empty() {
-            self.reading().is_there(None)?;
-        }
+        self.is_that_of_days()?;
         let revisions = self.revisions()?;
         let before = self.reading().days.all();
         let here = self.0.series.packs_of_samples();
@@ -92,15 +92,17 @@ impl Archive {
             let Some((day, revision, is_manifest)) = parse_name(&object.name) else {
                 return;
             };
-            greatest = greatest.max(Some(revision));
+            if is_reached(revision) {
+                greatest = greatest.max(Some(revision));
+            }
             let of_day = revisions.entry(day).or_default();
             let found = of_day.entry(revision).or_default();
             found.has_manifest |= is_manifest;
             found.newest = found.newest.max(object.since);
         })?;
+        // Files of another folder may have begun anew with low numbers.
         if let Some(greatest) = greatest {
-            // Files of another folder may have begun anew with low numbers.
-            self.0.series.raise_generation(greatest.saturating_add(1));
+            self.0.series.raise_generation(greatest + 1);
         }
         Ok(revisions)
     }
@@ -113,12 +115,20 @@ impl Archive {
         here: &BTreeSet<(Timestamp, String)>,
         forgets: bool,
     ) -> Result<Option<Looked>, ArchiveError> {
+        // What is known may be all there is of a day: its files outlive its manifest.
+        let has_files = listed
+            .zip(known)
+            .is_some_and(|(listed, known)| listed.contains_key(&known.revision));
         let listed = listed.into_iter().flatten();
         let manifests = listed.filter(|(_, found)| found.has_manifest);
         let mut candidates: BTreeSet<u64> = manifests.map(|(revision, _)| *revision).collect();
         let is_listed = known.is_some_and(|known| candidates.contains(&known.revision));
         // A list may be old: what is known is asked for by its name.
         candidates.extend(known.map(|known| known.revision));
+        if let Some(known) = known.filter(|_| has_files) {
+            // One before it lacks what came since, and has what was deleted since.
+            candidates = candidates.split_off(&known.revision);
+        }
         let mut what = None;
         for revision in candidates.into_iter().rev() {
             let known = known.filter(|known| known.revision == revision);
@@ -140,7 +150,7 @@ impl Archive {
             }));
         }
         Ok(match (known, what) {
-            (Some(_), _) if forgets => None,
+            (Some(_), _) if forgets && !has_files => None,
             (Some(_), Some(what)) => Some(Looked::Damaged(what)),
             _ => None,
         })
@@ -168,27 +178,23 @@ impl Archive {
         }
     }
 
-    /// Removes what is over: revisions before those that count, and what no manifest names where it is old.
+    /// Removes what is over: of a day of which a revision counts, those before it, and what no manifest
+    /// names where it is old. Of another day what is there may be the only copy, though its manifest is lost.
     fn clear(&self, revisions: &Revisions) {
         let (known, now) = (self.reading().days.all(), self.0.clock.now());
         for (day, of_day) in revisions {
-            let noted = known.get(day);
-            let counts = noted.filter(|known| known.damaged.is_none());
-            let counts = counts.map(|known| known.revision);
-            // Its samples may be the only ones, though its manifest is lost.
-            let is_noted = |revision| noted.is_some_and(|noted| noted.revision == revision);
-            let is_over = |revision: &u64| counts.is_some_and(|counts| *revision < counts);
-            let is_old = |found: &Revision| found.newest.plus(REMAINS_KEPT) < now;
-            let remains = |revision: &u64| {
-                let found = of_day.get(revision);
-                found.is_some_and(|found| !found.has_manifest && is_old(found))
-                    && !is_noted(*revision)
+            let counts = known.get(day).filter(|known| known.damaged.is_none());
+            let Some(counts) = counts.map(|known| known.revision) else {
+                continue;
             };
-            let any_over = of_day.keys().any(is_over);
+            let is_left =
+                |found: &Revision| !found.has_manifest && found.newest.plus(REMAINS_KEPT) < now;
+            let goes = |revision: u64| {
+                let found = of_day.get(&revision);
+                revision < counts || (revision > counts && found.is_some_and(is_left))
+            };
             // The one that counts is there with all its files before another goes.
-            let may_go = any_over && counts.is_some_and(|counts| self.is_there(*day, counts));
-            let goes = |revision: u64| (may_go && is_over(&revision)) || remains(&revision);
-            if of_day.keys().any(|revision| goes(*revision)) {
+            if of_day.keys().any(|revision| goes(*revision)) && self.is_there(*day, counts) {
                 self.remove_revision(*day, goes);
             }
         }
@@ -217,6 +223,7 @@ impl Archive {
         days: Option<(Timestamp, Timestamp)>,
         progress: &Progress,
     ) -> Result<Checked, ArchiveError> {
+        self.is_that_of_days()?;
         let known = self.reading().days.all();
         let wanted =
             |day: &&ArchivedDay| days.is_none_or(|(from, to)| day.day >= from && day.day < to);

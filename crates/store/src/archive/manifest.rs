@@ -20,6 +20,13 @@ pub const BLOCK_BYTES: u32 = 1 << 20;
 /// The most that another writer may have taken for that: a reader holds eight of them at once.
 const BLOCK_BYTES_MAX: u32 = 16 << 20;
 
+/// The greatest revision that is believed: numbers go on from milliseconds since 1970, and every reader of
+/// JSON takes this one exactly. What has a greater one in its name is nobody's.
+const REVISION_MAX: u64 = 1 << 53;
+/// The greatest that raises what is given next by its name alone: the year 140,000 and more. So no object
+/// takes away the numbers that are left.
+const REVISION_REACHED_MAX: u64 = 1 << 52;
+
 /// What the names of files of samples begin with.
 pub(super) const SAMPLES: &str = "samples-";
 
@@ -194,16 +201,20 @@ pub(super) fn manifest_of(day: &str, revision: u64) -> String {
     format!("{day}/r{revision:010}.json")
 }
 
+/// Whether a revision that is in a name raises what is given next.
+pub(super) fn is_reached(revision: u64) -> bool {
+    revision <= REVISION_REACHED_MAX
+}
+
 /// The day, revision and whether it is the manifest, of the name of an object.
 pub(super) fn parse_name(name: &str) -> Option<(Timestamp, u64, bool)> {
-    let (day, rest) = name.split_once('/')?;
-    let day: Timestamp = format!("{day}T00:00:00Z").parse().ok()?;
-    let (revision, rest) = rest.split_once(['.', '/'])?;
-    let revision = revision.strip_prefix('r')?;
-    let is_number =
-        (10..=20).contains(&revision.len()) && revision.bytes().all(|octet| octet.is_ascii_digit());
-    let number = is_number.then(|| revision.parse().ok()).flatten()?;
-    Some((day, number, rest == "json"))
+    let (day_folder, rest) = name.split_once('/')?;
+    let day: Timestamp = format!("{day_folder}T00:00:00Z").parse().ok()?;
+    let (digits, rest) = rest.strip_prefix('r')?.split_once(['.', '/'])?;
+    let revision: u64 = digits.parse().ok()?;
+    // Another way to write it would be another object.
+    let is_ours = day_name(day)? == day_folder && format!("{revision:010}") == digits;
+    (is_ours && revision <= REVISION_MAX).then_some((day, revision, rest == "json"))
 }
 
 #[cfg(test)]
@@ -303,12 +314,17 @@ mod tests {
         let manifest = manifest_of(&name, 17);
         assert_eq!(manifest, "2024-10-04/r0000000017.json");
         assert_eq!(parse_name(&manifest), Some((day, 17, true)));
+        let last = manifest_of(&name, REVISION_MAX);
+        assert_eq!(parse_name(&last), Some((day, REVISION_MAX, true)));
         let file = format!("{}/samples-000.parquet", folder_of(&name, 17));
         assert_eq!(parse_name(&file), Some((day, 17, false)));
         for other in [
             "owner.json",
             "2024-10-04/x.json",
             "2024-10-04/r17.json",
+            "2024-10-04/r00000000017.json",
+            "2024-10-04/r9007199254740993.json",
+            "2024-10-04/r18446744073709551615.json",
             "a/b/c",
         ] {
             assert_eq!(parse_name(other), None, "{other}");

@@ -26,6 +26,29 @@ impl Archive {
         Ok(is_foreign)
     }
 
+    /// Fails where the archive is not the one that the days are known of, as where another disk is mounted
+    /// in its place: what is not in it says nothing of them.
+    pub(super) fn is_that_of_days(&self) -> Result<(), ArchiveError> {
+        let days = &self.reading().days;
+        let has_days = !days.all().is_empty();
+        let Some(owner) = self.owner()? else {
+            return if has_days {
+                Err(ArchiveError::Unmarked)
+            } else {
+                Ok(())
+            };
+        };
+        let said = self.reading().depot.wait(days.owner())?;
+        let of_days = said.unwrap_or_else(|| self.0.installation.clone());
+        if of_days == owner {
+            return Ok(());
+        }
+        if has_days {
+            return Err(ArchiveError::Another { owner, of_days });
+        }
+        self.reading().depot.wait(days.are_of(owner))
+    }
+
     /// Whose the archive is; `None` where it has no mark.
     fn owner(&self) -> Result<Option<String>, ArchiveError> {
         let octets = match self.reading().depot.get_all(OWNER, OWNER_BYTES_MAX, None) {
@@ -88,6 +111,8 @@ impl Archive {
             let name = OWNER.to_owned();
             return Err(ArchiveError::NotSame { name });
         }
+        let days = &self.reading().days;
+        depot.wait(days.are_of(self.0.installation.clone()))?;
         lock(&self.0.state).foreign = None;
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use super::compare::{Before, is_unreadable};
 use super::manifest::{
-    FILES_MAX, MANIFEST_BYTES_MAX, Manifest, VERSION, day_name, folder_of, manifest_of, parse_name,
+    FILES_MAX, MANIFEST_BYTES_MAX, Manifest, VERSION, day_name, folder_of, is_reached, manifest_of,
+    parse_name,
 };
 use super::write::{Staged, empty, room, stage};
 use super::{Archive, ArchiveError, Pace, lock};
@@ -43,16 +44,22 @@ pub struct Run {
     pub failed: Option<String>,
 }
 
+/// Whether a day is not to be archived, by what is known of it: as it is archived as its pack has it, or
+/// not all of it is here.
+fn is_archived(known: Option<&ArchivedDay>, meta: &PackMeta) -> bool {
+    known.is_some_and(|day| day.thinned || (day.damaged.is_none() && day.source == [meta.stamp()]))
+}
+
 impl Archive {
     /// Archives the closed days that are due, the oldest first but for those that failed before, or those
     /// of them that lie in `[from, to)`, whether they are due yet or not. What fails of one day says nothing
-    /// of the others; where the archive does not answer, that is the end. Waits, and rests as it works.
+    /// of the others; where the archive does not answer, that is the end. Waits, rests as it works, and lets
+    /// others at the archive between two days.
     pub fn run(
         &self,
         days: Option<(Timestamp, Timestamp)>,
         progress: &Progress,
     ) -> Result<Run, ArchiveError> {
-        let _alone = lock(&self.0.writing);
         let began = Instant::now();
         let mut run = Run {
             at: self.0.clock.now(),
@@ -82,15 +89,20 @@ impl Archive {
         progress: &Progress,
         run: &mut Run,
     ) -> Result<(), ArchiveError> {
-        self.own()?;
-        self.look_in_turn()?;
-        self.note_lost()?;
-        let due = self.in_turn(self.due(days)?);
+        let due = {
+            let _alone = self.alone(progress)?;
+            self.own()?;
+            self.look_in_turn()?;
+            self.note_lost()?;
+            self.in_turn(self.due(days)?)
+        };
         progress.expect(due.iter().map(|meta| meta.bytes).sum());
         let mut pace = Pace::new(self.0.options.rest_factor);
         for meta in due {
-            progress.go_on()?;
-            let done = self.archive_day(&meta, (&mut pace, progress), run);
+            let done = {
+                let _alone = self.alone(progress)?;
+                self.archive_day(&meta, (&mut pace, progress), run)
+            };
             self.count_failure(meta.id.start, &done);
             match done {
                 Ok(()) => run.days += 1,
@@ -122,10 +134,8 @@ impl Archive {
         let mut due = self.0.series.closed_days(by)?;
         due.retain(|meta| {
             let wanted = days.is_none_or(|(from, _)| meta.id.start >= from);
-            let done = known.get(&meta.id.start).is_some_and(|day| {
-                day.thinned || (day.damaged.is_none() && day.source == [meta.stamp()])
-            });
-            wanted && !done && day_name(meta.id.start).is_some()
+            let known = known.get(&meta.id.start);
+            wanted && !is_archived(known, meta) && day_name(meta.id.start).is_some()
         });
         Ok(due)
     }
@@ -199,15 +209,23 @@ impl Archive {
         run: &mut Run,
     ) -> Result<(), ArchiveError> {
         let day = meta.id.start;
+        // Another may have had its turn since the day was found to be due.
+        let known = self.reading().days.get(day);
+        if is_archived(known.as_ref(), meta) || !self.0.series.has_pack(&meta.id) {
+            return Err(ArchiveError::Changed { day });
+        }
         let name = day_name(day).unwrap_or_default();
         // Before anything is read: what is deleted from now on has a later generation.
         let given = self.new_revision(day, &name)?;
         let revision = given.number;
         let written = self.write_revision(meta, (&name, revision), at_work, run);
-        match written {
-            Ok(()) => self.remove_revision(day, |found| found < revision),
-            // What was put of it counts for nothing, and each time would be as much again.
-            Err(_) => self.remove_revision(day, |found| found == revision),
+        if written.is_ok() {
+            self.remove_revision(day, |found| found < revision);
+        // What was put of it counts for nothing, and each time would be as much again.
+        } else if !self.remove_revision(day, |found| found == revision) {
+            // It may be there with its manifest, and be found by a look. Until then nobody knows what is
+            // archived, so that what is deleted meanwhile stays hidden in it.
+            *lock(&self.0.looked) = None;
         }
         written
     }
@@ -342,8 +360,9 @@ impl Archive {
     fn new_revision(&self, day: Timestamp, name: &str) -> Result<Revision, ArchiveError> {
         let objects = self.reading().depot.list(name)?;
         let there = objects.iter().filter_map(|object| parse_name(&object.name));
-        if let Some(greatest) = there.map(|(_, revision, _)| revision).max() {
-            self.0.series.raise_generation(greatest.saturating_add(1));
+        let there = there.map(|(_, revision, _)| revision);
+        if let Some(greatest) = there.filter(|revision| is_reached(*revision)).max() {
+            self.0.series.raise_generation(greatest + 1);
         }
         Ok(self.0.series.begin_revision(day))
     }
@@ -391,8 +410,8 @@ impl Archive {
     }
 
     /// Removes revisions of a day: manifests first, so that none names files that are gone. What cannot be
-    /// removed is removed when the archive is looked over.
-    pub(super) fn remove_revision(&self, day: Timestamp, goes: impl Fn(u64) -> bool) {
+    /// removed is removed when the archive is looked over. Says whether all went.
+    pub(super) fn remove_revision(&self, day: Timestamp, goes: impl Fn(u64) -> bool) -> bool {
         let depot = &self.reading().depot;
         let removed = depot
             .list(&day_name(day).unwrap_or_default())
@@ -408,8 +427,9 @@ impl Archive {
                 }
                 Ok(())
             });
-        if let Err(error) = removed {
-            warn!(%day, error = %chain(&error), "an old revision of an archived day stays for now");
+        if let Err(error) = &removed {
+            warn!(%day, error = %chain(error), "an old revision of an archived day stays for now");
         }
+        removed.is_ok()
     }
 }

@@ -23,7 +23,7 @@ const MANIFESTS_MAX: usize = 64;
 /// How long a day is.
 const DAY: Duration = Duration::from_hours(24);
 /// Time for what has no reader who waits.
-const PATIENCE: Duration = Duration::from_mins(10);
+pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Takes samples of one series, some at a time.
 type Take<'a> = dyn FnMut(&[(Timestamp, Value)]) + 'a;
@@ -34,7 +34,7 @@ pub(super) struct Reading {
     pub(super) cache: Arc<Cache>,
     pub(super) days: Arc<Days>,
     /// When it was looked over; not since the start.
-    looked: Arc<Mutex<Option<Instant>>>,
+    pub(super) looked: Arc<Mutex<Option<Instant>>>,
     manifests: Mutex<BTreeMap<(Timestamp, u64), Arc<Manifest>>>,
 }
 
@@ -144,7 +144,7 @@ impl Reading {
     }
 
     /// Work on a day that is archived; what is damaged in it is told and remembered.
-    fn on<T>(
+    pub(super) fn on<T>(
         &self,
         day: Timestamp,
         deadline: Instant,

@@ -1,7 +1,7 @@
 //! Bringing archived days back into the store.
 
-use super::write::room;
-use super::{Archive, ArchiveError, lock};
+use super::write::{empty, room};
+use super::{Archive, ArchiveError};
 use crate::ArchivedDay;
 use crate::disk::Leave;
 use crate::progress::{Progress, Stopped};
@@ -11,8 +11,9 @@ use model::Timestamp;
 use std::collections::BTreeMap;
 use tracing::{info, warn};
 
-/// How much room a day is given beside what the archive takes for it.
-const ROOM_FACTOR: u64 = 2;
+/// How much room a day is given, by what the archive takes for it: its files are copied, and its pack is
+/// made while the one that it replaces is there.
+const ROOM_FACTOR: u64 = 3;
 
 /// What was brought back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Archive {
     /// Brings the archived days that lie in `[from, to)` back; retention leaves them alone until
     /// `keep_until`. What is here already holds, and what was deleted since stays so. Each day is whole or
     /// as it was, and doing it again is harmless. Of a damaged day the series come back that the damage does
-    /// not reach; the other days go on. Waits.
+    /// not reach; the other days go on. Waits, and lets others at the archive between two days.
     pub fn restore(
         &self,
         from: Timestamp,
@@ -44,15 +45,22 @@ impl Archive {
         by: &str,
         progress: &Progress,
     ) -> Result<Restored, ArchiveError> {
-        let _alone = lock(&self.0.writing);
-        self.look_in_turn()?;
-        let known = self.reading().days.all();
+        let known = {
+            let _alone = self.alone(progress)?;
+            self.look_in_turn()?;
+            self.reading().days.all()
+        };
         let days: Vec<&ArchivedDay> = known.range(from..).map(|(_, day)| day).collect();
         let days: Vec<&ArchivedDay> = days.into_iter().take_while(|day| day.day < to).collect();
         progress.expect(days.iter().map(|day| day.bytes).sum());
         let (mut restored, mut refused) = (Restored::default(), BTreeMap::new());
         for day in days {
-            progress.go_on()?;
+            let _alone = self.alone(progress)?;
+            // As it is now: it may have been archived anew since.
+            let Some(day) = &self.reading().days.get(day.day) else {
+                progress.did(day.bytes);
+                continue;
+            };
             room(
                 &self.0.options.staging,
                 day.bytes.saturating_mul(ROOM_FACTOR),
@@ -107,7 +115,14 @@ impl Archive {
             }
             Ok(())
         };
-        let done = self.0.series.restore_day(of_day, progress, came);
+        // Nothing is sealed while the day is put together, so that the archive is not waited for then.
+        let staging = &self.0.options.staging;
+        let done = empty(staging)
+            .and_then(|()| reading.fetch(day, staging, progress))
+            .and_then(|here| self.0.series.restore_day(&here, of_day, progress, came));
+        if let Err(error) = empty(staging) {
+            warn!(day = %of_day, error = %chain(&error), "the files of a day that was brought back stay for now");
+        }
         done.map_err(|error| {
             // It did not come back. Where that cannot be noted, what is here of it stays for a while longer.
             if let Err(error) = keep(day.restored_until) {

@@ -311,6 +311,167 @@ async fn a_day_that_a_look_does_not_find_is_named_and_archived_again() {
     assert_eq!(bits(&read.unwrap()), bits(&kept.of_day(day(0))));
 }
 
+/// Files of a day that are older than what is being written can be.
+fn age(folder: &Path) {
+    let then = std::time::UNIX_EPOCH + Duration::from_hours(24);
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = std::fs::File::options()
+            .append(true)
+            .open(file.unwrap().path());
+        file.unwrap().set_modified(then).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_copy_of_a_day_outlives_its_manifest() {
+    // Whoever looks: a pass, a person, and one to whom no day is known.
+    for case in ["pass", "scan", "anew"] {
+        let kept = Kept::new(1, 3).await;
+        let folder = tempfile::tempdir().unwrap();
+        let archive = kept.archive(place(&folder)).await;
+        assert_eq!(run(&archive).await.days, 2);
+        let retention = kept.store.retention.clone();
+        retention.set_archive(archive.keeper());
+        short(&retention, &policy(1)).await;
+        assert_eq!(kept.try_pass().await.files_removed, 2);
+        let revision = format!("r{:010}", archive.days()[0].revision);
+        let of_day = folder.path().join("archive/2026-03-01");
+        let manifest = of_day.join(format!("{revision}.json"));
+        let octets = std::fs::read(&manifest).unwrap();
+        std::fs::remove_file(&manifest).unwrap();
+        age(&of_day.join(&revision));
+        let archive = match case {
+            "anew" => kept.archive_anew(place(&folder)).await,
+            _ => kept.archive(place(&folder)).await,
+        };
+        if case == "pass" {
+            assert_eq!(run(&archive).await.days, 0);
+        }
+        for _ in 0..2 {
+            on(&archive, Archive::scan).await.unwrap();
+        }
+        let found = archive.days();
+        if case == "anew" {
+            assert_eq!(found.len(), 1);
+        } else {
+            assert_eq!(found.len(), 2, "{case}");
+            assert!(found[0].damaged.is_some() && found[0].thinned, "{case}");
+        }
+        std::fs::write(&manifest, octets).unwrap();
+        assert_eq!(on(&archive, Archive::scan).await.unwrap(), 2, "{case}");
+        let read = on(&archive, |archive| read_day(archive, day(0))).await;
+        assert_eq!(bits(&read.unwrap()), bits(&kept.of_day(day(0))), "{case}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_broken_off_goes_once_its_day_is_archived() {
+    let kept = Kept::new(1, 2).await;
+    let folder = tempfile::tempdir().unwrap();
+    let archive = kept.archive(place(&folder)).await;
+    assert_eq!(run(&archive).await.days, 1);
+    let of_day = folder.path().join("archive/2026-03-01");
+    let [new, old] = ["r4000000000000", "r4000000000001"].map(|name| of_day.join(name));
+    for left in [&new, &old] {
+        std::fs::create_dir(left).unwrap();
+        std::fs::write(left.join("samples-000.parquet"), "half").unwrap();
+    }
+    age(&old);
+    assert_eq!(on(&archive, Archive::scan).await.unwrap(), 1);
+    assert!(new.join("samples-000.parquet").exists());
+    assert!(!old.join("samples-000.parquet").exists());
+    let read = on(&archive, |archive| read_day(archive, day(0))).await;
+    assert_eq!(bits(&read.unwrap()), bits(&kept.of_day(day(0))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stray_object_takes_no_numbers_away() {
+    let mut kept = Kept::new(1, 3).await;
+    let folder = tempfile::tempdir().unwrap();
+    let archive = kept.archive(place(&folder)).await;
+    assert_eq!(run(&archive).await.days, 2);
+    for stray in [1 << 53, u64::MAX] {
+        let name = format!("archive/2026-03-01/r{stray}.json");
+        std::fs::write(folder.path().join(name), "stray").unwrap();
+    }
+    // The second time the day has the pack of the first.
+    for n in 0..3_u8 {
+        on(&archive, Archive::scan).await.unwrap();
+        kept.append(day(0).unix_ms() + i64::from(n) + 1, Value::U64(n.into()))
+            .await;
+        kept.settle(day(4 + i64::from(n)).unix_ms() + DAY_MS / 4)
+            .await;
+        assert_eq!(run(&archive).await.failed, None);
+        let known = archive.days()[0].clone();
+        assert!(
+            known.revision < 1 << 52 && known.damaged.is_none(),
+            "{known:?}"
+        );
+        let read = read_all(&kept.store.series, &kept.given).await;
+        assert_eq!(bits(&read), bits(&kept.given));
+        let read = on(&archive, |archive| read_day(archive, day(0))).await;
+        assert_eq!(bits(&read.unwrap()), bits(&kept.of_day(day(0))));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_archive_of_another_in_its_place_forgets_nothing() {
+    let (kept, other) = (Kept::new(1, 3).await, Kept::new(1, 3).await);
+    let (folder, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // At another time, so that its revisions are others.
+    kept.set(kept.now().unix_ms() + 60_000);
+    let archive = kept.archive(place(&folder)).await;
+    assert_eq!(run(&archive).await.days, 2);
+    assert_eq!(run(&other.archive(place(&others)).await).await.days, 2);
+    let known = archive.days();
+    let swap = || {
+        let (mine, theirs) = (folder.path().join("archive"), others.path().join("archive"));
+        let away = folder.path().join("away");
+        std::fs::rename(&mine, &away).unwrap();
+        std::fs::rename(&theirs, &mine).unwrap();
+        std::fs::rename(&away, &theirs).unwrap();
+    };
+    swap();
+    let archive = kept.archive(place(&folder)).await;
+    let done = on(&archive, |archive| {
+        let progress = Progress::default();
+        [
+            archive.scan().map(|_| ()),
+            archive.check(None, &progress).map(|_| ()),
+            archive
+                .restore(day(0), day(2), day(9), "admin", &progress)
+                .map(|_| ()),
+        ]
+    });
+    for done in done.await {
+        assert!(
+            matches!(done, Err(ArchiveError::Another { .. })),
+            "{done:?}"
+        );
+    }
+    assert_eq!(archive.days(), known);
+    swap();
+    assert_eq!(on(&archive, Archive::scan).await.unwrap(), 2);
+    assert_eq!(archive.days(), known);
+    // Whoever says that it is to be this one has what is in this one.
+    swap();
+    on(&archive, Archive::adopt).await.unwrap();
+    assert_eq!(on(&archive, Archive::scan).await.unwrap(), 2);
+    assert!(
+        archive
+            .days()
+            .iter()
+            .zip(&known)
+            .all(|(now, then)| now.revision != then.revision)
+    );
+    // Whoever only reads it goes on to do so.
+    let reader = Kept::new(0, 1).await;
+    let reading = reader.archive(place(&others)).await;
+    for _ in 0..2 {
+        assert_eq!(on(&reading, Archive::scan).await.unwrap(), 2);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_while_no_archive_is_named_is_read_there_afterwards() {
     let mut kept = Kept::new(2, 3).await;

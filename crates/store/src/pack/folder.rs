@@ -456,7 +456,7 @@ impl PackFolder {
     /// removed when the folder is opened.
     fn unlink(&self, manifest: &mut Manifest, ids: &[PackId]) {
         let mut gone: BTreeMap<PathBuf, Vec<PackId>> = BTreeMap::new();
-        for id in ids {
+        for id in ids.iter().filter(|id| !manifest.has(id)) {
             let path = id.path(&self.folder);
             match self.disk.remove(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

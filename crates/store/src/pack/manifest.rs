@@ -100,6 +100,11 @@ impl Manifest {
         self.list.packs.values()
     }
 
+    /// Whether a pack counts.
+    pub(super) fn has(&self, id: &PackId) -> bool {
+        self.list.packs.contains_key(id)
+    }
+
     /// Those that were removed and whose files may still be there.
     pub(super) fn removed(&self) -> Vec<PackId> {
         self.list.removed.iter().copied().collect()
@@ -129,13 +134,13 @@ impl Manifest {
         self.list.removed.remove(id);
     }
 
-    /// Adds and removes packs. Durable when it returns, and then only what is listed here counts;
-    /// all of one call is done whole or not at all. Where it fails the list is as it was, and the
-    /// next call writes the manifest anew.
+    /// Removes and adds packs; one that is named in both counts, as its file is the one that was added.
+    /// Durable when it returns, and then only what is listed here counts; all of one call is done whole or
+    /// not at all. Where it fails the list is as it was, and the next call writes the manifest anew.
     pub(super) fn commit(&mut self, add: &[PackMeta], remove: &[PackId]) -> io::Result<()> {
         let adds = add.iter().copied().map(Change::Add);
         let removes = remove.iter().copied().map(Change::Remove);
-        let changes: Vec<Change> = adds.chain(removes).collect();
+        let changes: Vec<Change> = removes.chain(adds).collect();
         if changes.len() > CHANGES_MAX {
             return Err(io::Error::other("too many packs are changed in one step"));
         }

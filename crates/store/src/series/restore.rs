@@ -15,8 +15,8 @@ use crate::pack::Kind;
 use crate::progress::Progress;
 use model::{DeviceId, SeriesId, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 use tokio::sync::oneshot;
 
 /// Devices whose series are made known together: their commits are one.
@@ -52,22 +52,17 @@ type Asked = (
 );
 
 impl SeriesStore {
-    /// Brings an archived day back. Ends early where `progress` says so, and counts nothing in it. Once it
-    /// is here `came` is called, before anybody can remove any of it again. Blocks: call it where that is
-    /// allowed.
+    /// Brings an archived day back from where it can be read without waiting for long, as nothing is sealed
+    /// meanwhile. Ends early where `progress` says so, and counts nothing in it. Once it is here `came` is
+    /// called, before anybody can remove any of it again. Blocks: call it where that is allowed.
     pub(crate) fn restore_day<E: From<SeriesError>>(
         &self,
+        cold: &dyn ColdDays,
         day: Timestamp,
         progress: &Progress,
         came: impl FnOnce(&RestoredDay) -> Result<(), E>,
     ) -> Result<RestoredDay, E> {
-        let cold = Arc::clone(
-            self.parts()
-                .cold
-                .get()
-                .ok_or(SeriesError::NotArchived { day })?,
-        );
-        let (under, mut restored) = self.under(cold.as_ref(), day, progress)?;
+        let (under, mut restored) = self.under(cold, day, progress)?;
         let parts = self.parts();
         let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
         seal::restore_day(parts, day, &under, progress)?;

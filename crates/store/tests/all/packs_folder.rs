@@ -171,6 +171,19 @@ fn what_was_removed_does_not_come_back() {
 }
 
 #[test]
+fn what_is_added_in_the_step_that_removes_it_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (packs, _) = open(folder.path());
+    let meta = add(&packs, 0);
+    packs.commit(&[meta], &[meta.id]).unwrap();
+    assert_eq!(read(&packs), (samples(0, 1), vec![]));
+    drop(packs);
+    let (packs, damage) = open(folder.path());
+    assert_eq!((halves(&packs), damage), (vec![0], vec![]));
+    assert_eq!(read(&packs), (samples(0, 1), vec![]));
+}
+
+#[test]
 fn a_pack_that_is_missing_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let (packs, _) = open(folder.path());

@@ -352,7 +352,9 @@ pub(in crate::series) async fn restore(
 ) -> Result<crate::series::RestoredDay, SeriesError> {
     let store = store.clone();
     let restored = tokio::task::spawn_blocking(move || {
-        store.restore_day(day(n), &Progress::default(), |_| Ok::<(), SeriesError>(()))
+        let cold = Arc::clone(store.parts().cold.get().unwrap());
+        let came = |_: &crate::series::RestoredDay| Ok::<(), SeriesError>(());
+        store.restore_day(cold.as_ref(), day(n), &Progress::default(), came)
     });
     restored.await.unwrap()
 }
@@ -459,7 +461,10 @@ async fn a_restore_that_fails_changes_nothing() {
     stopped.stop();
     let store = kept.store.clone();
     let came = |_: &crate::series::RestoredDay| Ok::<(), SeriesError>(());
-    let restored = tokio::task::spawn_blocking(move || store.restore_day(day(0), &stopped, came));
+    let cold = Arc::clone(&kept.cold);
+    let restored = tokio::task::spawn_blocking(move || {
+        store.restore_day(cold.as_ref(), day(0), &stopped, came)
+    });
     assert!(matches!(restored.await.unwrap(), Err(SeriesError::GivenUp)));
     assert_eq!(kept.store.packs(), before);
     kept.check(day(0), day(2));
