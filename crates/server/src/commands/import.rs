@@ -3,6 +3,7 @@
 
 mod netbox;
 
+use super::answer::told;
 use super::client::with_server;
 use crate::cli::{self, ImportFormat};
 use crate::exit::{Exit, UsageError};
@@ -73,7 +74,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 fn tell(import: &cli::Import, answer: &Value) -> anyhow::Result<Exit> {
-    let mut out = std::io::stdout().lock();
+    let mut out = told();
     if import.json {
         writeln!(out, "{}", serde_json::to_string_pretty(answer)?)?;
     } else {
