@@ -97,7 +97,7 @@ async fn what_is_corrected_and_held_while_an_import_seals_stays() {
     }
     let labels = Labels::default().with(Labels::VANTAGE, "local");
     let wanted = vec![(Metric::SENSOR_OTHER, labels)];
-    let series = bench.store.series.resolve(id, wanted).await.unwrap()[0].clone();
+    let series = bench.store.series.resolve(id, wanted).await.unwrap()[0];
     let (store, handle) = (bench.store.clone(), Handle::current());
     let is_done = AtomicBool::new(false);
     let correct = move || {
