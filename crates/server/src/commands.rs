@@ -21,6 +21,8 @@ pub mod series;
 pub mod serve;
 mod session;
 pub mod simulate;
+#[cfg(test)]
+mod standin;
 pub mod store;
 pub mod user;
 pub mod walk;

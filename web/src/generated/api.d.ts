@@ -6625,6 +6625,12 @@ export interface components {
              */
             revision: number;
         };
+        /** @description One change of the policies that there are, as making it would be taken or refused. */
+        RetentionPolicyChange: {
+            policy_id?: components["schemas"]["PolicyId"] | null;
+            patch?: components["schemas"]["RetentionPolicyPatch"] | null;
+            create?: components["schemas"]["RetentionPolicyCreate"] | null;
+        };
         /** @description What a policy is made from. */
         RetentionPolicyCreate: {
             /** @description What people call it; no other policy has the same. */
@@ -6704,8 +6710,18 @@ export interface components {
             samples: number;
             /** @description What would go by each policy. */
             by_policy: components["schemas"]["PreviewByPolicy"][];
-            /** @description What would go, were there no holds. */
+            /** @description What only one hold keeps, for each. */
             by_hold: components["schemas"]["PreviewByHold"][];
+            /**
+             * Format: int64
+             * @description Octets that several holds keep, and nothing else.
+             */
+            bytes_held_by_several: number;
+            /**
+             * Format: int64
+             * @description Samples that several holds keep, and nothing else.
+             */
+            samples_held_by_several: number;
             /** @description The files of which something would go, the oldest first, a thousand at most. */
             files: components["schemas"]["PreviewFile"][];
             /**
@@ -6726,6 +6742,7 @@ export interface components {
              *     where it is not given.
              */
             policies?: components["schemas"]["RetentionPolicyCreate"][] | null;
+            change?: components["schemas"]["RetentionPolicyChange"] | null;
         };
         /** @description How much is kept, and what was removed last. */
         RetentionStanding: {

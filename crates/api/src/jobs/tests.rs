@@ -179,22 +179,24 @@ async fn no_more_are_at_work_than_may_and_no_more_wait() {
 }
 
 #[tokio::test]
-async fn a_job_is_cancelled_at_work_and_deletes_go_one_after_the_other() {
+async fn a_job_is_cancelled_at_work_and_deletes_and_exports_go_one_after_the_other() {
     let bench = Bench::new().await;
-    let (_end, until) = mpsc::channel();
-    let first = bench.start(JobKind::Delete, going_on(until)).await;
-    bench.until(first, JobState::Running).await;
-    let second = bench.start(JobKind::Delete, |_| Ok(json!(2))).await;
-    // Another kind has its turn before it.
-    let other = bench.start(JobKind::Import, |_| Ok(json!(3))).await;
-    bench.until(other, JobState::Done).await;
-    let waiting = bench.jobs.get(second).await.unwrap();
-    assert_eq!(waiting.state, JobState::Waiting);
-    bench.jobs.cancel(first).await.unwrap();
-    let cancelled = bench.until(first, JobState::Cancelled).await;
-    assert_eq!(cancelled.result, json!({"days": 4}));
-    assert_eq!(cancelled.error, None);
-    bench.until(second, JobState::Done).await;
+    for kind in [JobKind::Delete, JobKind::Export] {
+        let (_end, until) = mpsc::channel();
+        let first = bench.start(kind, going_on(until)).await;
+        bench.until(first, JobState::Running).await;
+        let second = bench.start(kind, |_| Ok(json!(2))).await;
+        // Another kind has its turn before it.
+        let other = bench.start(JobKind::Import, |_| Ok(json!(3))).await;
+        bench.until(other, JobState::Done).await;
+        let waiting = bench.jobs.get(second).await.unwrap();
+        assert_eq!(waiting.state, JobState::Waiting, "{kind:?}");
+        bench.jobs.cancel(first).await.unwrap();
+        let cancelled = bench.until(first, JobState::Cancelled).await;
+        assert_eq!(cancelled.result, json!({"days": 4}));
+        assert_eq!(cancelled.error, None);
+        bench.until(second, JobState::Done).await;
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! Importing an inventory over the API.
 
-use crate::harness::Api;
+use crate::harness::{Api, request};
+use axum::body::Body;
+use axum::http::{Method, header};
+use futures_util::stream;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 const PATH: &str = "/api/v1/imports";
 
@@ -125,4 +129,35 @@ async fn what_cannot_be_read_is_refused_as_a_whole() {
         .post(PATH, &json!({"format": "csv", "text": too_long}))
         .await;
     answer.problem(413, "too-large");
+}
+
+#[tokio::test]
+async fn one_inventory_is_imported_at_a_time() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let body = json!({"format": "csv", "text": "address\n192.0.2.1\n"});
+    // The first has its place, and is being sent still.
+    let (begun, is_read) = oneshot::channel();
+    let (send, sent) = oneshot::channel::<()>();
+    let text = body.to_string();
+    let piece = async move {
+        begun.send(()).unwrap();
+        sent.await.unwrap();
+        Ok::<_, std::io::Error>(text)
+    };
+    let mut first = request(Method::POST, PATH, Some(&body));
+    *first.body_mut() = Body::from_stream(stream::once(piece));
+    let bearer = format!("Bearer {}", admin.token).parse().unwrap();
+    first.headers_mut().insert(header::AUTHORIZATION, bearer);
+    let second = async {
+        is_read.await.unwrap();
+        let refused = admin.post(PATH, &body).await;
+        let problem = refused.problem(503, "busy");
+        assert_eq!(problem["detail"], "Another import is at work.");
+        assert_eq!(refused.header("retry-after"), Some("5"));
+        send.send(()).unwrap();
+    };
+    let (first, ()) = tokio::join!(api.send(first), second);
+    assert_eq!(first.json()["created"], 1, "{:?}", first.body);
+    assert_eq!(admin.post(PATH, &body).await.json()["known"], 1);
 }

@@ -2,7 +2,7 @@
 //! store's affair.
 
 use crate::harness::{Api, Client, NOW};
-use model::{DeviceId, Labels, Metric, Timestamp, Value as Number};
+use model::{DeviceId, Labels, Metric, PolicyId, Timestamp, Value as Number};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::series::Batch;
@@ -14,7 +14,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A device with one sample of each of two metrics, so many days old.
 async fn measured(api: &Api, admin: &Client<'_>, tag: &str, days: u32) -> Value {
-    let address = format!("192.0.2.{days}");
+    let address = format!("198.18.{}.{}", days / 256, days % 256);
     let device = json!({"address": address, "tags": [tag]});
     let device = admin.make("/api/v1/devices", device).await;
     let device_id: DeviceId = device["id"].as_str().unwrap().parse().unwrap();
@@ -210,6 +210,10 @@ async fn a_preview_tells_what_would_go_and_what_a_hold_keeps() {
     let none = admin.post(PREVIEW, &json!({})).await.json();
     assert_eq!((&none["samples"], &none["bytes"]), (&json!(0), &json!(0)));
     let draft = json!({"name": "a", "level": "raw", "keep_days": 5, "metrics": ["icmp_rtt"]});
+    assert_eq!(
+        preview_of(&admin, json!({"create": draft})).await["samples"],
+        2
+    );
     let body = json!({"policies": [draft]});
     let preview = admin.post(PREVIEW, &body).await.json();
     assert_eq!(preview["samples"], 2, "{preview}");
@@ -260,4 +264,116 @@ async fn a_preview_tells_what_would_go_and_what_a_hold_keeps() {
 
     assert_eq!(admin.delete(&path, Some("\"2\"")).await.status, 204);
     assert_eq!(admin.delete(&device, Some("*")).await.status, 204);
+}
+
+/// What would go with a change of the policies that there are.
+async fn preview_of(admin: &Client<'_>, change: Value) -> Value {
+    let answer = admin.post(PREVIEW, &json!({"change": change})).await;
+    assert_eq!(answer.status, 200, "{change}: {:?}", answer.body);
+    answer.json()
+}
+
+#[tokio::test]
+async fn a_change_is_tried_as_it_would_be_made() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    measured(&api, &admin, "lab", 500).await;
+    seal(&api).await;
+    let listed = admin.get(POLICIES).await.json();
+    let built_in = listed["items"][0]["id"].clone();
+    let path = format!("{POLICIES}/{}", built_in.as_str().unwrap());
+    let longer = json!({"keep_days": 4_000});
+    let answer = admin.patch(&path, Some("\"0\""), &longer).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    assert_eq!(admin.post(PREVIEW, &json!({})).await.json()["samples"], 0);
+    // Deleted it is as it was built in, and that is 400 days.
+    let change = json!({"policy_id": built_in});
+    assert_eq!(preview_of(&admin, change).await["samples"], 2);
+    let change = json!({"policy_id": built_in, "patch": {"keep_days": 90}});
+    let told = preview_of(&admin, change).await;
+    let row = &told["by_policy"][0];
+    assert_eq!(
+        (&row["name"], &row["samples"]),
+        (&json!("built-in raw"), &json!(2))
+    );
+
+    let make = |name: &str, days: u32, metrics: Vec<String>| json!({"name": name, "level": "raw", "keep_days": days, "metrics": metrics});
+    let own = admin.make(POLICIES, make("own", 30_000, Vec::new())).await;
+    let shorter = json!({"policy_id": own["id"], "patch": {"name": "shorter", "keep_days": 9}});
+    let told = preview_of(&admin, shorter).await;
+    let row = &told["by_policy"][0];
+    assert_eq!(
+        (&row["name"], &row["samples"]),
+        (&json!("shorter"), &json!(2))
+    );
+    assert_eq!(
+        preview_of(&admin, json!({"policy_id": own["id"]})).await["samples"],
+        0
+    );
+
+    for (change, status, pointer) in [
+        (json!({}), 422, "/change"),
+        (
+            json!({"policy_id": own["id"], "create": make("a", 9, Vec::new())}),
+            422,
+            "/change",
+        ),
+        (
+            json!({"create": make("own", 9, Vec::new())}),
+            409,
+            "/change/create/name",
+        ),
+        (
+            json!({"create": make("a", 0, Vec::new())}),
+            422,
+            "/change/create/keep_days",
+        ),
+        (
+            json!({"policy_id": built_in, "patch": {"priority": 9}}),
+            422,
+            "/change/patch/priority",
+        ),
+    ] {
+        let answer = admin.post(PREVIEW, &json!({"change": change})).await;
+        assert_eq!(answer.status, status, "{change}: {:?}", answer.body);
+        assert_eq!(answer.pointers(), [pointer], "{change}");
+    }
+    let both = json!({"policies": [], "change": {"policy_id": own["id"]}});
+    admin.post(PREVIEW, &both).await.problem(422, "invalid");
+    let nobodys = json!({"change": {"policy_id": PolicyId::new()}});
+    admin
+        .post(PREVIEW, &nobodys)
+        .await
+        .problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_change_is_tried_beside_as_many_policies_as_may_be() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    measured(&api, &admin, "lab", 20).await;
+    seal(&api).await;
+    for policy in 0..100 {
+        let count = if policy < 5 { 60 } else { 0 };
+        let metrics: Vec<String> = (0..count).map(|n| format!("own_{policy}_{n}")).collect();
+        let body = json!({"name": format!("p{policy}"), "level": "raw", "keep_days": 30, "metrics": metrics});
+        admin.make(POLICIES, body).await;
+    }
+    let listed = admin.get(&format!("{POLICIES}?limit=200")).await.json();
+    let listed = listed["items"].as_array().unwrap();
+    let of = |name: &str| {
+        let found = listed.iter().find(|policy| policy["name"] == name);
+        found.unwrap()["id"].clone()
+    };
+    for name in ["p0", "built-in raw"] {
+        let change = json!({"policy_id": of(name), "patch": {"keep_days": 9}});
+        assert_eq!(preview_of(&admin, change).await["samples"], 0, "{name}");
+    }
+    let one_more = json!({"name": "one more", "level": "raw", "keep_days": 9});
+    for (path, body) in [
+        (POLICIES, one_more.clone()),
+        (PREVIEW, json!({"change": {"create": one_more}})),
+    ] {
+        admin.post(path, &body).await.problem(409, "conflict");
+    }
 }

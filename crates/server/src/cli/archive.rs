@@ -1,6 +1,7 @@
 //! `foretell archive`: days that are over, as Parquet elsewhere.
 
 use super::Asked;
+use super::client::TO_SERVER;
 use super::moment::moment;
 use clap::{Args, Subcommand};
 use model::Timestamp;
@@ -101,7 +102,7 @@ pub struct CheckArchived {
 #[derive(Debug, Args)]
 pub struct StoppedFolder {
     /// Folder of a server that is stopped; without it the running server is asked
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = TO_SERVER)]
     pub data_dir: Option<PathBuf>,
     /// File of the configuration, with --data-dir
     #[arg(long, value_name = "FILE", env = "FORETELL_CONFIG")]

@@ -1,6 +1,7 @@
 //! `foretell retention` and `foretell hold`: how long samples are kept.
 
 use super::Asked;
+use super::client::TO_SERVER;
 use super::moment::moment;
 use clap::{Args, Subcommand, ValueEnum};
 use model::{HoldId, Timestamp};
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 pub enum Retention {
     /// Tell what would be removed now, and change nothing.
     #[command(
-        after_help = "With a password the running server is asked; without one the data folder of a server that is stopped is read.\n\nExamples:\n  foretell retention preview --password-env FORETELL_ADMIN_PASSWORD\n  foretell retention preview --data-dir /var/lib/foretell\n  foretell retention preview --json --password-env FORETELL_ADMIN_PASSWORD | jq .by_policy\n\nExit codes: 0 it was told, 1 the data folder could not be read or the server not asked, 2 the command line or the configuration is wrong."
+        after_help = "With --server or a password the running server is asked; without them the data folder of a server that is stopped is read.\n\nExamples:\n  foretell retention preview --password-env FORETELL_ADMIN_PASSWORD\n  foretell retention preview --data-dir /var/lib/foretell\n  foretell retention preview --json --password-env FORETELL_ADMIN_PASSWORD | jq .by_policy\n\nExit codes: 0 it was told, 1 the data folder could not be read or the server not asked, 2 the command line or the configuration is wrong."
     )]
     Preview(PreviewRetention),
     /// List the policies, in the order in which they decide.
@@ -38,7 +39,7 @@ pub struct PreviewRetention {
     #[arg(long, value_name = "FILE", env = "FORETELL_CONFIG")]
     pub config: Option<PathBuf>,
     /// Folder that everything is kept in, of a server that is stopped
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["password_env", "password_file"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = TO_SERVER)]
     pub data_dir: Option<PathBuf>,
     /// The server, where one is asked.
     #[command(flatten)]

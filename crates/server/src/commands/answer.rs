@@ -1,7 +1,7 @@
 //! What a server answers, on standard output: as JSON, or in words.
 
 use serde_json::Value;
-use std::io::{self, BufWriter, Stdout, Write as _};
+use std::io::{self, BufWriter, ErrorKind, Stdout, StdoutLock, Write};
 
 /// Refused rows that are shown; all are counted.
 pub(super) const FAULTS_SHOWN: usize = 20;
@@ -27,9 +27,34 @@ pub(super) fn is_true(of: &Value, key: &str) -> bool {
     of.get(key).and_then(Value::as_bool) == Some(true)
 }
 
+/// Standard output for what came of work. Whether anybody still reads it changes neither the work nor
+/// how the program ends.
+pub(super) fn told() -> Told {
+    Told(io::stdout().lock())
+}
+
+/// See [`told`].
+pub(super) struct Told(StdoutLock<'static>);
+
+impl Write for Told {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self.0.write(octets) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(octets.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
 /// Prints an answer as one JSON value, or the words for it.
 pub(super) fn print(value: &Value, as_json: bool, words: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = told();
     if as_json {
         return writeln!(out, "{}", serde_json::to_string_pretty(value)?);
     }
@@ -40,7 +65,7 @@ pub(super) fn print(value: &Value, as_json: bool, words: &str) -> io::Result<()>
 }
 
 /// A line without characters that a terminal would act upon: devices choose the names in it.
-fn plain(line: &str) -> String {
+pub(super) fn plain(line: &str) -> String {
     let shown = |character: char| {
         if character.is_control() {
             ' '

@@ -12,6 +12,7 @@ use crate::{archive, clock, complain, logging, server};
 use anyhow::Context as _;
 use api::archive::{checked, restored};
 use model::Timestamp;
+use model::job::{JobKind, JobState};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::Store;
@@ -113,9 +114,8 @@ fn restore(asked: &cli::RestoreArchived) -> anyhow::Result<Exit> {
         let done = on_folder(&asked.folder, |archive, progress| {
             archive.restore(from, until, keep_until, "the command line", progress)
         })?;
-        let result = restored(&done);
-        print(&result, asked.asked.json, &job::words(&result))?;
-        return Ok(done_where(done.damaged.is_empty()));
+        let job = as_job(JobKind::Restore, &restored(&done), done.damaged.len());
+        return job::told(&job, asked.asked.json);
     }
     let body = json!({"from": asked.from, "to": asked.until, "keep_days": asked.keep_days});
     done(&asked.asked, "archive/restores", &body)
@@ -129,9 +129,8 @@ fn check(asked: &cli::CheckArchived) -> anyhow::Result<Exit> {
         let done = on_folder(&asked.folder, |archive, progress| {
             archive.check(days, progress)
         })?;
-        let result = checked(&done);
-        print(&result, asked.asked.json, &job::words(&result))?;
-        return Ok(done_where(done.damaged.is_empty()));
+        let job = as_job(JobKind::ArchiveCheck, &checked(&done), done.damaged.len());
+        return job::told(&job, asked.asked.json);
     }
     let body = range(asked.from, asked.until);
     done(&asked.asked, "archive/checks", &body)
@@ -143,8 +142,16 @@ fn done(asked: &cli::Asked, path: &str, body: &Value) -> anyhow::Result<Exit> {
     job::told(&job, asked.json)
 }
 
-fn done_where(is_sound: bool) -> Exit {
-    if is_sound { Exit::Done } else { Exit::Failed }
+/// What was done of a folder, as a server tells the job that does it.
+fn as_job(kind: JobKind, result: &Value, damaged: usize) -> Value {
+    let (state, error) = match damaged {
+        0 => (JobState::Done, None),
+        damaged => (
+            JobState::Failed,
+            Some(format!("{damaged} days are damaged")),
+        ),
+    };
+    json!({"kind": kind, "state": state, "error": error, "result": result})
 }
 
 /// The UTC days that a range meets, as the server takes it.

@@ -1,6 +1,7 @@
 //! `foretell backup`: takes a backup, of a running server by asking it, else of the folder itself; and
 //! shows what backups there are.
 
+use super::answer::told;
 use super::client::{Client, with_server};
 use crate::cli::{self, BackupCommand, BackupsThere, RepositoryOf};
 use crate::config::{BackupSettings, Settings, load};
@@ -73,7 +74,7 @@ fn take(command: &cli::Backup) -> anyhow::Result<Exit> {
             whole = false;
         }
     }
-    let mut out = io::stdout().lock();
+    let mut out = told();
     if command.json {
         // As the server tells it.
         let told = backups::of_summary(&summary);
@@ -123,7 +124,7 @@ fn ask_server(command: &cli::Backup) -> anyhow::Result<Exit> {
     })?;
     let text = |key: &str| backup.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str| backup.get(key).and_then(Value::as_u64).unwrap_or(0);
-    let mut out = io::stdout().lock();
+    let mut out = told();
     if command.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&backup)?)?;
     } else if text("phase") == "done" {
@@ -172,7 +173,7 @@ async fn followed(server: &Client, begun: Value) -> anyhow::Result<Value> {
 fn list(there: &BackupsThere) -> anyhow::Result<Exit> {
     let settings = settings(&there.repository, None)?;
     let (all, damage) = open(&settings.backup, Access::List)?.list()?;
-    let mut out = io::stdout().lock();
+    let mut out = told();
     if there.json {
         let told = json!({"backups": all, "damage": damage});
         writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
@@ -196,7 +197,7 @@ fn check(there: &BackupsThere) -> anyhow::Result<Exit> {
     let settings = settings(&there.repository, None)?;
     let repository = open(&settings.backup, Access::Read)?;
     let checked = watched(|progress| repository.check(progress))?;
-    let mut out = io::stdout().lock();
+    let mut out = told();
     if there.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&checked)?)?;
     } else {

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 impl Consent {
     /// Refuses what can be neither asked nor done, before anything is begun.
     pub(super) fn check(self) -> Result<(), UsageError> {
-        if self.dry_run || self.yes || io::stdin().is_terminal() {
+        if !self.asks() || io::stdin().is_terminal() {
             return Ok(());
         }
         let text =
@@ -16,15 +16,21 @@ impl Consent {
         Err(UsageError(text.to_owned()))
     }
 
+    /// Whether somebody is asked.
+    pub(super) fn asks(self) -> bool {
+        !self.dry_run && !self.yes
+    }
+
     /// Whether it is to be done; asks where that is not said.
     pub(super) fn given(self, question: &str) -> io::Result<bool> {
-        if self.dry_run || self.yes {
+        if !self.asks() {
             return Ok(self.yes);
         }
         let mut err = io::stderr().lock();
-        write!(err, "{question} [y/N] ")?;
-        err.flush()?;
+        let asked = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
         drop(err);
+        // Where nobody can be asked nothing is done, and that is a failure.
+        asked.map_err(io::Error::other)?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         let is_yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");

@@ -1,5 +1,6 @@
 //! `foretell documents`: takes documents out of the data folder of a stopped server, and puts them in.
 
+use super::answer::told;
 use crate::cli::{self, DocumentsOf, ImportMode};
 use crate::config::load;
 use crate::exit::{Exit, UsageError};
@@ -134,7 +135,7 @@ fn import(command: &cli::ImportDocuments) -> anyhow::Result<Exit> {
 }
 
 fn tell_import(command: &cli::ImportDocuments, imported: &Imported) -> anyhow::Result<Exit> {
-    let mut out = io::stdout().lock();
+    let mut out = told();
     if command.json {
         writeln!(out, "{}", serde_json::to_string_pretty(imported)?)?;
     } else {

@@ -3,6 +3,7 @@
 
 mod netbox;
 
+use super::answer::{plain, told};
 use super::client::with_server;
 use crate::cli::{self, ImportFormat};
 use crate::exit::{Exit, UsageError};
@@ -73,7 +74,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 fn tell(import: &cli::Import, answer: &Value) -> anyhow::Result<Exit> {
-    let mut out = std::io::stdout().lock();
+    let mut out = told();
     if import.json {
         writeln!(out, "{}", serde_json::to_string_pretty(answer)?)?;
     } else {
@@ -106,7 +107,7 @@ fn tell(import: &cli::Import, answer: &Value) -> anyhow::Result<Exit> {
 }
 
 fn line(out: &mut impl Write, row: &Value) -> std::io::Result<()> {
-    let word = |key: &str| row[key].as_str().unwrap_or("-").replace(['\r', '\n'], " ");
+    let word = |key: &str| plain(row[key].as_str().unwrap_or("-"));
     let detail = row["detail"].as_str().unwrap_or_default();
     writeln!(
         out,
@@ -115,6 +116,6 @@ fn line(out: &mut impl Write, row: &Value) -> std::io::Result<()> {
         word("outcome"),
         word("address"),
         word("name"),
-        detail.replace(['\r', '\n'], " "),
+        plain(detail),
     )
 }

@@ -3,8 +3,9 @@
 
 mod push;
 
-use super::answer::{FAULTS_SHOWN, is_true, number, print, text};
+use super::answer::{is_true, number, print, text};
 use super::client::{Client, List, id_of, with_query, with_server};
+use super::job::{self, UNCOUNTED};
 use crate::cli::{Asked, DeleteMetrics, ExportMetrics, ImportMetrics, Metrics};
 use crate::complain;
 use crate::exit::{Exit, UsageError};
@@ -76,7 +77,14 @@ impl Server<'_> {
         }
         rest?;
         let job = self.0.follow(&id).await?;
-        tell_import(import, &job)
+        let exit = job::told(&job, import.asked.json)?;
+        let result = job.get("result").unwrap_or(&Value::Null);
+        let refused = number(result, "refused");
+        if refused > 0 {
+            complain(&format!("{refused} rows were refused"));
+        }
+        let is_whole = refused == 0 && !is_true(result, "cut_short");
+        Ok(if is_whole { exit } else { Exit::Failed })
     }
 
     /// Sends what is left of a file, and has it taken.
@@ -136,7 +144,7 @@ impl Server<'_> {
         let job = self.0.post("exports", &body).await?;
         let id = id_of(&job)?;
         let job = self.0.follow(&id).await?;
-        ended_well(&job)?;
+        job::done(&job)?;
         let path = format!("exports/{id}/content");
         let mut have = 0;
         loop {
@@ -171,22 +179,11 @@ impl Server<'_> {
             answer
         } else {
             let job = &self.0.follow(&id_of(&answer)?).await?;
-            ended_well(job)?;
+            job::done(job)?;
             job["result"].clone()
         };
-        let told = &told;
-        let verb = if delete.dry_run {
-            "would be deleted"
-        } else {
-            "deleted"
-        };
-        let words = format!(
-            "{} samples of {} series of {} devices {verb}",
-            number(told, "samples"),
-            number(told, "series"),
-            number(told, "devices"),
-        );
-        print(told, delete.asked.json, &words)?;
+        let words = deleted(&told, delete.dry_run);
+        print(&told, delete.asked.json, &words)?;
         Ok(Exit::Done)
     }
 
@@ -208,61 +205,23 @@ impl Server<'_> {
     }
 }
 
-fn tell_import(import: &ImportMetrics, job: &Value) -> anyhow::Result<Exit> {
-    let told = &job["result"];
-    let number = |key: &str| told[key].as_u64().unwrap_or(0);
-    let mut out = io::stdout().lock();
-    if import.asked.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(job)?)?;
+/// What was, or would be, deleted in words.
+fn deleted(told: &Value, is_dry: bool) -> String {
+    let verb = if is_dry {
+        "would be deleted"
     } else {
-        let faults = told["faults"].as_array().map_or(&[][..], Vec::as_slice);
-        for fault in faults.iter().take(FAULTS_SHOWN) {
-            let detail = fault["detail"].as_str().unwrap_or_default();
-            let line = fault["line"].as_u64().unwrap_or(0);
-            writeln!(out, "line {line:>7}  {detail}")?;
-        }
-        let verb = if import.dry_run {
-            "would be added"
-        } else {
-            "added"
-        };
-        writeln!(
-            out,
-            "{} rows: {} {verb}, {} replaced, {} the same already, {} repeated, {} refused",
-            number("rows"),
-            if import.dry_run {
-                number("rows").saturating_sub(number("refused"))
-            } else {
-                number("added")
-            },
-            number("replaced"),
-            number("same"),
-            number("repeated"),
-            number("refused"),
-        )?;
-    }
-    drop(out);
-    ended_well(job)?;
-    if told["cut_short"] == json!(true) {
-        complain("the file does not end as its format has it: some of it may be missing");
-        return Ok(Exit::Failed);
-    }
-    match number("refused") {
-        0 => Ok(Exit::Done),
-        count => {
-            complain(&format!("{count} rows were refused"));
-            Ok(Exit::Failed)
-        }
-    }
-}
-
-fn ended_well(job: &Value) -> anyhow::Result<()> {
-    let state = job["state"].as_str().unwrap_or_default();
-    if state == "done" {
-        return Ok(());
-    }
-    let why = job["error"].as_str().unwrap_or(state);
-    bail!("the server did not do it to its end: {why}")
+        "deleted"
+    };
+    let more = match told.get("counted_whole") {
+        Some(Value::Bool(false)) => format!(", {UNCOUNTED}"),
+        _ => String::new(),
+    };
+    format!(
+        "{} samples of {} series of {} devices {verb}{more}",
+        number(told, "samples"),
+        number(told, "series"),
+        number(told, "devices"),
+    )
 }
 
 fn open(file: &Path) -> anyhow::Result<Box<dyn Read>> {
@@ -289,4 +248,21 @@ fn piece(file: &mut dyn Read, name: &Path) -> anyhow::Result<Vec<u8>> {
         .read_to_end(&mut octets)
         .with_context(|| format!("{} cannot be read", name.display()))?;
     Ok(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_counted_to_its_end_is_said_so() {
+        let told = |counted_whole: bool| json!({"samples": 3, "series": 2, "devices": 1, "counted_whole": counted_whole});
+        let whole = "3 samples of 2 series of 1 devices would be deleted";
+        assert_eq!(deleted(&told(true), true), whole);
+        let words = deleted(&told(false), false);
+        assert!(
+            words.ends_with(&format!("1 devices deleted, {UNCOUNTED}")),
+            "{words}"
+        );
+    }
 }

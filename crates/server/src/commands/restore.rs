@@ -1,5 +1,6 @@
 //! `foretell restore`: makes a data folder of a backup, and proves it.
 
+use super::answer::told;
 use super::backup;
 use crate::cli;
 use crate::exit::{Exit, UsageError};
@@ -34,7 +35,7 @@ pub fn run(command: &cli::Restore) -> anyhow::Result<Exit> {
         }
         restored => restored?,
     };
-    let mut out = io::stdout().lock();
+    let mut out = told();
     if command.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&restored)?)?;
     } else {

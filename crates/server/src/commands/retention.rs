@@ -39,7 +39,7 @@ pub fn run(command: &cli::Retention) -> anyhow::Result<Exit> {
 
 fn preview(command: &PreviewRetention) -> anyhow::Result<Exit> {
     let asked = &command.asked;
-    let (preview, holds) = if asked.to.names_password() {
+    let (preview, holds) = if asked.to.is_named() {
         with_server(&asked.to, async |server| {
             let preview = server.post("retention/preview", &json!({})).await?;
             Ok((preview, reasons(server).await?))
@@ -58,9 +58,9 @@ fn set(asked: &SetPolicy) -> anyhow::Result<Exit> {
         let all = server.all(POLICIES).await?;
         let there = policy::named(&all, &asked.name);
         let wished = policy::wished(there, asked)?;
-        let body = json!({"policies": policy::tried(&all, &wished, there)});
+        let body = json!({"change": policy::change(there, &wished)});
         let preview = server.post("retention/preview", &body).await;
-        let preview = preview.map_err(policy::of_the_first)?;
+        let preview = preview.map_err(policy::of_the_change)?;
         let question = if there.is_some() {
             "Change the policy?"
         } else {
@@ -91,9 +91,8 @@ fn delete(asked: &DeletePolicy) -> anyhow::Result<Exit> {
         let all = server.all(POLICIES).await?;
         let there = policy::named(&all, &asked.name);
         let there = there.with_context(|| format!("there is no policy `{}`", asked.name))?;
-        let tried = policy::without(&all, there);
-        let preview = json!({"policies": tried});
-        let preview = server.post("retention/preview", &preview).await?;
+        let change = json!({"change": {"policy_id": text(there, "id")}});
+        let preview = server.post("retention/preview", &change).await?;
         let question = "Delete the policy?";
         if !consented(server, asked.consent, asked.asked.json, &preview, question).await? {
             return told(asked.consent, asked.asked.json, &preview, &Value::Null, "");
@@ -114,11 +113,11 @@ async fn consented(
     question: &str,
 ) -> anyhow::Result<bool> {
     let words = words(preview, &reasons(server).await?);
-    if !as_json {
-        print(preview, false, &words)?;
-    } else if !consent.yes && !consent.dry_run {
-        // Who is asked reads it, and standard output stays one JSON value.
+    if consent.asks() {
+        // Who is asked reads it, whatever reads standard output.
         crate::complain(&words);
+    } else if !as_json {
+        print(preview, false, &words)?;
     }
     Ok(consent.given(question)?)
 }
@@ -168,6 +167,16 @@ fn words(preview: &Value, holds: &BTreeMap<String, String>) -> String {
                 "\n  {samples:>14} samples {bytes:>14} octets  {what} {name}"
             );
         }
+    }
+    let (samples, bytes) = (
+        number(preview, "samples_held_by_several"),
+        number(preview, "bytes_held_by_several"),
+    );
+    if samples > 0 {
+        let _ = write!(
+            words,
+            "\n  {samples:>14} samples {bytes:>14} octets  stay by several holds"
+        );
     }
     let (files, bytes) = (number(preview, "files_left"), number(preview, "bytes_left"));
     if files > 0 {
@@ -238,6 +247,7 @@ mod tests {
             "by_policy": [{"policy_id": "p", "name": "lab", "bytes": 200, "samples": 30},
                 {"policy_id": null, "name": null, "bytes": 100, "samples": 10}],
             "by_hold": [{"hold_id": "h", "bytes": 7, "samples": 1}, {"hold_id": "i", "bytes": 0, "samples": 0}],
+            "samples_held_by_several": 3, "bytes_held_by_several": 21,
             "files_left": 5, "bytes_left": 6,
         });
         let holds = BTreeMap::from([("h".to_owned(), "case 17".to_owned())]);
@@ -254,6 +264,7 @@ mod tests {
                 "10 samples 100 octets by nobody: left by deleted devices",
                 "1 samples 7 octets stay by the hold: case 17",
                 "0 samples 0 octets stay by the hold: i",
+                "3 samples 21 octets stay by several holds",
                 "5 files of 6 octets were not looked into; later passes do",
             ]
         );

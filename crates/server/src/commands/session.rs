@@ -40,13 +40,13 @@ pub(super) async fn sign_in(
     let wrong = || {
         UsageError(format!(
             "`{}` is no server, as http://127.0.0.1:8080 is",
-            to.server
+            to.server()
         ))
     };
-    let base: Url = to.server.parse().map_err(|_| wrong())?;
+    let base: Url = to.server().parse().map_err(|_| wrong())?;
     let session = Session {
         base,
-        user: to.user.clone(),
+        user: to.user().to_owned(),
         password: password.clone(),
         token: Mutex::new(Secret::new(String::new())),
     };
@@ -196,7 +196,7 @@ impl Session {
     }
 
     /// What a server answers: signed in anew where the token ended, and asked again where it is busy, which
-    /// says that nothing was done.
+    /// says that nothing is known to be done. What is asked must be as well done twice.
     async fn answer(&self, trust: &Trust, question: &Question) -> anyhow::Result<http::Answered> {
         let (mut signed_in, mut busy) = (false, 0);
         loop {
@@ -297,52 +297,7 @@ fn told(url: &Url, answer: &http::Answered) -> anyhow::Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-    use std::net::TcpListener;
-
-    /// A server that answers once each, in this order, and what it was asked.
-    fn server(
-        answers: Vec<(&'static str, &'static str)>,
-    ) -> (String, std::thread::JoinHandle<Vec<String>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = std::thread::spawn(move || {
-            let asked = answers.into_iter().map(|(head, body)| {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let (mut asked, mut length, mut token) = (String::new(), 0, String::new());
-                reader.read_line(&mut asked).unwrap();
-                loop {
-                    let mut line = String::new();
-                    reader.read_line(&mut line).unwrap();
-                    let line = line.trim().to_ascii_lowercase();
-                    if let Some(given) = line.strip_prefix("content-length: ") {
-                        length = given.parse().unwrap();
-                    }
-                    if let Some(given) = line.strip_prefix("authorization: bearer ") {
-                        given.clone_into(&mut token);
-                    }
-                    if line.is_empty() {
-                        break;
-                    }
-                }
-                let mut sent = vec![0; length];
-                reader.read_exact(&mut sent).unwrap();
-                let sent = String::from_utf8(sent).unwrap();
-                let length = body.len();
-                let kind = "content-type: application/json";
-                write!(
-                    stream,
-                    "HTTP/1.1 {head}\r\n{kind}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-                )
-                .unwrap();
-                let path = asked.split(' ').nth(1).unwrap_or_default();
-                format!("{path} {token} {sent}")
-            });
-            asked.collect()
-        });
-        (url, asked)
-    }
+    use crate::commands::standin::server;
 
     #[tokio::test]
     async fn who_follows_for_longer_than_a_token_is_good_signs_in_anew() {
@@ -359,8 +314,8 @@ mod tests {
             ("401 Unauthorized", r#"{"detail":"no"}"#),
         ]);
         let to = ToServer {
-            server: url,
-            user: "admin".to_owned(),
+            server: Some(url),
+            user: None,
             password_env: None,
             password_file: None,
         };

@@ -1,7 +1,7 @@
 //! `foretell store`: looks over the data folder of a stopped server, and asks one that runs how much it
 //! keeps.
 
-use super::answer::{list, number, print, text};
+use super::answer::{list, number, print, text, told};
 use super::client::with_server;
 use crate::cli::{self, Asked, VerifyStore};
 use crate::config::load;
@@ -93,7 +93,7 @@ fn look_over(command: &VerifyStore) -> anyhow::Result<Exit> {
             "the data folder cannot be verified"
         }
     })?;
-    let mut out = io::stdout().lock();
+    let mut out = told();
     if command.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {

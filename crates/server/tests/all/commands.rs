@@ -71,6 +71,15 @@ fn usage_is_taught() {
         "",
         "/no/such/file",
     );
+    // Nothing is read here where a server is meant.
+    let server = ["--server", "http://127.0.0.1:1"];
+    for (command, word) in [
+        (&["retention", "preview"][..], "name the password"),
+        (&["retention", "preview", "--data-dir", "x"], "--data-dir"),
+        (&["archive", "check", "--data-dir", "x"], "--data-dir"),
+    ] {
+        check(&[command, &server].concat(), &[], 2, "", word);
+    }
     check(&["serve", "--listen", "nowhere"], &[], 2, "", "`listen`");
 }
 

@@ -39,7 +39,7 @@ fn samples_are_imported_and_exported_by_the_command() {
     let (code, out, errors) = run(&dry, &server);
     assert_eq!(code, Some(1), "a row is refused: {out} {errors}");
     assert!(out.contains("line       4"), "{out}");
-    assert!(out.contains("2 would be added"), "{out}");
+    assert!(out.contains("2 rows would be taken, new or not"), "{out}");
     let json = [&import[..], &["--json"]].concat();
     let (code, out, errors) = run(&json, &server);
     assert_eq!(code, Some(1), "{errors}");

@@ -164,6 +164,20 @@ impl Server {
         self.asked_with(arguments, "")
     }
 
+    /// How a command ends whose output nobody reads.
+    pub(crate) fn asked_unread(&self, arguments: &[&str]) -> Option<i32> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
+            .args(arguments)
+            .args(["--server", &self.url, "--password-env", "PASSWORD"])
+            .env("PASSWORD", PASSWORD)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        child.wait().unwrap().code()
+    }
+
     /// What a command prints as JSON that ends well.
     pub(crate) fn asked_json(&self, arguments: &[&str]) -> Value {
         let arguments = [arguments, &["--json"]].concat();

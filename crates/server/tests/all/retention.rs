@@ -148,7 +148,14 @@ fn policies_are_set_and_deleted_by_the_command() {
     );
     assert_eq!(changed["policy"]["metrics"], json!(["sensor_.*"]));
 
-    // Days of a built-in policy are tried, too.
+    // Days of a built-in policy are tried, too, and those that it was built with.
+    let longer = ["retention", "set", "built-in raw", "--keep-days", "4000"];
+    let longer = server.asked_json(&[&longer[..], &["--yes"]].concat());
+    assert_eq!(longer["policy"]["keep_days"], 4_000);
+    let as_built = server.asked_json(&["retention", "delete", "built-in raw", "--yes"]);
+    assert_eq!(as_built["preview"]["samples"], 0);
+    let listed = server.asked_json(&["retention", "list"]);
+    assert_eq!(listed[1]["keep_days"], 400, "{listed}");
     let built_in = ["retention", "set", "built-in raw", "--keep-days", "1"];
     let (code, told, _) = server.asked(&[&built_in[..], &["--dry-run"]].concat());
     assert_eq!(code, Some(0));
@@ -180,6 +187,30 @@ fn policies_are_set_and_deleted_by_the_command() {
         complaints.contains("no policy `of the lab`"),
         "{complaints}"
     );
+}
+
+#[test]
+fn what_is_asked_is_done_though_nobody_reads_what_came_of_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let set = ["retention", "set", "short", "--level", "raw"];
+    let set = [&set[..], &["--keep-days", "300", "--yes"]].concat();
+    assert_eq!(server.asked_unread(&set), Some(0));
+    assert_eq!(
+        server.asked_json(&["retention", "list"])[0]["name"],
+        "short"
+    );
+    let hold = ["hold", "add", "--match", "{tag=\"lab\"}", "--reason", "x"];
+    let hold = server.asked_json(&hold);
+    let remove = ["hold", "remove", hold["id"].as_str().unwrap(), "--yes"];
+    assert_eq!(server.asked_unread(&remove), Some(0));
+    assert_eq!(server.asked_json(&["hold", "list"]), json!([]));
+    let delete = ["retention", "delete", "short", "--yes"];
+    assert_eq!(server.asked_unread(&delete), Some(0));
+    assert_eq!(server.asked_unread(&delete), Some(1), "it is gone");
+    // Some are refused, and that is told by how it ends.
+    let push = ["metrics", "push", "sensor_other 1", "nobody_knows 1"];
+    assert_eq!(server.asked_unread(&push), Some(1));
 }
 
 #[test]
@@ -232,6 +263,19 @@ fn holds_are_placed_and_released_by_the_command() {
     assert!(told.contains("20 samples in "), "{told}");
     let (code, _, complaints) = server.asked(&["hold", "remove", id]);
     assert_eq!(code, Some(2), "nobody can be asked: {complaints}");
+    let other = ["hold", "add", "--match", "sensor_other", "--reason", "too"];
+    let other = server.asked_json(&other);
+    let (code, told, _) = server.asked(&["hold", "remove", id, "--dry-run"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        told.contains("\n0 samples in 0 octets"),
+        "another keeps them: {told}"
+    );
+    let (code, told, _) = server.asked(&["retention", "preview"]);
+    assert_eq!(code, Some(0));
+    assert!(told.contains("stay by several holds"), "{told}");
+    let other = ["hold", "remove", other["id"].as_str().unwrap(), "--yes"];
+    server.asked_json(&other);
     let released = server.asked_json(&["hold", "remove", id, "--yes"]);
     assert_eq!(
         (&released["released"], &released["kept_alone"]["samples"]),

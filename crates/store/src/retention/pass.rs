@@ -307,15 +307,11 @@ impl Retention {
             days_rewritten: 0,
             patches_removed: 0,
             gone: Amount::default(),
-            held: Amount::default(),
+            held: planned.plan.held(),
             waits_for_archive: planned.plan.waits_for_archive,
             left: planned.plan.left_files,
             failed: None,
         };
-        for held in planned.plan.by_hold.values() {
-            pass.held.bytes += held.bytes;
-            pass.held.samples += held.samples;
-        }
         if let Err(error) = self.carry_out(series, &planned, &mut pass).await {
             let told = chain(&error);
             warn!(error = %told, "what is kept no longer could not all be removed; it is tried again");

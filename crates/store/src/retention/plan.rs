@@ -81,8 +81,10 @@ pub struct Plan {
     pub patches: BTreeMap<BlockKey, Amount>,
     /// What goes by each policy; of no policy, what deleted devices left.
     pub by_policy: BTreeMap<Option<PolicyId>, Amount>,
-    /// What only a hold keeps.
+    /// What only one hold keeps.
     pub by_hold: BTreeMap<HoldId, Amount>,
+    /// What several holds keep, and nothing else.
+    pub by_several_holds: Amount,
     /// Files in which something may go and that were not looked into, as there were too many or they
     /// are damaged, and their octets.
     pub left_files: u64,
@@ -93,6 +95,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What holds keep, and nothing else.
+    pub fn held(&self) -> Amount {
+        let by_one = self.by_hold.values();
+        by_one.fold(self.by_several_holds, |mut sum, held| {
+            sum.add(held.bytes, held.samples);
+            sum
+        })
+    }
+
     /// All that goes.
     pub fn total(&self) -> Amount {
         let mut total = Amount::default();
@@ -199,7 +210,11 @@ impl Plan {
         amount.add(bytes, samples);
     }
 
-    fn hold(&mut self, terms: &Terms, place: usize, bytes: u64, samples: u64) {
+    fn hold(&mut self, terms: &Terms, place: Option<usize>, bytes: u64, samples: u64) {
+        let Some(place) = place else {
+            self.by_several_holds.add(bytes, samples);
+            return;
+        };
         if let Some(hold) = terms.holds.get(place) {
             let amount = self.by_hold.entry(hold.id).or_default();
             amount.add(bytes, samples);
@@ -257,7 +272,7 @@ fn goes(fate: Fate) -> bool {
 fn weigh_device(
     of_device: &OfDevice,
     part: &DevicePart,
-    (gone, held, waits): (&mut ByPlace, &mut BTreeMap<usize, Amount>, &mut Amount),
+    (gone, held, waits): (&mut ByPlace, &mut ByPlace, &mut Amount),
 ) -> u64 {
     let mut kept_columns = BTreeSet::new();
     for entry in &part.entries {

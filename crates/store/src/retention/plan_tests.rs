@@ -279,6 +279,21 @@ fn a_hold_wins() {
 }
 
 #[test]
+fn what_several_holds_keep_is_kept_by_none_alone() {
+    let all = hold(CORE, Columns::All, 5_000);
+    let one = HeldBy {
+        id: HoldId::from_bytes([8; 16]),
+        ..hold(CORE, Columns::These(vec![Column(1)]), 5_000)
+    };
+    let files = [20, 200].map(|age| file(Detail::Raw, age, true));
+    let plan = planned(policies(&["- core raw 10 1"]), &[all, one], &files);
+    assert_eq!(told(&plan), "20:8 200:8 held:2");
+    let kept: Vec<HoldId> = plan.by_hold.keys().copied().collect();
+    assert_eq!((kept, plan.by_several_holds.samples), (vec![HOLD], 4));
+    assert_eq!(plan.held().samples, 6);
+}
+
+#[test]
 fn roll_ups_go_as_whole_files() {
     let all = &["- - 5m 10 1"];
     // What nobody knows keeps the file.

@@ -66,8 +66,8 @@ impl ByLevel {
 pub(super) enum Fate {
     /// They are kept by policy.
     Kept,
-    /// They are kept by the hold of this place alone.
-    Held(usize),
+    /// They are kept by the hold of this place alone; none where several keep them.
+    Held(Option<usize>),
     /// They are kept as they are not archived.
     Waits,
     /// They go by the policy of this place; none where the series was deleted.
@@ -256,15 +256,16 @@ impl OfDevice<'_> {
         self.held(column).unwrap_or(fate)
     }
 
-    /// Whether a hold keeps a column.
+    /// Whether holds keep a column.
     fn held(&self, column: Column) -> Option<Fate> {
         let holds = |place: &&usize| {
             let hold = self.terms.holds.get(**place);
             let columns = hold.and_then(|hold| hold.series.get(&self.device_id));
             columns.is_some_and(|columns| columns.has(column))
         };
-        let held = self.holds.iter().find(holds);
-        held.map(|place| Fate::Held(*place))
+        let mut held = self.holds.iter().filter(holds);
+        let first = held.next()?;
+        Some(Fate::Held(held.next().is_none().then_some(*first)))
     }
 
     /// Whether anything of the device may not be kept by policy.

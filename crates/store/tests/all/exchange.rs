@@ -57,6 +57,23 @@ impl Disk for Counted {
     }
 }
 
+/// A disk of a terabyte that has something done each time that its room is asked for.
+struct Meanwhile<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Disk for Meanwhile<F> {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        RealDisk.create(path)
+    }
+
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        (self.0)();
+        Ok(Space {
+            free_bytes: 1 << 40,
+            all_bytes: 1 << 40,
+        })
+    }
+}
+
 struct Bench {
     fixture: Fixture,
     store: Store,
@@ -198,6 +215,25 @@ fn points(series: &SeriesStore, id: SeriesId) -> Points {
     let (from, to) = (0, 4_000_000_000_000);
     let [from, to] = [from, to].map(Timestamp::from_unix_ms);
     series.read(id, from, to).unwrap()
+}
+
+/// Places a hold on `sensor_other` of all devices.
+async fn hold(store: &Store, now: Timestamp, from: Option<Timestamp>) {
+    let hold = Hold {
+        id: HoldId::new(),
+        selector: "sensor_other".to_owned(),
+        from,
+        to: None,
+        reason: "a dispute".to_owned(),
+        by: "admin".to_owned(),
+        since: now,
+    };
+    let selector = hold.selector.parse().unwrap();
+    let attached = store.inventory.attached();
+    let placed = store
+        .retention
+        .place(&hold, selector, &store.series, attached);
+    placed.await.unwrap();
 }
 
 async fn append(bench: &Bench, metric: Metric, labels: Labels, points: &[(Timestamp, Value)]) {
@@ -373,22 +409,7 @@ async fn what_a_hold_keeps_is_not_corrected() {
     let header = "time,value,metric,device_id\n";
     let text = format!("{header}{}{}", row(since, 1), row(since.minus(DAY), 1));
     assert_eq!(bench.import(Format::Csv, &text).await.added, 2);
-    let hold = Hold {
-        id: HoldId::new(),
-        selector: "sensor_other".to_owned(),
-        from: Some(since),
-        to: None,
-        reason: "a dispute".to_owned(),
-        by: "admin".to_owned(),
-        since: now,
-    };
-    let selector = hold.selector.parse().unwrap();
-    let attached = bench.store.inventory.attached();
-    let placed = bench
-        .store
-        .retention
-        .place(&hold, selector, &bench.store.series, attached);
-    placed.await.unwrap();
+    hold(&bench.store, now, Some(since)).await;
     let text = format!(
         "{header}{}{}{}{}",
         row(since, 2),

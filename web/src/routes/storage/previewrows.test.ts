@@ -3,12 +3,12 @@ import type { RetentionPreview } from "../../lib/api/shapes";
 import { headline, previewRows, releaseWords, saveWords } from "./previewrows";
 
 const plain = (text: string): string => text.replaceAll("\u202f", " ");
-const none: RetentionPreview = { at: "", files_removed: 0, days_rewritten: 0, bytes: 0, samples: 0, by_policy: [], by_hold: [], files: [], files_left: 0, bytes_left: 0 };
+const none: RetentionPreview = { at: "", files_removed: 0, days_rewritten: 0, bytes: 0, samples: 0, by_policy: [], by_hold: [], bytes_held_by_several: 0, samples_held_by_several: 0, files: [], files_left: 0, bytes_left: 0 };
 const some: RetentionPreview = {
   ...none, files_removed: 12, days_rewritten: 1, bytes: 3 * 2 ** 30, samples: 1_000_000,
   by_policy: [{ policy_id: "a", name: "lab", bytes: 2 ** 30, samples: 1 }, { bytes: 2 ** 31, samples: 2 }],
   by_hold: [{ hold_id: "h", bytes: 2048, samples: 7 }, { hold_id: "gone", bytes: 1, samples: 1 }],
-  files_left: 3, bytes_left: 9,
+  bytes_held_by_several: 5, samples_held_by_several: 2, files_left: 3, bytes_left: 9,
 };
 
 test("rows: what goes by policy, what holds keep, what was not looked into", () => {
@@ -17,6 +17,7 @@ test("rows: what goes by policy, what holds keep, what was not looked into", () 
     ["goes", "What deleted devices left", 2 ** 31],
     ["goes", "By lab", 2 ** 30],
     ["held", "Kept only by the hold “case 17”", 2048],
+    ["held", "Kept by several holds", 5],
     ["held", "Kept only by a hold", 1],
     ["unseen", "3 files that this did not look into; passes to come do", 9],
   ]);

@@ -25,6 +25,9 @@ export function previewRows(preview: RetentionPreview, holds: readonly Pick<Rete
     const hold = holds.find((one) => one.id === row.hold_id);
     return { key: `hold ${row.hold_id}`, what: hold ? `Kept only by the hold “${hold.reason}”` : "Kept only by a hold", fate: "held", bytes: row.bytes, samples: row.samples };
   });
+  if (preview.bytes_held_by_several > 0 || preview.samples_held_by_several > 0) {
+    held.push({ key: "several holds", what: "Kept by several holds", fate: "held", bytes: preview.bytes_held_by_several, samples: preview.samples_held_by_several });
+  }
   const unseen: PreviewRow[] =
     preview.files_left > 0 ? [{ key: "left", what: `${plural(preview.files_left, "file")} that this did not look into; passes to come do`, fate: "unseen", bytes: preview.bytes_left, samples: null }] : [];
   return [...goes.sort(most), ...held.sort(most), ...unseen];

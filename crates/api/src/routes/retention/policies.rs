@@ -178,7 +178,7 @@ pub(crate) struct PolicyPatch {
 
 impl PolicyPatch {
     /// Puts what is given in the place of what is there.
-    fn apply(self, policy: &mut Policy) -> Answer<()> {
+    pub(super) fn apply(self, policy: &mut Policy) -> Answer<()> {
         let before = policy.clone();
         if let Some(name) = self.name {
             policy.name = name;
@@ -311,11 +311,7 @@ pub(crate) async fn create(
     // An attempt before this one may have made it, and been broken off before its answer.
     if retention.policy(id).await.map_err(of_store)?.is_none() {
         let all = retention.policies().await.map_err(of_store)?;
-        let own = all.iter().filter(|stored| !stored.body.is_built_in());
-        if own.count() >= POLICIES_MAX {
-            let detail = format!("At most {POLICIES_MAX} policies are kept; delete one first.");
-            return Err(Problem::new(Kind::Conflict, detail));
-        }
+        has_room(&all)?;
         free_name(&all, &policy)?;
         let put = retention.put_policy(&policy, Expect::Absent).await;
         put.map_err(of_policy)?;
@@ -415,8 +411,18 @@ async fn find(services: &Services, id: PolicyId) -> Answer<Stored<Policy>> {
         .ok_or_else(|| Problem::not_found("policy", id))
 }
 
+/// There is room for one more beside those that operators made.
+pub(super) fn has_room(all: &[Stored<Policy>]) -> Answer<()> {
+    let own = all.iter().filter(|stored| !stored.body.is_built_in());
+    if own.count() >= POLICIES_MAX {
+        let detail = format!("At most {POLICIES_MAX} policies are kept; delete one first.");
+        return Err(Problem::new(Kind::Conflict, detail));
+    }
+    Ok(())
+}
+
 /// No other policy has its name. The store looks as well, but knows not of built-in ones.
-fn free_name(all: &[Stored<Policy>], policy: &Policy) -> Answer<()> {
+pub(super) fn free_name(all: &[Stored<Policy>], policy: &Policy) -> Answer<()> {
     let other =
         |stored: &Stored<Policy>| stored.body.id != policy.id && stored.body.name == policy.name;
     if all.iter().any(other) {

@@ -1,7 +1,7 @@
 //! What would go: a dry run of the policies that there are, or of others.
 
 use super::of_retention;
-use super::policies::PolicyCreate;
+use super::policies::{PolicyCreate, PolicyPatch, free_name, has_room};
 use crate::auth::gate::{Granted, permit};
 use crate::body::Body;
 use crate::problem::{Answer, Kind, Problem};
@@ -10,9 +10,10 @@ use axum::Json;
 use model::{HoldId, PolicyId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::documents::Stored;
 use store::retention::{Amount, Detail, FileFate, POLICIES_MAX, Plan, Policy};
 
-/// Expressions of metrics of all policies that are tried: each takes a while and some room.
+/// Expressions of metrics of all policies that are given: each takes a while and some room.
 const EXPRESSIONS_MAX: usize = 256;
 
 /// Files that are named in one answer; their number is exact.
@@ -27,6 +28,61 @@ pub(crate) struct RetentionPreviewRequest {
     #[serde(default)]
     #[schema(max_items = 100)]
     policies: Option<Vec<PolicyCreate>>,
+    /// One change of those that there are, in the place of `policies`.
+    #[serde(default)]
+    change: Option<PolicyChange>,
+}
+
+/// One change of the policies that there are, as making it would be taken or refused.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = RetentionPolicyChange)]
+#[serde(deny_unknown_fields)]
+struct PolicyChange {
+    /// Which policy is changed; it is deleted where `patch` is not given, and a built-in one is as it was
+    /// built then.
+    #[serde(default)]
+    policy_id: Option<PolicyId>,
+    /// What is changed of it.
+    #[serde(default)]
+    patch: Option<PolicyPatch>,
+    /// One that is made, where no `policy_id` is given.
+    #[serde(default)]
+    create: Option<PolicyCreate>,
+}
+
+impl PolicyChange {
+    /// The policies with this change.
+    fn made(self, kept: &[Stored<Policy>]) -> Answer<Vec<Policy>> {
+        let mut policies: Vec<Policy> = kept.iter().map(|stored| stored.body.clone()).collect();
+        let found = |id: PolicyId| {
+            let place = kept.iter().position(|stored| stored.body.id == id);
+            place.ok_or_else(|| Problem::not_found("policy", id))
+        };
+        match (self.policy_id, self.patch, self.create) {
+            (None, None, Some(draft)) => {
+                has_room(kept)?;
+                let policy = draft.finish(PolicyId::new()).and_then(|policy| {
+                    free_name(kept, &policy)?;
+                    Ok(policy)
+                });
+                policies.push(policy.map_err(|problem| problem.at("/change/create"))?);
+            }
+            (Some(id), patch, None) => {
+                let mut policy = policies.remove(found(id)?);
+                if let Some(patch) = patch {
+                    let patched = patch.apply(&mut policy);
+                    let patched = patched.and_then(|()| free_name(kept, &policy));
+                    patched.map_err(|problem| problem.at("/change/patch"))?;
+                    policies.push(policy);
+                }
+            }
+            _ => {
+                let detail = "give `create`, or `policy_id` with `patch` or alone";
+                return Err(Problem::field(Kind::Invalid, "/change", detail));
+            }
+        }
+        Ok(policies)
+    }
 }
 
 /// What would go with the next pass.
@@ -44,8 +100,12 @@ pub struct RetentionPreview {
     samples: u64,
     /// What would go by each policy.
     by_policy: Vec<PreviewByPolicy>,
-    /// What would go, were there no holds.
+    /// What only one hold keeps, for each.
     by_hold: Vec<PreviewByHold>,
+    /// Octets that several holds keep, and nothing else.
+    bytes_held_by_several: u64,
+    /// Samples that several holds keep, and nothing else.
+    samples_held_by_several: u64,
     /// The files of which something would go, the oldest first, a thousand at most.
     files: Vec<PreviewFile>,
     /// Files that were not looked into, as there are too many or they are damaged: passes to come do.
@@ -142,6 +202,8 @@ impl RetentionPreview {
             samples,
             by_policy: by_policy.collect(),
             by_hold: by_hold.collect(),
+            bytes_held_by_several: plan.by_several_holds.bytes,
+            samples_held_by_several: plan.by_several_holds.samples,
             files: plan
                 .files
                 .iter()
@@ -165,9 +227,14 @@ pub(crate) async fn preview(
     let services = granted.services();
     let retention = &services.store.retention;
     let kept = retention.policies().await.map_err(of_store)?;
-    let policies = match body.policies {
-        None => None,
-        Some(drafts) => {
+    let policies = match (body.policies, body.change) {
+        (None, None) => None,
+        (None, Some(change)) => Some(change.made(&kept)?),
+        (Some(_), Some(_)) => {
+            let detail = "it is given in the place of `policies`";
+            return Err(Problem::field(Kind::Invalid, "/change", detail));
+        }
+        (Some(drafts), None) => {
             if drafts.len() > POLICIES_MAX {
                 let detail = format!("at most {POLICIES_MAX} are taken");
                 return Err(Problem::field(Kind::Invalid, "/policies", detail));
@@ -194,6 +261,7 @@ pub(crate) async fn preview(
     let tried = policies.clone().unwrap_or_default();
     let planned = retention.preview(&services.series, attached, policies, now);
     let plan = planned.await.map_err(of_retention)?.plan;
-    let given = tried.iter().chain(kept.iter().map(|stored| &stored.body));
+    // What is tried may be called otherwise than what is kept.
+    let given = kept.iter().map(|stored| &stored.body).chain(&tried);
     Ok(Json(RetentionPreview::of(&plan, given, now)))
 }

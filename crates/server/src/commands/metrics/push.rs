@@ -1,10 +1,10 @@
 //! `foretell metrics push`: single samples, from arguments or from lines of standard input.
 
-use crate::cli::PushMetrics;
+use crate::cli::{PushMetrics, ToServer};
 use crate::commands::answer::{FAULTS_SHOWN, list, number, print, text};
 use crate::commands::client::{Client, with_server};
-use crate::complain;
 use crate::exit::{Exit, UsageError};
+use crate::{clock, complain};
 use anyhow::Context as _;
 use model::{DeviceId, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,25 +25,29 @@ const FAULTS_MAX: usize = 1_000;
 /// Runs it.
 pub(super) fn run(asked: &PushMetrics) -> anyhow::Result<Exit> {
     let given = given(asked)?;
-    let told = with_server(&asked.asked.to, async |server| {
-        let mut push = Push::new(server);
-        match given {
-            Some(samples) => {
-                for (place, sample) in (1..).zip(samples) {
-                    push.add(place, &sample).await?;
-                }
-            }
-            None => push.lines(BufReader::new(io::stdin())).await?,
-        }
-        push.send().await?;
-        Ok(push.told)
-    })?;
+    let input = BufReader::new(io::stdin());
+    let (told, sent) = pushed(&asked.asked.to, given, input)?;
+    // Also where sending ended early: what was taken until then is there.
     print(&told.as_json(), asked.asked.json, &told.words())?;
+    sent?;
     if told.refused == 0 {
         return Ok(Exit::Done);
     }
     complain(&format!("{} samples were refused", told.refused));
     Ok(Exit::Failed)
+}
+
+/// Sends samples that are given, or those of an input: what became of them, and whether all were sent.
+fn pushed(
+    to: &ToServer,
+    given: Option<Vec<Sample>>,
+    input: impl BufRead,
+) -> anyhow::Result<(Told, anyhow::Result<()>)> {
+    with_server(to, async |server| {
+        let mut push = Push::new(server);
+        let sent = push.all(given, input).await;
+        Ok((push.told, sent))
+    })
 }
 
 /// A sample as the API takes it.
@@ -233,6 +237,19 @@ impl<'a> Push<'a> {
         }
     }
 
+    /// Sends samples that are given, or those of an input.
+    async fn all(&mut self, given: Option<Vec<Sample>>, input: impl BufRead) -> anyhow::Result<()> {
+        match given {
+            Some(samples) => {
+                for (place, sample) in (1..).zip(samples) {
+                    self.add(place, sample).await?;
+                }
+            }
+            None => self.lines(input).await?,
+        }
+        self.send().await
+    }
+
     /// Takes all lines of an input; one that is no sample is refused by itself.
     async fn lines(&mut self, mut input: impl BufRead) -> anyhow::Result<()> {
         let mut octets = Vec::new();
@@ -258,16 +275,18 @@ impl<'a> Push<'a> {
                 continue;
             }
             match sample(text) {
-                Ok(sample) => self.add(line, &sample).await?,
+                Ok(sample) => self.add(line, sample).await?,
                 Err(detail) => self.told.refuse(line, "malformed", &detail),
             }
         }
         Ok(())
     }
 
-    /// Takes a sample, and sends those before it where there is no room beside them.
-    async fn add(&mut self, line: u64, sample: &Sample) -> anyhow::Result<()> {
-        let sample = serde_json::to_string(sample)?;
+    /// Takes a sample, and sends those before it where there is no room beside them. One without a time is
+    /// of now: so it is the same sample also where the server has it sent again.
+    async fn add(&mut self, line: u64, mut sample: Sample) -> anyhow::Result<()> {
+        sample.at.get_or_insert_with(|| clock::real().now());
+        let sample = serde_json::to_string(&sample)?;
         let is_full = self.lines.len() >= SAMPLES_PER_PUSH_MAX
             || self.body.len() + sample.len() > BATCH_LEN_MAX;
         if is_full {
@@ -309,6 +328,60 @@ impl<'a> Push<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::standin;
+
+    const TOKEN: (&str, &str) = ("200 OK", r#"{"token":"one"}"#);
+
+    /// What comes of lines for a server that answers so, and what it is asked.
+    fn answered(
+        answers: &[(&'static str, &'static str)],
+        lines: &str,
+    ) -> (Told, anyhow::Result<()>, Vec<String>) {
+        let (url, asked) = standin::server([&[TOKEN][..], answers].concat());
+        let folder = tempfile::tempdir().unwrap();
+        let password = folder.path().join("password");
+        std::fs::write(&password, "hunter2").unwrap();
+        let to = ToServer {
+            server: Some(url),
+            user: None,
+            password_env: None,
+            password_file: Some(password),
+        };
+        let (told, sent) = pushed(&to, None, lines.as_bytes()).unwrap();
+        (told, sent, asked.join().unwrap())
+    }
+
+    #[test]
+    fn what_a_busy_server_is_sent_again_is_the_same_sample() {
+        let busy = ("503 Service Unavailable\r\nretry-after: 0", "{}");
+        let taken = ("200 OK", r#"{"taken":1,"refused":[]}"#);
+        let (told, sent, asked) = answered(&[busy, taken], "a 1\n");
+        sent.unwrap();
+        assert_eq!((told.taken, told.refused), (1, 0));
+        assert!(
+            asked[1].contains(r#""at":""#),
+            "it has a time: {}",
+            asked[1]
+        );
+        assert_eq!(asked[1], asked[2]);
+    }
+
+    #[test]
+    fn what_was_taken_and_refused_before_sending_failed_is_told() {
+        let some = r#"{"taken":9999,"refused":[{"index":3,"reason":"held","detail":"a hold"}]}"#;
+        let answers = [
+            ("200 OK", some),
+            ("500 Oops", r#"{"detail":"it fell over"}"#),
+        ];
+        let (told, sent, _) = answered(&answers, &"a 1\n".repeat(SAMPLES_PER_PUSH_MAX + 1));
+        let why = format!("{:#}", sent.unwrap_err());
+        assert!(
+            why.contains("line 10001") && why.contains("it fell over"),
+            "{why}"
+        );
+        assert_eq!((told.taken, told.refused), (9_999, 1));
+        assert_eq!(told.faults[0]["line"], 4);
+    }
 
     fn read(text: &str) -> Result<String, String> {
         sample(text).map(|sample| serde_json::to_string(&sample).unwrap())

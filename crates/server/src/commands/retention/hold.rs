@@ -45,11 +45,11 @@ fn remove(asked: &RemoveHold) -> anyhow::Result<Exit> {
         let hold = server.get(&path).await?;
         let preview = server.post("retention/preview", &json!({})).await?;
         let words = format!("{}\n{}", line(&hold), kept_alone(&preview, &hold));
-        if !as_json {
-            print(&hold, false, &words)?;
-        } else if !consent.yes && !consent.dry_run {
-            // Who is asked reads it, and standard output stays one JSON value.
+        if consent.asks() {
+            // Who is asked reads it, whatever reads standard output.
             crate::complain(&words);
+        } else if !as_json {
+            print(&hold, false, &words)?;
         }
         let is_done = consent.given("Release the hold?")?;
         if is_done {

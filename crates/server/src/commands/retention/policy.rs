@@ -6,7 +6,6 @@ use crate::commands::answer::{is_true, list, number, text};
 use crate::exit::UsageError;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 /// What a policy is made from.
 const FIELDS: [&str; 7] = [
@@ -126,44 +125,12 @@ pub(super) fn patch(there: &Value, wished: &Value) -> Value {
     }
 }
 
-/// The policies of a dry run in which `wished` stands in the place of `replaces`, or beside all. It is
-/// the first of them.
-///
-/// A dry run keeps the built-in policies as they are. Days of one are tried by a policy for all series that
-/// comes after all others and before it: their priorities keep their order and leave 1 to it.
-pub(super) fn tried(all: &[Value], wished: &Value, replaces: Option<&Value>) -> Vec<Value> {
-    let id = replaces.map_or("", |replaces| text(replaces, "id"));
-    let others = all
-        .iter()
-        .filter(|policy| !is_true(policy, "built_in") && text(policy, "id") != id);
-    if !replaces.is_some_and(|replaces| is_true(replaces, "built_in")) {
-        let others = others.map(made_from);
-        return std::iter::once(wished.clone()).chain(others).collect();
+/// The change that a dry run tries.
+pub(super) fn change(there: Option<&Value>, wished: &Value) -> Value {
+    match there {
+        Some(there) => json!({"policy_id": text(there, "id"), "patch": patch(there, wished)}),
+        None => json!({"create": wished}),
     }
-    let steps: BTreeSet<u64> = others
-        .clone()
-        .map(|policy| number(policy, "priority"))
-        .collect();
-    let at = |policy: &Value, priority: usize| {
-        let mut policy = made_from(policy);
-        if let Some(policy) = policy.as_object_mut() {
-            policy.insert("priority".to_owned(), priority.into());
-        }
-        policy
-    };
-    let others = others.map(|policy| {
-        let before = steps.range(..number(policy, "priority")).count();
-        at(policy, before + 2)
-    });
-    std::iter::once(at(wished, 1)).chain(others).collect()
-}
-
-/// The policies of a dry run without one.
-pub(super) fn without(all: &[Value], gone: &Value) -> Vec<Value> {
-    let others = all
-        .iter()
-        .filter(|policy| !is_true(policy, "built_in") && text(policy, "id") != text(gone, "id"));
-    others.map(made_from).collect()
 }
 
 /// What is said of a policy to make it.
@@ -175,12 +142,13 @@ fn made_from(policy: &Value) -> Value {
     Value::Object(given.collect::<Map<_, _>>())
 }
 
-/// A fault of the first policy that was tried is one of what was asked for.
-pub(super) fn of_the_first(error: anyhow::Error) -> anyhow::Error {
+/// A fault of the change that was tried is one of what was asked for.
+pub(super) fn of_the_change(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<UsageError>() {
         Ok(UsageError(text)) => {
-            let own = text.strip_prefix("policies/0/").unwrap_or(&text).to_owned();
-            UsageError(own).into()
+            let own = ["change/create/", "change/patch/"];
+            let own = own.iter().find_map(|place| text.strip_prefix(place));
+            UsageError(own.unwrap_or(&text).to_owned()).into()
         }
         Err(error) => error,
     }
@@ -235,29 +203,19 @@ mod tests {
     }
 
     #[test]
-    fn days_of_a_built_in_policy_are_tried_behind_all_others() {
-        let all = [
-            policy("a", "raw", 1, false),
-            policy("b", "raw", 0, true),
-            policy("c", "5m", 1_000_000, false),
-            policy("d", "raw", 1, false),
-        ];
-        let priorities = |tried: &[Value]| -> Vec<u64> {
-            tried.iter().map(|one| number(one, "priority")).collect()
-        };
-        let wished = made_from(&all[1]);
-        let tried_of = tried(&all, &wished, Some(&all[1]));
-        assert_eq!(priorities(&tried_of), [1, 2, 3, 2]);
-        let wished = made_from(&all[0]);
+    fn a_dry_run_tries_what_is_sent_then() {
+        let own = policy("a", "raw", 7, false);
+        let wished = made_from(&own);
+        assert_eq!(change(None, &wished), json!({"create": wished}));
         assert_eq!(
-            priorities(&tried(&all, &wished, Some(&all[0]))),
-            [1, 1_000_000, 1]
+            change(Some(&own), &wished),
+            json!({"policy_id": "a", "patch": wished})
         );
+        let built_in = policy("b", "raw", 0, true);
         assert_eq!(
-            priorities(&tried(&all, &wished, None)),
-            [1, 1, 1_000_000, 1]
+            change(Some(&built_in), &made_from(&built_in)),
+            json!({"policy_id": "b", "patch": {"keep_days": 30}})
         );
-        assert_eq!(priorities(&without(&all, &all[0])), [1_000_000, 1]);
     }
 
     #[test]

@@ -18,9 +18,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Values after which the store is asked to seal.
 const VALUES_A_SEAL: usize = 1_000_000;
-/// Values that are appended together: no hold is placed from when what is there is looked at until then,
-/// some tenths of a second.
-const VALUES_A_LOT: usize = 1 << 16;
+/// Rows that are looked at and appended together: no hold is placed from when what is there is looked at
+/// until then, some tenths of a second. Of one device and time all are together.
+const ROWS_A_LOT: usize = 1 << 16;
 /// Columns of a device that are read at a time.
 const COLUMNS_A_READ: usize = 512;
 /// Milliseconds of a half-hour.
@@ -121,7 +121,7 @@ struct Writer<'a> {
     permit: Option<OwnedSemaphorePermit>,
     /// Batches that are not appended yet.
     lot: Vec<Waiting>,
-    /// Values of these.
+    /// Rows that were looked at since no hold is placed, those that need not be written among them.
     in_lot: usize,
     /// Values since the store was asked to seal.
     values: usize,
@@ -175,31 +175,49 @@ impl Writer<'_> {
     fn part(&mut self, day: i64, laid: &[Laid], told: &mut Imported) -> Result<(), ImportError> {
         for rows in laid.chunk_by(|a, b| a.device_id == b.device_id) {
             let Some(first) = rows.first() else { continue };
-            self.ways.progress.go_on()?;
-            // From before what is there is looked at.
-            self.hold_still()?;
-            let there = self.there(first.device_id, rows)?;
-            let full = self.full_from(day, first.device_id, rows)?;
-            for at_once in rows.chunk_by(|a, b| a.at_ms == b.at_ms) {
-                let Some(first) = at_once.first() else {
-                    continue;
-                };
-                if full
-                    .as_ref()
-                    .is_some_and(|taken| !taken.contains(&first.at_ms))
-                {
-                    for row in at_once {
-                        told.refuse(day_full(row.line, row.device_id));
-                    }
-                    continue;
-                }
-                self.at_once(at_once, &there, told)?;
-            }
-            if self.in_lot >= VALUES_A_LOT {
-                self.append(told)?;
+            let fitting = self.full_from(day, first.device_id, rows)?;
+            let mut left = rows;
+            while !left.is_empty() {
+                self.ways.progress.go_on()?;
+                left = self.some(left, fitting.as_ref(), told)?;
             }
         }
         self.append(told)
+    }
+
+    /// Takes rows of a device, as many as the lot has room for or until the store has sealed, and answers
+    /// those that are left. What is there is looked at anew for these: between two lots it may be changed,
+    /// and a hold be placed that keeps it so.
+    fn some<'a>(
+        &mut self,
+        rows: &'a [Laid],
+        fitting: Option<&BTreeSet<i64>>,
+        told: &mut Imported,
+    ) -> Result<&'a [Laid], ImportError> {
+        // From before what is there is looked at.
+        self.hold_still()?;
+        let lot = whole_times(rows, ROWS_A_LOT.saturating_sub(self.in_lot));
+        let there = self.there(lot)?;
+        let mut taken = 0;
+        for at_once in lot.chunk_by(|a, b| a.at_ms == b.at_ms) {
+            taken += at_once.len();
+            self.in_lot += at_once.len();
+            let fits = |row: &Laid| fitting.is_none_or(|times| times.contains(&row.at_ms));
+            if !at_once.first().is_some_and(fits) {
+                for row in at_once {
+                    told.refuse(day_full(row.line, row.device_id));
+                }
+                continue;
+            }
+            self.at_once(at_once, &there, told)?;
+            if self.permit.is_none() {
+                break;
+            }
+        }
+        if self.in_lot >= ROWS_A_LOT {
+            self.append(told)?;
+        }
+        Ok(rows.get(taken..).unwrap_or_default())
     }
 
     /// No hold is placed from now on until what waits is appended, and what they keep is known.
@@ -231,8 +249,6 @@ impl Writer<'_> {
         let Some(first) = rows.first() else {
             return Ok(());
         };
-        // It may have been sealed since the last.
-        self.hold_still()?;
         let holds = self.keeping.as_ref().map_or(&[][..], Keeping::holds);
         let at = Timestamp::from_unix_ms(first.at_ms);
         let mut values = Vec::with_capacity(rows.len());
@@ -262,7 +278,6 @@ impl Writer<'_> {
             return Ok(());
         }
         self.values += values.len();
-        self.in_lot += values.len();
         let half_hour = (first.device_id, first.at_ms.div_euclid(HALF_HOUR_MS));
         let times = self.times.entry(half_hour).or_default();
         *times += 1;
@@ -344,15 +359,15 @@ impl Writer<'_> {
         failed.map_or(Ok(()), |error| Err(ImportError::Append(error)))
     }
 
-    /// What is there of the series of rows, from the first to the last.
+    /// What is there of the series of rows of a device, from the first to the last.
     fn there(
         &self,
-        device_id: DeviceId,
         rows: &[Laid],
     ) -> Result<HashMap<Column, Vec<(Timestamp, Value)>>, ImportError> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             return Ok(HashMap::new());
         };
+        let device_id = first.device_id;
         let from = Timestamp::from_unix_ms(first.at_ms);
         let to = Timestamp::from_unix_ms(last.at_ms.saturating_add(1));
         let mut columns: Vec<Column> = rows.iter().map(|row| row.column).collect();
@@ -399,6 +414,15 @@ impl Writer<'_> {
         let fitting = new.take(room).copied();
         Ok(Some(fitting.chain(there.iter().copied()).collect()))
     }
+}
+
+/// The first of some rows, so many at least where there are: of their last time all.
+fn whole_times(rows: &[Laid], count: usize) -> &[Laid] {
+    let Some(last) = rows.get(count.saturating_sub(1)) else {
+        return rows;
+    };
+    let end = rows.partition_point(|row| row.at_ms <= last.at_ms);
+    rows.get(..end).unwrap_or(rows)
 }
 
 fn day_full(line: u32, device_id: DeviceId) -> Refused {

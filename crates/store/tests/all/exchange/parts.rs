@@ -1,15 +1,19 @@
 //! Files that are too much at once: days of many rows, disks that fill, two imports of one file.
 
-use super::{Bench, DAY};
+use super::{Bench, DAY, Meanwhile, hold};
+use foretell_store::disk::{Room, RoomOf};
 use foretell_store::exchange::Format;
 use foretell_store::exchange::export::{self, ExportError};
 use foretell_store::exchange::import::{self, ImportError};
 use foretell_store::progress::Progress;
-use foretell_store::retention::Hold;
+use foretell_store::series::Batch;
 use model::metric::Kind;
-use model::{HoldId, Metric, Timestamp};
+use model::{Labels, Metric, Timestamp, Value};
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_row_of_the_file_holds_however_many_parts_a_day_has() {
@@ -58,22 +62,7 @@ async fn what_a_file_brings_itself_is_not_held_against_it() {
     let bench = Bench::new().await;
     let id = bench.device.id;
     let now = bench.fixture.now();
-    let hold = Hold {
-        id: HoldId::new(),
-        selector: "sensor_other".to_owned(),
-        from: None,
-        to: None,
-        reason: "a dispute".to_owned(),
-        by: "admin".to_owned(),
-        since: now,
-    };
-    let attached = bench.store.inventory.attached();
-    let selector = hold.selector.parse().unwrap();
-    let placed = bench
-        .store
-        .retention
-        .place(&hold, selector, &bench.store.series, attached);
-    placed.await.unwrap();
+    hold(&bench.store, now, None).await;
     let mut text = "time,value,metric,device_id\n".to_owned();
     for value in [1, 2] {
         for n in 0..20 {
@@ -92,6 +81,53 @@ async fn what_a_file_brings_itself_is_not_held_against_it() {
     let all = bench.all(&[Metric::SENSOR_OTHER]);
     let points = all.values().next().unwrap();
     assert!(points.iter().all(|(_, value)| value == "U64(2)"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_corrected_and_held_while_an_import_seals_stays() {
+    let bench = Bench::new().await;
+    let id = bench.device.id;
+    let now = bench.fixture.now();
+    let begun = now.minus(DAY * 3);
+    let at = move |n| begun.plus(Duration::from_secs(n));
+    let mut text = "time,value,metric,device_id\n".to_owned();
+    // More than a half-hour takes before it is sealed.
+    for n in 0..1_100 {
+        writeln!(text, "{},{n},sensor_other,{id}", at(n)).unwrap();
+    }
+    let labels = Labels::default().with(Labels::VANTAGE, "local");
+    let wanted = vec![(Metric::SENSOR_OTHER, labels)];
+    let series = bench.store.series.resolve(id, wanted).await.unwrap()[0];
+    let (store, handle) = (bench.store.clone(), Handle::current());
+    let is_done = AtomicBool::new(false);
+    let correct = move || {
+        let rows = store.series.read(series.id, begun, at(1)).unwrap();
+        if rows.is_empty() || is_done.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        handle.block_on(async {
+            let batch = Batch {
+                device_id: id,
+                at: at(1_000),
+                values: vec![(series.column, Value::F64(7.5))],
+            };
+            let appended = store.series.append_at_any_age(vec![batch]).await;
+            assert!(appended.iter().all(Result::is_ok), "{appended:?}");
+            hold(&store, now, None).await;
+        });
+    };
+    let room = Room::of(Arc::new(Meanwhile(correct)));
+    let options = import::Options {
+        room: RoomOf::new(room, bench.store.dir()),
+        ..bench.options(Format::Csv, &text)
+    };
+    let (told, done) = bench.try_import(&text, options).await;
+    done.unwrap();
+    let counts = (told.added, told.replaced, told.reasons.get("held"));
+    assert_eq!(counts, (1_099, 0, Some(&1)), "{told:?}");
+    let all = bench.all(&[Metric::SENSOR_OTHER]);
+    let points = all.values().next().unwrap();
+    assert_eq!(points[1_000].1, "F64(7.5)");
 }
 
 #[tokio::test(flavor = "multi_thread")]
