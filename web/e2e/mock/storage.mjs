@@ -57,9 +57,16 @@ export function storage(id, net, state) {
   const refuse = (problem, errors) => problem(422, "Fields of the request are wrong", "Fields are wrong.", errors);
   const stale = (request, one) => request.headers["if-match"] !== `"${one.revision}"`;
 
+  /** The policies after a change. */
+  const changed = ({ policy_id, patch, create }) =>
+    kept.policies
+      .filter((one) => patch || one.built_in || one.id !== policy_id)
+      .map((one) => (one.id !== policy_id ? one : patch ? { ...one, ...patch } : builtIn(one.level)))
+      .concat(create ?? []);
+
   /** The shorter the days of the policies, the more goes. */
   function preview(body) {
-    const policies = body.policies ?? kept.policies.filter((one) => !one.built_in);
+    const policies = changed(body.change ?? {}).filter((one) => !one.built_in || one.keep_days < builtIn(one.level).keep_days);
     const by_policy = policies.filter((one) => one.keep_days < 268).map((one) => ({ policy_id: id(), name: one.name, bytes: (268 - one.keep_days) * 12 * 2 ** 20, samples: (268 - one.keep_days) * 8_000_000 }));
     const total = (what) => by_policy.reduce((sum, row) => sum + row[what], 0);
     const files = by_policy.flatMap((row) => [{ level: "raw", from: iso(midnight(-268)), to: iso(midnight(-267)), whole: false, bytes: row.bytes, samples: row.samples }]);
@@ -153,7 +160,7 @@ export function storage(id, net, state) {
     if (first === "retention") {
       if (!second) return send(200, standing());
       if (second === "preview") {
-        const errors = (body.policies ?? []).flatMap((one, n) => faults(one).map((fault) => ({ ...fault, pointer: `/policies/${n}${fault.pointer}` })));
+        const errors = ["create", "patch"].flatMap((how) => faults(body.change?.[how] ?? {}).map((fault) => ({ ...fault, pointer: `/change/${how}${fault.pointer}` })));
         return errors.length > 0 ? refuse(problem, errors) : send(200, preview(body));
       }
       return second === "policies" ? policies(method, third, body, request, answer) : holds(method, third, body, request, answer);

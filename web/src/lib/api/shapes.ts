@@ -95,6 +95,7 @@ export type RetentionHoldPatch = Schemas["RetentionHoldPatch"];
 export type RetentionLevel = Schemas["RetentionLevel"];
 export type RetentionPass = Schemas["RetentionPass"];
 export type RetentionPolicy = Schemas["RetentionPolicy"];
+export type RetentionPolicyChange = Schemas["RetentionPolicyChange"];
 export type RetentionPolicyCreate = Schemas["RetentionPolicyCreate"];
 export type RetentionPolicyPatch = Schemas["RetentionPolicyPatch"];
 export type RetentionPreview = Schemas["RetentionPreview"];

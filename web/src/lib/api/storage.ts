@@ -18,6 +18,7 @@ import type {
   RetentionHoldCreate,
   RetentionHoldPatch,
   RetentionPolicy,
+  RetentionPolicyChange,
   RetentionPolicyCreate,
   RetentionPolicyPatch,
   RetentionPreview,
@@ -37,9 +38,9 @@ export const retention = {
   createPolicy: (body: RetentionPolicyCreate) => call<RetentionPolicy>("POST", "/retention/policies", { body }),
   changePolicy: (id: string, revision: number, body: RetentionPolicyPatch) => call<RetentionPolicy>("PATCH", `/retention/policies/${enc(id)}`, { body, revision }),
   removePolicy: (id: string, revision: number) => call<void>("DELETE", `/retention/policies/${enc(id)}`, { revision }),
-  /** What would go with the next pass; by `policies` in the place of those that operators made. */
-  preview: (policies?: RetentionPolicyCreate[], signal?: Signal) =>
-    call<RetentionPreview>("POST", "/retention/preview", { body: policies ? { policies } : {}, timeoutMs: PREVIEW_TIMEOUT_MS, ...(signal && { signal }) }),
+  /** What would go with the next pass; after a change of one policy. */
+  preview: (change?: RetentionPolicyChange, signal?: Signal) =>
+    call<RetentionPreview>("POST", "/retention/preview", { body: change ? { change } : {}, timeoutMs: PREVIEW_TIMEOUT_MS, ...(signal && { signal }) }),
   holds: (signal?: Signal) => all<RetentionHold>("/retention/holds", {}, signal),
   placeHold: (body: RetentionHoldCreate) => call<RetentionHold>("POST", "/retention/holds", { body }),
   changeHold: (id: string, revision: number, body: RetentionHoldPatch) => call<RetentionHold>("PATCH", `/retention/holds/${enc(id)}`, { body, revision }),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RetentionPolicy } from "../../lib/api/shapes";
-import { bodyOf, EMPTY, formOf, inOrder, patchOf, tried, whichInWords, without } from "./policyform";
+import { bodyOf, changeOf, EMPTY, formOf, inOrder, patchOf, whichInWords } from "./policyform";
 
 const policy = (id: string, more: Partial<RetentionPolicy> = {}): RetentionPolicy => ({
   id, name: id, metrics: [], device_tags: [], level: "raw", keep_days: 30, priority: 100, without_archive: false, built_in: false, revision: 1, ...more,
@@ -17,7 +17,6 @@ test("a form of a policy sends that policy", () => {
 test("where there is an archive, whether it is waited for is kept", () => {
   const one = policy("a", { without_archive: true });
   expect(bodyOf(formOf(one)).without_archive).toBe(true);
-  expect(without([one, policy("b", { without_archive: false })], policy("x")).map((each) => each.without_archive)).toEqual([true, false]);
 });
 
 test("of a built-in one the days alone are sent", () => {
@@ -30,17 +29,10 @@ test("they stand in the order in which they decide", () => {
   expect(inOrder(all).map((one) => one.id)).toEqual(["long", "short", "low", "built-in", "hour"]);
 });
 
-test("a dry run has the draft first and the others after it", () => {
-  const all = [builtIn, policy("a"), policy("b")];
-  expect(tried(all, bodyOf({ ...EMPTY, name: "new" }), null).map((one) => one.name)).toEqual(["new", "a", "b"]);
-  expect(tried(all, bodyOf({ ...EMPTY, name: "a2" }), policy("b")).map((one) => one.name)).toEqual(["a2", "a"]);
-  expect(without(all, policy("a")).map((one) => one.name)).toEqual(["b"]);
-});
-
-test("days of a built-in policy are tried by one that comes after all others", () => {
-  const all = [builtIn, policy("a", { priority: 1_000_000 }), policy("b", { priority: 1 }), policy("c", { priority: 1 })];
-  const got = tried(all, bodyOf({ ...formOf(builtIn), days: 10 }), builtIn);
-  expect(got.map((one) => [one.name, one.priority, one.keep_days])).toEqual([["built-in", 1, 10], ["a", 3, 30], ["b", 2, 30], ["c", 2, 30]]);
+test("a dry run is of the change that saving would make", () => {
+  expect(changeOf({ ...EMPTY, days: 9 }, null)).toEqual({ create: bodyOf({ ...EMPTY, days: 9, name: "this policy" }) });
+  expect(changeOf({ ...EMPTY, name: "a2" }, policy("a"))).toEqual({ policy_id: "a", patch: bodyOf({ ...EMPTY, name: "a2" }) });
+  expect(changeOf({ ...formOf(builtIn), days: 10 }, builtIn)).toEqual({ policy_id: "built-in", patch: { keep_days: 10 } });
 });
 
 test("which series, in words", () => {

@@ -1,6 +1,6 @@
 // What the form of a policy sends, how a policy is told, and what a dry run is asked with. Pure.
 
-import type { RetentionLevel, RetentionPolicy, RetentionPolicyCreate, RetentionPolicyPatch } from "../../lib/api/shapes";
+import type { RetentionLevel, RetentionPolicy, RetentionPolicyChange, RetentionPolicyCreate, RetentionPolicyPatch } from "../../lib/api/shapes";
 import { LEVELS } from "./sizes";
 
 export const DAYS_MAX = 36_525;
@@ -44,32 +44,10 @@ export function inOrder(policies: readonly RetentionPolicy[]): RetentionPolicy[]
   return [...policies].sort((a, b) => rank(a) - rank(b) || Number(a.built_in) - Number(b.built_in) || b.priority - a.priority || b.keep_days - a.keep_days || a.name.localeCompare(b.name, "en"));
 }
 
-/**
- * The policies of a dry run in which `body` stands in the place of `replaces`, or beside all where that
- * is null. It comes first, so that faults of it are told at `/policies/0`.
- *
- * A dry run keeps the built-in policies as they are. Days of one are tried by a policy for all series that
- * comes after all others and before it: their priorities keep their order and leave 1 to it.
- */
-export function tried(policies: readonly RetentionPolicy[], body: RetentionPolicyCreate, replaces: RetentionPolicy | null): RetentionPolicyCreate[] {
-  const others = own(policies).filter((policy) => policy.id !== replaces?.id);
-  if (!replaces?.built_in) return [body, ...others.map(created)];
-  const steps = [...new Set(others.map((policy) => policy.priority))].sort((a, b) => a - b);
-  return [
-    { name: replaces.name, level: replaces.level, keep_days: body.keep_days, metrics: [], device_tags: [], priority: 1, without_archive: replaces.without_archive },
-    ...others.map((policy) => ({ ...created(policy), priority: steps.indexOf(policy.priority) + 2 })),
-  ];
-}
-
-/** The policies of a dry run without one. */
-export function without(policies: readonly RetentionPolicy[], gone: RetentionPolicy): RetentionPolicyCreate[] {
-  return own(policies).filter((policy) => policy.id !== gone.id).map(created);
-}
-
-const own = (policies: readonly RetentionPolicy[]): RetentionPolicy[] => policies.filter((policy) => !policy.built_in);
-
-function created({ name, level, metrics, device_tags, keep_days, priority, without_archive }: RetentionPolicy): RetentionPolicyCreate {
-  return { name, level, metrics, device_tags, keep_days, priority, without_archive };
+/** The change of a dry run, as saving the form would make it: of `policy`, or of none that there is. */
+export function changeOf(form: PolicyForm, policy: RetentionPolicy | null): RetentionPolicyChange {
+  if (policy) return { policy_id: policy.id, patch: patchOf(form, policy) };
+  return { create: bodyOf({ ...form, name: form.name.trim() || "this policy" }) };
 }
 
 /** `all series`, `if.*Errors of devices with lab or test`. */
