@@ -6,6 +6,12 @@ use std::env;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// How long is waited for a line until it is seen whether the program has ended.
+const LINE_WAIT: Duration = Duration::from_secs(2);
 
 /// The root of the checkout.
 pub(crate) fn root() -> &'static Path {
@@ -109,9 +115,30 @@ pub(crate) fn count_tests(command: &mut Command) -> anyhow::Result<Tests> {
         .with_context(|| format!("could not start {}", shown(command)))?;
     // The command has the other end too, and the output ends when nobody has it.
     command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (lines, read) = mpsc::channel();
+    // What a program that died left at work may have the other end for ever.
+    thread::spawn(move || {
+        for line in BufReader::new(told).split(b'\n').map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                break;
+            }
+        }
+    });
     let mut tests = Tests::default();
-    for line in BufReader::new(told).split(b'\n') {
-        let line = line?;
+    let mut ended = None;
+    loop {
+        let line = match read.recv_timeout(LINE_WAIT) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if ended.is_some() => {
+                println!("what {} started is still at work", shown(command));
+                break;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                ended = child.try_wait()?;
+                continue;
+            }
+        };
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
         tests.add(counted_in(&line));

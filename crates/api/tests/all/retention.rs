@@ -282,6 +282,9 @@ async fn a_change_is_tried_as_it_would_be_made() {
     let listed = admin.get(POLICIES).await.json();
     let built_in = listed["items"][0]["id"].clone();
     let path = format!("{POLICIES}/{}", built_in.as_str().unwrap());
+    let as_built = json!({"change": {"policy_id": built_in}});
+    assert_eq!(admin.post(PREVIEW, &as_built).await.status, 409);
+    assert_eq!(admin.delete(&path, Some("\"0\"")).await.status, 409);
     let longer = json!({"keep_days": 4_000});
     let answer = admin.patch(&path, Some("\"0\""), &longer).await;
     assert_eq!(answer.status, 200, "{:?}", answer.body);

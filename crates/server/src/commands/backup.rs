@@ -49,6 +49,10 @@ fn take(command: &cli::Backup) -> anyhow::Result<Exit> {
     let is_in_use = is_in_use(&options.dir)?;
     if is_in_use {
         refuse_places(command)?;
+    } else if command.to.server.is_some() {
+        let text =
+            "no server works on this data folder: leave out --server to back it up without one";
+        return Err(UsageError(text.to_owned()).into());
     }
     prepare(command, &settings.backup)?;
     if is_in_use {

@@ -1,9 +1,17 @@
 //! Whether something that cannot be undone is done: by `--yes`, or by an answer on the terminal.
 
+use super::answer::plain;
 use crate::cli::Consent;
 use crate::complain;
 use crate::exit::UsageError;
 use std::io::{self, IsTerminal as _, Write as _};
+
+/// Shows what somebody is asked about, who reads it whatever reads standard output.
+pub(super) fn shown(words: &str) {
+    for line in words.lines() {
+        complain(&plain(line));
+    }
+}
 
 impl Consent {
     /// Refuses what can be neither asked nor done, before anything is begun.

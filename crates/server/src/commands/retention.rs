@@ -6,6 +6,7 @@ mod policy;
 
 use super::answer::{list, number, print, text};
 use super::client::{Client, with_server};
+use super::consent;
 use crate::cli::{self, Consent, DeletePolicy, PreviewRetention, SetPolicy};
 use crate::config::load;
 use crate::exit::{Exit, UsageError};
@@ -114,8 +115,7 @@ async fn consented(
 ) -> anyhow::Result<bool> {
     let words = words(preview, &reasons(server).await?);
     if consent.asks() {
-        // Who is asked reads it, whatever reads standard output.
-        crate::complain(&words);
+        consent::shown(&words);
     } else if !as_json {
         print(preview, false, &words)?;
     }

@@ -78,8 +78,9 @@ pub(super) async fn take(
             }
             Err(error) => {
                 context.counts.samples_refused.inc_by(count);
-                // A log that cannot be written says so once, and not of each poll.
-                let is_told = matches!(error, NotKept::Append(AppendError::Log { .. }));
+                // A log that cannot be written says so once, and not of each poll; not one of which a device's
+                // samples cannot be read back.
+                let is_told = matches!(error, NotKept::Append(AppendError::Log { operation, .. }) if operation != "read");
                 if !is_told && context.store.inventory.device(report.device_id).is_some() {
                     let error = crate::chain(&error);
                     warn!(device.id = %report.device_id, %error, "{count} samples not kept");

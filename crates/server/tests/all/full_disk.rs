@@ -1,8 +1,10 @@
 //! A server whose data folder is on a disk that is really full.
 
+use crate::past::now;
 use crate::program::{Server, until};
 use crate::small_mount::{self, filled, on_a_small_disk};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const SMALL_MEBI: u32 = 16;
 
@@ -16,13 +18,16 @@ fn a_server_without_room_says_that_samples_are_refused_until_there_is_some() {
 #[ignore = "needs a small file system"]
 fn samples_wait_for_room() {
     let small = small_mount::folder();
+    let begin = now().minus(Duration::from_mins(20));
     let mut server = Server::start(&small.join("data"));
     server.sign_in();
     let (status, device) = server.post("devices", &json!({"address": "127.0.0.1"}));
     assert_eq!(status, 201, "{device}");
-    let send = |server: &Server, value: usize| {
+    let send = |server: &Server, value: u64| {
+        // Each of a time of its own, and all of the past.
+        let at = begin.plus(Duration::from_secs(value)).to_string();
         let sample = json!({"metric": "sensor_other", "device_id": device["id"],
-            "labels": {"sensor": "1"}, "value": value});
+            "labels": {"sensor": "1"}, "value": value, "at": at});
         server.post("samples", &json!({"samples": [sample]}))
     };
     // How many samples were sent and are read.
@@ -53,7 +58,7 @@ fn samples_wait_for_room() {
             count.unwrap().parse::<u64>().unwrap() > 0,
         )
     };
-    let mut taken = 0;
+    let mut taken = 0_u64;
     while taken < 3 {
         assert_eq!(send(&server, taken).0, 200);
         taken += 1;

@@ -16,7 +16,7 @@ fn start(data: &Path) -> Server {
     server
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Timestamp::from_unix_ms(i64::try_from(since.unwrap().as_millis()).unwrap())
 }

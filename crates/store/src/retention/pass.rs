@@ -226,6 +226,11 @@ impl Retention {
         blocking(work).await?
     }
 
+    /// Fails where a policy of operators is damaged.
+    pub async fn are_policies_sound(&self) -> Result<(), RetentionError> {
+        self.sound_policies().await.map(|_| ())
+    }
+
     /// The policies of operators; an error where any is damaged.
     async fn sound_policies(&self) -> Result<Vec<Policy>, RetentionError> {
         let all = self.policies.all(Query::default()).await?;

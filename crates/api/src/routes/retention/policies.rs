@@ -389,10 +389,7 @@ pub(crate) async fn delete(
     let services = granted.services();
     let stored = find(services, id).await?;
     let revision = if_match.check(stored.revision)?;
-    if revision == 0 {
-        let detail = "It is built in, and as it was built: there is nothing to delete.";
-        return Err(Problem::new(Kind::Conflict, detail));
-    }
+    deletable(&stored)?;
     let retention = &services.store.retention;
     let deleted = retention
         .delete_policy(id, Expect::Revision(revision))
@@ -402,6 +399,15 @@ pub(crate) async fn delete(
     let detail = format!("policy {id} was deleted");
     noted(&granted, AuditAction::Policy, detail).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses what cannot be deleted: a built-in policy that is as it was built.
+pub(super) fn deletable(stored: &Stored<Policy>) -> Answer<()> {
+    if stored.revision == 0 {
+        let detail = "It is built in, and as it was built: there is nothing to delete.";
+        return Err(Problem::new(Kind::Conflict, detail));
+    }
+    Ok(())
 }
 
 async fn find(services: &Services, id: PolicyId) -> Answer<Stored<Policy>> {

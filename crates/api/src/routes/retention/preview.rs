@@ -1,7 +1,7 @@
 //! What would go: a dry run of the policies that there are, or of others.
 
 use super::of_retention;
-use super::policies::{PolicyCreate, PolicyPatch, free_name, has_room};
+use super::policies::{PolicyCreate, PolicyPatch, deletable, free_name, has_room};
 use crate::auth::gate::{Granted, permit};
 use crate::body::Body;
 use crate::problem::{Answer, Kind, Problem};
@@ -68,7 +68,11 @@ impl PolicyChange {
                 policies.push(policy.map_err(|problem| problem.at("/change/create"))?);
             }
             (Some(id), patch, None) => {
-                let mut policy = policies.remove(found(id)?);
+                let place = found(id)?;
+                let mut policy = policies.remove(place);
+                if patch.is_none() {
+                    kept.get(place).map_or(Ok(()), deletable)?;
+                }
                 if let Some(patch) = patch {
                     let patched = patch.apply(&mut policy);
                     let patched = patched.and_then(|()| free_name(kept, &policy));
@@ -229,7 +233,11 @@ pub(crate) async fn preview(
     let kept = retention.policies().await.map_err(of_store)?;
     let policies = match (body.policies, body.change) {
         (None, None) => None,
-        (None, Some(change)) => Some(change.made(&kept)?),
+        (None, Some(change)) => {
+            // Without those that are damaged it would tell what they keep as what goes.
+            retention.are_policies_sound().await.map_err(of_retention)?;
+            Some(change.made(&kept)?)
+        }
         (Some(_), Some(_)) => {
             let detail = "it is given in the place of `policies`";
             return Err(Problem::field(Kind::Invalid, "/change", detail));

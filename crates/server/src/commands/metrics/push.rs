@@ -9,12 +9,15 @@ use anyhow::Context as _;
 use model::{DeviceId, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read as _};
+use std::time::Duration;
 use store::pushing::SAMPLES_PER_PUSH_MAX;
 use store::series::{Comparison, Selector};
 
+/// How long samples of different series that come without a time have the same.
+const STAMP_AGE_MAX: Duration = Duration::from_secs(10);
 /// Octets of samples that are sent at once: half of what a server reads of a body.
 const BATCH_LEN_MAX: usize = 1 << 20;
 /// Longest line, in octets: 32 labels are shorter.
@@ -217,6 +220,38 @@ impl Told {
     }
 }
 
+/// The time of samples that are given without one. Different series that come within a while have the same:
+/// each time of a device is a row of the store, of which a half-hour has a bounded number.
+struct Stamp {
+    at: Timestamp,
+    /// The series that have it.
+    series: HashSet<String>,
+}
+
+impl Stamp {
+    fn new() -> Self {
+        Self {
+            at: Timestamp::default(),
+            series: HashSet::new(),
+        }
+    }
+
+    fn of(&mut self, sample: &Sample, now: Timestamp) -> anyhow::Result<Timestamp> {
+        let value = Number::from(0);
+        let series = serde_json::to_string(&Sample {
+            value,
+            ..sample.clone()
+        })?;
+        let is_fresh = (self.at..self.at.plus(STAMP_AGE_MAX)).contains(&now);
+        if !is_fresh || self.series.len() >= SAMPLES_PER_PUSH_MAX || self.series.contains(&series) {
+            self.at = now;
+            self.series.clear();
+        }
+        self.series.insert(series);
+        Ok(self.at)
+    }
+}
+
 /// Samples on their way.
 struct Push<'a> {
     server: &'a Client,
@@ -224,6 +259,7 @@ struct Push<'a> {
     body: String,
     /// The line of each of them.
     lines: Vec<u64>,
+    stamp: Stamp,
     told: Told,
 }
 
@@ -233,6 +269,7 @@ impl<'a> Push<'a> {
             server,
             body: String::new(),
             lines: Vec::new(),
+            stamp: Stamp::new(),
             told: Told::default(),
         }
     }
@@ -285,7 +322,9 @@ impl<'a> Push<'a> {
     /// Takes a sample, and sends those before it where there is no room beside them. One without a time is
     /// of now: so it is the same sample also where the server has it sent again.
     async fn add(&mut self, line: u64, mut sample: Sample) -> anyhow::Result<()> {
-        sample.at.get_or_insert_with(|| clock::real().now());
+        if sample.at.is_none() {
+            sample.at = Some(self.stamp.of(&sample, clock::real().now())?);
+        }
         let sample = serde_json::to_string(&sample)?;
         let is_full = self.lines.len() >= SAMPLES_PER_PUSH_MAX
             || self.body.len() + sample.len() > BATCH_LEN_MAX;
@@ -381,6 +420,25 @@ mod tests {
         );
         assert_eq!((told.taken, told.refused), (9_999, 1));
         assert_eq!(told.faults[0]["line"], 4);
+    }
+
+    #[test]
+    fn different_series_of_a_while_have_one_time_and_one_series_never_twice_the_same() {
+        let mut stamp = Stamp::new();
+        let mut at = |text: &str, ms: i64| {
+            let now = Timestamp::from_unix_ms(1_800_000_000_000 + ms);
+            let at = stamp.of(&sample(text).unwrap(), now).unwrap();
+            at.unix_ms() - 1_800_000_000_000
+        };
+        assert_eq!(at("a 1", 0), 0);
+        assert_eq!(at("b 1", 40), 0);
+        assert_eq!(at("a{c=\"1\"} 1", 80), 0);
+        assert_eq!(at("a 2", 120), 120);
+        assert_eq!(at("b 2", 160), 120);
+        assert_eq!(at("c 1", 10_119), 120);
+        assert_eq!(at("d 1", 10_120), 10_120);
+        // The clock was set back.
+        assert_eq!(at("e 1", 9_000), 9_000);
     }
 
     fn read(text: &str) -> Result<String, String> {

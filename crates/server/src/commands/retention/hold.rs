@@ -3,6 +3,7 @@
 use crate::cli::{self, AddHold, RemoveHold};
 use crate::commands::answer::{list, number, print, text};
 use crate::commands::client::{List, with_server};
+use crate::commands::consent;
 use crate::exit::Exit;
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -46,8 +47,7 @@ fn remove(asked: &RemoveHold) -> anyhow::Result<Exit> {
         let preview = server.post("retention/preview", &json!({})).await?;
         let words = format!("{}\n{}", line(&hold), kept_alone(&preview, &hold));
         if consent.asks() {
-            // Who is asked reads it, whatever reads standard output.
-            crate::complain(&words);
+            consent::shown(&words);
         } else if !as_json {
             print(&hold, false, &words)?;
         }
