@@ -27,6 +27,8 @@ const BEHIND_MAX: u32 = 7 * 24;
 const EARLIEST: Timestamp = Timestamp::from_unix_ms(1_767_225_600_000);
 /// The setting that it is kept in.
 const SETTING: &str = "retention_clock";
+/// The setting in which it is kept how often in a row the clock was behind.
+const BEHIND_SETTING: &str = "retention_clock_behind";
 /// It was never told how far it is.
 const UNKNOWN: i64 = i64::MAX;
 
@@ -50,11 +52,16 @@ impl Ages {
             kept => kept?,
         };
         let kept = kept.map(|kept| kept.body).filter(|at| *at >= EARLIEST);
+        let behind = match settings.get::<u32>(BEHIND_SETTING).await {
+            Err(StoreError::Damaged { .. } | StoreError::Shape { .. }) => None,
+            behind => behind?,
+        };
+        let behind = behind.map_or(0, |behind| behind.body);
         let at_ms = kept.map_or(UNKNOWN, Timestamp::unix_ms);
         Ok(Self {
             settings,
             at_ms: Arc::new(AtomicI64::new(at_ms)),
-            behind: Arc::default(),
+            behind: Arc::new(AtomicU32::new(behind)),
         })
     }
 
@@ -68,15 +75,31 @@ impl Ages {
             UNKNOWN => now,
             before => Timestamp::from_unix_ms(before),
         };
-        if now >= before {
-            self.behind.store(0, Ordering::Release);
-        } else if self.behind.fetch_add(1, Ordering::AcqRel) < BEHIND_MAX {
+        let behind = self.behind.load(Ordering::Acquire);
+        if now < before && behind < BEHIND_MAX {
+            self.count_behind(behind + 1).await?;
             return Ok(now);
+        }
+        // Once it is followed back it is not behind any more.
+        if behind > 0 {
+            self.count_behind(0).await?;
         }
         let at = now.min(before.plus(STEP_MAX));
         self.at_ms.store(at.unix_ms(), Ordering::Release);
         match self.settings.set(SETTING, Expect::Any, &at).await {
             Err(StoreError::Full { .. }) | Ok(_) => Ok(at),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn count_behind(&self, behind: u32) -> Result<(), StoreError> {
+        self.behind.store(behind, Ordering::Release);
+        match self
+            .settings
+            .set(BEHIND_SETTING, Expect::Any, &behind)
+            .await
+        {
+            Err(StoreError::Full { .. }) | Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -163,7 +186,15 @@ mod tests {
         let ages = &store.ages;
         let years = 24 * 365 * 12;
         assert_eq!(ages.go_on(at(years)).await.unwrap(), at(years), "the first");
-        for hour in 0..=i64::from(BEHIND_MAX) {
+        for hour in 0..100 {
+            assert_eq!(ages.go_on(at(hour)).await.unwrap(), at(hour));
+        }
+        store.close().await.unwrap();
+        drop(store);
+        // It counts on over restarts.
+        let store = open(folder.path(), SqliteOptions::default()).await;
+        let ages = &store.ages;
+        for hour in 100..=i64::from(BEHIND_MAX) {
             assert_eq!(ages.go_on(at(hour)).await.unwrap(), at(hour));
         }
         let last = i64::from(BEHIND_MAX);

@@ -266,7 +266,6 @@ struct Inner {
     inventory: Inventory,
     series: SeriesStore,
     clock: Clock,
-    installation: String,
     /// When it was looked over; not since the start.
     looked: Arc<Mutex<Option<Instant>>>,
     state: Mutex<State>,
@@ -324,7 +323,7 @@ impl Archive {
         let cache = Arc::new(Cache::new(options.cache_bytes_max));
         let looked = Arc::default();
         let known = (days, Arc::clone(&looked));
-        let reading = Arc::new(Reading::new(depot, cache, known));
+        let reading = Arc::new(Reading::new(depot, cache, known, installation));
         series.set_cold(Arc::<Reading>::clone(&reading));
         series.set_keeper(Arc::<Reading>::clone(&reading));
         Ok(Self(Arc::new(Inner {
@@ -333,7 +332,6 @@ impl Archive {
             inventory,
             series,
             clock,
-            installation,
             looked,
             state: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
@@ -355,7 +353,7 @@ impl Archive {
         let state = lock(&self.0.state);
         ArchiveStatus {
             place: self.0.options.place.to_string(),
-            installation: self.0.installation.clone(),
+            installation: self.reading().installation.clone(),
             foreign: state.foreign.clone(),
             days: days.len() as u64,
             samples: days.values().map(|day| day.samples).sum(),
@@ -392,12 +390,17 @@ impl Archive {
     /// Waits until nobody else writes into the archive or looks it over, in the order of those who wait;
     /// ends early where `progress` says so.
     fn alone(&self, progress: &Progress) -> Result<Alone<'_>, ArchiveError> {
-        loop {
-            progress.go_on()?;
-            if let Some(alone) = self.alone_within(TURN_WAIT) {
-                return Ok(alone);
+        let turn = async {
+            // One place among those who wait.
+            let mut turn = std::pin::pin!(self.0.writing.lock());
+            loop {
+                progress.go_on()?;
+                if let Ok(alone) = tokio::time::timeout(TURN_WAIT, &mut turn).await {
+                    return Ok(alone);
+                }
             }
-        }
+        };
+        self.reading().depot.wait(turn)
     }
 
     /// As [`alone`](Self::alone), for so long; `None` where that was not long enough.

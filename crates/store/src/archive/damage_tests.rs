@@ -39,6 +39,7 @@ pub(super) fn fresh(archive: &Archive) -> Reading {
         known.depot.clone(),
         cache,
         (Arc::clone(&known.days), Arc::default()),
+        known.installation.clone(),
     )
 }
 

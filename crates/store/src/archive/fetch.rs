@@ -36,7 +36,13 @@ impl Reading {
         }
         let depot = Depot::folder(folder, true, self.depot.runtime())?;
         let known = (Arc::clone(&self.days), Arc::clone(&self.looked));
-        Ok(Self::new(depot, Arc::clone(&self.cache), known))
+        let installation = self.installation.clone();
+        Ok(Self::new(
+            depot,
+            Arc::clone(&self.cache),
+            known,
+            installation,
+        ))
     }
 
     /// Copies an object, so much of it at most; not where it is missing.

@@ -56,12 +56,14 @@ impl Archiving for Reading {
         };
         let manifest = match self.fetch_manifest((day, known.revision), None) {
             Err(ArchiveError::Damaged { what, .. }) => {
+                self.is_that_of_days(None).map_err(told)?;
                 self.found_damaged((day, known.revision), &what);
                 return Ok(None);
             }
             manifest => manifest.map_err(told)?,
         };
         if !self.has_files(&manifest).map_err(told)? {
+            self.is_that_of_days(None).map_err(told)?;
             self.found_damaged(
                 (day, known.revision),
                 "files are missing or not as long as they were",

@@ -63,7 +63,7 @@ impl Archive {
     /// As [`scan`](Self::scan). Whether a day that is not there is known no longer, or named as damaged:
     /// a list may be old, and a person may be mistaken.
     pub(super) fn look(&self, forgets: bool) -> Result<u64, ArchiveError> {
-        self.is_that_of_days()?;
+        self.reading().is_that_of_days(None)?;
         let revisions = self.revisions()?;
         let before = self.reading().days.all();
         let here = self.0.series.packs_of_samples();
@@ -160,9 +160,14 @@ impl Archive {
         let day = manifest.day;
         let is_here = |stamp: &String| here.contains(&(day, stamp.clone()));
         // The same packs of another installation are of other series.
-        let is_ours = manifest.installation == self.0.installation;
+        let is_ours = manifest.installation == self.reading().installation;
         let source = manifest.source.iter().filter(|_| is_ours);
         let is_whole = is_ours && manifest.source.iter().all(is_here);
+        // What is here was changed since, or is of a backup: archiving it compares it with what is there.
+        let is_compared = is_ours && !is_whole && here.iter().any(|(of, _)| *of == day);
+        if is_compared {
+            self.0.series.lacks_of(day);
+        }
         ArchivedDay {
             day,
             revision: manifest.revision,
@@ -171,7 +176,7 @@ impl Archive {
             series: manifest.series,
             bytes: manifest.bytes(),
             archived_at: self.0.clock.now(),
-            thinned: !is_whole,
+            thinned: !is_whole && !is_compared,
             restored_until: None,
             damaged: None,
             unknown_columns: manifest.unknown_columns,
@@ -223,7 +228,7 @@ impl Archive {
         days: Option<(Timestamp, Timestamp)>,
         progress: &Progress,
     ) -> Result<Checked, ArchiveError> {
-        self.is_that_of_days()?;
+        self.reading().is_that_of_days(None)?;
         let known = self.reading().days.all();
         let wanted =
             |day: &&ArchivedDay| days.is_none_or(|(from, to)| day.day >= from && day.day < to);

@@ -258,7 +258,7 @@ impl Archive {
         }
         let manifest = Manifest {
             version: VERSION,
-            installation: self.0.installation.clone(),
+            installation: self.reading().installation.clone(),
             day,
             revision,
             source: vec![meta.stamp()],

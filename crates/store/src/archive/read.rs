@@ -5,7 +5,7 @@ use super::days::Days;
 use super::depot::{Depot, DepotError};
 use super::lookup::{self, Place};
 use super::manifest::{MANIFEST_BYTES_MAX, Manifest, day_name, folder_of, manifest_of};
-use super::{ArchiveError, OWNER, lock};
+use super::{ArchiveError, lock};
 use crate::ArchivedDay;
 use crate::parquet::{ParquetError, guarded, samples_at};
 use crate::series::cold::{ColdDay, ColdDays, ColdError, ColdLost, ColdSeries};
@@ -35,6 +35,8 @@ pub(super) struct Reading {
     pub(super) days: Arc<Days>,
     /// When it was looked over; not since the start.
     pub(super) looked: Arc<Mutex<Option<Instant>>>,
+    /// What this installation calls itself.
+    pub(super) installation: String,
     manifests: Mutex<BTreeMap<(Timestamp, u64), Arc<Manifest>>>,
 }
 
@@ -43,12 +45,14 @@ impl Reading {
         depot: Depot,
         cache: Arc<Cache>,
         (days, looked): (Arc<Days>, Arc<Mutex<Option<Instant>>>),
+        installation: String,
     ) -> Self {
         Self {
             depot,
             cache,
             days,
             looked,
+            installation,
             manifests: Mutex::default(),
         }
     }
@@ -116,15 +120,6 @@ impl Reading {
         Ok(Arc::new(remote))
     }
 
-    /// Fails where the archive itself is not there: a folder that is not mounted is empty, as a bucket of
-    /// another name is, and nothing in it is damaged.
-    pub(super) fn is_there(&self, deadline: Option<Instant>) -> Result<(), ArchiveError> {
-        match self.depot.length(OWNER, deadline) {
-            Err(error) if error.is_missing() => Err(ArchiveError::Unmarked),
-            found => Ok(found.map(|_| ())?),
-        }
-    }
-
     /// As readers are told; where it is not the archive that is missing, what is damaged is remembered.
     fn told(
         &self,
@@ -136,8 +131,14 @@ impl Reading {
         let ColdError::Damaged { what, .. } = &error else {
             return error;
         };
-        if let Err(error) = self.is_there(Some(deadline)) {
-            return cold(error, day);
+        if let Err(error) = self.is_that_of_days(Some(deadline)) {
+            return match error {
+                // Nothing in it is damaged: the archive is not there.
+                ArchiveError::Another { .. } => ColdError::Away {
+                    source: Arc::new(error),
+                },
+                error => cold(error, day),
+            };
         }
         self.found_damaged((day, revision), what);
         error

@@ -47,6 +47,7 @@ impl Archive {
     ) -> Result<Restored, ArchiveError> {
         let known = {
             let _alone = self.alone(progress)?;
+            self.reading().is_that_of_days(None)?;
             self.look_in_turn()?;
             self.reading().days.all()
         };

@@ -432,6 +432,18 @@ async fn the_archive_of_another_in_its_place_forgets_nothing() {
         std::fs::rename(&away, &theirs).unwrap();
     };
     swap();
+    // It was looked over, and readers, retention and a restore meet the other one.
+    let _of_the_other = on(&archive, |archive| read_day(archive, day(0))).await;
+    assert!(on(&archive, |archive| archive.keeper().prove(day(1)).is_err()).await);
+    let restored = on(&archive, |archive| {
+        archive.restore(day(0), day(2), day(9), "admin", &Progress::default())
+    });
+    let restored = restored.await;
+    assert!(
+        matches!(restored, Err(ArchiveError::Another { .. })),
+        "{restored:?}"
+    );
+    assert_eq!(archive.days(), known);
     let archive = kept.archive(place(&folder)).await;
     let done = on(&archive, |archive| {
         let progress = Progress::default();

@@ -63,6 +63,10 @@ pub(super) fn bury(
     }
     let _one_at_a_time = parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
     replayed(parts)?;
+    if parts.tombstones.len_here().saturating_add(graves.len()) > TOMBSTONES_MAX {
+        // Just after a start it is not known yet of which of them only the archive has something.
+        forget(parts, &queues.registry)?;
+    }
     let graves: Vec<(Grave, Before)> = (graves.into_iter())
         .map(|grave| Before::of(parts, grave, (from, to)))
         .collect();
@@ -411,8 +415,6 @@ pub(super) fn forget(
     registry: &mpsc::Sender<registry::Request>,
 ) -> Result<(), SeriesError> {
     let first_segment = parts.segments.first();
-    // Nothing of them is forgotten while it is not known which days are archived.
-    let is_known = parts.cold.get().is_none_or(|cold| cold.is_known());
     let list = parts.packs.list();
     let is_listed = |id: &PackId| list.binary_search_by_key(id, |meta| meta.id).is_ok();
     let stones = parts.tombstones.all().into_iter();
@@ -434,7 +436,10 @@ pub(super) fn forget(
                 continue;
             }
         }
-        if !is_known || parts.is_archived_before(&stone) {
+        // Nothing is forgotten while it is not known which days are archived. In this order: a revision that
+        // cannot be removed makes that unknown before it is archived no more.
+        let is_archived = parts.is_archived_before(&stone);
+        if is_archived || !parts.cold.get().is_none_or(|cold| cold.is_known()) {
             of_archive.push(stone.id);
         } else {
             ids.push(stone.id);

@@ -377,8 +377,14 @@ fn merge_as(
     let mut new = Vec::new();
     if let Some(samples) = writer.filter(|_| !is_empty) {
         let meta = parts.finish(samples)?;
-        if level == Level::Day && patches.is_empty() && under.is_none() {
-            replaces(parts, start, &packs, &meta)?;
+        if level == Level::Day
+            && patches.is_empty()
+            && under.is_none()
+            && let Err(error) = replaces(parts, start, &packs, &meta)
+        {
+            // With nothing added the finished file goes; as much again may be needed.
+            let _ = parts.commit(&[], &[]);
+            return Err(error);
         }
         count = meta.totals.devices;
         new.push(meta);
