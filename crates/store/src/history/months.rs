@@ -105,7 +105,7 @@ impl Months {
                 Ok(rows)
             }
             Err(error) if is_damage(&error) => {
-                self.state().suspect.insert(month);
+                self.doubt(month, &file);
                 Ok(Vec::new())
             }
             Err(error) => Err(error),
@@ -138,8 +138,17 @@ impl Months {
         let files = self.state().files.clone();
         for (month, file) in files {
             if file.look_through().is_err_and(|error| is_damage(&error)) {
-                self.state().suspect.insert(month);
+                self.doubt(month, &file);
             }
+        }
+    }
+
+    /// A file was found damaged; not where it was set aside meanwhile, and there is another.
+    fn doubt(&self, month: Month, file: &Arc<MonthFile>) {
+        let mut state = self.state();
+        let kept = state.files.get(&month);
+        if kept.is_some_and(|kept| Arc::ptr_eq(kept, file)) {
+            state.suspect.insert(month);
         }
     }
 
