@@ -7,10 +7,15 @@ import { until } from "./browser.mjs";
 /** A backup of a small data folder, and an export of one series. */
 const WORK_MS = 120_000;
 
-/** Fails at once, with what the page says, where it says that something was refused or failed. */
-async function mustGoOn(page, row, state) {
+/** What the page says that was refused or failed; empty where nothing was. */
+const problemOf = async (page) => {
   const problem = page.getByTestId("problem").first();
-  assert.equal((await problem.count()) > 0 ? await problem.textContent() : "", "", "the page tells of a problem");
+  return (await problem.count()) > 0 ? problem.textContent() : "";
+};
+
+/** Fails at once, with what the page says, where it says that something was refused or failed. */
+async function mustGoOn(said, row, state) {
+  assert.equal(said, "", "the page tells of a problem");
   if ((await row.count()) > 0 && (await row.getAttribute(state)) === "failed") assert.fail(`it failed: ${await row.textContent()}`);
 }
 
@@ -47,10 +52,10 @@ export async function walkStorage(page, url, shot) {
   await page.goto(`${url}/storage?tab=backups`);
   await page.getByTestId("backup-now").click();
   const row = page.getByTestId("backup-row").first();
-  const noFolder = page.getByText("The settings name no folder for backups");
   const backedUp = async () => {
-    if ((await noFolder.count()) > 0) return "no folder";
-    await mustGoOn(page, row, "data-phase");
+    const said = await problemOf(page);
+    if (said.startsWith("The settings name no folder for backups")) return "no folder";
+    await mustGoOn(said, row, "data-phase");
     return (await row.count()) > 0 && (await row.getAttribute("data-phase")) === "done" && "done";
   };
   seen.backup = await until("a backup is done, or there is no folder for it", backedUp, WORK_MS);
@@ -64,7 +69,7 @@ export async function walkStorage(page, url, shot) {
     await page.getByTestId("start-export").click();
     const job = page.locator('[data-testid="job-row"][data-kind="export"]').first();
     const exported = async () => {
-      await mustGoOn(page, job, "data-state");
+      await mustGoOn(await problemOf(page), job, "data-state");
       return (await job.count()) > 0 && (await job.getAttribute("data-state")) === "done";
     };
     await until("the export is done", exported, WORK_MS);
