@@ -1,0 +1,190 @@
+//! Points at which the level, the slope or the variance of a series changes.
+//!
+//! The series is cut where lines of a variance of their own, each with a price, describe it best: an exact
+//! search over all cuts (Jackson and others, "An Algorithm for Optimal Partitioning of Data on an Interval",
+//! 2005) that leaves out beginnings which cannot win any more (Killick, Fearnhead and Eckley, "Optimal Detection
+//! of Changepoints With a Linear Computational Cost", 2012). The price grows with the memory of the noise, since
+//! noise with memory wanders by itself.
+
+use crate::linear::count;
+use crate::robust::spread;
+use crate::season::{autocorrelations, moving_mean, profile};
+
+/// The fewest values of a segment.
+const SEGMENT_MIN: usize = 12;
+/// The price of a cut, in logarithms of the length for each of its four parameters: place, level, slope and
+/// variance.
+const PRICE: f64 = 8.0;
+/// Cuts are looked for among so many places, and then made exact.
+const PLACES_MAX: usize = 600;
+
+/// The indexes at which a new segment begins, ascending, of a series without gaps; `seasons` are taken out
+/// before. O(p²) at most for p = min(n, 600) places.
+pub fn change_points(values: &[f64], seasons: &[usize]) -> Vec<usize> {
+    let rest = without_seasons(values, seasons);
+    let Some(scale) = spread(&differences(&rest)).filter(|scale| *scale > 0.0) else {
+        return Vec::new();
+    };
+    let sums = Sums::new(&rest, scale);
+    let stride = rest.len().div_ceil(PLACES_MAX).max(1);
+    let price = PRICE * count(rest.len().max(2)).ln() * memory(&rest);
+    let mut cuts = partition(&sums, rest.len(), stride, price);
+    if stride > 1 {
+        refine(&sums, &mut cuts, rest.len(), stride);
+    }
+    cuts
+}
+
+/// What is left without the profiles of seasons, each around a level that may move.
+pub(crate) fn without_seasons(values: &[f64], seasons: &[usize]) -> Vec<f64> {
+    let mut rest = values.to_vec();
+    for &season in seasons
+        .iter()
+        .filter(|season| **season > 1 && **season * 2 <= values.len())
+    {
+        let level = moving_mean(&rest, season);
+        let around: Vec<f64> = rest
+            .iter()
+            .zip(&level)
+            .map(|(value, level)| value - level)
+            .collect();
+        let profile = profile(&around, season);
+        for (value, of) in rest.iter_mut().zip(profile.iter().cycle()) {
+            *value -= of;
+        }
+    }
+    rest
+}
+
+fn differences(values: &[f64]) -> Vec<f64> {
+    values
+        .iter()
+        .zip(values.iter().skip(1))
+        .map(|(a, b)| b - a)
+        .collect()
+}
+
+/// How much more noise with memory varies in its means than noise without: of a first-order autoregression,
+/// `(1 + r) / (1 - r)`, from what is left of slow movement.
+fn memory(values: &[f64]) -> f64 {
+    let near = moving_mean(values, (values.len() / 20).max(8));
+    let rest: Vec<f64> = values
+        .iter()
+        .zip(near)
+        .map(|(value, level)| value - level)
+        .collect();
+    let r = autocorrelations(&rest, 1)
+        .get(1)
+        .copied()
+        .unwrap_or(0.0)
+        .clamp(0.0, 0.8);
+    (1.0 + r) / (1.0 - r)
+}
+
+/// Running sums, of which the best line of any segment follows.
+struct Sums {
+    /// Sums of y, y², and index times y, before each place.
+    sums: Vec<[f64; 3]>,
+    /// The least variance that a segment is believed to have.
+    floor: f64,
+}
+
+impl Sums {
+    fn new(values: &[f64], scale: f64) -> Self {
+        let mean = values.iter().sum::<f64>() / count(values.len().max(1));
+        let mut sums = vec![[0.0; 3]];
+        let mut total = [0.0; 3];
+        for (at, value) in values.iter().enumerate() {
+            let y = (value - mean) / scale;
+            for (sum, of) in total.iter_mut().zip([y, y * y, count(at) * y]) {
+                *sum += of;
+            }
+            sums.push(total);
+        }
+        Self { sums, floor: 0.01 }
+    }
+
+    /// Twice the negative log-likelihood of a segment around its best line, without constants.
+    fn cost(&self, from: usize, to: usize) -> f64 {
+        let (Some(low), Some(high)) = (self.sums.get(from), self.sums.get(to)) else {
+            return f64::INFINITY;
+        };
+        let [y, squares, products] = [high[0] - low[0], high[1] - low[1], high[2] - low[2]];
+        let n = count(to - from);
+        let middle = f64::midpoint(count(from), count(to) - 1.0);
+        // Of the index around its middle.
+        let spread = n * (n * n - 1.0) / 12.0;
+        let of_line = products - middle * y;
+        let explained = if spread > 0.0 {
+            of_line * of_line / spread
+        } else {
+            0.0
+        };
+        let left = (squares - y * y / n - explained).max(0.0);
+        n * (left / n).max(self.floor).ln()
+    }
+}
+
+fn partition(sums: &Sums, len: usize, stride: usize, price: f64) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..len).step_by(stride).collect();
+    places.push(len);
+    let shortest = SEGMENT_MIN.max(2 * stride);
+    // The best total up to each place, and the place before it.
+    let mut best: Vec<(f64, usize)> = vec![(-price, 0)];
+    let mut open: Vec<usize> = vec![0];
+    for (nth, &to) in places.iter().enumerate().skip(1) {
+        let mut found = (f64::INFINITY, 0);
+        let mut totals = Vec::with_capacity(open.len());
+        for &begin in &open {
+            let (Some(&from), Some(&(before, _))) = (places.get(begin), best.get(begin)) else {
+                continue;
+            };
+            if to - from < shortest {
+                totals.push(f64::NEG_INFINITY);
+                continue;
+            }
+            let total = before + sums.cost(from, to);
+            totals.push(total);
+            if total + price < found.0 {
+                found = (total + price, begin);
+            }
+        }
+        best.push(found);
+        // What is worse by more than a cut costs cannot win any more.
+        let mut kept = totals.iter();
+        open.retain(|_| kept.next().is_some_and(|total| *total <= found.0));
+        open.push(nth);
+    }
+    let mut cuts = Vec::new();
+    let mut at = places.len() - 1;
+    while let Some(&(total, before)) = best.get(at) {
+        if before == 0 || !total.is_finite() {
+            break;
+        }
+        cuts.extend(places.get(before));
+        at = before;
+    }
+    cuts.reverse();
+    cuts
+}
+
+/// Moves each cut to the best place between its neighbours' near sides.
+fn refine(sums: &Sums, cuts: &mut [usize], len: usize, stride: usize) {
+    for nth in 0..cuts.len() {
+        let before = nth
+            .checked_sub(1)
+            .and_then(|nth| cuts.get(nth))
+            .copied()
+            .unwrap_or(0);
+        let behind = cuts.get(nth + 1).copied().unwrap_or(len);
+        let Some(cut) = cuts.get_mut(nth) else {
+            continue;
+        };
+        let low = cut.saturating_sub(2 * stride).max(before + SEGMENT_MIN);
+        let high = (*cut + 2 * stride).min(behind.saturating_sub(SEGMENT_MIN));
+        let total = |at: &usize| sums.cost(before, *at) + sums.cost(*at, behind);
+        if let Some(best) = (low..=high).min_by(|a, b| total(a).total_cmp(&total(b))) {
+            *cut = best;
+        }
+    }
+}

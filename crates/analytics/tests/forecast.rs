@@ -1,0 +1,151 @@
+//! Forecasts: what comes of seasons, of rubbish, and of nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss
+)]
+
+use foretell_analytics::forecast::{
+    HORIZON_MAX, Method, Unforecastable, VALUE_MAX, VALUES_MIN, forecast,
+};
+use proptest::prelude::*;
+use std::f64::consts::TAU;
+
+/// Numbers that look like chance, from -1 to 1.
+fn noise(n: usize) -> f64 {
+    let mixed = (n as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(31)
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+}
+
+/// A day and a week of hours, with noise.
+fn week(n: usize) -> f64 {
+    let (day, week) = (
+        (n % 24) as f64 / 24.0 * TAU,
+        if n % 168 >= 120 { 0.6 } else { 1.0 },
+    );
+    1_000.0 * (2.0 + day.sin()) * week * (1.0 + 0.05 * noise(n))
+}
+
+#[test]
+fn a_day_and_a_week_are_foretold_and_the_bands_hold() {
+    let values: Vec<f64> = (0..1_008).map(week).collect();
+    let told = forecast(&values, &[24, 168], 48, &[0.8, 0.95]).unwrap();
+    assert_eq!((told.median.len(), told.tried), (48, 6));
+    let mut within = 0;
+    for (step, expected) in told.median.iter().enumerate() {
+        let came = week(1_008 + step);
+        assert!(
+            (expected / came - 1.0).abs() < 0.15,
+            "{step}: {expected} and {came} came"
+        );
+        let band = &told.bands[1];
+        within += usize::from(band.lower[step] <= came && came <= band.upper[step]);
+        assert!(band.lower[step] <= told.bands[0].lower[step]);
+        assert!(band.upper[step] >= told.bands[0].upper[step]);
+    }
+    assert!(within >= 42, "{within}");
+    let weights: f64 = told.members.iter().map(|member| member.1).sum();
+    assert!((weights - 1.0).abs() < 1e-9);
+    assert!(told.members.is_sorted_by(|a, b| a.1 >= b.1));
+    assert!(matches!(
+        told.members[0].0,
+        Method::Autoregression { .. } | Method::Profile
+    ));
+}
+
+#[test]
+fn gaps_are_filled_and_many_are_refused() {
+    let mut values: Vec<f64> = (0..500).map(week).collect();
+    values[100..120].fill(f64::NAN);
+    values[499] = f64::INFINITY;
+    let told = forecast(&values, &[24], 24, &[0.95]).unwrap();
+    assert!(
+        told.median
+            .iter()
+            .all(|value| (200.0..4_000.0).contains(value))
+    );
+    for (n, value) in values.iter_mut().enumerate() {
+        if n % 5 != 0 {
+            *value = f64::NAN;
+        }
+    }
+    assert!(matches!(
+        forecast(&values, &[24], 24, &[]),
+        Err(Unforecastable::TooManyMissing { .. })
+    ));
+}
+
+#[test]
+fn what_cannot_be_foretold_is_refused_with_the_reason() {
+    assert_eq!(
+        forecast(&[], &[], 1, &[]),
+        Err(Unforecastable::TooFew { found: 0 })
+    );
+    assert_eq!(
+        forecast(&[f64::NAN; 99], &[], 1, &[]),
+        Err(Unforecastable::TooFew { found: 0 })
+    );
+    assert_eq!(
+        forecast(&[1.0; 7], &[], 1, &[]),
+        Err(Unforecastable::TooFew { found: 7 })
+    );
+    for horizon in [0, HORIZON_MAX + 1] {
+        assert_eq!(
+            forecast(&[1.0; 99], &[], horizon, &[]),
+            Err(Unforecastable::Horizon(horizon))
+        );
+    }
+}
+
+#[test]
+fn what_is_constant_stays() {
+    for value in [0.0, 7.0, -3.5, 1e99, 1e-300] {
+        let told = forecast(&[value; 300], &[24], 30, &[0.95]).unwrap();
+        for step in 0..30 {
+            let near = |other: f64| (other - value).abs() <= value.abs() * 1e-6;
+            assert!(near(told.median[step]), "{value}: {}", told.median[step]);
+            assert!(
+                near(told.bands[0].lower[step]) && near(told.bands[0].upper[step]),
+                "{value}"
+            );
+        }
+    }
+}
+
+fn any_value() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        8 => -1e3..1e3_f64,
+        2 => Just(0.0),
+        1 => Just(f64::NAN),
+        1 => any::<f64>(),
+        1 => prop_oneof![Just(f64::MAX), Just(f64::MIN), Just(f64::MIN_POSITIVE), Just(f64::INFINITY)],
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_is_answered_in_numbers_or_refused(
+        values in prop::collection::vec(any_value(), 0..300),
+        seasons in prop::collection::vec(0..400_usize, 0..4),
+        horizon in 1..60_usize,
+    ) {
+        let told = forecast(&values, &seasons, horizon, &[0.8, 0.95]);
+        prop_assert_eq!(&forecast(&values, &seasons, horizon, &[0.8, 0.95]), &told, "the same again");
+        let Ok(told) = told else { return Ok(()) };
+        let known: Vec<f64> = values.iter().copied().filter(|value| value.abs() <= VALUE_MAX).collect();
+        prop_assert!(known.len() >= VALUES_MIN);
+        prop_assert_eq!(told.median.len(), horizon);
+        for step in 0..horizon {
+            prop_assert!(told.median[step].is_finite());
+            for band in &told.bands {
+                prop_assert!(band.lower[step] <= told.median[step], "{} {}", band.lower[step], told.median[step]);
+                prop_assert!(band.upper[step] >= told.median[step]);
+            }
+        }
+        let is_positive = known.iter().all(|value| *value >= 0.0);
+        prop_assert!(!is_positive || told.median.iter().all(|value| *value >= 0.0));
+    }
+}
