@@ -4,8 +4,8 @@
 //! since the break where growth last changed. What crosses a limit first is not the expected course but its
 //! fluctuations above it, whose greatest grows with their number: of n independent normal ones it is near the
 //! standard deviation times the root of 2 ln n (Leadbetter, Lindgren and Rootzen, "Extremes and Related Properties
-//! of Random Sequences and Processes", 1983); neighbouring ones are not independent, and a quarter of that root's
-//! factor counts.
+//! of Random Sequences and Processes", 1983); neighbouring ones are not independent, and some
+//! third of that counts.
 
 use crate::change::change_points;
 use crate::linear::count;

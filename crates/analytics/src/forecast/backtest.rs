@@ -70,7 +70,7 @@ impl Points {
 }
 
 /// The weights of the members, 1 together, by all trials but one: each member's mean absolute error in parts of
-/// the middle member's, trial by trial, so that one bad week weighs as one. `count` members weigh the same
+/// the middle member's, trial by trial, so that one bad week weighs as one. `members` of them weigh the same
 /// where nothing was tried.
 pub(super) fn weights(past: &Backtest, members: usize, without: Option<usize>) -> Vec<f64> {
     let mut logarithms = vec![0.0; members];
