@@ -6,7 +6,7 @@ use crate::linear::count;
 use crate::robust::median;
 
 /// Points of the past from which members are tried.
-const POINTS: usize = 6;
+const POINTS: usize = 9;
 /// How much more a member weighs that errs less: by this power of how much less.
 const POWER: f64 = 4.0;
 /// A member that erred so many times more or less than the middle one counts as this.

@@ -1,6 +1,9 @@
-//! Bands around a forecast that hold as often as they did in the past of the same series: split conformal
-//! prediction on the errors of the back-test (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random
-//! World", 2005; Lei and others, "Distribution-Free Predictive Inference for Regression", 2018).
+//! Bands around a forecast that hold as often as they did in the past of the same series: conformal prediction
+//! on the errors of the back-test (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005).
+//! How wide a band is at a step follows the mean error around that step; by what factor, is what each trial's
+//! errors were in parts of the means of the other trials (locally weighted conformal prediction: Lei and others,
+//! "Distribution-Free Predictive Inference for Regression", 2018; with one trial left out: Barber and others,
+//! "Predictive Inference With the Jackknife+", 2021).
 
 use super::backtest::{Backtest, weights};
 use super::scale::Scale;
@@ -12,6 +15,11 @@ use crate::robust::{sort, spread};
 const AROUND_SHARE: usize = 12;
 /// The fewest of them.
 const AROUND_MIN: usize = 2;
+/// How much of a step's mean error is that of all steps and trials, for few errors are near one step.
+const SHARED: f64 = 0.5;
+/// The errors of one trial are much alike, so what counts is how many trials there are: the share of errors
+/// that may lie outside is made smaller as if so many more trials had all lain outside.
+const MORE_TRIALS: f64 = 3.0;
 /// How wide a band is where nothing was tried, in standard deviations of the changes from step to step.
 const UNTRIED: f64 = 3.0;
 
@@ -27,44 +35,95 @@ pub(super) fn bands(
     let errors = errors(past, members, scale);
     let tried = errors.first().map_or(0, Vec::len);
     let is_positive = values.iter().all(|value| *value >= 0.0);
-    let mut widths: Vec<Vec<f64>> = Vec::new();
-    if tried == 0 {
-        widths.push(vec![untried(values, scale)]);
+    let widths = if tried == 0 {
+        let width = untried(values, scale);
+        coverages.iter().map(|_| vec![width]).collect()
     } else {
-        let around = AROUND_MIN.max(tried / AROUND_SHARE);
-        for step in 0..tried {
-            let near = step.saturating_sub(around)..(step + around + 1).min(tried);
-            let of_trials = errors.iter().filter_map(|trial| trial.get(near.clone()));
-            let mut near: Vec<f64> = of_trials.flatten().copied().collect();
-            sort(&mut near);
-            widths.push(near);
+        widths(&errors, tried, coverages)
+    };
+    let of = |(&coverage, widths): (&f64, &Vec<f64>)| {
+        let (mut lower, mut upper) = (Vec::new(), Vec::new());
+        for (step, &middle) in median.iter().enumerate() {
+            let at = step.min(widths.len().saturating_sub(1));
+            let width = widths.get(at).copied().unwrap_or_default();
+            // Behind what was tried errors grow as those of a walk by chance.
+            let width = width * (count(step + 1) / count(at + 1)).sqrt();
+            let scaled = scale.scaled(middle);
+            let low = scale.plain(scaled - width);
+            let low = if is_positive { low.max(0.0) } else { low };
+            // Scaling there and back rounds.
+            lower.push(low.min(middle));
+            upper.push(scale.plain(scaled + width).max(middle));
         }
+        Band {
+            coverage,
+            lower,
+            upper,
+        }
+    };
+    coverages.iter().zip(&widths).map(of).collect()
+}
+
+/// Half the width of each band, step by step of those that were tried, on the scale of models.
+fn widths(errors: &[Vec<f64>], tried: usize, coverages: &[f64]) -> Vec<Vec<f64>> {
+    let local = local_errors(errors, tried);
+    let overall = {
+        let (all, n) = errors
+            .iter()
+            .flatten()
+            .fold((0.0, 0), |(sum, n), error| (sum + error, n + 1));
+        all / count(n.max(1))
+    };
+    let mean = |without: Option<usize>| -> Vec<f64> {
+        let others = local.iter().enumerate();
+        let others: Vec<&Vec<f64>> = others
+            .filter(|(nth, _)| Some(*nth) != without)
+            .map(|(_, trial)| trial)
+            .collect();
+        let of_step = |step: usize| {
+            let sum: f64 = others.iter().filter_map(|trial| trial.get(step)).sum();
+            let local = sum / count(others.len().max(1));
+            local * (1.0 - SHARED) + overall * SHARED
+        };
+        (0..tried).map(of_step).collect()
+    };
+    let is_alone = errors.len() == 1;
+    let mut ratios = Vec::with_capacity(errors.len() * tried);
+    for (nth, trial) in errors.iter().enumerate() {
+        let means = mean((!is_alone).then_some(nth));
+        let ratio = |(error, mean): (&f64, &f64)| {
+            // Where the others erred not at all.
+            if *mean > 0.0 {
+                error / mean
+            } else {
+                f64::from(u8::from(*error > 0.0))
+            }
+        };
+        ratios.extend(trial.iter().zip(&means).map(ratio));
     }
-    coverages
-        .iter()
-        .map(|&coverage| {
-            let (mut lower, mut upper) = (Vec::new(), Vec::new());
-            for (step, &middle) in median.iter().enumerate() {
-                let at = step.min(widths.len() - 1);
-                let width = widths
-                    .get(at)
-                    .map_or(0.0, |errors| conformal(errors, coverage));
-                // Behind what was tried errors grow as those of a walk by chance.
-                let width = width * (count(step + 1) / count(at + 1)).sqrt();
-                let scaled = scale.scaled(middle);
-                let low = scale.plain(scaled - width);
-                let low = if is_positive { low.max(0.0) } else { low };
-                // Scaling there and back rounds.
-                lower.push(low.min(middle));
-                upper.push(scale.plain(scaled + width).max(middle));
-            }
-            Band {
-                coverage,
-                lower,
-                upper,
-            }
-        })
-        .collect()
+    sort(&mut ratios);
+    let means = mean(None);
+    let trials = count(errors.len());
+    let of_coverage = |coverage: &f64| {
+        let outside = (1.0 - coverage) * trials / (trials + MORE_TRIALS);
+        let factor = conformal(&ratios, 1.0 - outside);
+        means.iter().map(|mean| factor * mean).collect()
+    };
+    coverages.iter().map(of_coverage).collect()
+}
+
+/// The mean error around each step, trial by trial.
+fn local_errors(errors: &[Vec<f64>], tried: usize) -> Vec<Vec<f64>> {
+    let around = AROUND_MIN.max(tried / AROUND_SHARE);
+    let of_trial = |trial: &Vec<f64>| {
+        let of_step = |step: usize| {
+            let near = step.saturating_sub(around)..(step + around + 1).min(trial.len());
+            let near = trial.get(near).unwrap_or_default();
+            near.iter().sum::<f64>() / count(near.len().max(1))
+        };
+        (0..tried).map(of_step).collect()
+    };
+    errors.iter().map(of_trial).collect()
 }
 
 /// Absolute errors of the combination on the scale of models, trial by trial and step by step, each with the
