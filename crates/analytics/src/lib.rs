@@ -6,6 +6,7 @@
 
 pub mod capacity;
 pub mod change;
+mod fft;
 pub mod forecast;
 mod linear;
 pub mod robust;
