@@ -8,9 +8,10 @@
 //! alone, and lies where they meet best (Hudson, "Fitting Segmented Curves Whose Join Points Have to Be
 //! Estimated", 1966): lines that need not meet say little of the place of a bend.
 
+use crate::clean::filled;
 use crate::linear::{count, solve_symmetric};
 use crate::robust::spread;
-use crate::season::{autocorrelations, filled, moving_mean, profile};
+use crate::season::{autocorrelations, moving_mean, profile};
 
 /// The fewest values of a segment.
 const SEGMENT_MIN: usize = 12;

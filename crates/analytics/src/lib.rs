@@ -6,9 +6,13 @@
 
 pub mod capacity;
 pub mod change;
+pub mod clean;
+pub mod decompose;
 mod fft;
 pub mod forecast;
 mod linear;
+pub mod profile;
 pub mod robust;
 pub mod season;
+pub mod stationarity;
 pub mod trend;

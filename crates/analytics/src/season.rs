@@ -5,6 +5,7 @@
 //! others. What a found season explains is taken out before the next is looked for, so that a week is found
 //! behind a day.
 
+use crate::clean::filled;
 use crate::fft::autoproducts;
 use crate::linear::count;
 use crate::robust::{median, quantile_of_sorted, sort, spread};
@@ -70,29 +71,6 @@ pub fn seasons(values: &[f64]) -> Vec<usize> {
     found.sort_unstable();
     found.dedup();
     found
-}
-
-/// With what is missing as a line between its neighbours, and at the ends as the nearest that is known; zeroes
-/// where none is. O(n).
-pub(crate) fn filled(values: &[f64]) -> Vec<f64> {
-    let mut filled: Vec<f64> = Vec::with_capacity(values.len());
-    let mut gap = 0;
-    for &value in values {
-        if !value.is_finite() {
-            gap += 1;
-            continue;
-        }
-        let last = filled.last().copied().unwrap_or(value);
-        filled.extend((1..=gap).map(|at| {
-            let share = count(at) / count(gap + 1);
-            last * (1.0 - share) + value * share
-        }));
-        filled.push(value);
-        gap = 0;
-    }
-    let last = filled.last().copied().unwrap_or_default();
-    filled.extend(std::iter::repeat_n(last, gap));
-    filled
 }
 
 /// Without slow movement, and with wild values brought near.
