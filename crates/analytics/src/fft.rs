@@ -1,4 +1,4 @@
-//! The fast Fourier transform, for what is O(n²) without it: autocorrelations and sliding products.
+//! The fast Fourier transform, for autocorrelations, which are O(n²) without it.
 //!
 //! Source: Cooley and Tukey, "An Algorithm for the Machine Calculation of Complex Fourier Series", 1965, with
 //! lengths of powers of two; what is shorter is padded with zeroes.
@@ -28,30 +28,6 @@ pub(crate) fn autoproducts(values: &[f64], lags: usize) -> Vec<f64> {
         .take(lags + 1)
         .map(|cell| cell.0 * scale)
         .collect()
-}
-
-/// Sums of products of a window with each part of a series of its length, in order. O(n log n). Empty where
-/// the window is longer than the series.
-pub(crate) fn sliding_products(window: &[f64], values: &[f64]) -> Vec<f64> {
-    if window.is_empty() || window.len() > values.len() {
-        return Vec::new();
-    }
-    let size = (values.len() + window.len()).next_power_of_two();
-    let turns = turns(size);
-    let mut cells = padded(values.iter(), size);
-    let mut by = padded(window.iter().rev(), size);
-    transform(&mut cells, &turns);
-    transform(&mut by, &turns);
-    for (cell, other) in cells.iter_mut().zip(&by) {
-        let product = times(*cell, *other);
-        // Conjugated, so that the transform goes back.
-        *cell = (product.0, -product.1);
-    }
-    transform(&mut cells, &turns);
-    let scale = 1.0 / crate::linear::count(size);
-    let parts = values.len() - window.len() + 1;
-    let of_parts = cells.iter().skip(window.len() - 1).take(parts);
-    of_parts.map(|cell| cell.0 * scale).collect()
 }
 
 fn padded<'a>(values: impl Iterator<Item = &'a f64>, size: usize) -> Vec<Complex> {
@@ -123,14 +99,6 @@ mod tests {
                     .sum();
                 assert!((product - sum).abs() < 1e-8, "{n} {lag}: {product} {sum}");
             }
-            let window = &values[..n.div_ceil(3)];
-            let products = sliding_products(window, &values);
-            assert_eq!(products.len(), n - window.len() + 1);
-            for (at, product) in products.into_iter().enumerate() {
-                let sum: f64 = values[at..].iter().zip(window).map(|(a, b)| a * b).sum();
-                assert!((product - sum).abs() < 1e-8, "{n} {at}: {product} {sum}");
-            }
         }
-        assert!(sliding_products(&[1.0; 3], &[1.0; 2]).is_empty());
     }
 }
