@@ -450,7 +450,7 @@ fn windows(is_busy: &[bool]) -> Vec<Window> {
         let (day, of_day) = (hour / 24, hour % 24);
         match found.last_mut() {
             Some(last) if last.day == day && last.to_hour + 1 >= of_day => {
-                last.to_hour = of_day + 1
+                last.to_hour = of_day + 1;
             }
             _ => found.push(Window {
                 day,

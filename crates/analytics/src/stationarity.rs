@@ -147,7 +147,7 @@ fn differences(mut values: Vec<f64>) -> usize {
         if kpss(&values, false) <= KPSS_LEVEL {
             return taken;
         }
-        values = values.windows(2).map(|pair| difference(pair)).collect();
+        values = values.windows(2).map(difference).collect();
     }
     DIFFERENCES_MAX
 }

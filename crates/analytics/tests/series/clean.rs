@@ -91,6 +91,7 @@ fn wild_values_are_flagged_and_the_peak_of_each_day_is_not() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_comes_is_answered(
         samples in prop::collection::vec((any_time(), any_value()), 0..300),

@@ -81,6 +81,7 @@ fn strengths_are_near_one_of_what_is_there_and_near_zero_of_what_is_not() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_comes_is_answered(
         values in prop::collection::vec(any_value(), 0..400),

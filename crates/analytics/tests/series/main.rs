@@ -8,9 +8,13 @@
     clippy::float_cmp
 )]
 
+mod calendar;
 mod clean;
 mod decompose;
+mod motif;
+mod pattern;
 mod profile;
+mod similar;
 mod stationarity;
 
 use proptest::prelude::*;

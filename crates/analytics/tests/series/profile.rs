@@ -110,6 +110,7 @@ fn thresholds_follow_the_week_hold_their_share_and_keep_to_bounds() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_comes_is_answered(
         samples in prop::collection::vec((any_time(), any_value()), 0..600),

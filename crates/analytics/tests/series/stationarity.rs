@@ -60,6 +60,7 @@ fn of_noise_one_in_twenty_is_doubted_by_each_test() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_comes_is_answered(values in prop::collection::vec(any_value(), 0..400)) {
         if let Ok(found) = stationarity(&values) {
