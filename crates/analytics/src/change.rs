@@ -4,9 +4,12 @@
 //! search over all cuts (Jackson and others, "An Algorithm for Optimal Partitioning of Data on an Interval",
 //! 2005) that leaves out beginnings which cannot win any more (Killick, Fearnhead and Eckley, "Optimal Detection
 //! of Changepoints With a Linear Computational Cost", 2012). The price grows with the memory of the noise, since
-//! noise with memory wanders by itself.
+//! noise with memory wanders by itself. Where two lines that meet describe a cut as well, it is a change of slope
+//! alone, and lies where they meet best (Hudson, "Fitting Segmented Curves Whose Join Points Have to Be
+//! Estimated", 1966): lines that need not meet say little of the place of a bend.
 
-use crate::linear::count;
+use crate::clean::filled;
+use crate::linear::{count, solve_symmetric};
 use crate::robust::spread;
 use crate::season::{autocorrelations, moving_mean, profile};
 
@@ -18,10 +21,10 @@ const PRICE: f64 = 8.0;
 /// Cuts are looked for among so many places, and then made exact.
 const PLACES_MAX: usize = 600;
 
-/// The indexes at which a new segment begins, ascending, of a series without gaps; `seasons` are taken out
-/// before. O(p²) at most for p = min(n, 600) places.
+/// The indexes at which a new segment begins, ascending, of a series; `seasons` are taken out
+/// before. What is missing counts as lying between its neighbours. O(n + p²) at most for p = min(n, 600) places.
 pub fn change_points(values: &[f64], seasons: &[usize]) -> Vec<usize> {
-    let rest = without_seasons(values, seasons);
+    let rest = without_seasons(&filled(values), seasons);
     let Some(scale) = spread(&differences(&rest)).filter(|scale| *scale > 0.0) else {
         return Vec::new();
     };
@@ -32,6 +35,7 @@ pub fn change_points(values: &[f64], seasons: &[usize]) -> Vec<usize> {
     if stride > 1 {
         refine(&sums, &mut cuts, rest.len(), stride);
     }
+    join(&sums, &mut cuts, rest.len(), price);
     cuts
 }
 
@@ -123,6 +127,46 @@ impl Sums {
         let left = (squares - y * y / n - explained).max(0.0);
         n * (left / n).max(self.floor).ln()
     }
+
+    /// The same of two lines that meet at a place within the segment, around which values vary alike.
+    fn cost_joined(&self, from: usize, knot: usize, to: usize) -> Option<f64> {
+        let (low, middle, high) = (
+            self.sums.get(from)?,
+            self.sums.get(knot)?,
+            self.sums.get(to)?,
+        );
+        // Of the index from the knot: its sums and those of its squares over so many steps to a side.
+        let powers = |steps: f64| {
+            (
+                steps * (steps + 1.0) / 2.0,
+                steps * (steps + 1.0) * (2.0 * steps + 1.0) / 6.0,
+            )
+        };
+        let n = count(to - from);
+        let (left, left_squares) = powers(count(knot - from));
+        let (right, right_squares) = powers(count(to - knot) - 1.0);
+        let [y, squares, products] = [high[0] - low[0], high[1] - low[1], high[2] - low[2]];
+        let of_knot = count(knot);
+        let of_right = (high[2] - middle[2]) - of_knot * (high[0] - middle[0]);
+        let of_left = products - of_knot * y - of_right;
+        // Lines through one level at the knot: y = level + slope · min(u, 0) + slope' · max(u, 0).
+        let mut matrix = [
+            n,
+            0.0,
+            0.0, //
+            -left,
+            left_squares,
+            0.0, //
+            right,
+            0.0,
+            right_squares,
+        ];
+        let mut weights = [y, of_left, of_right];
+        solve_symmetric(&mut matrix, &mut weights)?;
+        let explained = weights[0] * y + weights[1] * of_left + weights[2] * of_right;
+        let left = (squares - explained).max(0.0);
+        Some(n * (left / n).max(self.floor).ln())
+    }
 }
 
 fn partition(sums: &Sums, len: usize, stride: usize, price: f64) -> Vec<usize> {
@@ -185,6 +229,31 @@ fn refine(sums: &Sums, cuts: &mut [usize], len: usize, stride: usize) {
         let total = |at: &usize| sums.cost(before, *at) + sums.cost(*at, behind);
         if let Some(best) = (low..=high).min_by(|a, b| total(a).total_cmp(&total(b))) {
             *cut = best;
+        }
+    }
+}
+
+/// Moves each cut that is but a bend to where two lines meet best.
+fn join(sums: &Sums, cuts: &mut [usize], len: usize, price: f64) {
+    for nth in 0..cuts.len() {
+        let before = nth.checked_sub(1).and_then(|nth| cuts.get(nth)).copied();
+        let (before, behind) = (
+            before.unwrap_or(0),
+            cuts.get(nth + 1).copied().unwrap_or(len),
+        );
+        let Some(cut) = cuts.get_mut(nth) else {
+            continue;
+        };
+        let apart = sums.cost(before, *cut) + sums.cost(*cut, behind);
+        let knots = before + SEGMENT_MIN..=behind.saturating_sub(SEGMENT_MIN);
+        let joined = knots
+            .filter_map(|knot| Some((knot, sums.cost_joined(before, knot, behind)?)))
+            .min_by(|a, b| a.1.total_cmp(&b.1));
+        // A level and a variance less, of four that are paid for.
+        if let Some((knot, cost)) = joined
+            && cost <= apart + price / 2.0
+        {
+            *cut = knot;
         }
     }
 }

@@ -4,10 +4,19 @@
 //! A series is a slice of values at equal steps, of which those that are no finite numbers are missing.
 //! Season lengths and horizons are counted in steps.
 
+pub mod calendar;
 pub mod capacity;
 pub mod change;
+pub mod clean;
+pub mod decompose;
+mod fft;
 pub mod forecast;
 mod linear;
+pub mod motif;
+pub mod pattern;
+pub mod profile;
 pub mod robust;
 pub mod season;
+pub mod similar;
+pub mod stationarity;
 pub mod trend;

@@ -163,7 +163,7 @@ fn running(into: &mut Vec<f64>, values: impl Iterator<Item = f64>) {
 
 /// Solves `matrix · x = right` in place by Cholesky's decomposition; `matrix` is symmetric, row-major, and
 /// read in its lower triangle. None where it is not positive definite.
-fn solve_symmetric(matrix: &mut [f64], right: &mut [f64]) -> Option<()> {
+pub(crate) fn solve_symmetric(matrix: &mut [f64], right: &mut [f64]) -> Option<()> {
     let size = right.len();
     for row in 0..size {
         for column in 0..=row {

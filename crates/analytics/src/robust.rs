@@ -27,7 +27,13 @@ pub fn quantile_of_sorted(sorted: &[f64], share: f64) -> Option<f64> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let below = place.floor() as usize;
     let (low, high) = (*sorted.get(below)?, *sorted.get((below + 1).min(last))?);
-    Some(low + (high - low) * (place - place.floor()))
+    let (apart, share) = (high - low, place - place.floor());
+    // What is further apart than the greatest number is weighed one by one.
+    Some(if apart.is_finite() {
+        low + apart * share
+    } else {
+        low * (1.0 - share) + high * share
+    })
 }
 
 /// The middle value. O(n log n).

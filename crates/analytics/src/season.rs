@@ -5,8 +5,12 @@
 //! others. What a found season explains is taken out before the next is looked for, so that a week is found
 //! behind a day.
 
+use crate::clean::filled;
+use crate::fft::autoproducts;
 use crate::linear::count;
-use crate::robust::{median, spread};
+use crate::robust::{median, quantile_of_sorted, sort, spread};
+use std::f64::consts::TAU;
+use std::ops::RangeInclusive;
 
 /// The shortest season that is looked for, in steps.
 const LENGTH_MIN: usize = 4;
@@ -20,14 +24,27 @@ const EXPLAINED_MIN: f64 = 0.08;
 const OF_BEST_MIN: f64 = 0.3;
 /// Candidates of a pass whose profile is tried, by their autocorrelation.
 const CANDIDATES_MAX: usize = 12;
+/// Parts of a length that are tried by themselves: up to a seventh, which is the day of a week.
+const DIVISOR_MAX: usize = 7;
+/// The part of a length to either side within which the exact one is looked for.
+const AROUND: usize = 25;
+/// Seasons that are made of shorter ones: weeks of days, and days of hours.
+const NESTED: [usize; 2] = [7, 24];
+/// Multiples of a frequency whose power counts for its exact length.
+const HARMONICS: usize = 8;
+/// Lengths to either side that are tried for the exact one, before those between the best.
+const EXACT_STEPS: usize = 64;
+/// So many lags are summed directly.
+const LAGS_DIRECT_MAX: usize = 16;
 /// How far values may lie from the middle, in spreads; the rest counts as lying there.
 const WILD: f64 = 4.0;
 
 /// Season lengths in steps, ascending, of a series without gaps; none of one that has no season or fewer than
-/// three cycles of it. O(n · l) for l lags up to a third of n.
+/// three cycles of it. What is missing counts as lying between its neighbours. O(n log n) for each of a bounded
+/// number of candidates.
 pub fn seasons(values: &[f64]) -> Vec<usize> {
     let mut found = Vec::new();
-    let mut rest = levelled(values);
+    let mut rest = levelled(&filled(values));
     while found.len() < SEASONS_MAX {
         let Some(length) = strongest(&rest, &found) else {
             break;
@@ -39,12 +56,26 @@ pub fn seasons(values: &[f64]) -> Vec<usize> {
         found.push(length);
     }
     found.sort_unstable();
+    // A long one may be found before those that it is made of.
+    for nth in 1..found.len() {
+        let (shorter, longer) = found.split_at_mut(nth);
+        let Some(long) = longer.first_mut() else {
+            continue;
+        };
+        let around = *long / AROUND;
+        let made = made_of(shorter, &(*long - around..=*long + around));
+        *long = made
+            .filter(|made| made * CYCLES_MIN <= values.len())
+            .unwrap_or(*long);
+    }
+    found.sort_unstable();
+    found.dedup();
     found
 }
 
 /// Without slow movement, and with wild values brought near.
 fn levelled(values: &[f64]) -> Vec<f64> {
-    let window = (values.len() / 6).max(2 * LENGTH_MIN);
+    let window = (values.len() / 4).max(2 * LENGTH_MIN);
     let mut rest: Vec<f64> = values
         .iter()
         .zip(moving_mean(values, window))
@@ -54,9 +85,10 @@ fn levelled(values: &[f64]) -> Vec<f64> {
         median(&rest).unwrap_or_default(),
         spread(&rest).unwrap_or_default() * WILD,
     );
-    if width > 0.0 {
+    if width > 0.0 && width.is_finite() {
         for value in &mut rest {
-            *value = value.clamp(middle - width, middle + width);
+            // Of a scale of its own, so that nothing overflows.
+            *value = (value.clamp(middle - width, middle + width) - middle) / width;
         }
     }
     rest
@@ -103,18 +135,76 @@ fn strongest(rest: &[f64], found: &[usize]) -> Option<usize> {
     // A multiple of a season explains as much and more; what it explains beyond is found in what is left.
     explained.retain(|(_, part)| *part >= best * OF_BEST_MIN);
     let (length, _) = explained.into_iter().min_by_key(|(length, _)| *length)?;
-    Some(exact(rest, length))
+    let length = exact(rest, length, found);
+    Some(innermost(rest, length, best))
 }
 
-/// The length near one that explains most: noise with memory has broad peaks of autocorrelation.
-fn exact(rest: &[f64], length: usize) -> usize {
-    let around = (length / 25).max(1);
+/// A part of the length that explains enough by itself: noise hides the peak of a day where it does not hide
+/// that of two days or a week.
+fn innermost(rest: &[f64], length: usize, best: f64) -> usize {
+    let enough = (best * OF_BEST_MIN).max(EXPLAINED_MIN);
+    (2..=DIVISOR_MAX)
+        .rev()
+        .map(|divisor| (length + divisor / 2) / divisor)
+        .filter(|part| *part >= LENGTH_MIN)
+        .find(|part| explained(rest, *part) >= enough)
+        .map_or(length, |part| exact(rest, part, &[]))
+}
+
+/// The length near one at which it and its harmonics have most power, which is the likeliest one of a smooth
+/// profile in noise (Quinn and Thomson, "Estimating the Frequency of a Periodic Function", 1991). Near seven or
+/// 24 times a season that was found it is that: weeks are made of days, and days of hours.
+fn exact(rest: &[f64], length: usize, found: &[usize]) -> usize {
+    let around = (length / AROUND).max(1);
     let near = (length - around).max(LENGTH_MIN)..=(length + around).min(rest.len() / CYCLES_MIN);
-    near.max_by(|&a, &b| explained(rest, a).total_cmp(&explained(rest, b)))
-        .unwrap_or(length)
+    if let Some(made) = made_of(found, &near) {
+        return made;
+    }
+    let stride = (around / EXACT_STEPS).max(1);
+    let coarse = near.clone().step_by(stride).collect::<Vec<_>>();
+    let Some(best) = of_most_power(rest, &coarse) else {
+        return length;
+    };
+    let fine: Vec<usize> = near.filter(|near| near.abs_diff(best) < stride).collect();
+    of_most_power(rest, &fine).unwrap_or(best)
 }
 
-/// Autocorrelations at lags from 0 to `lags`. O(n · lags).
+/// Seven or 24 times a season, where that is within a range.
+fn made_of(found: &[usize], near: &RangeInclusive<usize>) -> Option<usize> {
+    let mut of_found = found
+        .iter()
+        .flat_map(|inner| NESTED.map(|times| inner * times));
+    of_found.find(|made| near.contains(made))
+}
+
+fn of_most_power(rest: &[f64], lengths: &[usize]) -> Option<usize> {
+    let powers = lengths.iter().map(|&length| (length, power(rest, length)));
+    powers
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(length, _)| length)
+}
+
+/// The power of a length and its harmonics (Goertzel, "An Algorithm for the Evaluation of Finite Trigonometric
+/// Series", 1958). O(n).
+fn power(values: &[f64], length: usize) -> f64 {
+    let turns: [f64; HARMONICS] =
+        std::array::from_fn(|nth| 2.0 * (TAU * count(nth + 1) / count(length)).cos());
+    let (mut last, mut before) = ([0.0; HARMONICS], [0.0; HARMONICS]);
+    for value in values {
+        for ((last, before), turn) in last.iter_mut().zip(&mut before).zip(&turns) {
+            let now = value + turn * *last - *before;
+            *before = *last;
+            *last = now;
+        }
+    }
+    let powers = last.iter().zip(&before).zip(&turns);
+    powers
+        .take(length / 2)
+        .map(|((last, before), turn)| last * last + before * before - turn * last * before)
+        .sum()
+}
+
+/// Autocorrelations at lags from 0 to `lags`. O(n log n), or O(n · lags) for few.
 pub(crate) fn autocorrelations(values: &[f64], lags: usize) -> Vec<f64> {
     let mean = values.iter().sum::<f64>() / count(values.len().max(1));
     let centred: Vec<f64> = values.iter().map(|value| value - mean).collect();
@@ -122,7 +212,12 @@ pub(crate) fn autocorrelations(values: &[f64], lags: usize) -> Vec<f64> {
     if variance.is_nan() || variance <= 0.0 {
         return Vec::new();
     }
-    (0..=lags.min(centred.len().saturating_sub(1)))
+    let lags = lags.min(centred.len().saturating_sub(1));
+    if lags > LAGS_DIRECT_MAX {
+        let products = autoproducts(&centred, lags);
+        return products.into_iter().map(|sum| sum / variance).collect();
+    }
+    (0..=lags)
         .map(|lag| {
             let later = centred.iter().skip(lag);
             later.zip(&centred).map(|(a, b)| a * b).sum::<f64>() / variance
@@ -132,10 +227,13 @@ pub(crate) fn autocorrelations(values: &[f64], lags: usize) -> Vec<f64> {
 
 /// The median at each place of a season, in the middle 0.
 pub(crate) fn profile(values: &[f64], length: usize) -> Vec<f64> {
+    let mut of_place = Vec::with_capacity(values.len() / length.max(1) + 1);
     let mut profile: Vec<f64> = (0..length)
         .map(|place| {
-            let of_place: Vec<f64> = values.iter().skip(place).step_by(length).copied().collect();
-            median(&of_place).unwrap_or_default()
+            of_place.clear();
+            of_place.extend(values.iter().skip(place).step_by(length));
+            sort(&mut of_place);
+            quantile_of_sorted(&of_place, 0.5).unwrap_or_default()
         })
         .collect();
     let mean = profile.iter().sum::<f64>() / count(length.max(1));
