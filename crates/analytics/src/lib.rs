@@ -4,6 +4,7 @@
 //! A series is a slice of values at equal steps, of which those that are no finite numbers are missing.
 //! Season lengths and horizons are counted in steps.
 
+pub mod balance;
 pub mod calendar;
 pub mod capacity;
 pub mod change;
@@ -15,7 +16,9 @@ mod linear;
 pub mod motif;
 pub mod pattern;
 pub mod profile;
+pub mod rank;
 pub mod robust;
+pub mod scaling;
 pub mod season;
 pub mod similar;
 pub mod stationarity;
