@@ -7,6 +7,7 @@
 pub mod capacity;
 pub mod change;
 pub mod forecast;
+pub mod gaps;
 mod linear;
 pub mod robust;
 pub mod season;

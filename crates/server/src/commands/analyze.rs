@@ -1,0 +1,28 @@
+//! `foretell analyze`: the functions of `analytics` on files. One file a task; how files are read and
+//! written is in `input`, `rows`, `series` and `output`, the threads are in `each`. What is said of a
+//! series is in `analytics`.
+
+mod capacity;
+mod each;
+mod forecast;
+pub mod input;
+mod output;
+pub mod rows;
+pub mod series;
+mod structure;
+mod summary;
+
+use crate::cli::Analyze;
+use crate::exit::Exit;
+use crate::logging;
+
+/// Runs it.
+pub fn run(command: &Analyze) -> anyhow::Result<Exit> {
+    logging::start_quiet()?;
+    match command {
+        Analyze::Forecast(asked) => forecast::run(asked),
+        Analyze::Capacity(asked) => capacity::run(asked),
+        Analyze::Structure(asked) => structure::run(asked),
+        _ => anyhow::bail!("not yet"),
+    }
+}
