@@ -4,6 +4,7 @@
 //! A series is a slice of values at equal steps, of which those that are no finite numbers are missing.
 //! Season lengths and horizons are counted in steps.
 
+pub mod anomaly;
 pub mod capacity;
 pub mod change;
 pub mod forecast;
