@@ -3,7 +3,9 @@
 //! series is in `analytics`.
 
 mod capacity;
+mod detect;
 mod each;
+mod folder;
 mod forecast;
 pub mod input;
 mod output;
@@ -20,6 +22,7 @@ use crate::logging;
 pub fn run(command: &Analyze) -> anyhow::Result<Exit> {
     logging::start_quiet()?;
     match command {
+        Analyze::Detect(asked) => detect::run(asked),
         Analyze::Forecast(asked) => forecast::run(asked),
         Analyze::Capacity(asked) => capacity::run(asked),
         Analyze::Structure(asked) => structure::run(asked),

@@ -62,7 +62,7 @@ pub(super) fn series<S: Series>(
         if batch.is_empty() {
             break;
         }
-        let answers = in_order(&batch, threads, |text| of_line(text, &answer));
+        let answers = in_order(&batch, threads, |(_, text)| of_line(text, &answer));
         for ((line, _), came) in batch.iter().zip(answers) {
             let (id, answer) = came.map_err(|detail| lines.wrong(*line, &detail))?;
             match answer {
@@ -120,7 +120,7 @@ fn batch(lines: &mut Lines, threads: usize) -> anyhow::Result<Vec<(u64, String)>
 
 /// Does work on each of some things by several threads; what came is in the order of the things.
 pub(super) fn in_order<T: Sync, A: Send>(
-    things: &[(u64, T)],
+    things: &[T],
     threads: usize,
     work: impl Fn(&T) -> A + Sync,
 ) -> Vec<A> {
@@ -129,7 +129,7 @@ pub(super) fn in_order<T: Sync, A: Send>(
         let mut done = Vec::new();
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some((_, thing)) = things.get(place) else {
+            let Some(thing) = things.get(place) else {
                 return done;
             };
             done.push((place, work(thing)));
@@ -137,7 +137,7 @@ pub(super) fn in_order<T: Sync, A: Send>(
     };
     let mut done: Vec<(usize, A)> = thread::scope(|scope| {
         let others: Vec<_> = (1..threads.min(things.len()))
-            .map(|_| scope.spawn(&run))
+            .map(|_| scope.spawn(run))
             .collect();
         let mut done = run();
         for other in others {

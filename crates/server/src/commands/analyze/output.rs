@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Where answers are written.
-pub struct Output {
+pub(super) struct Output {
     writer: Box<dyn Write>,
     /// The file as it is made, and its name once it is whole.
     making: Option<(PathBuf, PathBuf)>,
@@ -15,7 +15,7 @@ pub struct Output {
 
 impl Output {
     /// Begins a file, or standard output where its name is `-`. The folder of the file must be there.
-    pub fn begin(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn begin(path: &Path) -> anyhow::Result<Self> {
         if path.as_os_str() == "-" {
             return Ok(Self {
                 writer: Box::new(BufWriter::new(io::stdout())),
@@ -47,7 +47,7 @@ impl Output {
     }
 
     /// The file is whole.
-    pub fn finish(mut self) -> anyhow::Result<()> {
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.flush()?;
         if let Some((making, path)) = self.making.take() {
             std::fs::rename(&making, &path)
@@ -77,7 +77,7 @@ impl Drop for Output {
 }
 
 /// Refuses to write over what is read.
-pub fn must_differ(input: &Path, output: &Path) -> anyhow::Result<()> {
+pub(super) fn must_differ(input: &Path, output: &Path) -> anyhow::Result<()> {
     let Ok(input) = input.canonicalize() else {
         return Ok(());
     };
@@ -96,7 +96,7 @@ pub fn must_differ(input: &Path, output: &Path) -> anyhow::Result<()> {
 }
 
 /// A text as a field of a CSV (RFC 4180).
-pub fn field(text: &str) -> String {
+pub(super) fn field(text: &str) -> String {
     if text.contains(['"', ',', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }

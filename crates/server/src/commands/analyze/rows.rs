@@ -106,13 +106,13 @@ pub fn seconds(text: &str) -> Result<i64, String> {
         return Ok(instant.unix_ms().div_euclid(1000));
     }
     let written: jiff::civil::DateTime = text.parse().map_err(|_| wrong())?;
-    let utc = written.to_zoned(jiff::tz::TimeZone::UTC);
+    let utc = jiff::tz::TimeZone::UTC.to_timestamp(written);
     let utc = utc.map_err(|_| wrong())?;
-    Ok(utc.timestamp().as_millisecond().div_euclid(1000))
+    Ok(utc.as_millisecond().div_euclid(1000))
 }
 
 /// The fields of a line, quotes and all (RFC 4180).
-pub fn fields(line: &str) -> Result<Vec<&str>, String> {
+fn fields(line: &str) -> Result<Vec<&str>, String> {
     if !line.contains('"') {
         return Ok(line.split(',').collect());
     }

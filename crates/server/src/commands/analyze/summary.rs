@@ -65,6 +65,16 @@ impl Summary {
         self.progress.inc(more);
     }
 
+    /// The bar, for threads that answer.
+    pub(super) fn progress(&self) -> ProgressBar {
+        self.progress.clone()
+    }
+
+    /// So many more are answered, which the bar has shown.
+    pub(super) fn answered_shown(&mut self, more: u64) {
+        self.told.answered += more;
+    }
+
     /// Of a series nothing can be told.
     pub(super) fn refuse(&mut self, line: u64, id: &str, detail: String) {
         self.told.refused += 1;
