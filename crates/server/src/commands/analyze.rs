@@ -2,14 +2,19 @@
 //! written is in `input`, `rows`, `series` and `output`, the threads are in `each`. What is said of a
 //! series is in `analytics`.
 
+mod balance;
 mod capacity;
 mod detect;
 mod each;
 mod folder;
 mod forecast;
 pub mod input;
+pub mod matrices;
 mod output;
+mod rank;
+pub mod services;
 pub mod rows;
+mod scaling;
 pub mod series;
 mod structure;
 mod summary;
@@ -26,6 +31,8 @@ pub fn run(command: &Analyze) -> anyhow::Result<Exit> {
         Analyze::Forecast(asked) => forecast::run(asked),
         Analyze::Capacity(asked) => capacity::run(asked),
         Analyze::Structure(asked) => structure::run(asked),
-        _ => anyhow::bail!("not yet"),
+        Analyze::Scaling(asked) => scaling::run(asked),
+        Analyze::Balance(asked) => balance::run(asked),
+        Analyze::Rank(asked) => rank::run(asked),
     }
 }
