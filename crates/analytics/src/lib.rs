@@ -5,11 +5,14 @@
 //! Season lengths and horizons are counted in steps.
 
 pub mod anomaly;
+pub mod balance;
 pub mod capacity;
 pub mod change;
 pub mod forecast;
 pub mod gaps;
 mod linear;
+pub mod rank;
 pub mod robust;
+pub mod scaling;
 pub mod season;
 pub mod trend;

@@ -12,10 +12,10 @@ pub mod input;
 pub mod matrices;
 mod output;
 mod rank;
-pub mod services;
 pub mod rows;
 mod scaling;
 pub mod series;
+pub mod services;
 mod structure;
 mod summary;
 

@@ -43,16 +43,23 @@ pub(super) fn run(asked: &Balance) -> anyhow::Result<Exit> {
                 Ok(plan) => {
                     let elapsed_ms = begun.elapsed().as_secs_f64() * 1e3;
                     let paths = plan.splits.iter().map(|split| {
-                        let ends = format!("{}>{}", topology.name(split.from), topology.name(split.to));
+                        let ends =
+                            format!("{}>{}", topology.name(split.from), topology.name(split.to));
                         let ways = split.routes.iter();
-                        (ends, ways.map(|route| way(route, split.from, &topology)).collect())
+                        (
+                            ends,
+                            ways.map(|route| way(route, split.from, &topology))
+                                .collect(),
+                        )
                     });
                     let paths: Map<String, Value> = paths.collect();
                     let told = json!({"step": next, "paths": paths, "elapsed_ms": elapsed_ms});
                     writeln!(output, "{told}")?;
                 }
                 // Before the first matrix there is nothing to go by: all takes the shortest ways.
-                Err(Unbalanceable::Unmeasured) => writeln!(output, "{}", json!({"step": next, "paths": {}}))?,
+                Err(Unbalanceable::Unmeasured) => {
+                    writeln!(output, "{}", json!({"step": next, "paths": {}}))?
+                }
                 Err(error) => return Err(UsageError(format!("step {next}: {error}")).into()),
             }
             summary.answered(1);
@@ -67,7 +74,9 @@ pub(super) fn run(asked: &Balance) -> anyhow::Result<Exit> {
             if next >= STEPS_MAX {
                 return Err(format!("a file has at most {STEPS_MAX} steps"));
             }
-            balancer.observe(&demands).map_err(|error| error.to_string())
+            balancer
+                .observe(&demands)
+                .map_err(|error| error.to_string())
         });
         step.map_err(|detail| lines.wrong(line, &detail))?;
         next += 1;
@@ -80,7 +89,12 @@ pub(super) fn run(asked: &Balance) -> anyhow::Result<Exit> {
 fn way(route: &Route, from: usize, topology: &Topology) -> Value {
     let links = topology.network.links();
     let nodes: Vec<&str> = std::iter::once(from)
-        .chain(route.links.iter().filter_map(|link| Some(links.get(*link)?.to)))
+        .chain(
+            route
+                .links
+                .iter()
+                .filter_map(|link| Some(links.get(*link)?.to)),
+        )
         .map(|node| topology.name(node))
         .collect();
     json!([route.share, nodes])

@@ -190,8 +190,14 @@ mod tests {
             ("{", "EOF"),
             (r#"{"nodes": ["a", "a"], "links": []}"#, "twice"),
             (r#"{"nodes": [], "links": []}"#, "1 to"),
-            (r#"{"nodes": ["a"], "links": [{"a": "a", "b": "x", "capacity_mbps": 1}]}"#, "no node"),
-            (r#"{"nodes": ["a"], "links": [{"a": "a", "b": "a", "capacity_mbps": -1}]}"#, "from 0"),
+            (
+                r#"{"nodes": ["a"], "links": [{"a": "a", "b": "x", "capacity_mbps": 1}]}"#,
+                "no node",
+            ),
+            (
+                r#"{"nodes": ["a"], "links": [{"a": "a", "b": "a", "capacity_mbps": -1}]}"#,
+                "from 0",
+            ),
         ] {
             let error = Topology::parse(text).unwrap_err();
             assert!(error.contains(wrong), "{error}");

@@ -91,11 +91,20 @@ fn ranking(
         timestamp,
     } = &incident.target;
     let symptom = kind(metric);
-    let symptom = symptom.ok_or_else(|| wrong(targets, &format!("the metric `{metric}` is not known")))?;
+    let symptom =
+        symptom.ok_or_else(|| wrong(targets, &format!("the metric `{metric}` is not known")))?;
     let during = measured(folder, &incident.id.0)?;
     let mut names = traffic.services.clone();
-    let mut places: HashMap<String, usize> = (0..).zip(&names).map(|(place, name)| (name.clone(), place)).collect();
-    let columns: Vec<_> = traffic.normal.values.keys().chain(during.values.keys()).collect();
+    let mut places: HashMap<String, usize> = (0..)
+        .zip(&names)
+        .map(|(place, name)| (name.clone(), place))
+        .collect();
+    let columns: Vec<_> = traffic
+        .normal
+        .values
+        .keys()
+        .chain(during.values.keys())
+        .collect();
     for column in &columns {
         if !places.contains_key(&column.service) {
             places.insert(column.service.clone(), names.len());
@@ -107,7 +116,10 @@ fn ranking(
     };
     // A row sums up what follows its time.
     let step = during.at_secs.iter().zip(during.at_secs.iter().skip(1));
-    let step = step.map(|(a, b)| b - a).find(|step| *step > 0).unwrap_or(STEP_SECS);
+    let step = step
+        .map(|(a, b)| b - a)
+        .find(|step| *step > 0)
+        .unwrap_or(STEP_SECS);
     let begin = during.at_secs.iter().position(|at| at + step > *timestamp);
     let begin = begin.unwrap_or(0);
     let mut nodes = vec![Node::default(); names.len()];
@@ -119,7 +131,10 @@ fn ranking(
             continue;
         };
         let of = |measured: &Measured, begin: usize| {
-            let values = measured.values.get(column).and_then(|values| values.get(begin..));
+            let values = measured
+                .values
+                .get(column)
+                .and_then(|values| values.get(begin..));
             values.unwrap_or_default().to_vec()
         };
         if let Some(node) = nodes.get_mut(*place) {
@@ -132,7 +147,9 @@ fn ranking(
     }
     let suspects = rank(&nodes, &traffic.calls, target, symptom);
     let suspects = suspects.map_err(|error| wrong(folder, &error.to_string()))?;
-    let ranked = suspects.iter().filter_map(|suspect| names.get(suspect.node));
+    let ranked = suspects
+        .iter()
+        .filter_map(|suspect| names.get(suspect.node));
     Ok(ranked.cloned().collect())
 }
 
@@ -160,7 +177,10 @@ fn measured(folder: &Path, name: &str) -> anyhow::Result<Measured> {
 /// Whether it is the name of one thing in a folder.
 fn is_plain(name: &str) -> bool {
     let mut parts = Path::new(name).components();
-    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+    matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(_)), None)
+    )
 }
 
 fn wrong(path: &Path, detail: &str) -> anyhow::Error {

@@ -60,7 +60,9 @@ impl Measured {
             let line = record.position().map_or(0, csv::Position::line);
             let wrong = |detail: &str| Err(format!("line {line}: {detail}"));
             let first = record.get(0).unwrap_or_default();
-            let head = ["microservice", "metric", "statistic"].iter().position(|name| *name == first);
+            let head = ["microservice", "metric", "statistic"]
+                .iter()
+                .position(|name| *name == first);
             if let Some(head) = head.and_then(|head| heads.get_mut(head)) {
                 if record.len() > COLUMNS_MAX {
                     return wrong(&format!("there are more than {COLUMNS_MAX} columns"));
@@ -76,12 +78,18 @@ impl Measured {
             }
             let at = seconds(first).or_else(|detail| wrong(&detail))?;
             if record.len() != columns.len() + 1 {
-                let detail = format!("it has {} columns, and the header {}", record.len(), columns.len() + 1);
+                let detail = format!(
+                    "it has {} columns, and the header {}",
+                    record.len(),
+                    columns.len() + 1
+                );
                 return wrong(&detail);
             }
             count += columns.len();
             if at_secs.len() >= ROWS_MAX || count > VALUES_MAX {
-                return wrong(&format!("there are more than {ROWS_MAX} rows or {VALUES_MAX} values"));
+                return wrong(&format!(
+                    "there are more than {ROWS_MAX} rows or {VALUES_MAX} values"
+                ));
             }
             at_secs.push(at);
             for (field, (_, values)) in record.iter().skip(1).zip(&mut columns) {
@@ -101,8 +109,12 @@ impl Measured {
 
 fn of_heads(heads: &[Vec<String>; 3]) -> Result<Vec<(Column, Vec<f64>)>, String> {
     let [services, metrics, statistics] = heads;
-    if services.is_empty() || metrics.len() != services.len() || statistics.len() != services.len() {
-        return Err("rows `microservice`, `metric` and `statistic` of one length are expected before".to_owned());
+    if services.is_empty() || metrics.len() != services.len() || statistics.len() != services.len()
+    {
+        return Err(
+            "rows `microservice`, `metric` and `statistic` of one length are expected before"
+                .to_owned(),
+        );
     }
     let columns = services.iter().zip(metrics).zip(statistics);
     let columns = columns.map(|((service, metric), statistic)| {
@@ -139,7 +151,9 @@ pub fn calls(text: &str) -> Result<(Vec<String>, Vec<(usize, usize)>), String> {
         };
         let is_same = services.get(caller).map(String::as_str) == record.get(0);
         if !is_same || record.len() != services.len() + 1 {
-            return wrong("the rows are the services of the header, in its order, with a column for each");
+            return wrong(
+                "the rows are the services of the header, in its order, with a column for each",
+            );
         }
         for (callee, field) in record.iter().skip(1).enumerate() {
             let number = number(field.trim()).or_else(|detail| wrong(&detail))?;
@@ -153,7 +167,9 @@ pub fn calls(text: &str) -> Result<(Vec<String>, Vec<(usize, usize)>), String> {
     }
     if rows != services.len() {
         let count = services.len();
-        return Err(format!("it has {rows} rows of services, and the header {count}"));
+        return Err(format!(
+            "it has {rows} rows of services, and the header {count}"
+        ));
     }
     Ok((services, calls))
 }
@@ -162,27 +178,41 @@ pub fn calls(text: &str) -> Result<(Vec<String>, Vec<(usize, usize)>), String> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "microservice,A,\"B,1\"\nmetric,latency,requests\nstatistic,p50,Sum\nunix_timestamp,,\n";
+    const HEAD: &str =
+        "microservice,A,\"B,1\"\nmetric,latency,requests\nstatistic,p50,Sum\nunix_timestamp,,\n";
 
     #[test]
     fn metrics_are_read_by_their_heads() {
-        let measured = Measured::parse(&format!("{HEAD}1681350000.0,,3\n1681350300.0,0.5,4\n")).unwrap();
+        let measured =
+            Measured::parse(&format!("{HEAD}1681350000.0,,3\n1681350300.0,0.5,4\n")).unwrap();
         assert_eq!(measured.at_secs, [1_681_350_000, 1_681_350_300]);
         let column = |service: &str, metric: &str, statistic: &str| Column {
             service: service.to_owned(),
             metric: metric.to_owned(),
             statistic: statistic.to_owned(),
         };
-        assert_eq!(measured.values[&column("B,1", "requests", "Sum")], [3.0, 4.0]);
+        assert_eq!(
+            measured.values[&column("B,1", "requests", "Sum")],
+            [3.0, 4.0]
+        );
         let latency = &measured.values[&column("A", "latency", "p50")];
         assert!(latency[0].is_nan() && latency[1] == 0.5);
         assert!(Measured::parse("").unwrap().values.is_empty());
         for (text, wrong) in [
             ("1681350000.0,1", "line 1: rows `microservice`"),
-            (&format!("{HEAD}1681350000.0,1"), "line 5: it has 2 columns, and the header 3"),
+            (
+                &format!("{HEAD}1681350000.0,1"),
+                "line 5: it has 2 columns, and the header 3",
+            ),
             (&format!("{HEAD}x,1,2"), "line 5: `x` is no time"),
-            (&format!("{HEAD}1681350000.0,1,x"), "line 5: `x` is no number"),
-            ("microservice,A,A\nmetric,l,l\nstatistic,p,p\n5,1,1", "two columns"),
+            (
+                &format!("{HEAD}1681350000.0,1,x"),
+                "line 5: `x` is no number",
+            ),
+            (
+                "microservice,A,A\nmetric,l,l\nstatistic,p,p\n5,1,1",
+                "two columns",
+            ),
         ] {
             let error = Measured::parse(text).unwrap_err();
             assert!(error.contains(wrong), "{error}");
