@@ -4,6 +4,7 @@
 //! A series is a slice of values at equal steps, of which those that are no finite numbers are missing.
 //! Season lengths and horizons are counted in steps.
 
+pub mod anomaly;
 pub mod balance;
 pub mod calendar;
 pub mod capacity;
@@ -12,6 +13,7 @@ pub mod clean;
 pub mod decompose;
 mod fft;
 pub mod forecast;
+pub mod gaps;
 mod linear;
 pub mod motif;
 pub mod pattern;
