@@ -4,10 +4,15 @@
 //! A series is a slice of values at equal steps, of which those that are no finite numbers are missing.
 //! Season lengths and horizons are counted in steps.
 
+pub mod anomaly;
+pub mod balance;
 pub mod capacity;
 pub mod change;
 pub mod forecast;
+pub mod gaps;
 mod linear;
+pub mod rank;
 pub mod robust;
+pub mod scaling;
 pub mod season;
 pub mod trend;

@@ -1,5 +1,6 @@
 //! The command line: what can be asked of `foretell`, and the words that explain it.
 
+mod analyze;
 mod archive;
 mod audit;
 mod backup;
@@ -16,6 +17,7 @@ mod store;
 mod walk;
 
 pub use self::store::{Store, VerifyStore};
+pub use analyze::{Analyze, Balance, Detect, Explained, Files, OfSeries};
 pub use archive::{Archive, ArchiveDays, CheckArchived, RestoreArchived, StoppedFolder};
 pub use audit::Audit;
 pub use backup::{Backup, BackupCommand, BackupsThere, RepositoryOf, Restore};
@@ -105,6 +107,9 @@ pub enum Command {
     Job(Job),
     /// Tell who changed or took what was measured.
     Audit(Audit),
+    /// Ask files what the server asks its series: what is unusual, what comes, when something is full.
+    #[command(subcommand)]
+    Analyze(Box<Analyze>),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(Config),

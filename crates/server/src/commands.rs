@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod analyze;
 mod answer;
 pub mod archive;
 pub mod audit;
@@ -53,6 +54,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Hold(command) => retention::hold::run(command),
         Command::Job(command) => job::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Analyze(command) => analyze::run(command),
         Command::Config(command) => config::run(command),
     }
 }
