@@ -3,6 +3,8 @@
 
 #[path = "all/agent.rs"]
 mod agent;
+#[path = "all/analyze.rs"]
+mod analyze;
 #[path = "all/archive.rs"]
 mod archive;
 #[path = "all/backups.rs"]

@@ -38,36 +38,14 @@ pub(super) fn run(asked: &Balance) -> anyhow::Result<Exit> {
         // Said before the step's own demands are seen.
         let is_last = read.is_none();
         if next >= topology.first_step && (!is_last || asked.ahead) {
-            let begun = Instant::now();
-            match balancer.plan() {
-                Ok(plan) => {
-                    let elapsed_ms = begun.elapsed().as_secs_f64() * 1e3;
-                    let paths = plan.splits.iter().map(|split| {
-                        let ends =
-                            format!("{}>{}", topology.name(split.from), topology.name(split.to));
-                        let ways = split.routes.iter();
-                        (
-                            ends,
-                            ways.map(|route| way(route, split.from, &topology))
-                                .collect(),
-                        )
-                    });
-                    let paths: Map<String, Value> = paths.collect();
-                    let told = json!({"step": next, "paths": paths, "elapsed_ms": elapsed_ms});
-                    writeln!(output, "{told}")?;
-                }
-                // Before the first matrix there is nothing to go by: all takes the shortest ways.
-                Err(Unbalanceable::Unmeasured) => {
-                    writeln!(output, "{}", json!({"step": next, "paths": {}}))?
-                }
-                Err(error) => return Err(UsageError(format!("step {next}: {error}")).into()),
-            }
+            let told = step(next, &mut balancer, &topology)?;
+            writeln!(output, "{told}")?;
             summary.answered(1);
         }
         let Some((line, text)) = read else {
             break;
         };
-        let step = pairs.step(text).and_then(|(step, demands)| {
+        let taken = pairs.step(text).and_then(|(step, demands)| {
             if usize::try_from(step) != Ok(next) {
                 return Err(format!("step {next} is expected, and it is {step}"));
             }
@@ -78,11 +56,31 @@ pub(super) fn run(asked: &Balance) -> anyhow::Result<Exit> {
                 .observe(&demands)
                 .map_err(|error| error.to_string())
         });
-        step.map_err(|detail| lines.wrong(line, &detail))?;
+        taken.map_err(|detail| lines.wrong(line, &detail))?;
         next += 1;
     }
     output.finish()?;
     summary.tell(files)
+}
+
+/// What is told of a step, of those before it.
+fn step(step: usize, balancer: &mut Balancer, topology: &Topology) -> anyhow::Result<Value> {
+    let begun = Instant::now();
+    let plan = match balancer.plan() {
+        Ok(plan) => plan,
+        // Before the first matrix there is nothing to go by: all takes the shortest ways.
+        Err(Unbalanceable::Unmeasured) => return Ok(json!({"step": step, "paths": {}})),
+        Err(error) => return Err(UsageError(format!("step {step}: {error}")).into()),
+    };
+    let elapsed_ms = begun.elapsed().as_secs_f64() * 1e3;
+    let mut paths = Map::new();
+    for split in &plan.splits {
+        let ends = format!("{}>{}", topology.name(split.from), topology.name(split.to));
+        let ways = split.routes.iter();
+        let ways = ways.map(|route| way(route, split.from, topology));
+        paths.insert(ends, ways.collect());
+    }
+    Ok(json!({"step": step, "paths": paths, "elapsed_ms": elapsed_ms}))
 }
 
 /// A way's share, and the nodes that it goes over.

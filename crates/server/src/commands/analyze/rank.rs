@@ -3,7 +3,7 @@
 use super::input::Lines;
 use super::output::{Output, must_differ};
 use super::series::Id;
-use super::services::{Measured, calls, kind};
+use super::services::{Calls, Measured, calls, kind};
 use super::summary::Summary;
 use crate::cli::Files;
 use crate::exit::{Exit, UsageError};
@@ -39,8 +39,7 @@ struct Target {
 
 /// A kind of traffic: who calls whom, and what is normal.
 struct Traffic {
-    services: Vec<String>,
-    calls: Vec<(usize, usize)>,
+    calls: Calls,
     normal: Measured,
 }
 
@@ -94,7 +93,7 @@ fn ranking(
     let symptom =
         symptom.ok_or_else(|| wrong(targets, &format!("the metric `{metric}` is not known")))?;
     let during = measured(folder, &incident.id.0)?;
-    let mut names = traffic.services.clone();
+    let mut names = traffic.calls.services.clone();
     let mut places: HashMap<String, usize> = (0..)
         .zip(&names)
         .map(|(place, name)| (name.clone(), place))
@@ -145,7 +144,7 @@ fn ranking(
             });
         }
     }
-    let suspects = rank(&nodes, &traffic.calls, target, symptom);
+    let suspects = rank(&nodes, &traffic.calls.calls, target, symptom);
     let suspects = suspects.map_err(|error| wrong(folder, &error.to_string()))?;
     let ranked = suspects
         .iter()
@@ -156,9 +155,8 @@ fn ranking(
 fn traffic(folder: &Path) -> anyhow::Result<Traffic> {
     let path = folder.join("graph.csv");
     let text = Lines::open(&path)?.rest(FILE_LEN_MAX)?;
-    let (services, calls) = calls(&text).map_err(|detail| wrong(&path, &detail))?;
+    let calls = calls(&text).map_err(|detail| wrong(&path, &detail))?;
     Ok(Traffic {
-        services,
         calls,
         normal: measured(folder, "noissue")?,
     })

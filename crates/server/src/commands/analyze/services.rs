@@ -31,6 +31,15 @@ pub struct Measured {
     pub values: BTreeMap<Column, Vec<f64>>,
 }
 
+/// Who calls whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// The services.
+    pub services: Vec<String>,
+    /// The places of one that calls and of one that it calls.
+    pub calls: Vec<(usize, usize)>,
+}
+
 /// What a metric tells, by its name; none of one that is not known.
 pub fn kind(metric: &str) -> Option<Kind> {
     match metric {
@@ -58,14 +67,14 @@ impl Measured {
         for record in reader.records() {
             let record = record.map_err(|error| error.to_string())?;
             let line = record.position().map_or(0, csv::Position::line);
-            let wrong = |detail: &str| Err(format!("line {line}: {detail}"));
+            let wrong = |detail: &str| format!("line {line}: {detail}");
             let first = record.get(0).unwrap_or_default();
             let head = ["microservice", "metric", "statistic"]
                 .iter()
                 .position(|name| *name == first);
             if let Some(head) = head.and_then(|head| heads.get_mut(head)) {
                 if record.len() > COLUMNS_MAX {
-                    return wrong(&format!("there are more than {COLUMNS_MAX} columns"));
+                    return Err(wrong(&format!("there are more than {COLUMNS_MAX} columns")));
                 }
                 *head = record.iter().skip(1).map(str::to_owned).collect();
                 continue;
@@ -74,32 +83,32 @@ impl Measured {
                 continue;
             }
             if columns.is_empty() {
-                columns = of_heads(&heads).or_else(|detail| wrong(&detail))?;
+                columns = of_heads(&heads).map_err(|detail| wrong(&detail))?;
             }
-            let at = seconds(first).or_else(|detail| wrong(&detail))?;
+            let at = seconds(first).map_err(|detail| wrong(&detail))?;
             if record.len() != columns.len() + 1 {
                 let detail = format!(
                     "it has {} columns, and the header {}",
                     record.len(),
                     columns.len() + 1
                 );
-                return wrong(&detail);
+                return Err(wrong(&detail));
             }
             count += columns.len();
             if at_secs.len() >= ROWS_MAX || count > VALUES_MAX {
-                return wrong(&format!(
+                return Err(wrong(&format!(
                     "there are more than {ROWS_MAX} rows or {VALUES_MAX} values"
-                ));
+                )));
             }
             at_secs.push(at);
             for (field, (_, values)) in record.iter().skip(1).zip(&mut columns) {
-                let value = number(field.trim()).or_else(|detail| wrong(&detail))?;
+                let value = number(field.trim()).map_err(|detail| wrong(&detail))?;
                 values.push(value.unwrap_or(f64::NAN));
             }
         }
         let mut values = BTreeMap::new();
         for (column, of) in columns {
-            if let Some(_) = values.insert(column, of) {
+            if values.insert(column, of).is_some() {
                 return Err("two columns have one service, metric and statistic".to_owned());
             }
         }
@@ -130,7 +139,7 @@ fn of_heads(heads: &[Vec<String>; 3]) -> Result<Vec<(Column, Vec<f64>)>, String>
 
 /// Reads who calls whom: a square of services, with a number over 0 in the row of one that calls and the column of one
 /// that is called.
-pub fn calls(text: &str) -> Result<(Vec<String>, Vec<(usize, usize)>), String> {
+pub fn calls(text: &str) -> Result<Calls, String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -140,29 +149,29 @@ pub fn calls(text: &str) -> Result<(Vec<String>, Vec<(usize, usize)>), String> {
     for (row, record) in reader.records().enumerate() {
         let record = record.map_err(|error| error.to_string())?;
         let line = record.position().map_or(0, csv::Position::line);
-        let wrong = |detail: &str| Err(format!("line {line}: {detail}"));
+        let wrong = |detail: &str| format!("line {line}: {detail}");
         rows = row;
         let Some(caller) = row.checked_sub(1) else {
             services = record.iter().skip(1).map(str::to_owned).collect();
             if services.len() > NODES_MAX {
-                return wrong(&format!("there are more than {NODES_MAX} services"));
+                return Err(wrong(&format!("there are more than {NODES_MAX} services")));
             }
             continue;
         };
         let is_same = services.get(caller).map(String::as_str) == record.get(0);
         if !is_same || record.len() != services.len() + 1 {
-            return wrong(
+            return Err(wrong(
                 "the rows are the services of the header, in its order, with a column for each",
-            );
+            ));
         }
         for (callee, field) in record.iter().skip(1).enumerate() {
-            let number = number(field.trim()).or_else(|detail| wrong(&detail))?;
+            let number = number(field.trim()).map_err(|detail| wrong(&detail))?;
             if number.is_some_and(|number| number > 0.0) {
                 calls.push((caller, callee));
             }
         }
         if calls.len() > CALLS_MAX {
-            return wrong(&format!("there are more than {CALLS_MAX} calls"));
+            return Err(wrong(&format!("there are more than {CALLS_MAX} calls")));
         }
     }
     if rows != services.len() {
@@ -171,7 +180,7 @@ pub fn calls(text: &str) -> Result<(Vec<String>, Vec<(usize, usize)>), String> {
             "it has {rows} rows of services, and the header {count}"
         ));
     }
-    Ok((services, calls))
+    Ok(Calls { services, calls })
 }
 
 #[cfg(test)]
@@ -221,8 +230,8 @@ mod tests {
 
     #[test]
     fn calls_are_a_square() {
-        let (services, called) = calls(",A,B\nA,0.0,1.0\nB,,0\n").unwrap();
-        assert_eq!((services.len(), called), (2, vec![(0, 1)]));
+        let read = calls(",A,B\nA,0.0,1.0\nB,,0\n").unwrap();
+        assert_eq!((read.services.len(), read.calls), (2, vec![(0, 1)]));
         for (text, wrong) in [
             (",A,B\nB,0,0\n", "line 2: the rows are"),
             (",A\nA,x\n", "line 2: `x`"),
