@@ -1,12 +1,14 @@
-//! Fuzz targets: one for each parser of ours that reads what others wrote. A target must neither
-//! panic nor take memory or time out of proportion; some also check that what was read can be
-//! written and read again.
+//! Fuzz targets: one for each parser of ours that reads what others wrote, and one for each kind of thing
+//! that is said of numbers. A target must neither panic nor take memory or time out of proportion; some
+//! also check that what was read can be written and read again.
 //!
 //! All are in one program, so that their dependencies are instrumented and linked once.
 //! `FUZZ_TARGET` picks one; `FUZZ_TARGET=list` prints their names. Run them by `cargo xtask fuzz`.
 //! To add one, add a row to [`TARGETS`]; its saved inputs are in `corpus/NAME/`.
 #![no_main]
 
+mod analytics;
+mod analyze;
 mod api;
 mod check;
 mod collect_snmp;
@@ -67,6 +69,18 @@ const TARGETS: &[(&str, Target)] = &[
     ("check_dns", check::dns),
     ("check_ntp", check::ntp),
     ("config_load", config::load),
+    ("analyze_rows", analyze::rows),
+    ("analyze_series", analyze::series),
+    ("analyze_matrices", analyze::matrices),
+    ("analyze_services", analyze::services),
+    ("analytics_forecast", analytics::forecasts),
+    ("analytics_structure", analytics::structure),
+    ("analytics_capacity", analytics::capacity),
+    ("analytics_detector", analytics::detector),
+    ("analytics_detector_state", analytics::detector_state),
+    ("analytics_trigger", analytics::trigger),
+    ("analytics_balance", analytics::balance),
+    ("analytics_rank", analytics::ranking),
 ];
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {
