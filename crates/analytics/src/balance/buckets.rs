@@ -5,7 +5,7 @@
 //! load lowest (Ibaraki and Katoh, "Resource Allocation Problems", 1988, chapter 4: minimax of functions
 //! that never fall).
 
-use super::Unbalanceable;
+use super::{Unbalanceable, VALUE_MAX};
 
 /// The most members of a group.
 pub const MEMBERS_MAX: usize = 256;
@@ -52,7 +52,7 @@ pub fn group(members: &[Member], demand: f64, buckets: u32) -> Result<Group, Unb
             most: MEMBERS_MAX,
         });
     }
-    let positive = |value: f64| value.is_finite() && value >= 0.0;
+    let positive = |value: f64| (0.0..=VALUE_MAX).contains(&value);
     if let Some(at) = members
         .iter()
         .position(|member| !(positive(member.capacity) && positive(member.other)))
