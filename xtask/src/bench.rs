@@ -3,6 +3,7 @@
 //! A bench gives figures, each beside the floor, the target and the peer's figure of the issue that
 //! asked for it. Where a floor is missed the task fails. Begin with [`BENCHES`].
 
+mod analytics;
 mod collect;
 mod crash;
 mod example;
@@ -61,6 +62,13 @@ const BENCHES: &[Bench] = &[
         wants: collect::WANTS,
         parts: collect::PARTS,
         run: collect::run,
+    },
+    Bench {
+        name: "analytics",
+        about: "how good and how dear forecasts, anomalies and advice are; writes docs/accuracy.md",
+        wants: analytics::WANTS,
+        parts: analytics::PARTS,
+        run: analytics::run,
     },
     Bench {
         name: "busiest",

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 pub(crate) type Figures = BTreeMap<String, f64>;
 
 /// What is wanted of one figure.
+#[derive(Clone, Copy)]
 pub(crate) struct Want {
     /// Its name, which ends in its unit.
     pub(crate) name: &'static str,
