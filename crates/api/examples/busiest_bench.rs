@@ -97,6 +97,7 @@ async fn services(folder: &Path, clock: Clock) -> Services {
         readiness: watch::channel(Readiness::default()).1,
         notices: watch::channel(Arc::default()).1,
         flows: watch::channel(Arc::default()).1,
+        plan: watch::channel(foretell_api::foresight::PlanStanding::default()).1,
         backups: watch::channel(Arc::default()).1,
         registry: Arc::new(RwLock::default()),
         signer: Arc::new(signer),

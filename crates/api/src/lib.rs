@@ -12,6 +12,7 @@ mod candidates;
 mod command;
 mod exchange;
 mod flows;
+pub mod foresight;
 mod headers;
 pub mod import;
 mod jobs;

@@ -35,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "logs", description = "Lines that devices send by syslog."),
         (name = "series", description = "What is measured."),
         (name = "flows", description = "Traffic as NetFlow, IPFIX and sFlow tell of it."),
+        (name = "foresight", description = "Forecasts, when limits are reached, and how good that was."),
         (name = "discoveries", description = "Finding devices."),
         (name = "checks", description = "Checks of services."),
         (name = "credentials", description = "What devices are asked with."),

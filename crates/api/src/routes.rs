@@ -1,5 +1,6 @@
 //! The routes, one file a resource. To add one: its file, its lines here, its tests.
 
+mod analysis;
 mod archive;
 mod audit;
 mod auth;
@@ -8,6 +9,7 @@ mod backups;
 pub(crate) mod bandwidth;
 mod billing;
 mod candidates;
+mod capacity;
 pub(crate) mod checks;
 mod credentials;
 pub(crate) mod devices;
@@ -15,6 +17,7 @@ mod discoveries;
 mod discovery_rules;
 mod discovery_schedules;
 mod flows;
+mod forecasts;
 pub(crate) mod health;
 mod imports;
 mod interfaces;
@@ -23,6 +26,7 @@ mod links;
 mod logs;
 mod maintenance;
 mod metric_types;
+mod models;
 mod neighbors;
 mod profiles;
 mod pushed_samples;
@@ -140,6 +144,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(candidates::accept))
         .routes(routes!(candidates::ignore, candidates::offer))
         .merge(storage())
+        .merge(foresight())
         .routes(routes!(stream::open))
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))
@@ -159,6 +164,15 @@ fn storage() -> OpenApiRouter<App> {
         .merge(sample_exports::routes())
         .merge(audit::routes())
         .merge(pushed_samples::routes())
+}
+
+/// What is said beforehand.
+fn foresight() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(forecasts::routes())
+        .merge(capacity::routes())
+        .merge(analysis::routes())
+        .merge(models::routes())
 }
 
 /// What is beside `/api/v1`: for machines that look after this one.

@@ -3,6 +3,7 @@
 
 use crate::auth::Signer;
 use crate::command::Command;
+use crate::foresight::{Ground, PlanStanding};
 use crate::problem::{Answer, Problem};
 use model::backup::Backup;
 use model::event::Event;
@@ -42,6 +43,8 @@ pub struct Services {
     pub notices: watch::Receiver<Arc<Vec<Notice>>>,
     /// Who sends flows, and where they are listened for.
     pub flows: watch::Receiver<Arc<FlowStanding>>,
+    /// How the scheduled forecasts stand.
+    pub plan: watch::Receiver<PlanStanding>,
     /// Backups that are there or being taken, the oldest first.
     pub backups: watch::Receiver<Arc<Vec<Backup>>>,
     /// Where the API registers its own metrics, and what `/metrics` shows.
@@ -62,6 +65,14 @@ pub struct Services {
 const COMMAND_WAIT: Duration = Duration::from_secs(5);
 
 impl Services {
+    /// What foresight works with.
+    pub fn ground(&self) -> Ground {
+        Ground {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            thresholds: self.options.capacity_thresholds,
+        }
+    }
     /// Asks something of the server.
     pub(crate) async fn send(&self, command: Command) -> Answer<()> {
         self.commands
@@ -120,6 +131,8 @@ pub struct Options {
     pub exchange_bytes_max: u64,
     /// Who says how much room there is for files that are sent and exported.
     pub room: Room,
+    /// The thresholds of limits, as shares, the lower first.
+    pub capacity_thresholds: [f64; 2],
     /// How long a request may take before it is answered with 504.
     pub request_timeout: Duration,
 }
@@ -137,6 +150,7 @@ impl Default for Options {
             open_metrics: false,
             exchange_bytes_max: store::exchange::files::BYTES_MAX_DEFAULT,
             room: Room::default(),
+            capacity_thresholds: [0.8, 0.9],
             request_timeout: Duration::from_secs(30),
         }
     }

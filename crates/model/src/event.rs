@@ -2,6 +2,7 @@
 
 use crate::device::Maintenance;
 use crate::discovery::{Discovery, DiscoveryResult};
+use crate::forecast::{ForecastState, Outlook};
 use crate::interface::IfStatus;
 use crate::status::Evidence;
 use crate::{DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Timestamp, Value};
@@ -62,6 +63,30 @@ pub enum Event {
         at: Timestamp,
         /// The values as read.
         samples: Vec<(SeriesId, Value)>,
+    },
+    /// A series was forecast anew.
+    ForecastMade {
+        /// Whose.
+        device_id: DeviceId,
+        /// Which series.
+        series_id: SeriesId,
+        /// How far it can be forecast.
+        state: ForecastState,
+        /// When.
+        made_at: Timestamp,
+    },
+    /// A series is expected to reach a threshold of its limit soon, which it was not before.
+    CapacityWarning {
+        /// Whose.
+        device_id: DeviceId,
+        /// Of which interface; none where it is of no interface.
+        interface_id: Option<InterfaceId>,
+        /// Which series.
+        series_id: SeriesId,
+        /// When which of its numbers reaches which threshold.
+        outlook: Outlook,
+        /// When that was computed.
+        at: Timestamp,
     },
     /// A run of discovery moved on.
     DiscoveryProgress(Discovery),

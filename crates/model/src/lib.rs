@@ -15,6 +15,7 @@ pub mod event;
 pub mod event_record;
 pub mod facts;
 pub mod flow;
+pub mod forecast;
 pub mod health;
 pub mod history;
 pub mod ids;

@@ -7,7 +7,7 @@
 //! | `ingest` | reports to series, facts, status, links |
 //! | `front` | HTTP, the stream, the desk, runs of discovery |
 //!
-//! The store has threads of its own, whose names begin with `store` or `documents`.
+//! The store has threads of its own, whose names begin with `store` or `documents`; so has foresight.
 
 use std::io;
 use std::sync::Arc;
@@ -50,10 +50,11 @@ const FRONT: &str = "front";
 const POLL: &str = "poll";
 const INGEST: &str = "ingest";
 const STORE: &str = "store";
+const FORESIGHT: &str = "foresight";
 const OTHER: &str = "other";
 
 /// Whose a thread is, by how its name begins.
-const NAMED: [(&str, &str); 6] = [
+const NAMED: [(&str, &str); 7] = [
     (FRONT, FRONT),
     (POLL, POLL),
     // Echo requests and their replies.
@@ -61,6 +62,7 @@ const NAMED: [(&str, &str); 6] = [
     (INGEST, INGEST),
     (STORE, STORE),
     ("documents", STORE),
+    (FORESIGHT, FORESIGHT),
 ];
 
 impl Threads {
@@ -118,6 +120,7 @@ impl Ended {
             (POLL, gone(&self.poll)),
             (INGEST, gone(&self.ingest)),
             (STORE, 0),
+            (FORESIGHT, 0),
             (OTHER, 0),
         ];
         for (thread, nanos) in process::threads_cpu_nanos() {

@@ -17,6 +17,7 @@ use model::check::{CheckState, ServiceCheck};
 use model::device::Device;
 use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
+use model::forecast::{ChosenSeries, KeptForecast};
 use model::interface::Interface;
 use model::job::Job;
 use model::link::Link;
@@ -110,6 +111,10 @@ collections! {
     CHECKS "checks" ServiceCheck [unique("name", &["/name"])];
     /// How a service is, as its status last changed, by the check's id.
     CHECK_STATES "check_states" CheckState [];
+    /// What is forecast of a series and how good that was, by the series' id: made anew of the samples where it is lost.
+    FORECASTS "forecasts" KeptForecast [];
+    /// Series that operators want to be forecast, by the series' id.
+    CHOSEN_SERIES "chosen_series" ChosenSeries [];
     /// How long samples are kept, by the policy's id: those that operators made, and those of the built-in ones that they changed.
     RETENTION_POLICIES "retention_policies" Policy [unique("name", &["/name"])];
     /// What is kept whatever the policies say, by the hold's id.

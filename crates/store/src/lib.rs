@@ -30,6 +30,7 @@ mod error;
 pub mod events;
 pub mod exchange;
 mod folder;
+pub mod forecasts;
 pub mod history;
 pub mod idempotency;
 pub mod ignored;

@@ -14,6 +14,7 @@ use crate::documents::sqlite::{SqliteDocuments, SqliteOptions, Upgrade};
 use crate::documents::{Collection, Damage, Documents, Expect, Query, Stored};
 use crate::events::{EventOptions, EventStore};
 use crate::folder::Folder;
+use crate::forecasts::Forecasts;
 use crate::history::{History, HistoryError, HistoryOptions, Record};
 use crate::idempotency::IdempotencyKeys;
 use crate::ignored::IgnoredCandidates;
@@ -142,6 +143,8 @@ pub struct Store {
     pub metrics: OwnMetrics,
     /// What is set once for the whole server.
     pub settings: Settings,
+    /// What is forecast.
+    pub forecasts: Forecasts,
     /// How long what was measured is kept.
     pub retention: Retention,
     /// The time by which it is told how old something is.
@@ -246,6 +249,7 @@ impl Store {
             discoveries,
             schedules: Schedules::new(documents.clone()),
             checks: Checks::load(documents.clone()).await?,
+            forecasts: Forecasts::load(documents.clone()).await?,
             rules: Rules::new(documents.clone()),
             ignored: IgnoredCandidates::new(documents.clone()),
             accounts,

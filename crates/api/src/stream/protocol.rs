@@ -6,6 +6,7 @@ use crate::problem::{FieldError, Problem};
 use crate::{body, problem::ProblemBody};
 use model::discovery::{Discovery, DiscoveryResult};
 use model::event::Event;
+use model::forecast::{ForecastState, Outlook};
 use model::interface::IfStatus;
 use model::status::Evidence;
 use model::{
@@ -32,6 +33,8 @@ pub enum Topic {
     Discovery,
     /// Samples as they are synced.
     Series,
+    /// Forecasts that are made, and limits that come near.
+    Forecasts,
 }
 
 /// What a client says, checked.
@@ -344,6 +347,19 @@ pub(crate) enum Data<'a> {
         at: Timestamp,
         samples: Vec<SampleData>,
     },
+    ForecastMade {
+        device_id: DeviceId,
+        series_id: SeriesId,
+        state: ForecastState,
+        made_at: Timestamp,
+    },
+    CapacityWarning {
+        device_id: DeviceId,
+        interface_id: Option<InterfaceId>,
+        series_id: SeriesId,
+        outlook: &'a Outlook,
+        at: Timestamp,
+    },
     Progress(&'a Discovery),
     Discovered {
         discovery_id: DiscoveryId,
@@ -372,6 +388,8 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
         Event::DeviceMaintenance { .. } => (Topic::Status, "device_maintenance"),
         Event::InterfaceStatus { .. } => (Topic::Status, "interface_status"),
         Event::Samples { .. } => (Topic::Series, "samples"),
+        Event::ForecastMade { .. } => (Topic::Forecasts, "forecast_made"),
+        Event::CapacityWarning { .. } => (Topic::Forecasts, "capacity_warning"),
         Event::DiscoveryProgress(_) => (Topic::Discovery, "discovery_progress"),
         Event::DeviceDiscovered { .. } => (Topic::Discovery, "device_discovered"),
         Event::DiscoveryFound { .. } => (Topic::Discovery, "discovery_found"),
@@ -379,13 +397,15 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
 }
 
 /// The names of all events, for the test that holds `asyncapi.yaml` to them.
-pub const EVENT_NAMES: [&str; 9] = [
+pub const EVENT_NAMES: [&str; 11] = [
     "device_changed",
     "device_deleted",
     "device_status",
     "device_maintenance",
     "interface_status",
     "samples",
+    "forecast_made",
+    "capacity_warning",
     "device_discovered",
     "discovery_progress",
     "discovery_found",

@@ -112,6 +112,34 @@ impl Subscriptions {
                 at,
                 samples,
             } => samples_let_through(&filters.collect::<Vec<_>>(), *device_id, *at, samples),
+            Event::ForecastMade {
+                device_id,
+                series_id,
+                state,
+                made_at,
+            } => filters
+                .any(|filter| filter.takes_device(*device_id))
+                .then_some(Data::ForecastMade {
+                    device_id: *device_id,
+                    series_id: *series_id,
+                    state: *state,
+                    made_at: *made_at,
+                }),
+            Event::CapacityWarning {
+                device_id,
+                interface_id,
+                series_id,
+                outlook,
+                at,
+            } => filters
+                .any(|filter| filter.takes_device(*device_id))
+                .then_some(Data::CapacityWarning {
+                    device_id: *device_id,
+                    interface_id: *interface_id,
+                    series_id: *series_id,
+                    outlook,
+                    at: *at,
+                }),
             Event::DiscoveryProgress(run) => filters
                 .any(|filter| filter.discovery.is_none_or(|id| id == run.id))
                 .then_some(Data::Progress(run)),

@@ -6,6 +6,7 @@ use crate::stream::{Socket, next, open, reopen, say, serve, subscribe};
 use model::device::Maintenance;
 use model::discovery::{DiscoveryResult, SnmpAnswer};
 use model::event::Event;
+use model::forecast::{CapacityOf, ForecastState, Outlook};
 use model::interface::IfStatus;
 use model::status::{Check, CheckOutcome, Evidence};
 use model::{
@@ -110,6 +111,21 @@ fn events(api: &Api) -> Vec<Event> {
         discovery_id,
         result: result(snmp, name),
     };
+    let warned = |interface_id, expected_at| Event::CapacityWarning {
+        device_id,
+        interface_id,
+        series_id: SeriesId::new(),
+        outlook: Outlook {
+            of: CapacityOf::P95,
+            threshold: 0.8,
+            used: 0.7,
+            expected_at,
+            earliest_at: expected_at,
+            latest_at: None,
+            growth_a_day: 0.01,
+        },
+        at,
+    };
     let work = Maintenance {
         since: at,
         until: Some(at),
@@ -151,6 +167,14 @@ fn events(api: &Api) -> Vec<Event> {
                 (SeriesId::new(), Value::F64(-0.5)),
             ],
         },
+        Event::ForecastMade {
+            device_id,
+            series_id: SeriesId::new(),
+            state: ForecastState::Learning,
+            made_at: at,
+        },
+        warned(Some(InterfaceId::new()), Some(at)),
+        warned(None, None),
         found(SnmpAnswer::Identified { credential_id }, Some("r1")),
         found(SnmpAnswer::Silent, None),
         maintenance(Some(work)),
@@ -166,7 +190,7 @@ async fn every_message_that_is_named_is_said_and_is_as_described() {
     let admin = api.admin().await;
     let mut document = Document::read();
     let mut socket = open(&api, &admin).await;
-    for topic in ["devices", "status", "series", "discovery"] {
+    for topic in ["devices", "status", "series", "forecasts", "discovery"] {
         subscribe(
             &mut socket,
             json!({"type": "subscribe", "id": topic, "topic": topic}),

@@ -4,6 +4,7 @@
 use crate::backups::Backups;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use foretell_api::foresight::PlanStanding;
 use foretell_api::{Command, DiscoveryRefused, Notice, Options, Readiness, Services, auth, router};
 use model::credential::Secret;
 use model::event::Event;
@@ -177,6 +178,7 @@ impl Api {
             readiness,
             notices: noticed,
             flows: flowing,
+            plan: watch::channel(PlanStanding::default()).1,
             backups: backed_up,
             registry: Arc::new(RwLock::default()),
             signer: Arc::new(signer),

@@ -84,6 +84,7 @@ pub(super) fn api(settings: &Settings) -> api::Options {
         exchange_bytes_max: settings.store.exchange_bytes_max,
         request_timeout: secs(settings.http.request_timeout_secs),
         open_metrics: settings.http.open_metrics,
+        capacity_thresholds: settings.foresight.thresholds(),
         ..api::Options::default()
     }
 }

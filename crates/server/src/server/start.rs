@@ -3,6 +3,7 @@
 
 mod archive;
 mod backups;
+mod foresight;
 mod refusals;
 mod sampled;
 mod tombstones;
@@ -66,6 +67,7 @@ type Shown = (
     watch::Receiver<Arc<Vec<api::Notice>>>,
     watch::Receiver<Arc<FlowStanding>>,
     watch::Receiver<Arc<Vec<model::backup::Backup>>>,
+    watch::Receiver<api::foresight::PlanStanding>,
 );
 
 /// Starts the server.
@@ -143,6 +145,7 @@ pub(super) async fn start(
     base.start_traps(wire.traps, &poller, &mut registry, &mut standing, places)
         .await?;
     base.start_checks(&mut registry, places);
+    let plan = base.start_plan(wire.seeding.subscribe(), &mut registry);
 
     let told = (gauges, syslog, logs);
     base.show_metrics(&mut registry, told, &poller, transport, places);
@@ -153,6 +156,7 @@ pub(super) async fn start(
         wire.notices.subscribe(),
         wire.flows.subscribe(),
         shown_backups,
+        plan,
     );
     let services = base.services(commands_in, shown, registry, signer);
     // What is known already is told from the first answer on.
@@ -251,7 +255,7 @@ impl Base<'_> {
     fn services(
         &self,
         commands: mpsc::Sender<api::Command>,
-        (readiness, notices, flows, backups): Shown,
+        (readiness, notices, flows, backups, plan): Shown,
         registry: Registry,
         signer: api::auth::Signer,
     ) -> api::Services {
@@ -264,6 +268,7 @@ impl Base<'_> {
             readiness,
             notices,
             flows,
+            plan,
             backups,
             registry: Arc::new(RwLock::new(registry)),
             signer: Arc::new(signer),

@@ -1,0 +1,51 @@
+//! Settings of foresight.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is said of series beforehand: forecasts, and when limits are reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ForesightSettings {
+    /// Series that are forecast each day with full selection of models, the most important of those that
+    /// matter. 0: none are; they are forecast when somebody asks.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub forecast_series_max: u32,
+    /// Share of one core, in percent, that these forecasts may take; they are made by one thread, which
+    /// rests in between.
+    #[schemars(range(min = 1, max = 100))]
+    pub cpu_share_max_percent: u32,
+    /// The lower threshold of limits (speed of an interface, size of a storage or memory, all of a
+    /// processor), in percent of the limit.
+    #[schemars(range(min = 1, max = 100))]
+    pub capacity_warning_percent: u32,
+    /// The higher threshold, in percent of the limit; over `foresight.capacity_warning_percent`.
+    #[schemars(range(min = 1, max = 100))]
+    pub capacity_critical_percent: u32,
+    /// Days within which a threshold must be expected to be reached to be warned of.
+    #[schemars(range(min = 1, max = 365))]
+    pub capacity_warning_days: u32,
+}
+
+impl Default for ForesightSettings {
+    fn default() -> Self {
+        Self {
+            forecast_series_max: 20_000,
+            cpu_share_max_percent: 20,
+            capacity_warning_percent: 80,
+            capacity_critical_percent: 90,
+            capacity_warning_days: 30,
+        }
+    }
+}
+
+impl ForesightSettings {
+    /// The thresholds as shares, the lower first.
+    pub fn thresholds(&self) -> [f64; 2] {
+        let (one, other) = (
+            self.capacity_warning_percent,
+            self.capacity_critical_percent,
+        );
+        [one.min(other), one.max(other)].map(|percent| f64::from(percent) / 100.0)
+    }
+}
