@@ -11,6 +11,7 @@ mod body;
 mod candidates;
 mod command;
 mod exchange;
+pub mod expected;
 mod flows;
 mod headers;
 pub mod import;

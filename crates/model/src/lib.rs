@@ -15,6 +15,7 @@ pub mod event;
 pub mod event_record;
 pub mod facts;
 pub mod flow;
+pub mod foresight;
 pub mod health;
 pub mod history;
 pub mod ids;
@@ -34,8 +35,9 @@ pub mod trap;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    AuditId, BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId,
-    JobId, LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
+    AnomalyId, AuditId, BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId,
+    InterfaceId, JobId, LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId,
+    UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

@@ -6,6 +6,7 @@ use crate::problem::{FieldError, Problem};
 use crate::{body, problem::ProblemBody};
 use model::discovery::{Discovery, DiscoveryResult};
 use model::event::Event;
+use model::foresight::Anomaly;
 use model::interface::IfStatus;
 use model::status::Evidence;
 use model::{
@@ -32,6 +33,8 @@ pub enum Topic {
     Discovery,
     /// Samples as they are synced.
     Series,
+    /// Anomalies that begin and end.
+    Anomalies,
 }
 
 /// What a client says, checked.
@@ -344,6 +347,7 @@ pub(crate) enum Data<'a> {
         at: Timestamp,
         samples: Vec<SampleData>,
     },
+    Anomaly(&'a Anomaly),
     Progress(&'a Discovery),
     Discovered {
         discovery_id: DiscoveryId,
@@ -372,6 +376,8 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
         Event::DeviceMaintenance { .. } => (Topic::Status, "device_maintenance"),
         Event::InterfaceStatus { .. } => (Topic::Status, "interface_status"),
         Event::Samples { .. } => (Topic::Series, "samples"),
+        Event::AnomalyStarted(_) => (Topic::Anomalies, "anomaly_started"),
+        Event::AnomalyEnded(_) => (Topic::Anomalies, "anomaly_ended"),
         Event::DiscoveryProgress(_) => (Topic::Discovery, "discovery_progress"),
         Event::DeviceDiscovered { .. } => (Topic::Discovery, "device_discovered"),
         Event::DiscoveryFound { .. } => (Topic::Discovery, "discovery_found"),
@@ -379,13 +385,15 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
 }
 
 /// The names of all events, for the test that holds `asyncapi.yaml` to them.
-pub const EVENT_NAMES: [&str; 9] = [
+pub const EVENT_NAMES: [&str; 11] = [
     "device_changed",
     "device_deleted",
     "device_status",
     "device_maintenance",
     "interface_status",
     "samples",
+    "anomaly_started",
+    "anomaly_ended",
     "device_discovered",
     "discovery_progress",
     "discovery_found",
