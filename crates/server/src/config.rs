@@ -5,11 +5,13 @@
 //! the generated pages), [`reference`] writes the pages.
 
 mod archive;
+mod foresight;
 pub mod keys;
 pub mod load;
 pub mod reference;
 
 pub use archive::{ArchiveSettings, S3Credentials};
+pub use foresight::ForesightSettings;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,8 @@ pub struct Settings {
     pub traps: TrapSettings,
     /// Where flows (NetFlow, IPFIX, sFlow) are listened for.
     pub flows: FlowSettings,
+    /// What is expected of series.
+    pub foresight: ForesightSettings,
     /// The page and the programs that talk to the server.
     pub http: HttpSettings,
     /// How the server stops.
@@ -77,6 +81,7 @@ impl Default for Settings {
             discovery: DiscoverySettings::default(),
             traps: TrapSettings::default(),
             flows: FlowSettings::default(),
+            foresight: ForesightSettings::default(),
             http: HttpSettings::default(),
             shutdown: ShutdownSettings::default(),
         }

@@ -16,6 +16,7 @@ pub mod config;
 pub mod desk;
 pub mod exit;
 pub mod flows;
+pub mod foresight;
 pub mod ingest;
 pub mod links;
 pub mod logging;

@@ -375,7 +375,9 @@ impl Anomalies {
             (rule.1, rule.2) = (stored.body.floor, stored.body.ceiling);
         }
         let rules = rules.into_iter();
-        rules.map(|(id, (threshold, floor, ceiling))| (id, threshold, floor, ceiling)).collect()
+        rules
+            .map(|(id, (threshold, floor, ceiling))| (id, threshold, floor, ceiling))
+            .collect()
     }
 
     /// How many series have bounds.

@@ -62,11 +62,17 @@ pub fn end(anomaly: &mut Anomaly, at: Timestamp) {
 async fn ids(admin: &Client<'_>, query: &str) -> Vec<String> {
     let (mut found, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = admin.get(&format!("/api/v1/anomalies?limit=2{query}{cursor}")).await;
+        let page = admin
+            .get(&format!("/api/v1/anomalies?limit=2{query}{cursor}"))
+            .await;
         assert_eq!(page.status, 200, "{query}: {:?}", page.body);
         let page = page.json();
         let items = page["items"].as_array().unwrap();
-        found.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        found.extend(
+            items
+                .iter()
+                .map(|item| item["id"].as_str().unwrap().to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return found,
@@ -103,7 +109,10 @@ async fn anomalies_are_listed_by_what_is_asked_for_and_in_pages() {
         ("&sort=-started_at".to_owned(), vec![4, 3, 2, 1, 0]),
         (format!("&device_id={there}"), vec![3]),
         (format!("&series_id={}", all[0].series_id), vec![0]),
-        (format!("&interface_id={}", all[1].interface_id.unwrap()), vec![1]),
+        (
+            format!("&interface_id={}", all[1].interface_id.unwrap()),
+            vec![1],
+        ),
         ("&site=lyon".to_owned(), vec![4, 2, 1, 0]),
         (format!("&tag=core&device_id={there}"), vec![]),
         ("&kind=flat_line".to_owned(), vec![1]),
@@ -130,11 +139,16 @@ async fn anomalies_are_listed_by_what_is_asked_for_and_in_pages() {
         let answer = admin.get(&format!("/api/v1/anomalies?{query}")).await;
         assert_eq!(answer.pointers(), [pointer], "{query}");
     }
-    let one = admin.get(&format!("/api/v1/anomalies/{}", id(0))).await.json();
+    let one = admin
+        .get(&format!("/api/v1/anomalies/{}", id(0)))
+        .await
+        .json();
     assert_eq!(one["device_name"], "192.0.2.1");
     assert_eq!(one["unit"], "octets_per_second");
     assert_eq!(one["group"]["scope"], "device");
-    let none = admin.get(&format!("/api/v1/anomalies/{}", DeviceId::new())).await;
+    let none = admin
+        .get(&format!("/api/v1/anomalies/{}", DeviceId::new()))
+        .await;
     none.problem(404, "not-found");
 }
 
@@ -177,17 +191,29 @@ async fn a_verdict_is_kept_with_who_said_it_and_noise_raises_the_threshold() {
     assert_eq!(back["noise"], 0);
     assert!(back["anomaly"]["judgement"].is_null());
     let nobody = format!("/api/v1/anomalies/{}/verdict", DeviceId::new());
-    let answer = admin.call(Method::PUT, &nobody, None, Some(&json!({"verdict": "noise"}))).await;
+    let answer = admin
+        .call(
+            Method::PUT,
+            &nobody,
+            None,
+            Some(&json!({"verdict": "noise"})),
+        )
+        .await;
     answer.problem(404, "not-found");
     // What grows meanwhile does not lose the verdict.
     let store = &api.services.store.anomalies;
-    store.update(second.id, |anomaly| anomaly.peak_score = 0.95).await.unwrap();
+    store
+        .update(second.id, |anomaly| anomaly.peak_score = 0.95)
+        .await
+        .unwrap();
     let kept = store.get(second.id).await.unwrap().unwrap().body;
     assert_eq!(kept.judgement.unwrap().verdict, Usefulness::Useful);
 }
 
 async fn series_of(api: &Api, admin: &Client<'_>) -> (Device, SeriesId) {
-    let device = admin.make("/api/v1/devices", json!({"address": "192.0.2.1"})).await;
+    let device = admin
+        .make("/api/v1/devices", json!({"address": "192.0.2.1"}))
+        .await;
     let id = device["id"].as_str().unwrap().parse().unwrap();
     let labels = Labels::default().with(Labels::VANTAGE, "local");
     let keys = vec![(Metric::ICMP_RTT, labels)];
@@ -206,7 +232,10 @@ async fn bands_are_told_within_what_an_operator_set() {
     assert_eq!(told.header("etag"), Some("\"0\""));
     let told = told.json();
     assert_eq!(told["device_id"], json!(device.id));
-    assert_eq!((&told["watched"], &told["learning"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&told["watched"], &told["learning"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(told["threshold"], 0.5);
     assert_eq!(told["points"][0]["upper"], 30.0);
     assert_eq!(told["points"].as_array().unwrap().len(), 255);
@@ -214,7 +243,11 @@ async fn bands_are_told_within_what_an_operator_set() {
     let limits = format!("/api/v1/bands/{series}");
     let put = |etag: &'static str, body: Value| {
         let (admin, limits) = (&admin, limits.clone());
-        async move { admin.call(Method::PUT, &limits, Some(etag), Some(&body)).await }
+        async move {
+            admin
+                .call(Method::PUT, &limits, Some(etag), Some(&body))
+                .await
+        }
     };
     let bad = put("\"0\"", json!({"floor": 5, "ceiling": 5})).await;
     assert_eq!(bad.pointers(), ["/ceiling"]);
@@ -223,11 +256,16 @@ async fn bands_are_told_within_what_an_operator_set() {
     assert_eq!(set.status, 200, "{:?}", set.body);
     assert_eq!(set.header("etag"), Some("\"1\""));
     assert_eq!(set.json()["by"], "admin");
-    put("\"0\"", json!({"floor": 1.0})).await.problem(412, "stale");
+    put("\"0\"", json!({"floor": 1.0}))
+        .await
+        .problem(412, "stale");
     let told = admin.get(&path).await;
     assert_eq!(told.header("etag"), Some("\"1\""));
     let point = &told.json()["points"][0];
-    assert_eq!((&point["lower"], &point["upper"]), (&json!(12.0), &json!(25.0)));
+    assert_eq!(
+        (&point["lower"], &point["upper"]),
+        (&json!(12.0), &json!(25.0))
+    );
     assert_eq!(put("\"1\"", json!({"ceiling": 28.0})).await.status, 200);
     assert!(admin.get(&path).await.json()["floor"].is_null());
     assert_eq!(admin.delete(&limits, Some("\"1\"")).await.status, 412);
@@ -247,11 +285,25 @@ async fn ranges_of_bands_are_bounded() {
     for (query, pointer) in [
         (format!("&until={}", later(24 * 7 + 1)), "?until"),
         (format!("&from={now}&until={now}"), "?until"),
-        (format!("&from={}", now.minus(Duration::from_hours(24 * 500))), ""),
-        (format!("&from={}&until={day}", now.minus(Duration::from_hours(24 * 500))), "?from"),
-        (format!("&from={now}&until={day}&step_secs=10"), "?step_secs"),
+        (
+            format!("&from={}", now.minus(Duration::from_hours(24 * 500))),
+            "",
+        ),
+        (
+            format!(
+                "&from={}&until={day}",
+                now.minus(Duration::from_hours(24 * 500))
+            ),
+            "?from",
+        ),
+        (
+            format!("&from={now}&until={day}&step_secs=10"),
+            "?step_secs",
+        ),
     ] {
-        let answer = admin.get(&format!("/api/v1/bands?series_id={series}{query}")).await;
+        let answer = admin
+            .get(&format!("/api/v1/bands?series_id={series}{query}"))
+            .await;
         if pointer.is_empty() {
             assert_eq!(answer.status, 200, "{query}");
         } else {
@@ -259,7 +311,10 @@ async fn ranges_of_bands_are_bounded() {
         }
     }
     let other = SeriesId::new();
-    admin.get(&format!("/api/v1/bands?series_id={other}")).await.problem(404, "not-found");
+    admin
+        .get(&format!("/api/v1/bands?series_id={other}"))
+        .await
+        .problem(404, "not-found");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod archive;
 mod backups;
+mod foresight;
 mod refusals;
 mod sampled;
 mod tombstones;
@@ -113,8 +114,12 @@ pub(super) async fn start(
     let mut degraded = standing.degraded.clone();
     if let Some(seeding) = seeding {
         degraded.push(seed::Seeding::waiting());
+        // Nothing is learned before it is made.
+        wire.seeding.send_replace(Some(seed::Seeding::waiting()));
         base.start_seeding(seeding, wire.seeding.clone(), places);
     }
+    let (bands_in, bands_out) = wire.bands;
+    base.start_foresight(bands_out, wire.seeding.subscribe(), &mut registry, places);
     let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
     let ways = (transport.clone(), pinger);
@@ -154,7 +159,7 @@ pub(super) async fn start(
         wire.flows.subscribe(),
         shown_backups,
     );
-    let services = base.services(commands_in, shown, registry, signer);
+    let services = base.services((commands_in, bands_in), shown, registry, signer);
     // What is known already is told from the first answer on.
     wire.readiness.send_replace(api::Readiness {
         blocking: Vec::new(),
@@ -250,7 +255,10 @@ impl Base<'_> {
 
     fn services(
         &self,
-        commands: mpsc::Sender<api::Command>,
+        (commands, bands): (
+            mpsc::Sender<api::Command>,
+            mpsc::Sender<api::expected::BandsAsked>,
+        ),
         (readiness, notices, flows, backups): Shown,
         registry: Registry,
         signer: api::auth::Signer,
@@ -260,6 +268,7 @@ impl Base<'_> {
             series: self.series.clone(),
             events: self.events.clone(),
             commands,
+            bands,
             clock: self.clock.clone(),
             readiness,
             notices,
