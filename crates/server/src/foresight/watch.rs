@@ -573,3 +573,6 @@ fn write_or_tell(folder: &std::path::Path, shard: usize, bytes: &[u8], counts: &
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

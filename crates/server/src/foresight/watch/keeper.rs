@@ -124,29 +124,31 @@ impl Keeper {
             return BTreeMap::new();
         }
         for (id, word) in begun {
-            let Some(series) = self.series.series(word.series_id) else {
-                continue;
-            };
             let device = self.store.inventory.device(word.device_id);
             let Said::Begun(seen) = &word.said else {
                 continue;
             };
             recent.push_back(Begun {
                 id: *id,
-                series_id: word.series_id,
                 device_id: word.device_id,
                 site: device.and_then(|record| record.device.body.typed.site.clone()),
-                metric: series.key.metric.name(),
                 at_ms: seen.started_at_ms,
-                score: seen.score,
                 group: None,
             });
         }
+        let of_site = |site: &str| {
+            let all = self.store.inventory.devices().into_iter();
+            let there = all.filter(|record| record.device.body.typed.site.as_deref() == Some(site));
+            there
+                .map(|record| self.series.count_of(record.device.body.id))
+                .sum()
+        };
         let ground = together::Ground {
             series: self.series.stats().series,
             of_device: &|id| self.series.count_of(id),
+            of_site: &of_site,
         };
-        together::find(recent, &ground)
+        together::find(recent, ground)
     }
 
     async fn keep_word(

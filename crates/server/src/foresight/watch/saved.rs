@@ -175,7 +175,10 @@ fn device(record: &[u8]) -> Option<(DeviceId, OfDevice)> {
     let count = from.u32()?;
     for _ in 0..count {
         let id = SeriesId::from_bytes(from.array()?);
-        of.series.insert(id, from.watched()?);
+        // One whose detector is of another version is learned again.
+        if let Some(watched) = from.watched()? {
+            of.series.insert(id, watched);
+        }
     }
     from.0.is_empty().then_some((id, of))
 }
@@ -220,7 +223,8 @@ impl<'a> From<'a> {
         }
     }
 
-    fn watched(&mut self) -> Option<Watched> {
+    #[allow(clippy::option_option)] // Nothing that can be read, or a detector that cannot.
+    fn watched(&mut self) -> Option<Option<Watched>> {
         let kind = match self.u8()? {
             0 => MetricKind::Counter,
             1 => MetricKind::Gauge,
@@ -245,8 +249,9 @@ impl<'a> From<'a> {
         };
         let length = usize::try_from(self.u32()?).ok()?;
         let detector = self.take(length).filter(|_| length <= DETECTOR_BYTES_MAX)?;
-        Some(Watched {
-            detector: Detector::decode(detector).ok()?,
+        let detector = Detector::decode(detector).ok();
+        Some(detector.map(|detector| Watched {
+            detector,
             kind,
             first_at_ms,
             raised_from_ms,
@@ -256,6 +261,6 @@ impl<'a> From<'a> {
             missing,
             open,
             score,
-        })
+        }))
     }
 }
