@@ -59,6 +59,7 @@ async fn run() {
         series: store.series.clone(),
         events: broadcast::channel(16).0,
         commands,
+        bands: mpsc::channel(1).0,
         clock,
         readiness: watch::channel(Readiness::default()).1,
         notices: watch::channel(Arc::default()).1,

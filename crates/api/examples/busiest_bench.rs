@@ -93,6 +93,7 @@ async fn services(folder: &Path, clock: Clock) -> Services {
         store,
         events: broadcast::channel(16).0,
         commands: mpsc::channel(16).0,
+        bands: mpsc::channel(1).0,
         clock,
         readiness: watch::channel(Readiness::default()).1,
         notices: watch::channel(Arc::default()).1,

@@ -11,6 +11,7 @@ mod body;
 mod candidates;
 mod command;
 mod exchange;
+pub mod expected;
 mod flows;
 pub mod foresight;
 mod headers;

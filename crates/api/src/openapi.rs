@@ -34,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "topology", description = "Neighbours, links, and the health of the whole."),
         (name = "logs", description = "Lines that devices send by syslog."),
         (name = "series", description = "What is measured."),
+        (name = "foresight", description = "What is expected, and what was not."),
         (name = "flows", description = "Traffic as NetFlow, IPFIX and sFlow tell of it."),
         (name = "foresight", description = "Forecasts, when limits are reached, and how good that was."),
         (name = "discoveries", description = "Finding devices."),

@@ -1,11 +1,13 @@
 //! The routes, one file a resource. To add one: its file, its lines here, its tests.
 
 mod analysis;
+mod anomalies;
 mod archive;
 mod audit;
 mod auth;
 pub(crate) mod availability;
 mod backups;
+mod bands;
 pub(crate) mod bandwidth;
 mod billing;
 mod candidates;
@@ -143,6 +145,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(candidates::list))
         .routes(routes!(candidates::accept))
         .routes(routes!(candidates::ignore, candidates::offer))
+        .merge(anomalies::routes())
+        .merge(bands::routes())
         .merge(storage())
         .merge(foresight())
         .routes(routes!(stream::open))

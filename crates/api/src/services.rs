@@ -3,6 +3,7 @@
 
 use crate::auth::Signer;
 use crate::command::Command;
+use crate::expected::BandsAsked;
 use crate::foresight::{Ground, PlanStanding};
 use crate::problem::{Answer, Problem};
 use model::backup::Backup;
@@ -35,6 +36,8 @@ pub struct Services {
     pub events: broadcast::Sender<Arc<Event>>,
     /// What handlers ask of the server.
     pub commands: mpsc::Sender<Command>,
+    /// What is asked of whoever watches every series.
+    pub bands: mpsc::Sender<BandsAsked>,
     /// The present time.
     pub clock: Clock,
     /// Whether the server can do its work, for `/readyz`.

@@ -12,6 +12,8 @@ mod bench;
 #[path = "all/harness.rs"]
 mod harness;
 
+#[path = "all/anomalies.rs"]
+mod anomalies;
 #[path = "all/archive.rs"]
 mod archive;
 #[path = "all/asyncapi.rs"]

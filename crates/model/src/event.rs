@@ -3,6 +3,7 @@
 use crate::device::Maintenance;
 use crate::discovery::{Discovery, DiscoveryResult};
 use crate::forecast::{ForecastState, Outlook};
+use crate::foresight::Anomaly;
 use crate::interface::IfStatus;
 use crate::status::Evidence;
 use crate::{DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Timestamp, Value};
@@ -88,6 +89,10 @@ pub enum Event {
         /// When that was computed.
         at: Timestamp,
     },
+    /// A series is out of the ordinary.
+    AnomalyStarted(std::sync::Arc<Anomaly>),
+    /// An anomaly is over.
+    AnomalyEnded(std::sync::Arc<Anomaly>),
     /// A run of discovery moved on.
     DiscoveryProgress(Discovery),
     /// A run of discovery met a device that was not known, neither registered nor found by the run

@@ -98,5 +98,21 @@ id!(/// One hold, which keeps samples whatever the policies say.
     HoldId);
 id!(/// One backup of the data folder.
     BackupId);
+id!(/// One anomaly of a series.
+    AnomalyId);
+
+impl AnomalyId {
+    /// The id of the anomaly that began in a series at a moment: the time of a UUIDv7 (RFC 9562) is that
+    /// moment, the rest is the series'. The same anomaly found twice, as after a crash, has the same id.
+    pub fn of_series(series: SeriesId, started_at: crate::Timestamp) -> Self {
+        let mut bytes = *series.as_bytes();
+        let time = started_at.unix_ms().max(0).to_be_bytes();
+        for (place, octet) in bytes.iter_mut().zip(time.iter().skip(2)) {
+            *place = *octet;
+        }
+        Self::from_bytes(bytes)
+    }
+}
+
 id!(/// One piece of long work that somebody asked for.
     JobId);

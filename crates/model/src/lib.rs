@@ -16,6 +16,7 @@ pub mod event_record;
 pub mod facts;
 pub mod flow;
 pub mod forecast;
+pub mod foresight;
 pub mod health;
 pub mod history;
 pub mod ids;
@@ -35,8 +36,9 @@ pub mod trap;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    AuditId, BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId, InterfaceId,
-    JobId, LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId, UserId,
+    AnomalyId, AuditId, BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId,
+    InterfaceId, JobId, LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId,
+    UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

@@ -112,6 +112,7 @@ metrics! {
     WIRELESS_TRANSMIT_POWER "wireless_transmit_power" "dBm" Gauge "Power that a radio transmits (labels as of `wireless_clients`).";
     WIRELESS_FREQUENCY "wireless_frequency" "hertz" Gauge "Centre of the channel of a radio (labels as of `wireless_clients`).";
     WIRELESS_CHANNEL "wireless_channel" "" State "Channel of a radio by its number (IEEE 802.11; labels as of `wireless_clients`).";
+    ANOMALY_SCORE "anomaly_score" "ratio" Gauge "How far a series is out of the ordinary while an anomaly of it goes on, 0 to 1 (labels `of_series`, `model`, `model_version`).";
 }
 
 /// What is measured: a row of the one table.

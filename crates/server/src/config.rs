@@ -56,7 +56,7 @@ pub struct Settings {
     pub traps: TrapSettings,
     /// Where flows (NetFlow, IPFIX, sFlow) are listened for.
     pub flows: FlowSettings,
-    /// Forecasts, and when limits are reached.
+    /// What is expected of series: anomalies, forecasts, and when limits are reached.
     pub foresight: ForesightSettings,
     /// The page and the programs that talk to the server.
     pub http: HttpSettings,

@@ -1,4 +1,8 @@
-//! Foresight in the server: the scheduled half ([`plan`]), which forecasts the series that matter day by day.
-//! What a forecast is made of is in `api::foresight` and `analytics`.
+//! Foresight in the server: what is expected of every series, and what was not.
+//!
+//! [`watch`] goes along with the samples as they come, and never holds up those who take them in; [`plan`]
+//! forecasts the series that matter day by day. What a forecast is made of is in `api::foresight` and
+//! `analytics`.
 
 pub mod plan;
+pub mod watch;

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `poll` | sockets to devices, sessions, the poller |
 //! | `ingest` | reports to series, facts, status, links |
+//! | `foresight` | detectors of all series |
 //! | `front` | HTTP, the stream, the desk, runs of discovery |
 //!
 //! The store has threads of its own, whose names begin with `store` or `documents`; so has foresight.
@@ -22,6 +23,7 @@ pub struct Threads {
     front: Runtime,
     poll: Runtime,
     ingest: Runtime,
+    foresight: Runtime,
     ended: Ended,
 }
 
@@ -32,6 +34,8 @@ pub struct Places {
     pub poll: Handle,
     /// What they answered is kept here.
     pub ingest: Handle,
+    /// What is expected of it is learned here.
+    pub foresight: Handle,
     /// CPU time of threads that have ended, by part.
     pub ended: Ended,
 }
@@ -43,14 +47,15 @@ pub struct Ended {
     front: Arc<AtomicU64>,
     poll: Arc<AtomicU64>,
     ingest: Arc<AtomicU64>,
+    foresight: Arc<AtomicU64>,
 }
 
 /// Names of threads, which are those of the parts. At most 15 octets: prctl(2).
 const FRONT: &str = "front";
 const POLL: &str = "poll";
 const INGEST: &str = "ingest";
-const STORE: &str = "store";
 const FORESIGHT: &str = "foresight";
+const STORE: &str = "store";
 const OTHER: &str = "other";
 
 /// Whose a thread is, by how its name begins.
@@ -60,9 +65,9 @@ const NAMED: [(&str, &str); 7] = [
     // Echo requests and their replies.
     ("icmp", POLL),
     (INGEST, INGEST),
+    (FORESIGHT, FORESIGHT),
     (STORE, STORE),
     ("documents", STORE),
-    (FORESIGHT, FORESIGHT),
 ];
 
 impl Threads {
@@ -70,9 +75,11 @@ impl Threads {
     pub fn start() -> io::Result<Self> {
         let ended = Ended::default();
         Ok(Self {
-            front: runtime(FRONT, &ended.front)?,
-            poll: runtime(POLL, &ended.poll)?,
-            ingest: runtime(INGEST, &ended.ingest)?,
+            front: runtime(FRONT, None, &ended.front)?,
+            poll: runtime(POLL, None, &ended.poll)?,
+            ingest: runtime(INGEST, None, &ended.ingest)?,
+            // One is enough, and no more than one core is taken from the others.
+            foresight: runtime(FORESIGHT, Some(1), &ended.foresight)?,
             ended,
         })
     }
@@ -82,6 +89,7 @@ impl Threads {
         Places {
             poll: self.poll.handle().clone(),
             ingest: self.ingest.handle().clone(),
+            foresight: self.foresight.handle().clone(),
             ended: self.ended.clone(),
         }
     }
@@ -95,13 +103,22 @@ impl Threads {
     pub fn end(self, within: Duration) {
         self.poll.shutdown_timeout(within);
         self.ingest.shutdown_timeout(within);
+        self.foresight.shutdown_timeout(within);
         self.front.shutdown_timeout(within);
     }
 }
 
-fn runtime(name: &'static str, ended: &Arc<AtomicU64>) -> io::Result<Runtime> {
+fn runtime(
+    name: &'static str,
+    threads: Option<usize>,
+    ended: &Arc<AtomicU64>,
+) -> io::Result<Runtime> {
     let ended = Arc::clone(ended);
-    Builder::new_multi_thread()
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder
         .enable_all()
         .thread_name(name)
         .on_thread_stop(move || {
@@ -119,6 +136,7 @@ impl Ended {
             (FRONT, gone(&self.front)),
             (POLL, gone(&self.poll)),
             (INGEST, gone(&self.ingest)),
+            (FORESIGHT, gone(&self.foresight)),
             (STORE, 0),
             (FORESIGHT, 0),
             (OTHER, 0),

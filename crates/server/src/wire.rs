@@ -11,9 +11,11 @@
 //! all --readiness, notices--> api
 //! keeper of backups --backups--> api
 //! seed --seeding--> readiness
+//! api --bands--> foresight, which hears all events
 //! flows --tops--> keeper of flows --standing--> api
 //! ```
 
+use api::expected::BandsAsked;
 use api::{Command, Notice, Readiness, Reason};
 use collect::flow::Sealed;
 use collect::syslog::Received;
@@ -64,6 +66,10 @@ pub const TRAPS_MAX: usize = 4_096;
 /// Minutes of flows on their way to where they are kept, each the tops of all interfaces. Full: sealing
 /// waits, and the minutes wait unsealed; of these the collector drops the oldest.
 pub const FLOW_TOPS_MAX: usize = 2;
+
+/// Questions of the API for what is expected of a series: one for each chart of a busy page. Full: the request
+/// waits a moment, then is answered with 503.
+pub const BANDS_MAX: usize = 64;
 
 /// Shown by `/metrics`: one arrow.
 #[derive(Clone)]
@@ -172,6 +178,8 @@ pub struct Wire {
     pub log_lines: (mpsc::Sender<Vec<Received>>, Receiver<Vec<Received>>),
     /// The listener to who keeps traps.
     pub traps: (mpsc::Sender<TrapReport>, Receiver<TrapReport>),
+    /// API to whoever watches every series.
+    pub bands: (mpsc::Sender<BandsAsked>, Receiver<BandsAsked>),
     /// All to the stream.
     pub events: broadcast::Sender<Arc<Event>>,
     /// Whether the server can do its work. A snapshot: only the latest counts.
@@ -201,6 +209,7 @@ impl Wire {
             heard: channel("heard", HEARD_MAX, &mut gauges),
             log_lines: channel("log_lines", LOG_BATCHES_MAX, &mut gauges),
             traps: channel("traps", TRAPS_MAX, &mut gauges),
+            bands: channel("bands", BANDS_MAX, &mut gauges),
             events: broadcast::channel(EVENTS_MAX).0,
             readiness: watch::Sender::new(Readiness::default()),
             notices: watch::Sender::new(Arc::default()),

@@ -6,6 +6,7 @@
 //! `docs/formats/collections.md` is made of this list.
 
 use crate::accounts::{Account, sessions, signing_keys};
+use crate::anomalies::AlarmRecord;
 use crate::archived_day::ArchivedDay;
 use crate::audit::AuditEntry;
 use crate::documents::{CollectionSpec, Index, Migration, Shape};
@@ -18,6 +19,7 @@ use model::device::Device;
 use model::discovery::{Discovery, DiscoveryResult};
 use model::facts::Facts;
 use model::forecast::{ChosenSeries, KeptForecast};
+use model::foresight::{Anomaly, BandLimits};
 use model::interface::Interface;
 use model::job::Job;
 use model::link::Link;
@@ -127,6 +129,12 @@ collections! {
     AUDIT "audit" AuditEntry [index("state", &["/state"])];
     /// Long work that somebody asked for, by the job's id: how it stood when its state last changed.
     JOBS "jobs" Job [];
+    /// What was out of the ordinary in a series, by the anomaly's id, which begins with the moment of its beginning.
+    ANOMALIES "anomalies" Anomaly [index("device_id", &["/device_id"]), index("series_id", &["/series_id"]), index("state", &["/state"])];
+    /// Bounds that operators gave to what is expected of a series, by the series' id.
+    BAND_LIMITS "band_limits" BandLimits [index("device_id", &["/device_id"])];
+    /// How operators judged the alarms of a series, by the series' id.
+    ALARM_RECORDS "alarm_records" AlarmRecord [index("device_id", &["/device_id"])];
     /// Metrics that users made, by their names.
     METRICS "metrics" OwnMetric [];
     /// Who may sign in, by the user's id.

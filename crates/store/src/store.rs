@@ -2,6 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::ages::Ages;
+use crate::anomalies::Anomalies;
 #[cfg(feature = "archive")]
 use crate::archive::{Archive, ArchiveOptions};
 use crate::archived_day::Shut;
@@ -133,6 +134,8 @@ pub struct Store {
     pub ignored: IgnoredCandidates,
     /// Checks of services.
     pub checks: Checks,
+    /// What was out of the ordinary.
+    pub anomalies: Anomalies,
     /// Who may sign in.
     pub accounts: Accounts,
     /// Requests that are done once, however often they are sent.
@@ -181,6 +184,7 @@ impl Store {
             archive,
         } = options;
         let series_clock = clock.clone();
+        let anomalies_clock = clock.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = Arc::new(Folder::open(&dir)?);
             folder.clear_staging();
@@ -250,6 +254,7 @@ impl Store {
             schedules: Schedules::new(documents.clone()),
             checks: Checks::load(documents.clone()).await?,
             forecasts: Forecasts::load(documents.clone()).await?,
+            anomalies: Anomalies::load(documents.clone(), ages.clock(anomalies_clock)).await?,
             rules: Rules::new(documents.clone()),
             ignored: IgnoredCandidates::new(documents.clone()),
             accounts,

@@ -7,6 +7,7 @@ use crate::{body, problem::ProblemBody};
 use model::discovery::{Discovery, DiscoveryResult};
 use model::event::Event;
 use model::forecast::{ForecastState, Outlook};
+use model::foresight::Anomaly;
 use model::interface::IfStatus;
 use model::status::Evidence;
 use model::{
@@ -35,6 +36,8 @@ pub enum Topic {
     Series,
     /// Forecasts that are made, and limits that come near.
     Forecasts,
+    /// Anomalies that begin and end.
+    Anomalies,
 }
 
 /// What a client says, checked.
@@ -360,6 +363,7 @@ pub(crate) enum Data<'a> {
         outlook: &'a Outlook,
         at: Timestamp,
     },
+    Anomaly(&'a Anomaly),
     Progress(&'a Discovery),
     Discovered {
         discovery_id: DiscoveryId,
@@ -390,6 +394,8 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
         Event::Samples { .. } => (Topic::Series, "samples"),
         Event::ForecastMade { .. } => (Topic::Forecasts, "forecast_made"),
         Event::CapacityWarning { .. } => (Topic::Forecasts, "capacity_warning"),
+        Event::AnomalyStarted(_) => (Topic::Anomalies, "anomaly_started"),
+        Event::AnomalyEnded(_) => (Topic::Anomalies, "anomaly_ended"),
         Event::DiscoveryProgress(_) => (Topic::Discovery, "discovery_progress"),
         Event::DeviceDiscovered { .. } => (Topic::Discovery, "device_discovered"),
         Event::DiscoveryFound { .. } => (Topic::Discovery, "discovery_found"),
@@ -397,7 +403,7 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
 }
 
 /// The names of all events, for the test that holds `asyncapi.yaml` to them.
-pub const EVENT_NAMES: [&str; 11] = [
+pub const EVENT_NAMES: [&str; 13] = [
     "device_changed",
     "device_deleted",
     "device_status",
@@ -406,6 +412,8 @@ pub const EVENT_NAMES: [&str; 11] = [
     "samples",
     "forecast_made",
     "capacity_warning",
+    "anomaly_started",
+    "anomaly_ended",
     "device_discovered",
     "discovery_progress",
     "discovery_found",

@@ -140,6 +140,9 @@ impl Subscriptions {
                     outlook,
                     at: *at,
                 }),
+            Event::AnomalyStarted(anomaly) | Event::AnomalyEnded(anomaly) => filters
+                .any(|filter| filter.takes_device(anomaly.device_id))
+                .then_some(Data::Anomaly(anomaly)),
             Event::DiscoveryProgress(run) => filters
                 .any(|filter| filter.discovery.is_none_or(|id| id == run.id))
                 .then_some(Data::Progress(run)),

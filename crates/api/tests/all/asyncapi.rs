@@ -14,6 +14,7 @@ use model::{
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The document, and which of its messages were seen.
 struct Document {
@@ -132,6 +133,8 @@ fn events(api: &Api) -> Vec<Event> {
         reason: Some("a new power supply".to_owned()),
     };
     let credential_id = Some(CredentialId::new());
+    let mut ended = crate::anomalies::anomaly(device_id, 1);
+    crate::anomalies::end(&mut ended, at);
     vec![
         Event::DeviceChanged { device_id },
         Event::DeviceDeleted { device_id },
@@ -181,6 +184,8 @@ fn events(api: &Api) -> Vec<Event> {
         maintenance(None),
         discovered(Some(ScheduleId::new())),
         discovered(None),
+        Event::AnomalyStarted(Arc::new(crate::anomalies::anomaly(device_id, 0))),
+        Event::AnomalyEnded(Arc::new(ended)),
     ]
 }
 
@@ -190,7 +195,14 @@ async fn every_message_that_is_named_is_said_and_is_as_described() {
     let admin = api.admin().await;
     let mut document = Document::read();
     let mut socket = open(&api, &admin).await;
-    for topic in ["devices", "status", "series", "forecasts", "discovery"] {
+    for topic in [
+        "devices",
+        "status",
+        "series",
+        "forecasts",
+        "anomalies",
+        "discovery",
+    ] {
         subscribe(
             &mut socket,
             json!({"type": "subscribe", "id": topic, "topic": topic}),

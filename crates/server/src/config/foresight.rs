@@ -1,9 +1,9 @@
-//! Settings of foresight.
+//! Settings of what is expected of series.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What is said of series beforehand: forecasts, and when limits are reached.
+/// What is expected of series: anomalies, forecasts, and when limits are reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ForesightSettings {
@@ -25,6 +25,10 @@ pub struct ForesightSettings {
     /// Days within which a threshold must be expected to be reached to be warned of.
     #[schemars(range(min = 1, max = 365))]
     pub capacity_warning_days: u32,
+    /// Most series that are watched for anomalies as their samples come, at about a KiB of memory each.
+    /// Beyond it new ones are not watched and are counted. 0: none are.
+    #[schemars(range(min = 0, max = 100_000_000))]
+    pub series_max: u32,
 }
 
 impl Default for ForesightSettings {
@@ -35,6 +39,7 @@ impl Default for ForesightSettings {
             capacity_warning_percent: 80,
             capacity_critical_percent: 90,
             capacity_warning_days: 30,
+            series_max: 1_000_000,
         }
     }
 }

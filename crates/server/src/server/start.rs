@@ -115,8 +115,12 @@ pub(super) async fn start(
     let mut degraded = standing.degraded.clone();
     if let Some(seeding) = seeding {
         degraded.push(seed::Seeding::waiting());
+        // Nothing is learned before it is made.
+        wire.seeding.send_replace(Some(seed::Seeding::waiting()));
         base.start_seeding(seeding, wire.seeding.clone(), places);
     }
+    let (bands_in, bands_out) = wire.bands;
+    base.start_watch(bands_out, wire.seeding.subscribe(), &mut registry, places);
     let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
     let ways = (transport.clone(), pinger);
@@ -158,7 +162,7 @@ pub(super) async fn start(
         shown_backups,
         plan,
     );
-    let services = base.services(commands_in, shown, registry, signer);
+    let services = base.services((commands_in, bands_in), shown, registry, signer);
     // What is known already is told from the first answer on.
     wire.readiness.send_replace(api::Readiness {
         blocking: Vec::new(),
@@ -254,7 +258,10 @@ impl Base<'_> {
 
     fn services(
         &self,
-        commands: mpsc::Sender<api::Command>,
+        (commands, bands): (
+            mpsc::Sender<api::Command>,
+            mpsc::Sender<api::expected::BandsAsked>,
+        ),
         (readiness, notices, flows, backups, plan): Shown,
         registry: Registry,
         signer: api::auth::Signer,
@@ -264,6 +271,7 @@ impl Base<'_> {
             series: self.series.clone(),
             events: self.events.clone(),
             commands,
+            bands,
             clock: self.clock.clone(),
             readiness,
             notices,

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::warn;
 
+// Not taken is `foresight/`: what is in it is derived, and learned again of the samples.
 /// Folders of the operator's own files in the data folder, which are taken as they are.
 const OPERATORS: [&str; 2] = ["mibs", "profiles"];
 /// Files of these folders that are taken: those of the operator are a few hundred at most.

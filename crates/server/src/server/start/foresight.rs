@@ -1,24 +1,58 @@
-//! Starting what is said beforehand.
+//! Starting what looks ahead, and what looks whether it came so.
 
 use super::Base;
-use crate::foresight::plan::{self, Context, Counts};
+use crate::foresight::{plan, watch};
+use crate::threads::Places;
+use crate::wire::Receiver;
+use api::Reason;
+use api::expected::BandsAsked;
 use api::foresight::{Ground, PlanStanding};
 use prometheus_client::registry::Registry;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::watch::Sender;
 use tracing::warn;
 
+/// The folder of detectors in the data folder.
+const FOLDER: &str = "foresight";
+
+/// How the making of history stands; none where none is made.
+type Seeding = tokio::sync::watch::Receiver<Option<Reason>>;
+
 impl Base<'_> {
+    /// Watches every series as its samples come.
+    pub(super) fn start_watch(
+        &self,
+        asked: Receiver<BandsAsked>,
+        seeding: Seeding,
+        registry: &mut Registry,
+        places: &Places,
+    ) {
+        let settings = &self.settings.foresight;
+        let context = watch::Context {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            folder: self.settings.data_dir.join(FOLDER),
+            series_max: usize::try_from(settings.series_max).unwrap_or(usize::MAX),
+            seeding,
+            counts: watch::counts::Counts::register(registry),
+            stop: self.intake.clone(),
+        };
+        self.tasks
+            .spawn_on(watch::run(context, asked), &places.foresight);
+    }
+
     /// Forecasts the series that matter day by day; how that stands.
     pub(super) fn start_plan(
         &self,
-        seeding: watch::Receiver<Option<api::Reason>>,
+        seeding: Seeding,
         registry: &mut Registry,
-    ) -> watch::Receiver<PlanStanding> {
+    ) -> tokio::sync::watch::Receiver<PlanStanding> {
         let settings = &self.settings.foresight;
-        let told = watch::Sender::new(PlanStanding::default());
+        let told = Sender::new(PlanStanding::default());
         let shown = told.subscribe();
-        let context = Context {
+        let context = plan::Context {
             ground: Ground {
                 store: self.store.clone(),
                 series: self.series.clone(),
@@ -28,7 +62,7 @@ impl Base<'_> {
             clock: self.clock.clone(),
             told,
             seeding,
-            counts: Counts::register(registry),
+            counts: plan::Counts::register(registry),
             cpu_share_max: f64::from(settings.cpu_share_max_percent) / 100.0,
             series_max: usize::try_from(settings.forecast_series_max).unwrap_or(usize::MAX),
             warn_within: Duration::from_hours(24 * u64::from(settings.capacity_warning_days)),

@@ -1,0 +1,231 @@
+//! The series of one device: the samples of one answer go to their series together, and those that are not
+//! among them are missing. A device that does not answer at all has no series that are missing. Pure.
+
+use super::series::{Moment, Rules, Said, Watched, watched_as};
+use model::metric::Kind as MetricKind;
+use model::series::Series;
+use model::{DeviceId, Metric, SeriesId, Timestamp, Value};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use store::series::resets;
+
+/// How often it is looked which series are missing.
+const LOOK_MS: i64 = 60_000;
+/// After how long without a sample a series is forgotten.
+const FORGOTTEN_MS: i64 = 30 * 24 * 3_600_000;
+
+/// What decides about the samples of a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// Of each series for which it is not as for all others.
+    pub rules: &'a HashMap<SeriesId, Rules>,
+    /// The device is down: no anomaly begins.
+    pub is_down: bool,
+    /// Work began at the device then, in milliseconds, and goes on: nothing from then on is learned.
+    pub maintenance_since_ms: Option<i64>,
+    /// When another machine took the device's place, ascending.
+    pub replaced_at: &'a [Timestamp],
+}
+
+impl Ground<'_> {
+    fn rules(&self, id: SeriesId) -> Rules {
+        self.rules.get(&id).copied().unwrap_or_default()
+    }
+}
+
+/// What is said of a series of a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Word {
+    /// Whose series.
+    pub device_id: DeviceId,
+    /// Which.
+    pub series_id: SeriesId,
+    /// What.
+    pub said: Said,
+}
+
+/// The scores of the series of which an anomaly goes on, at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// Whose series.
+    pub device_id: DeviceId,
+    /// When.
+    pub at: Timestamp,
+    /// How far each is out of the ordinary, 0 to 1.
+    pub scores: Vec<(SeriesId, f64)>,
+}
+
+/// What is known of the series of a device.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OfDevice {
+    /// Those that are watched.
+    pub series: BTreeMap<SeriesId, Watched>,
+    /// Those that are not: states, and what there was no room for.
+    pub unwatched: BTreeSet<SeriesId>,
+    /// The one of sysUpTime.
+    pub uptime_series: Option<SeriesId>,
+    /// Its last sample.
+    pub uptime: Option<(Timestamp, Value)>,
+    /// The last answer that was looked at, in milliseconds.
+    pub seen_at_ms: i64,
+    /// When it was looked last which are missing.
+    pub looked_at_ms: i64,
+}
+
+impl OfDevice {
+    /// Takes in which series the device has: at most `room` new ones are watched, whose alarms are told from
+    /// `now_ms` on. Answers how many there was no room for.
+    pub fn adopt(&mut self, all: &[Series], room: usize, now_ms: i64) -> usize {
+        let (mut room, mut left_out) = (room, 0);
+        let there: BTreeSet<SeriesId> = all.iter().map(|series| series.id).collect();
+        self.series.retain(|id, _| there.contains(id));
+        self.unwatched.clear();
+        self.uptime_series = None;
+        for series in all {
+            let (id, metric) = (series.id, series.key.metric);
+            if metric == Metric::SYS_UP_TIME {
+                self.uptime_series = Some(id);
+            }
+            let Some(kind) = watched_as(metric) else {
+                self.unwatched.insert(id);
+                continue;
+            };
+            if let Some(known) = self.series.get_mut(&id) {
+                known.kind = kind;
+            } else if room > 0 {
+                room -= 1;
+                self.series.insert(id, Watched::new(kind, now_ms));
+            } else {
+                left_out += 1;
+                self.unwatched.insert(id);
+            }
+        }
+        left_out
+    }
+
+    /// Whether it is known of a series whether it is watched.
+    pub fn knows(&self, id: SeriesId) -> bool {
+        self.series.contains_key(&id) || self.unwatched.contains(&id)
+    }
+
+    /// How a series is watched.
+    pub fn kind_of(&self, id: SeriesId) -> Option<MetricKind> {
+        self.series.get(&id).map(|watched| watched.kind)
+    }
+
+    /// Takes the samples of one moment; what is said goes to `words`. Answers how many were looked at.
+    pub fn row(
+        &mut self,
+        device_id: DeviceId,
+        at: Timestamp,
+        samples: &[(SeriesId, Value)],
+        ground: &Ground<'_>,
+        words: &mut Vec<Word>,
+    ) -> u64 {
+        let at_ms = at.unix_ms();
+        let is_at_work = ground
+            .maintenance_since_ms
+            .is_some_and(|since| since <= at_ms);
+        let moment = Moment {
+            at_ms,
+            is_new_count: self.is_new_count(at, samples, ground.replaced_at),
+            is_quiet: ground.is_down,
+        };
+        let mut points = 0;
+        for (id, value) in samples {
+            let Some(watched) = self.series.get_mut(id) else {
+                continue;
+            };
+            if is_at_work {
+                watched.pass(at_ms, *value);
+                continue;
+            }
+            points += 1;
+            if let Some(said) = watched.sample(moment, *value, ground.rules(*id)) {
+                words.push(Word {
+                    device_id,
+                    series_id: *id,
+                    said,
+                });
+            }
+        }
+        self.seen_at_ms = self.seen_at_ms.max(at_ms);
+        if !is_at_work && at_ms.saturating_sub(self.looked_at_ms) >= LOOK_MS {
+            self.looked_at_ms = at_ms;
+            self.look(device_id, moment, ground, words);
+        }
+        points
+    }
+
+    /// The scores of the series of which an anomaly goes on, of those of a moment.
+    pub fn scores(&self, at: Timestamp, samples: &[(SeriesId, Value)]) -> Vec<(SeriesId, f64)> {
+        let open = samples.iter().filter_map(|(id, _)| {
+            let watched = self.series.get(id)?;
+            let is_now = watched.last.is_some_and(|(last, _)| last == at.unix_ms());
+            watched.open.filter(|_| is_now)?;
+            Some((*id, watched.score))
+        });
+        open.collect()
+    }
+
+    /// Ends all that goes on.
+    pub fn end_all(&mut self, device_id: DeviceId, at_ms: i64) -> Vec<Word> {
+        let all = self.series.iter_mut();
+        let ended = all.filter_map(|(id, watched)| {
+            Some(Word {
+                device_id,
+                series_id: *id,
+                said: watched.end(at_ms)?,
+            })
+        });
+        ended.collect()
+    }
+
+    /// Looks which series are missing, and forgets those that have not come for long.
+    fn look(
+        &mut self,
+        device_id: DeviceId,
+        moment: Moment,
+        ground: &Ground<'_>,
+        words: &mut Vec<Word>,
+    ) {
+        for (id, watched) in &mut self.series {
+            if let Some(said) = watched.absent(moment, ground.rules(*id)) {
+                words.push(Word {
+                    device_id,
+                    series_id: *id,
+                    said,
+                });
+            }
+        }
+        let oldest = moment.at_ms.saturating_sub(FORGOTTEN_MS);
+        self.series.retain(|_, watched| {
+            watched.open.is_some() || watched.last.is_none_or(|(last, _)| last >= oldest)
+        });
+    }
+
+    /// Whether counters begin anew at a moment.
+    fn is_new_count(
+        &mut self,
+        at: Timestamp,
+        samples: &[(SeriesId, Value)],
+        replaced_at: &[Timestamp],
+    ) -> bool {
+        let seen_at = Timestamp::from_unix_ms(self.seen_at_ms);
+        let was_replaced = replaced_at
+            .iter()
+            .any(|then| seen_at < *then && *then <= at);
+        let told = samples
+            .iter()
+            .find(|(id, _)| Some(*id) == self.uptime_series);
+        let Some((_, uptime)) = told else {
+            return was_replaced;
+        };
+        if self.uptime.is_some_and(|(then, _)| then >= at) {
+            return was_replaced;
+        }
+        let before = self.uptime.replace((at, *uptime));
+        let has_restarted =
+            before.is_some_and(|before| !resets(&[before, (at, *uptime)]).is_empty());
+        was_replaced || has_restarted
+    }
+}
