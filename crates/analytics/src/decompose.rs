@@ -73,7 +73,7 @@ pub enum Undecomposable {
 /// Trend, seasons and rest of a series at equal steps. Of `seasons`, lengths in steps, those that were not seen
 /// twice count for nothing, and the shortest [`SEASONS_MAX`] are taken. Strengths are one less the variance of the
 /// rest over that of part and rest (Wang, Smith and Hyndman, "Characteristic-Based Clustering for Time Series Data",
-/// 2006). O(n · s) for s seasons: for two, some 30 milliseconds of six weeks of hours, and half a second of two years.
+/// 2006). O(n · s) for s seasons: for two, 8 ms of CPU for six weeks of hours, 130 ms for two years.
 pub fn decompose(values: &[f64], seasons: &[usize]) -> Result<Parts, Undecomposable> {
     let left_out = values.len().saturating_sub(VALUES_MAX);
     let raw = values.get(left_out..).unwrap_or_default();
