@@ -117,6 +117,26 @@ fn it_goes_on_from_its_state() {
 }
 
 #[test]
+fn old_state_is_still_read() {
+    let options = ScalingOptions {
+        threshold: 80.0,
+        lead_min: 1,
+        lead_max: 2,
+        step_secs: 3_600,
+    };
+    let bytes = include_bytes!("saved/scaling-state-1");
+    let mut trigger = Trigger::decode(options, bytes).unwrap();
+    assert_eq!(trigger.encode(), bytes);
+    // Behind 500 hours with an overload at two hours of each day, eight hours on.
+    let raised = (500..536).any(|n: i64| {
+        let value = if matches!(n % 24, 9 | 10) { 90.0 } else { 20.0 };
+        let change = trigger.observe(1_700_000_000 + n * 3_600, value);
+        matches!(change, Some(Change::Raised { .. })) && matches!(n % 24, 7 | 8)
+    });
+    assert!(raised);
+}
+
+#[test]
 fn what_cannot_be_triggered_is_told() {
     let with = |threshold, lead_min, lead_max, step_secs| {
         Trigger::new(ScalingOptions {
