@@ -190,6 +190,17 @@ fn a_state_is_small_and_other_bytes_are_none() {
 }
 
 #[test]
+fn a_state_of_version_1_is_read() {
+    let bytes = include_bytes!("detector.v1.bin");
+    let mut detector = Detector::decode(bytes).unwrap();
+    let mut written = Vec::new();
+    detector.encode(&mut written);
+    assert_eq!(written, bytes);
+    let verdict = detector.observe(BEGIN + 365 * 24 * HOUR, Some(1.0));
+    assert!(verdict.expected.is_some_and(f64::is_finite));
+}
+
+#[test]
 fn what_happens_together_is_one_group() {
     let anomaly = |series: u64, device: u64, site: u64, metric: u64| Anomaly {
         series,
