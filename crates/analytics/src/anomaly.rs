@@ -248,7 +248,9 @@ impl Detector {
         let band = self.band(at);
         let mut verdict = Verdict::nothing(band);
         if let (Some(value), Some(band)) = (value, band) {
-            let off = (value - band.expected).abs() / (band.upper - band.lower).max(1e-300);
+            // Halves, so that the greatest numbers have a distance.
+            let off = (value / 2.0 - band.expected / 2.0).abs()
+                / (band.upper / 2.0 - band.lower / 2.0).max(1e-300);
             verdict.score = 0.499 * (1.0 - (-off / 4.0).exp());
         }
         verdict
