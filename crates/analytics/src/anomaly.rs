@@ -248,8 +248,9 @@ impl Detector {
         let band = self.band(at);
         let mut verdict = Verdict::nothing(band);
         if let (Some(value), Some(band)) = (value, band) {
-            let off = (value - band.expected).abs() / (band.upper - band.lower).max(1e-300);
-            let off = if off.is_nan() { 0.0 } else { off };
+            // Halves, so that the greatest numbers have a distance.
+            let off = (value / 2.0 - band.expected / 2.0).abs()
+                / (band.upper / 2.0 - band.lower / 2.0).max(1e-300);
             verdict.score = 0.499 * (1.0 - (-off / 4.0).exp());
         }
         verdict
@@ -257,8 +258,6 @@ impl Detector {
 
     fn judged(&mut self, rareness: f32, kind: Kind, band: Option<Band>) -> Verdict {
         let per_1000 = narrow(self.options.false_alarms_per_1000);
-        // A state that was tampered with may hold numbers whose sums are none: they say nothing.
-        let rareness = if rareness.is_nan() { 0.0 } else { rareness };
         let (score, alarm) = self.alarm.judge(rareness, self.seen, per_1000);
         Verdict {
             score,

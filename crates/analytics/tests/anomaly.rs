@@ -171,6 +171,14 @@ fn rows_out_of_order_are_told_of_and_not_learned() {
         assert!(!verdict.alarm && verdict.score < 0.5);
     }
     assert_eq!(detector, before);
+    // Of numbers whose distance is none.
+    let mut detector = Detector::new(Options::default());
+    for n in 0..60 {
+        let value = if n % 2 == 0 { f64::MAX } else { f64::MIN };
+        detector.observe(BEGIN + n * HOUR, Some(value));
+    }
+    let verdict = detector.observe(BEGIN, Some(f64::MAX));
+    assert!((0.0..0.5).contains(&verdict.score), "{verdict:?}");
 }
 
 #[test]
