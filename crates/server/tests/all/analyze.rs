@@ -147,6 +147,9 @@ fn a_folder_of_series_is_answered_file_by_file() {
         (code, complaints.contains("into what is read")),
         (Some(2), true)
     );
+    let (code, _, complaints) = run("detect", &input.join("a.csv"), &input, &[]);
+    assert_eq!(code, Some(2), "{complaints}");
+    assert_eq!(read(&input.join("a.csv")), csv(800));
     let (code, _, complaints) = run("detect", &input, Path::new("-"), &[]);
     assert_eq!((code, complaints.contains("a folder")), (Some(2), true));
 }

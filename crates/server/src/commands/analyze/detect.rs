@@ -30,17 +30,13 @@ pub(super) fn run(asked: &Detect) -> anyhow::Result<Exit> {
         explain: asked.explained.explain,
         progress: summary.progress(),
     };
-    must_differ(input, output)?;
     let rows = if input.is_dir() {
+        must_differ(input, output)?;
         folder(&task, input, output, threads(asked.explained.of.threads))?
-    } else if output.is_dir() {
-        let name = input.file_stem().zip(input.file_name());
-        let (stem, name) = name.with_context(|| format!("{} is no file", input.display()))?;
-        let is_packed = input.extension().is_some_and(|extension| extension == "gz");
-        let name = if is_packed { stem } else { name };
-        task.file(input, &output.join(name))?
     } else {
-        task.file(input, output)?
+        let output = file_of(input, output)?;
+        must_differ(input, &output)?;
+        task.file(input, &output)?
     };
     summary.answered_shown(rows);
     summary.tell(files)
@@ -53,6 +49,21 @@ fn options(asked: &Detect) -> Options {
         step_secs: asked.step_secs,
         false_alarms_per_1000: rate.unwrap_or(usual.false_alarms_per_1000),
     }
+}
+
+/// The file that is written of a file: into a folder, one of its name.
+fn file_of(input: &Path, output: &Path) -> anyhow::Result<PathBuf> {
+    if !output.is_dir() {
+        return Ok(output.to_owned());
+    }
+    let is_packed = input.extension().is_some_and(|extension| extension == "gz");
+    let name = if is_packed {
+        input.file_stem()
+    } else {
+        input.file_name()
+    };
+    let name = name.with_context(|| format!("{} is no file", input.display()))?;
+    Ok(output.join(name))
 }
 
 /// Each file of a folder, into files of the same names: how many rows they have.

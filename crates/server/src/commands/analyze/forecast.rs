@@ -5,7 +5,8 @@ use super::output::field;
 use super::series::{Id, Seasons, Values};
 use crate::cli::OfSeries;
 use crate::exit::Exit;
-use analytics::forecast::{HORIZON_MAX, Unforecastable, forecast};
+use analytics::forecast::{HORIZON_MAX, Unforecastable, VALUES_MAX, forecast};
+use analytics::gaps::filled;
 use analytics::season::seasons;
 use serde::Deserialize;
 use std::fmt::Write as _;
@@ -37,7 +38,10 @@ fn answer(line: &Line, into: &mut String) -> Result<(), Refusal> {
     let values = &line.y.0;
     let seasons = match &line.season {
         Some(seasons) => seasons.0.clone(),
-        None => seasons(&analytics::gaps::filled(values)),
+        None => {
+            let recent = values.len().saturating_sub(VALUES_MAX);
+            seasons(&filled(values.get(recent..).unwrap_or_default()))
+        }
     };
     let told = forecast(values, &seasons, line.horizon, &COVERAGES);
     let told = told.map_err(|error| match error {

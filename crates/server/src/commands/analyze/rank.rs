@@ -34,7 +34,8 @@ struct Incident {
 struct Target {
     node: String,
     metric: String,
-    timestamp: i64,
+    /// Unix time in seconds.
+    timestamp: f64,
 }
 
 /// A kind of traffic: who calls whom, and what is normal.
@@ -119,7 +120,10 @@ fn ranking(
         .map(|(a, b)| b - a)
         .find(|step| *step > 0)
         .unwrap_or(STEP_SECS);
-    let begin = during.at_secs.iter().position(|at| at + step > *timestamp);
+    let begin = during
+        .at_secs
+        .iter()
+        .position(|at| (at + step) as f64 > *timestamp);
     let begin = begin.unwrap_or(0);
     let mut nodes = vec![Node::default(); names.len()];
     let mut columns = columns;
