@@ -112,6 +112,7 @@ metrics! {
     WIRELESS_TRANSMIT_POWER "wireless_transmit_power" "dBm" Gauge "Power that a radio transmits (labels as of `wireless_clients`).";
     WIRELESS_FREQUENCY "wireless_frequency" "hertz" Gauge "Centre of the channel of a radio (labels as of `wireless_clients`).";
     WIRELESS_CHANNEL "wireless_channel" "" State "Channel of a radio by its number (IEEE 802.11; labels as of `wireless_clients`).";
+    FORECAST "forecast" "unit_of_series" Gauge "What was forecast of a series for a time, in its unit (labels `series`, `lead`, `quantile`, `model`, `version`); written when that time has come.";
 }
 
 /// What is measured: a row of the one table.

@@ -4,6 +4,9 @@
 
 mod counts;
 mod due;
+mod record;
+#[cfg(test)]
+mod tests;
 
 pub use counts::Counts;
 
@@ -15,6 +18,7 @@ use model::event::Event;
 use model::forecast::{ForecastHead, ForecastWhy, KeptForecast, Outlook};
 use model::series::Series;
 use model::{Clock, SeriesId, Timestamp};
+use record::{is_recorded, record};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -273,9 +277,15 @@ impl Plan {
         let warned = before.as_ref().and_then(|kept| warning(&kept.head, within));
         let until = Some(std::time::Instant::now() + READ_MAX);
         let ground = &self.context.ground;
-        let Made { kept, .. } = make(ground, series, (why, before), (now, until))?;
+        let Made { kept, came } = make(ground, series, (why, before), (now, until))?;
         let head = kept.head.clone();
         forecasts.put(kept).await?;
+        if is_recorded(why)
+            && let Err(error) = record(&ground.series, series, &head, &came).await
+        {
+            // The scores are kept: what is missing is the line beside the chart.
+            warn!(series.id = %series.id, error = %crate::chain(&error), "what was forecast is not kept as series");
+        }
         Ok((head, warned))
     }
 
