@@ -129,7 +129,7 @@ impl Plan {
             self.tell(&due);
             let rest = match next.and_then(|(id, why)| self.series(id).map(|series| (series, why)))
             {
-                Some((series, why)) => self.one(series, why, now).await,
+                Some((series, why)) => self.one(&series, why, now).await,
                 None => TICK,
             };
             tokio::select! {
@@ -232,10 +232,10 @@ impl Plan {
     }
 
     /// Forecasts a series; how long to rest after it.
-    async fn one(&mut self, series: Series, why: ForecastWhy, now: Timestamp) -> Duration {
+    async fn one(&mut self, series: &Series, why: ForecastWhy, now: Timestamp) -> Duration {
         let begun = crate::process::thread_cpu_nanos().unwrap_or(0);
         let (id, device_id) = (series.id, series.key.device_id);
-        let done = self.forecast(&series, why, now).await;
+        let done = self.forecast(series, why, now).await;
         let spent = crate::process::thread_cpu_nanos().unwrap_or(begun);
         let spent = Duration::from_nanos(spent.saturating_sub(begun));
         self.context.counts.made(done.is_ok(), spent, now);
@@ -250,7 +250,7 @@ impl Plan {
                     state,
                     made_at: now,
                 });
-                self.warn(&series, &head, before, now);
+                self.warn(series, &head, before, now);
             }
             Err(error) => {
                 if !self.failing {
