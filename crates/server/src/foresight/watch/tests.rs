@@ -383,6 +383,7 @@ fn task(lab: &Lab, of: OfDevice) -> Task {
     Task {
         device_id: lab.device,
         of,
+        open: Vec::new(),
         now: lab.clock.now(),
         room: 1_000,
         rules: Arc::default(),
@@ -566,6 +567,7 @@ fn a_series_is_missing_only_while_its_device_answers() {
     row(&mut silent, id, 12, usual(12), &quiet_ground(&rules));
     assert_eq!(silent.series[&id].missing, 0);
     let other = SeriesId::new();
+    of.uptime_series = Some(other);
     for step in 0..12 {
         row(&mut of, other, step, 1.0, &quiet_ground(&rules));
     }
