@@ -46,9 +46,8 @@ fn a_surge_in_a_simulated_network_is_found_within_a_minute_and_outlives_a_crash(
     while found.is_none() && began.elapsed() < FOUND_WITHIN {
         std::thread::sleep(Duration::from_millis(200));
         let all = anomalies(&server, "&open=true");
-        let all = all.iter().filter(is_new);
-        found = all
-            .into_iter()
+        let mut new = all.iter().filter(is_new);
+        found = new
             .find(|one| one["metric"].as_str().unwrap().contains("Octets"))
             .cloned();
     }
