@@ -7,6 +7,7 @@
 //! To add one, add a row to [`TARGETS`]; its saved inputs are in `corpus/NAME/`.
 #![no_main]
 
+mod analytics;
 mod api;
 mod check;
 mod collect_snmp;
@@ -60,6 +61,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("store_csv", store::csv),
     ("store_lines_samples", store::lines_samples),
     ("store_openmetrics", store::openmetrics),
+    ("analytics_detector", analytics::detector),
     ("api_stream_message", api::stream_message),
     ("api_cursor", api::cursor),
     ("api_import", api::import),
