@@ -36,12 +36,11 @@ pub(super) fn run(asked: &OfSeries) -> anyhow::Result<Exit> {
 
 fn answer(line: &Line, into: &mut String) -> Result<(), Refusal> {
     let values = &line.y.0;
-    let seasons = match &line.season {
-        Some(seasons) => seasons.0.clone(),
-        None => {
-            let recent = values.len().saturating_sub(VALUES_MAX);
-            seasons(&filled(values.get(recent..).unwrap_or_default()))
-        }
+    let seasons = if let Some(seasons) = &line.season {
+        seasons.0.clone()
+    } else {
+        let recent = values.len().saturating_sub(VALUES_MAX);
+        seasons(&filled(values.get(recent..).unwrap_or_default()))
     };
     let told = forecast(values, &seasons, line.horizon, &COVERAGES);
     let told = told.map_err(|error| match error {
