@@ -290,12 +290,12 @@ pub(crate) async fn get(
         step_secs: grain.step().as_secs(),
         points: Vec::new(),
     };
-    if let Some(kept) = kept.filter(|_| grain == Grain::Hours) {
-        if let Some(points) = kept_points(&kept, now, horizon) {
-            take_head(&mut answer, kept.head);
-            answer.points = points;
-            return Ok(Json(answer));
-        }
+    if let Some(kept) = kept.filter(|_| grain == Grain::Hours)
+        && let Some(points) = kept_points(&kept, now, horizon)
+    {
+        take_head(&mut answer, kept.head);
+        answer.points = points;
+        return Ok(Json(answer));
     }
     let until = Instant::now() + services.options.request_timeout;
     let ground = services.ground();

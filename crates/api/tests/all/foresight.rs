@@ -200,8 +200,8 @@ async fn forecasts_are_scored_by_what_came_true() {
     assert_eq!(kept["is_kept"], true);
     assert_eq!(kept["points"].as_array().unwrap().len(), 25);
     // A day later what was forecast has come.
-    append(&api, &lab, 0..24).await;
     api.pass(Duration::from_hours(24));
+    append(&api, &lab, 0..24).await;
     let admin = api.admin().await;
     let late = admin.get(&path).await.json();
     assert_eq!(late["is_kept"], true, "it reaches a week");
