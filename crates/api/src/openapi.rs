@@ -34,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "topology", description = "Neighbours, links, and the health of the whole."),
         (name = "logs", description = "Lines that devices send by syslog."),
         (name = "series", description = "What is measured."),
+        (name = "reports", description = "How things were over a period, beside the one before."),
         (name = "flows", description = "Traffic as NetFlow, IPFIX and sFlow tell of it."),
         (name = "discoveries", description = "Finding devices."),
         (name = "checks", description = "Checks of services."),

@@ -27,6 +27,7 @@ mod neighbors;
 mod profiles;
 mod pushed_samples;
 mod query;
+mod reports;
 pub(crate) mod retention;
 mod sample_exports;
 pub(crate) mod sample_imports;
@@ -75,6 +76,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(availability::list))
         .routes(routes!(maintenance::set))
         .routes(routes!(top::list))
+        .routes(routes!(reports::list))
+        .routes(routes!(reports::get))
         .routes(routes!(flows::top))
         .routes(routes!(flows::series))
         .routes(routes!(flows::interfaces))
