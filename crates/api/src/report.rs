@@ -486,14 +486,22 @@ fn change_ratio(now: Option<f64>, before: Option<f64>) -> Option<f64> {
     Some((now? - before) / before)
 }
 
-/// The columns that tell what a row rests on; every kind ends with them.
-fn evidence(members: &'static str) -> [Column; 5] {
-    let column = |name, unit, title, help| Column {
+const fn column(
+    name: &'static str,
+    unit: &'static str,
+    title: &'static str,
+    help: &'static str,
+) -> Column {
+    Column {
         name,
         unit,
         title,
         help,
-    };
+    }
+}
+
+/// The columns that tell what a row rests on; every kind ends with them.
+fn evidence(members: &'static str) -> [Column; 5] {
     [
         column("members", "count", "Of", members),
         column(

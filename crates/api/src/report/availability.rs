@@ -3,7 +3,7 @@
 
 use super::groups::Group;
 use super::reading::{Reader, Stop};
-use super::{Cell, Column, Made, Question, ReportKind, evidence};
+use super::{Cell, Column, Made, Question, ReportKind, column, evidence};
 use crate::past::PastReader;
 use crate::problem::Answer;
 use crate::sampling::Span;
@@ -13,12 +13,6 @@ use topology::availability::sum_up;
 
 /// The columns.
 pub(super) fn columns() -> Vec<Column> {
-    let column = |name, unit, title, help| Column {
-        name,
-        unit,
-        title,
-        help,
-    };
     let mut columns = vec![
         column(
             "up_ratio",

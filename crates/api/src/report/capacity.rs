@@ -5,7 +5,9 @@
 use super::groups::Group;
 use super::percentile::STEP_SECS;
 use super::reading::{DAY_SECS, Join, Reader, Stop, Sums};
-use super::{Cell, Column, Made, Question, ReportStatistic, change_ratio, evidence, mean, thinned};
+use super::{
+    Cell, Column, Made, Question, ReportStatistic, change_ratio, column, evidence, mean, thinned,
+};
 use crate::limits::{self, Limited, Resource};
 use crate::sampling::{Span, steps_of};
 use analytics::capacity::{CYCLES_MIN, exhaustion};
@@ -27,120 +29,117 @@ const STEP_SECS_MAX: u32 = 21_600;
 /// Resources of one group, at most: each is looked at by itself.
 const RESOURCES_MAX: usize = 100_000;
 
+/// The columns before those of the evidence.
+const COLUMNS: [Column; 19] = [
+    column(
+        "device",
+        "",
+        "Device",
+        "Whose resource it is that reaches the threshold first.",
+    ),
+    column(
+        "resource",
+        "",
+        "Resource",
+        "Which of its resources that is.",
+    ),
+    column(
+        "verdict",
+        "",
+        "Verdict",
+        "over (the mean of the last seven days is), expected (within the horizon), not expected (within the horizon), or unknown (fewer than five days were measured).",
+    ),
+    column(
+        "days_until",
+        "days",
+        "Days until",
+        "Days until the threshold is first exceeded, by the mean of a week where five of them are known, else by a day; 0 where it is now.",
+    ),
+    column(
+        "days_earliest",
+        "days",
+        "Earliest",
+        "The same if it grows as quickly as is likely: one in four growths are quicker.",
+    ),
+    column(
+        "days_latest",
+        "days",
+        "Latest",
+        "The same if it grows as slowly as is likely: one in four growths are slower. Nothing where that is beyond the horizon.",
+    ),
+    column(
+        "horizon_days",
+        "days",
+        "Horizon",
+        "How many days ahead it is looked: four times as many as are known, a year at most.",
+    ),
+    column(
+        "growth_ratio",
+        "ratio per week",
+        "Growth",
+        "By which share of it the number grows in a week.",
+    ),
+    column(
+        "used_ratio",
+        "ratio",
+        "Used",
+        "The number that is held against the threshold, as a share of the limit: the mean of its days.",
+    ),
+    column(
+        "before_used_ratio",
+        "ratio",
+        "Before",
+        "The same of the period before.",
+    ),
+    column(
+        "change_ratio",
+        "ratio",
+        "Change",
+        "By which share of what was before it is more.",
+    ),
+    column(
+        "mean_ratio",
+        "ratio",
+        "Mean",
+        "The mean of the period, as a share of the limit.",
+    ),
+    column(
+        "percentile_ratio",
+        "ratio",
+        "95th percentile",
+        "The least of the steps that 95 of 100 do not exceed.",
+    ),
+    column("peak_ratio", "ratio", "Peak", "The greatest of the steps."),
+    column("limit", "as limit_unit", "Limit", "The limit."),
+    column(
+        "limit_unit",
+        "",
+        "Unit",
+        "Unit of the limit: bit/s, octets or ratio.",
+    ),
+    column(
+        "over",
+        "count",
+        "Over",
+        "Resources of the row that are over the threshold now.",
+    ),
+    column(
+        "expected",
+        "count",
+        "Expected",
+        "Others that are expected to exceed it within the horizon.",
+    ),
+    column(
+        "unknown",
+        "count",
+        "Unknown",
+        "Others of which nothing can be told.",
+    ),
+];
+
 /// The columns.
 pub(super) fn columns() -> Vec<Column> {
-    let column = |name, unit, title, help| Column {
-        name,
-        unit,
-        title,
-        help,
-    };
-    let mut columns = vec![
-        column(
-            "device",
-            "",
-            "Device",
-            "Whose resource it is that reaches the threshold first.",
-        ),
-        column(
-            "resource",
-            "",
-            "Resource",
-            "Which of its resources that is.",
-        ),
-        column(
-            "verdict",
-            "",
-            "Verdict",
-            "over (the mean of the last seven days is), expected (within the horizon), not expected (within the horizon), or unknown (fewer than five days were measured).",
-        ),
-        column(
-            "days_until",
-            "days",
-            "Days until",
-            "Days until the threshold is first exceeded, by the mean of a week where five of them are known, else by a day; 0 where it is now.",
-        ),
-        column(
-            "days_earliest",
-            "days",
-            "Earliest",
-            "The same if it grows as quickly as is likely: one in four growths are quicker.",
-        ),
-        column(
-            "days_latest",
-            "days",
-            "Latest",
-            "The same if it grows as slowly as is likely: one in four growths are slower. Nothing where that is beyond the horizon.",
-        ),
-        column(
-            "horizon_days",
-            "days",
-            "Horizon",
-            "How many days ahead it is looked: four times as many as are known, a year at most.",
-        ),
-        column(
-            "growth_ratio",
-            "ratio per week",
-            "Growth",
-            "By which share of it the number grows in a week.",
-        ),
-        column(
-            "used_ratio",
-            "ratio",
-            "Used",
-            "The number that is held against the threshold, as a share of the limit: the mean of its days.",
-        ),
-        column(
-            "before_used_ratio",
-            "ratio",
-            "Before",
-            "The same of the period before.",
-        ),
-        column(
-            "change_ratio",
-            "ratio",
-            "Change",
-            "By which share of what was before it is more.",
-        ),
-        column(
-            "mean_ratio",
-            "ratio",
-            "Mean",
-            "The mean of the period, as a share of the limit.",
-        ),
-        column(
-            "percentile_ratio",
-            "ratio",
-            "95th percentile",
-            "The least of the steps that 95 of 100 do not exceed.",
-        ),
-        column("peak_ratio", "ratio", "Peak", "The greatest of the steps."),
-        column("limit", "as limit_unit", "Limit", "The limit."),
-        column(
-            "limit_unit",
-            "",
-            "Unit",
-            "Unit of the limit: bit/s, octets or ratio.",
-        ),
-        column(
-            "over",
-            "count",
-            "Over",
-            "Resources of the row that are over the threshold now.",
-        ),
-        column(
-            "expected",
-            "count",
-            "Expected",
-            "Others that are expected to exceed it within the horizon.",
-        ),
-        column(
-            "unknown",
-            "count",
-            "Unknown",
-            "Others of which nothing can be told.",
-        ),
-    ];
+    let mut columns = COLUMNS.to_vec();
     columns.extend(evidence("Resources with a limit that the row is of."));
     columns
 }

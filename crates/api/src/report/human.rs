@@ -57,6 +57,7 @@ fn scaled(number: f64, unit: &str) -> String {
 }
 
 fn duration(secs: f64) -> String {
+    const PARTS: [(f64, &str); 4] = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s")];
     if secs < 0.0 {
         return format!("-{}", duration(-secs));
     }
@@ -66,7 +67,6 @@ fn duration(secs: f64) -> String {
     if secs < 1.0 {
         return format!("{} ms", digits(secs * 1_000.0));
     }
-    const PARTS: [(f64, &str); 4] = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s")];
     let mut left = secs.round();
     let mut text = String::new();
     let mut told = 0;

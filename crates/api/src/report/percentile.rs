@@ -2,7 +2,7 @@
 
 use super::groups::Group;
 use super::reading::{Join, Reader, Stop, Sums};
-use super::{Cell, Column, Made, change_ratio, evidence, mean, thinned};
+use super::{Cell, Column, Made, change_ratio, column, evidence, mean, thinned};
 use crate::routes::bandwidth::is_physical;
 use crate::sampling::Span;
 use model::{InterfaceId, Metric, SeriesId};
@@ -16,12 +16,6 @@ pub(super) const STEP_SECS: u32 = 300;
 
 /// The columns.
 pub(super) fn columns() -> Vec<Column> {
-    let column = |name, unit, title, help| Column {
-        name,
-        unit,
-        title,
-        help,
-    };
     let mut columns = vec![
         column(
             "percentile_bps",

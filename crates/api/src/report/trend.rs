@@ -4,7 +4,9 @@
 use super::groups::Group;
 use super::percentile::{Source, traffic};
 use super::reading::{DAY_SECS, Join, Reader, Stop, Sums};
-use super::{Cell, Column, Made, Question, ReportOf, change_ratio, evidence, mean, thinned};
+use super::{
+    Cell, Column, Made, Question, ReportOf, change_ratio, column, evidence, mean, thinned,
+};
 use crate::limits;
 use crate::sampling::Span;
 use analytics::change::change_points;
@@ -29,12 +31,6 @@ pub(super) fn columns(of: ReportOf) -> Vec<Column> {
         ReportOf::InTraffic | ReportOf::OutTraffic => ("bit/s", "bit/s per day"),
         ReportOf::RoundTrip => ("seconds", "seconds per day"),
         _ => ("ratio", "ratio per day"),
-    };
-    let column = |name, unit, title, help| Column {
-        name,
-        unit,
-        title,
-        help,
     };
     let mut columns = vec![
         column("mean", unit, "Mean", "The mean of the period."),
