@@ -36,6 +36,8 @@ pub(crate) const PERIOD_DEFAULT: Duration = Duration::from_hours(24 * 30);
 pub(crate) const ROWS_MAX: usize = 10_000;
 /// The part of a limit that is not to be exceeded where the client does not say.
 pub(crate) const THRESHOLD_DEFAULT: f64 = 0.8;
+/// The least that may be asked for.
+pub(crate) const THRESHOLD_MIN: f64 = 0.01;
 /// Points of a small chart.
 const POINTS: usize = 60;
 
@@ -114,7 +116,7 @@ pub(crate) struct Question {
     pub(crate) of: Option<ReportOf>,
     /// Which number is held against the threshold.
     pub(crate) statistic: ReportStatistic,
-    /// The part of a limit that is not to be exceeded, over 0 and at most 1.
+    /// The part of a limit that is not to be exceeded, [`THRESHOLD_MIN`] to 1.
     pub(crate) threshold: f64,
     /// The period.
     pub(crate) span: Span,

@@ -75,9 +75,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(availability::of_device))
         .routes(routes!(availability::list))
         .routes(routes!(maintenance::set))
-        .routes(routes!(top::list))
-        .routes(routes!(reports::list))
-        .routes(routes!(reports::get))
+        .merge(ranges())
         .routes(routes!(flows::top))
         .routes(routes!(flows::series))
         .routes(routes!(flows::interfaces))
@@ -147,6 +145,14 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))
         .routes(routes!(system::notices))
+}
+
+/// What many things were over a range.
+fn ranges() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(top::list))
+        .routes(routes!(reports::list))
+        .routes(routes!(reports::get))
 }
 
 /// How long what is kept is kept, and copies of it.

@@ -141,19 +141,18 @@ fn sources(
     let mut sources = Vec::with_capacity(group.members.len());
     for record in &group.members {
         reader.in_time()?;
-        let series = match of.resource() {
-            Some(resource) => limits::of_device(reader.store, record, resource, None)?
+        let series = if let Some(resource) = of.resource() {
+            limits::of_device(reader.store, record, resource, None)?
                 .into_iter()
                 .map(|limited| (limited.series, limited.factor / limited.limit))
-                .collect(),
-            None => {
-                let metric = match of {
-                    ReportOf::Loss => Metric::ICMP_LOSS,
-                    _ => Metric::ICMP_RTT,
-                };
-                let all = reader.store.series_named(record.device.body.id, metric);
-                all.iter().map(|series| (series.id, 1.0)).collect()
-            }
+                .collect()
+        } else {
+            let metric = match of {
+                ReportOf::Loss => Metric::ICMP_LOSS,
+                _ => Metric::ICMP_RTT,
+            };
+            let all = reader.store.series_named(record.device.body.id, metric);
+            all.iter().map(|series| (series.id, 1.0)).collect()
         };
         sources.push((Arc::clone(record), series));
     }

@@ -6,7 +6,7 @@ use crate::problem::{Answer, Kind, Problem};
 use crate::query::{OneOf, Query};
 use crate::report::{
     self, Cell, Column, PERIOD_DEFAULT, PERIOD_MAX, Question, Report, ReportBy, ReportKind,
-    ReportOf, ReportStatistic, Row, THRESHOLD_DEFAULT,
+    ReportOf, ReportStatistic, Row, THRESHOLD_DEFAULT, THRESHOLD_MIN,
 };
 use crate::sampling::{Point, Span, Where};
 use crate::turns::Turn;
@@ -139,9 +139,9 @@ pub(crate) struct ReportQuery {
     /// Which number of each day is held against the threshold; percentile where it is not given. For capacity.
     #[param(inline)]
     statistic: Option<ReportStatistic>,
-    /// The part of a limit that is not to be exceeded, over 0 and at most 1; 0.8 where it is not given. For
+    /// The part of a limit that is not to be exceeded, 0.01 to 1; 0.8 where it is not given. For
     /// capacity.
-    #[param(minimum = 0, maximum = 1)]
+    #[param(minimum = 0.01, maximum = 1)]
     threshold_ratio: Option<f64>,
     /// Where the period begins; 30 days before its end where it is not given, 731 days at most.
     #[param(value_type = Option<Timestamp>)]
@@ -286,8 +286,9 @@ fn check(kind: ReportKind, query: &ReportQuery, now: Timestamp) -> Answer<Questi
         }
     }
     let threshold = query.threshold_ratio.unwrap_or(THRESHOLD_DEFAULT);
-    if !(threshold > 0.0 && threshold <= 1.0) {
-        return refuse("threshold_ratio", "it is over 0 and at most 1".to_owned());
+    if !(THRESHOLD_MIN..=1.0).contains(&threshold) {
+        let detail = format!("it is from {THRESHOLD_MIN} to 1");
+        return refuse("threshold_ratio", detail);
     }
     Ok(Question {
         kind,
