@@ -9,6 +9,7 @@ mod job;
 mod metrics;
 mod moment;
 mod profile;
+mod report;
 mod retention;
 mod series;
 mod simulate;
@@ -26,6 +27,7 @@ pub use metrics::{
     DeleteMetrics, ExportMetrics, ImportMetrics, Metrics, PushMetrics, SamplesFormat,
 };
 pub use profile::{Explain, OwnProfiles, Profile};
+pub use report::{Report, ReportFormat, ReportKind};
 pub use retention::{
     AddHold, Consent, DeletePolicy, Hold, LevelName, PreviewRetention, RemoveHold, Retention,
     SetPolicy,
@@ -105,6 +107,8 @@ pub enum Command {
     Job(Job),
     /// Tell who changed or took what was measured.
     Audit(Audit),
+    /// Make a report over a period: availability, 95th percentile, trends, capacity.
+    Report(Box<Report>),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(Config),

@@ -15,6 +15,7 @@ pub mod job;
 pub mod metrics;
 pub mod probe;
 pub mod profile;
+pub mod report;
 pub mod restore;
 pub mod retention;
 pub mod series;
@@ -53,6 +54,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Hold(command) => retention::hold::run(command),
         Command::Job(command) => job::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Report(command) => report::run(command),
         Command::Config(command) => config::run(command),
     }
 }
