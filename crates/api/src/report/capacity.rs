@@ -465,7 +465,7 @@ mod tests {
         let verdict = |course: &[f64], threshold| reached(course, threshold).verdict;
         assert_eq!(verdict(&grows, 0.4), Verdict::Over);
         assert_eq!(
-            verdict(&grows[..20], 0.8),
+            verdict(&grows[..20], 0.9),
             Verdict::NotExpected,
             "beyond the horizon"
         );
