@@ -226,6 +226,12 @@ impl Paging {
     }
 }
 
+/// All rows in the order of their places.
+pub(crate) fn in_order<T>(mut rows: Vec<(Place, T)>, descending: bool) -> Vec<T> {
+    rows.sort_by(|(a, _), (b, _)| order(a, b, descending));
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
 fn order(a: &Place, b: &Place, descending: bool) -> Ordering {
     let absent = |place: &Place| place.0 == Key::Absent;
     match absent(a).cmp(&absent(b)) {

@@ -33,6 +33,7 @@ mod neighbors;
 mod profiles;
 mod pushed_samples;
 mod query;
+mod reports;
 pub(crate) mod retention;
 mod sample_exports;
 pub(crate) mod sample_imports;
@@ -80,7 +81,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(availability::of_device))
         .routes(routes!(availability::list))
         .routes(routes!(maintenance::set))
-        .routes(routes!(top::list))
+        .merge(ranges())
         .routes(routes!(flows::top))
         .routes(routes!(flows::series))
         .routes(routes!(flows::interfaces))
@@ -153,6 +154,14 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))
         .routes(routes!(system::notices))
+}
+
+/// What many things were over a range.
+fn ranges() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(top::list))
+        .routes(routes!(reports::list))
+        .routes(routes!(reports::get))
 }
 
 /// How long what is kept is kept, and copies of it.

@@ -154,8 +154,18 @@ impl Span {
         default: Duration,
         place: Where,
     ) -> Answer<Self> {
+        Self::past_within(from, to, now, (default, RANGE_MAX), place)
+    }
+    /// The same, of at most so long a range.
+    pub(crate) fn past_within(
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+        bounds: (Duration, Duration),
+        place: Where,
+    ) -> Answer<Self> {
         let to = to.unwrap_or(now).min(now);
-        Self::by_default(from, Some(to), now, (default, RANGE_MAX), place)
+        Self::by_default(from, Some(to), now, bounds, place)
     }
     fn by_default(
         from: Option<Timestamp>,

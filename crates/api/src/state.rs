@@ -12,6 +12,7 @@ use crate::metrics::{
 use crate::once;
 use crate::problem::{Answer, Problem};
 use crate::rates::board::Board;
+use crate::report::Report;
 use crate::routes::availability::Sum;
 use crate::routes::sample_imports::UPLOADS_MAX;
 use crate::routes::top::Top;
@@ -38,6 +39,8 @@ const QUERIES_WAITING_MAX: usize = 32;
 const TOPS_MAX: usize = 32;
 /// Lists of availability that are remembered for a moment: 3 MB each at 10,000 devices.
 const AVAILABILITIES_MAX: usize = 4;
+/// Reports that are remembered for a moment: 20 MB each of 10,000 rows.
+const REPORTS_MAX: usize = 4;
 
 /// The state.
 pub(crate) struct State {
@@ -73,6 +76,10 @@ pub(crate) struct State {
     pub(crate) candidates: Turns<Gathered>,
     /// Those left out because there were too many.
     pub(crate) candidates_left_out: Counter,
+    /// Reports.
+    pub(crate) reports: Turns<Report>,
+    /// Those that left rows out.
+    pub(crate) reports_partial: Counter,
     /// Long work.
     pub(crate) jobs: Jobs,
     /// Files of samples.
@@ -129,7 +136,17 @@ impl State {
             top: Turns::new(TOPS_MAX),
             availability: Turns::new(AVAILABILITIES_MAX),
             candidates: Turns::new(1),
-            candidates_left_out: candidates_left_out(&services),
+            candidates_left_out: counter(
+                &services,
+                "foretell_candidates_left_out",
+                "Addresses that devices have heard of and that are not offered, for there are too many",
+            ),
+            reports: Turns::new(REPORTS_MAX),
+            reports_partial: counter(
+                &services,
+                "foretell_reports_partial",
+                "Reports that left rows out, for there was too much to read, too many rows or too little time",
+            ),
             jobs: Jobs::new(&services, jobs),
             exchange: Exchange::new(&services),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
@@ -193,16 +210,12 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn candidates_left_out(services: &Services) -> Counter {
+fn counter(services: &Services, name: &str, help: &str) -> Counter {
     let counter = Counter::default();
     let mut registry = services
         .registry
         .write()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    registry.register(
-        "foretell_candidates_left_out",
-        "Addresses that devices have heard of and that are not offered, for there are too many",
-        counter.clone(),
-    );
+    registry.register(name, help, counter.clone());
     counter
 }

@@ -52,6 +52,10 @@ mod problems;
 mod profiles;
 #[path = "all/query.rs"]
 mod query;
+#[path = "all/report_formats.rs"]
+mod report_formats;
+#[path = "all/reports.rs"]
+mod reports;
 #[path = "all/resume.rs"]
 mod resume;
 #[path = "all/retention.rs"]

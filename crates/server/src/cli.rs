@@ -10,6 +10,7 @@ mod job;
 mod metrics;
 mod moment;
 mod profile;
+mod report;
 mod retention;
 mod series;
 mod simulate;
@@ -28,6 +29,7 @@ pub use metrics::{
     DeleteMetrics, ExportMetrics, ImportMetrics, Metrics, PushMetrics, SamplesFormat,
 };
 pub use profile::{Explain, OwnProfiles, Profile};
+pub use report::{Report, ReportFormat, ReportKind};
 pub use retention::{
     AddHold, Consent, DeletePolicy, Hold, LevelName, PreviewRetention, RemoveHold, Retention,
     SetPolicy,
@@ -110,6 +112,8 @@ pub enum Command {
     /// Ask files what the server asks its series: what is unusual, what comes, when something is full.
     #[command(subcommand)]
     Analyze(Box<Analyze>),
+    /// Make a report over a period: availability, 95th percentile, trends, capacity.
+    Report(Box<Report>),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(Config),

@@ -16,6 +16,7 @@ pub mod job;
 pub mod metrics;
 pub mod probe;
 pub mod profile;
+pub mod report;
 pub mod restore;
 pub mod retention;
 pub mod series;
@@ -55,6 +56,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Job(command) => job::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Analyze(command) => analyze::run(command),
+        Command::Report(command) => report::run(command),
         Command::Config(command) => config::run(command),
     }
 }

@@ -1,7 +1,7 @@
 //! Devices: list, make, read, change, delete; what they are made of is in [`parts`].
 
 pub(super) mod fields;
-pub(super) mod list;
+pub(crate) mod list;
 pub(super) mod parts;
 mod shape;
 

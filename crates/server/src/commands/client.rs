@@ -144,6 +144,11 @@ impl Client {
         self.session.octets(&self.trust, path, range).await
     }
 
+    /// Reads what is at a path below `api/v1/` as it is, whatever it is written as.
+    pub(super) async fn octets_of(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        self.session.octets_of(&self.trust, path).await
+    }
+
     /// Reads a list, page after page, and gives `each` its rows for as long as it wants more of them.
     pub(super) async fn rows(
         &self,

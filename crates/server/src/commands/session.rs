@@ -187,6 +187,17 @@ impl Session {
         Ok((answer.body.to_vec(), length_of(&answer)?))
     }
 
+    /// Reads what is at a path below `api/v1/` as it is, whatever it is written as.
+    pub(super) async fn octets_of(&self, trust: &Trust, path: &str) -> anyhow::Result<Vec<u8>> {
+        let mut question = Question::new(Method::GET, self.url(path)?);
+        question.accept = "*/*";
+        let answer = self.answer(trust, &question).await?;
+        if !answer.status.is_success() {
+            told(&question.url, &answer)?;
+        }
+        Ok(answer.body.to_vec())
+    }
+
     fn url(&self, path: &str) -> anyhow::Result<Url> {
         Ok(self.base.join("api/v1/")?.join(path)?)
     }
