@@ -82,7 +82,7 @@ pub(crate) fn capacity(data: &[u8]) {
 }
 
 /// A detector says something sound of every sample, at whatever times, and goes on as before from its bytes.
-pub(crate) fn detector(data: &[u8]) {
+pub(crate) fn samples(data: &[u8]) {
     let mut input = Input(data);
     let step = input.u8();
     let mut detector = Detector::new(Options {
@@ -109,16 +109,18 @@ pub(crate) fn detector(data: &[u8]) {
     }
 }
 
-/// A state of a detector: one that is read takes a sample, and is written and read again.
-pub(crate) fn detector_state(data: &[u8]) {
+/// A detector's state, which must go on and be written as it was read.
+pub(crate) fn detector(data: &[u8]) {
     let Ok(mut detector) = Detector::decode(data) else {
         return;
     };
-    let told = detector.observe(1_700_000_000, Some(1.0));
-    assert!((0.0..=1.0).contains(&told.score), "{}", told.score);
-    let mut state = Vec::new();
-    detector.encode(&mut state);
-    Detector::decode(&state).expect("its own state");
+    let mut written = Vec::new();
+    detector.encode(&mut written);
+    assert_eq!(written, data);
+    for at in 0..20 {
+        let told = detector.observe(at * 300, Some(1.0));
+        assert!((0.0..=1.0).contains(&told.score), "{}", told.score);
+    }
 }
 
 /// A trigger takes whatever comes.

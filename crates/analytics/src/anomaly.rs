@@ -4,12 +4,36 @@
 //! Begin at [`Detector::observe`]. What is expected is in `anomaly/expect.rs`, the bytes of a detector's state in
 //! `anomaly/saved.rs`.
 
+mod alarm;
+mod evidence;
 mod expect;
+pub mod group;
+mod profile;
 mod saved;
+mod tail;
 
 pub use saved::DecodeError;
 
+use alarm::Alarm;
+use evidence::{Evidence, WARM};
 use expect::Expectation;
+use saved::Field;
+
+/// Values are counted in a unit near the first; what is more than so many of it counts as so many.
+const VALUE_MAX: f64 = 1e12;
+/// A mean size over which the unit was a bad one, and the detector begins anew.
+const SIZE_MAX: f32 = 1e10;
+/// Times by which the step is learned.
+const STEPS: f32 = 30.0;
+/// A gap is missing once it is longer than so many usual ones; a usual one is forgotten over so many samples.
+const GAPS: f32 = 2.0;
+const GAP_FORGET: f32 = 2_000.0;
+/// How much longer than the usual a gap may be and be learned as it is.
+const GAP_CLIP: f32 = 3.0;
+/// Steps without a value after which what came just before says nothing.
+const RESUMES: f32 = 5.0;
+/// Rareness, in decimal digits, from which a kind is named.
+const NAMED: f32 = 2.0;
 
 /// How a detector works.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +107,21 @@ pub struct Verdict {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detector {
     options: Options,
+    /// What values are counted in, a power of two near the first that is not 0; 0 before.
+    unit: f64,
+    /// When the last row and the last value came.
+    last: i64,
+    valued: i64,
+    /// Values seen, and rows.
+    seen: f32,
+    rows: f32,
+    /// Seconds from one value to the next.
+    step: f32,
+    /// Steps that the longest usual gap has.
+    gap: f32,
     expectation: Expectation,
+    evidence: Evidence,
+    alarm: Alarm,
 }
 
 impl Detector {
@@ -91,53 +129,48 @@ impl Detector {
     pub fn new(options: Options) -> Self {
         let rate = options.false_alarms_per_1000;
         let rate = if rate.is_finite() { rate } else { 1.0 };
+        let step_secs = options.step_secs.filter(|secs| *secs > 0);
         Self {
             options: Options {
-                step_secs: options.step_secs.filter(|secs| *secs > 0),
+                step_secs,
                 false_alarms_per_1000: rate.clamp(0.01, 100.0),
             },
+            unit: 0.0,
+            last: i64::MIN,
+            valued: i64::MIN,
+            seen: 0.0,
+            rows: 0.0,
+            step: step_secs.map_or(300.0, |secs| narrow(f64::from(secs))),
+            gap: 1.0,
             expectation: Expectation::default(),
+            evidence: Evidence::default(),
+            alarm: Alarm::default(),
         }
     }
 
     /// Says of a sample how it fits what was before, and learns it. `at` is Unix time in seconds; a value that is
-    /// none or not finite is missing. A sample that is not after the last gets a verdict and is not learned.
-    /// O(1).
+    /// none or not finite is missing. A sample that is not after the last gets a verdict and is not learned: it
+    /// raises no alarm. O(1).
     pub fn observe(&mut self, at: i64, value: Option<f64>) -> Verdict {
-        let band = self.expectation.band(at);
         let value = value.filter(|value| value.is_finite());
-        let (score, alarm, kind) = match (value, band) {
-            (Some(value), Some(band)) => {
-                let width = (band.upper - band.lower).max(f64::MIN_POSITIVE) / 4.0;
-                let distance = (value - band.expected) / width;
-                let score = 1.0 - (-distance.abs() / 8.0).exp2();
-                let alarm = score >= 0.5;
-                let kind = if distance > 0.0 {
-                    Kind::Spike
-                } else {
-                    Kind::Dip
-                };
-                (score, alarm, alarm.then_some(kind))
-            }
-            _ => (0.0, false, None),
-        };
-        if let Some(value) = value {
-            self.expectation.learn(at, value);
+        if self.rows > 0.0 && at <= self.last {
+            return self.late(at, value);
         }
-        Verdict {
-            score,
-            alarm,
-            kind,
-            expected: band.map(|band| band.expected),
-            lower: band.map(|band| band.lower),
-            upper: band.map(|band| band.upper),
+        self.last = at;
+        self.rows = (self.rows + 1.0).min(1e7);
+        match value {
+            Some(value) => self.value(at, value),
+            None => self.missing(at),
         }
     }
 
     /// What is expected at a moment, of the hours of this week: for bands on charts and thresholds that follow
-    /// them. None before enough is known. O(1).
+    /// them. Its width follows how many samples lay outside it, so that one in twenty does (Gibbs and Candès,
+    /// 2021). None before thirty values are known. O(1).
     pub fn band(&self, at: i64) -> Option<Band> {
-        self.expectation.band(at)
+        let expected = self.expectation.at(at, self.step)?;
+        let [_, half] = self.evidence.halves(at.div_euclid(3_600));
+        (self.seen >= WARM).then(|| self.banded(expected.slow, half))
     }
 
     /// Appends the state as bytes, the version first.
@@ -145,13 +178,175 @@ impl Detector {
         saved::encode(self, into);
     }
 
-    /// The state that [`Detector::encode`] wrote. O(length), which is bounded.
+    /// The state that [`Detector::encode`] wrote. O(1): a state has one length.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         saved::decode(bytes)
     }
 
-    /// Octets that the state takes in memory.
+    /// Octets that the state takes in memory; nothing of it is elsewhere.
     pub fn octets(&self) -> usize {
         size_of_val(self)
     }
+
+    fn value(&mut self, at: i64, value: f64) -> Verdict {
+        if self.evidence.size > SIZE_MAX {
+            *self = Self {
+                last: self.last,
+                rows: 1.0,
+                ..Self::new(self.options)
+            };
+        }
+        if self.unit <= 0.0 && value != 0.0 {
+            self.unit = value.abs().log2().floor().clamp(-1e3, 1e3).exp2();
+        }
+        let number = self.number(value);
+        let hour = at.div_euclid(3_600);
+        if self.seen > 0.0 {
+            self.came_after(at);
+        }
+        self.valued = at;
+        let seen = self.seen;
+        self.seen = (self.seen + 1.0).min(1e7);
+        let Some(expected) = self.expectation.at(at, self.step) else {
+            self.evidence.begin(number);
+            self.expectation.learn(number, None, hour, 0.0, self.step);
+            return Verdict::nothing(None);
+        };
+        let [half, _] = self.evidence.halves(hour);
+        let band = (seen >= WARM).then(|| self.banded(expected.fast, half));
+        let finding = self.evidence.weigh(
+            number,
+            &expected,
+            &self.expectation,
+            (hour, seen, self.step),
+        );
+        let clip = if seen > WARM { finding.deviation } else { 0.0 };
+        self.expectation
+            .learn(number, Some(&expected), hour, clip, self.step);
+        self.judged(finding.rareness, finding.kind, band)
+    }
+
+    /// A row without a value: out of the ordinary once values are away for longer than they use to.
+    fn missing(&mut self, at: i64) -> Verdict {
+        if self.seen < WARM {
+            return Verdict::nothing(self.band(at));
+        }
+        let usual = self.gap * GAPS + 1.0;
+        let over = self.steps_since(at) / usual;
+        let per_1000 = narrow(self.options.false_alarms_per_1000);
+        let rareness = if over > 1.0 {
+            // A gap that is no usual one is told at whatever rate: it is no chance.
+            (3.0 - per_1000.log10() + over.log10()).max(3.0)
+        } else {
+            0.0
+        };
+        self.judged(rareness, Kind::Missing, self.band(at))
+    }
+
+    /// A row that is not after the last: measured against the band, and not learned.
+    fn late(&self, at: i64, value: Option<f64>) -> Verdict {
+        let band = self.band(at);
+        let mut verdict = Verdict::nothing(band);
+        if let (Some(value), Some(band)) = (value, band) {
+            // Halves, so that the greatest numbers have a distance.
+            let off = (value / 2.0 - band.expected / 2.0).abs()
+                / (band.upper / 2.0 - band.lower / 2.0).max(1e-300);
+            verdict.score = 0.499 * (1.0 - (-off / 4.0).exp());
+        }
+        verdict
+    }
+
+    fn judged(&mut self, rareness: f32, kind: Kind, band: Option<Band>) -> Verdict {
+        let per_1000 = narrow(self.options.false_alarms_per_1000);
+        let (score, alarm) = self.alarm.judge(rareness, self.seen, per_1000);
+        Verdict {
+            score,
+            alarm,
+            kind: (alarm || rareness >= NAMED).then_some(kind),
+            ..Verdict::nothing(band)
+        }
+    }
+
+    /// Learns the step and the usual gap from when a value came.
+    fn came_after(&mut self, at: i64) {
+        let secs = narrow(at.saturating_sub(self.valued).min(1 << 40) as f64).max(1.0);
+        if self.options.step_secs.is_none() {
+            if self.seen < 2.0 {
+                self.step = secs;
+            } else if self.seen < STEPS {
+                let most = 0.3 * self.step;
+                self.step += (secs - self.step).max(-most).min(most) / self.seen;
+            }
+        }
+        let steps = self.steps_since(at);
+        let usual = 1.0 + (self.gap - 1.0) * (1.0 - 1.0 / GAP_FORGET);
+        self.gap = usual.max(steps.min(self.gap * GAP_CLIP));
+        if steps > RESUMES {
+            self.expectation.resume();
+            self.evidence.resume();
+        }
+    }
+
+    fn steps_since(&self, at: i64) -> f32 {
+        narrow(at.saturating_sub(self.valued) as f64) / self.step.max(1.0)
+    }
+
+    fn number(&self, value: f64) -> f32 {
+        let unit = if self.unit > 0.0 { self.unit } else { 1.0 };
+        narrow((value / unit).clamp(-VALUE_MAX, VALUE_MAX))
+    }
+
+    fn banded(&self, expected: f32, half: f32) -> Band {
+        let unit = if self.unit > 0.0 { self.unit } else { 1.0 };
+        let of = |number: f32| (f64::from(number) * unit).clamp(f64::MIN, f64::MAX);
+        Band {
+            lower: of(expected - half),
+            expected: of(expected),
+            upper: of(expected + half),
+        }
+    }
+
+    fn walk(&mut self, field: &mut impl Field) {
+        let mut step_secs = self.options.step_secs.unwrap_or(0);
+        field.u32(&mut step_secs);
+        self.options.step_secs = (step_secs > 0).then_some(step_secs);
+        let rate = &mut self.options.false_alarms_per_1000;
+        field.f64(rate);
+        field.hold((0.01..=100.0).contains(rate));
+        field.f64(&mut self.unit);
+        field.hold(self.unit >= 0.0);
+        field.i64(&mut self.last);
+        field.i64(&mut self.valued);
+        for value in [
+            &mut self.seen,
+            &mut self.rows,
+            &mut self.step,
+            &mut self.gap,
+        ] {
+            field.f32(value);
+            field.hold(*value >= 0.0);
+        }
+        self.expectation.walk(field);
+        self.evidence.walk(field);
+        self.alarm.walk(field);
+    }
+}
+
+impl Verdict {
+    fn nothing(band: Option<Band>) -> Self {
+        Self {
+            score: 0.0,
+            alarm: false,
+            kind: None,
+            expected: band.map(|band| band.expected),
+            lower: band.map(|band| band.lower),
+            upper: band.map(|band| band.upper),
+        }
+    }
+}
+
+/// The nearest number of half the length.
+#[allow(clippy::cast_possible_truncation)]
+fn narrow(value: f64) -> f32 {
+    value as f32
 }

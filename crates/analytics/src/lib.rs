@@ -1,7 +1,8 @@
 //! What can be said of a series from its past: pure functions of values at equal steps, without a clock, a
 //! disk or chance. The same input gives the same output to the bit.
 //!
-//! A series is a slice of values at equal steps, of which those that are no finite numbers are missing.
+//! A series is a slice of values at equal steps, of which those that are no finite numbers, or beyond
+//! 1e100, are missing.
 //! Season lengths and horizons are counted in steps.
 
 pub mod anomaly;

@@ -131,7 +131,7 @@ const KINDS: [Kind; 8] = [
 ];
 
 /// What kind of traffic samples of (seconds since 1970 by the clock of the place, value) are. The kind told
-/// `before`, if any, stays while it fits and no other fits better by [`BETTER_BY`], so that it does not change to
+/// `before`, if any, stays while it fits at least 0.35 and no other fits better by [`BETTER_BY`], so that it does not change to
 /// and fro. O(n log n).
 pub fn classify(samples: &[(i64, f64)], before: Option<Kind>) -> Result<Pattern, Unclassified> {
     let series = regular(samples, None).map_err(Unclassified::Unusable)?;

@@ -81,17 +81,16 @@ pub fn week_profile(
 ) -> Result<WeekProfile, Unprofiled> {
     let last = samples.len().saturating_sub(SAMPLES_MAX);
     let mut by_hour: Vec<Vec<f64>> = vec![Vec::new(); HOURS];
-    let mut weeks = Vec::new();
+    let mut weeks: Vec<Vec<i64>> = vec![Vec::new(); HOURS];
     for &(at, value) in samples.iter().skip(last) {
-        if let Some(cell) = by_hour.get_mut(hour_of_week(at))
+        let hour = hour_of_week(at);
+        if let (Some(cell), Some(weeks)) = (by_hour.get_mut(hour), weeks.get_mut(hour))
             && is_known(value)
         {
             cell.push(value);
             weeks.push(at.div_euclid(WEEK_SECS));
         }
     }
-    weeks.sort_unstable();
-    weeks.dedup();
     for cell in &mut by_hour {
         sort(cell);
     }
@@ -111,7 +110,7 @@ pub fn week_profile(
     if found < HOURS_MIN {
         return Err(Unprofiled::TooFewHours { found });
     }
-    Ok(with_spreads(hours, &by_hour, weeks.len()))
+    Ok(with_spreads(hours, &by_hour, usual_weeks(weeks)))
 }
 
 impl WeekProfile {
@@ -125,7 +124,7 @@ impl WeekProfile {
         self.hour(hour_of_week(at_secs))
     }
 
-    /// Calendar weeks (from Thursday to Thursday) of which something was measured.
+    /// In how many weeks an hour of the week was measured, the median of those hours that were.
     pub fn weeks(&self) -> usize {
         self.weeks
     }
@@ -155,6 +154,24 @@ impl WeekProfile {
             0.0
         }
     }
+}
+
+/// The median over hours of how many weeks each was measured in.
+fn usual_weeks(mut of_hours: Vec<Vec<i64>>) -> usize {
+    for weeks in &mut of_hours {
+        weeks.sort_unstable();
+        weeks.dedup();
+    }
+    let mut counts: Vec<usize> = of_hours
+        .iter()
+        .map(Vec::len)
+        .filter(|weeks| *weeks > 0)
+        .collect();
+    counts.sort_unstable();
+    counts
+        .get(counts.len().saturating_sub(1) / 2)
+        .copied()
+        .unwrap_or(0)
 }
 
 /// The spread of each hour, together with the hours beside it, and the residuals by it.

@@ -66,12 +66,18 @@ impl Sketch {
 
     /// About the correlation of two weeks, -1 to 1. O(56).
     pub fn likeness(&self, other: &Self) -> f64 {
-        let dot = |a: &Self, b: &Self| -> i32 {
-            let cells = a.0.iter().zip(&b.0);
-            cells.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
-        };
-        let both = f64::from(dot(self, self)) * f64::from(dot(other, other));
-        (f64::from(dot(self, other)) / both.sqrt().max(1.0)).clamp(-1.0, 1.0)
+        self.likeness_of(other, self.dot(self), other.dot(other))
+    }
+
+    fn dot(&self, other: &Self) -> i32 {
+        let cells = self.0.iter().zip(&other.0);
+        cells.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
+    }
+
+    /// The same of two whose squares are known.
+    fn likeness_of(&self, other: &Self, square: i32, of_other: i32) -> f64 {
+        let both = f64::from(square) * f64::from(of_other);
+        (f64::from(self.dot(other)) / both.sqrt().max(1.0)).clamp(-1.0, 1.0)
     }
 }
 
@@ -83,8 +89,13 @@ pub fn nearest(of: &Sketch, among: &[Sketch], most: usize) -> Vec<(usize, f64)> 
         .enumerate()
         .map(|(at, other)| (at, of.likeness(other)))
         .collect();
-    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    found.truncate(most.min(NEAREST_MAX));
+    let order = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let most = most.min(NEAREST_MAX);
+    if most < found.len() {
+        found.select_nth_unstable_by(most, order);
+        found.truncate(most);
+    }
+    found.sort_unstable_by(order);
     found
 }
 
@@ -272,12 +283,19 @@ struct Distances {
 
 impl Distances {
     fn new(sketches: &[Sketch]) -> Self {
-        let rows = sketches.iter();
-        let cells = rows.flat_map(|a| sketches.iter().map(|b| 1.0 - a.likeness(b)));
-        Self {
-            n: sketches.len(),
-            cells: cells.collect(),
+        let n = sketches.len();
+        let mut apart = Self {
+            n,
+            cells: vec![0.0; n * n],
+        };
+        let squares: Vec<i32> = sketches.iter().map(|sketch| sketch.dot(sketch)).collect();
+        let all = || sketches.iter().zip(&squares).enumerate();
+        for (row, (a, of_a)) in all() {
+            for (column, (b, of_b)) in all().take(row) {
+                apart.set(row, column, 1.0 - a.likeness_of(b, *of_a, *of_b));
+            }
         }
+        apart
     }
 
     fn of(&self, a: usize, b: usize) -> f64 {

@@ -92,7 +92,8 @@ pub fn stationarity(values: &[f64]) -> Result<Stationarity, Untested> {
         return Err(Untested::TooManyMissing { missing, all });
     }
     let values = scaled(&filled(values));
-    let n = count(all);
+    // Rows of the regression.
+    let n = count(all - 1 - lags(all));
     let (kpss_level, kpss_line) = (kpss(&values, false), kpss(&values, true));
     let (adf_level, adf_line) = (adf(&values, false), adf(&values, true));
     let critical = |at: [f64; 4]| at[0] + at[1] / n + at[2] / n.powi(2) + at[3] / n.powi(3);
@@ -210,9 +211,7 @@ fn kpss(values: &[f64], line: bool) -> f64 {
 /// The statistic of the value before in a regression of the difference, beside the cube root of n lagged
 /// differences. 0 where it cannot be told.
 fn adf(values: &[f64], line: bool) -> f64 {
-    // At most 26.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let lags = (count(values.len()).cbrt() as usize).min(LAGS_MAX);
+    let lags = lags(values.len());
     let changes: Vec<f64> = values.windows(2).map(difference).collect();
     let n = count(values.len());
     let size = 2 + usize::from(line) + lags;
@@ -247,4 +246,12 @@ fn adf(values: &[f64], line: bool) -> f64 {
     let error = (variance * inverse).sqrt();
     // A line without noise: what is left is rounding.
     if error > 1e-12 { weight / error } else { 0.0 }
+}
+
+/// Lagged differences beside the value before, of so many values.
+fn lags(values: usize) -> usize {
+    // The cube root of 17,520 is 26.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let root = count(values).cbrt() as usize;
+    root.min(LAGS_MAX)
 }

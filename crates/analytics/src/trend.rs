@@ -5,6 +5,7 @@
 //! 1998); the slope is the median of all slopes between two (Theil 1950, Sen 1968).
 
 use crate::change::without_seasons;
+use crate::clean::filled;
 use crate::linear::count;
 use crate::robust::{median, spread};
 use crate::season::autocorrelations;
@@ -38,11 +39,12 @@ pub struct Trend {
     pub score: f64,
 }
 
-/// The trend of a series without gaps. `seasons` are taken out before, and jumps of its level between
-/// [`crate::change::change_points`] are no part of it: it is that of the pieces between them together (Dietz, "A Comparison of
-/// Robust Estimators in Simple Linear Regression", 1987, for slopes pooled over groups). O(n + m²) for m = 200 means.
+/// The trend of a series; what is missing counts as lying between its neighbours. `seasons` are taken out before, and
+/// jumps of its level between [`crate::change::change_points`] are no part of it: it is that of the pieces between
+/// them together (Dietz, "A Comparison of Robust Estimators in Simple Linear Regression", 1987, for slopes pooled
+/// over groups). O(n + m²) for m = 200 means.
 pub fn trend(values: &[f64], seasons: &[usize], changes: &[usize]) -> Trend {
-    let rest = without_seasons(values, seasons);
+    let rest = without_seasons(&filled(values), seasons);
     let season = seasons.first().copied().unwrap_or(1);
     let each = rest
         .len()

@@ -139,6 +139,7 @@ fn any_value() -> impl Strategy<Value = f64> {
         8 => -1e3..1e3_f64,
         2 => Just(0.0),
         1 => -1e300..1e300_f64,
+        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::MAX, 1e99]),
     ]
 }
 

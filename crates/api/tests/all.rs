@@ -32,6 +32,8 @@ mod discoveries;
 mod exchange;
 #[path = "all/flows.rs"]
 mod flows;
+#[path = "all/foresight.rs"]
+mod foresight;
 #[path = "all/imports.rs"]
 mod imports;
 #[path = "all/maintenance.rs"]

@@ -21,6 +21,8 @@ mod documents;
 mod exchange;
 #[path = "all/flows.rs"]
 mod flows;
+#[path = "all/foresight.rs"]
+mod foresight;
 #[path = "all/full_disk.rs"]
 mod full_disk;
 #[path = "all/jobs.rs"]

@@ -21,15 +21,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/anomalies": {
+    "/api/v1/analysis/changes": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Lists anomalies, those that began last first: of 400 days, and no more than 100,000. */
-        get: operations["list_anomalies"];
+        /** Finds when a series changed. */
+        get: operations["get_changes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -38,15 +38,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/anomalies/precision": {
+    "/api/v1/analysis/seasonality": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Tells how many of the alarms that operators judged were useful, for each version of a detector. */
-        get: operations["get_alarm_precision"];
+        /** Finds what repeats in a series. */
+        get: operations["get_seasonality"];
         put?: never;
         post?: never;
         delete?: never;
@@ -55,36 +55,16 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/anomalies/{anomaly_id}": {
+    "/api/v1/analysis/trend": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Reads an anomaly. */
-        get: operations["get_anomaly"];
+        /** Tells where a series goes. */
+        get: operations["get_trend"];
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/anomalies/{anomaly_id}/verdict": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Says of an alarm whether it was useful or noise. Each that was noise, beyond those that were useful, raises
-         *     the score from which the series alarms, within a bound.
-         */
-        put: operations["judge_anomaly"];
         post?: never;
         delete?: never;
         options?: never;
@@ -355,44 +335,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/bands": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Tells what is expected of a series at moments of the past and up to a week ahead. */
-        get: operations["get_bands"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/bands/{series_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Sets floor and ceiling of a series in the place of those that were. A value beyond them is an alarm, and the
-         *     band never leaves them.
-         */
-        put: operations["set_band_limits"];
-        post?: never;
-        /** Takes floor and ceiling of a series away. */
-        delete: operations["delete_band_limits"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/candidates": {
         parameters: {
             query?: never;
@@ -443,6 +385,40 @@ export interface paths {
         post: operations["ignore_candidate"];
         /** Offers an ignored candidate again. */
         delete: operations["offer_candidate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists when limits are reached, the soonest first. */
+        get: operations["list_capacity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capacity/{series_id}/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says when limits would be reached if there were more demand, capacity or links. Nothing is kept. */
+        get: operations["get_capacity_what_if"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1205,6 +1181,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forecasts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the forecasts that are kept. */
+        get: operations["list_forecasts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/forecasts/{series_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the forecast of a series: as it is kept where that reaches so far, and made anew else. */
+        get: operations["get_forecast"];
+        /** Chooses a series to be forecast each day, before those that matter by themselves. */
+        put: operations["choose_forecast"];
+        post?: never;
+        /** Chooses a series no longer. It is still forecast where it matters by itself. */
+        delete: operations["choose_forecast_no_longer"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health": {
         parameters: {
             query?: never;
@@ -1647,6 +1659,40 @@ export interface paths {
         };
         /** Lists the objects of a MIB. */
         get: operations["list_mib_objects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the models, and how good they were here. */
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads how the scheduled forecasts stand. */
+        get: operations["get_forecast_plan"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2203,122 +2249,22 @@ export interface components {
          * @enum {string}
          */
         Aggregation: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "peak" | "rate";
-        /** @description How the alarms of one detector were judged. */
-        AlarmPrecision: {
-            /** @description What found them: model and version. */
-            detector: string;
+        /** @description Of what something is said. */
+        AnalysisGround: components["schemas"]["ForecastSubject"] & {
+            /** @description When the first value begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description When the last ends. */
+            to: components["schemas"]["Timestamp"];
             /**
              * Format: int64
-             * @description Alarms that were useful.
+             * @description Seconds of a step: 300 for up to 2 days, 3600 for up to 180, 86400 beyond.
              */
-            useful: number;
-            /**
-             * Format: int64
-             * @description Alarms that were noise.
-             */
-            noise: number;
-            /**
-             * Format: double
-             * @description The share of those that were useful, 0 to 1.
-             */
-            precision?: number | null;
+            step_secs: number;
+            /** @description Steps. */
+            steps: number;
+            /** @description Of these, those without a value, which were filled as a line. */
+            missing: number;
         };
-        /** @description How alarms were judged. */
-        AlarmPrecisions: {
-            /** @description By what found them. */
-            detectors: components["schemas"]["AlarmPrecision"][];
-        };
-        /** @description Something out of the ordinary in a series, from the alarm on until it is over. */
-        Anomaly: {
-            /** @description The id, which the series and the beginning make: what is found twice is one. */
-            id: components["schemas"]["AnomalyId"];
-            /** @description In which series. */
-            series_id: components["schemas"]["SeriesId"];
-            /** @description Whose series; the id of zeros where it is of no one device. */
-            device_id: components["schemas"]["DeviceId"];
-            interface_id?: components["schemas"]["InterfaceId"] | null;
-            /** @description What is measured. */
-            metric: string;
-            /** @description Which series of the device. */
-            labels: components["schemas"]["Labels"];
-            /** @description In what way. */
-            kind: components["schemas"]["AnomalyKind"];
-            /** @description Whether it goes on. */
-            state: components["schemas"]["AnomalyState"];
-            /** @description When it began. */
-            started_at: components["schemas"]["Timestamp"];
-            /** @description When it was seen last. */
-            last_seen_at: components["schemas"]["Timestamp"];
-            ended_at?: components["schemas"]["Timestamp"] | null;
-            /**
-             * Format: double
-             * @description The greatest score so far, 0 to 1.
-             */
-            peak_score: number;
-            /**
-             * Format: double
-             * @description What was measured at the greatest score, in the metric's unit, a second for counters; none where
-             *     nothing was.
-             */
-            value?: number | null;
-            /**
-             * Format: double
-             * @description What was expected instead.
-             */
-            expected?: number | null;
-            /**
-             * Format: double
-             * @description The lower end of what was expected.
-             */
-            lower?: number | null;
-            /**
-             * Format: double
-             * @description The upper end of what was expected.
-             */
-            upper?: number | null;
-            /** @description What found it. */
-            model: string;
-            /**
-             * Format: int32
-             * @description Its version.
-             */
-            model_version: number;
-            group?: components["schemas"]["AnomalyGroup"] | null;
-            /** @description What was seen, in a sentence. */
-            evidence: string;
-            judgement?: components["schemas"]["Judgement"] | null;
-        };
-        /** @description The group that an anomaly is one of. */
-        AnomalyGroup: {
-            /** @description The id: that of the first anomaly of the group. */
-            id: components["schemas"]["AnomalyId"];
-            /** @description What they have in common. */
-            scope: components["schemas"]["GroupScope"];
-        };
-        /**
-         * Format: uuid
-         * @description One anomaly of a series.
-         */
-        AnomalyId: string;
-        /**
-         * @description In what way a series is out of the ordinary.
-         * @enum {string}
-         */
-        AnomalyKind: "level" | "spike" | "dip" | "drift" | "flat_line" | "variance" | "pattern" | "missing" | "above_ceiling" | "below_floor";
-        /** @description An anomaly, and whose it is. */
-        AnomalyOfDevice: components["schemas"]["Anomaly"] & {
-            /** @description The unit of `value`, `expected`, `lower` and `upper`: the metric's base unit, a second for counters. */
-            unit: string;
-            /** @description What people call the device; null where it is gone, or the series is of no one device. */
-            device_name?: string | null;
-            /** @description Where the device is, as operators typed it. */
-            site?: string | null;
-        };
-        /**
-         * @description Whether an anomaly goes on.
-         * @enum {string}
-         */
-        AnomalyState: "open" | "ended";
         /** @description A day of the archive. */
         ArchiveDay: {
             /** @description Where the UTC day begins. */
@@ -2671,138 +2617,6 @@ export interface components {
              */
             log_polls: number;
         };
-        /**
-         * @description Bounds that an operator gives to what is expected of a series, in the metric's unit, a second for
-         *     counters: a value beyond them is an alarm, and the band never leaves them.
-         */
-        BandLimits: {
-            /** @description Which series. */
-            series_id: components["schemas"]["SeriesId"];
-            /** @description Whose series. */
-            device_id: components["schemas"]["DeviceId"];
-            /**
-             * Format: double
-             * @description The least that is good.
-             */
-            floor?: number | null;
-            /**
-             * Format: double
-             * @description The most that is good; over the floor.
-             */
-            ceiling?: number | null;
-            /** @description Who set them: the name as it was. */
-            by: string;
-            /** @description When. */
-            at: components["schemas"]["Timestamp"];
-        };
-        /** @description The bounds of a series. */
-        BandLimitsOfSeries: components["schemas"]["BandLimits"] & {
-            /**
-             * Format: int64
-             * @description Counts its changes; the ETag.
-             */
-            revision: number;
-        };
-        /** @description What an operator gives as bounds. */
-        BandLimitsRequest: {
-            /**
-             * Format: double
-             * @description The least that is good, in the series' unit, a second for counters.
-             */
-            floor?: number | null;
-            /**
-             * Format: double
-             * @description The most that is good; over the floor.
-             */
-            ceiling?: number | null;
-        };
-        /** @description What is expected at a moment. */
-        BandPoint: {
-            /** @description The moment. */
-            at: components["schemas"]["Timestamp"];
-            /**
-             * Format: double
-             * @description What one sample in forty is below.
-             */
-            lower: number;
-            /**
-             * Format: double
-             * @description The middle.
-             */
-            expected: number;
-            /**
-             * Format: double
-             * @description What one sample in forty is above.
-             */
-            upper: number;
-        };
-        /** @description What is expected of a series. */
-        Bands: {
-            /** @description The series. */
-            series_id: components["schemas"]["SeriesId"];
-            device_id?: components["schemas"]["DeviceId"] | null;
-            /** @description What is measured. */
-            metric: string;
-            /** @description The unit of all values: the metric's base unit, a second for counters. */
-            unit: string;
-            /** @description What learned it. */
-            model?: string | null;
-            /**
-             * Format: int32
-             * @description Its version.
-             */
-            model_version?: number | null;
-            /**
-             * Format: int64
-             * @description Samples that it was learned from.
-             */
-            samples: number;
-            /** @description Whether too little was seen for alarms yet. */
-            learning: boolean;
-            /**
-             * @description Whether the series is watched; where it is not, there are no bands, and `floor` and `ceiling` alarm
-             *     for nothing.
-             */
-            watched: boolean;
-            seen_at?: components["schemas"]["Timestamp"] | null;
-            /**
-             * Format: double
-             * @description The score from which the series alarms.
-             */
-            threshold: number;
-            /**
-             * Format: int64
-             * @description Alarms of the series that operators judged useful.
-             */
-            useful: number;
-            /**
-             * Format: int64
-             * @description Alarms of the series that operators judged noise.
-             */
-            noise: number;
-            /**
-             * Format: double
-             * @description The least that is good, as an operator set it.
-             */
-            floor?: number | null;
-            /**
-             * Format: double
-             * @description The most that is good, as an operator set it.
-             */
-            ceiling?: number | null;
-            /**
-             * Format: int64
-             * @description Counts the changes of floor and ceiling; the ETag. 0 where nobody set any.
-             */
-            revision: number;
-            /**
-             * Format: int64
-             * @description Seconds from point to point.
-             */
-            step_secs: number;
-            /** @description What is expected, within floor and ceiling; a point without anything known is left out. */
-            points: components["schemas"]["BandPoint"][];
-        };
         /** @description What was carried over a range. */
         BandwidthHistory: {
             /** @description Where the range begins. */
@@ -2937,6 +2751,56 @@ export interface components {
          * @enum {string}
          */
         CandidateHeard: "arp" | "ospf" | "bgp" | "lldp" | "cdp" | "fdp";
+        /** @description A series with a limit, and when that is reached. */
+        CapacityItem: components["schemas"]["ForecastSubject"] & {
+            /** @description What limits it. */
+            limit_kind: components["schemas"]["LimitKind"];
+            /**
+             * Format: double
+             * @description The limit in the unit of the series.
+             */
+            limit: number;
+            outlook?: components["schemas"]["CapacityOutlook"] | null;
+            /** @description All of them: mean, 95th percentile and peak of its days, each for both thresholds. */
+            outlooks: components["schemas"]["CapacityOutlook"][];
+            /** @description Why there are none, in one sentence. */
+            reason?: string | null;
+            /** @description When that was computed. */
+            made_at: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @description Which number of a day is held against the limit.
+         * @enum {string}
+         */
+        CapacityOf: "avg" | "p95" | "peak";
+        /** @description When a number of a series reaches a threshold. */
+        CapacityOutlook: {
+            /** @description Which number. */
+            of: components["schemas"]["CapacityOf"];
+            /**
+             * Format: double
+             * @description The threshold as a share of the limit, 0 to 1.
+             */
+            threshold: number;
+            /**
+             * Format: double
+             * @description The number of late as a share of the limit: the median of the last seven days.
+             */
+            used: number;
+            expected_at?: components["schemas"]["Timestamp"] | null;
+            earliest_at?: components["schemas"]["Timestamp"] | null;
+            latest_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description Growth a day, in parts: 0.01 is one per cent.
+             */
+            growth_a_day: number;
+        };
+        /** @description When a series changed. */
+        Changes: components["schemas"]["AnalysisGround"] & {
+            /** @description When it changed its level, slope or variance, in order. */
+            changes: components["schemas"]["SeriesChange"][];
+        };
         /**
          * @description One way of asking whether a device is there.
          * @enum {string}
@@ -4213,10 +4077,197 @@ export interface components {
             cut_before?: components["schemas"]["Timestamp"] | null;
         };
         /**
-         * @description What anomalies that happen together have in common.
+         * @description How good forecasts of a series were at a lead, against what came true. What is long ago counts less: half
+         *     after thirty days.
+         */
+        ForecastAccuracy: {
+            /** @description How long before. */
+            lead: components["schemas"]["ForecastLead"];
+            /**
+             * Format: double
+             * @description Mean absolute error in those of forecasting what was a day before (Hyndman and Koehler, 2006): under 1
+             *     is better than that. Null where the series does not change.
+             */
+            mase?: number | null;
+            /**
+             * Format: double
+             * @description Share of values within the 95 % band, 0 to 1.
+             */
+            coverage?: number | null;
+            /**
+             * Format: int64
+             * @description Values that came true.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Of these, those whose forecast was made afterwards of what was known before: so it begins where there is
+             *     a history.
+             */
+            backcast: number;
+        };
+        /** @description The forecast of a series over a horizon. */
+        ForecastAnswer: components["schemas"]["ForecastSubject"] & {
+            /** @description Whether an operator chose the series. */
+            is_chosen: boolean;
+            /** @description How far it can be forecast. */
+            state: components["schemas"]["ForecastState"];
+            /** @description Why it is not ready, in one sentence; null where it is. */
+            reason?: string | null;
+            /** @description Whether it was kept, or else made for this answer. */
+            is_kept: boolean;
+            /** @description When it was made. */
+            made_at: components["schemas"]["Timestamp"];
+            trained_from?: components["schemas"]["Timestamp"] | null;
+            trained_to?: components["schemas"]["Timestamp"] | null;
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: int32
+             * @description Its version.
+             */
+            version: number;
+            /** @description The members of the pool that count, the weightiest first. */
+            members: components["schemas"]["ForecastMember"][];
+            /** @description How good forecasts of the series were, by lead; empty where none came true yet. */
+            accuracy: components["schemas"]["ForecastAccuracy"][];
+            /**
+             * Format: int64
+             * @description Seconds of the horizon.
+             */
+            horizon_secs: number;
+            /**
+             * Format: int64
+             * @description Seconds of a step: 300 for up to 6 hours, 3600 for up to 14 days, 86400 beyond.
+             */
+            step_secs: number;
+            /** @description `[unix_ms, median, lower80, upper80, lower95, upper95]` for every step in order, at its beginning. */
+            points: [
+                number,
+                number,
+                number,
+                number,
+                number,
+                number
+            ][];
+        };
+        /**
+         * @description How long before its time something was forecast.
          * @enum {string}
          */
-        GroupScope: "device" | "site" | "metric";
+        ForecastLead: "hour" | "day" | "week";
+        /** @description A member of the pool of models, and what it counts. */
+        ForecastMember: {
+            /** @description Which model. */
+            model: string;
+            /**
+             * Format: double
+             * @description Its weight, 0 to 1; all are 1 together.
+             */
+            weight: number;
+        };
+        /** @description How the scheduled forecasts stand. */
+        ForecastPlan: {
+            /**
+             * Format: int64
+             * @description Series that are forecast.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Of these, those whose forecast is of the last day.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Those that are due.
+             */
+            left: number;
+            /**
+             * Format: int64
+             * @description Series that would be worth it and are left out, for there are more than may be.
+             */
+            left_out: number;
+            /**
+             * Format: int64
+             * @description Seconds since the longest overdue was due; 0 where none is.
+             */
+            behind_secs: number;
+            /**
+             * Format: int64
+             * @description Forecasts that were made since the server started.
+             */
+            made: number;
+            /**
+             * Format: int64
+             * @description Of these, those that failed, as samples could not be read.
+             */
+            failed: number;
+            last_made_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Mean time of a core for one, in microseconds.
+             */
+            mean_us: number;
+        };
+        /**
+         * @description How far a series can be forecast.
+         * @enum {string}
+         */
+        ForecastState: "ready" | "learning" | "unforecastable";
+        /** @description What a series is of. */
+        ForecastSubject: {
+            /** @description The series. */
+            series_id: components["schemas"]["SeriesId"];
+            /** @description What is measured. */
+            metric: components["schemas"]["Metric"];
+            /** @description Unit of the values: that of the metric, a second of counters. */
+            unit: string;
+            /** @description Which of the metric's series it is. */
+            labels: components["schemas"]["Labels"];
+            /** @description Whose. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What people call the device. */
+            device_name: string;
+            /** @description The site it belongs to. */
+            site?: string | null;
+            interface_id?: components["schemas"]["InterfaceId"] | null;
+            /** @description The name of the interface. */
+            interface_name?: string | null;
+            /** @description ifAlias: what an operator typed on the device. */
+            interface_alias?: string | null;
+        };
+        /** @description A forecast that is kept, without its course. */
+        ForecastSummary: components["schemas"]["ForecastSubject"] & {
+            /** @description Whether an operator chose the series. */
+            is_chosen: boolean;
+            /** @description How far it can be forecast. */
+            state: components["schemas"]["ForecastState"];
+            /** @description Why it is not ready, in one sentence; null where it is. */
+            reason?: string | null;
+            /** @description Why it is forecast each day. */
+            why: components["schemas"]["ForecastWhy"];
+            /** @description When it was made. */
+            made_at: components["schemas"]["Timestamp"];
+            trained_from?: components["schemas"]["Timestamp"] | null;
+            trained_to?: components["schemas"]["Timestamp"] | null;
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: int32
+             * @description Its version.
+             */
+            version: number;
+            /** @description The members of the pool that count, the weightiest first. */
+            members: components["schemas"]["ForecastMember"][];
+            /** @description How good forecasts of the series were, by lead. */
+            accuracy: components["schemas"]["ForecastAccuracy"][];
+        };
+        /**
+         * @description Why a series is forecast each day.
+         * @enum {string}
+         */
+        ForecastWhy: "chosen" | "near_limit" | "asked" | "link" | "metric";
         /** @description The health of the network: see `topology::health` for the formula. */
         Health: {
             /**
@@ -4549,17 +4600,6 @@ export interface components {
          * @enum {string}
          */
         JobUnit: "octets" | "samples" | "series" | "days";
-        /** @description An operator's verdict on an alarm. */
-        Judgement: {
-            /** @description What they say. */
-            verdict: components["schemas"]["Usefulness"];
-            /** @description Who. */
-            user_id: components["schemas"]["UserId"];
-            /** @description Who: the name as it was. */
-            by: string;
-            /** @description When. */
-            at: components["schemas"]["Timestamp"];
-        };
         /** @description The public key, as `/.well-known/jwks.json` shows it (RFC 7517, RFC 8037). */
         Jwk: {
             /** @description `OKP`. */
@@ -4624,6 +4664,11 @@ export interface components {
         Labels: {
             [key: string]: string;
         };
+        /**
+         * @description What limits a series.
+         * @enum {string}
+         */
+        LimitKind: "interface_speed" | "storage_size" | "memory_size" | "full";
         /** @description A link between two devices that we know. */
         Link: {
             /** @description The id; the same two ends keep it. */
@@ -4933,6 +4978,92 @@ export interface components {
             /** @description The module's text, `NAME DEFINITIONS ::= BEGIN ... END`. */
             text: string;
         };
+        /** @description A model. */
+        Model: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Its version.
+             */
+            version: number;
+            /** @description What it does: `forecast`. */
+            task: string;
+            /** @description Whether it is part of this server. */
+            is_built_in: boolean;
+            /** @description What it is, in a sentence or two. */
+            description: string;
+            /**
+             * Format: int64
+             * @description Series that it forecasts here.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Of these, those that are ready.
+             */
+            ready: number;
+            /**
+             * Format: int64
+             * @description Of these, those whose history is short.
+             */
+            learning: number;
+            /**
+             * Format: int64
+             * @description Of these, those that cannot be forecast.
+             */
+            unforecastable: number;
+            /** @description How good it was here, by lead; empty where nothing came true yet. */
+            accuracy: components["schemas"]["ModelAccuracy"][];
+            /** @description How much its members count on average over the series, the weightiest first. */
+            members: components["schemas"]["ModelMember"][];
+        };
+        /** @description How good a model was here at a lead. */
+        ModelAccuracy: {
+            /** @description How long before. */
+            lead: components["schemas"]["ForecastLead"];
+            /**
+             * Format: double
+             * @description The median over series of the error in those of forecasting what was a day before; under 1 is better
+             *     than that.
+             */
+            mase?: number | null;
+            /**
+             * Format: double
+             * @description Share of series whose error is under that.
+             */
+            better_than_naive?: number | null;
+            /**
+             * Format: double
+             * @description Share of values within the 95 % band.
+             */
+            coverage?: number | null;
+            /**
+             * Format: int64
+             * @description Series with values that came true.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Values that came true.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Of these, those whose forecast was made afterwards of what was known before.
+             */
+            backcast: number;
+        };
+        /** @description A member of a model. */
+        ModelMember: {
+            /** @description Which. */
+            model: string;
+            /**
+             * Format: double
+             * @description Its mean weight, 0 to 1.
+             */
+            weight: number;
+        };
         /** @description A neighbour as one device reported it, resolved as far as it could be. */
         Neighbor: {
             /** @description Who says so. */
@@ -4989,20 +5120,6 @@ export interface components {
                  */
                 interface: string | null;
             }[];
-            /** @description Give it as `cursor` for the next page; null on the last. */
-            next_cursor?: string | null;
-        };
-        /** @description A page of a list. */
-        Page_AnomalyOfDevice: {
-            /** @description The rows. */
-            items: (components["schemas"]["Anomaly"] & {
-                /** @description The unit of `value`, `expected`, `lower` and `upper`: the metric's base unit, a second for counters. */
-                unit: string;
-                /** @description What people call the device; null where it is gone, or the series is of no one device. */
-                device_name?: string | null;
-                /** @description Where the device is, as operators typed it. */
-                site?: string | null;
-            })[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
         };
@@ -5156,6 +5273,28 @@ export interface components {
                 last_seen_at: components["schemas"]["Timestamp"];
                 ignored_at?: components["schemas"]["Timestamp"] | null;
             }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_CapacityItem: {
+            /** @description The rows. */
+            items: (components["schemas"]["ForecastSubject"] & {
+                /** @description What limits it. */
+                limit_kind: components["schemas"]["LimitKind"];
+                /**
+                 * Format: double
+                 * @description The limit in the unit of the series.
+                 */
+                limit: number;
+                outlook?: components["schemas"]["CapacityOutlook"] | null;
+                /** @description All of them: mean, 95th percentile and peak of its days, each for both thresholds. */
+                outlooks: components["schemas"]["CapacityOutlook"][];
+                /** @description Why there are none, in one sentence. */
+                reason?: string | null;
+                /** @description When that was computed. */
+                made_at: components["schemas"]["Timestamp"];
+            })[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
         };
@@ -5573,6 +5712,37 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_ForecastSummary: {
+            /** @description The rows. */
+            items: (components["schemas"]["ForecastSubject"] & {
+                /** @description Whether an operator chose the series. */
+                is_chosen: boolean;
+                /** @description How far it can be forecast. */
+                state: components["schemas"]["ForecastState"];
+                /** @description Why it is not ready, in one sentence; null where it is. */
+                reason?: string | null;
+                /** @description Why it is forecast each day. */
+                why: components["schemas"]["ForecastWhy"];
+                /** @description When it was made. */
+                made_at: components["schemas"]["Timestamp"];
+                trained_from?: components["schemas"]["Timestamp"] | null;
+                trained_to?: components["schemas"]["Timestamp"] | null;
+                /** @description The model. */
+                model: string;
+                /**
+                 * Format: int32
+                 * @description Its version.
+                 */
+                version: number;
+                /** @description The members of the pool that count, the weightiest first. */
+                members: components["schemas"]["ForecastMember"][];
+                /** @description How good forecasts of the series were, by lead. */
+                accuracy: components["schemas"]["ForecastAccuracy"][];
+            })[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_Interface: {
             /** @description The rows. */
             items: {
@@ -5834,6 +6004,51 @@ export interface components {
                 objects: number;
                 /** @description Modules that it imports from and that are not here: what stands on them is missing. */
                 missing: string[];
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Model: {
+            /** @description The rows. */
+            items: {
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: int32
+                 * @description Its version.
+                 */
+                version: number;
+                /** @description What it does: `forecast`. */
+                task: string;
+                /** @description Whether it is part of this server. */
+                is_built_in: boolean;
+                /** @description What it is, in a sentence or two. */
+                description: string;
+                /**
+                 * Format: int64
+                 * @description Series that it forecasts here.
+                 */
+                series: number;
+                /**
+                 * Format: int64
+                 * @description Of these, those that are ready.
+                 */
+                ready: number;
+                /**
+                 * Format: int64
+                 * @description Of these, those whose history is short.
+                 */
+                learning: number;
+                /**
+                 * Format: int64
+                 * @description Of these, those that cannot be forecast.
+                 */
+                unforecastable: number;
+                /** @description How good it was here, by lead; empty where nothing came true yet. */
+                accuracy: components["schemas"]["ModelAccuracy"][];
+                /** @description How much its members count on average over the series, the weightiest first. */
+                members: components["schemas"]["ModelMember"][];
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -7357,6 +7572,26 @@ export interface components {
          * @description One schedule of discoveries.
          */
         ScheduleId: string;
+        /** @description A season. */
+        Season: {
+            /**
+             * Format: int64
+             * @description Its length.
+             */
+            length_secs: number;
+            /** @description The mean of the values at each step of it, from the first of the range on. */
+            profile: number[];
+            /**
+             * Format: double
+             * @description The part of the variance that its profile explains, 0 to 1.
+             */
+            explained: number;
+        };
+        /** @description The seasons of a series. */
+        Seasonality: components["schemas"]["AnalysisGround"] & {
+            /** @description What repeats, the shortest first; empty where nothing does. */
+            seasons: components["schemas"]["Season"][];
+        };
         /** @description A sensor. */
         SensorFacts: {
             /**
@@ -7472,6 +7707,21 @@ export interface components {
             near_bound: components["schemas"]["SeriesOfDevice"][];
             /** @description How many of those there are. */
             near_bound_count: number;
+        };
+        /** @description A change. */
+        SeriesChange: {
+            /** @description From when on it is otherwise. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description The mean from the change before to this one.
+             */
+            mean_before: number;
+            /**
+             * Format: double
+             * @description The mean from this one to the next.
+             */
+            mean_after: number;
         };
         /**
          * Format: uuid
@@ -7923,6 +8173,26 @@ export interface components {
              */
             value: string;
         };
+        /** @description Where a series goes. */
+        TrendAnswer: components["schemas"]["AnalysisGround"] & {
+            /** @description Where it goes. */
+            direction: components["schemas"]["TrendDirection"];
+            /**
+             * Format: double
+             * @description By how much a day, in the unit of the series; what it seems where it is not believed.
+             */
+            slope_a_day: number;
+            /**
+             * Format: double
+             * @description How sure, in standard deviations of no trend: over 3.29 is one in a thousand.
+             */
+            score: number;
+        };
+        /**
+         * @description Where a series goes.
+         * @enum {string}
+         */
+        TrendDirection: "up" | "down" | "flat";
         /** @description What a profile brings of a device. */
         TrialAnswer: {
             /** @description Whether the profile is for this device at all: where another was chosen for it, it is not. */
@@ -7935,46 +8205,10 @@ export interface components {
             facts: Record<string, never>;
         };
         /**
-         * @description What an operator says of an alarm.
-         * @enum {string}
-         */
-        Usefulness: "useful" | "noise";
-        /**
          * Format: uuid
          * @description One person who signs in.
          */
         UserId: string;
-        /** @description What a verdict did. */
-        VerdictAnswer: {
-            /** @description The anomaly as judged. */
-            anomaly: components["schemas"]["AnomalyOfDevice"];
-            /**
-             * Format: int64
-             * @description Alarms of this series that were useful.
-             */
-            useful: number;
-            /**
-             * Format: int64
-             * @description Alarms of this series that were noise.
-             */
-            noise: number;
-            /**
-             * Format: double
-             * @description The share of this series' judged alarms that were useful, 0 to 1.
-             */
-            precision?: number | null;
-            /**
-             * Format: double
-             * @description The score from which this series alarms from now on; 0.5 while nobody judged any.
-             */
-            threshold: number;
-            /** @description What follows, in a sentence. */
-            effect: string;
-        };
-        /** @description What an operator says of an alarm. */
-        VerdictRequest: {
-            verdict: components["schemas"]["Usefulness"] | null;
-        };
         /** @description A VLAN. Source: Q-BRIDGE-MIB (RFC 4363). */
         VlanFacts: {
             /**
@@ -8065,6 +8299,27 @@ export interface components {
             syntax: string;
             /** @description Its value as text. */
             value: string;
+        };
+        /** @description What would be if. */
+        WhatIf: components["schemas"]["ForecastSubject"] & {
+            /** @description What limits it. */
+            limit_kind: components["schemas"]["LimitKind"];
+            /**
+             * Format: double
+             * @description The limit as it is, in the unit of the series.
+             */
+            limit: number;
+            /**
+             * Format: double
+             * @description The limit as it would be.
+             */
+            limit_then: number;
+            /** @description When thresholds are reached as it is. */
+            before: components["schemas"]["CapacityOutlook"][];
+            /** @description When they would be. */
+            after: components["schemas"]["CapacityOutlook"][];
+            /** @description Why nothing is told, in one sentence; null where something is. */
+            reason?: string | null;
         };
         /** @description An access point, a radio of one, or a wireless network. */
         WirelessFacts: {
@@ -8175,47 +8430,15 @@ export interface operations {
             };
         };
     };
-    list_anomalies: {
+    get_changes: {
         parameters: {
-            query?: {
-                /**
-                 * @description Rows of a page, 1 to 1000; 100 where it is not given. A page may have fewer though there are
-                 *     more: `next_cursor` says.
-                 */
-                limit?: number;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string;
-                /** @description Always -started_at, those that began last first. */
-                sort?: string;
-                /** @description Only of this device. */
-                device_id?: components["schemas"]["DeviceId"];
-                /** @description Only of this series. */
-                series_id?: components["schemas"]["SeriesId"];
-                /** @description Only of this interface. */
-                interface_id?: components["schemas"]["InterfaceId"];
-                /** @description Only of this metric. */
-                metric?: string;
-                /** @description Only of devices of one of these sites, with commas between. */
-                site?: string;
-                /** @description Only of devices with one of these tags, with commas between. */
-                tag?: string;
-                /**
-                 * @description Only of these kinds, with commas between.
-                 * @example spike,level
-                 */
-                kind?: string;
-                /** @description Only those that go on, or only those that are over. */
-                open?: boolean;
-                /** @description Only those whose greatest score is this or more, 0 to 1. */
-                score_min?: number;
-                /** @description Only those that went on then or later. */
+            query: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+                /** @description Where the range begins; 28 days before its end where it is not given, at most 400. */
                 from?: components["schemas"]["Timestamp"];
-                /** @description Only those that began before. */
-                until?: components["schemas"]["Timestamp"];
-                /** @description Only those that were judged so: useful or noise. */
-                verdict?: "useful" | "noise";
-                /** @description Only those that were judged, or only those that were not. */
-                judged?: boolean;
+                /** @description Where it ends; now where it is not given. */
+                to?: components["schemas"]["Timestamp"];
             };
             header?: never;
             path?: never;
@@ -8223,13 +8446,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of anomalies. */
+            /** @description Its changes. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_AnomalyOfDevice"];
+                    "application/json": components["schemas"]["Changes"];
                 };
             };
             /** @description The request cannot be read. */
@@ -8270,22 +8493,38 @@ export interface operations {
             };
         };
     };
-    get_alarm_precision: {
+    get_seasonality: {
         parameters: {
-            query?: never;
+            query: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+                /** @description Where the range begins; 28 days before its end where it is not given, at most 400. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Where it ends; now where it is not given. */
+                to?: components["schemas"]["Timestamp"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description How alarms were judged. */
+            /** @description Its seasons. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AlarmPrecisions"];
+                    "application/json": components["schemas"]["Seasonality"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Nobody is signed in. */
@@ -8317,25 +8556,29 @@ export interface operations {
             };
         };
     };
-    get_anomaly: {
+    get_trend: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The anomaly. */
-                anomaly_id: components["schemas"]["AnomalyId"];
+            query: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+                /** @description Where the range begins; 28 days before its end where it is not given, at most 400. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Where it ends; now where it is not given. */
+                to?: components["schemas"]["Timestamp"];
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The anomaly. */
+            /** @description Its trend. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AnomalyOfDevice"];
+                    "application/json": components["schemas"]["TrendAnswer"];
                 };
             };
             /** @description The request cannot be read. */
@@ -8358,123 +8601,6 @@ export interface operations {
             };
             /** @description Not permitted. */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    judge_anomaly: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The anomaly. */
-                anomaly_id: components["schemas"]["AnomalyId"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VerdictRequest"];
-            };
-        };
-        responses: {
-            /** @description What it did. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["VerdictAnswer"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The present state does not allow this. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The media type is not taken. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Fields are wrong. */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9846,306 +9972,6 @@ export interface operations {
             };
         };
     };
-    get_bands: {
-        parameters: {
-            query: {
-                /** @description The series. */
-                series_id: components["schemas"]["SeriesId"];
-                /**
-                 * @description From when on; a day ago where it is not given. What is told of the past is what is expected of such
-                 *     an hour now, after all that came since.
-                 */
-                from?: components["schemas"]["Timestamp"];
-                /** @description Until when, at most a week ahead; a day ahead where it is not given. */
-                until?: components["schemas"]["Timestamp"];
-                /**
-                 * @description Seconds from point to point; where it is not given, the range is cut into some 250, of at least five
-                 *     minutes. No answer has more than 2,016 points.
-                 */
-                step_secs?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description What is expected. */
-            200: {
-                headers: {
-                    /** @description The revision of floor and ceiling. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Bands"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    set_band_limits: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description The ETag that was read, "0" where nobody set any. */
-                "If-Match": string;
-            };
-            path: {
-                /** @description The series. */
-                series_id: components["schemas"]["SeriesId"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["BandLimitsRequest"];
-            };
-        };
-        responses: {
-            /** @description What was set. */
-            200: {
-                headers: {
-                    /** @description Its revision. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BandLimitsOfSeries"];
-                };
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The present state does not allow this. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It was changed meanwhile. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The media type is not taken. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Fields are wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match is missing. */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_band_limits: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description The ETag that was read. */
-                "If-Match": string;
-            };
-            path: {
-                /** @description The series. */
-                series_id: components["schemas"]["SeriesId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description They are gone. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request cannot be read. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The present state does not allow this. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It was changed meanwhile. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match is missing. */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other failure. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list_candidates: {
         parameters: {
             query?: {
@@ -10438,6 +10264,171 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_capacity: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /**
+                 * @description expected_at (the soonest first), used or device; with a leading `-` the other way. What is not expected
+                 *     to be reached comes last.
+                 */
+                sort?: string;
+                /** @description Which number of a day ranks; p95 where it is not given. */
+                of?: "avg" | "p95" | "peak";
+                /** @description Which of the server's thresholds ranks; the higher where it is not given. */
+                threshold?: "warning" | "critical";
+                /** @description Only those that are expected within so many days, 1 to 366. */
+                within_days?: number;
+                /** @description Only of this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Only of this interface. */
+                interface_id?: components["schemas"]["InterfaceId"];
+                /** @description Only of devices of these sites, with commas between. */
+                site?: string;
+                /** @description Only of devices with any of these tags, with commas between. */
+                tag?: string;
+                /** @description Only of these metrics, with commas between. */
+                metric?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of series with a limit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CapacityItem"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_capacity_what_if: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What is carried or used grows at once by this factor, as 2 for twice as many users; 0.001 to 1000, 1
+                 *     where it is not given.
+                 */
+                demand_factor?: number;
+                /** @description It grows so many times as quickly from now on; 0 to 1000, 1 where it is not given. */
+                growth_factor?: number;
+                /** @description The limit is raised by so much, in the unit of the series; none where it is not given. */
+                added_capacity?: number;
+                /**
+                 * @description So many links of the same speed take their even share; 0 to 64, none where it is not given. For
+                 *     interfaces.
+                 */
+                added_links?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIf"];
+                };
             };
             /** @description The request cannot be read. */
             400: {
@@ -15677,6 +15668,289 @@ export interface operations {
             };
         };
     };
+    list_forecasts: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description id, made_at, device, mase or coverage (both of a day ahead); with a leading `-` the other way. */
+                sort?: string;
+                /** @description Only of this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Only of this interface. */
+                interface_id?: components["schemas"]["InterfaceId"];
+                /** @description Only of devices of these sites, with commas between. */
+                site?: string;
+                /** @description Only of devices with any of these tags, with commas between. */
+                tag?: string;
+                /** @description Only of these metrics, with commas between. */
+                metric?: string;
+                /**
+                 * @description Only in these states, with commas between.
+                 * @example ready,learning
+                 */
+                state?: string;
+                /** @description Only those that an operator chose, or that none did. */
+                is_chosen?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of forecasts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ForecastSummary"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_forecast: {
+        parameters: {
+            query?: {
+                /** @description Seconds from now on, an hour to 366 days; a day where it is not given. */
+                horizon_secs?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The forecast. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose_forecast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is chosen. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose_forecast_no_longer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is not chosen. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_health: {
         parameters: {
             query?: never;
@@ -18025,6 +18299,116 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_models: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description name; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of models. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Model"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_forecast_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How they stand. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastPlan"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,9 +1,8 @@
-//! A detector's state as bytes.
+//! A detector's state as bytes: each field in its order, the version first.
 
-use super::expect::Expectation;
 use super::{Detector, Options};
 
-const VERSION: u8 = 0;
+const VERSION: u8 = 1;
 
 /// Why bytes are no state of a detector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,51 +18,97 @@ pub enum DecodeError {
     Invalid,
 }
 
+/// What is done with every field of a state in its order: written, or read.
+pub(super) trait Field {
+    fn bytes<const N: usize>(&mut self, bytes: &mut [u8; N]);
+
+    /// What must be true of the field just walked.
+    fn hold(&mut self, is_true: bool);
+
+    fn f32(&mut self, value: &mut f32) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(&mut bytes);
+        *value = f32::from_le_bytes(bytes);
+        self.hold(value.is_finite());
+    }
+
+    fn f64(&mut self, value: &mut f64) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(&mut bytes);
+        *value = f64::from_le_bytes(bytes);
+        self.hold(value.is_finite());
+    }
+
+    fn i64(&mut self, value: &mut i64) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(&mut bytes);
+        *value = i64::from_le_bytes(bytes);
+    }
+
+    fn u32(&mut self, value: &mut u32) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(&mut bytes);
+        *value = u32::from_le_bytes(bytes);
+    }
+
+    fn u16(&mut self, value: &mut u16) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(&mut bytes);
+        *value = u16::from_le_bytes(bytes);
+    }
+}
+
+struct Writer<'a>(&'a mut Vec<u8>);
+
+impl Field for Writer<'_> {
+    fn bytes<const N: usize>(&mut self, bytes: &mut [u8; N]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn hold(&mut self, _: bool) {}
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+    is_short: bool,
+    is_wrong: bool,
+}
+
+impl Field for Reader<'_> {
+    fn bytes<const N: usize>(&mut self, bytes: &mut [u8; N]) {
+        match self.rest.split_first_chunk::<N>() {
+            Some((head, tail)) => (*bytes, self.rest) = (*head, tail),
+            None => self.is_short = true,
+        }
+    }
+
+    fn hold(&mut self, is_true: bool) {
+        self.is_wrong |= !is_true;
+    }
+}
+
 pub(super) fn encode(detector: &Detector, into: &mut Vec<u8>) {
-    let of = &detector.expectation;
     into.push(VERSION);
-    into.extend(detector.options.step_secs.unwrap_or(0).to_le_bytes());
-    into.extend(detector.options.false_alarms_per_1000.to_le_bytes());
-    into.extend(of.level.to_le_bytes());
-    into.extend(of.distance.to_le_bytes());
-    into.extend(of.seen.to_le_bytes());
-    into.push(u8::from(of.last.is_some()));
-    into.extend(of.last.unwrap_or(0).to_le_bytes());
+    detector.clone().walk(&mut Writer(into));
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Detector, DecodeError> {
-    let mut rest = bytes;
-    let [version] = take(&mut rest)?;
+    let (&version, rest) = bytes.split_first().ok_or(DecodeError::Short)?;
     if version != VERSION {
         return Err(DecodeError::Version(version));
     }
-    let step = u32::from_le_bytes(take(&mut rest)?);
-    let rate = f64::from_le_bytes(take(&mut rest)?);
-    let (level, distance) = (
-        f64::from_le_bytes(take(&mut rest)?),
-        f64::from_le_bytes(take(&mut rest)?),
-    );
-    let seen = u32::from_le_bytes(take(&mut rest)?);
-    let [is_last] = take(&mut rest)?;
-    let last = i64::from_le_bytes(take(&mut rest)?);
-    if !rest.is_empty() || !level.is_finite() || !distance.is_finite() || !rate.is_finite() {
+    let mut reader = Reader {
+        rest,
+        is_short: false,
+        is_wrong: false,
+    };
+    let mut detector = Detector::new(Options::default());
+    detector.walk(&mut reader);
+    if reader.is_short {
+        return Err(DecodeError::Short);
+    }
+    if !reader.rest.is_empty() || reader.is_wrong {
         return Err(DecodeError::Invalid);
     }
-    let mut detector = Detector::new(Options {
-        step_secs: Some(step),
-        false_alarms_per_1000: rate,
-    });
-    detector.expectation = Expectation {
-        level,
-        distance,
-        seen,
-        last: (is_last != 0).then_some(last),
-    };
     Ok(detector)
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], DecodeError> {
-    let (head, tail) = rest.split_first_chunk::<N>().ok_or(DecodeError::Short)?;
-    *rest = tail;
-    Ok(*head)
 }

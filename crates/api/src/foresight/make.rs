@@ -266,7 +266,6 @@ fn name_of(method: &Method) -> String {
 /// Makes forecasts afterwards, of what was known before each time alone, and scores them against what came.
 fn backcast(series: &Series, hours: &Input, scores: &mut Vec<model::forecast::Score>) {
     let end = hours.to();
-    let mut waiting = Vec::new();
     for days in BACKCAST_DAYS {
         let origin = end.minus(Duration::from_hours(24 * days));
         if origin <= hours.from {
@@ -280,9 +279,10 @@ fn backcast(series: &Series, hours: &Input, scores: &mut Vec<model::forecast::Sc
         let Ok(expected) = expect(series, &before, Grain::Hours, end_of_week, origin) else {
             continue;
         };
-        score::wait_for(&mut waiting, score::pieces(origin, &expected.course));
+        // What is behind the end of what is known is not scored, and waits for nobody.
+        let mut waiting = score::pieces(origin, &expected.course);
+        score::settle(&mut waiting, scores, hours, true);
     }
-    score::settle(&mut waiting, scores, hours, true);
 }
 
 /// The outlook that is worth a warning: of those that are expected within so long, also where growth is slow, the

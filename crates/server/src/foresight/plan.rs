@@ -4,6 +4,9 @@
 
 mod counts;
 mod due;
+mod record;
+#[cfg(test)]
+mod tests;
 
 pub use counts::Counts;
 
@@ -15,6 +18,7 @@ use model::event::Event;
 use model::forecast::{ForecastHead, ForecastWhy, KeptForecast, Outlook};
 use model::series::Series;
 use model::{Clock, SeriesId, Timestamp};
+use record::{is_recorded, record};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -125,7 +129,7 @@ impl Plan {
             self.tell(&due);
             let rest = match next.and_then(|(id, why)| self.series(id).map(|series| (series, why)))
             {
-                Some((series, why)) => self.one(series, why, now).await,
+                Some((series, why)) => self.one(&series, why, now).await,
                 None => TICK,
             };
             tokio::select! {
@@ -228,10 +232,10 @@ impl Plan {
     }
 
     /// Forecasts a series; how long to rest after it.
-    async fn one(&mut self, series: Series, why: ForecastWhy, now: Timestamp) -> Duration {
+    async fn one(&mut self, series: &Series, why: ForecastWhy, now: Timestamp) -> Duration {
         let begun = crate::process::thread_cpu_nanos().unwrap_or(0);
         let (id, device_id) = (series.id, series.key.device_id);
-        let done = self.forecast(&series, why, now).await;
+        let done = self.forecast(series, why, now).await;
         let spent = crate::process::thread_cpu_nanos().unwrap_or(begun);
         let spent = Duration::from_nanos(spent.saturating_sub(begun));
         self.context.counts.made(done.is_ok(), spent, now);
@@ -246,7 +250,7 @@ impl Plan {
                     state,
                     made_at: now,
                 });
-                self.warn(&series, &head, before, now);
+                self.warn(series, &head, before, now);
             }
             Err(error) => {
                 if !self.failing {
@@ -273,9 +277,15 @@ impl Plan {
         let warned = before.as_ref().and_then(|kept| warning(&kept.head, within));
         let until = Some(std::time::Instant::now() + READ_MAX);
         let ground = &self.context.ground;
-        let Made { kept, .. } = make(ground, series, (why, before), (now, until))?;
+        let Made { kept, came } = make(ground, series, (why, before), (now, until))?;
         let head = kept.head.clone();
         forecasts.put(kept).await?;
+        if is_recorded(why)
+            && let Err(error) = record(&ground.series, series, &head, &came).await
+        {
+            // The scores are kept: what is missing is the line beside the chart.
+            warn!(series.id = %series.id, error = %crate::chain(&error), "what was forecast is not kept as series");
+        }
         Ok((head, warned))
     }
 

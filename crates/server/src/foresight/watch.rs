@@ -317,7 +317,9 @@ impl Watcher {
             let words = of.end_all(id, now.unix_ms());
             self.say(Lot::Words(words)).await;
         }
-        self.written_at[shards::shard_of(id) % shards::SHARDS] = Timestamp::from_unix_ms(0);
+        if let Some(at) = self.written_at.get_mut(shards::shard_of(id)) {
+            *at = Timestamp::from_unix_ms(0);
+        }
     }
 
     /// What is done after each event: rules, catching up, files.
@@ -363,6 +365,7 @@ impl Watcher {
         let task = Task {
             device_id: id,
             of: slot.of.take().unwrap_or_default(),
+            open: slot.open.clone(),
             now: self.context.clock.now(),
             room: self.context.series_max.saturating_sub(self.series),
             rules: Arc::clone(&self.rules),
@@ -409,7 +412,7 @@ impl Watcher {
         let mut closed = Vec::new();
         if is_whole {
             for anomaly in std::mem::take(&mut slot.open) {
-                if !go_on(&mut of, &anomaly, &words) {
+                if !is_followed(&of, &anomaly, &words) {
                     closed.push(anomaly);
                 }
             }
@@ -517,32 +520,18 @@ impl Watcher {
     }
 }
 
-/// Whether an anomaly that was open goes on: it is open by what was read, or its end is not known yet and the
-/// series goes on with it.
-fn go_on(of: &mut OfDevice, anomaly: &Anomaly, words: &[device::Word]) -> bool {
+/// Whether an anomaly that was open at the start goes on, or has its end among what is said.
+fn is_followed(of: &OfDevice, anomaly: &Anomaly, words: &[device::Word]) -> bool {
     let started_at_ms = anomaly.started_at.unix_ms();
     let has_ended = words.iter().any(|word| {
         word.series_id == anomaly.series_id
             && matches!(word.said, series::Said::Ended { started_at_ms: at, .. } if at == started_at_ms)
     });
-    let Some(watched) = of.series.get_mut(&anomaly.series_id) else {
-        return false;
-    };
-    match watched.open {
-        _ if has_ended => true,
-        Some(open) => open.started_at_ms == started_at_ms,
-        None => {
-            watched.open = Some(series::Open {
-                started_at_ms,
-                peak: anomaly.peak_score,
-                kept_peak: anomaly.peak_score,
-                kept_at_ms: anomaly.last_seen_at.unix_ms(),
-                calm: 0,
-                calm_since_ms: 0,
-            });
-            true
-        }
-    }
+    let open = of
+        .series
+        .get(&anomaly.series_id)
+        .and_then(|watched| watched.open);
+    has_ended || open.is_some_and(|open| open.started_at_ms == started_at_ms)
 }
 
 fn told(watched: Option<&series::Watched>, times: &[Timestamp]) -> BandsTold {

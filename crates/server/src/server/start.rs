@@ -3,10 +3,10 @@
 
 mod archive;
 mod backups;
-mod foresight;
 mod refusals;
 mod sampled;
 mod tombstones;
+mod watching;
 
 use super::connections::{self, Bounds, Counts};
 use super::front::Front;

@@ -81,9 +81,19 @@ impl Server {
 
     /// The same with more in its environment.
     pub(crate) fn start_with(data: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_given(data, &[], environment)
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_given(
+        data: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_foretell"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
+            .args(arguments)
             .env("FORETELL_ADMIN_PASSWORD", PASSWORD)
             .env("FORETELL_LOG", "warn")
             .env("FORETELL_POLL__DEFAULT_INTERVAL_SECS", "5")

@@ -86,13 +86,20 @@ fn used(view: &View<'_>, storage: &Storage, row: usize) -> f64 {
         }
         StorageKind::Virtual => hash::between(chance, 0.0, 0.05),
         StorageKind::Flash => hash::between(chance, 0.3, 0.6),
-        // Logs grow until they are rotated; what people keep grows and grows.
+        // Logs grow until they are rotated; what people keep grows until somebody clears it away, which on
+        // every other disk is shortly before it is full.
         StorageKind::FixedDisk => {
             let days = ms as f64 / DAY_MS as f64;
-            let rotated = hash::between(hash::mix(chance, 1), 20.0, 90.0);
-            let phase = (days / rotated).fract();
-            let base = hash::between(chance, 0.2, 0.6);
-            base + 0.15 * phase + 0.002 * hash::wave(chance, ms, 3_600_000)
+            let fills = hash::mix(chance, 2).is_multiple_of(2);
+            let (shortest, base, height) = if fills {
+                (45.0, 0.3, 0.65)
+            } else {
+                (20.0, hash::between(chance, 0.2, 0.6), 0.15)
+            };
+            let cleared = hash::between(hash::mix(chance, 1), shortest, 90.0);
+            let begun = hash::between(hash::mix(chance, 3), 0.0, 1.0);
+            let phase = (days / cleared + begun).fract();
+            base + height * phase + 0.002 * hash::wave(chance, ms, 3_600_000)
         }
     }
     .clamp(0.0, 0.99)

@@ -3,6 +3,7 @@
 
 use super::device::{Ground, OfDevice, Word};
 use super::series::Rules;
+use model::foresight::Anomaly;
 use model::{DeviceId, SeriesId, Timestamp, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Task {
     pub device_id: DeviceId,
     /// What is known of them.
     pub of: OfDevice,
+    /// Anomalies that were open when the server stopped, until it is known how they went on.
+    pub open: Vec<Anomaly>,
     /// The present time.
     pub now: Timestamp,
     /// How many new series may be watched.
@@ -61,6 +64,7 @@ pub fn run(task: Task) -> Done {
     let Task {
         device_id,
         mut of,
+        open,
         now,
         room,
         rules,
@@ -70,6 +74,11 @@ pub fn run(task: Task) -> Done {
     } = task;
     let all = series.series_of(device_id);
     let left_out = of.adopt(&all, room, now.unix_ms());
+    for anomaly in &open {
+        if let Some(watched) = of.series.get_mut(&anomaly.series_id) {
+            watched.go_on(anomaly);
+        }
+    }
     let record = store.inventory.device(device_id);
     let device = record.as_ref().map(|record| &record.device.body);
     let ground = Ground {

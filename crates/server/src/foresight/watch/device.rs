@@ -1,5 +1,6 @@
-//! The series of one device: the samples of one answer go to their series together, and those that are not
-//! among them are missing. A device that does not answer at all has no series that are missing. Pure.
+//! The series of one device: the samples of one moment go to their series together. A series is missing where it
+//! does not come though the device's agent answers, which its sysUpTime tells: one that is silent has no series that
+//! are missing, and neither has a check that nobody makes any more. Pure.
 
 use super::series::{Moment, Rules, Said, Watched, watched_as};
 use model::metric::Kind as MetricKind;
@@ -149,7 +150,10 @@ impl OfDevice {
             }
         }
         self.seen_at_ms = self.seen_at_ms.max(at_ms);
-        if !is_at_work && at_ms.saturating_sub(self.looked_at_ms) >= LOOK_MS {
+        let has_answered = samples
+            .iter()
+            .any(|(id, _)| Some(*id) == self.uptime_series);
+        if has_answered && !is_at_work && at_ms.saturating_sub(self.looked_at_ms) >= LOOK_MS {
             self.looked_at_ms = at_ms;
             self.look(device_id, moment, ground, words);
         }

@@ -1,7 +1,7 @@
 //! One series: what its detector is given, and when an anomaly begins, goes on and ends. Pure.
 
 use analytics::anomaly::{Detector, Kind, Options, Verdict};
-use model::foresight::{AnomalyKind, THRESHOLD};
+use model::foresight::{Anomaly, AnomalyKind, THRESHOLD};
 use model::metric::Kind as MetricKind;
 use model::{Metric, Value};
 use store::series::increase;
@@ -234,6 +234,19 @@ impl Watched {
         })
     }
 
+    /// Goes on with an anomaly that is open by what is kept, where none is by what is known: its samples may have
+    /// been looked at by a server that ended before it wrote what it knew.
+    pub fn go_on(&mut self, anomaly: &Anomaly) {
+        self.open.get_or_insert(Open {
+            started_at_ms: anomaly.started_at.unix_ms(),
+            peak: anomaly.peak_score,
+            kept_peak: anomaly.peak_score,
+            kept_at_ms: anomaly.last_seen_at.unix_ms(),
+            calm: 0,
+            calm_since_ms: 0,
+        });
+    }
+
     /// Whether too little was seen for alarms.
     pub fn is_learning(&self) -> bool {
         let seen = self
@@ -314,6 +327,9 @@ impl Watched {
             });
             return Some(Said::Begun(seen(at_ms, true)));
         };
+        if at_ms < open.started_at_ms {
+            return None;
+        }
         if is_alarm || score >= rules.threshold * CALM_SHARE {
             open.calm = 0;
             open.peak = open.peak.max(score);

@@ -7,7 +7,7 @@ use super::series::{Moment, Rules, Said, Watched};
 use super::{Context, saved, shards};
 use crate::wire::Wire;
 use api::expected::{BandsAsked, BandsTold};
-use model::device::{Device, Identity, Maintenance, Said as DeviceSaid, Typed};
+use model::device::{Device, Identity, Said as DeviceSaid, Typed};
 use model::event::Event;
 use model::foresight::{Anomaly, AnomalyKind, AnomalyState, BandLimits};
 use model::metric::Kind as MetricKind;
@@ -250,12 +250,10 @@ async fn an_anomaly_is_found_at_once_and_is_over_when_it_is_calm() {
             Event::AnomalyStarted(anomaly) if anomaly.id == found.id => started += 1,
             Event::AnomalyEnded(anomaly) if anomaly.id == found.id => over += 1,
             Event::Samples { samples, .. } => {
-                let ids = samples
+                let mut ids = samples
                     .iter()
                     .filter_map(|(id, _)| lab.store.series.series(*id));
-                scored |= ids
-                    .into_iter()
-                    .any(|one| one.key.metric == Metric::ANOMALY_SCORE);
+                scored |= ids.any(|one| one.key.metric == Metric::ANOMALY_SCORE);
             }
             _ => {}
         }
@@ -318,14 +316,11 @@ async fn what_came_faster_than_it_was_looked_at_is_read_of_the_store() {
     let watching = lab.watch(folder.path());
     lab.answer(0, usual(0)).await;
     lab.looked(&watching, 0).await;
-    // The task does not run between these, as nothing awaits that is not ready at once.
     for burst in 0..20 {
         let first = 1 + burst * 40;
-        let store = lab.store.clone();
         for step in first..first + 40 {
             lab.answer(step, usual(step)).await;
         }
-        drop(store);
     }
     let told = lab.looked(&watching, 800).await;
     assert_eq!(told.samples, 801);
@@ -383,6 +378,7 @@ fn task(lab: &Lab, of: OfDevice) -> Task {
     Task {
         device_id: lab.device,
         of,
+        open: Vec::new(),
         now: lab.clock.now(),
         room: 1_000,
         rules: Arc::default(),
@@ -494,12 +490,6 @@ fn nothing_is_raised_in_maintenance_or_while_the_device_is_down() {
         assert_eq!(row(&mut worked_on, id, step, 0.95, &ground), None);
     }
     assert_eq!(worked_on.series[&id].detector, of.series[&id].detector);
-    let work = Maintenance {
-        since: Timestamp::from_unix_ms(NOW),
-        until: None,
-        reason: None,
-    };
-    assert_eq!(work.since.unix_ms(), NOW);
     assert_eq!(
         row(&mut worked_on, id, 100, usual(100), &quiet_ground(&rules)),
         None
@@ -566,6 +556,7 @@ fn a_series_is_missing_only_while_its_device_answers() {
     row(&mut silent, id, 12, usual(12), &quiet_ground(&rules));
     assert_eq!(silent.series[&id].missing, 0);
     let other = SeriesId::new();
+    of.uptime_series = Some(other);
     for step in 0..12 {
         row(&mut of, other, step, 1.0, &quiet_ground(&rules));
     }

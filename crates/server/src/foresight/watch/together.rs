@@ -109,8 +109,8 @@ fn put(
     found: &mut BTreeMap<AnomalyId, AnomalyGroup>,
 ) {
     let members = || places.iter().filter_map(|at| recent.get(*at));
-    let groups = members().filter_map(|begun| begun.group);
-    let known = groups.into_iter().find(|group| group.scope == scope);
+    let mut groups = members().filter_map(|begun| begun.group);
+    let known = groups.find(|group| group.scope == scope);
     let free = members().filter(|begun| begun.group.is_none());
     let first = free.map(|begun| begun.id).min();
     let Some(group) = known.or(first.map(|id| AnomalyGroup { id, scope })) else {

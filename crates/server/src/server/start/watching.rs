@@ -68,10 +68,10 @@ impl Base<'_> {
             warn_within: Duration::from_hours(24 * u64::from(settings.capacity_warning_days)),
             stop: self.intake.clone(),
         };
-        if settings.forecast_series_max > 0 {
-            if let Err(error) = plan::start(context, &self.tasks) {
-                warn!(%error, "series are forecast only when somebody asks");
-            }
+        if settings.forecast_series_max > 0
+            && let Err(error) = plan::start(context, &self.tasks)
+        {
+            warn!(%error, "series are forecast only when somebody asks");
         }
         shown
     }

@@ -1,0 +1,137 @@
+//! What is usual at each hour of a cycle, in two octets an hour.
+
+use super::saved::Field;
+
+/// What the range of a profile grows by beyond what it must hold, as a part of it.
+const MARGIN: f32 = 0.25;
+/// Cells count from 1: 0 is an hour that was never visited.
+const CELLS: f32 = 65_534.0;
+
+/// Hours of a cycle: the mean of visits to each, by exponential forgetting (Holt 1957; Winters 1960).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Profile<const N: usize> {
+    cells: [u16; N],
+    /// The value of cell 1, and what one cell more is.
+    low: f32,
+    grain: f32,
+    /// Cycles seen.
+    cycles: f32,
+    /// What the series lies above its profile, of late.
+    pub(super) offset: f32,
+    /// Mean squared error, of late.
+    pub(super) error: f32,
+}
+
+impl<const N: usize> Default for Profile<N> {
+    fn default() -> Self {
+        Self {
+            cells: [0; N],
+            low: 0.0,
+            grain: 0.0,
+            cycles: 0.0,
+            offset: 0.0,
+            error: 0.0,
+        }
+    }
+}
+
+impl<const N: usize> Profile<N> {
+    /// The value at an hour since the epoch and a part of it, between the middles of hours where samples are
+    /// closer than hours; none where the hour was never visited.
+    pub(super) fn at(&self, hour: i64, part: f32, is_between: bool) -> Option<f32> {
+        let here = self.value(hour)?;
+        if !is_between {
+            return Some(here + self.offset);
+        }
+        let (other, share) = if part < 0.5 {
+            (self.value(hour - 1), 0.5 - part)
+        } else {
+            (self.value(hour + 1), part - 0.5)
+        };
+        let between = other.map_or(0.0, |other| (other - here) * share);
+        Some(here + between + self.offset)
+    }
+
+    /// The least and the greatest, where every hour was visited.
+    pub(super) fn range(&self) -> Option<(f32, f32)> {
+        let (least, most) = self
+            .cells
+            .iter()
+            .fold((u16::MAX, 0), |(least, most), &cell| {
+                (least.min(cell), most.max(cell))
+            });
+        (least > 0).then(|| {
+            let value = |cell: u16| self.low + f32::from(cell - 1) * self.grain + self.offset;
+            (value(least), value(most))
+        })
+    }
+
+    /// Learns the mean of a visit to an hour; a cycle counts at most as one in `memory`.
+    pub(super) fn visited(&mut self, hour: i64, mean: f32, memory: f32) {
+        self.cycles += 1.0 / self.cells.len() as f32;
+        let share = 1.0 / self.cycles.ceil().clamp(1.0, memory);
+        let value = match self.value(hour) {
+            Some(value) => value + (mean - value) * share,
+            None => mean - self.offset,
+        };
+        self.hold(value);
+        let cell = self.cell(value);
+        if let Some(place) = self.cells.get_mut(Self::place(hour)) {
+            *place = cell;
+        }
+    }
+
+    fn place(hour: i64) -> usize {
+        usize::try_from(hour.rem_euclid(i64::try_from(N).unwrap_or(1))).unwrap_or(0)
+    }
+
+    fn value(&self, hour: i64) -> Option<f32> {
+        let cell = *self.cells.get(Self::place(hour))?;
+        (cell > 0).then(|| self.low + f32::from(cell - 1) * self.grain)
+    }
+
+    /// Widens the range until it holds a value. Each widening adds a quarter at least, so that they are few.
+    fn hold(&mut self, value: f32) {
+        if self.cycles * (self.cells.len() as f32) < 1.5 {
+            self.low = value;
+        }
+        let high = self.low + CELLS * self.grain;
+        if value >= self.low && value <= high {
+            return;
+        }
+        let (low, high) = (self.low.min(value), high.max(value));
+        let margin = (high - low) * MARGIN;
+        let (old_low, old_grain) = (self.low, self.grain);
+        (self.low, self.grain) = (low - margin, (high - low + 2.0 * margin) / CELLS);
+        for place in 0..N {
+            let Some(cell) = self.cells.get(place).copied().filter(|cell| *cell > 0) else {
+                continue;
+            };
+            let moved = self.cell(old_low + f32::from(cell - 1) * old_grain);
+            if let Some(cell) = self.cells.get_mut(place) {
+                *cell = moved;
+            }
+        }
+    }
+
+    /// Between 1 and 65,535; what is no number counts as the least.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn cell(&self, value: f32) -> u16 {
+        if self.grain > 0.0 {
+            ((value - self.low) / self.grain).round().clamp(0.0, CELLS) as u16 + 1
+        } else {
+            1
+        }
+    }
+
+    pub(super) fn walk(&mut self, field: &mut impl Field) {
+        for cell in &mut self.cells {
+            field.u16(cell);
+        }
+        field.f32(&mut self.low);
+        field.f32(&mut self.grain);
+        field.f32(&mut self.cycles);
+        field.f32(&mut self.offset);
+        field.f32(&mut self.error);
+    }
+}
