@@ -4,9 +4,13 @@
 import type { operations } from "../../generated/api";
 import { call, type Query } from "./call";
 import type {
+  AlarmPrecision,
+  Anomaly,
   Availability,
+  Bands,
   Bandwidth,
   Candidate,
+  Capacity,
   Check,
   CheckCreate,
   CheckPatch,
@@ -31,6 +35,9 @@ import type {
   FlowInterfaces,
   FlowListener,
   FlowSeries,
+  Forecast,
+  ForecastPlan,
+  ForecastSummary,
   Health,
   HealthHistory,
   Interface,
@@ -43,6 +50,7 @@ import type {
   Me,
   MibObject,
   MibSummary,
+  Model,
   Neighbor,
   Notice,
   Page,
@@ -57,7 +65,9 @@ import type {
   Top,
   Trap,
   TrialAnswer,
+  VerdictAnswer,
   WalkAnswer,
+  WhatIf,
 } from "./shapes";
 
 type Signal = AbortSignal | undefined;
@@ -167,6 +177,29 @@ export const network = {
   loads: (signal?: Signal) => all<LinkLoad>("/links/loads", {}, signal),
   neighbors: (signal?: Signal) => all<Neighbor>("/neighbors", {}, signal),
   notices: (signal?: Signal) => call<Page<Notice>>("GET", "/system/notices", { ...(signal && { signal }) }),
+};
+
+/** What is asked of anomalies, as the server takes it. */
+export type AnomaliesQuery = Optional<operations["list_anomalies"]["parameters"]["query"]>;
+export type CapacityQuery = Optional<operations["list_capacity"]["parameters"]["query"]>;
+export type ForecastsQuery = Optional<operations["list_forecasts"]["parameters"]["query"]>;
+export type WhatIfQuery = Optional<operations["get_capacity_what_if"]["parameters"]["query"]>;
+
+export const foresight = {
+  forecast: (id: string, horizon_secs: number, signal?: Signal) => call<Forecast>("GET", `/forecasts/${enc(id)}`, { query: { horizon_secs }, ...(signal && { signal }) }),
+  forecasts: (query: ForecastsQuery, signal?: Signal) => call<Page<ForecastSummary>>("GET", "/forecasts", { query, ...(signal && { signal }) }),
+  bands: (series_id: string, from: number, until: number, step_secs: number, signal?: Signal) =>
+    call<Bands>("GET", "/bands", { query: { series_id, from: new Date(from).toISOString(), until: new Date(until).toISOString(), step_secs }, ...(signal && { signal }) }),
+  setBounds: (series_id: string, revision: number, body: { floor: number | null; ceiling: number | null }) => call<unknown>("PUT", `/bands/${enc(series_id)}`, { body, revision }),
+  removeBounds: (series_id: string, revision: number) => call<void>("DELETE", `/bands/${enc(series_id)}`, { revision }),
+  anomalies: (query: AnomaliesQuery, signal?: Signal) => call<Page<Anomaly>>("GET", "/anomalies", { query, ...(signal && { signal }) }),
+  anomaly: (id: string, signal?: Signal) => call<Anomaly>("GET", `/anomalies/${enc(id)}`, { ...(signal && { signal }) }),
+  judge: (id: string, verdict: "useful" | "noise" | null) => call<VerdictAnswer>("PUT", `/anomalies/${enc(id)}/verdict`, { body: { verdict } }),
+  precision: (signal?: Signal) => call<{ detectors: AlarmPrecision[] }>("GET", "/anomalies/precision", { ...(signal && { signal }) }),
+  capacity: (query: CapacityQuery, signal?: Signal) => call<Page<Capacity>>("GET", "/capacity", { query, ...(signal && { signal }) }),
+  whatIf: (id: string, query: WhatIfQuery, signal?: Signal) => call<WhatIf>("GET", `/capacity/${enc(id)}/what-if`, { query, ...(signal && { signal }) }),
+  models: (signal?: Signal) => all<Model>("/models", {}, signal),
+  plan: (signal?: Signal) => call<ForecastPlan>("GET", "/models/plan", { ...(signal && { signal }) }),
 };
 
 export const logs = {

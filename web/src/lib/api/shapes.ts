@@ -6,11 +6,19 @@ type Schemas = components["schemas"];
 
 /** How much of a range a device or an interface was there. */
 export type Availability = Schemas["Availability"];
+export type AlarmPrecision = Schemas["AlarmPrecision"];
+/** What was out of the ordinary in a series, and whose it is. */
+export type Anomaly = Schemas["AnomalyOfDevice"];
 export type AuthProtocol = Schemas["AuthProtocol"];
 /** What a device or an interface carried over a range, bit/s. */
 export type Bandwidth = Schemas["BandwidthHistory"] & { now: Schemas["BandwidthNow"] };
+/** What is expected of a series, and the bounds that an operator gives to it. */
+export type Bands = Schemas["Bands"];
 export type Candidate = Schemas["Candidate"];
 export type CandidateHeard = Schemas["CandidateHeard"];
+/** A series with a limit, and when that is reached. */
+export type Capacity = Schemas["CapacityItem"];
+export type CapacityOutlook = Schemas["CapacityOutlook"];
 export type Check = Schemas["ServiceCheck"];
 export type CheckCreate = Schemas["CheckCreate"];
 export type CheckPatch = Schemas["CheckPatch"];
@@ -42,6 +50,11 @@ export type FlowListener = Schemas["FlowListener"];
 export type FlowSampling = Schemas["FlowSampling"];
 export type FlowSeries = Schemas["FlowSeriesAnswer"];
 export type FlowTopItem = Schemas["FlowTopItem"];
+/** The forecast of a series over a horizon. */
+export type Forecast = Schemas["ForecastAnswer"];
+export type ForecastAccuracy = Schemas["ForecastAccuracy"];
+export type ForecastPlan = Schemas["PlanStanding"];
+export type ForecastSummary = Schemas["ForecastSummary"];
 export type Health = Schemas["Health"];
 export type HealthHistory = Schemas["HealthHistory"];
 export type IfStatus = Schemas["IfStatus"];
@@ -54,6 +67,7 @@ export type MaintenanceAnswer = Schemas["MaintenanceAnswer"];
 export type MaintenanceRequest = Schemas["MaintenanceRequest"];
 export type Me = Schemas["Me"];
 export type Method = Schemas["Method"];
+export type Model = Schemas["Model"];
 export type Neighbor = Schemas["Neighbor"];
 export type Notice = Schemas["Notice"];
 export type PastStatus = Schemas["PastStatus"];
@@ -82,7 +96,9 @@ export type ProfileDraft = Schemas["ProfileDraft"];
 export type ProfileMistake = Schemas["ProfileMistake"];
 export type MibSummary = Schemas["MibSummary"];
 export type MibObject = Schemas["MibObject"];
+export type VerdictAnswer = Schemas["VerdictAnswer"];
 export type WalkAnswer = Schemas["WalkAnswer"];
+export type WhatIf = Schemas["WhatIf"];
 export type WalkedObject = Schemas["WalkedObject"];
 export type TrialAnswer = Schemas["TrialAnswer"];
 

@@ -19,7 +19,7 @@ export interface World {
   after(ms: number, done: () => void): () => void;
 }
 
-export type Topic = "devices" | "status" | "discovery" | "series";
+export type Topic = "devices" | "status" | "discovery" | "series" | "forecasts" | "anomalies";
 
 export interface Filter {
   device_ids?: string[];

@@ -3,6 +3,7 @@
 
 import { devices, interfaces, series as seriesRoutes, type Aggregation } from "../../lib/api/routes";
 import type { Series } from "../../lib/api/shapes";
+import type { Of } from "../../lib/foresight/foreseen.svelte";
 import { spliceTail, withGaps, type Point } from "../../lib/rates";
 
 /** Error counters summed for a whole device; beyond this many, an interface has to be chosen. */
@@ -43,6 +44,17 @@ export function plan(all: readonly Series[], interfaceId: string | null): Plan {
     processors: processors.length,
     tooManyErrors,
   };
+}
+
+/** The counters of one interface's traffic, 64-bit ones where there are: bits of what is counted in octets. */
+export function trafficOf(all: readonly Series[], interfaceId: string | null): Of[] {
+  if (interfaceId === null) return [];
+  const mine = all.filter((s) => s.labels.interface_id === interfaceId);
+  const of = (names: string[], label: string, colour: string): Of[] => {
+    const found = names.map((name) => mine.find((s) => s.metric === name)).find((s) => s !== undefined);
+    return found ? [{ id: found.id, label, colour, scale: 8 }] : [];
+  };
+  return [...of(["ifHCInOctets", "ifInOctets"], "In", "--accent"), ...of(["ifHCOutOctets", "ifOutOctets"], "Out", "--ink2")];
 }
 
 /** Physical memory where it is named, else the first kind that has both numbers. */
