@@ -72,6 +72,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists anomalies, those that began last first: of 400 days, and no more than 100,000. */
+        get: operations["list_anomalies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/anomalies/precision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells how many of the alarms that operators judged were useful, for each version of a detector. */
+        get: operations["get_alarm_precision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/anomalies/{anomaly_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an anomaly. */
+        get: operations["get_anomaly"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/anomalies/{anomaly_id}/verdict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Says of an alarm whether it was useful or noise. Each that was noise, beyond those that were useful, raises
+         *     the score from which the series alarms, within a bound.
+         */
+        put: operations["judge_anomaly"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/archive": {
         parameters: {
             query?: never;
@@ -330,6 +401,44 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells what is expected of a series at moments of the past and up to a week ahead. */
+        get: operations["get_bands"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bands/{series_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets floor and ceiling of a series in the place of those that were. A value beyond them is an alarm, and the
+         *     band never leaves them.
+         */
+        put: operations["set_band_limits"];
+        post?: never;
+        /** Takes floor and ceiling of a series away. */
+        delete: operations["delete_band_limits"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1789,6 +1898,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the kinds of reports, and what may be asked of each. */
+        get: operations["list_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Makes a report over a period, beside the period before it.
+         * @description What is too much for one report is left out row by row, from the last by name, and told by `partial`, `left_out` and `notes`; no row is of less than it says. Each row tells how much of the period was measured.
+         */
+        get: operations["get_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/retention": {
         parameters: {
             query?: never;
@@ -2249,6 +2395,31 @@ export interface components {
          * @enum {string}
          */
         Aggregation: "min" | "avg" | "max" | "sum" | "count" | "last" | "stddev" | "p50" | "p95" | "p99" | "increase" | "delta" | "peak" | "rate";
+        /** @description How the alarms of one detector were judged. */
+        AlarmPrecision: {
+            /** @description What found them: model and version. */
+            detector: string;
+            /**
+             * Format: int64
+             * @description Alarms that were useful.
+             */
+            useful: number;
+            /**
+             * Format: int64
+             * @description Alarms that were noise.
+             */
+            noise: number;
+            /**
+             * Format: double
+             * @description The share of those that were useful, 0 to 1.
+             */
+            precision?: number | null;
+        };
+        /** @description How alarms were judged. */
+        AlarmPrecisions: {
+            /** @description By what found them. */
+            detectors: components["schemas"]["AlarmPrecision"][];
+        };
         /** @description Of what something is said. */
         AnalysisGround: components["schemas"]["ForecastSubject"] & {
             /** @description When the first value begins. */
@@ -2265,6 +2436,97 @@ export interface components {
             /** @description Of these, those without a value, which were filled as a line. */
             missing: number;
         };
+        /** @description Something out of the ordinary in a series, from the alarm on until it is over. */
+        Anomaly: {
+            /** @description The id, which the series and the beginning make: what is found twice is one. */
+            id: components["schemas"]["AnomalyId"];
+            /** @description In which series. */
+            series_id: components["schemas"]["SeriesId"];
+            /** @description Whose series; the id of zeros where it is of no one device. */
+            device_id: components["schemas"]["DeviceId"];
+            interface_id?: components["schemas"]["InterfaceId"] | null;
+            /** @description What is measured. */
+            metric: string;
+            /** @description Which series of the device. */
+            labels: components["schemas"]["Labels"];
+            /** @description In what way. */
+            kind: components["schemas"]["AnomalyKind"];
+            /** @description Whether it goes on. */
+            state: components["schemas"]["AnomalyState"];
+            /** @description When it began. */
+            started_at: components["schemas"]["Timestamp"];
+            /** @description When it was seen last. */
+            last_seen_at: components["schemas"]["Timestamp"];
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description The greatest score so far, 0 to 1.
+             */
+            peak_score: number;
+            /**
+             * Format: double
+             * @description What was measured at the greatest score, in the metric's unit, a second for counters; none where
+             *     nothing was.
+             */
+            value?: number | null;
+            /**
+             * Format: double
+             * @description What was expected instead.
+             */
+            expected?: number | null;
+            /**
+             * Format: double
+             * @description The lower end of what was expected.
+             */
+            lower?: number | null;
+            /**
+             * Format: double
+             * @description The upper end of what was expected.
+             */
+            upper?: number | null;
+            /** @description What found it. */
+            model: string;
+            /**
+             * Format: int32
+             * @description Its version.
+             */
+            model_version: number;
+            group?: components["schemas"]["AnomalyGroup"] | null;
+            /** @description What was seen, in a sentence. */
+            evidence: string;
+            judgement?: components["schemas"]["Judgement"] | null;
+        };
+        /** @description The group that an anomaly is one of. */
+        AnomalyGroup: {
+            /** @description The id: that of the first anomaly of the group. */
+            id: components["schemas"]["AnomalyId"];
+            /** @description What they have in common. */
+            scope: components["schemas"]["GroupScope"];
+        };
+        /**
+         * Format: uuid
+         * @description One anomaly of a series.
+         */
+        AnomalyId: string;
+        /**
+         * @description In what way a series is out of the ordinary.
+         * @enum {string}
+         */
+        AnomalyKind: "level" | "spike" | "dip" | "drift" | "flat_line" | "variance" | "pattern" | "missing" | "above_ceiling" | "below_floor";
+        /** @description An anomaly, and whose it is. */
+        AnomalyOfDevice: components["schemas"]["Anomaly"] & {
+            /** @description The unit of `value`, `expected`, `lower` and `upper`: the metric's base unit, a second for counters. */
+            unit: string;
+            /** @description What people call the device; null where it is gone, or the series is of no one device. */
+            device_name?: string | null;
+            /** @description Where the device is, as operators typed it. */
+            site?: string | null;
+        };
+        /**
+         * @description Whether an anomaly goes on.
+         * @enum {string}
+         */
+        AnomalyState: "open" | "ended";
         /** @description A day of the archive. */
         ArchiveDay: {
             /** @description Where the UTC day begins. */
@@ -2616,6 +2878,138 @@ export interface components {
              * @description Polls in the log, which are not in packs yet.
              */
             log_polls: number;
+        };
+        /**
+         * @description Bounds that an operator gives to what is expected of a series, in the metric's unit, a second for
+         *     counters: a value beyond them is an alarm, and the band never leaves them.
+         */
+        BandLimits: {
+            /** @description Which series. */
+            series_id: components["schemas"]["SeriesId"];
+            /** @description Whose series. */
+            device_id: components["schemas"]["DeviceId"];
+            /**
+             * Format: double
+             * @description The least that is good.
+             */
+            floor?: number | null;
+            /**
+             * Format: double
+             * @description The most that is good; over the floor.
+             */
+            ceiling?: number | null;
+            /** @description Who set them: the name as it was. */
+            by: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+        };
+        /** @description The bounds of a series. */
+        BandLimitsOfSeries: components["schemas"]["BandLimits"] & {
+            /**
+             * Format: int64
+             * @description Counts its changes; the ETag.
+             */
+            revision: number;
+        };
+        /** @description What an operator gives as bounds. */
+        BandLimitsRequest: {
+            /**
+             * Format: double
+             * @description The least that is good, in the series' unit, a second for counters.
+             */
+            floor?: number | null;
+            /**
+             * Format: double
+             * @description The most that is good; over the floor.
+             */
+            ceiling?: number | null;
+        };
+        /** @description What is expected at a moment. */
+        BandPoint: {
+            /** @description The moment. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description What one sample in forty is below.
+             */
+            lower: number;
+            /**
+             * Format: double
+             * @description The middle.
+             */
+            expected: number;
+            /**
+             * Format: double
+             * @description What one sample in forty is above.
+             */
+            upper: number;
+        };
+        /** @description What is expected of a series. */
+        Bands: {
+            /** @description The series. */
+            series_id: components["schemas"]["SeriesId"];
+            device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What is measured. */
+            metric: string;
+            /** @description The unit of all values: the metric's base unit, a second for counters. */
+            unit: string;
+            /** @description What learned it. */
+            model?: string | null;
+            /**
+             * Format: int32
+             * @description Its version.
+             */
+            model_version?: number | null;
+            /**
+             * Format: int64
+             * @description Samples that it was learned from.
+             */
+            samples: number;
+            /** @description Whether too little was seen for alarms yet. */
+            learning: boolean;
+            /**
+             * @description Whether the series is watched; where it is not, there are no bands, and `floor` and `ceiling` alarm
+             *     for nothing.
+             */
+            watched: boolean;
+            seen_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description The score from which the series alarms.
+             */
+            threshold: number;
+            /**
+             * Format: int64
+             * @description Alarms of the series that operators judged useful.
+             */
+            useful: number;
+            /**
+             * Format: int64
+             * @description Alarms of the series that operators judged noise.
+             */
+            noise: number;
+            /**
+             * Format: double
+             * @description The least that is good, as an operator set it.
+             */
+            floor?: number | null;
+            /**
+             * Format: double
+             * @description The most that is good, as an operator set it.
+             */
+            ceiling?: number | null;
+            /**
+             * Format: int64
+             * @description Counts the changes of floor and ceiling; the ETag. 0 where nobody set any.
+             */
+            revision: number;
+            /**
+             * Format: int64
+             * @description Seconds from point to point.
+             */
+            step_secs: number;
+            /** @description What is expected, within floor and ceiling; a point without anything known is left out. */
+            points: components["schemas"]["BandPoint"][];
         };
         /** @description What was carried over a range. */
         BandwidthHistory: {
@@ -4268,6 +4662,11 @@ export interface components {
          * @enum {string}
          */
         ForecastWhy: "chosen" | "near_limit" | "asked" | "link" | "metric";
+        /**
+         * @description What anomalies that happen together have in common.
+         * @enum {string}
+         */
+        GroupScope: "device" | "site" | "metric";
         /** @description The health of the network: see `topology::health` for the formula. */
         Health: {
             /**
@@ -4600,6 +4999,17 @@ export interface components {
          * @enum {string}
          */
         JobUnit: "octets" | "samples" | "series" | "days";
+        /** @description An operator's verdict on an alarm. */
+        Judgement: {
+            /** @description What they say. */
+            verdict: components["schemas"]["Usefulness"];
+            /** @description Who. */
+            user_id: components["schemas"]["UserId"];
+            /** @description Who: the name as it was. */
+            by: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+        };
         /** @description The public key, as `/.well-known/jwks.json` shows it (RFC 7517, RFC 8037). */
         Jwk: {
             /** @description `OKP`. */
@@ -5120,6 +5530,20 @@ export interface components {
                  */
                 interface: string | null;
             }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_AnomalyOfDevice: {
+            /** @description The rows. */
+            items: (components["schemas"]["Anomaly"] & {
+                /** @description The unit of `value`, `expected`, `lower` and `upper`: the metric's base unit, a second for counters. */
+                unit: string;
+                /** @description What people call the device; null where it is gone, or the series is of no one device. */
+                device_name?: string | null;
+                /** @description Where the device is, as operators typed it. */
+                site?: string | null;
+            })[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
         };
@@ -6199,6 +6623,30 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_ReportResource: {
+            /** @description The rows. */
+            items: {
+                /** @description Its name in the path. */
+                kind: components["schemas"]["ReportKind"];
+                /** @description As people call it. */
+                title: string;
+                /** @description What it tells. */
+                help: string;
+                /** @description What rows may be of. */
+                by: components["schemas"]["ReportBy"][];
+                /** @description What it may be of; empty where it is of one thing alone. */
+                of: components["schemas"]["ReportOf"][];
+                /** @description As what it is written. */
+                formats: components["schemas"]["ReportFormat"][];
+                /** @description Names of the parameters that it takes. */
+                parameters: string[];
+                /** @description Its columns; where it may be of several things, of the first of them. */
+                columns: components["schemas"]["ReportColumn"][];
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_RetentionHold: {
             /** @description The rows. */
             items: {
@@ -7081,6 +7529,117 @@ export interface components {
             reason: string;
             /** @description Why, in one sentence; empty beyond the first thousand. */
             detail: string;
+        };
+        /**
+         * @description What a row is of.
+         * @enum {string}
+         */
+        ReportBy: "site" | "tag" | "device" | "interface";
+        /** @description A column of a report. */
+        ReportColumn: {
+            /** @description Its name in rows, and what they may be sorted by. */
+            name: string;
+            /** @description Unit of its numbers, a base unit: `ratio`, `bit/s`, `seconds`, `days`, ...; empty for text. */
+            unit: string;
+            /** @description Its name for people. */
+            title: string;
+            /** @description What it says. */
+            help: string;
+        };
+        /**
+         * @description As what a report is written.
+         * @enum {string}
+         */
+        ReportFormat: "json" | "csv" | "html";
+        /**
+         * @description What is told.
+         * @enum {string}
+         */
+        ReportKind: "availability" | "percentile95" | "trend" | "capacity";
+        /**
+         * @description What a trend or a limit is of.
+         * @enum {string}
+         */
+        ReportOf: "in_traffic" | "out_traffic" | "processor" | "memory" | "storage" | "round_trip" | "loss";
+        /** @description A report: a page of its rows. */
+        ReportPage: {
+            /** @description What is told. */
+            kind: components["schemas"]["ReportKind"];
+            /** @description What rows are of. */
+            by: components["schemas"]["ReportBy"];
+            of?: components["schemas"]["ReportOf"] | null;
+            /** @description In words. */
+            title: string;
+            /** @description Where the period begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Where it ends; not part of it. */
+            to: components["schemas"]["Timestamp"];
+            /** @description Where the period before begins; it ends where the period begins. */
+            before_from: components["schemas"]["Timestamp"];
+            /** @description When the report was made. */
+            made_at: components["schemas"]["Timestamp"];
+            /** @description What `values` of the rows say, in which unit. */
+            columns: components["schemas"]["ReportColumn"][];
+            /**
+             * Format: int64
+             * @description Rows of the whole report.
+             */
+            rows: number;
+            /** @description Whether rows are left out, as `notes` says. */
+            partial: boolean;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            left_out: number;
+            /** @description What whoever reads it should know, as what was left out or could not be read. */
+            notes: string[];
+            /** @description The rows. */
+            items: components["schemas"]["ReportRow"][];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A kind of report, and what may be asked of it. */
+        ReportResource: {
+            /** @description Its name in the path. */
+            kind: components["schemas"]["ReportKind"];
+            /** @description As people call it. */
+            title: string;
+            /** @description What it tells. */
+            help: string;
+            /** @description What rows may be of. */
+            by: components["schemas"]["ReportBy"][];
+            /** @description What it may be of; empty where it is of one thing alone. */
+            of: components["schemas"]["ReportOf"][];
+            /** @description As what it is written. */
+            formats: components["schemas"]["ReportFormat"][];
+            /** @description Names of the parameters that it takes. */
+            parameters: string[];
+            /** @description Its columns; where it may be of several things, of the first of them. */
+            columns: components["schemas"]["ReportColumn"][];
+        };
+        /** @description A row of a report. */
+        ReportRow: {
+            /** @description What tells it from the others: the id of a device or an interface, or a site or a tag in lower case. */
+            id: string;
+            /** @description What people call it; empty for the devices without a site or tag. */
+            name: string;
+            /** @description The site of the device, where the row is of one or of its interface. */
+            site?: string | null;
+            device_id?: components["schemas"]["DeviceId"] | null;
+            interface_id?: components["schemas"]["InterfaceId"] | null;
+            /** @description By the names of `columns`: a number in the unit of the column, a text, or null where nothing is known. */
+            values: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description `[unix_ms, value]`: the course over the period in some 60 points, in bit/s, or as a share of the limit;
+             *     empty where the kind has none. Null where nothing is known.
+             */
+            points: [
+                number,
+                number | null
+            ][];
         };
         /** @description Which days come back, and for how long. */
         RestoreRequest: {
@@ -8205,10 +8764,46 @@ export interface components {
             facts: Record<string, never>;
         };
         /**
+         * @description What an operator says of an alarm.
+         * @enum {string}
+         */
+        Usefulness: "useful" | "noise";
+        /**
          * Format: uuid
          * @description One person who signs in.
          */
         UserId: string;
+        /** @description What a verdict did. */
+        VerdictAnswer: {
+            /** @description The anomaly as judged. */
+            anomaly: components["schemas"]["AnomalyOfDevice"];
+            /**
+             * Format: int64
+             * @description Alarms of this series that were useful.
+             */
+            useful: number;
+            /**
+             * Format: int64
+             * @description Alarms of this series that were noise.
+             */
+            noise: number;
+            /**
+             * Format: double
+             * @description The share of this series' judged alarms that were useful, 0 to 1.
+             */
+            precision?: number | null;
+            /**
+             * Format: double
+             * @description The score from which this series alarms from now on; 0.5 while nobody judged any.
+             */
+            threshold: number;
+            /** @description What follows, in a sentence. */
+            effect: string;
+        };
+        /** @description What an operator says of an alarm. */
+        VerdictRequest: {
+            verdict: components["schemas"]["Usefulness"] | null;
+        };
         /** @description A VLAN. Source: Q-BRIDGE-MIB (RFC 4363). */
         VlanFacts: {
             /**
@@ -8601,6 +9196,324 @@ export interface operations {
             };
             /** @description Not permitted. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_anomalies: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Rows of a page, 1 to 1000; 100 where it is not given. A page may have fewer though there are
+                 *     more: `next_cursor` says.
+                 */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Always -started_at, those that began last first. */
+                sort?: string;
+                /** @description Only of this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Only of this series. */
+                series_id?: components["schemas"]["SeriesId"];
+                /** @description Only of this interface. */
+                interface_id?: components["schemas"]["InterfaceId"];
+                /** @description Only of this metric. */
+                metric?: string;
+                /** @description Only of devices of one of these sites, with commas between. */
+                site?: string;
+                /** @description Only of devices with one of these tags, with commas between. */
+                tag?: string;
+                /**
+                 * @description Only of these kinds, with commas between.
+                 * @example spike,level
+                 */
+                kind?: string;
+                /** @description Only those that go on, or only those that are over. */
+                open?: boolean;
+                /** @description Only those whose greatest score is this or more, 0 to 1. */
+                score_min?: number;
+                /** @description Only those that went on then or later. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Only those that began before. */
+                until?: components["schemas"]["Timestamp"];
+                /** @description Only those that were judged so: useful or noise. */
+                verdict?: "useful" | "noise";
+                /** @description Only those that were judged, or only those that were not. */
+                judged?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of anomalies. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AnomalyOfDevice"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_alarm_precision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How alarms were judged. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmPrecisions"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_anomaly: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The anomaly. */
+                anomaly_id: components["schemas"]["AnomalyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The anomaly. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnomalyOfDevice"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    judge_anomaly: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The anomaly. */
+                anomaly_id: components["schemas"]["AnomalyId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerdictRequest"];
+            };
+        };
+        responses: {
+            /** @description What it did. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictAnswer"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9954,6 +10867,306 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_bands: {
+        parameters: {
+            query: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+                /**
+                 * @description From when on; a day ago where it is not given. What is told of the past is what is expected of such
+                 *     an hour now, after all that came since.
+                 */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Until when, at most a week ahead; a day ahead where it is not given. */
+                until?: components["schemas"]["Timestamp"];
+                /**
+                 * @description Seconds from point to point; where it is not given, the range is cut into some 250, of at least five
+                 *     minutes. No answer has more than 2,016 points.
+                 */
+                step_secs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is expected. */
+            200: {
+                headers: {
+                    /** @description The revision of floor and ceiling. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bands"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_band_limits: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read, "0" where nobody set any. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BandLimitsRequest"];
+            };
+        };
+        responses: {
+            /** @description What was set. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BandLimitsOfSeries"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_band_limits: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19132,6 +20345,175 @@ export interface operations {
             };
             /** @description Fields are wrong. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_reports: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description kind; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of kinds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ReportResource"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_report: {
+        parameters: {
+            query?: {
+                /** @description What a row is of; device where it is not given. */
+                by?: "site" | "tag" | "device" | "interface";
+                /**
+                 * @description What a trend or a limit is of. Of trends in_traffic where it is not given, of capacity every resource;
+                 *     other kinds do not take it. Interfaces have traffic alone.
+                 */
+                of?: "in_traffic" | "out_traffic" | "processor" | "memory" | "storage" | "round_trip" | "loss";
+                /** @description Which number of each day is held against the threshold; percentile where it is not given. For capacity. */
+                statistic?: "mean" | "percentile" | "peak";
+                /**
+                 * @description The part of a limit that is not to be exceeded, 0.01 to 1; 0.8 where it is not given. For
+                 *     capacity.
+                 */
+                threshold_ratio?: number;
+                /** @description Where the period begins; 30 days before its end where it is not given, 731 days at most. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Where it ends; now where it is not given, and at the latest. */
+                to?: components["schemas"]["Timestamp"];
+                /** @description Only devices of these sites, with commas between. */
+                site?: string;
+                /** @description Only devices with any of these tags, with commas between. By tag, rows are of these alone. */
+                tag?: string;
+                /** @description Only these devices, with commas between. */
+                device_id?: string;
+                /** @description As what it is written; by the header Accept where it is not given, else JSON. */
+                format?: "json" | "csv" | "html";
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. For JSON: CSV has all rows, and a page the first 1000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. Give `from` and `to` with it, so that all pages are of one period. For JSON. */
+                cursor?: string;
+                /**
+                 * @description name, or the name of a column, with a leading `-` the other way. Where it is not given, what needs
+                 *     somebody comes first.
+                 */
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Which report. */
+                kind: "availability" | "percentile95" | "trend" | "capacity";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportPage"];
+                    "text/csv": string;
+                    "text/html": string;
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

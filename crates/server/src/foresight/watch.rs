@@ -219,6 +219,7 @@ impl Watcher {
     }
 
     async fn hear(&mut self, event: &Event) {
+        self.know_rules();
         match event {
             Event::Samples {
                 device_id,
@@ -322,8 +323,8 @@ impl Watcher {
         }
     }
 
-    /// What is done after each event: rules, catching up, files.
-    async fn turn(&mut self) {
+    /// Takes in what operators set and judged since, before the next sample is held against it.
+    fn know_rules(&mut self) {
         let changes = self.context.store.anomalies.changes();
         if self.rules_of != Some(changes) {
             self.rules_of = Some(changes);
@@ -338,6 +339,11 @@ impl Watcher {
             });
             self.rules = Arc::new(rules.collect());
         }
+    }
+
+    /// What is done after each event: rules, catching up, files.
+    async fn turn(&mut self) {
+        self.know_rules();
         if self.catching_up.is_none() && self.context.seeding.borrow().is_none() {
             self.begin_catching_up().await;
         }

@@ -53,7 +53,7 @@ export type FlowTopItem = Schemas["FlowTopItem"];
 /** The forecast of a series over a horizon. */
 export type Forecast = Schemas["ForecastAnswer"];
 export type ForecastAccuracy = Schemas["ForecastAccuracy"];
-export type ForecastPlan = Schemas["PlanStanding"];
+export type ForecastPlan = Schemas["ForecastPlan"];
 export type ForecastSummary = Schemas["ForecastSummary"];
 export type Health = Schemas["Health"];
 export type HealthHistory = Schemas["HealthHistory"];

@@ -133,7 +133,11 @@ impl OfDevice {
         };
         let mut points = 0;
         for (id, value) in samples {
-            let Some(watched) = self.series.get_mut(id) else {
+            let known = self.series.get_mut(id);
+            // What was given before, as the last sample of a series that is read on from there.
+            let Some(watched) =
+                known.filter(|watched| watched.last.is_none_or(|last| last.0 < at_ms))
+            else {
                 continue;
             };
             if is_at_work {
