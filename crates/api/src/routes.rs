@@ -146,8 +146,6 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(candidates::list))
         .routes(routes!(candidates::accept))
         .routes(routes!(candidates::ignore, candidates::offer))
-        .merge(anomalies::routes())
-        .merge(bands::routes())
         .merge(storage())
         .merge(foresight())
         .routes(routes!(stream::open))
@@ -182,6 +180,8 @@ fn storage() -> OpenApiRouter<App> {
 /// What is said beforehand.
 fn foresight() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(anomalies::routes())
+        .merge(bands::routes())
         .merge(forecasts::routes())
         .merge(capacity::routes())
         .merge(analysis::routes())

@@ -121,7 +121,7 @@ impl AnomalyFilter {
 #[derive(Clone)]
 pub struct Anomalies {
     documents: Arc<dyn Documents>,
-    anomalies: Collection<Anomaly>,
+    collection: Collection<Anomaly>,
     limits: Collection<BandLimits>,
     records: Collection<AlarmRecord>,
     /// Tells how old an anomaly is.
@@ -146,7 +146,7 @@ impl Anomalies {
         ages: Clock,
     ) -> Result<Self, StoreError> {
         let all = Self {
-            anomalies: Collection::new(documents.clone(), &catalog::ANOMALIES),
+            collection: Collection::new(documents.clone(), &catalog::ANOMALIES),
             limits: Collection::new(documents.clone(), &catalog::BAND_LIMITS),
             records: Collection::new(documents.clone(), &catalog::ALARM_RECORDS),
             documents,
@@ -172,7 +172,7 @@ impl Anomalies {
     /// is changed.
     pub async fn begin(&self, anomaly: &Anomaly) -> Result<bool, StoreError> {
         let id = anomaly.id.to_string();
-        match self.anomalies.put(&id, Expect::Absent, anomaly).await {
+        match self.collection.put(&id, Expect::Absent, anomaly).await {
             Ok(_) => Ok(true),
             Err(StoreError::RevisionConflict { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -189,14 +189,14 @@ impl Anomalies {
         let key = id.to_string();
         let mut tries = 0;
         loop {
-            let Some(stored) = self.anomalies.get(&key).await? else {
+            let Some(stored) = self.collection.get(&key).await? else {
                 return Ok(None);
             };
             let mut anomaly = stored.body;
             change(&mut anomaly);
             tries += 1;
             let expect = Expect::Revision(stored.revision);
-            match self.anomalies.put(&key, expect, &anomaly).await {
+            match self.collection.put(&key, expect, &anomaly).await {
                 Ok(_) => return Ok(Some(anomaly)),
                 Err(StoreError::RevisionConflict { .. }) if tries < TRIES_MAX => {}
                 Err(error) => return Err(error),
@@ -206,7 +206,7 @@ impl Anomalies {
 
     /// One anomaly; none where it is not there.
     pub async fn get(&self, id: AnomalyId) -> Result<Option<Stored<Anomaly>>, StoreError> {
-        self.anomalies.get(&id.to_string()).await
+        self.collection.get(&id.to_string()).await
     }
 
     /// All that go on, the oldest first.
@@ -215,7 +215,7 @@ impl Anomalies {
             index: Some(("state", "open".to_owned())),
             ..Query::default()
         };
-        let all = self.anomalies.all(query).await?.into_iter();
+        let all = self.collection.all(query).await?.into_iter();
         Ok(all.map(|stored| stored.body).collect())
     }
 
@@ -241,7 +241,7 @@ impl Anomalies {
                 limit: PAGE_LEN_MAX,
                 ..Query::default()
             };
-            let page = self.anomalies.page(query).await?;
+            let page = self.collection.page(query).await?;
             for stored in page.items {
                 looked_at += 1;
                 after = Some(stored.id);
@@ -273,7 +273,7 @@ impl Anomalies {
         let key = id.to_string();
         let mut tries = 0;
         loop {
-            let Some(stored) = self.anomalies.get(&key).await? else {
+            let Some(stored) = self.collection.get(&key).await? else {
                 return Ok(None);
             };
             let mut anomaly = stored.body;
@@ -281,7 +281,7 @@ impl Anomalies {
             anomaly.judgement.clone_from(&judgement);
             let record = self.record_with(&anomaly, before);
             let expect = Expect::Revision(stored.revision);
-            let mut changes = vec![self.anomalies.change(&key, expect, &anomaly)?];
+            let mut changes = vec![self.collection.change(&key, expect, &anomaly)?];
             if let Some(record) = &record {
                 let series = record.series_id.to_string();
                 changes.push(self.records.change(&series, Expect::Any, record)?);
@@ -444,7 +444,7 @@ impl Anomalies {
     /// that goes on stays. Answers how many.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let oldest = self.ages.now().minus(ANOMALIES_KEPT_FOR);
-        let mut beyond = self.anomalies.count().await?.saturating_sub(ANOMALIES_MAX);
+        let mut beyond = self.collection.count().await?.saturating_sub(ANOMALIES_MAX);
         let (mut gone, mut after) = (0, None);
         loop {
             let query = Query {
@@ -452,7 +452,7 @@ impl Anomalies {
                 limit: PAGE_LEN_MAX,
                 ..Query::default()
             };
-            let page = self.anomalies.page(query).await?;
+            let page = self.collection.page(query).await?;
             for stored in &page.items {
                 if beyond == 0 && stored.body.started_at >= oldest {
                     return Ok(gone);
@@ -460,7 +460,7 @@ impl Anomalies {
                 if stored.body.state == AnomalyState::Open {
                     continue;
                 }
-                self.anomalies.delete(&stored.id, Expect::Any).await?;
+                self.collection.delete(&stored.id, Expect::Any).await?;
                 beyond = beyond.saturating_sub(1);
                 gone += 1;
             }

@@ -183,8 +183,7 @@ impl Store {
             #[cfg(feature = "archive")]
             archive,
         } = options;
-        let series_clock = clock.clone();
-        let anomalies_clock = clock.clone();
+        let (series_clock, anomalies_clock) = (clock.clone(), clock.clone());
         let opened = blocking(move || -> Result<_, OpenError> {
             let folder = Arc::new(Folder::open(&dir)?);
             folder.clear_staging();
@@ -222,10 +221,8 @@ impl Store {
         let interrupted = jobs.end_interrupted().await;
         let jobs_interrupted = though_full(interrupted, "ending interrupted jobs")?;
         let accounts = Accounts::new(documents.clone(), vault.clone(), clock.clone());
-        though_full(
-            accounts.sessions.forget_ended().await,
-            "forgetting sessions",
-        )?;
+        let forgotten = accounts.sessions.forget_ended().await;
+        though_full(forgotten, "forgetting sessions")?;
         let idempotency =
             IdempotencyKeys::load(documents.clone(), vault.clone(), clock.clone()).await?;
         let audit = Audit::new(documents.clone(), clock.clone(), ages.clock(clock.clone()));

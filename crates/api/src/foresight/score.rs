@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn known(hours: usize) -> Input {
-        let value = |hour: usize| if hour % 2 == 0 { 10.0 } else { 20.0 };
+        let value = |hour: usize| if hour.is_multiple_of(2) { 10.0 } else { 20.0 };
         Input {
             from: at(0),
             step: Duration::from_hours(1),

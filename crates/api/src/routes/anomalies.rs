@@ -167,9 +167,12 @@ pub(crate) async fn list(
         interface_id: query.interface_id,
         metric: query.metric,
         kinds: query.kind.0,
-        state: query.open.map(|open| match open {
-            true => AnomalyState::Open,
-            false => AnomalyState::Ended,
+        state: query.open.map(|open| {
+            if open {
+                AnomalyState::Open
+            } else {
+                AnomalyState::Ended
+            }
         }),
         score_min: query.score_min,
         from: query.from,

@@ -154,7 +154,7 @@ pub(crate) async fn get(
     let series = series::find(services, query.series_id)?;
     let (step_secs, times) = times(&query, services.clock.now())?;
     let told = ask(services, series.id, times.clone()).await?;
-    let bands = bands(services, &series, (step_secs, &times), told);
+    let bands = bands(services, &series, (step_secs, &times), told.as_ref());
     Ok((etag(bands.revision), Json(bands)).into_response())
 }
 
@@ -304,7 +304,7 @@ fn bands(
     services: &Services,
     series: &Series,
     (step_secs, times): (i64, &[Timestamp]),
-    told: Option<BandsTold>,
+    told: Option<&BandsTold>,
 ) -> Bands {
     let anomalies = &services.store.anomalies;
     let limits = anomalies.limits(series.id);
@@ -315,7 +315,7 @@ fn bands(
         let value = ceiling.map_or(value, |ceiling| value.min(ceiling));
         floor.map_or(value, |floor| value.max(floor))
     };
-    let known = told.as_ref().map(|told| told.bands.as_slice());
+    let known = told.map(|told| told.bands.as_slice());
     let points = times.iter().zip(known.unwrap_or_default());
     let points = points.filter_map(|(at, band)| {
         let [lower, expected, upper] = (*band)?;

@@ -112,34 +112,12 @@ impl Subscriptions {
                 at,
                 samples,
             } => samples_let_through(&filters.collect::<Vec<_>>(), *device_id, *at, samples),
-            Event::ForecastMade {
-                device_id,
-                series_id,
-                state,
-                made_at,
-            } => filters
-                .any(|filter| filter.takes_device(*device_id))
-                .then_some(Data::ForecastMade {
-                    device_id: *device_id,
-                    series_id: *series_id,
-                    state: *state,
-                    made_at: *made_at,
-                }),
-            Event::CapacityWarning {
-                device_id,
-                interface_id,
-                series_id,
-                outlook,
-                at,
-            } => filters
-                .any(|filter| filter.takes_device(*device_id))
-                .then_some(Data::CapacityWarning {
-                    device_id: *device_id,
-                    interface_id: *interface_id,
-                    series_id: *series_id,
-                    outlook,
-                    at: *at,
-                }),
+            Event::ForecastMade { device_id, .. } | Event::CapacityWarning { device_id, .. } => {
+                filters
+                    .any(|filter| filter.takes_device(*device_id))
+                    .then(|| of_forecast(event))
+                    .flatten()
+            }
             Event::AnomalyStarted(anomaly) | Event::AnomalyEnded(anomaly) => filters
                 .any(|filter| filter.takes_device(anomaly.device_id))
                 .then_some(Data::Anomaly(anomaly)),
@@ -167,6 +145,37 @@ impl Subscriptions {
                     result,
                 }),
         }
+    }
+}
+
+/// What is told of a forecast; none of another event.
+fn of_forecast(event: &Event) -> Option<Data<'_>> {
+    match event {
+        Event::ForecastMade {
+            device_id,
+            series_id,
+            state,
+            made_at,
+        } => Some(Data::ForecastMade {
+            device_id: *device_id,
+            series_id: *series_id,
+            state: *state,
+            made_at: *made_at,
+        }),
+        Event::CapacityWarning {
+            device_id,
+            interface_id,
+            series_id,
+            outlook,
+            at,
+        } => Some(Data::CapacityWarning {
+            device_id: *device_id,
+            interface_id: *interface_id,
+            series_id: *series_id,
+            outlook,
+            at: *at,
+        }),
+        _ => None,
     }
 }
 

@@ -92,7 +92,7 @@ async fn anomalies_are_listed_by_what_is_asked_for_and_in_pages() {
     all[1].kind = AnomalyKind::FlatLine;
     all[2].peak_score = 0.6;
     all[3].device_id = there;
-    let ended_at = all[4].started_at.plus(Duration::from_secs(60));
+    let ended_at = all[4].started_at.plus(Duration::from_mins(1));
     end(&mut all[4], ended_at);
     let store = &api.services.store.anomalies;
     for anomaly in &all {

@@ -3,6 +3,7 @@
 
 mod archive;
 mod backups;
+mod opening;
 mod refusals;
 mod sampled;
 mod tombstones;
@@ -44,7 +45,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::warn;
 
 /// What every part works with.
 struct Base<'a> {
@@ -70,6 +71,9 @@ type Shown = (
     watch::Receiver<api::foresight::PlanStanding>,
 );
 
+/// What readiness is told of besides what stands.
+type LookedAt = (watch::Receiver<Option<api::Reason>>, Arc<Poller>, Ingested);
+
 /// Starts the server.
 pub(super) async fn start(
     settings: &Settings,
@@ -83,16 +87,13 @@ pub(super) async fn start(
     let (router, stop) = (front.router(), intake.clone());
     serve(listener, router, &tasks, stop, &mut registry);
     let (clock, mut standing) = (clock::real(), Standing::default());
-    let (store, series) = open(settings, &clock, &mut standing).await?;
+    let (store, series) = opening::open(settings, &clock, &mut standing).await?;
     let seeding = match seed {
         Some(wanted) => seed::prepare(&store, wanted, &clock).await?,
         None => None,
     };
     tell_made_history(&store, &mut standing).await?;
-    tell_first_password(settings, &store).await?;
-    let signer = api::auth::load_signer(&store)
-        .await
-        .context("the signing key")?;
+    let signer = sign_in(settings, &store).await?;
     let (transport, pinger) = asked_from(settings, &clock, &mut standing, places)?;
     let wire = Wire::new();
     let profiles = load_profiles(settings, &clock, &mut standing);
@@ -110,21 +111,24 @@ pub(super) async fn start(
         tasks,
     };
     let (syslog, logs) = base.start_syslog(wire.log_lines, &mut standing, places);
-    let arrows = (wire.flow_tops, wire.flows.clone());
-    base.start_flows(arrows, &mut standing, &mut registry, places);
-    let mut degraded = standing.degraded.clone();
-    if let Some(seeding) = seeding {
-        degraded.push(seed::Seeding::waiting());
-        // Nothing is learned before it is made.
-        wire.seeding.send_replace(Some(seed::Seeding::waiting()));
-        base.start_seeding(seeding, wire.seeding.clone(), places);
-    }
+    base.start_flows(
+        (wire.flow_tops, wire.flows.clone()),
+        &mut standing,
+        &mut registry,
+        places,
+    );
+    let seeding = base.start_seeding(seeding, &wire.seeding, places);
+    let degraded = [standing.degraded.clone(), Vec::from_iter(seeding)].concat();
     let (bands_in, bands_out) = wire.bands;
     base.start_watch(bands_out, wire.seeding.subscribe(), &mut registry, places);
     let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
-    let ways = (transport.clone(), pinger);
-    let poller = base.start_poller(ways, reports_in, poller_stop.clone(), places);
+    let poller = base.start_poller(
+        (transport.clone(), pinger),
+        reports_in,
+        &poller_stop,
+        places,
+    );
     base.begin_run().await;
     let mut gauges = wire.gauges;
     gauges.push({
@@ -132,13 +136,10 @@ pub(super) async fn start(
         base.start_ingest(reports_out, wire.heard, ingested.clone())
     });
 
-    let (commands_in, commands_out) = wire.commands;
-    let (found_in, found_out) = wire.found;
+    let ((commands_in, commands_out), (found_in, found_out)) = (wire.commands, wire.found);
     let live = Live::default();
     let shown_backups = wire.backups.subscribe();
-    base.start_archive(live.clone());
-    base.start_refusals(live.clone());
-    base.start_tombstones(live.clone());
+    base.start_lookouts(&live);
     let backups = base.start_backups(wire.backups, live.clone(), &mut registry);
     let ways = (transport.clone(), backups);
     let desk = base.desk(Arc::clone(&poller), ways, found_in);
@@ -151,8 +152,13 @@ pub(super) async fn start(
     base.start_checks(&mut registry, places);
     let plan = base.start_plan(wire.seeding.subscribe(), &mut registry);
 
-    let told = (gauges, syslog, logs);
-    base.show_metrics(&mut registry, told, &poller, transport, places);
+    base.show_metrics(
+        &mut registry,
+        (gauges, syslog, logs),
+        &poller,
+        transport,
+        places,
+    );
     wire.notices
         .send_replace(Arc::new(standing.notices.clone()));
     let shown = (
@@ -169,39 +175,55 @@ pub(super) async fn start(
         degraded,
     });
     front.open(api::router(services));
-    let watched = Arc::clone(&poller);
     let telling = Telling {
         readiness: wire.readiness,
         notices: wire.notices,
     };
-    base.tasks.spawn(readiness::watch(
-        telling,
-        standing,
-        live,
-        wire.seeding.subscribe(),
-        watched,
-        ingested,
-        base.intake.clone(),
-    ));
+    let looked_at = (wire.seeding.subscribe(), Arc::clone(&poller), ingested);
+    base.start_readiness(telling, standing, live, looked_at);
     tell_address(settings, address)?;
     Ok(base.running(poller, poller_stop))
 }
 
 impl Base<'_> {
-    /// Makes a history for a demonstration, after the discovery that finds its devices.
+    /// What looks whether the store can do its work, and tells.
+    fn start_lookouts(&self, live: &Live) {
+        self.start_archive(live.clone());
+        self.start_refusals(live.clone());
+        self.start_tombstones(live.clone());
+    }
+
+    /// Makes a history for a demonstration, after the discovery that finds its devices, where one is wanted;
+    /// the server does without it until then, and nothing is learned before.
     fn start_seeding(
         &self,
-        seeding: seed::Seeding,
-        told: watch::Sender<Option<api::Reason>>,
+        seeding: Option<seed::Seeding>,
+        told: &watch::Sender<Option<api::Reason>>,
         places: &Places,
-    ) {
+    ) -> Option<api::Reason> {
+        let seeding = seeding?;
+        told.send_replace(Some(seed::Seeding::waiting()));
         let context = seed::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
-            told,
+            told: told.clone(),
             stop: self.intake.clone(),
         };
         self.tasks.spawn_on(seeding.run(context), &places.ingest);
+        Some(seed::Seeding::waiting())
+    }
+
+    /// Tells whether the server can do its work, for as long as it runs.
+    fn start_readiness(
+        &self,
+        telling: Telling,
+        standing: Standing,
+        live: Live,
+        (seeding, poller, ingested): LookedAt,
+    ) {
+        let stop = self.intake.clone();
+        let watching = readiness::watch(telling, standing, live, seeding, poller, ingested, stop);
+        self.tasks.spawn(watching);
     }
 
     /// Flows. What they counted is kept before the store is closed.
@@ -241,7 +263,7 @@ impl Base<'_> {
         &self,
         (transport, pinger): (Transport, Pinger),
         reports: mpsc::Sender<PollReport>,
-        stop: CancellationToken,
+        stop: &CancellationToken,
         places: &Places,
     ) -> Arc<Poller> {
         let _there = places.poll.enter();
@@ -252,7 +274,7 @@ impl Base<'_> {
             self.clock.clone(),
             self.profiles.clone(),
             reports,
-            stop,
+            stop.clone(),
         ))
     }
 
@@ -498,77 +520,6 @@ fn serve(
     tasks.spawn(serving);
 }
 
-async fn open(
-    settings: &Settings,
-    clock: &Clock,
-    standing: &mut Standing,
-) -> anyhow::Result<(Store, SeriesStore)> {
-    let begun = std::time::Instant::now();
-    let mut options = options::store(settings);
-    options.archive = crate::archive::options(&settings.archive, &settings.data_dir)?;
-    let (store, recovery) = Store::open(options, clock.clone()).await?;
-    if let Some(copy) = &recovery.upgrade.copy {
-        let collections = recovery.upgrade.collections.iter();
-        let set_aside: u64 = collections.map(|migrated| migrated.set_aside).sum();
-        let detail = format!(
-            "documents were brought to the versions of this server, {set_aside} were set aside; they \
-             are kept as they were in {}",
-            copy.display()
-        );
-        standing.note("documents_upgraded", detail, clock.now());
-    }
-    for damage in &recovery.damaged {
-        let document = damage.id.as_deref().unwrap_or("(not known which)");
-        warn!(
-            "damaged, set aside: {} {document}: {}",
-            damage.collection, damage.reason
-        );
-    }
-    if !recovery.damaged.is_empty() {
-        let detail = format!("{} damaged documents are set aside", recovery.damaged.len());
-        standing.add("store", "damage_set_aside", detail, clock.now());
-    }
-    for defect in &recovery.history {
-        warn!("{defect}");
-    }
-    if !recovery.history.is_empty() {
-        let detail = format!(
-            "{} months of the history were damaged; what could be read was saved",
-            recovery.history.len()
-        );
-        standing.add("store", "damage_set_aside", detail, clock.now());
-    }
-    for defect in &recovery.events {
-        warn!("{defect}");
-    }
-    if !recovery.events.is_empty() {
-        let detail = format!(
-            "{} days of events were damaged; what can be read is being saved",
-            recovery.events.len()
-        );
-        standing.add("store", "damage_set_aside", detail, clock.now());
-    }
-    let recovery = recovery.series;
-    for defect in &recovery.damage {
-        warn!("{defect}");
-    }
-    if !recovery.damage.is_empty() {
-        let detail = format!(
-            "{} damaged parts of the samples are set aside",
-            recovery.damage.len()
-        );
-        standing.add("store", "damage_set_aside", detail, clock.now());
-    }
-    info!(
-        devices = store.inventory.device_count(),
-        samples_recovered = recovery.samples,
-        "store opened in {} ms",
-        begun.elapsed().as_millis()
-    );
-    let series = store.series.clone();
-    Ok((store, series))
-}
-
 /// Says for good that a store's history is made up.
 async fn tell_made_history(store: &Store, standing: &mut Standing) -> anyhow::Result<()> {
     if let Some(mark) = seed::mark_of(store).await? {
@@ -637,6 +588,13 @@ fn open_pinger(settings: &Settings) -> Pinger {
     } else {
         Pinger::disabled("ICMP is switched off by `poll.icmp`")
     }
+}
+
+/// What signs, once the first password is told.
+async fn sign_in(settings: &Settings, store: &Store) -> anyhow::Result<api::auth::Signer> {
+    tell_first_password(settings, store).await?;
+    let signer = api::auth::load_signer(store).await;
+    signer.context("the signing key")
 }
 
 async fn tell_first_password(settings: &Settings, store: &Store) -> anyhow::Result<()> {

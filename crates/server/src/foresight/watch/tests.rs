@@ -67,13 +67,12 @@ impl Lab {
         };
         let (store, _) = Store::open(options, clock.clone()).await.unwrap();
         let known = store.inventory.devices().into_iter().next();
-        let device = match known {
-            Some(record) => record.device.body.id,
-            None => {
-                let device = device();
-                store.inventory.create(device.clone()).await.unwrap();
-                device.id
-            }
+        let device = if let Some(record) = known {
+            record.device.body.id
+        } else {
+            let device = device();
+            store.inventory.create(device.clone()).await.unwrap();
+            device.id
         };
         let (events, _) = broadcast::channel(heard_max);
         let mut lab = Self {
