@@ -1,6 +1,6 @@
 // A walk through the demo in a real browser: sign in, the overview, the map, a device and its history,
 // a fault that is injected by command and is shown within two intervals, and what the device says of
-// it: log lines, sensors, flows, and what is kept.
+// it: log lines, sensors, flows; what is expected and what will break; and what is kept.
 //
 //   FORETELL_URL=http://127.0.0.1:8080 FORETELL_PASSWORD=... FORETELL_FAULT='foretell simulate fault ...' \
 //   FORETELL_INTERVAL_SECS=10 FORETELL_HISTORY_SECS=1209600 node e2e/demo.mjs
@@ -38,6 +38,8 @@ const historyMs = Number(env.FORETELL_HISTORY_SECS ?? 1_209_600) * 1000;
 const DRAWN_MIN = 0.9;
 /** A minute of flows, the minute that it waits for late ones, the page's half a minute, and as long again. */
 const FLOWS_SHOWN_MS = 300_000;
+/** What the history teaches is learned and forecast in turn, with a fifth of a core. */
+const FORESEEN_MS = 180_000;
 const step = (text) => console.error(`${new Date().toISOString()} ${text}`);
 
 const browser = await launch();
@@ -114,6 +116,19 @@ try {
   await page.goto(`${url}${device}?tab=flows`);
   await until("its largest flows", async () => (await page.getByTestId("flows-top").locator("tbody tr").count()) > 0, FLOWS_SHOWN_MS);
   await shot("flows");
+
+  step("what is expected of it, and what will break");
+  await page.goto(`${url}${device}?range=24h`);
+  await page.getByTestId("iface-row").first().getByRole("button").click();
+  await until("a forecast with its accuracy", async () => (await page.getByTestId("chart-traffic").getByTestId("forecast-words").count()) > 0, FORESEEN_MS);
+  await shot("forecast");
+  await page.goto(`${url}/foresight?view=accuracy`);
+  await until("how good forecasts were", async () => /day/.test((await page.getByTestId("model-accuracy").textContent()) ?? ""), FORESEEN_MS);
+  await shot("accuracy");
+  await page.goto(`${url}/foresight`);
+  await until("a limit that comes near", async () => (await page.getByTestId("capacity-warning").count()) > 0, FORESEEN_MS);
+  await until("the fault is out of the ordinary", async () => (await page.getByTestId("anomaly-row").count()) > 0, FORESEEN_MS);
+  await shot("foresight");
 
   step("what is kept");
   const kept = await walkStorage(page, url, shot);

@@ -8,6 +8,7 @@ import { gzipSync } from "node:zlib";
 import { launch, open, signIn, until } from "./browser.mjs";
 import { deviceTests } from "./device.mjs";
 import { flowTests } from "./flows.mjs";
+import { foresightTests } from "./foresight.mjs";
 import { logTests } from "./logs.mjs";
 import { largeMap, mapTests } from "./map.mjs";
 import { startMock } from "./mock/server.mjs";
@@ -301,7 +302,7 @@ async function firstLoad() {
   const octets = [html, ...files].reduce((sum, bytes) => sum + gzipSync(bytes).length, 0);
   assert.ok(octets < FIRST_LOAD_MAX, `${octets} octets`);
   const all = await readdir(`${dist}assets`);
-  for (const apart of ["MapPage", "StoragePage"]) assert.ok(all.some((name) => name.startsWith(apart)) && !named.some((name) => name.includes(apart)), `${apart} is apart`);
+  for (const apart of ["MapPage", "StoragePage", "ForesightPage"]) assert.ok(all.some((name) => name.startsWith(apart)) && !named.some((name) => name.includes(apart)), `${apart} is apart`);
   return octets;
 }
 
@@ -339,7 +340,7 @@ async function many(browser) {
 const browser = await launch();
 const mock = await startMock({ dist, devices: 40, intervalSecs: 1 });
 let failed = 0;
-for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...flowTests, ...logTests, ...operateTests, ...profileTests, ...storageTests, ...mapTests })) {
+for (const [name, test] of Object.entries({ ...tests, ...deviceTests, ...flowTests, ...foresightTests, ...logTests, ...operateTests, ...profileTests, ...storageTests, ...mapTests })) {
   if (only && !name.includes(only)) continue;
   const { page, errors, close } = await open(browser);
   const began = Date.now();

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { WebSocketServer } from "ws";
+import { foresight, FORESIGHT_QUERIES } from "./foresight.mjs";
 import * as flows from "./flows.mjs";
 import { logs } from "./logs.mjs";
 import { evidence, id, network, valueAt } from "./network.mjs";
@@ -19,6 +20,7 @@ const SORT_KEYS = { status: (d) => ["down", "degraded", "unknown", "up"].indexOf
 /** What each list takes; the server refuses the rest. */
 const PAGING = ["limit", "cursor"];
 const QUERIES = {
+  ...FORESIGHT_QUERIES,
   "GET /devices": [...PAGING, "sort", "status", "site", "tag", "vendor", "kind", "q"],
   "GET /interfaces": [...PAGING, "sort", "device_id", "oper_status", "q", "absent"],
   "GET /links": [...PAGING, "sort", "device_id", "status"],
@@ -63,6 +65,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
 
   const planned = schedules(id, (request) => discover(request));
   const bench = workbench();
+  const ahead = foresight(net);
   const kept = work(id, state, storage(id, net, state));
   const now = () => new Date().toISOString();
   const clients = new Set();
@@ -149,6 +152,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
     if (bench(key, { name: second && decodeURIComponent(second), query, body, request, page: (rows) => page(rows, query, answer), ...answer }) !== false) return;
     const paged = { ...answer, page: (rows) => page(rows, query, answer) };
     if (kept.route(method, path, query, body, request, paged) !== false || kept.work(method, path, query, body, request, paged) !== false) return;
+    if (ahead.route(key, { id: second && decodeURIComponent(second), query, body, ...paged }) !== false) return;
     switch (key) {
       case "GET /auth/:id":
         return send(200, { username: state.session, role: kept.viewer ? "viewer" : "admin", permissions: PERMISSIONS.filter((one) => !kept.viewer || /^(read|own)_/.test(one)) });
@@ -443,6 +447,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
   });
 
   const control = {
+    ahead,
     refuse: false,
     mute: false,
     net,

@@ -160,7 +160,7 @@ fn every_key_is_documented() {
         assert!(key.help.len() > 20, "{} has no words", key.path);
         let number = key.default.is_u64();
         assert!(!number || key.range.is_some(), "{} has no bounds", key.path);
-        let unit = ["_secs", "_days", "_ms", "_max"]
+        let unit = ["_secs", "_days", "_ms", "_max", "_percent"]
             .iter()
             .any(|unit| key.path.ends_with(unit));
         assert!(!number || unit, "{} has no unit", key.path);

@@ -23,10 +23,15 @@ const NAMES: Record<string, string> = {
   icmp_rtt: "round trip",
 };
 
+/** What is measured, as people call it. */
+export function metricName(metric: string): string {
+  return NAMES[metric] ?? metric;
+}
+
 /** `core1 eth0, traffic in`, `srv3 /var, storage`. */
 export function called(of: Subject): string {
   const part = of.interface_name ?? Object.entries(of.labels).find(([name]) => name !== "interface_id")?.[1];
-  return `${of.device_name}${part ? ` ${part}` : ""}, ${NAMES[of.metric] ?? of.metric}`;
+  return `${of.device_name}${part ? ` ${part}` : ""}, ${metricName(of.metric)}`;
 }
 
 /** Where its chart is. */

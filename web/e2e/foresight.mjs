@@ -1,0 +1,62 @@
+// What is expected, and what was not, in a real browser against the stand-in server. Run by `mock.mjs`.
+
+import assert from "node:assert/strict";
+import { until } from "./browser.mjs";
+
+export const foresightTests = {
+  async "foresight: what will break, by when, and what is out of the ordinary; new ones come by themselves"({ page, mock }) {
+    await until("the overview tells it", async () => (await page.getByTestId("coming").getByTestId("capacity-warning").count()) === 1);
+    await page.goto(`${mock.url}/foresight`);
+    const warning = page.getByTestId("will-break").getByTestId("capacity-warning");
+    await warning.waitFor();
+    assert.match(await warning.textContent(), /in 4[01].d/);
+    const { ahead } = mock.control;
+    const rows = page.getByTestId("anomaly-row");
+    await until("one is open", async () => (await rows.count()) === 1);
+    const more = ahead.anomaly("0190-a2", "level", { group: { id: "0190-a2", scope: "device" } });
+    ahead.state.anomalies.unshift(more, ahead.anomaly("0190-a3", "variance", { group: { id: "0190-a2", scope: "device" } }));
+    mock.control.tell("anomalies", "anomaly_started", more);
+    await until("two more, as one", async () => (await rows.count()) === 2);
+    assert.match(await rows.first().textContent(), /2 series of/);
+    ahead.state.anomalies.splice(0, 2);
+    mock.control.tell("anomalies", "anomaly_ended", more);
+    await until("they are over", async () => (await rows.count()) === 1);
+    await rows.first().click();
+    await until("its device", () => page.url().includes(`/devices/${ahead.device.id}`));
+  },
+
+  async "foresight: a chart runs on ahead with its accuracy, and an anomaly is judged"({ page, mock }) {
+    const { ahead } = mock.control;
+    await page.goto(`${mock.url}/devices/${ahead.device.id}?if=${ahead.row.id}&range=6h`);
+    const chart = page.getByTestId("chart-traffic");
+    await until("its accuracy is told", async () => /94\.7.% of 1,200 hours within the 95 % band/.test((await chart.textContent()) ?? ""));
+    await page.getByTestId("ahead").selectOption("none");
+    await until("the past only", async () => (await chart.getByTestId("forecast-words").count()) === 0);
+    assert.match(page.url(), /ahead=none/);
+    await chart.getByTestId("anomaly-mark").first().click();
+    const dialog = page.getByTestId("anomaly");
+    await dialog.waitFor();
+    assert.match(await dialog.textContent(), /64 to 104 Mbit\/s were expected/);
+    await page.getByTestId("verdict-noise").click();
+    await until("what it does", async () => /0\.63/.test((await page.getByTestId("verdict-effect").textContent()) ?? ""));
+    await page.getByTestId("set-bounds").click();
+    await page.getByTestId("ceiling").fill("2e7");
+    await page.getByRole("button", { name: "Save" }).click();
+    await until("it is saved", () => mock.control.ahead.state.limits.size === 1);
+    await page.getByTestId("dialog-close").click();
+    await until("it is closed", async () => (await dialog.count()) === 0);
+  },
+
+  async "foresight: capacity with what if, and how good it was"({ page, mock }) {
+    await page.goto(`${mock.url}/foresight?view=capacity`);
+    await page.getByTestId("capacity-list").waitFor();
+    await page.getByTestId("what-if").first().click();
+    await until("the answer", async () => (await page.getByTestId("what-if-answer").locator("tbody tr").count()) === 2);
+    assert.match(await page.getByTestId("what-if-answer").textContent(), /now/);
+    await page.getByTestId("dialog-close").click();
+    await page.getByTestId("foresight-accuracy").click();
+    await until("measured", async () => /0\.83/.test((await page.getByTestId("model-accuracy").textContent()) ?? ""));
+    assert.match(await page.getByTestId("alarm-precision").textContent(), /75/);
+    assert.match(await page.getByTestId("forecast-plan").textContent(), /11 of 12 series/);
+  },
+};

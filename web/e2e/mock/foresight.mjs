@@ -1,0 +1,78 @@
+// What the stand-in server expects of series: one that is out of the ordinary, one whose limit comes near,
+// forecasts of whatever is asked for. Invented.
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const iso = (ms) => new Date(ms).toISOString();
+
+export const FORESIGHT_QUERIES = {
+  "GET /anomalies": ["limit", "cursor", "device_id", "series_id", "interface_id", "site", "tag", "open", "kind", "from", "until"],
+  "GET /bands": ["series_id", "from", "until", "step_secs"],
+  "GET /forecasts/:id": ["horizon_secs"],
+  "GET /capacity": ["limit", "cursor", "sort", "of", "within_days", "site", "device_id"],
+  "GET /capacity/:id/what-if": ["demand_factor", "growth_factor", "added_links", "added_capacity"],
+};
+
+const ACCURACY = [{ lead: "day", mase: 0.83, coverage: 0.947, count: 1200, backcast: 168 }];
+
+export function foresight(net) {
+  const born = Date.now();
+  const port = net.series.find((s) => s.metric === "ifHCInOctets");
+  if (!port) return { route: (key, { page }) => (/^GET \/(anomalies|capacity|models)$/.test(key) ? page([]) : false), state: { anomalies: [] } };
+  const { device } = port;
+  const row = net.interfaces.find((i) => i.id === port.labels.interface_id);
+  const anomaly = (id, kind, extra) => ({
+    id, kind, series_id: port.id, device_id: device.id, device_name: device.name, site: device.site ?? null, interface_id: port.labels.interface_id, metric: port.metric, labels: port.labels,
+    state: "open", started_at: iso(born - 10 * 60_000), last_seen_at: iso(born - 5 * 60_000), ended_at: null, peak_score: 0.93, value: 5e7, expected: 1e7, lower: 8e6, upper: 1.3e7, unit: "octets_per_second",
+    model: "streaming", model_version: 1, group: null, evidence: "400 Mbit/s where 64 to 104 Mbit/s were expected.", judgement: null, ...extra,
+  });
+  const state = { anomalies: [anomaly("0190-a1", "spike")], limits: new Map() };
+  const subject = { series_id: port.id, metric: port.metric, unit: "octets/s", labels: port.labels, device_id: device.id, device_name: device.name, site: device.site ?? null, interface_id: row.id, interface_name: row.name, interface_alias: null };
+  const outlook = (of, threshold, days) => ({ of, threshold, used: 0.71, expected_at: days === null ? null : iso(born + days * DAY), earliest_at: days === null ? null : iso(born + days * 0.8 * DAY), latest_at: days === null ? null : iso(born + days * 1.6 * DAY), growth_a_day: 0.006 });
+  const item = { ...subject, limit_kind: "interface_speed", limit: 1.25e8, outlook: outlook("p95", 0.9, 41), outlooks: [outlook("p95", 0.8, 20), outlook("p95", 0.9, 41)], reason: null, made_at: iso(born) };
+
+  function route(key, { id, query, body, send, problem, page }) {
+    switch (key) {
+      case "GET /anomalies":
+        return page(state.anomalies.filter((a) => (!query.get("series_id") || a.series_id === query.get("series_id")) && (query.get("open") !== "true" || a.state === "open")));
+      case "GET /anomalies/:id": {
+        if (id === "precision") return send(200, { detectors: [{ detector: "streaming 1", useful: 3, noise: 1, precision: 0.75 }] });
+        const one = state.anomalies.find((a) => a.id === id);
+        return one ? send(200, one) : problem(404, "There is no such thing", "There is no such anomaly.");
+      }
+      case "PUT /anomalies/:id/verdict": {
+        const one = state.anomalies.find((a) => a.id === id);
+        one.judgement = body.verdict && { verdict: body.verdict, by: "admin", user_id: "u", at: iso(Date.now()) };
+        return send(200, { anomaly: one, useful: 0, noise: body.verdict === "noise" ? 1 : 0, precision: 0, threshold: 0.63, effect: "This series alarms from a score of 0.63 on, rather than 0.50." });
+      }
+      case "GET /bands": {
+        const [from, until, step] = [Date.parse(query.get("from")), Date.parse(query.get("until")), Number(query.get("step_secs")) * 1000];
+        const points = [];
+        for (let at = from; at <= until && points.length < 500; at += step) points.push({ at: iso(at), lower: 8e6, expected: 1e7, upper: 1.3e7 });
+        const limits = state.limits.get(query.get("series_id"));
+        return send(200, { series_id: query.get("series_id"), device_id: device.id, metric: port.metric, unit: "octets_per_second", model: "streaming", model_version: 1, samples: 900, learning: false, watched: true, seen_at: iso(born), threshold: 0.5, useful: 0, noise: 0, floor: limits?.floor ?? null, ceiling: limits?.ceiling ?? null, revision: limits ? 1 : 0, step_secs: step / 1000, points });
+      }
+      case "PUT /bands/:id":
+        state.limits.set(id, body);
+        return send(200, { ...body, series_id: id, revision: 1 });
+      case "GET /forecasts/:id": {
+        const horizon = Number(query.get("horizon_secs"));
+        const step = horizon <= 6 * 3600 ? 300 : horizon <= 14 * 86_400 ? 3600 : 86_400;
+        const now = Date.now();
+        const points = Array.from({ length: Math.ceil(horizon / step) }, (_, n) => [now + n * step * 1000, 1e7, 9e6, 1.1e7, 8e6, 1.3e7]);
+        return send(200, { ...subject, series_id: id, is_chosen: false, state: "ready", reason: null, is_kept: true, made_at: iso(now), trained_from: iso(now - 30 * DAY), trained_to: iso(now), model: "pool", version: 1, members: [{ model: "autoregression", weight: 0.7 }], accuracy: ACCURACY, horizon_secs: horizon, step_secs: step, points });
+      }
+      case "GET /capacity":
+        return page([item]);
+      case "GET /capacity/:id/what-if":
+        return send(200, { ...subject, limit_kind: "interface_speed", limit: 1.25e8, limit_then: 1.25e8, before: item.outlooks, after: [outlook("p95", 0.8, 0), outlook("p95", 0.9, 3)], reason: null });
+      case "GET /models":
+        return page([{ name: "pool", version: 1, task: "forecast", is_built_in: true, description: "A pool of simple models.", series: 12, ready: 10, learning: 1, unforecastable: 1, accuracy: [{ ...ACCURACY[0], better_than_naive: 0.8, series: 10 }], members: [{ model: "autoregression", weight: 0.6 }] }]);
+      case "GET /models/:id":
+        return send(200, { series: 12, done: 11, left: 1, left_out: 0, behind_secs: 0, made: 11, failed: 0, last_made_at: iso(born), mean_us: 4200 });
+      default:
+        return false;
+    }
+  }
+  return { route, state, anomaly, device, row };
+}
