@@ -234,6 +234,8 @@ impl Detector {
         let usual = self.gap * GAPS + 1.0;
         let over = self.steps_since(at) / usual;
         let per_1000 = narrow(self.options.false_alarms_per_1000);
+        // A state that was tampered with may hold numbers whose sums are none: they say nothing.
+        let rareness = if rareness.is_nan() { 0.0 } else { rareness };
         let rareness = if over > 1.0 {
             // A gap that is no usual one is told at whatever rate: it is no chance.
             (3.0 - per_1000.log10() + over.log10()).max(3.0)
@@ -251,6 +253,7 @@ impl Detector {
             // Halves, so that the greatest numbers have a distance.
             let off = (value / 2.0 - band.expected / 2.0).abs()
                 / (band.upper / 2.0 - band.lower / 2.0).max(1e-300);
+            let off = if off.is_nan() { 0.0 } else { off };
             verdict.score = 0.499 * (1.0 - (-off / 4.0).exp());
         }
         verdict
