@@ -234,8 +234,6 @@ impl Detector {
         let usual = self.gap * GAPS + 1.0;
         let over = self.steps_since(at) / usual;
         let per_1000 = narrow(self.options.false_alarms_per_1000);
-        // A state that was tampered with may hold numbers whose sums are none: they say nothing.
-        let rareness = if rareness.is_nan() { 0.0 } else { rareness };
         let rareness = if over > 1.0 {
             // A gap that is no usual one is told at whatever rate: it is no chance.
             (3.0 - per_1000.log10() + over.log10()).max(3.0)
@@ -261,6 +259,8 @@ impl Detector {
 
     fn judged(&mut self, rareness: f32, kind: Kind, band: Option<Band>) -> Verdict {
         let per_1000 = narrow(self.options.false_alarms_per_1000);
+        // A state that was tampered with may hold numbers whose sums are none: they say nothing.
+        let rareness = if rareness.is_nan() { 0.0 } else { rareness };
         let (score, alarm) = self.alarm.judge(rareness, self.seen, per_1000);
         Verdict {
             score,
