@@ -11,6 +11,7 @@ use ::analytics::rank::{Kind, Metric, Node, rank};
 use ::analytics::scaling::{ScalingOptions, Trigger};
 use ::analytics::season::seasons;
 use ::analytics::trend::trend;
+use foretell_server::foresight::watch::saved;
 
 /// Values of a series: what more would show takes longer than an input may.
 const VALUES_MAX: usize = 400;
@@ -138,6 +139,31 @@ pub(crate) fn trigger(data: &[u8]) {
     for (place, value) in (0_i64..).zip(values(&mut input)) {
         trigger.observe(place * i64::from(options.step_secs), value);
     }
+}
+
+/// A trigger's state: it is refused, or goes on.
+pub(crate) fn trigger_state(data: &[u8]) {
+    let options = ScalingOptions {
+        threshold: 80.0,
+        lead_min: 2,
+        lead_max: 8,
+        step_secs: 300,
+    };
+    if let Ok(mut trigger) = Trigger::decode(options, data) {
+        for place in 0..20 {
+            trigger.observe(place * 300, 50.0);
+        }
+    }
+}
+
+/// A file of detectors: what proves itself is taken, and what is wrong is told.
+pub(crate) fn watch_state(data: &[u8]) {
+    let (devices, damage) = saved::read(data);
+    let written = saved::write(devices.iter().map(|(id, of)| (*id, of)));
+    let (again, none) = saved::read(&written);
+    assert!(none.is_none(), "what was read is written and read again");
+    assert_eq!(again.len(), devices.len());
+    assert!(damage.is_some() || written == data);
 }
 
 /// A network and two steps of demands: shares are 1 together.

@@ -79,6 +79,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("analytics_samples", analytics::samples),
     ("analytics_detector", analytics::detector),
     ("analytics_trigger", analytics::trigger),
+    ("analytics_trigger_state", analytics::trigger_state),
+    ("watch_state", analytics::watch_state),
     ("analytics_balance", analytics::balance),
     ("analytics_rank", analytics::ranking),
 ];

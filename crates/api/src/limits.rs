@@ -4,12 +4,13 @@
 use crate::problem::Answer;
 use crate::routes::bandwidth::is_physical;
 use crate::sampling::not_read;
+use model::forecast::LimitKind;
 use model::interface::Interface;
 use model::series::Series;
-use model::{Labels, Metric, SeriesId};
+use model::{Metric, SeriesId};
 use std::sync::Arc;
 use store::inventory::DeviceRecord;
-use store::series::{Aggregation, SeriesStore};
+use store::series::{Aggregation, SeriesError, SeriesStore};
 
 /// What may be used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +86,31 @@ impl Resource {
     }
 }
 
+/// The size that limits a series of memory, storage or a share, in its unit: the last that was measured, or 1;
+/// none of other series, and where no size over zero is known. Blocks.
+pub(crate) fn size_of(
+    store: &SeriesStore,
+    series: &Series,
+) -> Result<Option<(LimitKind, f64)>, SeriesError> {
+    let key = &series.key;
+    let (kind, metric) = match key.metric {
+        Metric::STORAGE_USED => (LimitKind::StorageSize, Metric::STORAGE_SIZE),
+        Metric::MEMORY_USED => (LimitKind::MemorySize, Metric::MEMORY_SIZE),
+        Metric::PROCESSOR_UTILIZATION | Metric::WIRELESS_UTILIZATION => {
+            return Ok(Some((LimitKind::Full, 1.0)));
+        }
+        _ => return Ok(None),
+    };
+    let sizes = store.series_named(key.device_id, metric);
+    let Some(size) = sizes.iter().find(|size| size.key.labels == key.labels) else {
+        return Ok(None);
+    };
+    let last = store.latest(size.id, 1)?;
+    let size = last.last().map(|(_, size)| size.as_f64());
+    let size = size.filter(|size| size.is_finite() && *size > 0.0);
+    Ok(size.map(|size| (kind, size)))
+}
+
 /// The series of a device that use up a resource of a known limit; where `only` names an interface, those of
 /// that one, else those of physical interfaces. Sizes are the last of those that were measured: blocks.
 pub(crate) fn of_device(
@@ -120,28 +146,16 @@ pub(crate) fn of_device(
     if only.is_some() {
         return Ok(Vec::new());
     }
-    let (label, sizes) = match resource {
-        Resource::Memory => ("memory", Some(Metric::MEMORY_SIZE)),
-        Resource::Storage => ("storage", Some(Metric::STORAGE_SIZE)),
-        _ => ("processor", None),
-    };
-    let name = |labels: &Labels| labels.get(label).unwrap_or(label).to_owned();
-    let Some(sizes) = sizes.map(|metric| store.series_named(device, metric)) else {
-        let of = |series: &Series| limited(series, &name(&series.key.labels), 1.0, 1.0);
-        return Ok(all.iter().map(of).collect());
+    let label = match resource {
+        Resource::Memory => "memory",
+        Resource::Storage => "storage",
+        _ => "processor",
     };
     let mut found = Vec::with_capacity(all.len());
     for series in &all {
-        let size = sizes
-            .iter()
-            .find(|size| size.key.labels == series.key.labels);
-        let Some(size) = size else {
-            continue;
-        };
-        let last = store.latest(size.id, 1).map_err(not_read)?;
-        let size = last.last().map(|(_, size)| size.as_f64());
-        if let Some(size) = size.filter(|size| size.is_finite() && *size > 0.0) {
-            found.push(limited(series, &name(&series.key.labels), 1.0, size));
+        let name = series.key.labels.get(label).unwrap_or(label);
+        if let Some((_, limit)) = size_of(store, series).map_err(not_read)? {
+            found.push(limited(series, name, 1.0, limit));
         }
     }
     Ok(found)

@@ -113,7 +113,7 @@ metrics! {
     WIRELESS_FREQUENCY "wireless_frequency" "hertz" Gauge "Centre of the channel of a radio (labels as of `wireless_clients`).";
     WIRELESS_CHANNEL "wireless_channel" "" State "Channel of a radio by its number (IEEE 802.11; labels as of `wireless_clients`).";
     ANOMALY_SCORE "anomaly_score" "ratio" Gauge "How far a series is out of the ordinary while an anomaly of it goes on, 0 to 1 (labels `of_series`, `model`, `model_version`).";
-    FORECAST "forecast" "unit_of_series" Gauge "What was forecast of a series for a time, in its unit (labels `series`, `lead`, `quantile`, `model`, `version`); written when that time has come.";
+    FORECAST "forecast" "unit_of_series" Gauge "What was forecast of a series for a time, in its unit (labels `of_series`, `lead`, `quantile`, `model`, `model_version`); written when that time has come.";
 }
 
 /// What is measured: a row of the one table.

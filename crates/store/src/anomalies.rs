@@ -29,8 +29,6 @@ pub const BAND_LIMITS_MAX: usize = 10_000;
 pub const ALARM_RECORDS_MAX: usize = 100_000;
 /// Versions of detectors whose verdicts are counted apart for one series; the lowest go.
 const VERSIONS_MAX: usize = 8;
-/// Anomalies that are looked at for one page: where few are of what is asked for, the page is shorter.
-const LOOKED_AT_MAX: usize = 10_000;
 /// How often a change is made again where somebody else changed the anomaly at the same moment.
 const TRIES_MAX: u32 = 8;
 
@@ -231,35 +229,13 @@ impl Anomalies {
         let first = filter
             .until
             .map(|until| AnomalyId::of_series(none, until).to_string());
-        let mut after = after.or(first);
-        let (mut found, mut looked_at) = (Vec::new(), 0);
-        loop {
-            let query = Query {
-                index: filter.index(),
-                after: after.clone(),
-                descending: true,
-                limit: PAGE_LEN_MAX,
-                ..Query::default()
-            };
-            let page = self.collection.page(query).await?;
-            for stored in page.items {
-                looked_at += 1;
-                after = Some(stored.id);
-                if filter.has(&stored.body) {
-                    found.push(stored.body);
-                }
-                if found.len() >= limit {
-                    return Ok((found, after));
-                }
-            }
-            if page.next.is_none() {
-                return Ok((found, None));
-            }
-            after = page.next;
-            if looked_at >= LOOKED_AT_MAX {
-                return Ok((found, after));
-            }
-        }
+        let query = Query {
+            index: filter.index(),
+            after: after.or(first),
+            ..Query::default()
+        };
+        let of_filter = |anomaly: &Anomaly| filter.has(anomaly);
+        self.collection.newest(query, limit, of_filter).await
     }
 
     /// Keeps what an operator says of an alarm, or with none takes it back, and counts it for its series:

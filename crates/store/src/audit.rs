@@ -27,8 +27,6 @@ const WRITTEN_OVER_TOGETHER: Duration = Duration::from_hours(1);
 const WRITERS_MAX: usize = 1_000;
 /// Said of samples that were written over as they were measured.
 const WRITTEN_OVER: &str = "samples that were there were sent again with another value";
-/// Entries that are looked at for one page: where few are of what is asked for, the page is shorter.
-const LOOKED_AT_MAX: usize = 10_000;
 /// How often the old ones are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_hours(24);
 /// Said of what was begun when the server stopped.
@@ -379,35 +377,15 @@ impl Audit {
     pub async fn page(
         &self,
         filter: &AuditFilter,
-        mut after: Option<String>,
+        after: Option<String>,
         limit: usize,
     ) -> Result<(Vec<AuditEntry>, Option<String>), StoreError> {
-        let (mut found, mut looked_at) = (Vec::new(), 0);
-        loop {
-            let query = Query {
-                after: after.clone(),
-                descending: true,
-                limit: PAGE_LEN_MAX,
-                ..Query::default()
-            };
-            let page = self.entries.page(query).await?;
-            for stored in page.items {
-                looked_at += 1;
-                after = Some(stored.id);
-                if filter.has(&stored.body) {
-                    found.push(stored.body);
-                }
-                if found.len() >= limit {
-                    return Ok((found, after));
-                }
-            }
-            if page.next.is_none() {
-                return Ok((found, None));
-            }
-            if looked_at >= LOOKED_AT_MAX {
-                return Ok((found, after));
-            }
-        }
+        let query = Query {
+            after,
+            ..Query::default()
+        };
+        let of_filter = |entry: &AuditEntry| filter.has(entry);
+        self.entries.newest(query, limit, of_filter).await
     }
 
     /// Tells what was begun when the server stopped as failed; answers how many that were.

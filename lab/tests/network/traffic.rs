@@ -18,9 +18,11 @@ const CHARTED: Duration = Duration::from_secs(45);
 /// A clock that is set by more in that time is not only kept right.
 const CLOCK_SET_MAX: Duration = Duration::from_millis(50);
 /// How old the counters of the lab's agents may be, which read them anew once a second by a clock of
-/// their own. Where that drifts past the polls, all counters are a second older from then on: a second
-/// of octets is missing for good. A span in which that happened, no more and no less, is charted anew.
+/// their own. Where the age changes between two polls, because that clock drifts past them or the
+/// machine is late, what is charted is older or younger by no more than that: a fifth of an interval,
+/// which says nothing of the server. Such a span is charted anew, so many times.
 const CACHED: Duration = Duration::from_secs(1);
+const SPANS_MAX: usize = 4;
 /// What the kernel counts in an interval may differ by so much from what was to be sent: a few
 /// datagrams, and when it was looked.
 const UNSTEADY_MAX: f64 = 0.03;
@@ -51,7 +53,9 @@ async fn traffic_at_a_known_rate_is_charted_within_5_percent() {
     ] {
         series.push((metric, stand.series(&device, interface, metric).await));
     }
+    let mut spans_left = SPANS_MAX;
     'spans: loop {
+        spans_left -= 1;
         let (begin, end) = charted(&from.namespace, &out.interface).await;
         for (metric, series) in &series {
             let path = format!(
@@ -62,11 +66,13 @@ async fn traffic_at_a_known_rate_is_charted_within_5_percent() {
             let rates: Vec<f64> = points(&chart).filter_map(|(_, rate)| rate).collect();
             assert!(rates.len() >= 7, "{chart}");
             let error = |rate: f64| rate / f64::from(OCTETS_PER_SECOND) - 1.0;
-            let secs = INTERVAL.as_secs_f64() * rates.iter().copied().map(error).sum::<f64>();
-            if (secs.abs() / CACHED.as_secs_f64() - 1.0).abs() < 0.2 {
-                figure("agent_older_by_secs", -secs);
-                continue 'spans;
-            }
+            let younger = rates.iter().scan(0.0, |secs, rate| {
+                *secs += INTERVAL.as_secs_f64() * error(*rate);
+                Some(*secs)
+            });
+            let ages: Vec<f64> = younger.map(|secs: f64| -secs).collect();
+            let oldest = ages.iter().copied().fold(0.0, f64::max);
+            let youngest = ages.iter().copied().fold(0.0, f64::min);
             let mean = rates.iter().sum::<f64>() / rates.len() as f64;
             let worst = rates.iter().map(|rate| error(*rate).abs());
             let worst = worst.fold(0.0, f64::max);
@@ -75,7 +81,12 @@ async fn traffic_at_a_known_rate_is_charted_within_5_percent() {
                 100.0 * error(mean).abs(),
             );
             figure(&format!("{metric}_error_worst_percent"), 100.0 * worst);
-            assert!(worst < ERROR_MAX, "{rates:?}");
+            if worst >= ERROR_MAX {
+                figure("agent_older_by_secs", ages.last().copied().unwrap_or(0.0));
+                let is_age = oldest - youngest < 1.2 * CACHED.as_secs_f64();
+                assert!(is_age && spans_left > 0, "{rates:?}");
+                continue 'spans;
+            }
         }
         break;
     }

@@ -104,19 +104,11 @@ impl Input {
 
     /// The values with what is missing filled as a line, and as it was last at the end.
     pub fn filled(&self) -> Vec<f64> {
-        let mut filled: Vec<f64> = Vec::with_capacity(self.values.len());
-        let mut gap = 0u32;
-        for &value in &self.values {
-            if !value.is_finite() {
-                gap += 1;
-                continue;
-            }
-            let last = filled.last().copied().unwrap_or(value);
-            let share = |at: u32| f64::from(at) / f64::from(gap + 1);
-            filled.extend((1..=gap).map(|at| last + (value - last) * share(at)));
-            filled.push(value);
-            gap = 0;
-        }
+        let known = analytics::gaps::filled(&self.values);
+        let missing = self.values.iter().take_while(|value| !value.is_finite());
+        let first = known.first().copied().unwrap_or(0.0);
+        let mut filled = vec![first; missing.count()];
+        filled.extend(known);
         let last = filled.last().copied().unwrap_or(0.0);
         filled.resize(self.values.len(), last);
         filled

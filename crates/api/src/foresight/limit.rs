@@ -2,7 +2,8 @@
 
 use super::Ground;
 use super::input::{self, Grain, Input};
-use analytics::capacity::exhaustion;
+use crate::limits::size_of;
+use analytics::capacity::{CYCLES_MIN, exhaustion};
 use analytics::robust::{median, quantile};
 use model::forecast::{Capacity, CapacityOf, LimitKind, Outlook};
 use model::series::Series;
@@ -17,34 +18,22 @@ pub const DAYS_MAX: usize = 365;
 const TIMES_KNOWN: usize = 4;
 /// Hours that a day must have to be taken.
 const HOURS_MIN: usize = 12;
-/// A week, in days: whole ones are compared where there are enough.
-const WEEK: usize = 7;
-/// Weeks from which on whole ones are compared; days else.
-const WEEKS_MIN: usize = 5;
+/// A week, in days: whole ones are compared where [`CYCLES_MIN`] of them are known.
+pub(crate) const WEEK: usize = 7;
 /// A day.
 const DAY: Duration = Duration::from_hours(24);
 
 /// The limit of a series, in its unit (a second, of counters); none where nothing is known to limit it.
 pub fn limit_of(ground: &Ground, series: &Series) -> Option<(LimitKind, f64)> {
     let key = &series.key;
-    let size = |metric: Metric, kind: LimitKind| {
-        let sizes = ground.series.series_named(key.device_id, metric);
-        let same = sizes.into_iter().find(|one| one.key.labels == key.labels)?;
-        let latest = ground.series.latest(same.id, 1).ok()?;
-        Some((kind, latest.last()?.1.as_f64()))
-    };
     let found = match key.metric {
         Metric::IF_HC_IN_OCTETS | Metric::IF_HC_OUT_OCTETS => {
             let id = key.labels.interface_id()?;
             let speed_bps = ground.store.inventory.interface(id)?.speed_bps?;
             Some((LimitKind::InterfaceSpeed, speed_bps as f64 / 8.0))
         }
-        Metric::STORAGE_USED => size(Metric::STORAGE_SIZE, LimitKind::StorageSize),
-        Metric::MEMORY_USED => size(Metric::MEMORY_SIZE, LimitKind::MemorySize),
-        Metric::PROCESSOR_UTILIZATION | Metric::WIRELESS_UTILIZATION => {
-            Some((LimitKind::Full, 1.0))
-        }
-        _ => None,
+        // One that cannot be read now is not known now.
+        _ => size_of(&ground.series, series).ok()?,
     };
     found.filter(|(_, limit)| *limit > 0.0 && limit.is_finite())
 }
@@ -137,6 +126,13 @@ pub fn capacity(
     capacity
 }
 
+/// What is told of so many days that are known: days of a cycle whose means are compared, and how many days
+/// ahead.
+pub(crate) fn reach(known: usize) -> (usize, usize) {
+    let cycle = if known >= WEEK * CYCLES_MIN { WEEK } else { 1 };
+    (cycle, (known * TIMES_KNOWN).min(DAYS_MAX))
+}
+
 /// When a number by days reaches a threshold of a limit; else why that is not told, in one sentence.
 pub fn outlook(
     of: CapacityOf,
@@ -145,8 +141,7 @@ pub fn outlook(
     now: Timestamp,
 ) -> Result<Outlook, String> {
     let known = values.iter().filter(|value| value.is_finite()).count();
-    let cycle = if known >= WEEK * WEEKS_MIN { WEEK } else { 1 };
-    let steps = (known * TIMES_KNOWN).min(DAYS_MAX);
+    let (cycle, steps) = reach(known);
     let found = exhaustion(values, cycle, limit * threshold, steps);
     let found = found.map_err(|error| error.to_string())?;
     let late = values.get(values.len().saturating_sub(WEEK)..);

@@ -8,6 +8,7 @@ use super::reading::{DAY_SECS, Join, Reader, Stop, Sums};
 use super::{
     Cell, Column, Made, Question, ReportStatistic, change_ratio, column, evidence, mean, thinned,
 };
+use crate::foresight::limit::{WEEK, reach};
 use crate::limits::{self, Limited, Resource};
 use crate::sampling::{Span, steps_of};
 use analytics::capacity::{CYCLES_MIN, exhaustion};
@@ -17,13 +18,6 @@ use std::sync::Arc;
 use store::inventory::DeviceRecord;
 use store::series::Quantile;
 
-/// The furthest that is told, in days.
-const HORIZON_DAYS_MAX: usize = 365;
-/// How many times as far as a resource is known it is told of it: growth that was seen for two weeks says nothing
-/// of the next year.
-const TIMES_KNOWN: usize = 4;
-/// Days of a week, the mean over which is held against the threshold where [`CYCLES_MIN`] of them are known.
-const WEEK_DAYS: usize = 7;
 /// The longest step that days are made of, in seconds, for devices that are polled so seldom.
 const STEP_SECS_MAX: u32 = 21_600;
 /// Resources of one group, at most: each is looked at by itself.
@@ -311,16 +305,11 @@ struct Reached {
 /// When the numbers of days first exceed the threshold.
 fn reached(course: &[f64], threshold: f64) -> Reached {
     let known = course.iter().filter(|day| day.is_finite()).count();
-    let cycle = if known >= WEEK_DAYS * CYCLES_MIN {
-        WEEK_DAYS
-    } else {
-        1
-    };
-    let horizon_days = (known * TIMES_KNOWN).min(HORIZON_DAYS_MAX);
-    let week = course.rchunks(WEEK_DAYS).next().unwrap_or_default();
+    let (cycle, horizon_days) = reach(known);
+    let week = course.rchunks(WEEK).next().unwrap_or_default();
     let is_over = mean(week).is_some_and(|level| level > threshold);
     let found = exhaustion(course, cycle, threshold, horizon_days);
-    let cycles_a_week = (WEEK_DAYS / cycle) as f64;
+    let cycles_a_week = (WEEK / cycle) as f64;
     let growth = found
         .ok()
         .map(|found| (1.0 + found.growth).powf(cycles_a_week) - 1.0);

@@ -19,7 +19,7 @@ use model::forecast::{ForecastHead, ForecastWhy, KeptForecast, Outlook};
 use model::series::Series;
 use model::{Clock, SeriesId, Timestamp};
 use record::{is_recorded, record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,8 +98,14 @@ struct Plan {
     context: Context,
     /// The most important first, and why.
     matter: Vec<(SeriesId, ForecastWhy)>,
+    /// Of these, those that an operator chose.
+    chosen: BTreeSet<SeriesId>,
     left_out: usize,
     looked_at: Option<Timestamp>,
+    /// Those that are due, in turn, and how many there are, as it was found then.
+    turn: VecDeque<(SeriesId, ForecastWhy)>,
+    due: Due,
+    found_at: Option<Timestamp>,
     /// When those that failed are tried again. Invariant: of series that matter alone.
     retry_at: BTreeMap<SeriesId, Timestamp>,
     failing: bool,
@@ -110,8 +116,12 @@ impl Plan {
         Self {
             context,
             matter: Vec::new(),
+            chosen: BTreeSet::new(),
             left_out: 0,
             looked_at: None,
+            turn: VecDeque::new(),
+            due: Due::default(),
+            found_at: None,
             retry_at: BTreeMap::new(),
             failing: false,
         }
@@ -124,9 +134,8 @@ impl Plan {
         }
         while !stop.is_cancelled() {
             let now = self.context.clock.now();
-            self.look(now).await;
-            let (next, due) = self.next(now);
-            self.tell(&due);
+            let next = self.next(now).await;
+            self.tell();
             let rest = match next.and_then(|(id, why)| self.series(id).map(|series| (series, why)))
             {
                 Some((series, why)) => self.one(&series, why, now).await,
@@ -160,19 +169,14 @@ impl Plan {
             .is_none_or(|at| now.since(at) >= LOOK_EVERY || at > now);
         let forecasts = &self.context.ground.store.forecasts;
         let chosen = forecasts.chosen();
-        let is_in = |id: SeriesId| {
-            let found = self.matter.iter().find(|(other, _)| *other == id);
-            found.is_some_and(|(_, why)| *why == ForecastWhy::Chosen)
-        };
-        let is_gone = |id: SeriesId| self.series(id).is_none();
-        if !is_old
-            && chosen
-                .iter()
-                .all(|one| is_in(one.series_id) || is_gone(one.series_id))
-        {
+        let is_known = |id: SeriesId| self.chosen.contains(&id) || self.series(id).is_none();
+        if !is_old && chosen.iter().all(|one| is_known(one.series_id)) {
             return;
         }
         let found = matter(&self.context.ground, now, self.context.series_max);
+        let is_chosen = |(_, why): &&(SeriesId, ForecastWhy)| *why == ForecastWhy::Chosen;
+        let of_choice = found.series.iter().filter(is_chosen);
+        self.chosen = of_choice.map(|(id, _)| *id).collect();
         self.matter = found.series;
         self.left_out = found.left_out;
         self.looked_at = Some(now);
@@ -200,25 +204,36 @@ impl Plan {
         }
     }
 
-    /// The series whose turn it is, and how many there are.
-    fn next(&self, now: Timestamp) -> (Option<(SeriesId, ForecastWhy)>, Due) {
-        let forecasts = &self.context.ground.store.forecasts;
-        let (mut next, mut all) = (None, Due::default());
-        for (id, why) in &self.matter {
-            let head = forecasts.head(*id);
-            let at = due(head.as_deref());
-            let is_due = at.is_none_or(|at| at <= now);
-            all.count(at, now);
-            let waits = self.retry_at.get(id).is_some_and(|at| *at > now);
-            if next.is_none() && is_due && !waits {
-                next = Some((*id, *why));
-            }
+    /// The series whose turn it is. Which are due is found out every [`TICK`], not for each.
+    async fn next(&mut self, now: Timestamp) -> Option<(SeriesId, ForecastWhy)> {
+        let is_old = self
+            .found_at
+            .is_none_or(|at| now.since(at) >= TICK || at > now);
+        if is_old || self.turn.is_empty() {
+            self.look(now).await;
+            self.find(now);
+            self.found_at = Some(now);
         }
-        (next, all)
+        self.turn.pop_front()
     }
 
-    fn tell(&self, due: &Due) {
-        let counts = &self.context.counts;
+    /// Finds out which are due, and how many.
+    fn find(&mut self, now: Timestamp) {
+        self.turn.clear();
+        self.due = Due::default();
+        for (id, why) in &self.matter {
+            let head = self.context.ground.store.forecasts.head(*id);
+            let at = due(head.as_deref());
+            self.due.count(at, now);
+            let waits = self.retry_at.get(id).is_some_and(|at| *at > now);
+            if at.is_none_or(|at| at <= now) && !waits {
+                self.turn.push_back((*id, *why));
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let (counts, due) = (&self.context.counts, &self.due);
         let standing = PlanStanding {
             series: self.matter.len() as u64,
             done: due.done,
@@ -243,6 +258,7 @@ impl Plan {
             Ok((head, before)) => {
                 self.failing = false;
                 self.retry_at.remove(&id);
+                self.due.made();
                 let state = head.state;
                 self.tell_event(Event::ForecastMade {
                     device_id,

@@ -8,6 +8,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use tracing::warn;
 
+/// Documents that are looked at for one page of [`Collection::newest`].
+const LOOKED_AT_MAX: usize = 10_000;
+
 /// A document's content, and the revision at which it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored<T> {
@@ -91,6 +94,40 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
             items,
             next: raw.next,
         })
+    }
+
+    /// The newest documents of which something holds, behind the one with the id of `query.after`, whose ids
+    /// are of time: at most `wanted`, and with which id to go on; none where there are no more. Where
+    /// [`LOOKED_AT_MAX`] were looked at, there may be fewer and yet more to come.
+    pub async fn newest(
+        &self,
+        mut query: Query,
+        wanted: usize,
+        holds: impl Fn(&T) -> bool,
+    ) -> Result<(Vec<T>, Option<String>), StoreError> {
+        query.descending = true;
+        query.limit = super::PAGE_LEN_MAX;
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        loop {
+            let page = self.page(query.clone()).await?;
+            for stored in page.items {
+                looked_at += 1;
+                query.after = Some(stored.id);
+                if holds(&stored.body) {
+                    found.push(stored.body);
+                }
+                if found.len() >= wanted {
+                    return Ok((found, query.after));
+                }
+            }
+            if page.next.is_none() {
+                return Ok((found, None));
+            }
+            query.after = page.next;
+            if looked_at >= LOOKED_AT_MAX {
+                return Ok((found, query.after));
+            }
+        }
     }
 
     /// All documents that a query finds, page after page. For collections that are small by

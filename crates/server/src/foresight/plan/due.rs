@@ -42,6 +42,12 @@ impl Due {
         let late = at.map(|at| now.since(at)).unwrap_or_default();
         self.behind = self.behind.max(late);
     }
+
+    /// One that was due is good.
+    pub(super) fn made(&mut self) {
+        self.left = self.left.saturating_sub(1);
+        self.done = self.done.saturating_add(1);
+    }
 }
 
 #[cfg(test)]

@@ -74,9 +74,9 @@ fn labels(series: &Series, head: &ForecastHead, came: &Came, quantile: &str) -> 
     let vantage = series.key.labels.get(Labels::VANTAGE).unwrap_or("local");
     Labels::default()
         .with(Labels::VANTAGE, vantage)
-        .with("series", series.id.to_string())
+        .with("of_series", series.id.to_string())
         .with("lead", came.lead.name())
         .with("quantile", quantile)
         .with("model", head.model.clone())
-        .with("version", head.version.to_string())
+        .with("model_version", head.version.to_string())
 }
