@@ -18,11 +18,17 @@ use alarm::Alarm;
 use evidence::{Evidence, WARM};
 use expect::Expectation;
 use saved::Field;
+use std::num::NonZeroU32;
 
 /// Values are counted in a unit near the first; what is more than so many of it counts as so many.
 const VALUE_MAX: f64 = 1e12;
 /// A mean size over which the unit was a bad one, and the detector begins anew.
 const SIZE_MAX: f32 = 1e10;
+/// The greatest unit is two to this power, the least one by it.
+const UNIT_MAX: i16 = 1_000;
+/// Bounds of the alarms that may be false among a thousand samples.
+const RATE_MIN: f32 = 0.01;
+const RATE_MAX: f32 = 100.0;
 /// Times by which the step is learned.
 const STEPS: f32 = 30.0;
 /// A gap is missing once it is longer than so many usual ones; a usual one is forgotten over so many samples.
@@ -106,9 +112,11 @@ pub struct Verdict {
 /// A detector's state for one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detector {
-    options: Options,
-    /// What values are counted in, a power of two near the first that is not 0; 0 before.
-    unit: f64,
+    /// As in [`Options`].
+    step_secs: Option<NonZeroU32>,
+    false_alarms_per_1000: f32,
+    /// What values are counted in, near the first that is not 0: the power of two of it; none before.
+    unit: Option<i16>,
     /// When the last row and the last value came.
     last: i64,
     valued: i64,
@@ -129,18 +137,16 @@ impl Detector {
     pub fn new(options: Options) -> Self {
         let rate = options.false_alarms_per_1000;
         let rate = if rate.is_finite() { rate } else { 1.0 };
-        let step_secs = options.step_secs.filter(|secs| *secs > 0);
+        let step_secs = options.step_secs.and_then(NonZeroU32::new);
         Self {
-            options: Options {
-                step_secs,
-                false_alarms_per_1000: rate.clamp(0.01, 100.0),
-            },
-            unit: 0.0,
+            step_secs,
+            false_alarms_per_1000: narrow(rate).clamp(RATE_MIN, RATE_MAX),
+            unit: None,
             last: i64::MIN,
             valued: i64::MIN,
             seen: 0.0,
             rows: 0.0,
-            step: step_secs.map_or(300.0, |secs| narrow(f64::from(secs))),
+            step: step_secs.map_or(300.0, |secs| narrow(f64::from(secs.get()))),
             gap: 1.0,
             expectation: Expectation::default(),
             evidence: Evidence::default(),
@@ -193,23 +199,28 @@ impl Detector {
             *self = Self {
                 last: self.last,
                 rows: 1.0,
-                ..Self::new(self.options)
+                ..Self::new(Options {
+                    step_secs: self.step_secs.map(NonZeroU32::get),
+                    false_alarms_per_1000: f64::from(self.false_alarms_per_1000),
+                })
             };
         }
-        if self.unit <= 0.0 && value != 0.0 {
-            self.unit = value.abs().log2().floor().clamp(-1e3, 1e3).exp2();
+        if self.unit.is_none() && value != 0.0 {
+            self.unit = Some(power(value));
         }
         let number = self.number(value);
         let hour = at.div_euclid(3_600);
-        if self.seen > 0.0 {
-            self.came_after(at);
-        }
+        let secs = if self.seen > 0.0 {
+            self.came_after(at)
+        } else {
+            self.step
+        };
         self.valued = at;
         let seen = self.seen;
         self.seen = (self.seen + 1.0).min(1e7);
         let Some(expected) = self.expectation.at(at, self.step) else {
             self.evidence.begin(number);
-            self.expectation.learn(number, None, hour, 0.0, self.step);
+            self.expectation.learn(number, None, hour, 0.0, secs);
             return Verdict::nothing(None);
         };
         let [half, _] = self.evidence.halves(hour);
@@ -218,11 +229,11 @@ impl Detector {
             number,
             &expected,
             &self.expectation,
-            (hour, seen, self.step),
+            (hour, seen, secs, self.step),
         );
         let clip = if seen > WARM { finding.deviation } else { 0.0 };
         self.expectation
-            .learn(number, Some(&expected), hour, clip, self.step);
+            .learn(number, Some(&expected), hour, clip, secs.min(self.step));
         self.judged(finding.rareness, finding.kind, band)
     }
 
@@ -233,7 +244,7 @@ impl Detector {
         }
         let usual = self.gap * GAPS + 1.0;
         let over = self.steps_since(at) / usual;
-        let per_1000 = narrow(self.options.false_alarms_per_1000);
+        let per_1000 = self.false_alarms_per_1000;
         let rareness = if over > 1.0 {
             // A gap that is no usual one is told at whatever rate: it is no chance.
             (3.0 - per_1000.log10() + over.log10()).max(3.0)
@@ -258,10 +269,9 @@ impl Detector {
     }
 
     fn judged(&mut self, rareness: f32, kind: Kind, band: Option<Band>) -> Verdict {
-        let per_1000 = narrow(self.options.false_alarms_per_1000);
         // A state that was tampered with may hold numbers whose sums are none: they say nothing.
         let rareness = if rareness.is_nan() { 0.0 } else { rareness };
-        let (score, alarm) = self.alarm.judge(rareness, self.seen, per_1000);
+        let (score, alarm) = self.alarm.judge(rareness, self.seen, self.false_alarms_per_1000);
         Verdict {
             score,
             alarm,
@@ -270,15 +280,17 @@ impl Detector {
         }
     }
 
-    /// Learns the step and the usual gap from when a value came.
-    fn came_after(&mut self, at: i64) {
+    /// Learns the step and the usual gap from when a value came, and answers after how many seconds that was; a step
+    /// where a gap lies between. A step that is not given follows where samples come more or less often from some
+    /// time on.
+    fn came_after(&mut self, at: i64) -> f32 {
         let secs = narrow(at.saturating_sub(self.valued).min(1 << 40) as f64).max(1.0);
-        if self.options.step_secs.is_none() {
+        if self.step_secs.is_none() {
             if self.seen < 2.0 {
                 self.step = secs;
-            } else if self.seen < STEPS {
+            } else {
                 let most = 0.3 * self.step;
-                self.step += (secs - self.step).max(-most).min(most) / self.seen;
+                self.step += (secs - self.step).max(-most).min(most) / self.seen.min(STEPS);
             }
         }
         let steps = self.steps_since(at);
@@ -287,7 +299,9 @@ impl Detector {
         if steps > RESUMES {
             self.expectation.resume();
             self.evidence.resume();
+            return self.step;
         }
+        secs
     }
 
     fn steps_since(&self, at: i64) -> f32 {
@@ -295,12 +309,15 @@ impl Detector {
     }
 
     fn number(&self, value: f64) -> f32 {
-        let unit = if self.unit > 0.0 { self.unit } else { 1.0 };
-        narrow((value / unit).clamp(-VALUE_MAX, VALUE_MAX))
+        narrow((value / self.unit()).clamp(-VALUE_MAX, VALUE_MAX))
+    }
+
+    fn unit(&self) -> f64 {
+        f64::from(self.unit.unwrap_or(0)).exp2()
     }
 
     fn banded(&self, expected: f32, half: f32) -> Band {
-        let unit = if self.unit > 0.0 { self.unit } else { 1.0 };
+        let unit = self.unit();
         let of = |number: f32| (f64::from(number) * unit).clamp(f64::MIN, f64::MAX);
         Band {
             lower: of(expected - half),
@@ -310,14 +327,16 @@ impl Detector {
     }
 
     fn walk(&mut self, field: &mut impl Field) {
-        let mut step_secs = self.options.step_secs.unwrap_or(0);
+        let mut step_secs = self.step_secs.map_or(0, NonZeroU32::get);
         field.u32(&mut step_secs);
-        self.options.step_secs = (step_secs > 0).then_some(step_secs);
-        let rate = &mut self.options.false_alarms_per_1000;
-        field.f64(rate);
-        field.hold((0.01..=100.0).contains(rate));
-        field.f64(&mut self.unit);
-        field.hold(self.unit >= 0.0);
+        self.step_secs = NonZeroU32::new(step_secs);
+        let rate = &mut self.false_alarms_per_1000;
+        field.f32(rate);
+        field.hold((RATE_MIN..=RATE_MAX).contains(rate));
+        let mut unit = self.unit.unwrap_or(i16::MIN);
+        field.i16(&mut unit);
+        self.unit = (unit > i16::MIN).then_some(unit);
+        field.hold(self.unit.is_none_or(|unit| unit.abs() <= UNIT_MAX));
         field.i64(&mut self.last);
         field.i64(&mut self.valued);
         for value in [
@@ -352,4 +371,17 @@ impl Verdict {
 #[allow(clippy::cast_possible_truncation)]
 fn narrow(value: f64) -> f32 {
     value as f32
+}
+
+/// The nearest of 65,536; what is no number is 0.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn quantised(value: f32) -> u16 {
+    value.round().clamp(0.0, 65_535.0) as u16
+}
+
+/// The power of two that is a value, or just below.
+#[allow(clippy::cast_possible_truncation)]
+fn power(value: f64) -> i16 {
+    let most = f64::from(UNIT_MAX);
+    value.abs().log2().floor().clamp(-most, most) as i16
 }

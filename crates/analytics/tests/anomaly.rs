@@ -184,7 +184,7 @@ fn rows_out_of_order_are_told_of_and_not_learned() {
 #[test]
 fn a_state_is_small_and_other_bytes_are_none() {
     let mut detector = Detector::new(Options::default());
-    assert!(detector.octets() <= 1_024, "{}", detector.octets());
+    assert!(detector.octets() <= 512, "{}", detector.octets());
     detector.observe(BEGIN, Some(1.0));
     let mut bytes = Vec::new();
     detector.encode(&mut bytes);
@@ -339,4 +339,32 @@ proptest! {
             prop_assert!(verdicts.iter().all(|v| v.score.is_finite()));
         }
     }
+}
+
+/// A sensor of whole steps, which is measured each half-hour and then each ten seconds, stands still no longer than
+/// before.
+#[test]
+fn what_is_measured_more_often_does_not_stand_still() {
+    let mut detector = Detector::new(Options::default());
+    let level = |at: i64| {
+        let day = (at.rem_euclid(86_400) as f64 / 86_400.0 * std::f64::consts::TAU).sin();
+        ((50.0 + 3.0 * day + 0.3 * noise(usize::try_from(at / 600).unwrap())) * 5.0).round() / 5.0
+    };
+    let begin = 1_700_000_000;
+    let live = begin + 14 * 86_400;
+    for at in (begin..live).step_by(1_800) {
+        detector.observe(at, Some(level(at)));
+    }
+    let verdicts = (live..live + 86_400)
+        .step_by(10)
+        .map(|at| detector.observe(at, Some(level(at))));
+    let still = verdicts.filter(|verdict| verdict.alarm && verdict.kind == Some(Kind::FlatLine));
+    let still = still.count();
+    assert!(still <= 9, "{still} of 8,640");
+    let stuck = level(live + 86_400);
+    let found = (0..4 * 360).any(|n| {
+        let verdict = detector.observe(live + 86_400 + n * 10, Some(stuck));
+        verdict.alarm && verdict.kind == Some(Kind::FlatLine)
+    });
+    assert!(found, "one that hangs is told within four hours");
 }

@@ -1,10 +1,10 @@
 //! What speaks for an anomaly: how far a sample and the last samples lie from what is expected, how much they move,
 //! and how long one value is repeated; each as rare as this series makes it.
 
-use super::Kind;
 use super::expect::{Expectation, Expected};
 use super::saved::Field;
 use super::tail::Tail;
+use super::{Kind, quantised};
 
 /// Samples before anything is out of the ordinary.
 pub(super) const WARM: f32 = 30.0;
@@ -30,6 +30,13 @@ const LONGS_OVER: f32 = 2_000.0;
 /// What each further repeat adds to how rare a long run is, up to so many.
 const RUN: f32 = 0.08;
 const RUN_MAX: f32 = 30.0;
+/// How many times longer than the longest usual hold a value must be held to be a flat line, where samples come
+/// closer than they did; over how many seconds that is forgotten, and how much longer than the usual a hold may be and be learned as it is.
+const HOLDS: f32 = 2.0;
+const HOLD_FORGET: f32 = 14.0 * 86_400.0;
+const HOLD_CLIP: f32 = 3.0;
+/// That many times shorter than of late is a step at which a value is repeated more often for that alone.
+const FINER: f32 = 2.0;
 /// How fast the band follows the samples that lie outside it, of which there shall be this part.
 const FOLLOW: f32 = 0.02;
 const OUTSIDE: f32 = 0.05;
@@ -51,6 +58,10 @@ pub(super) struct Evidence {
     run: f32,
     repeats: f32,
     longs: f32,
+    /// Seconds since the value changed, the longest of late from one change to the next, and the longest step.
+    held: f32,
+    holds: f32,
+    coarsest: f32,
     /// Means of the last samples: distance over 3, movement over 6 and of logarithms, distance over 40.
     means: [f32; 4],
     /// How rare the last jump was, sinking.
@@ -70,6 +81,9 @@ impl Default for Evidence {
             run: 0.0,
             repeats: 0.0,
             longs: 0.0,
+            held: 0.0,
+            holds: 0.0,
+            coarsest: 0.0,
             means: [0.0; 4],
             jolt: 0.0,
             bands: [2.0; 2],
@@ -90,13 +104,13 @@ pub(super) struct Finding {
 
 impl Evidence {
     /// Weighs a sample against what was expected, and learns from it. `hour` since the epoch, `seen` samples
-    /// before, `step` in seconds. O(1).
+    /// before, `secs` after the last, where `step` is usual. O(1).
     pub(super) fn weigh(
         &mut self,
         value: f32,
         expected: &Expected,
         of: &Expectation,
-        (hour, seen, step): (i64, f32, f32),
+        (hour, seen, secs, step): (i64, f32, f32, f32),
     ) -> Finding {
         let least = self.least();
         let wide = self.width(hour);
@@ -132,7 +146,7 @@ impl Evidence {
             *rare = tail.rareness(figure) * weight;
             tail.learn(figure, seen);
         }
-        rareness[6] = self.repeated(value, seen);
+        rareness[6] = self.repeated(value, seen, (secs, step));
         self.jolt = (self.jolt * 0.9).max(rareness[0].min(9.0));
         let (which, most) =
             rareness
@@ -157,7 +171,7 @@ impl Evidence {
         };
         self.learn(
             [left_fast.abs(), left_slow.abs(), logs.abs()],
-            (hour, wide, seen, step),
+            (hour, wide, seen, secs),
         );
         for (band, off) in self.bands.iter_mut().zip([at_once, slowly]) {
             let is_outside = f32::from(u8::from(off.abs() > *band));
@@ -183,7 +197,7 @@ impl Evidence {
     /// After a gap: the last samples are not the last any more.
     pub(super) fn resume(&mut self) {
         self.means = [0.0, 0.8, 0.8, self.means[3]];
-        self.run = 0.0;
+        (self.run, self.held) = (0.0, 0.0);
     }
 
     /// Half the band at an hour, in units of the series: of what is expected at once, and slowly.
@@ -205,15 +219,24 @@ impl Evidence {
         (f32::from(of) / WIDTH_ONE).max(WIDTH_MIN)
     }
 
-    /// How rare it is that a value is repeated so often: by how often values are, and how often runs are long.
-    fn repeated(&mut self, value: f32, seen: f32) -> f32 {
+    /// How rare it is that a value is repeated so often: by how often values are, and how often runs are long. One
+    /// that is measured more often than before is repeated more often for that alone: there it must be held longer,
+    /// too.
+    fn repeated(&mut self, value: f32, seen: f32, (secs, step): (f32, f32)) -> f32 {
         let is_same = (value - self.previous).abs() <= 1e-6 * value.abs();
         self.previous = value;
+        self.held = (self.held + secs).min(1e9);
+        self.holds *= 1.0 - (secs / HOLD_FORGET).min(1.0);
         self.run = if is_same {
             (self.run + 1.0).min(1e6)
         } else {
+            let most = (self.holds * HOLD_CLIP).max(LONG * secs);
+            self.holds = self.holds.max(self.held.min(most));
+            self.held = 0.0;
             0.0
         };
+        self.coarsest = step.max(self.coarsest * (1.0 - (secs / HOLD_FORGET).min(1.0)));
+        let is_finer = self.coarsest > FINER * secs;
         self.longs = (self.longs
             + f32::from(u8::from(
                 is_same && self.run <= LONG && self.run > LONG - 1.0,
@@ -234,10 +257,16 @@ impl Evidence {
         let of_runs = -((self.longs + 0.3) / (seen.min(LONGS_OVER) + 2.0))
             .min(1.0)
             .log10();
-        (self.run * -part.log10()).min(of_runs * (1.0 + RUN * self.run.min(RUN_MAX)))
+        let rareness =
+            (self.run * -part.log10()).min(of_runs * (1.0 + RUN * self.run.min(RUN_MAX)));
+        if is_finer && self.held <= HOLDS * self.holds {
+            0.0
+        } else {
+            rareness
+        }
     }
 
-    fn learn(&mut self, distances: [f32; 3], (hour, wide, seen, step): (i64, f32, f32, f32)) {
+    fn learn(&mut self, distances: [f32; 3], (hour, wide, seen, secs): (i64, f32, f32, f32)) {
         let pace = 1.0 / seen.clamp(1.0, FORGET);
         let [fast, slow, logs] = distances;
         for (spread, distance) in self.spread.iter_mut().zip([fast / wide, slow / wide, logs]) {
@@ -249,7 +278,7 @@ impl Evidence {
             *spread += (distance.min(most) - *spread) * pace;
         }
         let ratio = (fast / self.spread[0].max(self.least())).min(CLIP);
-        let per_hour = (3_600.0 / step).clamp(1.0, 60.0);
+        let per_hour = (3_600.0 / secs).clamp(1.0, 60.0);
         if let Some(hour) = self.hours.get_mut(of_day(hour)) {
             let width = f32::from(*hour) / WIDTH_ONE;
             let width = width + (ratio - width) / (per_hour * HOUR_VISITS);
@@ -275,6 +304,9 @@ impl Evidence {
             &mut self.run,
             &mut self.repeats,
             &mut self.longs,
+            &mut self.held,
+            &mut self.holds,
+            &mut self.coarsest,
             &mut self.jolt,
         ] {
             field.f32(value);
@@ -299,10 +331,4 @@ fn is_of_another_hour(value: f32, deviation: f32, of: &Expectation) -> bool {
 
 fn of_day(hour: i64) -> usize {
     usize::try_from(hour.rem_euclid(24)).unwrap_or(0)
-}
-
-/// The nearest of 65,536; what is no number is 0.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn quantised(value: f32) -> u16 {
-    value.round().clamp(0.0, 65_535.0) as u16
 }

@@ -46,7 +46,7 @@ pub(super) struct Expectation {
     day: Profile<DAY>,
     week: Profile<WEEK>,
     /// The hour that is being visited, the sum of what was seen in it, and how many.
-    visit: (i64, f32, f32),
+    visit: (i32, f32, f32),
     /// Coefficients, their covariance, and the last two that were left.
     ar: [f32; 2],
     cov: [f32; 3],
@@ -61,7 +61,7 @@ impl Default for Expectation {
             seen: 0.0,
             day: Profile::default(),
             week: Profile::default(),
-            visit: (i64::MIN, 0.0, 0.0),
+            visit: (i32::MIN, 0.0, 0.0),
             ar: [0.5, 0.0],
             cov: [1.0, 0.0, 1.0],
             left: [0.0; 2],
@@ -113,6 +113,8 @@ impl Expectation {
         step: f32,
     ) {
         self.seen += 1.0;
+        // Thousands of centuries to either side.
+        let hour = i32::try_from(hour).unwrap_or(i32::MAX);
         let Some(expected) = expected else {
             self.level = value;
             self.visit = (hour, value, 1.0);
@@ -156,8 +158,8 @@ impl Expectation {
         if self.visit.0 != hour {
             let (of, sum, many) = self.visit;
             if many > 0.0 {
-                self.day.visited(of, sum / many, DAYS);
-                self.week.visited(of, sum / many, WEEKS);
+                self.day.visited(i64::from(of), sum / many, DAYS);
+                self.week.visited(i64::from(of), sum / many, WEEKS);
             }
             self.visit = (hour, 0.0, 0.0);
         }
@@ -204,7 +206,7 @@ impl Expectation {
         field.f32(&mut self.seen);
         self.day.walk(field);
         self.week.walk(field);
-        field.i64(&mut self.visit.0);
+        field.i32(&mut self.visit.0);
         field.f32(&mut self.visit.1);
         field.f32(&mut self.visit.2);
         for value in self

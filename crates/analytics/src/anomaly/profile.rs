@@ -1,16 +1,16 @@
-//! What is usual at each hour of a cycle, in two octets an hour.
+//! What is usual at each hour of a cycle, in one octet an hour.
 
 use super::saved::Field;
 
 /// What the range of a profile grows by beyond what it must hold, as a part of it.
 const MARGIN: f32 = 0.25;
 /// Cells count from 1: 0 is an hour that was never visited.
-const CELLS: f32 = 65_534.0;
+const CELLS: f32 = 254.0;
 
 /// Hours of a cycle: the mean of visits to each, by exponential forgetting (Holt 1957; Winters 1960).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Profile<const N: usize> {
-    cells: [u16; N],
+    cells: [u8; N],
     /// The value of cell 1, and what one cell more is.
     low: f32,
     grain: f32,
@@ -57,11 +57,11 @@ impl<const N: usize> Profile<N> {
         let (least, most) = self
             .cells
             .iter()
-            .fold((u16::MAX, 0), |(least, most), &cell| {
+            .fold((u8::MAX, 0), |(least, most), &cell| {
                 (least.min(cell), most.max(cell))
             });
         (least > 0).then(|| {
-            let value = |cell: u16| self.low + f32::from(cell - 1) * self.grain + self.offset;
+            let value = |cell: u8| self.low + f32::from(cell - 1) * self.grain + self.offset;
             (value(least), value(most))
         })
     }
@@ -75,7 +75,8 @@ impl<const N: usize> Profile<N> {
             None => mean - self.offset,
         };
         self.hold(value);
-        let cell = self.cell(value);
+        // Between two cells, each as often as it is near: what is less than a cell is not lost.
+        let cell = self.cell(value, dither(hour));
         if let Some(place) = self.cells.get_mut(Self::place(hour)) {
             *place = cell;
         }
@@ -107,18 +108,18 @@ impl<const N: usize> Profile<N> {
             let Some(cell) = self.cells.get(place).copied().filter(|cell| *cell > 0) else {
                 continue;
             };
-            let moved = self.cell(old_low + f32::from(cell - 1) * old_grain);
+            let moved = self.cell(old_low + f32::from(cell - 1) * old_grain, 0.5);
             if let Some(cell) = self.cells.get_mut(place) {
                 *cell = moved;
             }
         }
     }
 
-    /// Between 1 and 65,535; what is no number counts as the least.
+    /// Between 1 and 255, the next one above from such a part of a cell on; what is no number counts as the least.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn cell(&self, value: f32) -> u16 {
+    fn cell(&self, value: f32, part: f32) -> u8 {
         if self.grain > 0.0 {
-            ((value - self.low) / self.grain).round().clamp(0.0, CELLS) as u16 + 1
+            ((value - self.low) / self.grain + part).floor().clamp(0.0, CELLS) as u8 + 1
         } else {
             1
         }
@@ -126,7 +127,7 @@ impl<const N: usize> Profile<N> {
 
     pub(super) fn walk(&mut self, field: &mut impl Field) {
         for cell in &mut self.cells {
-            field.u16(cell);
+            field.u8(cell);
         }
         field.f32(&mut self.low);
         field.f32(&mut self.grain);
@@ -134,4 +135,12 @@ impl<const N: usize> Profile<N> {
         field.f32(&mut self.offset);
         field.f32(&mut self.error);
     }
+}
+
+/// A part of one, of a low-discrepancy sequence (Weyl, "Über die Gleichverteilung von Zahlen mod. Eins", 1916): the
+/// hours that are one of a cycle have all parts alike.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn dither(hour: i64) -> f32 {
+    let part = (hour as u32).wrapping_mul(2_654_435_769);
+    (part >> 8) as f32 / (1 << 24) as f32
 }

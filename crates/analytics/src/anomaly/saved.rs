@@ -32,23 +32,34 @@ pub(super) trait Field {
         self.hold(value.is_finite());
     }
 
-    fn f64(&mut self, value: &mut f64) {
-        let mut bytes = value.to_le_bytes();
-        self.bytes(&mut bytes);
-        *value = f64::from_le_bytes(bytes);
-        self.hold(value.is_finite());
-    }
-
     fn i64(&mut self, value: &mut i64) {
         let mut bytes = value.to_le_bytes();
         self.bytes(&mut bytes);
         *value = i64::from_le_bytes(bytes);
     }
 
+    fn i32(&mut self, value: &mut i32) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(&mut bytes);
+        *value = i32::from_le_bytes(bytes);
+    }
+
     fn u32(&mut self, value: &mut u32) {
         let mut bytes = value.to_le_bytes();
         self.bytes(&mut bytes);
         *value = u32::from_le_bytes(bytes);
+    }
+
+    fn u8(&mut self, value: &mut u8) {
+        let mut bytes = [*value];
+        self.bytes(&mut bytes);
+        [*value] = bytes;
+    }
+
+    fn i16(&mut self, value: &mut i16) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(&mut bytes);
+        *value = i16::from_le_bytes(bytes);
     }
 
     fn u16(&mut self, value: &mut u16) {
