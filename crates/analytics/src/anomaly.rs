@@ -271,7 +271,9 @@ impl Detector {
     fn judged(&mut self, rareness: f32, kind: Kind, band: Option<Band>) -> Verdict {
         // A state that was tampered with may hold numbers whose sums are none: they say nothing.
         let rareness = if rareness.is_nan() { 0.0 } else { rareness };
-        let (score, alarm) = self.alarm.judge(rareness, self.seen, self.false_alarms_per_1000);
+        let (score, alarm) = self
+            .alarm
+            .judge(rareness, self.seen, self.false_alarms_per_1000);
         Verdict {
             score,
             alarm,

@@ -456,6 +456,11 @@ impl SeriesStore {
         with(&self.0.parts.index, |index| index.count_of(device_id))
     }
 
+    /// How many series measure something.
+    pub fn count_of_metric(&self, metric: Metric) -> usize {
+        with(&self.0.parts.index, |index| index.count_of_metric(metric))
+    }
+
     /// Whether columns, which ascend, are those of all series of a device.
     pub(crate) fn are_all_of(&self, device_id: DeviceId, columns: &[Column]) -> bool {
         with(&self.0.parts.index, |index| {

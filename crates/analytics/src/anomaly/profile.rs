@@ -119,7 +119,10 @@ impl<const N: usize> Profile<N> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn cell(&self, value: f32, part: f32) -> u8 {
         if self.grain > 0.0 {
-            ((value - self.low) / self.grain + part).floor().clamp(0.0, CELLS) as u8 + 1
+            ((value - self.low) / self.grain + part)
+                .floor()
+                .clamp(0.0, CELLS) as u8
+                + 1
         } else {
             1
         }

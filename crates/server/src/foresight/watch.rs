@@ -88,10 +88,17 @@ struct Slot {
     open: Vec<Anomaly>,
 }
 
-/// Runs until the server stops, then writes what is known.
-pub async fn run(context: Context, mut asked: Receiver<BandsAsked>) {
-    // Before anything is read: what comes from here on is heard of or missed.
-    let mut heard = context.events.subscribe();
+/// Runs until the server stops, then writes what is known. What is told from this call on is heard.
+pub fn run(context: Context, asked: Receiver<BandsAsked>) -> impl Future<Output = ()> + Send {
+    let heard = context.events.subscribe();
+    listen(context, asked, heard)
+}
+
+async fn listen(
+    context: Context,
+    mut asked: Receiver<BandsAsked>,
+    mut heard: broadcast::Receiver<Arc<Event>>,
+) {
     let keeper = Keeper {
         store: context.store.clone(),
         series: context.series.clone(),

@@ -125,14 +125,19 @@ impl Keeper {
         }
         for (id, word) in begun {
             let device = self.store.inventory.device(word.device_id);
-            let Said::Begun(seen) = &word.said else {
+            let (Said::Begun(seen), Some(series)) =
+                (&word.said, self.series.series(word.series_id))
+            else {
                 continue;
             };
             recent.push_back(Begun {
                 id: *id,
+                series_id: word.series_id,
                 device_id: word.device_id,
                 site: device.and_then(|record| record.device.body.typed.site.clone()),
+                metric: series.key.metric,
                 at_ms: seen.started_at_ms,
+                score: seen.score,
                 group: None,
             });
         }
@@ -147,6 +152,7 @@ impl Keeper {
             series: self.series.stats().series,
             of_device: &|id| self.series.count_of(id),
             of_site: &of_site,
+            of_metric: &|metric| self.series.count_of_metric(metric),
         };
         together::find(recent, ground)
     }

@@ -1,8 +1,10 @@
-//! Which anomalies happen together: of one device or one site, and more of them than chance would have it. Pure.
+//! Which anomalies happen together: of one device, one site or one metric, and more of them than chance would have
+//! it ([`analytics::anomaly::group`]). Pure.
 
+use analytics::anomaly::group::{self, Key};
 use model::foresight::{AnomalyGroup, GroupScope};
-use model::{AnomalyId, DeviceId};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use model::{AnomalyId, DeviceId, Metric, SeriesId};
+use std::collections::{BTreeMap, VecDeque};
 
 /// How far apart the beginnings of anomalies are that happen together, in milliseconds: some polls.
 const TOGETHER_MS: i64 = 5 * 60_000;
@@ -10,20 +12,24 @@ const TOGETHER_MS: i64 = 5 * 60_000;
 const REMEMBERED_MAX: usize = 4_096;
 /// Least of a group.
 const GROUP_MIN: usize = 3;
-/// How seldom chance may make a group, by each look at one device or site.
-const CHANCE_MAX: f64 = 1e-4;
 
 /// An anomaly that began.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Begun {
     /// Which.
     pub id: AnomalyId,
+    /// In which series.
+    pub series_id: SeriesId,
     /// Of which device.
     pub device_id: DeviceId,
     /// Where the device is.
     pub site: Option<String>,
+    /// What is measured.
+    pub metric: Metric,
     /// When it began, in milliseconds.
     pub at_ms: i64,
+    /// How far out of the ordinary it is, 0 to 1.
+    pub score: f64,
     /// The group that it is of.
     pub group: Option<AnomalyGroup>,
 }
@@ -37,69 +43,81 @@ pub struct Ground<'a> {
     pub of_device: &'a dyn Fn(DeviceId) -> usize,
     /// Series of all devices of a site.
     pub of_site: &'a dyn Fn(&str) -> usize,
+    /// Series of a metric.
+    pub of_metric: &'a dyn Fn(Metric) -> usize,
 }
 
 /// Forgets those that began long before the last, and answers the groups of those that are of one and were not
-/// known to be: at least [`GROUP_MIN`] of one device, or of several devices of one site, and so many that, were they
-/// spread over the series as those elsewhere are, chance would have them once in ten thousand looks (the tail of a
-/// Poisson distribution; Kulldorff, A spatial scan statistic, 1997, without its scan). A group keeps the id of its
-/// first anomaly; one that is of a group stays of it. O(n log n) of those that are remembered.
+/// known to be: [`GROUP_MIN`] and more that have a device, a site or a metric in common beyond chance. A group keeps
+/// the id of its first anomaly; one that is of a group stays of it. O(n log n) of those that are remembered, times
+/// the groups.
 pub fn find(recent: &mut VecDeque<Begun>, ground: Ground<'_>) -> BTreeMap<AnomalyId, AnomalyGroup> {
     let last = recent.iter().map(|begun| begun.at_ms).max().unwrap_or(0);
     recent.retain(|begun| begun.at_ms >= last.saturating_sub(TOGETHER_MS));
     while recent.len() > REMEMBERED_MAX {
         recent.pop_front();
     }
+    let mut numbers = Numbers::default();
+    let mut sizes = BTreeMap::new();
+    let mut anomalies = Vec::with_capacity(recent.len());
+    for begun in recent.iter() {
+        let anomaly = numbers.anomaly(begun);
+        let mut size = |key: Key, of: &dyn Fn() -> usize| {
+            sizes.entry(key).or_insert_with(|| of() as u64);
+        };
+        size(Key::Device(anomaly.device), &|| {
+            (ground.of_device)(begun.device_id)
+        });
+        size(Key::Metric(anomaly.metric), &|| {
+            (ground.of_metric)(begun.metric)
+        });
+        if let (Some(number), Some(site)) = (anomaly.site, &begun.site) {
+            size(Key::Site(number), &|| (ground.of_site)(site));
+        }
+        anomalies.push(anomaly);
+    }
     let mut found = BTreeMap::new();
-    let mut by_device: BTreeMap<DeviceId, Vec<usize>> = BTreeMap::new();
-    let mut by_site: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (at, begun) in recent.iter().enumerate() {
-        by_device.entry(begun.device_id).or_default().push(at);
-        if let Some(site) = &begun.site {
-            by_site.entry(site.clone()).or_default().push(at);
-        }
-    }
-    // A site before its devices: what reaches several of them is not of one.
-    for (site, places) in by_site {
-        let members = places.iter().filter_map(|at| recent.get(*at));
-        let devices: BTreeSet<DeviceId> = members.map(|begun| begun.device_id).collect();
-        let series = (ground.of_site)(&site);
-        if devices.len() >= GROUP_MIN && is_more_than_chance(recent.len(), &places, series, ground)
-        {
-            put(recent, &places, GroupScope::Site, &mut found);
-        }
-    }
-    for (device, places) in by_device {
-        let series = (ground.of_device)(device);
-        if is_more_than_chance(recent.len(), &places, series, ground) {
-            put(recent, &places, GroupScope::Device, &mut found);
+    for group in group::groups(&anomalies, &sizes, ground.series) {
+        let places = anomalies.iter().enumerate();
+        let places =
+            places.filter(|(_, anomaly)| group.series.binary_search(&anomaly.series).is_ok());
+        let places: Vec<usize> = places.map(|(at, _)| at).collect();
+        if group.series.len() >= GROUP_MIN {
+            let scope = match group.key {
+                Key::Device(_) => GroupScope::Device,
+                Key::Site(_) => GroupScope::Site,
+                Key::Metric(_) => GroupScope::Metric,
+            };
+            put(recent, &places, scope, &mut found);
         }
     }
     found
 }
 
-fn is_more_than_chance(all: usize, places: &[usize], series: usize, ground: Ground<'_>) -> bool {
-    let elsewhere = ground.series.saturating_sub(series as u64);
-    if places.len() < GROUP_MIN || series == 0 {
-        return false;
-    }
-    // One more elsewhere than there was: nothing is never to be expected.
-    let outside = all.saturating_sub(places.len()) + 1;
-    let share = outside as f64 / (elsewhere as f64 + 1.0);
-    poisson_tail(share.min(1.0) * series as f64, places.len()) < CHANCE_MAX
-        // Alone, a device has nothing to be held against: then so many of its own series do.
-        || elsewhere == 0 && places.len() * 10 >= series
+/// Numbers that stand for ids and names among those that are remembered.
+#[derive(Default)]
+struct Numbers {
+    series: BTreeMap<SeriesId, u64>,
+    devices: BTreeMap<DeviceId, u64>,
+    sites: BTreeMap<String, u64>,
+    metrics: BTreeMap<&'static str, u64>,
 }
 
-/// How likely a Poisson variable of that mean is `count` or more.
-fn poisson_tail(mean: f64, count: usize) -> f64 {
-    let mut term = (-mean).exp();
-    let mut below = 0.0;
-    for at in 0..count {
-        below += term;
-        term *= mean / (at as f64 + 1.0);
+impl Numbers {
+    fn anomaly(&mut self, begun: &Begun) -> group::Anomaly {
+        fn number<K: Ord>(of: &mut BTreeMap<K, u64>, key: K) -> u64 {
+            let next = of.len() as u64;
+            *of.entry(key).or_insert(next)
+        }
+        group::Anomaly {
+            series: number(&mut self.series, begun.series_id),
+            device: number(&mut self.devices, begun.device_id),
+            site: begun.site.clone().map(|site| number(&mut self.sites, site)),
+            metric: number(&mut self.metrics, begun.metric.name()),
+            start: begun.at_ms.div_euclid(1_000),
+            score: begun.score,
+        }
     }
-    (1.0 - below).max(0.0)
 }
 
 fn put(
@@ -127,14 +145,18 @@ fn put(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{SeriesId, Timestamp};
+    use model::Timestamp;
 
     fn begun(device_id: DeviceId, site: &str, at_ms: i64) -> Begun {
+        let series_id = SeriesId::new();
         Begun {
-            id: AnomalyId::of_series(SeriesId::new(), Timestamp::from_unix_ms(at_ms)),
+            id: AnomalyId::of_series(series_id, Timestamp::from_unix_ms(at_ms)),
+            series_id,
             device_id,
             site: Some(site.to_owned()),
+            metric: Metric::IF_HC_IN_OCTETS,
             at_ms,
+            score: 0.7,
             group: None,
         }
     }
@@ -144,6 +166,7 @@ mod tests {
             series: 100_000,
             of_device: &|_| 100,
             of_site: &|_| 1_000,
+            of_metric: &|_| 40_000,
         }
     }
 
@@ -188,11 +211,29 @@ mod tests {
             series: 20_000,
             of_device: &|_| 100,
             of_site: &|_| 20_000,
+            of_metric: &|_| 20_000,
         };
         assert!(find(&mut recent, everywhere).is_empty());
         let mut none = VecDeque::new();
         assert!(find(&mut none, ground()).is_empty());
-        assert!((poisson_tail(1.0, 1) - 0.632_12).abs() < 1e-4);
-        assert!(poisson_tail(0.0, 3) < 1e-12);
+    }
+
+    #[test]
+    fn what_reaches_one_metric_everywhere_is_of_the_metric() {
+        let devices = (1..=9_u8).map(|number| DeviceId::from_bytes([number; 16]));
+        let sites = ["lyon", "oslo", "rome"];
+        let each = devices.zip(sites.iter().cycle());
+        let mut recent: VecDeque<Begun> = each.map(|(id, site)| begun(id, site, 0)).collect();
+        let few = Ground {
+            of_metric: &|_| 50,
+            ..ground()
+        };
+        let found = find(&mut recent, few);
+        assert_eq!(found.len(), 9);
+        assert!(
+            found
+                .values()
+                .all(|group| group.scope == GroupScope::Metric)
+        );
     }
 }

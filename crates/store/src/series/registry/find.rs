@@ -292,6 +292,13 @@ impl Index {
         device.map_or(0, |device| device.by_column.len())
     }
 
+    /// How many series measure something.
+    pub(crate) fn count_of_metric(&self, metric: Metric) -> usize {
+        let number = self.metrics.of(metric);
+        let series = number.and_then(|number| self.by_metric.get(number.place()));
+        series.map_or(0, Vec::len)
+    }
+
     /// Whether a device has any series.
     pub(crate) fn has_device(&self, device_id: DeviceId) -> bool {
         self.count_of(device_id) > 0
