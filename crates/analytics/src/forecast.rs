@@ -9,8 +9,10 @@
 
 mod backtest;
 mod bands;
+mod parts;
 mod pool;
 mod scale;
+mod smooth;
 
 pub use pool::Method;
 
