@@ -9,9 +9,13 @@
 
 mod backtest;
 mod bands;
+mod clock;
+mod parts;
 mod pool;
 mod scale;
+mod smooth;
 
+pub use clock::{Clock, OFFSET_MAX_SECS, forecast_by_clock};
 pub use pool::Method;
 
 use crate::robust::weighted_median;

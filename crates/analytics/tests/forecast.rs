@@ -2,11 +2,12 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::cast_precision_loss
+    clippy::cast_precision_loss,
+    clippy::cast_possible_wrap
 )]
 
 use foretell_analytics::forecast::{
-    HORIZON_MAX, Method, Unforecastable, VALUE_MAX, VALUES_MIN, forecast,
+    Clock, HORIZON_MAX, Method, Unforecastable, VALUE_MAX, VALUES_MIN, forecast, forecast_by_clock,
 };
 use proptest::prelude::*;
 use std::f64::consts::TAU;
@@ -52,7 +53,7 @@ fn a_day_and_a_week_are_foretold_and_the_bands_hold() {
     assert!(told.members.is_sorted_by(|a, b| a.1 >= b.1));
     assert!(matches!(
         told.members[0].0,
-        Method::Autoregression { .. } | Method::Profile
+        Method::Autoregression { .. } | Method::Profile | Method::Parts
     ));
 }
 
@@ -115,6 +116,35 @@ fn what_is_constant_stays() {
     }
 }
 
+#[test]
+fn what_follows_the_clock_of_a_place_is_foretold_where_it_is_put() {
+    // Offices by a clock that is put forward at one hour, in the past, at its end, and in what is foretold.
+    let office = |local: i64| {
+        let is_open = (8..18).contains(&local.rem_euclid(24)) && local.rem_euclid(168) < 120;
+        if is_open { 200.0 } else { 20.0 }
+    };
+    let value = |local: i64| office(local) * (1.0 + 0.02 * noise(usize::try_from(local).unwrap()));
+    for (put_at, hours) in [(960, 1), (1_000, 1), (1_010, 1), (960, -1), (990, -1)] {
+        let offset_hours = |hour: i64| if hour >= put_at { hours } else { 0 };
+        let came = |hour: usize| value(hour as i64 + offset_hours(hour as i64));
+        let values: Vec<f64> = (0..1_000).map(came).collect();
+        let clock = Clock {
+            begin_secs: 0,
+            step_secs: 3_600,
+            offset_secs: |secs: i64| 3_600 * offset_hours(secs.div_euclid(3_600)),
+        };
+        let told = forecast_by_clock(&values, &clock, &[24, 168], 48, &[0.95]).unwrap();
+        assert_eq!((told.median.len(), told.bands[0].upper.len()), (48, 48));
+        for (step, expected) in told.median.iter().enumerate() {
+            let came = came(1_000 + step);
+            assert!(
+                (expected / came - 1.0).abs() < 0.3,
+                "{put_at} {hours} {step}: {expected} and {came} came"
+            );
+        }
+    }
+}
+
 fn any_value() -> impl Strategy<Value = f64> {
     prop_oneof![
         8 => -1e3..1e3_f64,
@@ -147,5 +177,32 @@ proptest! {
         }
         let is_positive = known.iter().all(|value| *value >= 0.0);
         prop_assert!(!is_positive || told.median.iter().all(|value| *value >= 0.0));
+    }
+
+    #[test]
+    fn any_clock_is_answered_and_one_that_is_never_put_changes_nothing(
+        values in prop::collection::vec(any_value(), 0..200),
+        horizon in 1..60_usize,
+        (begin_secs, step_secs) in (any::<i64>(), prop_oneof![Just(3_600_u32), Just(86_400), any::<u32>()]),
+        puts in prop::collection::vec(prop_oneof![Just(0), Just(3_600), Just(-3_600), any::<i64>()], 1..4),
+    ) {
+        let wild = Clock {
+            begin_secs,
+            step_secs: step_secs.max(60),
+            offset_secs: |at: i64| puts[usize::try_from(at.unsigned_abs()).unwrap() / 100_000 % puts.len()],
+        };
+        if let Ok(told) = forecast_by_clock(&values, &wild, &[24], horizon, &[0.95]) {
+            prop_assert_eq!(told.median.len(), horizon);
+            for step in 0..horizon {
+                prop_assert!(told.median[step].is_finite());
+                prop_assert!(told.bands[0].lower[step] <= told.median[step]);
+                prop_assert!(told.bands[0].upper[step] >= told.median[step]);
+            }
+        }
+        let fixed = Clock { begin_secs, step_secs, offset_secs: |_| puts[0] };
+        prop_assert_eq!(
+            forecast_by_clock(&values, &fixed, &[24], horizon, &[0.95]),
+            forecast(&values, &[24], horizon, &[0.95])
+        );
     }
 }

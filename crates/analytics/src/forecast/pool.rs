@@ -1,6 +1,8 @@
 //! The members of the pool, each a plain model that forecasts from any point of the past.
 
+use super::parts;
 use super::scale::Scale;
+use super::smooth::{Smoothed, smoothed};
 use crate::linear::{Autoregression, Lagged, count};
 use crate::robust::median;
 
@@ -16,8 +18,14 @@ pub enum Method {
     },
     /// The median of the last seasons at each place of the season, at half the present distance from it.
     Profile,
+    /// The last season again, the longest that was seen.
+    SeasonalNaive,
     /// The change of the last season from here on, by half.
     SeasonalDrift,
+    /// Exponential smoothing of a level and of all seasons, without trend.
+    Smoothing,
+    /// Seasons by medians, and regression on the last values of what they leave.
+    Parts,
     /// Exponential smoothing with half the slope of the whole (Assimakopoulos and Nikolopoulos, "The Theta
     /// Model", International Journal of Forecasting 16, 2000).
     Theta,
@@ -46,6 +54,8 @@ pub(super) struct Pool<'a> {
     seasons: &'a [usize],
     ends: Vec<usize>,
     regressions: Vec<Regression>,
+    /// By end.
+    smoothed: Vec<Option<Smoothed>>,
     methods: Vec<Method>,
 }
 
@@ -99,11 +109,20 @@ impl<'a> Pool<'a> {
                 penalty: of.penalty,
             })
             .collect();
+        let mut of_ends = Vec::new();
         if !seasons.is_empty() {
-            methods.extend([Method::Profile, Method::SeasonalDrift]);
+            methods.extend([
+                Method::Profile,
+                Method::SeasonalNaive,
+                Method::SeasonalDrift,
+                Method::Smoothing,
+                Method::Parts,
+            ]);
+            of_ends = smoothed(scaled, seasons, ends).unwrap_or_default();
         }
         methods.extend([Method::Theta, Method::Naive]);
         Self {
+            smoothed: of_ends,
             scaled,
             seasons,
             ends: ends.to_vec(),
@@ -150,6 +169,13 @@ impl<'a> Pool<'a> {
                         .and_then(|(of, nth)| of.forecast(history, nth, horizon))
                         .unwrap_or_else(naive),
                     Method::Profile => self.profile(history, horizon).unwrap_or_else(naive),
+                    Method::SeasonalNaive => self.again(history, horizon).unwrap_or_else(naive),
+                    Method::Smoothing => nth_end
+                        .and_then(|nth| self.smoothed.get(nth)?.as_ref())
+                        .map_or_else(naive, |of| of.forecast(horizon)),
+                    Method::Parts => {
+                        parts::forecast(history, self.seasons, horizon).unwrap_or_else(naive)
+                    }
                     Method::SeasonalDrift => self.drift(history, horizon).unwrap_or_else(naive),
                     Method::Theta => theta(history, horizon),
                     Method::Naive => naive(),
@@ -191,6 +217,13 @@ impl<'a> Pool<'a> {
                 .map(|of| of + level)
                 .collect(),
         )
+    }
+
+    fn again(&self, history: &[f64], horizon: usize) -> Option<Vec<f64>> {
+        let fits = |season: &&usize| history.len() >= **season;
+        let season = *self.seasons.iter().rev().find(fits)?;
+        let last = history.get(history.len() - season..)?;
+        Some(last.iter().cycle().take(horizon).copied().collect())
     }
 
     fn drift(&self, history: &[f64], horizon: usize) -> Option<Vec<f64>> {

@@ -17,7 +17,7 @@ use store::series::SeriesError;
 /// The model's name.
 pub const MODEL: &str = "pool";
 /// Its version: another when the same series would be forecast otherwise.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Hours of a kept forecast: a week, also when it is a day old.
 pub const HOURS_KEPT: usize = 192;
 /// The longest horizon.
@@ -257,6 +257,9 @@ fn name_of(method: &Method) -> String {
             format!("autoregression_of_differences_at_{difference}")
         }
         Method::Profile => "profile".to_owned(),
+        Method::SeasonalNaive => "seasonal_naive".to_owned(),
+        Method::Smoothing => "exponential_smoothing".to_owned(),
+        Method::Parts => "seasons_and_rest".to_owned(),
         Method::SeasonalDrift => "seasonal_drift".to_owned(),
         Method::Theta => "theta".to_owned(),
         Method::Naive => "naive".to_owned(),

@@ -148,8 +148,9 @@ fn pool(services: &Services) -> Model {
         task: "forecast",
         is_built_in: true,
         description: "A pool of plain models, each weighed by how well it forecast the series' own past: \
-            autoregressions on the day and the week, a robust profile of the week, theta, the last value. Its \
-            bands hold as often as they did there.",
+            autoregressions on the day and the week, a robust profile of the week, the last week again, \
+            exponential smoothing, seasons and rest apart, theta, the last value. Its bands hold as often as \
+            they did there.",
         series: heads.len() as u64,
         ready: count(ForecastState::Ready),
         learning: count(ForecastState::Learning),
