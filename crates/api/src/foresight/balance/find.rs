@@ -1,5 +1,6 @@
 //! Which links are a group: those between the same two devices.
 
+use super::LINKS_MAX;
 use model::interface::Interface;
 use model::link::{Link, LinkStatus};
 use model::{DeviceId, LinkId};
@@ -69,7 +70,7 @@ impl Found {
             "{} links are seen between the two devices; that they share what goes over them is taken from that alone",
             self.links.len()
         )];
-        for (place, link) in self.links.iter().enumerate() {
+        for (place, link) in self.links.iter().enumerate().take(LINKS_MAX) {
             let heard = link.evidence.iter().take(SENTENCES_MAX);
             sentences.extend(heard.map(|evidence| evidence.detail.clone()));
             match link.status {
