@@ -141,8 +141,8 @@ mod tests {
     /// Mean load of both directions of each link, by its two devices, where there are several.
     fn parallel(devices: usize, seed: u64) -> Vec<Vec<f64>> {
         let scenario = Scenario {
-            devices,
             seed,
+            devices,
             ..Scenario::default()
         };
         let network = Network::new(&scenario).unwrap();
