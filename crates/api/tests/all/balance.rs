@@ -166,6 +166,8 @@ async fn count(
             // There all of it, back a tenth.
             for (column, is_out) in [(&columns[0], true), (&columns[1], false)] {
                 let part = if is_out == is_a { 1.0 } else { 0.1 };
+                // Not negative, and under 2^53.
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                 let whole = (octets * laid.share * part) as u64;
                 values.push((column.column, Value::U64(whole)));
             }
