@@ -47,6 +47,27 @@ export const foresightTests = {
     await until("it is closed", async () => (await dialog.count()) === 0);
   },
 
+  async "foresight: how links are better used, in the list and on the map"({ page, mock }) {
+    const { ahead } = mock.control;
+    await page.goto(`${mock.url}/foresight?view=balance`);
+    const list = page.getByTestId("balance-list");
+    await list.waitFor();
+    assert.match(await list.textContent(), /65.% → 26.%.*39.points/s);
+    await page.getByTestId("balance-details").click();
+    const advice = page.getByTestId("balance-advice");
+    await advice.waitFor();
+    assert.equal(await advice.getByTestId("balance-direction").count(), 2);
+    assert.match(await advice.textContent(), /weight 4/);
+    assert.match(await advice.textContent(), /it is balanced/);
+    await page.getByTestId("dialog-close").click();
+    await list.getByRole("link").first().click();
+    await until("the map", () => page.url().includes(`/map?link=${ahead.twins[0].id}`));
+    await page.getByTestId("link-balance").waitFor();
+    assert.match(await page.getByTestId("map-says").textContent(), /better split otherwise/);
+    const canvas = page.locator("canvas[data-advised]").first();
+    await until("both lines are marked", async () => (await canvas.getAttribute("data-advised")) === "2");
+  },
+
   async "foresight: capacity with what if, and how good it was"({ page, mock }) {
     await page.goto(`${mock.url}/foresight?view=capacity`);
     await page.getByTestId("capacity-list").waitFor();

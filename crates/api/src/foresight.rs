@@ -4,6 +4,7 @@
 //! by [`make`]. Begin there; [`input`] reads, [`score`] holds forecasts against what came, [`limit`] finds what
 //! limits a series, [`matter`] which series are worth it.
 
+pub(crate) mod balance;
 pub mod input;
 pub mod limit;
 pub mod make;

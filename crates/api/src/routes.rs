@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 pub(crate) mod availability;
 mod backups;
+mod balance;
 mod bands;
 pub(crate) mod bandwidth;
 mod billing;
@@ -184,6 +185,7 @@ fn foresight() -> OpenApiRouter<App> {
         .merge(bands::routes())
         .merge(forecasts::routes())
         .merge(capacity::routes())
+        .merge(balance::routes())
         .merge(analysis::routes())
         .merge(models::routes())
 }

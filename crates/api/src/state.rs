@@ -5,6 +5,7 @@ use crate::auth::limit::LoginLimits;
 use crate::auth::password::Passwords;
 use crate::auth::remembered::Remembered;
 use crate::exchange::Exchange;
+use crate::foresight::balance::Kept as Balanced;
 use crate::jobs::Jobs;
 use crate::metrics::{
     HttpMetrics, JobMetrics, OnceMetrics, PushedRefused, SignInMetrics, StreamMetrics,
@@ -80,6 +81,10 @@ pub(crate) struct State {
     pub(crate) reports: Turns<Report>,
     /// Those that left rows out.
     pub(crate) reports_partial: Counter,
+    /// How traffic is best split over groups of links.
+    pub(crate) balance: Balanced,
+    /// Groups left out because there were too many.
+    pub(crate) balance_left_out: Counter,
     /// Long work.
     pub(crate) jobs: Jobs,
     /// Files of samples.
@@ -146,6 +151,12 @@ impl State {
                 &services,
                 "foretell_reports_partial",
                 "Reports that left rows out, for there was too much to read, too many rows or too little time",
+            ),
+            balance: Balanced::default(),
+            balance_left_out: counter(
+                &services,
+                "foretell_balance_groups_left_out",
+                "Groups of links whose balance was not looked at, for there are too many",
             ),
             jobs: Jobs::new(&services, jobs),
             exchange: Exchange::new(&services),

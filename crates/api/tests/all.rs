@@ -20,6 +20,8 @@ mod archive;
 mod asyncapi;
 #[path = "all/backups.rs"]
 mod backups;
+#[path = "all/balance.rs"]
+mod balance;
 #[path = "all/checks.rs"]
 mod checks;
 #[path = "all/credentials.rs"]

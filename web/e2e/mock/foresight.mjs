@@ -10,6 +10,7 @@ export const FORESIGHT_QUERIES = {
   "GET /bands": ["series_id", "from", "until", "step_secs"],
   "GET /forecasts/:id": ["horizon_secs"],
   "GET /capacity": ["limit", "cursor", "sort", "of", "within_days", "site", "device_id"],
+  "GET /balance": ["limit", "cursor", "sort", "all", "site", "device_id"],
   "GET /capacity/:id/what-if": ["demand_factor", "growth_factor", "added_links", "added_capacity"],
 };
 
@@ -18,7 +19,7 @@ const ACCURACY = [{ lead: "day", mase: 0.83, coverage: 0.947, count: 1200, backc
 export function foresight(net) {
   const born = Date.now();
   const port = net.series.find((s) => s.metric === "ifHCInOctets");
-  if (!port) return { route: (key, { page }) => (/^GET \/(anomalies|capacity|models)$/.test(key) ? page([]) : false), state: { anomalies: [] } };
+  if (!port) return { route: (key, { page }) => (/^GET \/(anomalies|balance|capacity|models)$/.test(key) ? page([]) : false), state: { anomalies: [] } };
   const { device } = port;
   const row = net.interfaces.find((i) => i.id === port.labels.interface_id);
   const anomaly = (id, kind, extra) => ({
@@ -30,6 +31,17 @@ export function foresight(net) {
   const subject = { series_id: port.id, metric: port.metric, unit: "octets/s", labels: port.labels, device_id: device.id, device_name: device.name, site: device.site ?? null, interface_id: row.id, interface_name: row.name, interface_alias: null };
   const outlook = (of, threshold, days) => ({ of, threshold, used: 0.71, expected_at: days === null ? null : iso(born + days * DAY), earliest_at: days === null ? null : iso(born + days * 0.8 * DAY), latest_at: days === null ? null : iso(born + days * 1.6 * DAY), growth_a_day: 0.006 });
   const item = { ...subject, limit_kind: "interface_speed", limit: 1.25e8, outlook: outlook("p95", 0.9, 41), outlooks: [outlook("p95", 0.8, 20), outlook("p95", 0.9, 41)], reason: null, made_at: iso(born) };
+
+  // Two links between the same two devices, of which the slow one has as much as the fast.
+  const twins = net.links.filter((one) => net.links.filter((other) => other.a.device_id === one.a.device_id && other.b.device_id === one.b.device_id).length > 1).slice(0, 2);
+  const named = (device_id) => ({ device_id, device_name: net.devices.find((d) => d.id === device_id)?.name ?? "", site: null });
+  const portName = (end) => net.interfaces.find((i) => i.id === end.interface_id)?.name ?? null;
+  const direction = (from, to, advised) => ({
+    from_device_id: twins[0][from].device_id, to_device_id: twins[0][to].device_id, is_advised: advised, reason: advised ? null : "it is balanced: other weights would make the worst link 0.2 percentage points lower, and under 5 are not worth a change",
+    mean_bps: 6e9, p95_bps: 1.2e10, peak_day_bps: 1.25e10, peak_bps: 1.3e10, peak_at: iso(born + 2 * DAY), worst_now: advised ? 0.65 : 0.065, worst_then: advised ? 0.26 : 0.063, gain: advised ? 0.39 : 0.002, worst_with_another: 0.15,
+    members: twins.map((link, at) => ({ link_id: link.id, interface_id: link[from].interface_id, interface_name: portName(link[from]), to_interface_name: portName(link[to]), speed_bps: at === 0 ? 1e10 : 4e10, status: link.status, mean_bps: 3e9, p95_bps: 6e9, share_now: 0.5, share_then: advised ? (at === 0 ? 0.2 : 0.8) : 0.5, weight: advised ? (at === 0 ? 1 : 4) : null, load_now: at === 0 ? 0.65 : 0.1625, load_then: 0.26 })),
+  });
+  const balanced = twins.length < 2 ? [] : [{ id: twins[0].id, a: named(twins[0].a.device_id), b: named(twins[0].b.device_id), is_advised: true, reason: null, gain: 0.39, worst_now: 0.65, worst_then: 0.26, quantile: 0.9, horizon_secs: 604_800, made_at: iso(born), directions: [direction("a", "b", true), direction("b", "a", false)], evidence: ["2 links are seen between the two devices; that they share what goes over them is taken from that alone"] }];
 
   function route(key, { id, query, body, send, problem, page }) {
     switch (key) {
@@ -62,6 +74,8 @@ export function foresight(net) {
         const points = Array.from({ length: Math.ceil(horizon / step) }, (_, n) => [now + n * step * 1000, 1e7, 9e6, 1.1e7, 8e6, 1.3e7]);
         return send(200, { ...subject, series_id: id, is_chosen: false, state: "ready", reason: null, is_kept: true, made_at: iso(now), trained_from: iso(now - 30 * DAY), trained_to: iso(now), model: "pool", version: 1, members: [{ model: "autoregression", weight: 0.7 }], accuracy: ACCURACY, horizon_secs: horizon, step_secs: step, points });
       }
+      case "GET /balance":
+        return page(balanced);
       case "GET /capacity":
         return page([item]);
       case "GET /capacity/:id/what-if":
@@ -74,5 +88,5 @@ export function foresight(net) {
         return false;
     }
   }
-  return { route, state, anomaly, device, row };
+  return { route, state, anomaly, device, row, twins };
 }

@@ -406,6 +406,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/balance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists groups of links whose traffic is better split otherwise, what gains most first. At most 256 groups are
+         *     looked at, those with the greatest speed.
+         */
+        get: operations["list_balance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/balance/{link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the group that a link is of, also where nothing is advised. */
+        get: operations["get_balance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/bands": {
         parameters: {
             query?: never;
@@ -2878,6 +2915,210 @@ export interface components {
              * @description Polls in the log, which are not in packs yet.
              */
             log_polls: number;
+        };
+        /** @description A group with what was and what is expected, hour by hour. */
+        BalanceAnswer: components["schemas"]["BalanceGroup"] & {
+            /** @description One for each direction of which something is expected. */
+            courses: components["schemas"]["BalanceCourse"][];
+        };
+        /** @description What was and what is expected of a direction, hour by hour. */
+        BalanceCourse: {
+            /** @description Who sends. */
+            from_device_id: components["schemas"]["DeviceId"];
+            /**
+             * Format: int64
+             * @description Seconds of a step.
+             */
+            step_secs: number;
+            /** @description `[unix_ms, bps]`: what all links carried together in the last week; null where it is not known. */
+            past: [
+                number,
+                number | null
+            ][];
+            /**
+             * @description `[unix_ms, median, high]`: what is expected of all together in bit/s, half of what comes above `median`,
+             *     and a tenth above `high`.
+             */
+            points: [
+                number,
+                number,
+                number
+            ][];
+            /** @description Of each link in the order of `members`, its share of `high`. */
+            members: components["schemas"]["BalanceMemberCourse"][];
+        };
+        /** @description One direction of a group: what a device sends to the other. */
+        BalanceDirection: {
+            /** @description Who sends, and would set the weights. */
+            from_device_id: components["schemas"]["DeviceId"];
+            /** @description Who receives. */
+            to_device_id: components["schemas"]["DeviceId"];
+            /** @description Whether there is anything to gain that is worth a change. */
+            is_advised: boolean;
+            /** @description Why nothing is advised, in one sentence; null where something is. */
+            reason?: string | null;
+            /**
+             * Format: double
+             * @description What all links carried together, in bit/s: the mean of the last week.
+             */
+            mean_bps?: number | null;
+            /**
+             * Format: double
+             * @description The 95th percentile of its hours.
+             */
+            p95_bps?: number | null;
+            /**
+             * Format: double
+             * @description The most that is expected within a day, in bit/s; null where nothing is.
+             */
+            peak_day_bps?: number | null;
+            /**
+             * Format: double
+             * @description The most that is expected within a week: for this weights are advised.
+             */
+            peak_bps?: number | null;
+            peak_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description Load of the worst link at that time as traffic is shared now, in parts of its capacity.
+             */
+            worst_now?: number | null;
+            /**
+             * Format: double
+             * @description The same with the weights that are advised; never more.
+             */
+            worst_then?: number | null;
+            /**
+             * Format: double
+             * @description How much lower that is, in parts of a capacity.
+             */
+            gain?: number | null;
+            /**
+             * Format: double
+             * @description The worst load if there were one more link, as fast as the fastest that is up, and weights were set for it.
+             */
+            worst_with_another?: number | null;
+            /** @description Its links, in the order of their ids. */
+            members: components["schemas"]["BalanceMember"][];
+        };
+        /** @description A device at an end of a group. */
+        BalanceEnd: {
+            /** @description The device. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description What people call it. */
+            device_name: string;
+            /** @description The site it belongs to. */
+            site?: string | null;
+        };
+        /** @description Links that lead from one device to the same other, and how traffic is best split over them. */
+        BalanceGroup: {
+            /** @description The link of the group with the lowest id; any of them names the group. */
+            id: components["schemas"]["LinkId"];
+            /** @description The device with the lower id. */
+            a: components["schemas"]["BalanceEnd"];
+            /** @description The other. */
+            b: components["schemas"]["BalanceEnd"];
+            /**
+             * @description Whether there is anything to gain that is worth a change: five percentage points or more, in either
+             *     direction.
+             */
+            is_advised: boolean;
+            /** @description Why nothing is advised, in one sentence; null where something is. */
+            reason?: string | null;
+            /**
+             * Format: double
+             * @description How much lower the load of the worst link gets, in parts of its capacity (0.05 is five percentage
+             *     points), in the direction that gains most; null where it is not known.
+             */
+            gain?: number | null;
+            /**
+             * Format: double
+             * @description Load of the worst link in that direction as traffic is shared now, at the most that is expected, in parts
+             *     of its capacity.
+             */
+            worst_now?: number | null;
+            /**
+             * Format: double
+             * @description The same with the weights that are advised.
+             */
+            worst_then?: number | null;
+            /**
+             * Format: double
+             * @description Which quantile of the demand is balanced for, 0 to 1.
+             */
+            quantile: number;
+            /**
+             * Format: int64
+             * @description Seconds ahead of which the most is taken.
+             */
+            horizon_secs: number;
+            /** @description When this was computed: it stands for the hour, of which nothing whole is known before it is over. */
+            made_at: components["schemas"]["Timestamp"];
+            /** @description Both directions; each device sets the weights of what it sends. */
+            directions: components["schemas"]["BalanceDirection"][];
+            /** @description What it rests on and what is not known, in sentences. */
+            evidence: string[];
+        };
+        /** @description A link of a direction. */
+        BalanceMember: {
+            /** @description The link. */
+            link_id: components["schemas"]["LinkId"];
+            interface_id?: components["schemas"]["InterfaceId"] | null;
+            /** @description Its name. */
+            interface_name?: string | null;
+            /** @description Name of the interface that receives. */
+            to_interface_name?: string | null;
+            /**
+             * Format: int64
+             * @description What it carries at most, in bit/s: the lower speed of its ends.
+             */
+            speed_bps?: number | null;
+            /** @description How it is. One that is down counts as no capacity. */
+            status: components["schemas"]["LinkStatus"];
+            /**
+             * Format: double
+             * @description What it carried, in bit/s: the mean of the last week.
+             */
+            mean_bps?: number | null;
+            /**
+             * Format: double
+             * @description The 95th percentile of its hours.
+             */
+            p95_bps?: number | null;
+            /**
+             * Format: double
+             * @description Its share of what all carried in the last day, 0 to 1.
+             */
+            share_now?: number | null;
+            /**
+             * Format: double
+             * @description Its share by the weights that are advised.
+             */
+            share_then?: number | null;
+            /**
+             * Format: int32
+             * @description The weight that is advised: so many of at most 16 buckets; null where those of today are as good.
+             */
+            weight?: number | null;
+            /**
+             * Format: double
+             * @description Its load at the most that is expected, in parts of its capacity, as traffic is shared now.
+             */
+            load_now?: number | null;
+            /**
+             * Format: double
+             * @description The same with the weights that are advised.
+             */
+            load_then?: number | null;
+        };
+        /** @description What is expected of a link of a group, at the steps of `points`. */
+        BalanceMemberCourse: {
+            /** @description The link. */
+            link_id: components["schemas"]["LinkId"];
+            /** @description bit/s as traffic is shared now. */
+            now_bps: number[];
+            /** @description bit/s with the weights that are advised. */
+            then_bps: number[];
         };
         /**
          * @description Bounds that an operator gives to what is expected of a series, in the metric's unit, a second for
@@ -5669,6 +5910,60 @@ export interface components {
                 left_out: string[];
                 /** @description Why it could not be taken; null where it could. */
                 error?: string | null;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_BalanceGroup: {
+            /** @description The rows. */
+            items: {
+                /** @description The link of the group with the lowest id; any of them names the group. */
+                id: components["schemas"]["LinkId"];
+                /** @description The device with the lower id. */
+                a: components["schemas"]["BalanceEnd"];
+                /** @description The other. */
+                b: components["schemas"]["BalanceEnd"];
+                /**
+                 * @description Whether there is anything to gain that is worth a change: five percentage points or more, in either
+                 *     direction.
+                 */
+                is_advised: boolean;
+                /** @description Why nothing is advised, in one sentence; null where something is. */
+                reason?: string | null;
+                /**
+                 * Format: double
+                 * @description How much lower the load of the worst link gets, in parts of its capacity (0.05 is five percentage
+                 *     points), in the direction that gains most; null where it is not known.
+                 */
+                gain?: number | null;
+                /**
+                 * Format: double
+                 * @description Load of the worst link in that direction as traffic is shared now, at the most that is expected, in parts
+                 *     of its capacity.
+                 */
+                worst_now?: number | null;
+                /**
+                 * Format: double
+                 * @description The same with the weights that are advised.
+                 */
+                worst_then?: number | null;
+                /**
+                 * Format: double
+                 * @description Which quantile of the demand is balanced for, 0 to 1.
+                 */
+                quantile: number;
+                /**
+                 * Format: int64
+                 * @description Seconds ahead of which the most is taken.
+                 */
+                horizon_secs: number;
+                /** @description When this was computed: it stands for the hour, of which nothing whole is known before it is over. */
+                made_at: components["schemas"]["Timestamp"];
+                /** @description Both directions; each device sets the weights of what it sends. */
+                directions: components["schemas"]["BalanceDirection"][];
+                /** @description What it rests on and what is not known, in sentences. */
+                evidence: string[];
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -10836,6 +11131,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_balance: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /**
+                 * @description gain, worst (the load of the worst link as it is shared now) or device; with a leading `-` the other way,
+                 *     as `-gain` is where it is not given: what gains most is first.
+                 */
+                sort?: string;
+                /** @description Also groups of which nothing is advised, with the reason. */
+                all?: boolean;
+                /** @description Only with an end at this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Only with an end at devices of these sites, with commas between. */
+                site?: string;
+                /** @description Only with an end at devices with any of these tags, with commas between. */
+                tag?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of groups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BalanceGroup"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_balance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Any link of the group. */
+                link_id: components["schemas"]["LinkId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceAnswer"];
                 };
             };
             /** @description The request cannot be read. */

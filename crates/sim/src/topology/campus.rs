@@ -9,6 +9,8 @@ use crate::scenario::Scenario;
 const ACCESS_IN_BUILDING: usize = 8;
 /// Of how many devices one is a server.
 const SERVER_IN: usize = 10;
+/// Devices from which on the way out has a link too many: a smaller campus is all that it needs.
+const SECOND_LINK_FROM: usize = 20;
 
 pub(super) fn draw(scenario: &Scenario) -> Draft {
     let count = scenario.devices;
@@ -22,10 +24,12 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
             draft.link(a, b, 100_000, COST);
         }
     }
+    let mut way_out = None;
     if count >= 4 {
         let gateway = draft.device("edge-1".to_owned(), Role::Gateway, center);
         draft.edge(gateway, (2, 1, world_mbps(count)), Behind::World, WORLD);
         uplinks(&mut draft, gateway, &cores, 40_000, COST);
+        way_out = Some(gateway).filter(|_| count >= SECOND_LINK_FROM);
     } else if let Some(&core) = cores.first() {
         draft.edge(core, (1, 1, 10_000), Behind::World, WORLD);
     }
@@ -40,6 +44,11 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
         if size > 0 {
             draw_building(&mut draft, scenario, &cores, building + 1, size);
         }
+    }
+    // The slower link that the way out had before is still plugged in, and shares alike with that which was
+    // to follow it: the last, so that all others have the numbers that they have without it.
+    if let (Some(gateway), Some(&core)) = (way_out, cores.first()) {
+        draft.link(gateway, core, 10_000, COST);
     }
     draft
 }
@@ -119,5 +128,50 @@ fn draw_building(
 fn uplinks(draft: &mut Draft, from: usize, to: &[usize], mbps: u32, cost: u32) {
     for &above in to.iter().take(2) {
         draft.link(from, above, mbps, cost);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::network::{Network, link_channels};
+    use crate::routes::{self, Down};
+    use crate::scenario::Scenario;
+    use std::collections::BTreeMap;
+
+    /// Mean load of both directions of each link, by its two devices, where there are several.
+    fn parallel(devices: usize, seed: u64) -> Vec<Vec<f64>> {
+        let scenario = Scenario {
+            seed,
+            devices,
+            ..Scenario::default()
+        };
+        let network = Network::new(&scenario).unwrap();
+        let loading = routes::route(&network, &Down::default());
+        let mut between: BTreeMap<_, Vec<f64>> = BTreeMap::new();
+        for (number, link) in (0..).map(crate::network::LinkNo).zip(network.links()) {
+            let mut ends = [link.a.device, link.b.device];
+            ends.sort_unstable();
+            let (there, back) = link_channels(number);
+            let load = [there, back].map(|channel| {
+                let flows = loading.flows(channel).iter();
+                let octets: f64 = flows.map(|&flow| network.flow(flow).mean).sum();
+                octets * 8.0 / network.speed_bps(channel)
+            });
+            between.entry(ends).or_default().push(load[0].max(load[1]));
+        }
+        between.into_values().filter(|all| all.len() > 1).collect()
+    }
+
+    #[test]
+    fn the_way_out_has_two_links_that_are_used_unevenly() {
+        assert!(parallel(19, 7).is_empty());
+        for (devices, seed) in [(20, 7), (50, 7), (50, 1), (200, 3)] {
+            let found = parallel(devices, seed);
+            assert_eq!(found.len(), 1, "{devices}");
+            let [fast, slow] = found[0][..] else {
+                panic!("{found:?}")
+            };
+            assert!(slow > 2.0 * fast && slow < 0.15, "{devices}: {fast} {slow}");
+        }
     }
 }

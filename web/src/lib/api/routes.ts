@@ -7,6 +7,7 @@ import type {
   AlarmPrecision,
   Anomaly,
   Availability,
+  Balance,
   Bands,
   Bandwidth,
   Candidate,
@@ -183,6 +184,7 @@ export const network = {
 export type AnomaliesQuery = Optional<operations["list_anomalies"]["parameters"]["query"]>;
 export type CapacityQuery = Optional<operations["list_capacity"]["parameters"]["query"]>;
 export type ForecastsQuery = Optional<operations["list_forecasts"]["parameters"]["query"]>;
+export type BalanceQuery = Optional<operations["list_balance"]["parameters"]["query"]>;
 export type WhatIfQuery = Optional<operations["get_capacity_what_if"]["parameters"]["query"]>;
 
 export const foresight = {
@@ -198,6 +200,8 @@ export const foresight = {
   precision: (signal?: Signal) => call<{ detectors: AlarmPrecision[] }>("GET", "/anomalies/precision", { ...(signal && { signal }) }),
   capacity: (query: CapacityQuery, signal?: Signal) => call<Page<Capacity>>("GET", "/capacity", { query, ...(signal && { signal }) }),
   whatIf: (id: string, query: WhatIfQuery, signal?: Signal) => call<WhatIf>("GET", `/capacity/${enc(id)}/what-if`, { query, ...(signal && { signal }) }),
+  balance: (query: BalanceQuery, signal?: Signal) => call<Page<Balance>>("GET", "/balance", { query, ...(signal && { signal }) }),
+  balanced: (signal?: Signal) => all<Balance>("/balance", {}, signal),
   models: (signal?: Signal) => all<Model>("/models", {}, signal),
   plan: (signal?: Signal) => call<ForecastPlan>("GET", "/models/plan", { ...(signal && { signal }) }),
 };

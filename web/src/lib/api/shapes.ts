@@ -14,6 +14,10 @@ export type AuthProtocol = Schemas["AuthProtocol"];
 export type Bandwidth = Schemas["BandwidthHistory"] & { now: Schemas["BandwidthNow"] };
 /** What is expected of a series, and the bounds that an operator gives to it. */
 export type Bands = Schemas["Bands"];
+/** Links between the same two devices, and how traffic is best split over them. */
+export type Balance = Schemas["BalanceGroup"];
+export type BalanceAnswer = Schemas["BalanceAnswer"];
+export type BalanceDirection = Schemas["BalanceDirection"];
 export type Candidate = Schemas["Candidate"];
 export type CandidateHeard = Schemas["CandidateHeard"];
 /** A series with a limit, and when that is reached. */

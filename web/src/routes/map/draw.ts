@@ -40,7 +40,10 @@ export function draw(ctx: CanvasRenderingContext2D, scene: Scene, marked: Marked
   ctx.clearRect(0, 0, width, height);
   ctx.lineJoin = "round";
   drawLines(ctx, scene.lines, marked, colours);
-  for (const line of scene.lines) if (line.broken) drawCross(ctx, line, marked, colours);
+  for (const line of scene.lines) {
+    if (line.broken) drawCross(ctx, line, marked, colours);
+    else if (line.advised) drawScales(ctx, line, marked, colours);
+  }
   drawDevices(ctx, scene.nodes, marked, colours);
   for (const at of scene.nodes) {
     if (at.node.site) drawSite(ctx, at, marked, colours);
@@ -88,6 +91,22 @@ function drawLines(ctx: CanvasRenderingContext2D, lines: readonly SceneLine[], m
 function trace(ctx: CanvasRenderingContext2D, { from, to }: SceneLine): void {
   ctx.moveTo(from.x, from.y);
   ctx.lineTo(to.x, to.y);
+}
+
+/** Two arrows that part: its traffic is better split otherwise. */
+function drawScales(ctx: CanvasRenderingContext2D, line: SceneLine, marked: Marked, colours: Palette): void {
+  // Off the middle, where the load is written.
+  const [x, y, r] = [line.from.x + (line.to.x - line.from.x) * 0.3, line.from.y + (line.to.y - line.from.y) * 0.3, 6];
+  ctx.globalAlpha = isDim(line.edge.a, marked) || isDim(line.edge.b, marked) ? DIMMED : 1;
+  disc(ctx, x, y, r, colours.panel, colours.of("--info"), 1.5);
+  ctx.fillStyle = colours.of("--info");
+  ctx.beginPath();
+  for (const way of [-1, 1]) {
+    ctx.moveTo(x + way * 4, y);
+    ctx.lineTo(x + way * 1, y - 2.6);
+    ctx.lineTo(x + way * 1, y + 2.6);
+  }
+  ctx.fill();
 }
 
 function drawCross(ctx: CanvasRenderingContext2D, line: SceneLine, marked: Marked, colours: Palette): void {

@@ -2,9 +2,10 @@
 // by the stream.
 
 import { reason, isAborted } from "../../lib/api/call";
-import { devices as deviceRoutes, network, series } from "../../lib/api/routes";
-import type { Device, Status } from "../../lib/api/shapes";
+import { devices as deviceRoutes, foresight, network, series } from "../../lib/api/routes";
+import type { Balance, Device, Status } from "../../lib/api/shapes";
 import { throttled } from "../../lib/fetched.svelte";
+import { byLink } from "../../lib/foresight/balance";
 import { announceRendered, live, type SampleBatch } from "../../lib/live/live.svelte";
 import { Turns } from "../../lib/turns";
 import type { Carrying } from "./load";
@@ -17,6 +18,8 @@ const LOADS_MANY = 1000;
 const LOADS_MANY_MS = 10_000;
 /** Loads age also where no sample tells of it. */
 const LOADS_OLD_MS = 30_000;
+/** What is advised changes with the hour. */
+const ADVICE_MS = 600_000;
 /** Statuses change together when something large fails; the picture changes once for all of them. */
 const STATUS_MS = 200;
 /** Series that one subscription of the stream may name. */
@@ -27,6 +30,8 @@ const SUBSCRIPTIONS_MAX = 10;
 export class Network {
   devices = $state.raw<readonly Device[] | null>(null);
   links = $state.raw<readonly Carrying[] | null>(null);
+  /** How links are better used, by link; those that are used well are not in it. */
+  advice = $state.raw<ReadonlyMap<string, Balance>>(new Map());
   problem = $state<string | null>(null);
   /** Ends with the view. */
   #left = new AbortController();
@@ -45,6 +50,7 @@ export class Network {
     const again = throttled(RELOAD_MS, () => void this.load());
     const patch = throttled(STATUS_MS, () => this.#applyPatches());
     const timer = setInterval(() => void this.#loadLoads(), LOADS_OLD_MS);
+    const slow = setInterval(() => void this.#loadAdvice(), ADVICE_MS);
     const stops = [
       live.on("status", {}, (event) => {
         if (event.event === "device_status") {
@@ -59,8 +65,10 @@ export class Network {
       live.onCatchUp(() => this.load()),
     ];
     void this.load();
+    void this.#loadAdvice();
     return () => {
       clearInterval(timer);
+      clearInterval(slow);
       again.stop();
       patch.stop();
       this.#left.abort();
@@ -92,6 +100,15 @@ export class Network {
       await this.#followSamples(signal);
     } catch (error) {
       if (!signal.aborted && !isAborted(error)) this.problem = reason(error);
+    }
+  }
+
+  async #loadAdvice(): Promise<void> {
+    const { signal } = this.#left;
+    try {
+      this.advice = byLink(await foresight.balanced(signal));
+    } catch {
+      // The map is whole without it.
     }
   }
 

@@ -26,6 +26,11 @@ test("a line says its load, and two lines stand beside each other", () => {
   expect(lines.map((l) => l.from.y)).toEqual([146.5, 153.5]);
 });
 
+test("a line is marked where one of its links is better used otherwise", () => {
+  const { lines } = scene(graph([edge("a", "b", 0, 2), edge("a", "b", 1, 2)]), places, camera, size, new Set(["ab1"]));
+  expect(lines.map((line) => line.advised)).toEqual([false, true]);
+});
+
 test("a name that would lie on another is left out, unless it is chosen", () => {
   const close = new Map([["a", { x: 0, y: 0 }], ["b", { x: 6, y: 0 }]]);
   const drawn = scene(graph([]), close, camera, size);

@@ -20,6 +20,8 @@ export interface SceneLine extends DrawnLine {
   text: string;
   /** Some of its links are down. */
   broken: boolean;
+  /** Traffic over some of its links is better split otherwise. */
+  advised: boolean;
 }
 
 export interface Scene {
@@ -61,7 +63,7 @@ export function radiusOf(node: MapNode, scale: number): number {
   return (SITE_PX + 4 * Math.log10(Math.max(1, node.site.devices.length))) * Math.max(SITE_SHRINK_MIN, shrink);
 }
 
-export function scene(graph: MapGraph, places: ReadonlyMap<string, Point>, camera: Camera, size: Size): Scene {
+export function scene(graph: MapGraph, places: ReadonlyMap<string, Point>, camera: Camera, size: Size, advised: { has: (link: string) => boolean } = new Set()): Scene {
   const at = new Map<string, Point>();
   const nodes: SceneNode[] = [];
   for (const node of graph.nodes) {
@@ -74,13 +76,13 @@ export function scene(graph: MapGraph, places: ReadonlyMap<string, Point>, camer
   const lines: SceneLine[] = [];
   const thin = Math.min(1, Math.max(THIN_MIN, Math.sqrt(camera.scale) * 1.4));
   for (const edge of graph.edges) {
-    const line = lineOf(edge, at, size, thin);
+    const line = lineOf(edge, at, size, thin, advised);
     if (line) lines.push(line);
   }
   return { nodes, lines };
 }
 
-function lineOf(edge: MapEdge, at: ReadonlyMap<string, Point>, size: Size, thin: number): SceneLine | null {
+function lineOf(edge: MapEdge, at: ReadonlyMap<string, Point>, size: Size, thin: number, advised: { has: (link: string) => boolean }): SceneLine | null {
   const [a, b] = [at.get(edge.a), at.get(edge.b)];
   const shown = shownOf(edge);
   if (!a || !b || !shown || !crosses(a, b, size)) return null;
@@ -98,6 +100,7 @@ function lineOf(edge: MapEdge, at: ReadonlyMap<string, Point>, size: Size, thin:
     width: thin * Math.max(...edge.links.map((one) => widthOf(one.link.speed_bps))),
     text: edge.down > 0 && many ? `${edge.down} of ${edge.links.length} down` : load === null ? "" : percent(Math.round(load * 100) / 100),
     broken: edge.down > 0,
+    advised: edge.links.some((one) => advised.has(one.link.id)),
   };
 }
 

@@ -1,0 +1,295 @@
+//! Advice on how traffic is split over links that lead from one device to the same other: found, measured,
+//! forecast and split here. Advice, never a change. Begin at [`all`]; [`find`] says which links are a group,
+//! [`measure`] what they carried, [`advise`] what is best. `analytics::balance` has the method.
+//!
+//! What says which member takes what is not known: no device is asked for members of aggregates, nor for
+//! its routes. So a group is what is seen to be one: links between the same two devices.
+
+mod advise;
+mod find;
+mod measure;
+
+pub(crate) use advise::Direction;
+use find::Found;
+
+use super::Ground;
+use super::input::{self, Grain};
+use super::make;
+use advise::Expected;
+use measure::Carried;
+use model::link::LinkStatus;
+use model::{DeviceId, LinkId, Metric, Timestamp};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use store::series::SeriesError;
+
+/// Groups that are looked at, those with the greatest speed first: each takes some ten milliseconds of a core
+/// in an hour, and 10 kB.
+pub(crate) const GROUPS_MAX: usize = 256;
+/// Links of a group that are split: routers take no more next hops or members.
+const LINKS_MAX: usize = 64;
+/// How far ahead demand is forecast: a week.
+pub(crate) const HORIZON: Duration = Duration::from_hours(24 * 7);
+/// The quantile of the demand that a split is made for: the upper bound of the band of 80 %.
+pub(crate) const QUANTILE: f64 = 0.9;
+
+/// Links that lead from one device to the same other, and how traffic is best split over them.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = BalanceGroup)]
+pub(crate) struct Group {
+    /// The link of the group with the lowest id; any of them names the group.
+    pub(crate) id: LinkId,
+    /// The device with the lower id.
+    pub(crate) a: End,
+    /// The other.
+    pub(crate) b: End,
+    /// Whether there is anything to gain that is worth a change: five percentage points or more, in either
+    /// direction.
+    pub(crate) is_advised: bool,
+    /// Why nothing is advised, in one sentence; null where something is.
+    pub(crate) reason: Option<String>,
+    /// How much lower the load of the worst link gets, in parts of its capacity (0.05 is five percentage
+    /// points), in the direction that gains most; null where it is not known.
+    pub(crate) gain: Option<f64>,
+    /// Load of the worst link in that direction as traffic is shared now, at the most that is expected, in parts
+    /// of its capacity.
+    pub(crate) worst_now: Option<f64>,
+    /// The same with the weights that are advised.
+    pub(crate) worst_then: Option<f64>,
+    /// Which quantile of the demand is balanced for, 0 to 1.
+    pub(crate) quantile: f64,
+    /// Seconds ahead of which the most is taken.
+    pub(crate) horizon_secs: u64,
+    /// When this was computed: it stands for the hour, of which nothing whole is known before it is over.
+    pub(crate) made_at: Timestamp,
+    /// Both directions; each device sets the weights of what it sends.
+    pub(crate) directions: Vec<Direction>,
+    /// What it rests on and what is not known, in sentences.
+    pub(crate) evidence: Vec<String>,
+}
+
+/// A device at an end of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = BalanceEnd)]
+pub(crate) struct End {
+    /// The device.
+    pub(crate) device_id: DeviceId,
+    /// What people call it.
+    pub(crate) device_name: String,
+    /// The site it belongs to.
+    pub(crate) site: Option<String>,
+}
+
+/// What was and what is expected of a direction, hour by hour.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Course {
+    /// Who sends.
+    pub(crate) from: DeviceId,
+    /// When the first hour of what was begins, and what all links carried together, bit/s; NaN where it is not
+    /// known.
+    pub(crate) past: (Timestamp, Vec<f64>),
+    /// When the first hour of what is expected begins.
+    pub(crate) begins: Timestamp,
+    /// What is expected of all together, bit/s: half of what comes is above it.
+    pub(crate) median: Vec<f64>,
+    /// The same at [`QUANTILE`].
+    pub(crate) high: Vec<f64>,
+}
+
+/// A group that was looked at, with its courses.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Looked {
+    /// What is said of it.
+    pub(crate) group: Group,
+    /// Of the directions of which anything is known.
+    pub(crate) courses: Vec<Course>,
+}
+
+/// Groups of this hour, so that a list is made of what another made.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    // Invariant: at most GROUPS_MAX.
+    groups: Mutex<BTreeMap<LinkId, (Key, Arc<Looked>)>>,
+}
+
+/// What a group was made of: the hour, and the links with their states and speeds.
+type Key = (Timestamp, Vec<(LinkId, LinkStatus, Option<u64>)>);
+
+impl Kept {
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<LinkId, (Key, Arc<Looked>)>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, id: LinkId, key: &Key) -> Option<Arc<Looked>> {
+        let groups = self.groups();
+        let (made_of, looked) = groups.get(&id)?;
+        (made_of == key).then(|| Arc::clone(looked))
+    }
+
+    fn keep(&self, key: Key, looked: Looked) -> Arc<Looked> {
+        let looked = Arc::new(looked);
+        let mut groups = self.groups();
+        // Those of hours that are over first.
+        if groups.len() >= GROUPS_MAX {
+            groups.retain(|_, ((hour, _), _)| *hour == key.0);
+        }
+        if groups.len() >= GROUPS_MAX {
+            groups.pop_first();
+        }
+        groups.insert(looked.group.id, (key, Arc::clone(&looked)));
+        looked
+    }
+}
+
+/// All groups of a network, at most [`GROUPS_MAX`], and how many there are beyond. Blocks: it reads files, and
+/// forecasts those that were not looked at in this hour. What was done until nobody waits any more is kept.
+pub(crate) fn all(
+    ground: &Ground,
+    kept: &Kept,
+    times: (Timestamp, Option<Instant>),
+) -> Result<(Vec<Arc<Looked>>, usize), SeriesError> {
+    let (groups, left_out) = find::groups(&ground.store.inventory, GROUPS_MAX);
+    let looked = groups.iter().map(|found| one(ground, kept, found, times));
+    Ok((looked.collect::<Result<_, _>>()?, left_out))
+}
+
+/// The group that a link is of, with its courses; none where it leads where no other does. Blocks as [`all`] does.
+pub(crate) fn of_link(
+    ground: &Ground,
+    kept: &Kept,
+    id: LinkId,
+    times: (Timestamp, Option<Instant>),
+) -> Result<Option<Arc<Looked>>, SeriesError> {
+    let found = find::of_link(&ground.store.inventory, id);
+    found
+        .map(|found| one(ground, kept, &found, times))
+        .transpose()
+}
+
+fn one(
+    ground: &Ground,
+    kept: &Kept,
+    found: &Found,
+    (now, until): (Timestamp, Option<Instant>),
+) -> Result<Arc<Looked>, SeriesError> {
+    let hour = input::begin_of(now, Grain::Hours.step());
+    let links = found.links.iter();
+    let key = (
+        hour,
+        links
+            .map(|link| (link.id, link.status, link.speed_bps))
+            .collect(),
+    );
+    if let Some(known) = kept.known(found.id, &key) {
+        return Ok(known);
+    }
+    if until.is_some_and(|until| Instant::now() >= until) {
+        return Err(SeriesError::GivenUp);
+    }
+    let looked = look(ground, found, (now, until))?;
+    Ok(kept.keep(key, looked))
+}
+
+fn look(
+    ground: &Ground,
+    found: &Found,
+    (now, until): (Timestamp, Option<Instant>),
+) -> Result<Looked, SeriesError> {
+    let mut group = Group {
+        id: found.id,
+        a: end(ground, found.a),
+        b: end(ground, found.b),
+        is_advised: false,
+        reason: None,
+        gain: None,
+        worst_now: None,
+        worst_then: None,
+        quantile: QUANTILE,
+        horizon_secs: HORIZON.as_secs(),
+        made_at: now,
+        directions: Vec::new(),
+        evidence: found.evidence(),
+    };
+    let mut courses = Vec::new();
+    if found.links.len() > LINKS_MAX {
+        group.reason = Some(format!(
+            "{} links are of the group, and at most {LINKS_MAX} are split",
+            found.links.len()
+        ));
+        return Ok(Looked { group, courses });
+    }
+    let carried = match measure::carried(ground, found, (now, until)) {
+        Ok(carried) => carried,
+        Err(SeriesError::GivenUp) => return Err(SeriesError::GivenUp),
+        Err(error) => {
+            group.reason = Some(format!("what the links carried could not be read: {error}"));
+            return Ok(Looked { group, courses });
+        }
+    };
+    let [there, back] = &carried;
+    for (from, to, carried) in [(found.a, found.b, there), (found.b, found.a, back)] {
+        let (expected, course) = expect(from, carried, now);
+        let direction = advise::direction((from, to), carried, expected, found);
+        for note in &direction.notes {
+            if !group.evidence.contains(note) {
+                group.evidence.push(note.clone());
+            }
+        }
+        group.directions.push(direction);
+        courses.extend(course);
+    }
+    let best = group
+        .directions
+        .iter()
+        .filter(|direction| direction.gain.is_some())
+        .max_by(|a, b| a.gain.unwrap_or(0.0).total_cmp(&b.gain.unwrap_or(0.0)));
+    if let Some(best) = best {
+        group.is_advised = best.is_advised;
+        group.gain = best.gain;
+        group.worst_now = best.worst_now;
+        group.worst_then = best.worst_then;
+        group.reason.clone_from(&best.reason);
+    } else {
+        let mut reasons = group.directions.iter();
+        group.reason = reasons.find_map(|one| one.reason.clone());
+    }
+    Ok(Looked { group, courses })
+}
+
+/// What is expected of all links of a direction together: of their sum, for traffic that moves from one to
+/// another changes nothing in it.
+fn expect(from: DeviceId, carried: &Carried, now: Timestamp) -> (Expected, Option<Course>) {
+    let sum = match carried.sum() {
+        Ok(sum) => sum,
+        Err(reason) => return (Expected::Unknown(reason), None),
+    };
+    let hours = usize::try_from(HORIZON.as_secs() / 3_600).unwrap_or(usize::MAX);
+    let past = Carried::last_week(&sum);
+    // The hour that is under way is forecast too: of it nothing whole is known.
+    let metric = Metric::IF_HC_OUT_OCTETS;
+    let made = match make::expect_values(metric, &sum, Grain::Hours, hours + 1, now) {
+        Ok(made) => made,
+        Err(error) => return (Expected::Unknown(error.to_string()), None),
+    };
+    let course = Course {
+        from,
+        past,
+        begins: made.trained.1,
+        median: made.course.median,
+        high: made.course.upper80,
+    };
+    let expected = Expected::of(&course, make::learning(sum.known()));
+    (expected, Some(course))
+}
+
+fn end(ground: &Ground, device_id: DeviceId) -> End {
+    let record = ground.store.inventory.device(device_id);
+    let device = record.as_ref().map(|record| &record.device.body);
+    End {
+        device_id,
+        device_name: device.map(model::device::Device::name).unwrap_or_default(),
+        site: device.and_then(|device| device.typed.site.clone()),
+    }
+}
