@@ -1,5 +1,7 @@
 //! `analytics`: what is said of numbers that nobody measured, and detectors of states that nobody wrote.
 
+pub(crate) mod series;
+
 use crate::input::Input;
 use ::analytics::anomaly::{Detector, Options};
 use ::analytics::balance::{Balancer, Link, Network};

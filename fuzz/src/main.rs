@@ -76,6 +76,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("analytics_forecast", analytics::forecasts),
     ("analytics_structure", analytics::structure),
     ("analytics_capacity", analytics::capacity),
+    ("analytics_series", analytics::series::series),
+    ("analytics_talkers", analytics::series::talkers),
     ("analytics_samples", analytics::samples),
     ("analytics_detector", analytics::detector),
     ("analytics_trigger", analytics::trigger),

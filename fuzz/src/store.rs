@@ -83,7 +83,11 @@ pub(crate) fn pack(data: &[u8]) {
         return;
     };
     let (directory, sections) = rest.split_at(usize::from(first).min(rest.len()));
-    let length = |octets: usize| u32::try_from(octets).expect("inputs are short").to_le_bytes();
+    let length = |octets: usize| {
+        u32::try_from(octets)
+            .expect("inputs are short")
+            .to_le_bytes()
+    };
     let head_len = 24 + directory.len() + 4;
     let mut head = vec![7; 16];
     head.extend(length(head_len));

@@ -30,6 +30,11 @@ export const foresightTests = {
     await page.goto(`${mock.url}/devices/${ahead.device.id}?if=${ahead.row.id}&range=6h`);
     const chart = page.getByTestId("chart-traffic");
     await until("its accuracy is told", async () => /94\.7.% of 1,200 hours within the 95 % band/.test((await chart.textContent()) ?? ""));
+    const pattern = chart.getByTestId("pattern");
+    await pattern.locator("summary").click();
+    await until("its kind and why", async () => /Office hours.*fits 92.*hours of the hump/s.test((await pattern.textContent()) ?? ""));
+    assert.match(await pattern.getByTestId("pattern-busy").textContent(), /Mon to Fri 8 to 18/);
+    assert.match(await pattern.getByTestId("pattern-similar").textContent(), /edge2.*0\.97, 3 h behind/s);
     await page.getByTestId("ahead").selectOption("none");
     await until("the past only", async () => (await chart.getByTestId("forecast-words").count()) === 0);
     assert.match(page.url(), /ahead=none/);

@@ -25,4 +25,5 @@ pub mod scaling;
 pub mod season;
 pub mod similar;
 pub mod stationarity;
+pub mod talker;
 pub mod trend;

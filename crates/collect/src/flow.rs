@@ -31,6 +31,7 @@ pub use defects::Defects;
 pub use exporter::{ExporterState, Format};
 pub use listen::{Flows, ListenError};
 pub use window::Sealed;
+pub use window::heavy::{HeavyHost, HeavyPlace};
 
 /// What is expected at a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use crate::discovery::{Discovery, DiscoveryResult};
 use crate::forecast::{ForecastState, Outlook};
 use crate::foresight::Anomaly;
 use crate::interface::IfStatus;
+use crate::pattern::{PatternKind, TrafficPattern};
 use crate::status::Evidence;
 use crate::{DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Timestamp, Value};
 
@@ -87,6 +88,21 @@ pub enum Event {
         /// When which of its numbers reaches which threshold.
         outlook: Outlook,
         /// When that was computed.
+        at: Timestamp,
+    },
+    /// A series is traffic of another kind than before.
+    PatternChanged {
+        /// Whose.
+        device_id: DeviceId,
+        /// Of which interface; none where it is of no interface.
+        interface_id: Option<InterfaceId>,
+        /// Which series.
+        series_id: SeriesId,
+        /// What it was.
+        before: PatternKind,
+        /// What it is, and why; none where no kind fits any more.
+        pattern: Option<TrafficPattern>,
+        /// When that was found.
         at: Timestamp,
     },
     /// A series is out of the ordinary.

@@ -1,6 +1,7 @@
 //! Forecasts of series as they are kept and shown: one for each series that matters, with how good those
 //! before it were and when a limit will be reached. How they are made is not here.
 
+use crate::pattern::TrafficPattern;
 use crate::{DeviceId, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -350,6 +351,12 @@ pub struct ForecastHead {
     pub is_backcast: bool,
     /// When its limit is reached; none where it has no limit.
     pub capacity: Option<Capacity>,
+    /// What kind of traffic it is; none where too little is known, or no kind fits.
+    #[serde(default)]
+    pub pattern: Option<TrafficPattern>,
+    /// When it was first found to be of that kind.
+    #[serde(default)]
+    pub pattern_since: Option<Timestamp>,
 }
 
 /// The forecast of a series as it is kept.

@@ -1,8 +1,10 @@
 //! Anomalies: what was out of the ordinary in a series, how an operator judged it, and the bounds that
 //! an operator gives to what is expected of a series.
 
+use crate::flow::FlowDirection;
 use crate::{AnomalyId, DeviceId, InterfaceId, Labels, SeriesId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// Alarms of a series that were judged, beyond which more change its threshold no further.
 pub const JUDGED_MAX: i64 = 8;
@@ -36,6 +38,8 @@ pub enum AnomalyKind {
     AboveCeiling,
     /// It is below the floor that an operator set.
     BelowFloor,
+    /// A host that was none before takes much of the traffic of an interface.
+    HeavyTalker,
 }
 
 impl AnomalyKind {
@@ -52,6 +56,7 @@ impl AnomalyKind {
             Self::Missing => "missing",
             Self::AboveCeiling => "above_ceiling",
             Self::BelowFloor => "below_floor",
+            Self::HeavyTalker => "heavy_talker",
         }
     }
 }
@@ -115,6 +120,27 @@ pub struct AnomalyGroup {
     pub scope: GroupScope,
 }
 
+/// A host that takes much of the traffic of an interface.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = HeavyTalker))]
+pub struct Talker {
+    /// Its address.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub address: IpAddr,
+    /// Which way the traffic goes, seen from the device.
+    pub direction: FlowDirection,
+    /// Its share of the traffic of the interface at its greatest, 0 to 1.
+    pub share: f64,
+    /// bit/s of it then, over a whole minute: at least that.
+    pub rate_bps: f64,
+    /// With whom it exchanges most.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub peer: Option<IpAddr>,
+    /// By what, as `tcp/443`.
+    pub application: Option<String>,
+}
+
 /// Something out of the ordinary in a series, from the alarm on until it is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -162,6 +188,9 @@ pub struct Anomaly {
     pub evidence: String,
     /// What an operator says of it.
     pub judgement: Option<Judgement>,
+    /// Of a heavy talker: who it is.
+    #[serde(default)]
+    pub talker: Option<Talker>,
 }
 
 /// Bounds that an operator gives to what is expected of a series, in the metric's unit, a second for

@@ -27,6 +27,7 @@ pub mod log_line;
 pub mod metric;
 pub mod neighbor;
 pub mod network;
+pub mod pattern;
 pub mod rule;
 pub mod schedule;
 pub mod series;

@@ -114,6 +114,7 @@ metrics! {
     WIRELESS_CHANNEL "wireless_channel" "" State "Channel of a radio by its number (IEEE 802.11; labels as of `wireless_clients`).";
     ANOMALY_SCORE "anomaly_score" "ratio" Gauge "How far a series is out of the ordinary while an anomaly of it goes on, 0 to 1 (labels `of_series`, `model`, `model_version`).";
     FORECAST "forecast" "unit_of_series" Gauge "What was forecast of a series for a time, in its unit (labels `of_series`, `lead`, `quantile`, `model`, `model_version`); written when that time has come.";
+    FLOW_TALKER_SHARE "flow_talker_share" "ratio" Gauge "Share of the traffic of an interface that a new heavy talker takes while it lasts, 0 to 1 (labels of the interface, `direction`).";
 }
 
 /// What is measured: a row of the one table.

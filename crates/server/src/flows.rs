@@ -1,7 +1,9 @@
 //! Flows in the server: the ports that they come in by, whose they are, and keeping the tops of each
-//! minute as events. What is read of them is the business of `collect::flow`.
+//! minute as events; [`talkers`] looks at them as they come. What is read of them is the business of
+//! `collect::flow`.
 
 mod measured;
+mod talkers;
 
 use crate::config::FlowSettings;
 use crate::readiness::Standing;
@@ -11,6 +13,7 @@ use crate::wire::{FlowTops, Receiver};
 use collect::flow::{ExporterState, Flows, Protocol, Sealed};
 use measured::Kept;
 use model::device::LOCAL_VANTAGE;
+use model::event::Event;
 use model::flow::{FlowDefect, FlowExporter, FlowListener, FlowStanding, FlowTop, WaitedTemplate};
 use model::{Clock, DeviceId, EventId, EventKind, EventRecord, InterfaceId};
 use prometheus_client::registry::Registry;
@@ -21,7 +24,7 @@ use std::time::Duration;
 use store::Store;
 use store::events::BATCH_MAX;
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use topology::senders;
@@ -38,6 +41,8 @@ pub struct Context {
     pub clock: Clock,
     /// Whose an address is.
     pub senders: Senders,
+    /// Whom to tell of new talkers.
+    pub events: broadcast::Sender<Arc<Event>>,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
     /// Waited for before the store is closed.
@@ -91,6 +96,18 @@ pub fn start(
     let seal = flows.clone().seal(tops_in, context.stop.clone());
     context.drain.spawn_on(seal, &places.ingest);
     let kept = Kept::register(registry, flows.clone());
+    let talkers = talkers::Context {
+        store: context.store.clone(),
+        senders: context.senders.clone(),
+        flows: flows.clone(),
+        clock: context.clock.clone(),
+        events: context.events,
+        counts: talkers::Counts::register(registry),
+        stop: context.stop.clone(),
+    };
+    context
+        .drain
+        .spawn_on(talkers::run(talkers), &places.foresight);
     let drain = context.drain.clone();
     let keeper = Keeper {
         store: context.store,

@@ -9,11 +9,14 @@ export const FORESIGHT_QUERIES = {
   "GET /anomalies": ["limit", "cursor", "device_id", "series_id", "interface_id", "site", "tag", "open", "kind", "from", "until"],
   "GET /bands": ["series_id", "from", "until", "step_secs"],
   "GET /forecasts/:id": ["horizon_secs"],
+  "GET /analysis/patterns": ["series_id", "from", "to"],
+  "GET /analysis/similar": ["series_id", "from", "to", "among", "limit"],
   "GET /capacity": ["limit", "cursor", "sort", "of", "within_days", "site", "device_id"],
   "GET /balance": ["limit", "cursor", "sort", "all", "site", "device_id"],
   "GET /capacity/:id/what-if": ["demand_factor", "growth_factor", "added_links", "added_capacity"],
 };
 
+const RANGE = (to) => ({ from: iso(to - 28 * DAY), to: iso(to), step_secs: 3600, steps: 672, missing: 0 });
 const ACCURACY = [{ lead: "day", mase: 0.83, coverage: 0.947, count: 1200, backcast: 168 }];
 
 export function foresight(net) {
@@ -25,7 +28,7 @@ export function foresight(net) {
   const anomaly = (id, kind, extra) => ({
     id, kind, series_id: port.id, device_id: device.id, device_name: device.name, site: device.site ?? null, interface_id: port.labels.interface_id, metric: port.metric, labels: port.labels,
     state: "open", started_at: iso(born - 10 * 60_000), last_seen_at: iso(born - 5 * 60_000), ended_at: null, peak_score: 0.93, value: 5e7, expected: 1e7, lower: 8e6, upper: 1.3e7, unit: "octets_per_second",
-    model: "streaming", model_version: 1, group: null, evidence: "400 Mbit/s where 64 to 104 Mbit/s were expected.", judgement: null, ...extra,
+    model: "streaming", model_version: 1, group: null, evidence: "400 Mbit/s where 64 to 104 Mbit/s were expected.", judgement: null, talker: null, ...extra,
   });
   const state = { anomalies: [anomaly("0190-a1", "spike")], limits: new Map() };
   const subject = { series_id: port.id, metric: port.metric, unit: "octets/s", labels: port.labels, device_id: device.id, device_name: device.name, site: device.site ?? null, interface_id: row.id, interface_name: row.name, interface_alias: null };
@@ -72,10 +75,20 @@ export function foresight(net) {
         const step = horizon <= 6 * 3600 ? 300 : horizon <= 14 * 86_400 ? 3600 : 86_400;
         const now = Date.now();
         const points = Array.from({ length: Math.ceil(horizon / step) }, (_, n) => [now + n * step * 1000, 1e7, 9e6, 1.1e7, 8e6, 1.3e7]);
-        return send(200, { ...subject, series_id: id, is_chosen: false, state: "ready", reason: null, is_kept: true, made_at: iso(now), trained_from: iso(now - 30 * DAY), trained_to: iso(now), model: "pool", version: 1, members: [{ model: "autoregression", weight: 0.7 }], accuracy: ACCURACY, horizon_secs: horizon, step_secs: step, points });
+        return send(200, { ...subject, series_id: id, is_chosen: false, state: "ready", reason: null, is_kept: true, made_at: iso(now), trained_from: iso(now - 30 * DAY), trained_to: iso(now), model: "pool", version: 1, members: [{ model: "autoregression", weight: 0.7 }], accuracy: ACCURACY, pattern: null, pattern_since: null, horizon_secs: horizon, step_secs: step, points });
       }
       case "GET /balance":
         return page(balanced);
+      case "GET /analysis/patterns": {
+        const windows = [0, 1, 2, 3, 4].map((day) => ({ day, from_hour: 8, to_hour: 18 }));
+        const hour = { median: 1e7, lower: 8e6, upper: 1.3e7, values: 28 };
+        return send(200, {
+          ...subject, ...RANGE(born), utc_offset_minutes: 0, pattern: { kind: "office_hours", confidence: 0.92, evidence: [{ figure: "hours of the hump", value: 10, against: 3, wholly: 6, fits: 1 }] }, pattern_reason: null, kinds: [{ kind: "office_hours", fits: 0.92 }],
+          business_hours: { windows, threshold: 2e7, busy: 5e7, quiet: 1e7, separation: 0.9, held: 0.95, quiet_days: [5, 6] }, business_hours_reason: null, day: Array.from({ length: 24 }, () => hour), week: Array.from({ length: 168 }, () => hour), motifs: [], discords: [], odd_days: [],
+        });
+      }
+      case "GET /analysis/similar":
+        return send(200, { ...subject, ...RANGE(born), among: "metric", compared: 7, left_out: 0, cluster: { size: 3, clusters: 2, alike: 0.8 }, items: [{ ...subject, series_id: "0190-s2", device_name: "edge2", correlation: 0.97, lag_secs: 10_800, pairs: 600, week_likeness: 0.9, is_of_cluster: true }] });
       case "GET /capacity":
         return page([item]);
       case "GET /capacity/:id/what-if":

@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analysis/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells what kind of traffic a series is and why, when it is busy, what is usual, and which days come again. */
+        get: operations["get_patterns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analysis/seasonality": {
         parameters: {
             query?: never;
@@ -47,6 +64,23 @@ export interface paths {
         };
         /** Finds what repeats in a series. */
         get: operations["get_seasonality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analysis/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Finds series that move as one does. */
+        get: operations["get_similar_series"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2465,7 +2499,8 @@ export interface components {
             to: components["schemas"]["Timestamp"];
             /**
              * Format: int64
-             * @description Seconds of a step: 300 for up to 2 days, 3600 for up to 180, 86400 beyond.
+             * @description Seconds of a step: 300 for up to 2 days, 3600 for up to 180, 86400 beyond; always 3600 of patterns and
+             *     similar series.
              */
             step_secs: number;
             /** @description Steps. */
@@ -2532,6 +2567,7 @@ export interface components {
             /** @description What was seen, in a sentence. */
             evidence: string;
             judgement?: components["schemas"]["Judgement"] | null;
+            talker?: components["schemas"]["HeavyTalker"] | null;
         };
         /** @description The group that an anomaly is one of. */
         AnomalyGroup: {
@@ -2549,7 +2585,7 @@ export interface components {
          * @description In what way a series is out of the ordinary.
          * @enum {string}
          */
-        AnomalyKind: "level" | "spike" | "dip" | "drift" | "flat_line" | "variance" | "pattern" | "missing" | "above_ceiling" | "below_floor";
+        AnomalyKind: "level" | "spike" | "dip" | "drift" | "flat_line" | "variance" | "pattern" | "missing" | "above_ceiling" | "below_floor" | "heavy_talker";
         /** @description An anomaly, and whose it is. */
         AnomalyOfDevice: components["schemas"]["Anomaly"] & {
             /** @description The unit of `value`, `expected`, `lower` and `upper`: the metric's base unit, a second for counters. */
@@ -4766,6 +4802,8 @@ export interface components {
             members: components["schemas"]["ForecastMember"][];
             /** @description How good forecasts of the series were, by lead; empty where none came true yet. */
             accuracy: components["schemas"]["ForecastAccuracy"][];
+            pattern?: components["schemas"]["TrafficPattern"] | null;
+            pattern_since?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: int64
              * @description Seconds of the horizon.
@@ -4897,6 +4935,8 @@ export interface components {
             members: components["schemas"]["ForecastMember"][];
             /** @description How good forecasts of the series were, by lead. */
             accuracy: components["schemas"]["ForecastAccuracy"][];
+            pattern?: components["schemas"]["TrafficPattern"] | null;
+            pattern_since?: components["schemas"]["Timestamp"] | null;
         };
         /**
          * @description Why a series is forecast each day.
@@ -4956,6 +4996,27 @@ export interface components {
             links: components["schemas"]["StatePoints"];
             /** @description Checks of services. */
             checks: components["schemas"]["StatePoints"];
+        };
+        /** @description A host that takes much of the traffic of an interface. */
+        HeavyTalker: {
+            /** @description Its address. */
+            address: string;
+            /** @description Which way the traffic goes, seen from the device. */
+            direction: components["schemas"]["FlowDirection"];
+            /**
+             * Format: double
+             * @description Its share of the traffic of the interface at its greatest, 0 to 1.
+             */
+            share: number;
+            /**
+             * Format: double
+             * @description bit/s of it then, over a whole minute: at least that.
+             */
+            rate_bps: number;
+            /** @description With whom it exchanges most. */
+            peer?: string | null;
+            /** @description By what, as `tcp/443`. */
+            application?: string | null;
         };
         /**
          * Format: uuid
@@ -6457,6 +6518,8 @@ export interface components {
                 members: components["schemas"]["ForecastMember"][];
                 /** @description How good forecasts of the series were, by lead. */
                 accuracy: components["schemas"]["ForecastAccuracy"][];
+                pattern?: components["schemas"]["TrafficPattern"] | null;
+                pattern_since?: components["schemas"]["Timestamp"] | null;
             })[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -7478,6 +7541,164 @@ export interface components {
          * @enum {string}
          */
         PastStatus: "up" | "degraded" | "down" | "unknown" | "shut";
+        /** @description When a series is busy. */
+        PatternBusinessHours: {
+            /** @description Busy hours, in order. */
+            windows: components["schemas"]["PatternBusyWindow"][];
+            /**
+             * Format: double
+             * @description An hour is busy whose usual value is over this.
+             */
+            threshold: number;
+            /**
+             * Format: double
+             * @description What is usual of busy hours.
+             */
+            busy: number;
+            /**
+             * Format: double
+             * @description What is usual of quiet hours.
+             */
+            quiet: number;
+            /**
+             * Format: double
+             * @description The part of the difference between hours that being busy or quiet explains, 0 to 1.
+             */
+            separation: number;
+            /**
+             * Format: double
+             * @description The share of hours that were as busy or quiet as they usually are, 0 to 1.
+             */
+            held: number;
+            /** @description Days of the week with hardly any busy hours beside others that have, 0 is Monday. */
+            quiet_days: number[];
+        };
+        /** @description Busy hours of a day. */
+        PatternBusyWindow: {
+            /** @description The day of the week, 0 is Monday. */
+            day: number;
+            /** @description The first busy hour, 0 to 23. */
+            from_hour: number;
+            /** @description The first hour behind it, 1 to 24. */
+            to_hour: number;
+        };
+        /** @description A stretch of a day, and the one most like it. */
+        PatternDayPart: {
+            /** @description When it begins. */
+            from: components["schemas"]["Timestamp"];
+            /** @description When it ends. */
+            to: components["schemas"]["Timestamp"];
+            /** @description When the one most like it begins, which is as long. */
+            like: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description The correlation of the two, -1 to 1, whatever their level and size.
+             */
+            likeness: number;
+        };
+        /** @description One figure that a kind asks for. */
+        PatternEvidence: {
+            /** @description What the figure is, in words. */
+            figure: string;
+            /**
+             * Format: double
+             * @description Its value.
+             */
+            value: number;
+            /**
+             * Format: double
+             * @description The value from which on it speaks wholly against the kind.
+             */
+            against: number;
+            /**
+             * Format: double
+             * @description The value from which on it speaks wholly for the kind.
+             */
+            wholly: number;
+            /**
+             * Format: double
+             * @description How well it fits, 0 to 1.
+             */
+            fits: number;
+        };
+        /** @description What is usual in an hour. */
+        PatternHour: {
+            /**
+             * Format: double
+             * @description The middle value.
+             */
+            median: number;
+            /**
+             * Format: double
+             * @description A quarter of the values are under it.
+             */
+            lower: number;
+            /**
+             * Format: double
+             * @description A quarter of the values are over it.
+             */
+            upper: number;
+            /** @description Values. */
+            values: number;
+        };
+        /**
+         * @description A kind of traffic.
+         * @enum {string}
+         */
+        PatternKind: "idle" | "flat" | "office_hours" | "evening" | "night_batch" | "periodic_job" | "bursty" | "growing";
+        /** @description How well a kind of traffic fits. */
+        PatternKindFit: {
+            /** @description The kind. */
+            kind: components["schemas"]["PatternKind"];
+            /**
+             * Format: double
+             * @description How well it fits, 0 to 1.
+             */
+            fits: number;
+        };
+        /** @description A day that went as another day of the week does. */
+        PatternOddDay: {
+            /** @description The day, as 2026-12-25. */
+            date: string;
+            /** @description The day of the week that it was like, 0 is Monday. */
+            like: number;
+            /**
+             * Format: double
+             * @description How far its hours were from what is usual of its own weekday, on the average, in spreads.
+             */
+            from_own: number;
+            /**
+             * Format: double
+             * @description How far they were from what is usual of the other.
+             */
+            from_other: number;
+        };
+        /** @description What comes again in a series. Steps are always of an hour. */
+        Patterns: components["schemas"]["AnalysisGround"] & {
+            /**
+             * Format: int32
+             * @description Minutes by which the clock of `business_hours`, `day`, `week` and `odd_days` is before UTC.
+             */
+            utc_offset_minutes: number;
+            pattern?: components["schemas"]["TrafficPattern"] | null;
+            /** @description Why there is none, in one sentence. */
+            pattern_reason?: string | null;
+            /** @description How well each kind fits, the best first; empty where too little is known. */
+            kinds: components["schemas"]["PatternKindFit"][];
+            business_hours?: components["schemas"]["PatternBusinessHours"] | null;
+            /** @description Why there are none, in one sentence. */
+            business_hours_reason?: string | null;
+            /** @description What is usual in each hour of a day, from 00:00; null where nothing was measured. */
+            day: (components["schemas"]["PatternHour"] | null)[];
+            /** @description What is usual in each of the 168 hours of a week, from Monday 00:00; empty where less than half are known. */
+            week: (components["schemas"]["PatternHour"] | null)[];
+            /** @description Stretches of a day most like another, the most alike first. */
+            motifs: components["schemas"]["PatternDayPart"][];
+            /** @description Stretches of a day like no other, the oddest first. */
+            discords: components["schemas"]["PatternDayPart"][];
+            /** @description Days that went as another day of the week does, as holidays do. */
+            odd_days: components["schemas"]["PatternOddDay"][];
+        };
         /**
          * @description One thing that may be permitted.
          * @enum {string}
@@ -8707,6 +8928,57 @@ export interface components {
          * @enum {string}
          */
         SignInMethod: "token" | "session" | "ticket";
+        /** @description Series that move as one does. Steps are always of an hour. */
+        Similar: components["schemas"]["AnalysisGround"] & {
+            /** @description Among which series it was looked. */
+            among: components["schemas"]["SimilarAmong"];
+            /** @description Series that were compared. */
+            compared: number;
+            /** @description Those that would have been too, and are more than are compared for one answer. */
+            left_out: number;
+            /** @description Those that move most alike, the most alike first. */
+            items: components["schemas"]["SimilarSeries"][];
+            cluster?: components["schemas"]["SimilarCluster"] | null;
+        };
+        /**
+         * @description Among which series it is looked.
+         * @enum {string}
+         */
+        SimilarAmong: "device" | "site" | "metric";
+        /** @description Series whose weeks are alike. */
+        SimilarCluster: {
+            /** @description Series of the group, this one too. */
+            size: number;
+            /** @description Groups among all that were compared. */
+            clusters: number;
+            /**
+             * Format: double
+             * @description The likeness from which on weeks are of one group, on the average of all pairs.
+             */
+            alike: number;
+        };
+        /** @description A series that moves as another does. */
+        SimilarSeries: components["schemas"]["ForecastSubject"] & {
+            /**
+             * Format: double
+             * @description The correlation at the lag, -1 to 1.
+             */
+            correlation: number;
+            /**
+             * Format: int64
+             * @description Seconds by which it is behind; under 0 where it is before.
+             */
+            lag_secs: number;
+            /** @description Pairs of hours of which the correlation is. */
+            pairs: number;
+            /**
+             * Format: double
+             * @description How alike the usual weeks of the two are, -1 to 1; null where one does not vary or is not known.
+             */
+            week_likeness?: number | null;
+            /** @description Whether its week is of the same group. */
+            is_of_cluster: boolean;
+        };
         /** @description What came of asking an address by SNMP. */
         SnmpAnswer: {
             credential_id?: components["schemas"]["CredentialId"] | null;
@@ -8931,6 +9203,18 @@ export interface components {
          * @enum {string}
          */
         TopStatistic: "avg" | "p95" | "max";
+        /** @description The kind of traffic that a series is. */
+        TrafficPattern: {
+            /** @description The kind. */
+            kind: components["schemas"]["PatternKind"];
+            /**
+             * Format: double
+             * @description How well it fits, 0 to 1: as well as the worst of its figures.
+             */
+            confidence: number;
+            /** @description The figures that decided, at most five. */
+            evidence: components["schemas"]["PatternEvidence"][];
+        };
         /** @description A trap or an inform. */
         Trap: {
             /** @description The id. */
@@ -9383,6 +9667,69 @@ export interface operations {
             };
         };
     };
+    get_patterns: {
+        parameters: {
+            query: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+                /** @description Where the range begins; 28 days before its end where it is not given, at most 400. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Where it ends; now where it is not given. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its patterns. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patterns"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_seasonality: {
         parameters: {
             query: {
@@ -9406,6 +9753,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Seasonality"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_similar_series: {
+        parameters: {
+            query: {
+                /** @description The series. */
+                series_id: components["schemas"]["SeriesId"];
+                /** @description Where the range begins; 28 days before its end where it is not given, at most 400. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Where it ends; now where it is not given. */
+                to?: components["schemas"]["Timestamp"];
+                /** @description Among which series: device, site or metric. */
+                among?: "device" | "site" | "metric";
+                /** @description Series that are told, 1 to 50; 10 where it is not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Series that are alike. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Similar"];
                 };
             };
             /** @description The request cannot be read. */
@@ -17342,6 +17756,11 @@ export interface operations {
                  * @example ready,learning
                  */
                 state?: string;
+                /**
+                 * @description Only of series of these kinds of traffic, with commas between.
+                 * @example office_hours,growing
+                 */
+                pattern?: string;
                 /** @description Only those that an operator chose, or that none did. */
                 is_chosen?: boolean;
             };

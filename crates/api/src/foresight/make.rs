@@ -3,12 +3,14 @@
 use super::Ground;
 use super::input::{self, Grain, Input};
 use super::limit::{self, limit_of};
+use super::pattern;
 use super::score::{self, Came};
 use analytics::forecast::{Forecast, Method, VALUES_MIN, forecast};
 use model::forecast::{
     Course, ForecastHead, ForecastState, ForecastWhy, KeptForecast, Lead, Member, Outlook,
 };
 use model::metric::Kind;
+use model::pattern::TrafficPattern;
 use model::series::Series;
 use model::{Metric, Timestamp};
 use std::time::{Duration, Instant};
@@ -76,6 +78,10 @@ pub fn make(
 ) -> Result<Made, SeriesError> {
     let how = input::usual(series.key.metric.kind());
     let hours = input::read(ground, series, Grain::Hours, how, (now, until))?;
+    let was = before
+        .as_ref()
+        .map(|kept| (kept.head.pattern.as_ref(), kept.head.pattern_since));
+    let (pattern, pattern_since) = pattern_of(ground, &hours, was, now);
     let (mut scores, mut waiting, was_backcast) = before.map_or_else(Default::default, |kept| {
         (kept.head.scores, kept.waiting, kept.head.is_backcast)
     });
@@ -101,6 +107,8 @@ pub fn make(
         scores,
         is_backcast,
         capacity: None,
+        pattern,
+        pattern_since,
     };
     let mut course = Course::default();
     match expected {
@@ -135,6 +143,23 @@ pub fn make(
         },
         came,
     })
+}
+
+/// What kind of traffic a series is, and since when, beside what it was before.
+fn pattern_of(
+    ground: &Ground,
+    hours: &Input,
+    before: Option<(Option<&TrafficPattern>, Option<Timestamp>)>,
+    now: Timestamp,
+) -> (Option<TrafficPattern>, Option<Timestamp>) {
+    let (before, since) = before.unwrap_or_default();
+    let before = before.map(|pattern| pattern.kind);
+    let found = pattern::pattern(hours, ground.utc_offset_minutes, before);
+    let since = found.as_ref().map(|found| {
+        let known = since.filter(|_| Some(found.kind) == before);
+        known.unwrap_or(now)
+    });
+    (found, since)
 }
 
 /// What is expected of a series over a horizon, made now. Blocks as [`make`] does.

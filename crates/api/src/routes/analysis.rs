@@ -1,4 +1,8 @@
-//! What a series' past says: its seasons, where it goes, when it changed. Computed when it is asked for.
+//! What a series' past says: its seasons, where it goes, when it changed; [`patterns`] what comes again, and
+//! [`similar`] what moves alike. Computed when it is asked for.
+
+mod patterns;
+mod similar;
 
 use super::series;
 use crate::auth::gate::{App, Granted, permit};
@@ -32,6 +36,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(seasonality))
         .routes(routes!(trend_of))
         .routes(routes!(changes))
+        .merge(patterns::routes())
+        .merge(similar::routes())
 }
 
 /// Which series, and of when.
@@ -61,7 +67,8 @@ pub(crate) struct AnalysisGround {
     from: Timestamp,
     /// When the last ends.
     to: Timestamp,
-    /// Seconds of a step: 300 for up to 2 days, 3600 for up to 180, 86400 beyond.
+    /// Seconds of a step: 300 for up to 2 days, 3600 for up to 180, 86400 beyond; always 3600 of patterns and
+    /// similar series.
     step_secs: u64,
     /// Steps.
     steps: usize,
@@ -143,6 +150,8 @@ struct Whole {
     ground: AnalysisGround,
     values: Vec<f64>,
     step: Duration,
+    /// As it was read, with gaps.
+    input: Input,
 }
 
 /// Finds what repeats in a series.
@@ -168,7 +177,7 @@ pub(crate) async fn seasonality(
             ground: whole.ground,
         }
     };
-    analysed(&granted, &query, work).await.map(Json)
+    analysed(&granted, &query, step_of, work).await.map(Json)
 }
 
 /// Tells where a series goes.
@@ -195,7 +204,7 @@ pub(crate) async fn trend_of(
             ground: whole.ground,
         }
     };
-    analysed(&granted, &query, work).await.map(Json)
+    analysed(&granted, &query, step_of, work).await.map(Json)
 }
 
 /// Finds when a series changed.
@@ -229,13 +238,14 @@ pub(crate) async fn changes(
             ground: whole.ground,
         }
     };
-    analysed(&granted, &query, work).await.map(Json)
+    analysed(&granted, &query, step_of, work).await.map(Json)
 }
 
 /// Reads what was asked for and works on it, where it holds nobody up.
 async fn analysed<T: Send + 'static>(
     granted: &Granted<permit::ReadInventory>,
     query: &AnalysisQuery,
+    step_of: fn(Duration) -> Duration,
     work: impl FnOnce(Whole) -> T + Send + 'static,
 ) -> Answer<T> {
     let services = granted.services();
@@ -258,9 +268,14 @@ async fn analysed<T: Send + 'static>(
     );
     let read = move || -> Answer<T> {
         let input = input::range(&ground, &series, step, how, range, until).map_err(not_read)?;
-        Ok(work(whole(subject, &input)?))
+        Ok(work(whole(subject, input)?))
     };
     granted.state().query(read).await?
+}
+
+/// An hour, whatever the range.
+fn hours(_: Duration) -> Duration {
+    Duration::from_hours(1)
 }
 
 fn step_of(range: Duration) -> Duration {
@@ -273,7 +288,7 @@ fn step_of(range: Duration) -> Duration {
     }
 }
 
-fn whole(subject: Subject, input: &Input) -> Answer<Whole> {
+fn whole(subject: Subject, input: Input) -> Answer<Whole> {
     let known = input.known();
     let steps = input.values.len();
     if known < VALUES_MIN || known * 2 < steps {
@@ -293,6 +308,7 @@ fn whole(subject: Subject, input: &Input) -> Answer<Whole> {
         },
         values: input.filled(),
         step: input.step,
+        input,
     })
 }
 

@@ -17,6 +17,7 @@ use axum::http::StatusCode;
 use model::forecast::{
     Accuracy, ChosenSeries, Course, ForecastHead, ForecastState, ForecastWhy, KeptForecast, Member,
 };
+use model::pattern::{PatternKind, TrafficPattern};
 use model::{DeviceId, InterfaceId, Metric, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -64,6 +65,10 @@ pub(crate) struct ForecastSummary {
     members: Vec<Member>,
     /// How good forecasts of the series were, by lead.
     accuracy: Vec<Accuracy>,
+    /// What kind of traffic the series is; null where too little is known, or no kind fits.
+    pattern: Option<TrafficPattern>,
+    /// When it was first found to be of that kind.
+    pattern_since: Option<Timestamp>,
 }
 
 /// The forecast of a series over a horizon.
@@ -94,6 +99,11 @@ pub(crate) struct ForecastAnswer {
     members: Vec<Member>,
     /// How good forecasts of the series were, by lead; empty where none came true yet.
     accuracy: Vec<Accuracy>,
+    /// What kind of traffic the series is, as of the forecast that is kept; null where too little is known, no
+    /// kind fits, or none is kept.
+    pattern: Option<TrafficPattern>,
+    /// When it was first found to be of that kind.
+    pattern_since: Option<Timestamp>,
     /// Seconds of the horizon.
     horizon_secs: u64,
     /// Seconds of a step: 300 for up to 6 hours, 3600 for up to 14 days, 86400 beyond.
@@ -135,6 +145,9 @@ pub(crate) struct ForecastsQuery {
     /// Only in these states, with commas between.
     #[param(value_type = Option<String>, max_length = 100, example = "ready,learning")]
     state: OneOf<ForecastState>,
+    /// Only of series of these kinds of traffic, with commas between.
+    #[param(value_type = Option<String>, max_length = 100, example = "office_hours,growing")]
+    pattern: OneOf<PatternKind>,
     /// Only those that an operator chose, or that none did.
     is_chosen: Option<bool>,
 }
@@ -160,13 +173,14 @@ pub(crate) async fn list(
     let fields = ["id", "made_at", "device", "mase", "coverage"];
     let sort = sort_field(query.sort.as_deref(), &fields)?;
     let filters = format!(
-        "{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+        "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
         query.device_id,
         query.interface_id,
         query.site,
         query.tag,
         query.metric,
         query.state,
+        query.pattern,
         query.is_chosen
     );
     let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &filters)?;
@@ -175,7 +189,9 @@ pub(crate) async fn list(
     let work = move || {
         let heads = services.store.forecasts.heads();
         let wanted = heads.into_iter().filter(|head| {
-            query.device_id.is_none_or(|id| id == head.device_id) && query.state.takes(&head.state)
+            query.device_id.is_none_or(|id| id == head.device_id)
+                && query.state.takes(&head.state)
+                && is_of(&query.pattern, head)
         });
         let ground = services.ground();
         let rows = wanted.filter_map(|head| {
@@ -216,9 +232,17 @@ pub(crate) async fn list(
             version: head.version,
             members: head.members.clone(),
             accuracy: accuracy_of(&head),
+            pattern: head.pattern.clone(),
+            pattern_since: head.pattern_since,
         })
     };
     granted.state().blocking(work).await.map(Json)
+}
+
+/// Whether a forecast is of a series of one of some kinds; of any where none is named.
+fn is_of(kinds: &OneOf<PatternKind>, head: &ForecastHead) -> bool {
+    let kind = head.pattern.as_ref().map(|pattern| pattern.kind);
+    kinds.0.is_empty() || kind.is_some_and(|kind| kinds.takes(&kind))
 }
 
 fn key_of(field: &str, head: &ForecastHead, subject: &Subject) -> Key {
@@ -273,6 +297,10 @@ pub(crate) async fn get(
     let kept = services.store.forecasts.get(id).await.map_err(of_store)?;
     let grain = Grain::of_horizon(horizon);
     let accuracy = kept.as_ref().map(|kept| accuracy_of(&kept.head));
+    let pattern = kept
+        .as_ref()
+        .map(|kept| (kept.head.pattern.clone(), kept.head.pattern_since));
+    let (pattern, pattern_since) = pattern.unwrap_or_default();
     let mut answer = ForecastAnswer {
         subject,
         is_chosen: services.store.forecasts.is_chosen(id),
@@ -286,6 +314,8 @@ pub(crate) async fn get(
         version: VERSION,
         members: Vec::new(),
         accuracy: accuracy.unwrap_or_default(),
+        pattern,
+        pattern_since,
         horizon_secs: horizon.as_secs(),
         step_secs: grain.step().as_secs(),
         points: Vec::new(),

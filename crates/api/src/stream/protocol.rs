@@ -9,6 +9,7 @@ use model::event::Event;
 use model::forecast::{ForecastState, Outlook};
 use model::foresight::Anomaly;
 use model::interface::IfStatus;
+use model::pattern::{PatternKind, TrafficPattern};
 use model::status::Evidence;
 use model::{
     DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, StreamId, Timestamp, Value,
@@ -363,6 +364,14 @@ pub(crate) enum Data<'a> {
         outlook: &'a Outlook,
         at: Timestamp,
     },
+    PatternChanged {
+        device_id: DeviceId,
+        interface_id: Option<InterfaceId>,
+        series_id: SeriesId,
+        before: PatternKind,
+        pattern: Option<&'a TrafficPattern>,
+        at: Timestamp,
+    },
     Anomaly(&'a Anomaly),
     Progress(&'a Discovery),
     Discovered {
@@ -394,6 +403,7 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
         Event::Samples { .. } => (Topic::Series, "samples"),
         Event::ForecastMade { .. } => (Topic::Forecasts, "forecast_made"),
         Event::CapacityWarning { .. } => (Topic::Forecasts, "capacity_warning"),
+        Event::PatternChanged { .. } => (Topic::Forecasts, "pattern_changed"),
         Event::AnomalyStarted(_) => (Topic::Anomalies, "anomaly_started"),
         Event::AnomalyEnded(_) => (Topic::Anomalies, "anomaly_ended"),
         Event::DiscoveryProgress(_) => (Topic::Discovery, "discovery_progress"),
@@ -403,7 +413,7 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
 }
 
 /// The names of all events, for the test that holds `asyncapi.yaml` to them.
-pub const EVENT_NAMES: [&str; 13] = [
+pub const EVENT_NAMES: [&str; 14] = [
     "device_changed",
     "device_deleted",
     "device_status",
@@ -412,6 +422,7 @@ pub const EVENT_NAMES: [&str; 13] = [
     "samples",
     "forecast_made",
     "capacity_warning",
+    "pattern_changed",
     "anomaly_started",
     "anomaly_ended",
     "device_discovered",

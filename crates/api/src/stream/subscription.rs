@@ -112,12 +112,12 @@ impl Subscriptions {
                 at,
                 samples,
             } => samples_let_through(&filters.collect::<Vec<_>>(), *device_id, *at, samples),
-            Event::ForecastMade { device_id, .. } | Event::CapacityWarning { device_id, .. } => {
-                filters
-                    .any(|filter| filter.takes_device(*device_id))
-                    .then(|| of_forecast(event))
-                    .flatten()
-            }
+            Event::ForecastMade { device_id, .. }
+            | Event::CapacityWarning { device_id, .. }
+            | Event::PatternChanged { device_id, .. } => filters
+                .any(|filter| filter.takes_device(*device_id))
+                .then(|| of_forecast(event))
+                .flatten(),
             Event::AnomalyStarted(anomaly) | Event::AnomalyEnded(anomaly) => filters
                 .any(|filter| filter.takes_device(anomaly.device_id))
                 .then_some(Data::Anomaly(anomaly)),
@@ -173,6 +173,21 @@ fn of_forecast(event: &Event) -> Option<Data<'_>> {
             interface_id: *interface_id,
             series_id: *series_id,
             outlook,
+            at: *at,
+        }),
+        Event::PatternChanged {
+            device_id,
+            interface_id,
+            series_id,
+            before,
+            pattern,
+            at,
+        } => Some(Data::PatternChanged {
+            device_id: *device_id,
+            interface_id: *interface_id,
+            series_id: *series_id,
+            before: *before,
+            pattern: pattern.as_ref(),
             at: *at,
         }),
         _ => None,

@@ -3,8 +3,9 @@
 use crate::harness::{Api, Client, NOW};
 use axum::http::Method;
 use model::device::Device;
+use model::flow::FlowDirection;
 use model::foresight::{
-    Anomaly, AnomalyGroup, AnomalyKind, AnomalyState, GroupScope, Judgement, Usefulness,
+    Anomaly, AnomalyGroup, AnomalyKind, AnomalyState, GroupScope, Judgement, Talker, Usefulness,
 };
 use model::{AnomalyId, DeviceId, InterfaceId, Labels, Metric, SeriesId, Timestamp, UserId};
 use serde_json::{Value, json};
@@ -41,6 +42,7 @@ pub fn anomaly(device_id: DeviceId, minutes: u64) -> Anomaly {
         }),
         evidence: "50 is above the 10 to 30 that are expected.".to_owned(),
         judgement: None,
+        talker: None,
     }
 }
 
@@ -51,6 +53,14 @@ pub fn end(anomaly: &mut Anomaly, at: Timestamp) {
     anomaly.group = None;
     anomaly.interface_id = None;
     anomaly.value = None;
+    anomaly.talker = Some(Talker {
+        address: "192.0.2.9".parse().unwrap(),
+        direction: FlowDirection::Ingress,
+        share: 0.4,
+        rate_bps: 4e7,
+        peer: Some("192.0.2.10".parse().unwrap()),
+        application: Some("tcp/443".to_owned()),
+    });
     anomaly.judgement = Some(Judgement {
         verdict: Usefulness::Noise,
         user_id: UserId::new(),

@@ -8,6 +8,7 @@ use model::discovery::{DiscoveryResult, SnmpAnswer};
 use model::event::Event;
 use model::forecast::{CapacityOf, ForecastState, Outlook};
 use model::interface::IfStatus;
+use model::pattern::{PatternEvidence, PatternKind, TrafficPattern};
 use model::status::{Check, CheckOutcome, Evidence};
 use model::{
     CredentialId, DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Value,
@@ -127,6 +128,24 @@ fn events(api: &Api) -> Vec<Event> {
         },
         at,
     };
+    let changed = |interface_id, kind: Option<PatternKind>| Event::PatternChanged {
+        device_id,
+        interface_id,
+        series_id: SeriesId::new(),
+        before: PatternKind::OfficeHours,
+        pattern: kind.map(|kind| TrafficPattern {
+            kind,
+            confidence: 0.75,
+            evidence: vec![PatternEvidence {
+                figure: "spread in parts of the median".to_owned(),
+                value: 0.15,
+                against: 0.3,
+                wholly: 0.1,
+                fits: 0.75,
+            }],
+        }),
+        at,
+    };
     let work = Maintenance {
         since: at,
         until: Some(at),
@@ -178,6 +197,8 @@ fn events(api: &Api) -> Vec<Event> {
         },
         warned(Some(InterfaceId::new()), Some(at)),
         warned(None, None),
+        changed(Some(InterfaceId::new()), Some(PatternKind::Flat)),
+        changed(None, None),
         found(SnmpAnswer::Identified { credential_id }, Some("r1")),
         found(SnmpAnswer::Silent, None),
         maintenance(Some(work)),

@@ -364,3 +364,144 @@ async fn what_a_past_says() {
     assert_eq!(admin.get("/api/v1/analysis/trend").await.status, 400);
     assert_eq!(Lead::Week.hours(), (144, 168));
 }
+
+#[tokio::test]
+async fn patterns_are_told_with_their_evidence() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let path = format!("/api/v1/analysis/patterns?series_id={}", lab.processor);
+    let told = admin.get(&path).await.json();
+    assert_eq!(told["step_secs"], 3_600, "{told}");
+    assert_eq!(told["utc_offset_minutes"], 0);
+    let kinds = told["kinds"].as_array().unwrap();
+    assert_eq!(kinds.len(), 8);
+    assert!(kinds[0]["fits"].as_f64() >= kinds[7]["fits"].as_f64());
+    if let Some(pattern) = told["pattern"].as_object() {
+        assert_eq!(pattern["kind"], kinds[0]["kind"]);
+        assert!(!pattern["evidence"].as_array().unwrap().is_empty());
+    } else {
+        assert_eq!(told["pattern_reason"], "no kind fits");
+    }
+    assert_eq!(told["day"].as_array().unwrap().len(), 24);
+    assert_eq!(told["week"].as_array().unwrap().len(), 168);
+    // A sine of a day is busy in one half of it, on all days.
+    let windows = &told["business_hours"]["windows"];
+    assert!(windows.as_array().unwrap().len() >= 7, "{told}");
+    assert_eq!(told["business_hours"]["quiet_days"], json!([]));
+    let motif = &told["motifs"][0];
+    assert!(motif["likeness"].as_f64().unwrap() > 0.9, "{motif}");
+    assert_ne!(motif["from"], motif["like"]);
+    assert_eq!(told["discords"], json!([]), "every day is as the others");
+    // Of two days no week is known.
+    let from = Timestamp::from_unix_ms(NOW - 48 * HOUR_MS);
+    let short = admin.get(&format!("{path}&from={from}")).await.json();
+    assert!(short["pattern"].is_null() && short["business_hours"].is_null());
+    let reason = short["pattern_reason"].as_str().unwrap();
+    assert!(reason.contains("84 are needed"), "{reason}");
+    assert_eq!(short["step_secs"], 3_600);
+    let of = |id: SeriesId| format!("/api/v1/analysis/patterns?series_id={id}");
+    let learning = admin.get(&of(lab.temperature)).await;
+    learning.problem(409, "conflict");
+    assert_eq!(admin.get(&of(lab.state)).await.status, 400);
+}
+
+#[tokio::test]
+async fn series_that_move_alike_are_found() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    // Another processor that goes three hours behind the first, and one that does not move with it.
+    let body = json!({"address": "192.0.2.2", "name": "r2", "interval_secs": 3600});
+    let other = admin.make("/api/v1/devices", body).await;
+    let other: DeviceId = other["id"].as_str().unwrap().parse().unwrap();
+    let labels = |core: &str| {
+        let labels = Labels::default().with(Labels::VANTAGE, "local");
+        labels.with("processor", core)
+    };
+    let keys = vec![
+        (Metric::PROCESSOR_UTILIZATION, labels("0")),
+        (Metric::PROCESSOR_UTILIZATION, labels("1")),
+    ];
+    let known = api.services.series.resolve(other, keys).await.unwrap();
+    let batch = |hour: i64| Batch {
+        device_id: other,
+        at: Timestamp::from_unix_ms(NOW + hour * HOUR_MS + HOUR_MS / 2),
+        values: vec![
+            (known[0].column, Value::F64(0.5 * busy(hour - 3))),
+            (
+                known[1].column,
+                Value::F64(busy(hour.wrapping_mul(7_919) % 500)),
+            ),
+        ],
+    };
+    let appended = api
+        .services
+        .series
+        .append_at_any_age((-HOURS..0).map(batch).collect());
+    for done in appended.await {
+        done.unwrap();
+    }
+    let path = format!("/api/v1/analysis/similar?series_id={}", lab.processor);
+    let told = admin.get(&path).await.json();
+    assert_eq!(
+        (&told["among"], &told["compared"]),
+        (&json!("metric"), &json!(2))
+    );
+    assert_eq!(told["left_out"], 0);
+    let first = &told["items"][0];
+    assert_eq!(first["series_id"], known[0].id.to_string(), "{told}");
+    assert_eq!(
+        (&first["lag_secs"], &first["device_name"]),
+        (&json!(3 * 3_600), &json!("r2"))
+    );
+    assert!(first["correlation"].as_f64().unwrap() > 0.95, "{first}");
+    assert!(told["items"][1]["correlation"].as_f64() < first["correlation"].as_f64());
+    assert!(told["cluster"]["size"].as_u64().unwrap() >= 1, "{told}");
+    let one = admin.get(&format!("{path}&limit=1")).await.json();
+    assert_eq!(one["items"].as_array().unwrap().len(), 1);
+    let own = admin.get(&format!("{path}&among=device")).await.json();
+    let items = own["items"].as_array().unwrap();
+    assert!(items.iter().all(|one| one["device_name"] == "r1"), "{own}");
+    let site = admin.get(&format!("{path}&among=site")).await.json();
+    assert_eq!(site["compared"], 0, "it has no site and one processor");
+    for query in ["limit=0", "limit=51", "among=nothing"] {
+        let refused = admin.get(&format!("{path}&{query}")).await;
+        assert_eq!(refused.status, 400, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_kind_of_a_series_is_kept_with_its_forecast() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    plan(&api, lab.used).await;
+    plan(&api, lab.temperature).await;
+    let admin = api.admin().await;
+    let rows = items(&admin, "forecasts?pattern=growing,flat").await;
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0]["series_id"], lab.used.to_string());
+    let pattern = &rows[0]["pattern"];
+    // Half as much again in six weeks varies little beside its median: flat fits better than growing.
+    assert_eq!(pattern["kind"], "flat", "{pattern}");
+    assert!(pattern["confidence"].as_f64().unwrap() >= 0.5);
+    let since = rows[0]["pattern_since"].clone();
+    assert_eq!(since, rows[0]["made_at"]);
+    assert!(items(&admin, "forecasts?pattern=idle").await.is_empty());
+    let of_short = items(&admin, "forecasts?state=learning").await;
+    assert!(of_short[0]["pattern"].is_null());
+    // It is still the same an hour later.
+    api.pass(Duration::from_hours(1));
+    plan(&api, lab.used).await;
+    let admin = api.admin().await;
+    let path = format!("/api/v1/forecasts/{}", lab.used);
+    let kept = admin.get(&path).await.json();
+    assert_eq!(
+        (&kept["pattern"]["kind"], &kept["pattern_since"]),
+        (&json!("flat"), &since)
+    );
+    assert_eq!(
+        admin.get("/api/v1/forecasts?pattern=none").await.status,
+        400
+    );
+}

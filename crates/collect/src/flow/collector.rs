@@ -4,6 +4,7 @@
 use super::Protocol;
 use super::defects::Defects;
 use super::exporter::{Exporter, ExporterState};
+use super::window::heavy::HeavyPlace;
 use super::window::{Sender, Window};
 use model::Timestamp;
 use model::flow::{GRACE, WINDOW_SECS};
@@ -127,6 +128,13 @@ impl Collector {
         let mut windows: Vec<Window> = std::mem::take(&mut self.early).into();
         windows.extend(due.into_values());
         windows
+    }
+
+    /// The heavy hosts of the open windows where something came since this was asked last: those that have at least
+    /// one part in `part` of what crossed an interface one way.
+    pub fn heavy(&mut self, part: u64) -> Vec<HeavyPlace> {
+        let windows = self.windows.values_mut();
+        windows.flat_map(|window| window.heavy(part)).collect()
     }
 
     /// All windows, also those that are not over: the server stops.

@@ -4,6 +4,7 @@ use super::Protocol;
 use super::collector::{Collector, Totals};
 use super::exporter::ExporterState;
 use super::window::Sealed;
+use super::window::heavy::HeavyPlace;
 use crate::udp;
 use model::Clock;
 use std::io;
@@ -61,6 +62,13 @@ impl Flows {
     /// What was taken in so far.
     pub fn totals(&self) -> Totals {
         self.lock().totals()
+    }
+
+    /// The heavy hosts of the open windows where something came since this was asked last: those that have at least
+    /// one part in `part` of what crossed an interface one way. Nothing is taken in meanwhile: some milliseconds
+    /// for a thousand interfaces.
+    pub fn heavy(&self, part: u64) -> Vec<HeavyPlace> {
+        self.lock().heavy(part)
     }
 
     /// Takes a port. Call it within a runtime.

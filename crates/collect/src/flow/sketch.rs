@@ -150,6 +150,20 @@ impl<K: Copy + Eq + Hash + Ord> Sketch<K> {
         Heaviest { rows, absent }
     }
 
+    /// Keys with at least so many octets counted, most first, at most so many keys. O(n).
+    pub fn over(&self, octets_min: u64, most: usize) -> Vec<(K, u64)> {
+        let counted = self.keys.iter();
+        let mut over: Vec<(K, u64)> = counted
+            .map(|(key, count)| (*key, count.seen.octets))
+            .filter(|(_, octets)| *octets >= octets_min)
+            .collect();
+        over.sort_unstable_by(|(one_key, one), (other_key, other)| {
+            (other, one_key).cmp(&(one, other_key))
+        });
+        over.truncate(most);
+        over
+    }
+
     /// Takes a quarter of the counters, the smallest, and lifts the floor to the largest of them.
     fn make_room(&mut self) {
         let to_go = (self.keys.len() / ROOM_PART).max(1);

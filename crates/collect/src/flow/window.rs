@@ -4,6 +4,8 @@
 //! [`Window::add`] counts a flow, [`Window::seal`] makes tops of what was counted. Which window a
 //! flow belongs to is the business of the [`collector`](super::collector).
 
+pub mod heavy;
+
 use super::hashing::Seeded;
 use super::record::{Address, Flow, Observed};
 use super::sketch::{Bound, Heaviest, Sketch};
@@ -101,6 +103,8 @@ struct Place {
 struct Counted {
     exporter: IpAddr,
     total: FlowTotal,
+    /// Octets of the total when it was looked for heavy hosts last.
+    looked_octets: u64,
     sampling: FlowSampling,
     applications: Sketch<Application>,
     hosts: Sketch<Address>,
@@ -260,6 +264,7 @@ impl Counted {
         Self {
             exporter,
             total: FlowTotal::default(),
+            looked_octets: 0,
             sampling: FlowSampling::default(),
             applications: Sketch::new(COUNTERS_MAX),
             hosts: Sketch::new(COUNTERS_MAX),

@@ -29,6 +29,10 @@ pub struct ForesightSettings {
     /// Beyond it new ones are not watched and are counted. 0: none are.
     #[schemars(range(min = 0, max = 100_000_000))]
     pub series_max: u32,
+    /// Minutes by which the clocks of the places that are watched are before UTC, without summer time: by them
+    /// it is told what goes by office hours, in the evening or at night.
+    #[schemars(range(min = -720, max = 840))]
+    pub utc_offset_minutes: i32,
 }
 
 impl Default for ForesightSettings {
@@ -40,6 +44,7 @@ impl Default for ForesightSettings {
             capacity_critical_percent: 90,
             capacity_warning_days: 30,
             series_max: 1_000_000,
+            utc_offset_minutes: 0,
         }
     }
 }

@@ -16,6 +16,7 @@ use api::foresight::{Ground, PlanStanding};
 use due::{Due, due};
 use model::event::Event;
 use model::forecast::{ForecastHead, ForecastWhy, KeptForecast, Outlook};
+use model::pattern::PatternKind;
 use model::series::Series;
 use model::{Clock, SeriesId, Timestamp};
 use record::{is_recorded, record};
@@ -92,6 +93,15 @@ enum NotMade {
     Read(#[from] SeriesError),
     #[error("the forecast could not be kept")]
     Keep(#[from] StoreError),
+}
+
+/// What the forecast before said.
+#[derive(Default)]
+struct Before {
+    /// The limit that was warned of.
+    warned: Option<Outlook>,
+    /// The kind of traffic.
+    pattern: Option<PatternKind>,
 }
 
 struct Plan {
@@ -266,7 +276,8 @@ impl Plan {
                     state,
                     made_at: now,
                 });
-                self.warn(series, &head, before, now);
+                self.warn(series, &head, before.warned, now);
+                self.tell_pattern(series, &head, before.pattern, now);
             }
             Err(error) => {
                 if !self.failing {
@@ -280,17 +291,21 @@ impl Plan {
         spent.mul_f64(1.0 / share - 1.0).min(REST_MAX)
     }
 
-    /// Makes and keeps a forecast; what is told of it, and what was warned of before.
+    /// Makes and keeps a forecast; what is told of it, and what was told before.
     async fn forecast(
         &self,
         series: &Series,
         why: ForecastWhy,
         now: Timestamp,
-    ) -> Result<(ForecastHead, Option<Outlook>), NotMade> {
+    ) -> Result<(ForecastHead, Before), NotMade> {
         let forecasts = &self.context.ground.store.forecasts;
         let before: Option<KeptForecast> = forecasts.get(series.id).await?;
         let within = self.context.warn_within;
-        let warned = before.as_ref().and_then(|kept| warning(&kept.head, within));
+        let of = |kept: &KeptForecast| Before {
+            warned: warning(&kept.head, within),
+            pattern: kept.head.pattern.as_ref().map(|pattern| pattern.kind),
+        };
+        let told = before.as_ref().map(of).unwrap_or_default();
         let until = Some(std::time::Instant::now() + READ_MAX);
         let ground = &self.context.ground;
         let Made { kept, came } = make(ground, series, (why, before), (now, until))?;
@@ -302,7 +317,7 @@ impl Plan {
             // The scores are kept: what is missing is the line beside the chart.
             warn!(series.id = %series.id, error = %crate::chain(&error), "what was forecast is not kept as series");
         }
-        Ok((head, warned))
+        Ok((head, told))
     }
 
     /// Warns of a limit that is near, where none was warned of before or a higher threshold is near now.
@@ -320,6 +335,29 @@ impl Plan {
             interface_id: series.key.labels.interface_id(),
             series_id: series.id,
             outlook,
+            at: now,
+        });
+    }
+
+    /// Tells that a series is of another kind than it was, once a forecast at most: which kind it is at first is
+    /// no news.
+    fn tell_pattern(
+        &self,
+        series: &Series,
+        head: &ForecastHead,
+        before: Option<PatternKind>,
+        now: Timestamp,
+    ) {
+        let kind = head.pattern.as_ref().map(|pattern| pattern.kind);
+        let Some(before) = before.filter(|before| Some(*before) != kind) else {
+            return;
+        };
+        self.tell_event(Event::PatternChanged {
+            device_id: series.key.device_id,
+            interface_id: series.key.labels.interface_id(),
+            series_id: series.id,
+            before,
+            pattern: head.pattern.clone(),
             at: now,
         });
     }

@@ -85,6 +85,7 @@ pub(super) fn api(settings: &Settings) -> api::Options {
         request_timeout: secs(settings.http.request_timeout_secs),
         open_metrics: settings.http.open_metrics,
         capacity_thresholds: settings.foresight.thresholds(),
+        utc_offset_minutes: settings.foresight.utc_offset_minutes,
         ..api::Options::default()
     }
 }

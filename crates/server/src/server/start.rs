@@ -238,6 +238,7 @@ impl Base<'_> {
             store: self.store.clone(),
             clock: self.clock.clone(),
             senders: self.senders.clone(),
+            events: self.events.clone(),
             stop: self.intake.clone(),
             drain: self.drain.clone(),
         };

@@ -16,6 +16,7 @@ const WORDS: Record<Kind, string> = {
   missing: "Missing",
   above_ceiling: "Above ceiling",
   below_floor: "Below floor",
+  heavy_talker: "Heavy talker",
 };
 
 /** Its state: going on is worth a look, over is past. */

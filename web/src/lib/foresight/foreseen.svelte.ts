@@ -22,6 +22,8 @@ export interface Seen {
   anomalies: Anomaly[];
   /** For each series: how good its forecasts were, or why there is none. */
   words: { label: string; text: string }[];
+  /** Which series these are. */
+  series: { id: string; label: string }[];
 }
 
 /** Series of one chart that are looked at. */
@@ -46,6 +48,7 @@ export class Foreseen {
       bands: each.flatMap((e) => e.bands),
       anomalies: each.flatMap((e) => e.anomalies),
       words: each.flatMap((e) => e.words),
+      series: each.flatMap((e) => e.series),
     };
   }
 
@@ -55,7 +58,7 @@ export class Foreseen {
   }
 
   async #one(of: Of, withPast: boolean, from: number, now: number, horizon: number | null, signal: AbortSignal): Promise<Seen> {
-    const seen: Seen = { medians: [], bands: [], anomalies: [], words: [] };
+    const seen: Seen = { medians: [], bands: [], anomalies: [], words: [], series: [{ id: of.id, label: of.label }] };
     const until = Math.min(now, Date.now());
     const past = async (): Promise<void> => {
       const step = Math.max(60, Math.ceil((until - from) / 1000 / POINTS));

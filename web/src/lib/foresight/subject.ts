@@ -21,6 +21,7 @@ const NAMES: Record<string, string> = {
   memory_used: "memory",
   storage_used: "storage",
   icmp_rtt: "round trip",
+  flow_talker_share: "share of one host",
 };
 
 /** What is measured, as people call it. */

@@ -48,6 +48,7 @@ impl Lab {
                 store: self.store.clone(),
                 series: self.store.series.clone(),
                 thresholds: [0.8, 0.9],
+                utc_offset_minutes: 0,
             },
             events: self.events.clone(),
             clock,

@@ -311,6 +311,7 @@ fn anomaly(
         group,
         evidence: String::new(),
         judgement: None,
+        talker: None,
     };
     put_peak(&mut anomaly, seen);
     anomaly

@@ -40,6 +40,7 @@ pub fn of(metric: &str, kind: AnomalyKind, seen: &Seen) -> String {
         AnomalyKind::BelowFloor => {
             format!("{metric} is {value}, below the floor that was set for it.")
         }
+        AnomalyKind::HeavyTalker => format!("{metric} is {value}, of a host that is new."),
     }
 }
 

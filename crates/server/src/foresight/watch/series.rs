@@ -33,10 +33,11 @@ const KEPT_EVERY_MS: i64 = 5 * 60_000;
 const SPACING_SHARE: i64 = 8;
 
 /// Metrics that only grow or shrink with time, and say of no hour what is usual.
-const UNWATCHED: [Metric; 3] = [
+const UNWATCHED: [Metric; 4] = [
     Metric::SYS_UP_TIME,
     Metric::CHECK_CERTIFICATE_EXPIRY,
     Metric::ANOMALY_SCORE,
+    Metric::FLOW_TALKER_SHARE,
 ];
 
 /// How the values of a metric are watched; none where they are not: what a state is says its change.

@@ -57,6 +57,7 @@ impl Base<'_> {
                 store: self.store.clone(),
                 series: self.series.clone(),
                 thresholds: settings.thresholds(),
+                utc_offset_minutes: settings.utc_offset_minutes,
             },
             events: self.events.clone(),
             clock: self.clock.clone(),

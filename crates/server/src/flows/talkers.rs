@@ -1,0 +1,365 @@
+//! New heavy talkers, while they talk: every half second the windows that are under way are looked at, and a host
+//! that takes much of an interface and was none of its heavy ones before is kept as an anomaly, and told.
+//!
+//! Who was heavy before is known since the server started; of the time before, the tops that are kept are read
+//! when a host may be new for the first time. What decides is in [`analytics::talker`].
+
+mod past;
+mod said;
+
+use crate::senders::Senders;
+use analytics::talker::{Said, Seen, Talkers};
+use collect::flow::{Flows, HeavyPlace};
+use model::event::Event;
+use model::flow::{FlowDirection, WINDOW_SECS};
+use model::foresight::AnomalyKind;
+use model::{AnomalyId, Clock, DeviceId, InterfaceId, Timestamp};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// How often windows are looked at: a talker is told within a second of the flow that made it heavy.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often it is looked which talkers are over.
+const TICK_EVERY: Duration = Duration::from_secs(5);
+/// Interfaces and directions whose talkers are known, some 8 KiB each; others are counted.
+const PLACES_MAX: usize = 4_096;
+/// An interface without a flow for so long is forgotten.
+const IDLE: Duration = Duration::from_hours(24 * 8);
+/// Interfaces whose past is read at one look, each some tenths of a second.
+const READS_MAX: usize = 2;
+/// How long an interface is left alone whose past could not be read, or whose device is not known.
+const RETRY_AFTER: Duration = Duration::from_mins(1);
+/// Talkers that go on at a time; others are counted.
+const TALKERS_MAX: usize = 1_000;
+/// Hosts with less than one part in so many are not looked at: a little less than is remembered.
+const PART: u64 = 7;
+
+/// What it works with.
+pub(super) struct Context {
+    /// Where everything is kept.
+    pub(super) store: Store,
+    /// Whose an address is.
+    pub(super) senders: Senders,
+    /// What comes in.
+    pub(super) flows: Flows,
+    /// The present time.
+    pub(super) clock: Clock,
+    /// Whom to tell.
+    pub(super) events: broadcast::Sender<Arc<Event>>,
+    /// What is counted.
+    pub(super) counts: Counts,
+    /// Cancelled when the server stops.
+    pub(super) stop: CancellationToken,
+}
+
+/// What is counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    told: Counter,
+    left_out: Counter,
+    not_kept: Counter,
+}
+
+impl Counts {
+    /// Registers them.
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let counts = Self::default();
+        for (name, help, counter) in [
+            (
+                "foretell_heavy_talkers",
+                "New heavy talkers that were told",
+                &counts.told,
+            ),
+            (
+                "foretell_heavy_talkers_left_out",
+                "Looks at interfaces, and talkers, beyond as many as are known at a time",
+                &counts.left_out,
+            ),
+            (
+                "foretell_heavy_talkers_not_kept",
+                "What was said of talkers and could not be kept",
+                &counts.not_kept,
+            ),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+        counts
+    }
+}
+
+/// An interface of an exporter, one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    exporter: IpAddr,
+    if_index: u32,
+    direction: FlowDirection,
+}
+
+/// What is known of an interface, one way.
+struct Place {
+    talkers: Talkers<IpAddr>,
+    /// Whether its past is read.
+    is_read: bool,
+    /// Before then its past is not read again.
+    retry_at: Timestamp,
+    seen_at: Timestamp,
+    /// Those that are told and go on.
+    told: BTreeMap<IpAddr, Told>,
+    /// When the last began that was told: no two of an interface begin at one time, which their ids are made of.
+    last_begun_ms: i64,
+}
+
+/// A talker that is told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    id: AnomalyId,
+    share: f64,
+}
+
+/// Whose an interface is.
+struct Owner {
+    device_id: DeviceId,
+    interface_id: Option<InterfaceId>,
+    name: String,
+}
+
+/// Looks until the server stops; then what goes on is over.
+pub(super) async fn run(context: Context) {
+    let mut watch = Watch {
+        context,
+        places: BTreeMap::new(),
+        ticked_at: Timestamp::from_unix_ms(0),
+        is_failing: false,
+    };
+    watch.close_left_open().await;
+    let stop = watch.context.stop.clone();
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            _ = ticks.tick() => watch.turn().await,
+        }
+    }
+    watch.end_all().await;
+}
+
+struct Watch {
+    context: Context,
+    // Invariant: at most PLACES_MAX.
+    places: BTreeMap<Key, Place>,
+    ticked_at: Timestamp,
+    is_failing: bool,
+}
+
+impl Watch {
+    /// Ends the talkers that went on when the server stopped without ending them.
+    async fn close_left_open(&mut self) {
+        let open = match self.context.store.anomalies.open().await {
+            Ok(open) => open,
+            Err(error) => return self.not_kept("open talkers", &error),
+        };
+        for anomaly in open {
+            if anomaly.kind == AnomalyKind::HeavyTalker {
+                self.close(anomaly.id, anomaly.last_seen_at).await;
+            }
+        }
+    }
+
+    async fn turn(&mut self) {
+        let flows = self.context.flows.clone();
+        let heavy = tokio::task::spawn_blocking(move || flows.heavy(PART)).await;
+        let mut reads = 0;
+        for place in heavy.unwrap_or_default() {
+            self.look(&place, &mut reads).await;
+        }
+        let now = self.context.clock.now();
+        if now.since(self.ticked_at) >= TICK_EVERY || now < self.ticked_at {
+            self.ticked_at = now;
+            self.tick(now).await;
+        }
+    }
+
+    async fn look(&mut self, seen: &HeavyPlace, reads: &mut usize) {
+        let now = self.context.clock.now();
+        let key = Key {
+            exporter: seen.exporter,
+            if_index: seen.if_index,
+            direction: seen.direction,
+        };
+        if !self.places.contains_key(&key) && self.places.len() >= PLACES_MAX {
+            self.context.counts.left_out.inc();
+            return;
+        }
+        let place = self.places.entry(key).or_insert_with(|| Place::new(now));
+        place.seen_at = now;
+        let hosts = hosts(seen);
+        let total = seen.octets as f64;
+        if !place.is_read {
+            let waits = *reads >= READS_MAX || now < place.retry_at;
+            if waits || !place.talkers.may_begin(total, &hosts) {
+                return;
+            }
+            *reads += 1;
+            if !self.read(key, now).await {
+                return;
+            }
+        }
+        let Some(place) = self.places.get_mut(&key) else {
+            return;
+        };
+        let window = seen.from.unix_ms() / (i64::from(WINDOW_SECS) * 1_000);
+        let said = place.talkers.look(secs(now), window, total, &hosts);
+        for one in said {
+            self.keep(key, one, Some(seen), now).await;
+        }
+    }
+
+    /// Reads who was heavy before. Whether it could.
+    async fn read(&mut self, key: Key, now: Timestamp) -> bool {
+        let past = match self.owner(key) {
+            Some(owner) => past::read(&self.context.store, key, &owner, now).await,
+            None => Ok(None),
+        };
+        let past = match past {
+            Ok(past) => past,
+            Err(error) => {
+                self.not_kept("what was heavy before", &error);
+                None
+            }
+        };
+        let Some(place) = self.places.get_mut(&key) else {
+            return false;
+        };
+        match past {
+            Some(past) => {
+                past.give(&mut place.talkers);
+                place.is_read = true;
+            }
+            None => place.retry_at = now.plus(RETRY_AFTER),
+        }
+        place.is_read
+    }
+
+    async fn tick(&mut self, now: Timestamp) {
+        let mut all = Vec::new();
+        for (key, place) in &mut self.places {
+            let said = place.talkers.tick(secs(now)).into_iter();
+            all.extend(said.map(|one| (*key, one)));
+        }
+        for (key, one) in all {
+            self.keep(key, one, None, now).await;
+        }
+        self.places
+            .retain(|_, place| !place.told.is_empty() || now.since(place.seen_at) < IDLE);
+    }
+
+    async fn end_all(&mut self) {
+        let now = self.context.clock.now();
+        let mut all = Vec::new();
+        for (key, place) in &mut self.places {
+            let said = place.talkers.end_all().into_iter();
+            all.extend(said.map(|one| (*key, one)));
+        }
+        for (key, one) in all {
+            self.keep(key, one, None, now).await;
+        }
+    }
+
+    /// Keeps and tells what is said of a host.
+    async fn keep(
+        &mut self,
+        key: Key,
+        said: Said<IpAddr>,
+        seen: Option<&HeavyPlace>,
+        now: Timestamp,
+    ) {
+        match said {
+            Said::Begun(talk) => self.begin(key, &talk, seen, now).await,
+            Said::Grew(talk) => self.grow(key, &talk, seen, now).await,
+            Said::Ended {
+                host, last_secs, ..
+            } => {
+                let told = self.places.get_mut(&key);
+                if let Some(told) = told.and_then(|place| place.told.remove(&host)) {
+                    let at = Timestamp::from_unix_ms(last_secs.saturating_mul(1_000));
+                    self.close(told.id, at).await;
+                }
+            }
+        }
+    }
+
+    /// Whose an interface is; none where the exporter is no device that we know.
+    fn owner(&self, key: Key) -> Option<Owner> {
+        let senders = self.context.senders.snapshot();
+        let device_id = senders.at(key.exporter, None)?;
+        let record = self.context.store.inventory.device(device_id)?;
+        let rows = record.interfaces.iter();
+        let mut rows: Vec<_> = rows.filter(|row| row.index == key.if_index).collect();
+        // Where an ifIndex was given anew, the interface that is there has it.
+        rows.sort_by_key(|row| row.present);
+        let interface = rows.last();
+        let name = interface.map(|row| row.name.clone());
+        Some(Owner {
+            device_id,
+            interface_id: interface.map(|row| row.id),
+            name: name.unwrap_or_else(|| match key.if_index {
+                0 => "the device".to_owned(),
+                index => format!("interface {index}"),
+            }),
+        })
+    }
+
+    fn tell(&self, event: Event) {
+        // An error means that nobody listens.
+        let _ = self.context.events.send(Arc::new(event));
+    }
+
+    fn not_kept(&mut self, what: &str, error: &(dyn std::error::Error + 'static)) {
+        self.context.counts.not_kept.inc();
+        if !std::mem::replace(&mut self.is_failing, true) {
+            warn!(error = %crate::chain(error), "{what} could not be kept or read");
+        }
+    }
+}
+
+impl Place {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            talkers: Talkers::new(secs(now)),
+            is_read: false,
+            retry_at: now,
+            seen_at: now,
+            told: BTreeMap::new(),
+            last_begun_ms: i64::MIN,
+        }
+    }
+}
+
+fn hosts(seen: &HeavyPlace) -> Vec<Seen<IpAddr>> {
+    let hosts = seen.hosts.iter().map(|host| Seen {
+        host: host.address,
+        octets: host.octets as f64,
+        peer: host
+            .peer
+            .as_ref()
+            .map(|(address, _, octets)| (*address, *octets as f64)),
+    });
+    hosts.collect()
+}
+
+fn secs(at: Timestamp) -> i64 {
+    at.unix_ms().div_euclid(1_000)
+}
+
+#[cfg(test)]
+mod tests;

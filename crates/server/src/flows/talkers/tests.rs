@@ -1,0 +1,241 @@
+use super::*;
+use collect::flow::HeavyHost;
+use model::device::{Device, Identity, LOCAL_VANTAGE, Said as DeviceSaid, Typed};
+use model::flow::{FlowBound, FlowDimension, FlowRow, FlowSampling, FlowTop, FlowTotal};
+use model::foresight::{Anomaly, AnomalyState};
+use model::{EventId, EventKind, EventRecord, Metric};
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use store::StoreOptions;
+
+const MINUTE_MS: i64 = 60_000;
+/// 2026-03-01T12:00:00Z.
+const NOW: i64 = 1_772_366_400_000;
+const EXPORTER: &str = "192.0.2.1";
+/// Octets of a minute.
+const USUAL: u64 = 100_000_000;
+
+/// A store with a device that sends flows, a clock that is set, and what looks.
+struct Lab {
+    watch: Watch,
+    time: Arc<AtomicI64>,
+    heard: broadcast::Receiver<Arc<Event>>,
+    device_id: DeviceId,
+}
+
+impl Lab {
+    async fn open(folder: &Path) -> Self {
+        let time = Arc::new(AtomicI64::new(NOW));
+        let of = Arc::clone(&time);
+        let clock = Clock::new(move || Timestamp::from_unix_ms(of.load(Ordering::SeqCst)));
+        let options = StoreOptions::new(folder);
+        let (store, _) = Store::open(options, clock.clone()).await.unwrap();
+        let device = device();
+        let device_id = device.id;
+        store.inventory.create(device).await.unwrap();
+        let events = broadcast::Sender::new(100);
+        let heard = events.subscribe();
+        let watch = Watch {
+            context: Context {
+                senders: Senders::new(store.inventory.clone(), clock.clone()),
+                flows: Flows::new(1_000, clock.clone()),
+                store,
+                clock,
+                events,
+                counts: Counts::default(),
+                stop: CancellationToken::new(),
+            },
+            places: BTreeMap::new(),
+            ticked_at: Timestamp::from_unix_ms(0),
+            is_failing: false,
+        };
+        Self {
+            watch,
+            time,
+            heard,
+            device_id,
+        }
+    }
+
+    /// Keeps the tops of minutes before now, in which a host had most.
+    async fn past(&self, minutes: std::ops::Range<i64>, host: &str) {
+        let event = |ago: i64| {
+            let at = Timestamp::from_unix_ms(NOW - ago * MINUTE_MS);
+            let top = FlowTop {
+                if_index: 3,
+                direction: FlowDirection::Ingress,
+                dimension: FlowDimension::Host,
+                window_secs: 60,
+                total: FlowTotal {
+                    octets: USUAL,
+                    packets: 1,
+                    flows: 1,
+                },
+                sampling: FlowSampling::default(),
+                absent: FlowBound::default(),
+                rows: vec![FlowRow::from((host.to_owned(), USUAL / 10 * 8, 1, 0, 0))],
+            };
+            EventRecord {
+                id: EventId::received(at),
+                at,
+                vantage: LOCAL_VANTAGE.to_owned(),
+                kind: EventKind::FlowTop,
+                device_id: Some(self.device_id),
+                interface_id: None,
+                source: EXPORTER.parse().unwrap(),
+                severity: None,
+                text: FlowTop::words(top.direction, top.dimension, None),
+                body: serde_json::to_value(&top).unwrap(),
+            }
+        };
+        let events: Vec<EventRecord> = minutes.rev().map(event).collect();
+        let count = events.len() as u64;
+        let done = self.watch.context.store.events.append(events).await;
+        assert_eq!(done.unwrap().stored, count);
+    }
+
+    /// Looks at a minute after now in which hosts have so many octets.
+    async fn look(&mut self, minute: i64, hosts: &[(&str, u64)]) {
+        let at = NOW + minute * MINUTE_MS;
+        self.time.store(at + 20_000, Ordering::SeqCst);
+        let host = |(address, octets): &(&str, u64)| HeavyHost {
+            address: address.parse().unwrap(),
+            octets: *octets,
+            peer: Some((
+                "198.51.100.7".parse().unwrap(),
+                "tcp/443".to_owned(),
+                *octets,
+            )),
+        };
+        let seen = HeavyPlace {
+            exporter: EXPORTER.parse().unwrap(),
+            if_index: 3,
+            direction: FlowDirection::Ingress,
+            from: Timestamp::from_unix_ms(at),
+            octets: USUAL,
+            hosts: hosts.iter().map(host).collect(),
+        };
+        self.watch.look(&seen, &mut 0).await;
+        let now = self.watch.context.clock.now();
+        self.watch.tick(now).await;
+    }
+
+    async fn open_ones(&self) -> Vec<Anomaly> {
+        self.watch.context.store.anomalies.open().await.unwrap()
+    }
+}
+
+fn device() -> Device {
+    Device {
+        id: DeviceId::new(),
+        address: EXPORTER.parse().unwrap(),
+        port: 161,
+        vantage: LOCAL_VANTAGE.to_owned(),
+        typed: Typed::default(),
+        said: DeviceSaid::default(),
+        identity: Identity::default(),
+        credential_id: None,
+        interval_secs: 300,
+        maintenance: None,
+        conflict: None,
+        replaced_at: Vec::new(),
+        created_at: Timestamp::from_unix_ms(NOW),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_new_is_told_while_it_lasts_and_the_past_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    // Who was there before, and one that is not heavy.
+    lab.look(1, &[("10.0.0.1", USUAL / 10 * 8), ("10.0.0.2", USUAL / 5)])
+        .await;
+    assert_eq!(lab.open_ones().await, []);
+    lab.look(2, &[("10.0.0.9", USUAL / 2), ("10.0.0.1", USUAL / 10 * 4)])
+        .await;
+    let open = lab.open_ones().await;
+    assert_eq!(open.len(), 1);
+    let one = &open[0];
+    assert_eq!(one.kind, AnomalyKind::HeavyTalker);
+    assert_eq!(one.device_id, lab.device_id);
+    let talker = one.talker.as_ref().unwrap();
+    assert_eq!(talker.address.to_string(), "10.0.0.9");
+    assert!((talker.share - 0.5).abs() < 1e-9, "{talker:?}");
+    assert!((talker.rate_bps - USUAL as f64 / 2.0 * 8.0 / 60.0).abs() < 1.0);
+    assert_eq!(talker.application.as_deref(), Some("tcp/443"));
+    assert!(one.evidence.contains("interface 3"), "{}", one.evidence);
+    let heard = lab.heard.recv().await.unwrap();
+    assert!(matches!(&*heard, Event::AnomalyStarted(told) if told.id == one.id));
+    let store = lab.watch.context.store.clone();
+    let series = store.series.series(one.series_id).unwrap();
+    assert_eq!(series.key.metric, Metric::FLOW_TALKER_SHARE);
+    assert_eq!(store.series.latest(series.id, 9).unwrap().len(), 1);
+    // It grows, and is one.
+    lab.look(3, &[("10.0.0.9", USUAL / 10 * 9)]).await;
+    let open = lab.open_ones().await;
+    assert_eq!(open.len(), 1);
+    assert!((open[0].talker.as_ref().unwrap().share - 0.9).abs() < 1e-9);
+    assert!(open[0].peak_score > 0.9);
+    // Three minutes without it.
+    for minute in 4..8 {
+        lab.look(minute, &[("10.0.0.1", USUAL / 10 * 8)]).await;
+    }
+    assert_eq!(lab.open_ones().await, []);
+    let kept = store.anomalies.get(open[0].id).await.unwrap().unwrap().body;
+    assert_eq!(kept.state, AnomalyState::Ended);
+    assert_eq!(
+        kept.ended_at.unwrap().unix_ms(),
+        NOW + 3 * MINUTE_MS + 20_000
+    );
+    let heard = lab.heard.recv().await.unwrap();
+    assert!(matches!(&*heard, Event::AnomalyEnded(_)));
+    // Back, it is known.
+    lab.look(9, &[("10.0.0.9", USUAL / 2)]).await;
+    assert_eq!(lab.open_ones().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_new_where_little_is_known_and_what_was_left_open_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..60, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    lab.look(2, &[("10.0.0.8", USUAL / 2)]).await;
+    assert_eq!(lab.open_ones().await, [], "an hour is known");
+    // Watched for a day it is.
+    let day = 24 * 60;
+    lab.look(day + 2, &[("10.0.0.7", USUAL / 2)]).await;
+    assert_eq!(lab.open_ones().await.len(), 1);
+    lab.watch.close_left_open().await;
+    assert_eq!(lab.open_ones().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn noise_raises_what_a_talker_must_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 10 * 4)]).await;
+    let first = lab.open_ones().await.remove(0);
+    let judgement = model::foresight::Judgement {
+        verdict: model::foresight::Usefulness::Noise,
+        user_id: model::UserId::new(),
+        by: "admin".to_owned(),
+        at: first.started_at,
+    };
+    let store = lab.watch.context.store.clone();
+    store
+        .anomalies
+        .judge(first.id, Some(judgement))
+        .await
+        .unwrap();
+    // 40 % was enough before: a score of 0.57.
+    lab.look(2, &[("10.0.0.8", USUAL / 10 * 4)]).await;
+    assert_eq!(lab.open_ones().await.len(), 1);
+    lab.look(3, &[("10.0.0.7", USUAL / 10 * 8)]).await;
+    assert_eq!(lab.open_ones().await.len(), 2);
+    // The server stops.
+    lab.watch.end_all().await;
+    assert_eq!(lab.open_ones().await, []);
+}
