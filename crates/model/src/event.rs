@@ -5,6 +5,7 @@ use crate::discovery::{Discovery, DiscoveryResult};
 use crate::forecast::{ForecastState, Outlook};
 use crate::foresight::Anomaly;
 use crate::interface::IfStatus;
+use crate::scaling::ScalingTold;
 use crate::status::Evidence;
 use crate::{DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Timestamp, Value};
 
@@ -88,6 +89,13 @@ pub enum Event {
         outlook: Outlook,
         /// When that was computed.
         at: Timestamp,
+    },
+    /// A scaling trigger was raised or cleared.
+    Scaling {
+        /// Whose series it watches.
+        device_id: DeviceId,
+        /// What is told.
+        told: std::sync::Arc<ScalingTold>,
     },
     /// A series is out of the ordinary.
     AnomalyStarted(std::sync::Arc<Anomaly>),
