@@ -38,6 +38,7 @@ pub(crate) mod retention;
 mod sample_exports;
 pub(crate) mod sample_imports;
 mod samples;
+pub(crate) mod scaling;
 mod series;
 mod status_history;
 mod stream;
@@ -186,6 +187,7 @@ fn foresight() -> OpenApiRouter<App> {
         .merge(capacity::routes())
         .merge(analysis::routes())
         .merge(models::routes())
+        .merge(scaling::routes())
 }
 
 /// What is beside `/api/v1`: for machines that look after this one.

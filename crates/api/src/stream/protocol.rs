@@ -9,6 +9,7 @@ use model::event::Event;
 use model::forecast::{ForecastState, Outlook};
 use model::foresight::Anomaly;
 use model::interface::IfStatus;
+use model::scaling::ScalingTold;
 use model::status::Evidence;
 use model::{
     DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, StreamId, Timestamp, Value,
@@ -34,7 +35,7 @@ pub enum Topic {
     Discovery,
     /// Samples as they are synced.
     Series,
-    /// Forecasts that are made, and limits that come near.
+    /// Forecasts that are made, limits that come near, and scaling triggers that are raised and cleared.
     Forecasts,
     /// Anomalies that begin and end.
     Anomalies,
@@ -363,6 +364,11 @@ pub(crate) enum Data<'a> {
         outlook: &'a Outlook,
         at: Timestamp,
     },
+    Scaling {
+        device_id: DeviceId,
+        #[serde(flatten)]
+        told: &'a ScalingTold,
+    },
     Anomaly(&'a Anomaly),
     Progress(&'a Discovery),
     Discovered {
@@ -394,6 +400,7 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
         Event::Samples { .. } => (Topic::Series, "samples"),
         Event::ForecastMade { .. } => (Topic::Forecasts, "forecast_made"),
         Event::CapacityWarning { .. } => (Topic::Forecasts, "capacity_warning"),
+        Event::Scaling { .. } => (Topic::Forecasts, "scaling"),
         Event::AnomalyStarted(_) => (Topic::Anomalies, "anomaly_started"),
         Event::AnomalyEnded(_) => (Topic::Anomalies, "anomaly_ended"),
         Event::DiscoveryProgress(_) => (Topic::Discovery, "discovery_progress"),
@@ -403,7 +410,7 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
 }
 
 /// The names of all events, for the test that holds `asyncapi.yaml` to them.
-pub const EVENT_NAMES: [&str; 13] = [
+pub const EVENT_NAMES: [&str; 14] = [
     "device_changed",
     "device_deleted",
     "device_status",
@@ -412,6 +419,7 @@ pub const EVENT_NAMES: [&str; 13] = [
     "samples",
     "forecast_made",
     "capacity_warning",
+    "scaling",
     "anomaly_started",
     "anomaly_ended",
     "device_discovered",

@@ -112,12 +112,12 @@ impl Subscriptions {
                 at,
                 samples,
             } => samples_let_through(&filters.collect::<Vec<_>>(), *device_id, *at, samples),
-            Event::ForecastMade { device_id, .. } | Event::CapacityWarning { device_id, .. } => {
-                filters
-                    .any(|filter| filter.takes_device(*device_id))
-                    .then(|| of_forecast(event))
-                    .flatten()
-            }
+            Event::ForecastMade { device_id, .. }
+            | Event::CapacityWarning { device_id, .. }
+            | Event::Scaling { device_id, .. } => filters
+                .any(|filter| filter.takes_device(*device_id))
+                .then(|| of_forecast(event))
+                .flatten(),
             Event::AnomalyStarted(anomaly) | Event::AnomalyEnded(anomaly) => filters
                 .any(|filter| filter.takes_device(anomaly.device_id))
                 .then_some(Data::Anomaly(anomaly)),
@@ -174,6 +174,10 @@ fn of_forecast(event: &Event) -> Option<Data<'_>> {
             series_id: *series_id,
             outlook,
             at: *at,
+        }),
+        Event::Scaling { device_id, told } => Some(Data::Scaling {
+            device_id: *device_id,
+            told,
         }),
         _ => None,
     }
