@@ -60,6 +60,9 @@ import type {
   ProfileText,
   Samples,
   SamplesRequest,
+  ScalingKey,
+  ScalingTrigger,
+  ScalingTriggerCreate,
   Series,
   SeriesCardinality,
   Top,
@@ -67,6 +70,7 @@ import type {
   TrialAnswer,
   VerdictAnswer,
   WalkAnswer,
+  WebhookDelivery,
   WhatIf,
 } from "./shapes";
 
@@ -200,6 +204,14 @@ export const foresight = {
   whatIf: (id: string, query: WhatIfQuery, signal?: Signal) => call<WhatIf>("GET", `/capacity/${enc(id)}/what-if`, { query, ...(signal && { signal }) }),
   models: (signal?: Signal) => all<Model>("/models", {}, signal),
   plan: (signal?: Signal) => call<ForecastPlan>("GET", "/models/plan", { ...(signal && { signal }) }),
+};
+
+export const scaling = {
+  all: (signal?: Signal) => all<ScalingTrigger>("/scaling", {}, signal),
+  create: (body: ScalingTriggerCreate) => call<ScalingTrigger>("POST", "/scaling", { body }),
+  remove: (id: string, revision: number) => call<void>("DELETE", `/scaling/${enc(id)}`, { revision }),
+  key: (id: string, signal?: Signal) => call<ScalingKey>("GET", `/scaling/${enc(id)}/key`, { ...(signal && { signal }) }),
+  test: (id: string) => call<WebhookDelivery>("POST", `/scaling/${enc(id)}/test`, { body: {} }),
 };
 
 export const logs = {

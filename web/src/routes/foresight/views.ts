@@ -3,6 +3,7 @@
 export const VIEWS = [
   { name: "coming", label: "What will break" },
   { name: "capacity", label: "Capacity" },
+  { name: "scaling", label: "Scaling" },
   { name: "accuracy", label: "How good it was" },
 ] as const;
 export type View = (typeof VIEWS)[number]["name"];
