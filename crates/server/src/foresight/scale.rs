@@ -144,16 +144,9 @@ struct AtWork {
     looker: Looker,
     due: Timestamp,
     kept_at: Timestamp,
-    /// What was told last: the state, and since when it was raised.
-    told: (ScalingState, Option<Timestamp>),
+    /// Whether it was raised when that was told last. That it is raised anew while it is so is not told.
+    was_raised: bool,
     failing: bool,
-}
-
-impl AtWork {
-    fn mark(standing: &ScalingStanding) -> (ScalingState, Option<Timestamp>) {
-        let raised_at = standing.raise().map(|raise| raise.raised_at);
-        (standing.state, raised_at)
-    }
 }
 
 impl Scaling {
@@ -225,7 +218,7 @@ impl Scaling {
     fn begin(&self, stored: Arc<Stored<ScalingTrigger>>, standing: ScalingStanding) -> AtWork {
         let now = self.context.clock.now();
         AtWork {
-            told: AtWork::mark(&standing),
+            was_raised: standing.state == ScalingState::Raised,
             looker: Looker {
                 ground: self.context.ground.clone(),
                 typed: stored.body.clone(),
@@ -259,11 +252,8 @@ impl Scaling {
             return Some(one);
         }
         one.failing = false;
-        let mark = AtWork::mark(&one.looker.standing);
-        let is_told = mark != one.told
-            && (mark.0 == ScalingState::Raised || one.told.0 == ScalingState::Raised);
-        one.told = mark;
-        if is_told {
+        let is_raised = one.looker.standing.state == ScalingState::Raised;
+        if is_raised != std::mem::replace(&mut one.was_raised, is_raised) {
             let event_id = EventId::new();
             if one.stored.body.webhook.is_some() {
                 one.looker.standing.delivery = Some(Delivery::new(event_id, now));

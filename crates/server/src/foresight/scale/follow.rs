@@ -149,33 +149,34 @@ impl Follower {
     /// An overload began.
     fn overload(&mut self, at: Timestamp, overload_at: Timestamp, is_backcast: bool) {
         let reach = self.reach();
-        let mut expected = false;
-        let (mut came, mut lead_sum) = (0, 0);
-        for raise in &mut self.standing.raises {
+        let is_meant = |raise: &ScalingRaise| {
             let lead = overload_at.since(raise.raised_at);
-            if raise.verdict == ScalingVerdict::Waiting && lead <= reach {
-                raise.verdict = ScalingVerdict::Came;
-                raise.overload_at = Some(overload_at);
-                raise.lead_secs = Some(lead.as_secs());
-                came += 1;
-                lead_sum += lead.as_secs();
-                expected = true;
-            }
+            raise.verdict == ScalingVerdict::Waiting && lead <= reach
+        };
+        let first = self.standing.raises.iter().position(is_meant);
+        if let Some(first) = first {
+            // Those behind it said the same anew.
+            self.standing.raises.truncate(first + 1);
         }
         let before = self.standing.over_at.replace(overload_at);
-        let tally = &mut self.standing.tally;
-        tally.came += came;
-        tally.lead_secs_sum = tally.lead_secs_sum.saturating_add(lead_sum);
-        if is_backcast {
-            tally.backcast += came;
-        }
-        if self.standing.state == ScalingState::Raised {
+        let is_raised = self.standing.state == ScalingState::Raised;
+        if let (Some(_), Some(raise)) = (first, self.standing.raises.last_mut()) {
+            let lead_secs = overload_at.since(raise.raised_at).as_secs();
+            raise.verdict = ScalingVerdict::Came;
+            raise.overload_at = Some(overload_at);
+            raise.lead_secs = Some(lead_secs);
+            // It may have been cleared too soon.
+            raise.cleared_at = None;
+            let tally = &mut self.standing.tally;
+            tally.came += 1;
+            tally.backcast += u64::from(raise.is_backcast);
+            tally.lead_secs_sum = tally.lead_secs_sum.saturating_add(lead_secs);
+            if !is_raised {
+                self.become_at(ScalingState::Raised, at);
+            }
             return;
         }
-        if expected && let Some(raise) = self.standing.raises.last_mut() {
-            // It was cleared too soon.
-            raise.cleared_at = None;
-            self.become_at(ScalingState::Raised, at);
+        if is_raised {
             return;
         }
         // One that goes on after a pause is not another.

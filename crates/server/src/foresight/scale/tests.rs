@@ -60,7 +60,10 @@ fn overloads_of_every_day_are_told_before_and_what_did_not_come_is_counted() {
     }
     let tally = follower.standing.tally;
     assert!(tally.came >= 14, "{tally:?}");
-    assert!(tally.false_raises + tally.missed <= 8, "{tally:?}");
+    assert!(
+        tally.came >= 2 * tally.false_raises && tally.missed <= 2,
+        "{tally:?}"
+    );
     let of_all = tally.came + tally.false_raises + tally.missed;
     assert_eq!(tally.backcast, of_all, "{tally:?}");
     assert_eq!(follower.standing.state, ScalingState::Clear);
@@ -224,7 +227,9 @@ impl Lab {
         let labels = Labels::default().with(Labels::VANTAGE, "local");
         let keys = vec![(Metric::PROCESSOR_UTILIZATION, labels)];
         let known = self.store.series.resolve(device_id, keys).await.unwrap();
-        let now = NOW + steps.end * STEP_MS + 70_000;
+        // Nothing is measured of the future; what is looked at meanwhile is looked at again.
+        let end = NOW + steps.end * STEP_MS;
+        self.time.store(end + 1_000, Ordering::SeqCst);
         let batch = |step: i64| Batch {
             device_id,
             at: Timestamp::from_unix_ms(NOW + step * STEP_MS + STEP_MS / 2),
@@ -236,7 +241,7 @@ impl Lab {
             .append_at_any_age(steps.map(batch).collect())
             .await;
         assert!(done.iter().all(Result::is_ok));
-        self.time.store(now, Ordering::SeqCst);
+        self.time.store(end + 70_000, Ordering::SeqCst);
         known[0].id
     }
 }
