@@ -85,4 +85,26 @@ export const foresightTests = {
     assert.match(await page.getByTestId("alarm-precision").textContent(), /75/);
     assert.match(await page.getByTestId("forecast-plan").textContent(), /11 of 12 series/);
   },
+
+  async "foresight: scaling triggers, how KEDA reads one, and a new one"({ page, mock }) {
+    await page.goto(`${mock.url}/foresight?view=scaling`);
+    const rows = page.getByTestId("trigger");
+    await until("one is raised", async () => /raised/.test((await rows.first().textContent()) ?? ""));
+    assert.match(await rows.first().textContent(), /12 of 14 came true, 1 missed/);
+    await page.getByTestId("try-webhook").click();
+    await until("it was taken", async () => /taken with status 204/.test((await page.getByTestId("webhook-tried").textContent()) ?? ""));
+    await page.getByTestId("show-keda").click();
+    await until("what KEDA needs", async () => /valueLocation: "forecast_max"/.test((await page.getByTestId("keda").textContent()) ?? ""));
+    await page.getByTestId("dialog-close").click();
+    await page.getByTestId("new-trigger").click();
+    const form = page.getByTestId("trigger-form");
+    await form.locator("[name=name]").fill("another");
+    await until("series to choose", async () => (await form.locator("[name=series_id] option").count()) === 2);
+    await form.locator("[name=series_id]").selectOption({ index: 1 });
+    await page.getByTestId("save-trigger").click();
+    await until("two", async () => (await rows.count()) === 2);
+    await page.getByTestId("delete-trigger").first().click();
+    await page.getByTestId("confirm").click();
+    await until("one again", async () => (await rows.count()) === 1);
+  },
 };

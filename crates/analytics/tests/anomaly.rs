@@ -7,11 +7,11 @@
     clippy::cast_possible_wrap
 )]
 
+use TAU;
 use foretell_analytics::anomaly::group::{Anomaly, Key, groups};
 use foretell_analytics::anomaly::{Detector, Kind, Options, Verdict};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::f64::consts::TAU;
 
 const HOUR: i64 = 3_600;
 const BEGIN: i64 = 1_700_006_400;
@@ -347,7 +347,7 @@ proptest! {
 fn what_is_measured_more_often_does_not_stand_still() {
     let mut detector = Detector::new(Options::default());
     let level = |at: i64| {
-        let day = (at.rem_euclid(86_400) as f64 / 86_400.0 * std::f64::consts::TAU).sin();
+        let day = (at.rem_euclid(86_400) as f64 / 86_400.0 * TAU).sin();
         ((50.0 + 3.0 * day + 0.3 * noise(usize::try_from(at / 600).unwrap())) * 5.0).round() / 5.0
     };
     let begin = 1_700_000_000;

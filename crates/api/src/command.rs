@@ -5,7 +5,8 @@
 use crate::workbench::Workbench;
 use model::backup::Backup;
 use model::discovery::{Discovery, DiscoveryRequest};
-use model::{BackupId, CredentialId, DeviceId, DiscoveryId, ScheduleId};
+use model::webhook::Delivery;
+use model::{BackupId, CredentialId, DeviceId, DiscoveryId, ScheduleId, TriggerId};
 use tokio::sync::oneshot;
 
 /// One wish of a handler. Sent after what it refers to is durable in the store.
@@ -75,6 +76,13 @@ pub enum Command {
         /// The backup as it has begun, or why it was refused.
         reply: oneshot::Sender<Result<Backup, BackupRefused>>,
     },
+    /// Send a message to the webhook of a scaling trigger, once.
+    TestWebhook {
+        /// Which.
+        trigger_id: TriggerId,
+        /// How it fared; none where the trigger has no webhook.
+        reply: oneshot::Sender<Result<Option<Delivery>, WebhookBusy>>,
+    },
     /// A question about device knowledge.
     Workbench(Workbench),
     /// Poll a device now rather than at its turn.
@@ -83,6 +91,10 @@ pub enum Command {
         device_id: DeviceId,
     },
 }
+
+/// As many messages to webhooks as may be are under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebhookBusy;
 
 /// Why a backup was not begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

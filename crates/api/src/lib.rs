@@ -43,7 +43,7 @@ mod top;
 mod turns;
 pub mod workbench;
 
-pub use command::{BackupRefused, Command, DiscoveryRefused};
+pub use command::{BackupRefused, Command, DiscoveryRefused, WebhookBusy};
 pub use openapi::openapi;
 pub use page::is_cursor;
 pub use problem::FieldError;

@@ -38,7 +38,7 @@ pub(crate) const AT_WORK_MAX: usize = 64;
 
 /// POSTs that take no key: sign-in, whose bodies and answers are secrets of that moment, what
 /// only reads, and imports, which are as well done twice and longer than a body with a key may be.
-const WITHOUT_KEY: [&str; 13] = [
+const WITHOUT_KEY: [&str; 14] = [
     "/api/v1/auth/login",
     "/api/v1/auth/session",
     "/api/v1/auth/password",
@@ -52,11 +52,12 @@ const WITHOUT_KEY: [&str; 13] = [
     "/api/v1/retention/preview",
     "/api/v1/devices/{device_id}/profile-trial",
     "/api/v1/devices/{device_id}/walk",
+    "/api/v1/scaling/{trigger_id}/test",
 ];
 /// POSTs that are done again where an attempt was broken off: their handlers look for what has the
 /// [`NewId`], or doing it twice is as doing it once, or a revision keeps it from being done twice, or they
 /// leave what another may have written since ([`SentBefore`]).
-const DONE_AGAIN: [&str; 28] = [
+const DONE_AGAIN: [&str; 29] = [
     "/api/v1/devices",
     "/api/v1/devices/{device_id}/poll",
     "/api/v1/devices/{device_id}/identity/accept",
@@ -66,6 +67,7 @@ const DONE_AGAIN: [&str; 28] = [
     "/api/v1/discovery-schedules/{schedule_id}/run",
     "/api/v1/discovery-rules",
     "/api/v1/checks",
+    "/api/v1/scaling",
     "/api/v1/candidates/{address}/accept",
     "/api/v1/candidates/{address}/ignore",
     "/api/v1/maintenance",

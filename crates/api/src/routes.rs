@@ -39,6 +39,7 @@ pub(crate) mod retention;
 mod sample_exports;
 pub(crate) mod sample_imports;
 mod samples;
+pub(crate) mod scaling;
 mod series;
 mod status_history;
 mod stream;
@@ -188,6 +189,7 @@ fn foresight() -> OpenApiRouter<App> {
         .merge(balance::routes())
         .merge(analysis::routes())
         .merge(models::routes())
+        .merge(scaling::routes())
 }
 
 /// What is beside `/api/v1`: for machines that look after this one.

@@ -64,6 +64,8 @@ mod resume;
 mod retention;
 #[path = "all/rules.rs"]
 mod rules;
+#[path = "all/scaling.rs"]
+mod scaling;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/series.rs"]

@@ -219,7 +219,8 @@ pub fn objection_to_target(target: &str, probe: &Probe) -> Option<String> {
     }
 }
 
-fn objection_to_url(url: &str) -> Option<String> {
+/// Why a URL is not taken; none where it is.
+pub fn objection_to_url(url: &str) -> Option<String> {
     let rest = ["http://", "https://"]
         .iter()
         .find_map(|scheme| url.strip_prefix(scheme));

@@ -6,6 +6,7 @@ use crate::forecast::{ForecastState, Outlook};
 use crate::foresight::Anomaly;
 use crate::interface::IfStatus;
 use crate::pattern::{PatternKind, TrafficPattern};
+use crate::scaling::ScalingTold;
 use crate::status::Evidence;
 use crate::{DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Timestamp, Value};
 
@@ -104,6 +105,13 @@ pub enum Event {
         pattern: Option<TrafficPattern>,
         /// When that was found.
         at: Timestamp,
+    },
+    /// A scaling trigger was raised or cleared.
+    Scaling {
+        /// Whose series it watches.
+        device_id: DeviceId,
+        /// What is told.
+        told: std::sync::Arc<ScalingTold>,
     },
     /// A series is out of the ordinary.
     AnomalyStarted(std::sync::Arc<Anomaly>),

@@ -114,5 +114,7 @@ impl AnomalyId {
     }
 }
 
+id!(/// One scaling trigger.
+    TriggerId);
 id!(/// One piece of long work that somebody asked for.
     JobId);

@@ -29,17 +29,19 @@ pub mod neighbor;
 pub mod network;
 pub mod pattern;
 pub mod rule;
+pub mod scaling;
 pub mod schedule;
 pub mod series;
 pub mod status;
 pub mod time;
 pub mod trap;
+pub mod webhook;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
     AnomalyId, AuditId, BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId,
     InterfaceId, JobId, LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId,
-    UserId,
+    TriggerId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

@@ -9,15 +9,18 @@ mod runs;
 mod schedules;
 
 use crate::backups::Backups;
+use crate::foresight::scale;
+use crate::webhook::Webhooks;
 use crate::wire::{Receiver, RunWord};
 use crate::workbench::Bench;
-use api::{Command, DiscoveryRefused};
+use api::{Command, DiscoveryRefused, WebhookBusy};
 use collect::{Pinger, Poller, Profiles, Target};
 use model::credential::Credential;
 use model::device::Device;
 use model::discovery::{Discovery, DiscoveryRequest};
 use model::event::Event;
-use model::{Clock, CredentialId, DeviceId};
+use model::webhook::Delivery;
+use model::{Clock, CredentialId, DeviceId, EventId, TriggerId};
 use runs::Runs;
 use schedules::Schedules;
 use snmp::{Credentials, Transport};
@@ -58,6 +61,8 @@ pub struct Context {
     pub bench: Bench,
     /// Who takes backups.
     pub backups: Backups,
+    /// Who sends to webhooks.
+    pub webhooks: Webhooks,
     /// Where runs put their words.
     pub found: mpsc::Sender<RunWord>,
     /// Who joins the runs.
@@ -199,6 +204,7 @@ impl Desk {
                 // Where nobody waits any more it is taken all the same.
                 let _ = reply.send(self.context.backups.begin(backup_id));
             }
+            Command::TestWebhook { trigger_id, reply } => self.test_webhook(trigger_id, reply),
             Command::Workbench(question) => {
                 let (bench, access) = (self.context.bench.clone(), self.context.access());
                 self.context
@@ -221,6 +227,35 @@ impl Desk {
             if let Err(error) = series.delete_device(device_id).await {
                 warn!(device.id = %device_id, error = %crate::chain(&error), "series of a deleted device not deleted");
             }
+        });
+    }
+
+    /// Sends one message to a trigger's webhook, once, in a task of its own.
+    fn test_webhook(
+        &self,
+        id: TriggerId,
+        reply: oneshot::Sender<Result<Option<Delivery>, WebhookBusy>>,
+    ) {
+        let (store, hooks) = (self.context.store.clone(), self.context.webhooks.clone());
+        let now = self.context.clock.now();
+        self.context.tasks.spawn(async move {
+            let event_id = EventId::new();
+            let message = match scale::test_message(&store, id, event_id, now).await {
+                Ok(message) => message,
+                Err(error) => {
+                    warn!(trigger.id = %id, error = %crate::chain(&error), "a webhook could not be tried");
+                    // Whoever asked hears that nothing was answered.
+                    return;
+                }
+            };
+            let answer = match (message, hooks.place()) {
+                (None, _) => Ok(None),
+                (Some(_), None) => Err(WebhookBusy),
+                (Some(message), Some(place)) => {
+                    Ok(Some(hooks.try_once(place, &message).await))
+                }
+            };
+            let _ = reply.send(answer);
         });
     }
 

@@ -35,6 +35,7 @@ pub mod shutdown;
 pub mod threads;
 pub mod tombstones;
 pub mod traps;
+pub mod webhook;
 pub mod wire;
 pub mod workbench;
 

@@ -12,7 +12,7 @@ use crate::audit::AuditEntry;
 use crate::documents::{CollectionSpec, Index, Migration, Shape};
 use crate::own_metrics::OwnMetric;
 use crate::retention::{HeldSeries, Hold, Policy};
-use crate::{credentials, idempotency, inventory, store};
+use crate::{credentials, idempotency, inventory, scaling, store};
 use model::candidate::Ignored;
 use model::check::{CheckState, ServiceCheck};
 use model::device::Device;
@@ -24,6 +24,7 @@ use model::interface::Interface;
 use model::job::Job;
 use model::link::Link;
 use model::rule::Rule;
+use model::scaling::ScalingStanding;
 use model::schedule::{Schedule, ScheduleState};
 use serde_json::Value;
 
@@ -117,6 +118,10 @@ collections! {
     FORECASTS "forecasts" KeptForecast [];
     /// Series that operators want to be forecast, by the series' id.
     CHOSEN_SERIES "chosen_series" ChosenSeries [];
+    /// Scaling triggers, with the sealed secrets of their webhooks, by the trigger's id.
+    SCALING_TRIGGERS "scaling_triggers" scaling::Kept [unique("name", &["/trigger/name"])] sealed;
+    /// How a scaling trigger stands and what it has learned, by the trigger's id: learned anew of the samples where it is lost.
+    SCALING_STANDINGS "scaling_standings" ScalingStanding [];
     /// How long samples are kept, by the policy's id: those that operators made, and those of the built-in ones that they changed.
     RETENTION_POLICIES "retention_policies" Policy [unique("name", &["/name"])];
     /// What is kept whatever the policies say, by the hold's id.

@@ -2,7 +2,7 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`schedules`], [`rules`], [`ignored`], [`checks`], [`anomalies`], [`accounts`], [`idempotency`], [`settings`],
+//! [`schedules`], [`rules`], [`ignored`], [`checks`], [`scaling`], [`anomalies`], [`accounts`], [`idempotency`], [`settings`],
 //! [`retention`] (how long samples are kept), [`ages`] (by which time they are old), [`audit`] (who changed them), all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
 //! [`lines`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`] and of which [`deletion`] takes out ranges; [`history`] (how
 //! things were); and [`events`] (log lines, traps, flows). All of it is copied and brought back by
@@ -46,6 +46,7 @@ pub mod progress;
 pub mod pushing;
 pub mod retention;
 pub mod rules;
+pub mod scaling;
 pub mod schedules;
 pub mod series;
 pub mod settings;

@@ -24,6 +24,7 @@ use crate::jobs::Jobs;
 use crate::own_metrics::OwnMetrics;
 use crate::retention::{Archiving, Retention};
 use crate::rules::Rules;
+use crate::scaling::ScalingTriggers;
 use crate::schedules::Schedules;
 use crate::series::{SeriesOptions, SeriesRecovery, SeriesStore};
 use crate::settings::Settings;
@@ -148,6 +149,8 @@ pub struct Store {
     pub settings: Settings,
     /// What is forecast.
     pub forecasts: Forecasts,
+    /// What is raised before an overload.
+    pub scaling: ScalingTriggers,
     /// How long what was measured is kept.
     pub retention: Retention,
     /// The time by which it is told how old something is.
@@ -203,11 +206,10 @@ impl Store {
         let (history_clocks, events_clocks) = (clocks.clone(), clocks);
         let beside = folder.clone();
         let opened = blocking(move || -> Result<_, OpenError> {
-            let folder = beside;
-            let series = SeriesStore::open(&folder.series(), series, series_clock)?;
+            let series = SeriesStore::open(&beside.series(), series, series_clock)?;
             series.0.note_archived(archived);
-            let history = History::open_aged(&folder.history(), history, history_clocks)?;
-            let events = EventStore::open_aged(&folder.events(), events, events_clocks)?;
+            let history = History::open_aged(&beside.history(), history, history_clocks)?;
+            let events = EventStore::open_aged(&beside.events(), events, events_clocks)?;
             Ok((series, history, events))
         });
         let ((series, series_recovery), history, events) = opened.await?;
@@ -251,6 +253,7 @@ impl Store {
             schedules: Schedules::new(documents.clone()),
             checks: Checks::load(documents.clone()).await?,
             forecasts: Forecasts::load(documents.clone()).await?,
+            scaling: ScalingTriggers::load(documents.clone(), vault.clone()).await?,
             anomalies: Anomalies::load(documents.clone(), ages.clock(anomalies_clock)).await?,
             rules: Rules::new(documents.clone()),
             ignored: IgnoredCandidates::new(documents.clone()),

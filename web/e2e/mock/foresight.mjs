@@ -13,6 +13,7 @@ export const FORESIGHT_QUERIES = {
   "GET /analysis/similar": ["series_id", "from", "to", "among", "limit"],
   "GET /capacity": ["limit", "cursor", "sort", "of", "within_days", "site", "device_id"],
   "GET /balance": ["limit", "cursor", "sort", "all", "site", "device_id"],
+  "GET /scaling": ["limit", "cursor", "sort", "device_id", "series_id", "state", "enabled"],
   "GET /capacity/:id/what-if": ["demand_factor", "growth_factor", "added_links", "added_capacity"],
 };
 
@@ -22,7 +23,7 @@ const ACCURACY = [{ lead: "day", mase: 0.83, coverage: 0.947, count: 1200, backc
 export function foresight(net) {
   const born = Date.now();
   const port = net.series.find((s) => s.metric === "ifHCInOctets");
-  if (!port) return { route: (key, { page }) => (/^GET \/(anomalies|balance|capacity|models)$/.test(key) ? page([]) : false), state: { anomalies: [] } };
+  if (!port) return { route: (key, { page }) => (/^GET \/(anomalies|balance|capacity|models|scaling)$/.test(key) ? page([]) : false), state: { anomalies: [] } };
   const { device } = port;
   const row = net.interfaces.find((i) => i.id === port.labels.interface_id);
   const anomaly = (id, kind, extra) => ({
@@ -33,6 +34,13 @@ export function foresight(net) {
   const state = { anomalies: [anomaly("0190-a1", "spike")], limits: new Map() };
   const subject = { series_id: port.id, metric: port.metric, unit: "octets/s", labels: port.labels, device_id: device.id, device_name: device.name, site: device.site ?? null, interface_id: row.id, interface_name: row.name, interface_alias: null };
   const outlook = (of, threshold, days) => ({ of, threshold, used: 0.71, expected_at: days === null ? null : iso(born + days * DAY), earliest_at: days === null ? null : iso(born + days * 0.8 * DAY), latest_at: days === null ? null : iso(born + days * 1.6 * DAY), growth_a_day: 0.006 });
+  const raised = { raised_at: iso(born), expected_at: iso(born + 25 * 60_000), probability: 0.62, cleared_at: null, verdict: "waiting", overload_at: null, lead_secs: null, is_backcast: false };
+  const trigger = (extra) => ({
+    id: "0190-t1", name: "web", series_id: port.id, subject, threshold: { kind: "of_limit", share: 0.8 }, threshold_value: 1e8, lead_min_secs: 600, lead_max_secs: 2400, clear_below_share: 0.9, webhook: { url: "https://hooks.example.net/x", is_signed: true },
+    enabled: true, state: "raised", reason: null, since: iso(born), is_stale: false, stepped_to: iso(born), raised, outlook: { at: iso(born), latest: 7e7, threshold: 1e8, forecast_max: 1.1e8, forecast_max_upper80: 1.2e8, is_forecast: true },
+    tally: { came: 12, false_raises: 2, missed: 1, lead_secs_sum: 14_400, backcast: 9 }, raises: [raised], delivery: null, created_at: iso(born), revision: 1, ...extra,
+  });
+  state.triggers = [trigger({})];
   const item = { ...subject, limit_kind: "interface_speed", limit: 1.25e8, outlook: outlook("p95", 0.9, 41), outlooks: [outlook("p95", 0.8, 20), outlook("p95", 0.9, 41)], reason: null, made_at: iso(born) };
 
   // Two links between the same two devices, of which the slow one has as much as the fast.
@@ -93,6 +101,18 @@ export function foresight(net) {
         return page([item]);
       case "GET /capacity/:id/what-if":
         return send(200, { ...subject, limit_kind: "interface_speed", limit: 1.25e8, limit_then: 1.25e8, before: item.outlooks, after: [outlook("p95", 0.8, 0), outlook("p95", 0.9, 3)], reason: null });
+      case "GET /scaling":
+        return page(state.triggers);
+      case "POST /scaling":
+        state.triggers.push(trigger({ ...body, id: "0190-t2", state: "learning", raised: null, reason: "12 steps of five minutes are known, and 288 are needed" }));
+        return send(201, state.triggers.at(-1));
+      case "GET /scaling/:id/key":
+        return send(200, { header: "X-API-Key", key: "0a1b2c" });
+      case "POST /scaling/:id/test":
+        return send(200, { event_id: "0190-e", state: "delivered", attempts: 1, at: iso(born), status: 204, detail: "taken with status 204" });
+      case "DELETE /scaling/:id":
+        state.triggers = state.triggers.filter((one) => one.id !== id);
+        return send(204);
       case "GET /models":
         return page([{ name: "pool", version: 1, task: "forecast", is_built_in: true, description: "A pool of simple models.", series: 12, ready: 10, learning: 1, unforecastable: 1, accuracy: [{ ...ACCURACY[0], better_than_naive: 0.8, series: 10 }], members: [{ model: "autoregression", weight: 0.6 }] }]);
       case "GET /models/:id":

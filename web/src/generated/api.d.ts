@@ -2197,6 +2197,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/scaling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists scaling triggers, and how each stands. */
+        get: operations["list_scaling_triggers"];
+        put?: never;
+        /** Makes a scaling trigger. It goes through what is known of the series at once. */
+        post: operations["create_scaling_trigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scaling/{trigger_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a scaling trigger and how it stands. */
+        get: operations["get_scaling_trigger"];
+        put?: never;
+        post?: never;
+        /** Deletes a scaling trigger and what it has learned. Nobody is told, and its key reads nothing any more. */
+        delete: operations["delete_scaling_trigger"];
+        options?: never;
+        head?: never;
+        /** Changes a scaling trigger. Where it watches otherwise from now on, it learns anew. */
+        patch: operations["update_scaling_trigger"];
+        trace?: never;
+    };
+    "/api/v1/scaling/{trigger_id}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the key of a trigger's metric, for whoever sets up an autoscaler. */
+        get: operations["get_scaling_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scaling/{trigger_id}/metric": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads what is expected of a trigger's series, as KEDA's `metrics-api` scaler does. Who is not signed in sends
+         *     the trigger's key in `X-API-Key`. Where nothing is known (the trigger learns, is not enabled, or nothing was
+         *     measured for 20 minutes) it is answered with 503, so that the reader falls back to what it does without.
+         */
+        get: operations["get_scaling_metric"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scaling/{trigger_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a message of type `dev.foretell.scaling.test` to the webhook of a trigger, once, and says how it
+         *     fared.
+         */
+        post: operations["test_scaling_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/series": {
         parameters: {
             query?: never;
@@ -3731,6 +3826,11 @@ export interface components {
              */
             count: number;
         };
+        /**
+         * @description Whether a message arrived.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "delivered" | "given_up";
         /** @description A device: what an operator typed, else what it says of itself, and how it is. */
         Device: {
             /** @description The id. */
@@ -7127,6 +7227,68 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Page_ScalingTrigger: {
+            /** @description The rows. */
+            items: {
+                /** @description The id. */
+                id: components["schemas"]["TriggerId"];
+                /** @description What people call it. */
+                name: string;
+                /** @description The series that it watches. */
+                series_id: components["schemas"]["SeriesId"];
+                subject?: components["schemas"]["ForecastSubject"] | null;
+                /** @description Over this is overload. */
+                threshold: components["schemas"]["ScalingThreshold"];
+                /**
+                 * Format: double
+                 * @description The same in the unit of the series; null where it is not known yet.
+                 */
+                threshold_value?: number | null;
+                /**
+                 * Format: int32
+                 * @description The least seconds between raising and overload that are of use.
+                 */
+                lead_min_secs: number;
+                /**
+                 * Format: int32
+                 * @description The most seconds between them.
+                 */
+                lead_max_secs: number;
+                /**
+                 * Format: double
+                 * @description It is cleared only where the value is below this share of the threshold.
+                 */
+                clear_below_share: number;
+                webhook?: components["schemas"]["ScalingWebhook"] | null;
+                /** @description Whether it watches. */
+                enabled: boolean;
+                /** @description Learning, clear or raised, as it was seen last. */
+                state: components["schemas"]["ScalingState"];
+                /** @description Why it is learning, in one sentence; null where it is not. */
+                reason?: string | null;
+                since?: components["schemas"]["Timestamp"] | null;
+                /** @description Nothing is known of late: what is said is of when it was. */
+                is_stale: boolean;
+                stepped_to?: components["schemas"]["Timestamp"] | null;
+                raised?: components["schemas"]["ScalingRaise"] | null;
+                outlook?: components["schemas"]["ScalingOutlook"] | null;
+                /** @description How often what came of it. */
+                tally: components["schemas"]["ScalingTally"];
+                /** @description The last times that it was raised, the latest first, at most 50. */
+                raises: components["schemas"]["ScalingRaise"][];
+                delivery?: components["schemas"]["WebhookDelivery"] | null;
+                /** @description When it was made. */
+                created_at: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description Counts its changes by operators; the ETag.
+                 */
+                revision: number;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Page_SensorFacts: {
             /** @description The rows. */
             items: {
@@ -8642,6 +8804,302 @@ export interface components {
             /** @description The samples, 1 to 10,000. Of two of one series and time the later holds. */
             samples: components["schemas"]["SampleWrite"][];
         };
+        /** @description The key of a trigger's metric. */
+        ScalingKey: {
+            /** @description The header that it is sent in. */
+            header: string;
+            /** @description The key. It reads the metric of this trigger and nothing else, for as long as the trigger is there. */
+            key: string;
+        };
+        /** @description What is expected of a series. Each number is one in every answer. */
+        ScalingMetric: {
+            /**
+             * Format: double
+             * @description `forecast_max` in parts of the threshold: over 1 an overload is expected.
+             */
+            value: number;
+            /**
+             * Format: double
+             * @description The greatest of the latest value and what is forecast within the lead, in the unit of the series (a
+             *     second, of counters). Half of what comes should be below it.
+             */
+            forecast_max: number;
+            /**
+             * Format: double
+             * @description The same where nine of ten should be below.
+             */
+            forecast_max_upper80: number;
+            /**
+             * Format: double
+             * @description The value of the last step.
+             */
+            latest: number;
+            /**
+             * Format: double
+             * @description The threshold.
+             */
+            threshold: number;
+            /**
+             * Format: int32
+             * @description 1 where the trigger is raised, else 0.
+             */
+            raised: number;
+            /**
+             * Format: double
+             * @description How likely an overload was within the lead when it was raised, 0 to 1; 0 where it is not raised.
+             */
+            probability: number;
+            /** @description Clear or raised. */
+            state: components["schemas"]["ScalingState"];
+            expected_at?: components["schemas"]["Timestamp"] | null;
+            /** @description When the last step ended. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Whether it is a forecast, or else the latest value alone, for the series cannot be forecast. */
+            is_forecast: boolean;
+        };
+        /** @description What is expected of the series within the lead, in its unit (a second, of counters). */
+        ScalingOutlook: {
+            /** @description When the last step ended that was known. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description The value of that step.
+             */
+            latest: number;
+            /**
+             * Format: double
+             * @description The threshold.
+             */
+            threshold: number;
+            /**
+             * Format: double
+             * @description The greatest of the latest value and the medians that are forecast within the lead.
+             */
+            forecast_max: number;
+            /**
+             * Format: double
+             * @description The greatest of the latest value and the upper bounds of 80 % within the lead.
+             */
+            forecast_max_upper80: number;
+            /** @description Whether it is a forecast, or else the latest value alone, for the series cannot be forecast. */
+            is_forecast: boolean;
+        };
+        /** @description A time that a trigger was raised. */
+        ScalingRaise: {
+            /** @description When. */
+            raised_at: components["schemas"]["Timestamp"];
+            /** @description When the overload was most likely to begin. */
+            expected_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description How likely it was within the lead, 0 to 1.
+             */
+            probability: number;
+            cleared_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether the overload came. */
+            verdict: components["schemas"]["ScalingVerdict"];
+            overload_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Seconds between raising and overload.
+             */
+            lead_secs?: number | null;
+            /** @description It is of what was known before the trigger was made, gone through step by step, and nobody was told. */
+            is_backcast: boolean;
+        };
+        /**
+         * @description How a trigger stands.
+         * @enum {string}
+         */
+        ScalingState: "learning" | "clear" | "raised";
+        /** @description How often what came of a trigger, over all the time it was there and what was gone through before. */
+        ScalingTally: {
+            /**
+             * Format: int64
+             * @description Raises for an overload that came.
+             */
+            came: number;
+            /**
+             * Format: int64
+             * @description Raises for one that did not.
+             */
+            false_raises: number;
+            /**
+             * Format: int64
+             * @description Overloads that began without it.
+             */
+            missed: number;
+            /**
+             * Format: int64
+             * @description Seconds between raising and overload, of those that came, together.
+             */
+            lead_secs_sum: number;
+            /**
+             * Format: int64
+             * @description Of all of these, those that were gone through afterwards.
+             */
+            backcast: number;
+        };
+        /** @description Over which value a series is overloaded. */
+        ScalingThreshold: {
+            /**
+             * Format: double
+             * @description Over 0.
+             */
+            value: number;
+            /** @enum {string} */
+            kind: "value";
+        } | {
+            /**
+             * Format: double
+             * @description Over 0 to 1.
+             */
+            share: number;
+            /** @enum {string} */
+            kind: "of_limit";
+        };
+        /** @description A scaling trigger, and how it stands. */
+        ScalingTrigger: {
+            /** @description The id. */
+            id: components["schemas"]["TriggerId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description The series that it watches. */
+            series_id: components["schemas"]["SeriesId"];
+            subject?: components["schemas"]["ForecastSubject"] | null;
+            /** @description Over this is overload. */
+            threshold: components["schemas"]["ScalingThreshold"];
+            /**
+             * Format: double
+             * @description The same in the unit of the series; null where it is not known yet.
+             */
+            threshold_value?: number | null;
+            /**
+             * Format: int32
+             * @description The least seconds between raising and overload that are of use.
+             */
+            lead_min_secs: number;
+            /**
+             * Format: int32
+             * @description The most seconds between them.
+             */
+            lead_max_secs: number;
+            /**
+             * Format: double
+             * @description It is cleared only where the value is below this share of the threshold.
+             */
+            clear_below_share: number;
+            webhook?: components["schemas"]["ScalingWebhook"] | null;
+            /** @description Whether it watches. */
+            enabled: boolean;
+            /** @description Learning, clear or raised, as it was seen last. */
+            state: components["schemas"]["ScalingState"];
+            /** @description Why it is learning, in one sentence; null where it is not. */
+            reason?: string | null;
+            since?: components["schemas"]["Timestamp"] | null;
+            /** @description Nothing is known of late: what is said is of when it was. */
+            is_stale: boolean;
+            stepped_to?: components["schemas"]["Timestamp"] | null;
+            raised?: components["schemas"]["ScalingRaise"] | null;
+            outlook?: components["schemas"]["ScalingOutlook"] | null;
+            /** @description How often what came of it. */
+            tally: components["schemas"]["ScalingTally"];
+            /** @description The last times that it was raised, the latest first, at most 50. */
+            raises: components["schemas"]["ScalingRaise"][];
+            delivery?: components["schemas"]["WebhookDelivery"] | null;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Counts its changes by operators; the ETag.
+             */
+            revision: number;
+        };
+        /** @description What a scaling trigger is made from. */
+        ScalingTriggerCreate: {
+            /** @description What people call it; no other trigger has the same. */
+            name: string;
+            /** @description The series that it watches. */
+            series_id: components["schemas"]["SeriesId"];
+            /** @description Over this is overload. */
+            threshold: components["schemas"]["ScalingThreshold"];
+            /**
+             * Format: int32
+             * @description The least seconds between raising and overload that are of use: how long it takes to add what is
+             *     needed.
+             * @default 600
+             */
+            lead_min_secs: number;
+            /**
+             * Format: int32
+             * @description The most seconds between them.
+             * @default 2400
+             */
+            lead_max_secs: number;
+            /**
+             * Format: double
+             * @description It is cleared only where the value is below this share of the threshold.
+             * @default 0.9
+             */
+            clear_below_share: number;
+            webhook?: components["schemas"]["ScalingWebhookDraft"] | null;
+            /**
+             * @description Whether it watches.
+             * @default true
+             */
+            enabled: boolean;
+        };
+        /** @description A merge patch (RFC 7396) of a scaling trigger. Which series it watches cannot be changed: make another. */
+        ScalingTriggerPatch: {
+            /** @description What people call it. */
+            name?: string;
+            /** @description Over this is overload. */
+            threshold?: components["schemas"]["ScalingThreshold"];
+            /**
+             * Format: int32
+             * @description The least seconds between raising and overload that are of use.
+             */
+            lead_min_secs?: number;
+            /**
+             * Format: int32
+             * @description The most seconds between them.
+             */
+            lead_max_secs?: number;
+            /**
+             * Format: double
+             * @description It is cleared only where the value is below this share of the threshold.
+             */
+            clear_below_share?: number;
+            webhook?: components["schemas"]["ScalingWebhookDraft"] | null;
+            /** @description Whether it watches. */
+            enabled?: boolean;
+        };
+        /**
+         * @description Whether the overload came for which a trigger was raised.
+         * @enum {string}
+         */
+        ScalingVerdict: "waiting" | "came" | "false" | "late" | "unknown";
+        /** @description Whom a trigger tells. The secret that signs is not here. */
+        ScalingWebhook: {
+            /** @description `http` or `https`, without a password. */
+            url: string;
+            /** @description Whether what is sent is signed with a secret. */
+            is_signed: boolean;
+        };
+        /** @description Whom to tell. */
+        ScalingWebhookDraft: {
+            /**
+             * @description `http` or `https`, without a password.
+             * @example https://hooks.example.net/foretell
+             */
+            url: string;
+            /**
+             * Format: password
+             * @description What signs the messages, 16 to 128 bytes; what begins with `whsec_` is base64. Left away in a patch,
+             *     the one there is stays; null takes it away.
+             */
+            secret?: string | null;
+        };
         /**
          * Format: uuid
          * @description One schedule of discoveries.
@@ -9343,6 +9801,11 @@ export interface components {
             facts: Record<string, never>;
         };
         /**
+         * Format: uuid
+         * @description One scaling trigger.
+         */
+        TriggerId: string;
+        /**
          * @description What an operator says of an alarm.
          * @enum {string}
          */
@@ -9473,6 +9936,27 @@ export interface components {
             syntax: string;
             /** @description Its value as text. */
             value: string;
+        };
+        /** @description How a message fares. */
+        WebhookDelivery: {
+            /** @description The message's id, the same each time that it is sent. */
+            event_id: components["schemas"]["EventId"];
+            /** @description Whether it arrived. */
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Format: int32
+             * @description How often it was sent.
+             */
+            attempts: number;
+            /** @description When it was sent last, or made. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description The status that was answered last; null where nothing was.
+             */
+            status?: number | null;
+            /** @description What came of it, in one sentence. */
+            detail: string;
         };
         /** @description What would be if. */
         WhatIf: components["schemas"]["ForecastSubject"] & {
@@ -22899,6 +23383,689 @@ export interface operations {
             };
             /** @description Fields are wrong. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_scaling_triggers: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description name, state (raised last), expected_at or created_at; with a leading `-` the other way. */
+                sort?: string;
+                /** @description Only those that watch a series of this device. */
+                device_id?: components["schemas"]["DeviceId"];
+                /** @description Only those that watch this series. */
+                series_id?: components["schemas"]["SeriesId"];
+                /**
+                 * @description Only those in these states, with commas between.
+                 * @example raised
+                 */
+                state?: string;
+                /** @description Only those that watch, or only those that do not. */
+                enabled?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of triggers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ScalingTrigger"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_scaling_trigger: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the client's for this request, as a UUID. Sent again under the same name it is not done again; the first answer is given for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScalingTriggerCreate"];
+            };
+        };
+        responses: {
+            /** @description The trigger as made. */
+            201: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    /** @description `true` where this answer was given before. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScalingTrigger"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this, or the request of this key is at work. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key stands for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_scaling_trigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The trigger. */
+                trigger_id: components["schemas"]["TriggerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trigger. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScalingTrigger"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_scaling_trigger: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The trigger. */
+                trigger_id: components["schemas"]["TriggerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_scaling_trigger: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The trigger. */
+                trigger_id: components["schemas"]["TriggerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["ScalingTriggerPatch"];
+            };
+        };
+        responses: {
+            /** @description The trigger as changed. */
+            200: {
+                headers: {
+                    /** @description Its revision. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScalingTrigger"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match is missing. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_scaling_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The trigger. */
+                trigger_id: components["schemas"]["TriggerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScalingKey"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_scaling_metric: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The trigger's key, instead of signing in. */
+                "X-API-Key"?: string | null;
+            };
+            path: {
+                /** @description The trigger. */
+                trigger_id: components["schemas"]["TriggerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is expected. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScalingMetric"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_scaling_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The trigger. */
+                trigger_id: components["schemas"]["TriggerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the message fared. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

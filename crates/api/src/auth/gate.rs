@@ -4,12 +4,15 @@
 use super::principal::{Basis, Method, Permission, Principal, Role};
 use super::{cookie, origin};
 use crate::problem::{Answer, Kind, Problem};
+use crate::query::PathId;
+use crate::routes::scaling::metric::{KEY_HEADER, wrong_key};
 use crate::services::Services;
 use crate::state::State;
 use crate::store_problem::of_store;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
+use model::TriggerId;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -187,6 +190,44 @@ where
             principal,
             permission: PhantomData,
         }))
+    }
+}
+
+/// Somebody may read the number of one scaling trigger: as [`Granted`], or by the key of the trigger of the path,
+/// which opens nothing else.
+pub(crate) struct ScalingReader {
+    state: Arc<State>,
+}
+
+impl ScalingReader {
+    /// What there is to work with.
+    pub(crate) fn services(&self) -> &Services {
+        &self.state.services
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ScalingReader
+where
+    App: FromRef<S>,
+{
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &S) -> Answer<Self> {
+        let state = App::from_ref(app).0;
+        let Some(given) = parts.headers.get(KEY_HEADER).cloned() else {
+            Granted::<permit::ReadInventory>::from_request_parts(parts, app).await?;
+            return Ok(Self { state });
+        };
+        let PathId(id) = PathId::<TriggerId>::from_request_parts(parts, app).await?;
+        let key = state.services.store.scaling.key(id);
+        // Digests are compared, so that how long it takes says nothing of the key.
+        let is_it = given
+            .to_str()
+            .is_ok_and(|given| cookie::hash(given) == cookie::hash(key.reveal()));
+        if is_it {
+            Ok(Self { state })
+        } else {
+            Err(wrong_key())
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use model::forecast::{ForecastState, Outlook};
 use model::foresight::Anomaly;
 use model::interface::IfStatus;
 use model::pattern::{PatternKind, TrafficPattern};
+use model::scaling::ScalingTold;
 use model::status::Evidence;
 use model::{
     DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, StreamId, Timestamp, Value,
@@ -35,7 +36,7 @@ pub enum Topic {
     Discovery,
     /// Samples as they are synced.
     Series,
-    /// Forecasts that are made, and limits that come near.
+    /// Forecasts that are made, limits that come near, and scaling triggers that are raised and cleared.
     Forecasts,
     /// Anomalies that begin and end.
     Anomalies,
@@ -372,6 +373,11 @@ pub(crate) enum Data<'a> {
         pattern: Option<&'a TrafficPattern>,
         at: Timestamp,
     },
+    Scaling {
+        device_id: DeviceId,
+        #[serde(flatten)]
+        told: &'a ScalingTold,
+    },
     Anomaly(&'a Anomaly),
     Progress(&'a Discovery),
     Discovered {
@@ -404,6 +410,7 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
         Event::ForecastMade { .. } => (Topic::Forecasts, "forecast_made"),
         Event::CapacityWarning { .. } => (Topic::Forecasts, "capacity_warning"),
         Event::PatternChanged { .. } => (Topic::Forecasts, "pattern_changed"),
+        Event::Scaling { .. } => (Topic::Forecasts, "scaling"),
         Event::AnomalyStarted(_) => (Topic::Anomalies, "anomaly_started"),
         Event::AnomalyEnded(_) => (Topic::Anomalies, "anomaly_ended"),
         Event::DiscoveryProgress(_) => (Topic::Discovery, "discovery_progress"),
@@ -413,7 +420,7 @@ pub(crate) fn name_of(event: &Event) -> (Topic, &'static str) {
 }
 
 /// The names of all events, for the test that holds `asyncapi.yaml` to them.
-pub const EVENT_NAMES: [&str; 14] = [
+pub const EVENT_NAMES: [&str; 15] = [
     "device_changed",
     "device_deleted",
     "device_status",
@@ -423,6 +430,7 @@ pub const EVENT_NAMES: [&str; 14] = [
     "forecast_made",
     "capacity_warning",
     "pattern_changed",
+    "scaling",
     "anomaly_started",
     "anomaly_ended",
     "device_discovered",

@@ -114,7 +114,8 @@ impl Subscriptions {
             } => samples_let_through(&filters.collect::<Vec<_>>(), *device_id, *at, samples),
             Event::ForecastMade { device_id, .. }
             | Event::CapacityWarning { device_id, .. }
-            | Event::PatternChanged { device_id, .. } => filters
+            | Event::PatternChanged { device_id, .. }
+            | Event::Scaling { device_id, .. } => filters
                 .any(|filter| filter.takes_device(*device_id))
                 .then(|| of_forecast(event))
                 .flatten(),
@@ -189,6 +190,10 @@ fn of_forecast(event: &Event) -> Option<Data<'_>> {
             before: *before,
             pattern: pattern.as_ref(),
             at: *at,
+        }),
+        Event::Scaling { device_id, told } => Some(Data::Scaling {
+            device_id: *device_id,
+            told,
         }),
         _ => None,
     }

@@ -9,9 +9,11 @@ use model::event::Event;
 use model::forecast::{CapacityOf, ForecastState, Outlook};
 use model::interface::IfStatus;
 use model::pattern::{PatternEvidence, PatternKind, TrafficPattern};
+use model::scaling::{ScalingState, ScalingTold};
 use model::status::{Check, CheckOutcome, Evidence};
 use model::{
-    CredentialId, DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Value,
+    CredentialId, DeviceId, DiscoveryId, InterfaceId, ScheduleId, SeriesId, Status, Timestamp,
+    TriggerId, Value,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,6 +148,21 @@ fn events(api: &Api) -> Vec<Event> {
         }),
         at,
     };
+    let scaled = |state, expected_at: Option<Timestamp>| Event::Scaling {
+        device_id,
+        told: Arc::new(ScalingTold {
+            trigger_id: TriggerId::new(),
+            name: "web".to_owned(),
+            series_id: SeriesId::new(),
+            state,
+            at,
+            expected_at,
+            probability: expected_at.map(|_| 0.5),
+            threshold: Some(0.8),
+            latest: Some(0.5),
+            forecast_max: expected_at.map(|_| 0.9),
+        }),
+    };
     let work = Maintenance {
         since: at,
         until: Some(at),
@@ -199,6 +216,8 @@ fn events(api: &Api) -> Vec<Event> {
         warned(None, None),
         changed(Some(InterfaceId::new()), Some(PatternKind::Flat)),
         changed(None, None),
+        scaled(ScalingState::Raised, Some(at)),
+        scaled(ScalingState::Clear, None),
         found(SnmpAnswer::Identified { credential_id }, Some("r1")),
         found(SnmpAnswer::Silent, None),
         maintenance(Some(work)),

@@ -256,6 +256,7 @@ fn every_post_says_whether_it_takes_a_key() {
                 "/api/v1/retention/preview",
                 "/api/v1/devices/{device_id}/profile-trial",
                 "/api/v1/devices/{device_id}/walk",
+                "/api/v1/scaling/{trigger_id}/test",
             ]
             .contains(&path.as_str());
         assert_eq!(

@@ -20,6 +20,7 @@ use crate::metrics::Ingested;
 use crate::readiness::{self, Live, Standing, Telling};
 use crate::senders::Senders;
 use crate::threads::Places;
+use crate::webhook::Webhooks;
 use crate::wire::{FlowTops, Heard, Receiver, Wire};
 use crate::workbench::Bench;
 use crate::{
@@ -120,7 +121,7 @@ pub(super) async fn start(
     let seeding = base.start_seeding(seeding, &wire.seeding, places);
     let degraded = [standing.degraded.clone(), Vec::from_iter(seeding)].concat();
     let (bands_in, bands_out) = wire.bands;
-    base.start_watch(bands_out, wire.seeding.subscribe(), &mut registry, places);
+    let webhooks = base.start_watch(bands_out, wire.seeding.subscribe(), &mut registry, places);
     let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
     let poller = base.start_poller(
@@ -141,7 +142,7 @@ pub(super) async fn start(
     let shown_backups = wire.backups.subscribe();
     base.start_lookouts(&live);
     let backups = base.start_backups(wire.backups, live.clone(), &mut registry);
-    let ways = (transport.clone(), backups);
+    let ways = (transport.clone(), backups, webhooks);
     let desk = base.desk(Arc::clone(&poller), ways, found_in);
     desk::begin_polling(&desk).await;
     base.tasks.spawn(desk::run(desk, commands_out, found_out));
@@ -480,7 +481,7 @@ impl Base<'_> {
     fn desk(
         &self,
         poller: Arc<Poller>,
-        (transport, backups): (Transport, Backups),
+        (transport, backups, webhooks): (Transport, Backups, Webhooks),
         found: mpsc::Sender<crate::wire::RunWord>,
     ) -> desk::Context {
         let settings = self.settings;
@@ -497,6 +498,7 @@ impl Base<'_> {
             profiles: self.profiles.clone(),
             bench: Bench::new(&settings.data_dir, self.profiles.clone()),
             backups,
+            webhooks,
             found,
             tasks: self.tasks.clone(),
             interval_secs: settings.poll.default_interval_secs,

@@ -62,6 +62,9 @@ import type {
   ProfileText,
   Samples,
   SamplesRequest,
+  ScalingKey,
+  ScalingTrigger,
+  ScalingTriggerCreate,
   Series,
   SeriesCardinality,
   Similar,
@@ -70,6 +73,7 @@ import type {
   TrialAnswer,
   VerdictAnswer,
   WalkAnswer,
+  WebhookDelivery,
   WhatIf,
 } from "./shapes";
 
@@ -208,6 +212,14 @@ export const foresight = {
   similar: (series_id: string, limit: number, signal?: Signal) => call<Similar>("GET", "/analysis/similar", { query: { series_id, limit }, ...(signal && { signal }) }),
   models: (signal?: Signal) => all<Model>("/models", {}, signal),
   plan: (signal?: Signal) => call<ForecastPlan>("GET", "/models/plan", { ...(signal && { signal }) }),
+};
+
+export const scaling = {
+  all: (signal?: Signal) => all<ScalingTrigger>("/scaling", {}, signal),
+  create: (body: ScalingTriggerCreate) => call<ScalingTrigger>("POST", "/scaling", { body }),
+  remove: (id: string, revision: number) => call<void>("DELETE", `/scaling/${enc(id)}`, { revision }),
+  key: (id: string, signal?: Signal) => call<ScalingKey>("GET", `/scaling/${enc(id)}/key`, { ...(signal && { signal }) }),
+  test: (id: string) => call<WebhookDelivery>("POST", `/scaling/${enc(id)}/test`, { body: {} }),
 };
 
 export const logs = {

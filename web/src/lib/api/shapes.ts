@@ -83,6 +83,11 @@ export type PrivacyProtocol = Schemas["PrivacyProtocol"];
 export type Problem = Pick<Schemas["Problem"], "type" | "title" | "status"> & Partial<Schemas["Problem"]>;
 export type Samples = Schemas["Samples"];
 export type SamplesRequest = Schemas["SamplesRequest"];
+/** The key by which an autoscaler reads a trigger. */
+export type ScalingKey = Schemas["ScalingKey"];
+/** A scaling trigger, and how it stands. */
+export type ScalingTrigger = Schemas["ScalingTrigger"];
+export type ScalingTriggerCreate = Schemas["ScalingTriggerCreate"];
 export type Series = Schemas["Series"];
 export type SnmpAnswer = Schemas["SnmpAnswer"];
 export type StateCounts = Schemas["StateCounts"];
@@ -105,6 +110,8 @@ export type MibSummary = Schemas["MibSummary"];
 export type MibObject = Schemas["MibObject"];
 export type VerdictAnswer = Schemas["VerdictAnswer"];
 export type WalkAnswer = Schemas["WalkAnswer"];
+/** How a message to a webhook fares. */
+export type WebhookDelivery = Schemas["WebhookDelivery"];
 export type WhatIf = Schemas["WhatIf"];
 export type WalkedObject = Schemas["WalkedObject"];
 export type TrialAnswer = Schemas["TrialAnswer"];

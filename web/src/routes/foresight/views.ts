@@ -4,6 +4,7 @@ export const VIEWS = [
   { name: "coming", label: "What will break" },
   { name: "capacity", label: "Capacity" },
   { name: "balance", label: "Balance" },
+  { name: "scaling", label: "Scaling" },
   { name: "accuracy", label: "How good it was" },
 ] as const;
 export type View = (typeof VIEWS)[number]["name"];

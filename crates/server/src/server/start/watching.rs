@@ -1,8 +1,9 @@
 //! Starting what looks ahead, and what looks whether it came so.
 
 use super::Base;
-use crate::foresight::{plan, watch};
+use crate::foresight::{plan, scale, watch};
 use crate::threads::Places;
+use crate::webhook::{self, Webhooks};
 use crate::wire::Receiver;
 use api::Reason;
 use api::expected::BandsAsked;
@@ -19,14 +20,16 @@ const FOLDER: &str = "foresight";
 type Seeding = tokio::sync::watch::Receiver<Option<Reason>>;
 
 impl Base<'_> {
-    /// Watches every series as its samples come.
+    /// Watches every series as its samples come, and raises triggers before an overload; who tells their
+    /// webhooks.
     pub(super) fn start_watch(
         &self,
         asked: Receiver<BandsAsked>,
         seeding: Seeding,
         registry: &mut Registry,
         places: &Places,
-    ) {
+    ) -> Webhooks {
+        let webhooks = self.start_scaling(seeding.clone(), registry, places);
         let settings = &self.settings.foresight;
         let context = watch::Context {
             store: self.store.clone(),
@@ -41,6 +44,38 @@ impl Base<'_> {
         };
         self.tasks
             .spawn_on(watch::run(context, asked), &places.foresight);
+        webhooks
+    }
+
+    fn start_scaling(
+        &self,
+        seeding: Seeding,
+        registry: &mut Registry,
+        places: &Places,
+    ) -> Webhooks {
+        let counts = webhook::Counts::register(registry);
+        let webhooks = Webhooks::new(self.clock.clone(), counts, self.intake.clone());
+        let context = scale::Context {
+            ground: self.ground(),
+            events: self.events.clone(),
+            webhooks: webhooks.clone(),
+            clock: self.clock.clone(),
+            seeding,
+            counts: scale::Counts::register(registry),
+            tasks: self.tasks.clone(),
+            stop: self.intake.clone(),
+        };
+        self.tasks.spawn_on(scale::run(context), &places.foresight);
+        webhooks
+    }
+
+    fn ground(&self) -> Ground {
+        Ground {
+            store: self.store.clone(),
+            series: self.series.clone(),
+            thresholds: self.settings.foresight.thresholds(),
+            utc_offset_minutes: self.settings.foresight.utc_offset_minutes,
+        }
     }
 
     /// Forecasts the series that matter day by day; how that stands.
@@ -53,12 +88,7 @@ impl Base<'_> {
         let told = Sender::new(PlanStanding::default());
         let shown = told.subscribe();
         let context = plan::Context {
-            ground: Ground {
-                store: self.store.clone(),
-                series: self.series.clone(),
-                thresholds: settings.thresholds(),
-                utc_offset_minutes: settings.utc_offset_minutes,
-            },
+            ground: self.ground(),
             events: self.events.clone(),
             clock: self.clock.clone(),
             told,

@@ -1,0 +1,74 @@
+// What a scaling trigger says, what a form makes of one, and how KEDA reads it. Pure.
+
+import type { ScalingTrigger, ScalingTriggerCreate } from "../../lib/api/shapes";
+import { ABSENT, count, percent } from "../../lib/units";
+
+export interface TriggerForm {
+  name: string;
+  seriesId: string;
+  sharePercent: number;
+  leadMinMinutes: number;
+  leadMaxMinutes: number;
+  clearBelowPercent: number;
+  url: string;
+  secret: string;
+}
+
+export function empty(seriesId: string): TriggerForm {
+  return { name: "", seriesId, sharePercent: 80, leadMinMinutes: 10, leadMaxMinutes: 40, clearBelowPercent: 90, url: "", secret: "" };
+}
+
+export function bodyOf(form: TriggerForm): ScalingTriggerCreate {
+  const url = form.url.trim();
+  return {
+    name: form.name,
+    series_id: form.seriesId,
+    threshold: { kind: "of_limit", share: form.sharePercent / 100 },
+    lead_min_secs: form.leadMinMinutes * 60,
+    lead_max_secs: form.leadMaxMinutes * 60,
+    clear_below_share: form.clearBelowPercent / 100,
+    webhook: url ? { url, ...(form.secret && { secret: form.secret }) } : null,
+    enabled: true,
+  };
+}
+
+/** How many of its raises came true, and what it missed: `12 of 14 came true, 1 missed`. */
+export function record(of: Pick<ScalingTrigger, "tally">): string {
+  const { came, false_raises, missed } = of.tally;
+  if (came + false_raises + missed === 0) return ABSENT;
+  return `${count(came)} of ${count(came + false_raises)} came true, ${count(missed)} missed`;
+}
+
+/** Mean seconds between raising and overload of those that came; null where none did. */
+export function meanLeadSecs(of: Pick<ScalingTrigger, "tally">): number | null {
+  const { came, lead_secs_sum } = of.tally;
+  return came > 0 ? lead_secs_sum / came : null;
+}
+
+/** Where it stands: `raised`, `clear`, `learning`, or `not enabled`. */
+export function standing(of: Pick<ScalingTrigger, "state" | "enabled" | "is_stale">): string {
+  if (!of.enabled) return "not enabled";
+  return of.is_stale && of.state !== "learning" ? `${of.state}, nothing of late` : of.state;
+}
+
+/** How sure it is: `62 %`. */
+export function sure(of: Pick<ScalingTrigger, "raised">): string {
+  return of.raised ? percent(of.raised.probability) : ABSENT;
+}
+
+/** The part of a ScaledObject that reads a trigger. */
+export function keda(origin: string, id: string, perReplica: number): string {
+  return [
+    "triggers:",
+    "  - type: metrics-api",
+    "    metadata:",
+    `      url: "${origin}/api/v1/scaling/${id}/metric"`,
+    '      valueLocation: "forecast_max"',
+    `      targetValue: "${perReplica}"`,
+    '      authMode: "apiKey"',
+    '      method: "header"',
+    '      keyParamName: "X-API-Key"',
+    "    authenticationRef:",
+    "      name: foretell",
+  ].join("\n");
+}
