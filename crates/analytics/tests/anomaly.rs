@@ -7,11 +7,11 @@
     clippy::cast_possible_wrap
 )]
 
-use TAU;
 use foretell_analytics::anomaly::group::{Anomaly, Key, groups};
 use foretell_analytics::anomaly::{Detector, Kind, Options, Verdict};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::f64::consts::TAU;
 
 const HOUR: i64 = 3_600;
 const BEGIN: i64 = 1_700_006_400;

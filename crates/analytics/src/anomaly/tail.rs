@@ -36,7 +36,7 @@ impl Tail {
     }
 
     /// How many decimal digits of rareness: 1 is one in ten.
-    pub(super) fn rareness(&self, figure: f32) -> f32 {
+    pub(super) fn rareness(self, figure: f32) -> f32 {
         let over = (figure / self.quantile).max(1e-6).ln();
         if over <= 0.0 {
             // Below the quantile it only has to be in order.
@@ -58,7 +58,7 @@ impl Tail {
         self.quantile = (self.quantile * moved.exp()).clamp(0.05, 1e6);
     }
 
-    fn slope(&self) -> f32 {
+    fn slope(self) -> f32 {
         (f32::from(self.slope) / SLOPE_ONE).max(SLOPE_MIN)
     }
 
