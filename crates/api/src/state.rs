@@ -23,6 +23,8 @@ use crate::stream::tickets::Tickets;
 use crate::turns::Turns;
 use axum::body::Bytes;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Metric;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -84,7 +86,7 @@ pub(crate) struct State {
     /// How traffic is best split over groups of links.
     pub(crate) balance: Balanced,
     /// Groups left out because there were too many.
-    pub(crate) balance_left_out: Counter,
+    pub(crate) balance_left_out: Gauge,
     /// Long work.
     pub(crate) jobs: Jobs,
     /// Files of samples.
@@ -153,10 +155,10 @@ impl State {
                 "Reports that left rows out, for there was too much to read, too many rows or too little time",
             ),
             balance: Balanced::default(),
-            balance_left_out: counter(
+            balance_left_out: gauge(
                 &services,
                 "foretell_balance_groups_left_out",
-                "Groups of links whose balance was not looked at, for there are too many",
+                "Groups of links whose balance is not looked at, for there are too many",
             ),
             jobs: Jobs::new(&services, jobs),
             exchange: Exchange::new(&services),
@@ -222,11 +224,18 @@ fn cores() -> usize {
 }
 
 fn counter(services: &Services, name: &str, help: &str) -> Counter {
-    let counter = Counter::default();
+    register(services, name, help, Counter::default())
+}
+
+fn gauge(services: &Services, name: &str, help: &str) -> Gauge {
+    register(services, name, help, Gauge::default())
+}
+
+fn register<M: Metric + Clone>(services: &Services, name: &str, help: &str, metric: M) -> M {
     let mut registry = services
         .registry
         .write()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    registry.register(name, help, counter.clone());
-    counter
+    registry.register(name, help, metric.clone());
+    metric
 }

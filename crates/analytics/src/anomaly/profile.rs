@@ -4,6 +4,8 @@ use super::saved::Field;
 
 /// What the range of a profile grows by beyond what it must hold, as a part of it.
 const MARGIN: f32 = 0.25;
+/// A range of which the values use less than one in so many parts is narrowed.
+const NARROW: f32 = 8.0;
 /// Cells count from 1: 0 is an hour that was never visited.
 const CELLS: f32 = 254.0;
 
@@ -74,6 +76,9 @@ impl<const N: usize> Profile<N> {
             Some(value) => value + (mean - value) * share,
             None => mean - self.offset,
         };
+        if Self::place(hour) == 0 {
+            self.narrow();
+        }
         self.hold(value);
         // Between two cells, each as often as it is near: what is less than a cell is not lost.
         let cell = self.cell(value, dither(hour));
@@ -100,7 +105,23 @@ impl<const N: usize> Profile<N> {
         if value >= self.low && value <= high {
             return;
         }
-        let (low, high) = (self.low.min(value), high.max(value));
+        self.span(self.low.min(value), high.max(value));
+    }
+
+    /// Narrows the range where little of it is used: one value that was far off would make cells coarse for good.
+    fn narrow(&mut self) {
+        let visited = self.cells.iter().filter(|cell| **cell > 0);
+        let (least, most) = visited.fold((u8::MAX, 0), |(least, most), &cell| {
+            (least.min(cell), most.max(cell))
+        });
+        if most > least && f32::from(most - least) * NARROW < CELLS {
+            let value = |cell: u8| self.low + f32::from(cell - 1) * self.grain;
+            self.span(value(least), value(most));
+        }
+    }
+
+    /// Has the range span so much and a margin; what is known keeps its value.
+    fn span(&mut self, low: f32, high: f32) {
         let margin = (high - low) * MARGIN;
         let (old_low, old_grain) = (self.low, self.grain);
         (self.low, self.grain) = (low - margin, (high - low + 2.0 * margin) / CELLS);

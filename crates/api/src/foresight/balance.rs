@@ -112,6 +112,8 @@ pub(crate) struct Looked {
 pub(crate) struct Kept {
     // Invariant: at most GROUPS_MAX.
     groups: Mutex<BTreeMap<LinkId, (Key, Arc<Looked>)>>,
+    /// Held while a group is looked at: others who ask for it at the begin of an hour wait for what comes of it.
+    looking: Mutex<()>,
 }
 
 /// What a group was made of: the hour, and the links with their states and speeds.
@@ -182,6 +184,10 @@ fn one(
             .map(|link| (link.id, link.status, link.speed_bps))
             .collect(),
     );
+    if let Some(known) = kept.known(found.id, &key) {
+        return Ok(known);
+    }
+    let _looking = kept.looking.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = kept.known(found.id, &key) {
         return Ok(known);
     }

@@ -116,7 +116,7 @@ pub(crate) async fn list(
         let (looked, left_out) = all;
         state
             .balance_left_out
-            .inc_by(u64::try_from(left_out).unwrap_or(u64::MAX));
+            .set(i64::try_from(left_out).unwrap_or(i64::MAX));
         let is_meant = |group: &Group| {
             let ends = [&group.a, &group.b].map(|end| end.device_id);
             let wanted = query.all.unwrap_or_default() || group.is_advised;

@@ -31,6 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const TICK_EVERY: Duration = Duration::from_secs(5);
 /// Interfaces and directions whose talkers are known, some 8 KiB each; others are counted.
 const PLACES_MAX: usize = 4_096;
+/// One that was not seen for so long makes room for another.
+const ROOM_AFTER: Duration = Duration::from_mins(10);
 /// An interface without a flow for so long is forgotten.
 const IDLE: Duration = Duration::from_hours(24 * 8);
 /// Interfaces whose past is read at one look, each some tenths of a second.
@@ -196,9 +198,15 @@ impl Watch {
             if_index: seen.if_index,
             direction: seen.direction,
         };
-        if !self.places.contains_key(&key) && self.places.len() >= PLACES_MAX {
-            self.context.counts.left_out.inc();
-            return;
+        if !self.places.contains_key(&key) {
+            // A sender that is no device may be anybody.
+            if self.owner(key).is_none() {
+                return;
+            }
+            if self.places.len() >= PLACES_MAX && !self.make_room(now) {
+                self.context.counts.left_out.inc();
+                return;
+            }
         }
         let place = self.places.entry(key).or_insert_with(|| Place::new(now));
         place.seen_at = now;
@@ -222,6 +230,16 @@ impl Watch {
         for one in said {
             self.keep(key, one, Some(seen), now).await;
         }
+    }
+
+    /// Forgets the place that was not seen for longest, of those where nothing goes on. Whether there was one.
+    fn make_room(&mut self, now: Timestamp) -> bool {
+        let is_calm =
+            |place: &Place| place.told.is_empty() && now.since(place.seen_at) >= ROOM_AFTER;
+        let calm = self.places.iter().filter(|(_, place)| is_calm(place));
+        let oldest = calm.min_by_key(|(_, place)| place.seen_at);
+        let oldest = oldest.map(|(key, _)| *key);
+        oldest.is_some_and(|key| self.places.remove(&key).is_some())
     }
 
     /// Reads who was heavy before. Whether it could.

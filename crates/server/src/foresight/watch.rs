@@ -26,7 +26,7 @@ use counts::Counts;
 use device::{Ground, OfDevice, Scores};
 use keeper::{Keeper, LOTS_MAX, Lot};
 use model::event::Event;
-use model::foresight::Anomaly;
+use model::foresight::{Anomaly, AnomalyKind};
 use model::{Clock, DeviceId, SeriesId, Status, Timestamp, Value};
 use series::{MODEL, MODEL_VERSION, Rules};
 use std::collections::{HashMap, VecDeque};
@@ -212,6 +212,10 @@ impl Watcher {
             }
         };
         for anomaly in open {
+            if anomaly.kind == AnomalyKind::HeavyTalker {
+                // Told and ended by who looks for talkers.
+                continue;
+            }
             let id = anomaly.device_id;
             let is_there = self.context.store.inventory.device(id).is_some();
             if is_there || id == model::series::NETWORK {

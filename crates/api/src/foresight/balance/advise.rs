@@ -1,6 +1,6 @@
 //! How what is expected of a direction is best split over its links, beside how it is split now.
 
-use super::measure::{Carried, DAY, OfLink, WEEK};
+use super::measure::{Carried, DAY, LinkCarried, WEEK};
 use super::{Course, Found};
 use analytics::balance::{self, Unbalanceable};
 use analytics::robust::quantile;
@@ -79,7 +79,7 @@ pub(crate) struct Member {
     pub(crate) share_now: Option<f64>,
     /// Its share by the weights that are advised.
     pub(crate) share_then: Option<f64>,
-    /// The weight that is advised: so many of at most 16 buckets; null where those of today are as good.
+    /// The weight that is advised: so many of at most 16 buckets, of more than 16 links of as many as are up; null where those of today are as good.
     pub(crate) weight: Option<u32>,
     /// Its load at the most that is expected, in parts of its capacity, as traffic is shared now.
     pub(crate) load_now: Option<f64>,
@@ -168,12 +168,13 @@ pub(super) fn direction(
             (peak_bps, learning)
         }
     };
-    let known: Option<Vec<Known>> = carried
-        .links
-        .iter()
-        .zip(&found.links)
-        .map(of_link)
-        .collect();
+    let hours = hours_of_all(carried);
+    if hours.is_empty() && carried.links.iter().any(|link| !link.is_down) {
+        direction.reason = Some("no hour of the last day is known of all links".to_owned());
+        return direction;
+    }
+    let links = carried.links.iter().zip(&found.links);
+    let known: Option<Vec<Before>> = links.map(|of| before(of, &hours)).collect();
     let Some(known) = known else {
         direction.reason = Some("the speed of a link that is up is not known".to_owned());
         return direction;
@@ -275,28 +276,41 @@ fn notes(carried: &Carried) -> Vec<String> {
         .collect()
 }
 
+/// Hours of the last day of which it is known what each link that is up carried: shares of other hours would be of
+/// unequal times.
+fn hours_of_all(carried: &Carried) -> Vec<usize> {
+    let is_known = |hour: &usize| {
+        let mut up = carried.links.iter().filter(|link| !link.is_down);
+        up.all(|link| link.last(DAY).get(*hour).is_some_and(|bps| bps.is_finite()))
+    };
+    (0..DAY).filter(is_known).collect()
+}
+
 /// What is known of a link beforehand; none where it is up and its speed is not known.
-fn of_link((carried, link): (&OfLink, &std::sync::Arc<model::link::Link>)) -> Option<Known> {
-    let speed = link.speed_bps.filter(|bps| *bps > 0);
-    let known = carried.last(DAY).iter().filter(|bps| bps.is_finite());
+fn before(
+    (carried, link): (&LinkCarried, &std::sync::Arc<model::link::Link>),
+    hours: &[usize],
+) -> Option<Before> {
     if carried.is_down {
-        return Some(Known {
+        return Some(Before {
             capacity: 0.0,
             carried: 0.0,
         });
     }
-    Some(Known {
-        capacity: speed? as f64,
-        carried: known.sum(),
+    let speed = link.speed_bps.filter(|bps| *bps > 0)?;
+    let day = carried.last(DAY);
+    Some(Before {
+        capacity: speed as f64,
+        carried: hours.iter().filter_map(|hour| day.get(*hour)).sum(),
     })
 }
 
 /// What is known of a link before what is expected is split.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct Before {
     /// In bit/s; 0 of one that is down.
     capacity: f64,
-    /// What it carried in the last day, in any unit.
+    /// What it carried in the hours of the last day that are known of all links, in any unit.
     carried: f64,
 }
 
@@ -314,10 +328,10 @@ struct Split {
     worst_with_another: Option<f64>,
 }
 
-fn split(known: &[Known], demand_bps: f64) -> Result<Split, Unbalanceable> {
+fn split(known: &[Before], demand_bps: f64) -> Result<Split, Unbalanceable> {
     let total: f64 = up(known).map(|link| link.carried).sum();
     // Of what never carried anything it is taken that all are used alike.
-    let part = |link: &Known| match link.capacity > 0.0 {
+    let part = |link: &Before| match link.capacity > 0.0 {
         true if total > 0.0 => link.carried / total,
         true => 1.0 / up(known).count() as f64,
         false => 0.0,
@@ -352,7 +366,7 @@ fn split(known: &[Known], demand_bps: f64) -> Result<Split, Unbalanceable> {
         weight: 0,
     });
     let another = best(&more, demand_bps);
-    let few = group.weights.iter().sum::<u32>() <= BUCKETS;
+    let few = group.weights.iter().sum::<u32>() <= buckets(known.iter().map(|link| link.capacity));
     Ok(Split {
         loads_now: loads(&shares_now),
         loads_then: loads(&shares_then),
@@ -369,7 +383,7 @@ fn split(known: &[Known], demand_bps: f64) -> Result<Split, Unbalanceable> {
 /// and thirteen, and better.
 fn best(members: &[balance::Member], demand_bps: f64) -> Result<balance::Group, Unbalanceable> {
     let mut best = balance::group(members, demand_bps, 1)?;
-    for buckets in 2..=BUCKETS {
+    for buckets in 2..=buckets(members.iter().map(|member| member.capacity)) {
         let group = balance::group(members, demand_bps, buckets)?;
         if group.worst_then < best.worst_then * (1.0 - 1e-9) {
             best = group;
@@ -378,7 +392,13 @@ fn best(members: &[balance::Member], demand_bps: f64) -> Result<balance::Group, 
     Ok(best)
 }
 
-fn up(known: &[Known]) -> impl Iterator<Item = &Known> {
+/// Buckets at most: one for each link that is up, or [`BUCKETS`].
+fn buckets(capacities: impl Iterator<Item = f64>) -> u32 {
+    let up = capacities.filter(|capacity| *capacity > 0.0).count();
+    u32::try_from(up).unwrap_or(BUCKETS).max(BUCKETS)
+}
+
+fn up(known: &[Before]) -> impl Iterator<Item = &Before> {
     known.iter().filter(|link| link.capacity > 0.0)
 }
 
@@ -401,8 +421,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn link(capacity: f64, carried: f64) -> Known {
-        Known { capacity, carried }
+    fn link(capacity: f64, carried: f64) -> Before {
+        Before { capacity, carried }
     }
 
     #[test]
@@ -429,13 +449,22 @@ mod tests {
         assert!(split(&[], 1.0).is_err());
     }
 
+    #[test]
+    fn of_many_links_each_has_a_part() {
+        let mut links = vec![link(10.0, 1.0); 20];
+        links[0].carried = 4.0;
+        let split = split(&links, 20.0).unwrap();
+        assert_eq!(split.weights.as_deref(), Some(&[1; 20][..]));
+        assert!(split.worst_with_another.unwrap() < split.worst_then);
+    }
+
     proptest! {
         #[test]
         fn what_is_advised_is_never_worse(
             links in prop::collection::vec((0.0..1e12_f64, 0.0..1e15_f64, prop::bool::weighted(0.2)), 1..64),
             demand in 0.0..1e13_f64,
         ) {
-            let known: Vec<Known> = links
+            let known: Vec<Before> = links
                 .iter()
                 .map(|(capacity, carried, down)| link(if *down { 0.0 } else { *capacity }, *carried))
                 .collect();
@@ -452,7 +481,8 @@ mod tests {
                 }
             }
             if let Some(weights) = &split.weights {
-                prop_assert!((1..=BUCKETS).contains(&weights.iter().sum::<u32>()));
+                let most = buckets(known.iter().map(|link| link.capacity));
+                prop_assert!((1..=most).contains(&weights.iter().sum::<u32>()));
             }
             let worst = split.loads_then.iter().copied().fold(0.0, f64::max);
             prop_assert!((worst - split.worst_then).abs() <= 1e-9 * worst.max(1.0));

@@ -25,12 +25,12 @@ pub(super) struct Carried {
     /// When the first hour begins.
     pub(super) from: Timestamp,
     /// Of each link of the group, in order.
-    pub(super) links: Vec<OfLink>,
+    pub(super) links: Vec<LinkCarried>,
 }
 
 /// What a link carried in one direction.
 #[derive(Clone, Debug)]
-pub(super) struct OfLink {
+pub(super) struct LinkCarried {
     /// bit/s hour by hour; NaN where it is not known.
     pub(super) bps: Vec<f64>,
     /// Whether it is down now.
@@ -41,7 +41,7 @@ pub(super) struct OfLink {
     pub(super) label: String,
 }
 
-impl OfLink {
+impl LinkCarried {
     /// The last hours.
     pub(super) fn last(&self, hours: usize) -> &[f64] {
         let from = self.bps.len().saturating_sub(hours);
@@ -67,13 +67,13 @@ impl Carried {
                 link.label
             ));
         }
-        let first = self.links.iter().filter_map(OfLink::first).min();
+        let first = self.links.iter().filter_map(LinkCarried::first).min();
         let Some(first) = first else {
             return Err("no link of the group is up".to_owned());
         };
         let hours = self.links.iter().map(|link| link.bps.len()).max();
         let sum = (first..hours.unwrap_or(0)).map(|hour| {
-            let of_link = |link: &OfLink| {
+            let of_link = |link: &LinkCarried| {
                 let bps = link.bps.get(hour).copied().unwrap_or(f64::NAN);
                 let absent = link.is_down || link.first().is_none_or(|first| hour < first);
                 if bps.is_nan() && absent { 0.0 } else { bps }
@@ -114,7 +114,7 @@ pub(super) fn carried(
             let sent = sender.1.and_then(|id| sender.0.sent.get(&id));
             let received = receiver.1.and_then(|id| receiver.0.received.get(&id));
             let (bps, of_other) = both(ground, (sent, received), range, until)?;
-            all.push(OfLink {
+            all.push(LinkCarried {
                 bps,
                 is_down: link.status == LinkStatus::Down,
                 of_other,

@@ -177,8 +177,8 @@ impl Search {
         let id = whole.ground.subject.series_id;
         let series = self.ground.series.series(id);
         let series = series.ok_or_else(|| Problem::not_found("series", id))?;
-        let mut candidates = candidates(&self.ground, &series, self.among);
-        let left_out = candidates.len().saturating_sub(CANDIDATES_MAX);
+        let (mut candidates, more) = candidates(&self.ground, &series, self.among);
+        let left_out = candidates.len().saturating_sub(CANDIDATES_MAX) + more;
         candidates.truncate(CANDIDATES_MAX);
         let own = self.sketch(&whole.input);
         let range = (whole.input.from, whole.input.to());
@@ -192,6 +192,10 @@ impl Search {
             let Some(together) = together(&whole.input.values, &read.values, LAG_MAX) else {
                 continue;
             };
+            if together.pairs * 2 < whole.input.known() {
+                // Too short to be told from chance beside those that were there all the time.
+                continue;
+            }
             found.push(Compared {
                 together,
                 sketch: self.sketch(&read),
@@ -270,11 +274,13 @@ fn cluster(own: Option<&Sketch>, found: &[Compared]) -> (Option<Cluster>, Vec<bo
     (Some(cluster), is_of)
 }
 
-/// The series that are compared with one, the nearest first.
-fn candidates(ground: &Ground, series: &Series, among: Among) -> Vec<Series> {
+/// The series that are compared with one, the nearest first, and how many there are besides. No more devices are
+/// gone through than give [`CANDIDATES_MAX`] of them.
+fn candidates(ground: &Ground, series: &Series, among: Among) -> (Vec<Series>, usize) {
     let own = series.key.device_id;
     let metric = series.key.metric;
     let site = site_of(ground, own);
+    let mut more = 0;
     let mut found = match among {
         Among::Device => ground.series.series_of(own),
         Among::Site | Among::Metric => ground.series.series_named(own, metric),
@@ -299,14 +305,18 @@ fn candidates(ground: &Ground, series: &Series, among: Among) -> Vec<Series> {
             far.clear();
         }
         for id in near.into_iter().chain(far) {
-            found.extend(ground.series.series_named(id, metric));
+            if found.len() > CANDIDATES_MAX {
+                more += ground.series.columns_named(id, metric).len();
+            } else {
+                found.extend(ground.series.series_named(id, metric));
+            }
         }
     }
     found.retain(|one| {
         let metric = one.key.metric;
         one.id != series.id && metric.kind() != MetricKind::State && !DERIVED.contains(&metric)
     });
-    found
+    (found, more)
 }
 
 fn site_of(ground: &Ground, id: DeviceId) -> Option<String> {

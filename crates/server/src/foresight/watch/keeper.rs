@@ -10,7 +10,8 @@ use model::event::Event;
 use model::foresight::{Anomaly, AnomalyState};
 use model::series::Series;
 use model::{AnomalyId, Clock, DeviceId, Labels, Metric, Timestamp, Value};
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -104,11 +105,13 @@ impl Keeper {
             }
         });
         futures_util::future::join_all(each).await;
+        let new: BTreeSet<AnomalyId> = begun.iter().map(|(id, _)| *id).collect();
         for (id, group) in groups {
             // Those that began before it was known that they are of a group.
             let set = |anomaly: &mut Anomaly| anomaly.group = Some(group);
-            let is_new = begun.iter().any(|(begun, _)| *begun == id);
-            if !is_new && let Err(error) = self.store.anomalies.update(id, set).await {
+            if !new.contains(&id)
+                && let Err(error) = self.store.anomalies.update(id, set).await
+            {
                 self.not_kept("the group of an anomaly", &error);
             }
         }
@@ -141,12 +144,10 @@ impl Keeper {
                 group: None,
             });
         }
+        let sites = OnceCell::new();
         let of_site = |site: &str| {
-            let all = self.store.inventory.devices().into_iter();
-            let there = all.filter(|record| record.device.body.typed.site.as_deref() == Some(site));
-            there
-                .map(|record| self.series.count_of(record.device.body.id))
-                .sum()
+            let sites: &BTreeMap<String, usize> = sites.get_or_init(|| self.series_by_site());
+            sites.get(site).copied().unwrap_or(0)
         };
         let ground = together::Ground {
             series: self.series.stats().series,
@@ -155,6 +156,17 @@ impl Keeper {
             of_metric: &|metric| self.series.count_of_metric(metric),
         };
         together::find(recent, ground)
+    }
+
+    fn series_by_site(&self) -> BTreeMap<String, usize> {
+        let mut sizes = BTreeMap::new();
+        for record in self.store.inventory.devices() {
+            let device = &record.device.body;
+            if let Some(site) = &device.typed.site {
+                *sizes.entry(site.clone()).or_default() += self.series.count_of(device.id);
+            }
+        }
+        sizes
     }
 
     async fn keep_word(
