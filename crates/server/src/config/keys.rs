@@ -18,7 +18,7 @@ pub struct Key {
     /// The value where nothing sets it.
     pub default: Value,
     /// Smallest and largest number.
-    pub range: Option<(u64, u64)>,
+    pub range: Option<(i128, i128)>,
 }
 
 /// What a key holds.
@@ -113,7 +113,7 @@ fn walk(schema: &Value, defaults: &Value, prefix: &str, keys: &mut Vec<Key>) {
             walk(property, &default, &path, keys);
             continue;
         }
-        let bound = |which: &str| property.get(which).and_then(Value::as_u64);
+        let bound = |which: &str| property.get(which).and_then(whole);
         keys.push(Key {
             path,
             help: words(property),
@@ -122,6 +122,12 @@ fn walk(schema: &Value, defaults: &Value, prefix: &str, keys: &mut Vec<Key>) {
             range: bound("minimum").zip(bound("maximum")),
         });
     }
+}
+
+/// A number that is whole, of either sign.
+pub(super) fn whole(value: &Value) -> Option<i128> {
+    let unsigned = value.as_u64().map(i128::from);
+    unsigned.or_else(|| value.as_i64().map(i128::from))
 }
 
 fn kind(property: &Value) -> Kind {

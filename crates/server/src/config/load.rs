@@ -1,7 +1,7 @@
 //! Reads settings from defaults, a file, the environment and flags, and tells what is wrong by
 //! file and key.
 
-use super::keys::{self, Key, Kind};
+use super::keys::{self, Key, Kind, whole};
 use super::{Settings, SyslogSettings};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, providers};
@@ -338,7 +338,7 @@ fn check_bounds(settings: &Settings, keys: &[Key], figment: &Figment) -> Result<
     };
     for key in keys {
         let pointer = format!("/{}", key.path.replace('.', "/"));
-        let number = values.pointer(&pointer).and_then(serde_json::Value::as_u64);
+        let number = values.pointer(&pointer).and_then(whole);
         if let (Some((least, most)), Some(number)) = (key.range, number)
             && !(least..=most).contains(&number)
         {

@@ -123,6 +123,11 @@ fn a_wrong_value_names_source_and_key() {
         "FORETELL_POLL__DEFAULT_INTERVAL_SECS=4",
         &["environment", "5 to 86400"],
     );
+    refused(
+        "[foresight]\nutc_offset_minutes = -721",
+        "",
+        &["`foresight.utc_offset_minutes`", "-720 to 840"],
+    );
     refused("", "FORETELL_LISTEN=nowhere", &["environment", "`listen`"]);
     refused("[store]\nsync = \"never\"", "", &["`store.sync`", "batch"]);
     refused(
@@ -160,7 +165,7 @@ fn every_key_is_documented() {
         assert!(key.help.len() > 20, "{} has no words", key.path);
         let number = key.default.is_u64();
         assert!(!number || key.range.is_some(), "{} has no bounds", key.path);
-        let unit = ["_secs", "_days", "_ms", "_max", "_percent"]
+        let unit = ["_secs", "_minutes", "_days", "_ms", "_max", "_percent"]
             .iter()
             .any(|unit| key.path.ends_with(unit));
         assert!(!number || unit, "{} has no unit", key.path);
