@@ -155,7 +155,7 @@ pub struct ScalingRaise {
     pub overload_at: Option<Timestamp>,
     /// Seconds between raising and overload.
     pub lead_secs: Option<u64>,
-    /// It is of what was known before the trigger was made, gone through step by step, and nobody was told.
+    /// It is of what was known when the trigger began to learn, gone through step by step, and nobody was told.
     pub is_backcast: bool,
 }
 

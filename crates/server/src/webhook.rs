@@ -180,12 +180,14 @@ impl Webhooks {
         })
     }
 
-    /// Sends a message until it is taken or given up, and tells how it fares after each attempt. Where the
-    /// server stops, it is left as it is: [`DeliveryState::Waiting`].
+    /// Sends a message until it is taken or given up, and tells how it fares after each attempt. Before it is
+    /// sent again it is asked whether it is still wanted. Where the server stops, it is left as it is:
+    /// [`DeliveryState::Waiting`].
     pub async fn deliver(
         &self,
         _place: Place,
         message: &Message,
+        is_wanted: impl Fn() -> bool + Send,
         mut told: impl FnMut(&Delivery) + Send,
     ) -> Delivery {
         let mut delivery = Delivery::new(message.event_id, self.clock.now());
@@ -200,6 +202,14 @@ impl Webhooks {
             tokio::select! {
                 () = tokio::time::sleep(rest) => {}
                 () = self.stop.cancelled() => return delivery,
+            }
+            if !is_wanted() {
+                self.counts.done("given_up");
+                delivery.state = DeliveryState::GivenUp;
+                delivery
+                    .detail
+                    .push_str("; it is not sent again, for something else took its place");
+                return delivery;
             }
         }
     }
@@ -269,7 +279,10 @@ impl Webhooks {
         let trust = self.trust.get_or_init(Trust::of_this_machine);
         match ask(trust, asked).await {
             Ok(answered) => judged(answered.status.as_u16()),
-            Err(error @ HttpError::Url { .. }) => Attempt::Refused(None, crate::chain(&error)),
+            // The error names the URL, whose path may be a secret.
+            Err(HttpError::Url { .. }) => {
+                Attempt::Refused(None, "the address is no URL of a server".to_owned())
+            }
             Err(error) => Attempt::Failed(None, crate::chain(&error)),
         }
     }
@@ -396,7 +409,7 @@ mod tests {
         let (url, mut told) = receiver::listen(statuses).await;
         let hooks = hooks();
         let place = hooks.place().unwrap();
-        let done = hooks.deliver(place, &message(url), |_| {}).await;
+        let done = hooks.deliver(place, &message(url), || true, |_| {}).await;
         let mut all = Vec::new();
         while all.len() < done.attempts as usize {
             all.push(told.recv().await.unwrap());
@@ -441,9 +454,29 @@ mod tests {
         let hooks = hooks();
         let to_nobody = message("http://127.0.0.1:1/".to_owned());
         let place = hooks.place().unwrap();
-        let done = hooks.deliver(place, &to_nobody, |_| {}).await;
+        let done = hooks.deliver(place, &to_nobody, || true, |_| {}).await;
         assert_eq!((done.state, done.attempts), (DeliveryState::GivenUp, 3));
         assert_eq!(done.status, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_wanted_any_more_is_not_sent_again_and_no_word_has_the_path() {
+        let (url, mut told) = receiver::listen(&[503]).await;
+        let hooks = hooks();
+        let place = hooks.place().unwrap();
+        let done = hooks.deliver(place, &message(url), || false, |_| {}).await;
+        assert_eq!((done.state, done.attempts), (DeliveryState::GivenUp, 1));
+        assert!(done.detail.contains("not sent again"), "{}", done.detail);
+        assert!(told.recv().await.is_some() && told.try_recv().is_err());
+        for url in [
+            "ftp://127.0.0.1/token",
+            "/token",
+            "http://127.0.0.1:1/token",
+        ] {
+            let place = hooks.place().unwrap();
+            let done = hooks.try_once(place, &message(url.to_owned())).await;
+            assert!(!done.detail.contains("token"), "{}", done.detail);
+        }
     }
 
     #[test]

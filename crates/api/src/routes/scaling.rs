@@ -6,6 +6,7 @@ mod shape;
 
 use super::series;
 use crate::auth::gate::{App, Granted, permit};
+use crate::auth::principal::Permission;
 use crate::body::{Body, Patch};
 use crate::command::Command;
 use crate::once::NewId;
@@ -19,7 +20,7 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::scaling::{
-    ScalingStanding, ScalingState, ScalingThreshold, ScalingTrigger, TRIGGERS_MAX,
+    STEP_SECS, ScalingStanding, ScalingState, ScalingThreshold, ScalingTrigger, TRIGGERS_MAX,
 };
 use model::webhook::Delivery;
 use model::{DeviceId, SeriesId, TriggerId};
@@ -95,7 +96,7 @@ pub(crate) async fn list(
         .list()
         .into_iter()
         .filter(|(stored, standing)| wanted(&stored.body) && query.state.takes(&standing.state))
-        .map(|(stored, standing)| TriggerResource::of(services, &stored, &standing))
+        .map(|(stored, standing)| shown(&granted, &stored, &standing))
         .filter(|row| {
             let id = query.device_id;
             id.is_none_or(|id| row.device_id() == Some(id))
@@ -159,9 +160,8 @@ pub(crate) async fn get(
     granted: Granted<permit::ReadInventory>,
     PathId(id): PathId<TriggerId>,
 ) -> Answer<Response> {
-    let services = granted.services();
-    let (stored, standing) = find(services, id)?;
-    let row = TriggerResource::of(services, &stored, &standing);
+    let (stored, standing) = find(granted.services(), id)?;
+    let row = shown(&granted, &stored, &standing);
     Ok((etag(stored.revision), Json(row)).into_response())
 }
 
@@ -250,7 +250,21 @@ fn find(
     found.ok_or_else(|| Problem::not_found("scaling trigger", id))
 }
 
-/// Whether the series is there, and has the limit of which the threshold is a share.
+/// A trigger as somebody may see it.
+fn shown(
+    granted: &Granted<permit::ReadInventory>,
+    stored: &Stored<ScalingTrigger>,
+    standing: &ScalingStanding,
+) -> TriggerResource {
+    let row = TriggerResource::of(granted.services(), stored, standing);
+    if granted.principal.role.may(Permission::WriteInventory) {
+        row
+    } else {
+        row.without_token()
+    }
+}
+
+/// Whether the series is there, is measured in each step, and has the limit of which the threshold is a share.
 fn can_be_watched(services: &Services, trigger: &ScalingTrigger) -> Answer<()> {
     let invalid = |pointer, detail| Err(Problem::field(Kind::Invalid, pointer, detail));
     let Ok(series) = series::find(services, trigger.series_id) else {
@@ -259,6 +273,14 @@ fn can_be_watched(services: &Services, trigger: &ScalingTrigger) -> Answer<()> {
     if series.key.metric.kind() == model::metric::Kind::State {
         let detail = "a state is one of a few numbers, and has no load";
         return invalid("/series_id", detail);
+    }
+    let record = services.store.inventory.device(series.key.device_id);
+    let interval_secs = record.map_or(0, |record| record.device.body.interval_secs);
+    if interval_secs > STEP_SECS {
+        let detail = format!(
+            "its device is polled every {interval_secs} seconds; a trigger needs it every {STEP_SECS} or more often"
+        );
+        return Err(Problem::field(Kind::Invalid, "/series_id", detail));
     }
     let is_share = matches!(trigger.threshold, ScalingThreshold::OfLimit { .. });
     let limit = || crate::foresight::limit::limit_of(&services.ground(), &series);

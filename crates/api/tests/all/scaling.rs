@@ -3,10 +3,12 @@
 
 use crate::harness::{Answer, Api, Client, NOW, request};
 use axum::http::Method;
+use model::credential::Secret;
 use model::scaling::{ScalingOutlook, ScalingRaise, ScalingStanding, ScalingState, ScalingVerdict};
 use model::{DeviceId, Labels, Metric, SeriesId, Timestamp, TriggerId};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
+use store::accounts::PasswordHash;
 
 const PATH: &str = "/api/v1/scaling";
 
@@ -145,6 +147,13 @@ async fn what_is_wrong_is_pointed_at() {
     let api = Api::new().await;
     let admin = api.admin().await;
     let (series_id, state_id) = lab(&admin).await;
+    let body = json!({"address": "192.0.2.2", "name": "r2", "interval_secs": 600});
+    let seldom = admin.make("/api/v1/devices", body).await;
+    let seldom: DeviceId = seldom["id"].as_str().unwrap().parse().unwrap();
+    let labels = Labels::default().with(Labels::VANTAGE, "local");
+    let keys = vec![(Metric::PROCESSOR_UTILIZATION, labels)];
+    let seldom = api.services.series.resolve(seldom, keys).await.unwrap();
+    let seldom_id = seldom[0].id;
     let with = |field: &str, value: Json| {
         let mut body = draft(series_id);
         body[field] = value;
@@ -179,6 +188,21 @@ async fn what_is_wrong_is_pointed_at() {
             with("webhook", json!({"url": "http://x", "secret": "short"})),
             "/webhook/secret",
         ),
+        (
+            with(
+                "webhook",
+                json!({"url": "http://x", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS"}),
+            ),
+            "/webhook/secret",
+        ),
+        (
+            with(
+                "webhook",
+                json!({"url": "http://x", "secret": "whsec_MfKQ9r8GKYo="}),
+            ),
+            "/webhook/secret",
+        ),
+        (with("series_id", json!(seldom_id)), "/series_id"),
     ] {
         let answer = admin.post(PATH, &body).await;
         answer.problem(422, "invalid");
@@ -235,9 +259,9 @@ async fn an_autoscaler_reads_numbers_or_503_by_a_key_that_opens_nothing_else() {
 
     let other = "0".repeat(key.len());
     for wrong in [other.as_str(), "x", ""] {
-        as_keda(&api, &path, wrong)
-            .await
-            .problem(401, "unauthenticated");
+        let answer = as_keda(&api, &path, wrong).await;
+        answer.problem(401, "unauthenticated");
+        assert!(answer.header("www-authenticate").is_some());
     }
     let mut elsewhere = request(Method::GET, &path, None);
     elsewhere
@@ -252,7 +276,57 @@ async fn an_autoscaler_reads_numbers_or_503_by_a_key_that_opens_nothing_else() {
         .await
         .problem(401, "unauthenticated");
 
+    // A forecast says nothing of now that was not made anew, though the series goes on.
+    let mut frozen = stands(&api, &made).await;
+    let outlook = frozen.outlook.as_mut().unwrap();
+    outlook.at = Timestamp::from_unix_ms(NOW - 21 * 60 * 1_000);
+    let id: TriggerId = made["id"].as_str().unwrap().parse().unwrap();
+    let triggers = &api.services.store.scaling;
+    let revision = triggers.get(id).unwrap().0.revision;
+    triggers.keep(id, revision, frozen).await.unwrap();
+    as_keda(&api, &path, &key).await.problem(503, "busy");
+    stands(&api, &made).await;
+    assert_eq!(as_keda(&api, &path, &key).await.status, 200);
+
     // What is old says nothing of now.
     api.pass(Duration::from_mins(20));
     as_keda(&api, &path, &key).await.problem(503, "busy");
+}
+
+#[tokio::test]
+async fn who_may_not_change_a_trigger_sees_no_token_in_its_url() {
+    let api = Api::new().await;
+    let admin = api.admin().await;
+    let (series_id, _) = lab(&admin).await;
+    let mut body = draft(series_id);
+    body["webhook"]["url"] = json!("https://hooks.example.net:8443/services/token?key=token");
+    let made = admin.make(PATH, body.clone()).await;
+    assert_eq!(made["webhook"]["url"], body["webhook"]["url"]);
+    let secret = Secret::new("viewer password".to_owned());
+    let hash: PasswordHash = foretell_api::auth::password::hash(&secret).unwrap();
+    let accounts = &api.services.store.accounts;
+    let roles = vec!["viewer".to_owned()];
+    accounts
+        .create("vera".to_owned(), hash, roles)
+        .await
+        .unwrap();
+    let body = json!({"username": "vera", "password": "viewer password"});
+    let asked = request(Method::POST, "/api/v1/auth/login", Some(&body));
+    let vera = Client {
+        token: api.send(asked).await.json()["token"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        api: &api,
+    };
+    let path = format!("{PATH}/{}", made["id"].as_str().unwrap());
+    let (one, list) = (vera.get(&path).await, vera.get(PATH).await);
+    let cut = "https://hooks.example.net:8443/…";
+    assert_eq!(one.json()["webhook"]["url"], cut);
+    assert_eq!(list.json()["items"][0]["webhook"]["url"], cut);
+    for answer in [one, list] {
+        assert!(!answer.body.windows(5).any(|part| part == b"token"));
+    }
+    let list = admin.get(PATH).await.json();
+    assert_eq!(list["items"][0]["webhook"], made["webhook"]);
 }

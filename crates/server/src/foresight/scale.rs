@@ -35,6 +35,8 @@ const TICK: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// What is learned is kept so often where nothing changed: what a crash loses is read of the samples again.
 const KEEP_EVERY: Duration = Duration::from_hours(1);
+/// How long a trigger rests whose look ended in a mistake of ours.
+const REST_AFTER_PANIC: Duration = Duration::from_hours(1);
 /// Words of deliveries that wait to be taken in.
 const WORDS_MAX: usize = 64;
 
@@ -180,11 +182,14 @@ impl Scaling {
         if self.read_at == Some(changes) {
             return;
         }
-        self.read_at = Some(changes);
+        let is_start = self.read_at.replace(changes).is_none();
         let mut before = std::mem::take(&mut self.at_work);
         for (stored, standing) in triggers.list() {
             let id = stored.body.id;
             let known = before.remove(&id);
+            if is_start {
+                self.resend(&stored.body, &standing);
+            }
             if !stored.body.enabled {
                 continue;
             }
@@ -195,10 +200,7 @@ impl Scaling {
                 Some(known) if same => known,
                 // What was learned goes on where it is good for the trigger as it is now.
                 Some(known) => self.begin(stored, known.looker.standing),
-                None => {
-                    self.resend(&stored.body, &standing);
-                    self.begin(stored, ScalingStanding::clone(&standing))
-                }
+                None => self.begin(stored, ScalingStanding::clone(&standing)),
             };
             self.at_work.insert(id, one);
         }
@@ -232,26 +234,40 @@ impl Scaling {
         }
     }
 
-    /// Looks at one; it is gone where the look ended in a mistake of ours.
+    /// Looks at one; where that ends in a mistake of ours, it goes on later as it is shown. It is gone where
+    /// it was deleted meanwhile.
     async fn look(&mut self, mut one: AtWork, now: Timestamp) -> Option<AtWork> {
         let begun = Instant::now();
+        let stored = Arc::clone(&one.stored);
         let looked = tokio::task::spawn_blocking(move || {
             let done = one.looker.look(now);
             (one, done)
         });
-        let (mut one, done) = looked.await.ok()?;
+        let (mut one, done) = match looked.await {
+            Ok(looked) => looked,
+            Err(error) => {
+                let id = stored.body.id;
+                self.context.counts.failed();
+                warn!(trigger.id = %id, error = %error, "a look at the series of a scaling trigger broke off");
+                let (_, standing) = self.context.ground.store.scaling.get(id)?;
+                let mut one = self.begin(stored, ScalingStanding::clone(&standing));
+                one.due = now.plus(REST_AFTER_PANIC);
+                return Some(one);
+            }
+        };
         self.context.counts.looked(begun.elapsed());
         let id = one.stored.body.id;
         one.due = next_look(now, &one.looker.standing);
+        // What was taken in before an error counts.
         if let Err(error) = done {
             self.context.counts.failed();
             if !one.failing {
                 warn!(trigger.id = %id, error = %crate::chain(&error), "a scaling trigger could not look at its series");
             }
             one.failing = true;
-            return Some(one);
+        } else {
+            one.failing = false;
         }
-        one.failing = false;
         let is_raised = one.looker.standing.state == ScalingState::Raised;
         if is_raised != std::mem::replace(&mut one.was_raised, is_raised) {
             let event_id = EventId::new();
@@ -325,14 +341,22 @@ impl Scaling {
             };
             let message = Message {
                 event_id,
-                url: webhook.url,
+                url: webhook.url.clone(),
                 secret,
                 kind,
                 subject: format!("/api/v1/scaling/{id}"),
                 at: now,
                 data,
             };
-            let done = hooks.deliver(place, &message, |delivery| {
+            // What was followed by another message, or has nobody to go to any more, is not sent again.
+            let is_wanted = || {
+                let known = store.scaling.get(id);
+                known.is_some_and(|(stored, standing)| {
+                    let last = standing.delivery.as_ref().map(|last| last.event_id);
+                    stored.body.webhook.as_ref() == Some(&webhook) && last == Some(event_id)
+                })
+            };
+            let done = hooks.deliver(place, &message, is_wanted, |delivery| {
                 // One that is not heard is followed by another.
                 let _ = words.try_send((id, delivery.clone()));
             });
@@ -348,7 +372,7 @@ impl Scaling {
     async fn hear(&mut self, id: TriggerId, delivery: Delivery) {
         let now = self.context.clock.now();
         let Some(mut one) = self.at_work.remove(&id) else {
-            return;
+            return self.keep_word(id, delivery).await;
         };
         let known = one.looker.standing.delivery.as_ref();
         if known.is_some_and(|known| known.event_id == delivery.event_id && *known != delivery) {
@@ -363,6 +387,20 @@ impl Scaling {
         self.at_work.insert(id, one);
     }
 
+    /// Keeps how a message fared whose trigger is not at work any more.
+    async fn keep_word(&self, id: TriggerId, delivery: Delivery) {
+        let triggers = &self.context.ground.store.scaling;
+        let Some((stored, standing)) = triggers.get(id) else {
+            return;
+        };
+        let known = standing.delivery.as_ref().map(|known| known.event_id);
+        if known == Some(delivery.event_id) && delivery.state != DeliveryState::Waiting {
+            let mut standing = ScalingStanding::clone(&standing);
+            standing.delivery = Some(delivery);
+            self.keep_as(id, stored.revision, standing).await;
+        }
+    }
+
     fn show(&self, one: &AtWork) {
         let triggers = &self.context.ground.store.scaling;
         let standing = one.looker.standing.clone();
@@ -371,12 +409,13 @@ impl Scaling {
 
     async fn keep(&self, one: &mut AtWork, now: Timestamp) {
         one.kept_at = now;
-        let id = one.stored.body.id;
+        let (id, standing) = (one.stored.body.id, one.looker.standing.clone());
+        self.keep_as(id, one.stored.revision, standing).await;
+    }
+
+    async fn keep_as(&self, id: TriggerId, revision: u64, standing: ScalingStanding) {
         let triggers = &self.context.ground.store.scaling;
-        let kept = triggers
-            .keep(id, one.stored.revision, one.looker.standing.clone())
-            .await;
-        match kept {
+        match triggers.keep(id, revision, standing).await {
             Ok(()) | Err(StoreError::RevisionConflict { .. } | StoreError::NotFound { .. }) => {}
             Err(error) => {
                 self.context.counts.failed();

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { bodyOf, empty, keda, meanLeadSecs, record, standing } from "./scaling";
+import { aQuarter, bodyOf, empty, keda, meanLeadSecs, record, standing } from "./scaling";
 
 const tally = { came: 12, false_raises: 2, missed: 1, lead_secs_sum: 14_400, backcast: 9 };
 it("tells how often it was right, and how long before", () => {
@@ -18,6 +18,9 @@ it("makes a trigger of a form", () => {
   expect(bodyOf(form)).toMatchObject({ series_id: "s", threshold: { kind: "of_limit", share: 0.8 }, lead_min_secs: 600, lead_max_secs: 2400, clear_below_share: 0.9, webhook: { url: "https://h.example/" } });
   expect(bodyOf({ ...form, url: "" }).webhook).toBeNull();
   expect(bodyOf({ ...form, secret: "x" }).webhook).toEqual({ url: "https://h.example/", secret: "x" });
+});
+it("takes a replica to carry a quarter of the threshold, also of a share", () => {
+  expect([aQuarter(2.5e8), aQuarter(0.8), aQuarter(1), aQuarter(null)]).toEqual([62_500_000, 0.2, 0.25, 1]);
 });
 it("writes what KEDA needs", () => {
   const text = keda("https://f.example", "t", 5e7);

@@ -56,6 +56,11 @@ export function sure(of: Pick<ScalingTrigger, "raised">): string {
   return of.raised ? percent(of.raised.probability) : ABSENT;
 }
 
+/** A quarter of a threshold, in three digits: that of a share is one too. Where it is not known, 1. */
+export function aQuarter(threshold: number | null | undefined): number {
+  return Number(((threshold ?? 4) / 4).toPrecision(3));
+}
+
 /** The part of a ScaledObject that reads a trigger. */
 export function keda(origin: string, id: string, perReplica: number): string {
   return [

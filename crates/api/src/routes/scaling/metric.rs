@@ -2,11 +2,11 @@
 
 use super::find;
 use super::shape::is_stale;
-use crate::auth::gate::{Granted, ScalingReader, permit};
-use crate::problem::{Answer, Kind, Problem};
+use crate::auth::gate::{Granted, ScalingReader, permit, unauthenticated};
+use crate::problem::{Answer, Problem};
 use crate::query::PathId;
 use axum::Json;
-use model::scaling::{STEP_SECS, ScalingState};
+use model::scaling::{STALE_AFTER, STEP_SECS, ScalingState};
 use model::{Timestamp, TriggerId};
 use serde::Serialize;
 use std::time::Duration;
@@ -72,11 +72,15 @@ pub(crate) async fn get(
     let is_of_it = standing.learned_for.as_ref();
     let is_of_it = is_of_it.is_some_and(|other| stored.body.watches_as(other));
     let outlook = standing.outlook.filter(|_| is_of_it);
-    let (Some(outlook), true) = (outlook, standing.state != ScalingState::Learning) else {
+    if standing.state == ScalingState::Learning {
         let reason = standing.reason.as_deref().unwrap_or("it begins");
         return Err(unknown(format!("The trigger is learning: {reason}.")));
+    }
+    let Some(outlook) = outlook else {
+        return Err(unknown("What is expected is not known yet.".to_owned()));
     };
-    if is_stale(&standing, services.clock.now()) {
+    let now = services.clock.now();
+    if is_stale(&standing, now) || now.since(outlook.at) > STALE_AFTER {
         let detail = format!("Nothing is known of the series since {}.", outlook.at);
         return Err(unknown(detail));
     }
@@ -114,5 +118,5 @@ pub(crate) async fn key(
 
 /// Why a key opens nothing.
 pub(crate) fn wrong_key() -> Problem {
-    Problem::new(Kind::Unauthenticated, "The key is not that of the trigger.")
+    unauthenticated("The key is not that of the trigger.")
 }

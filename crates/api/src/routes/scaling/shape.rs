@@ -5,11 +5,13 @@ use crate::merge::{self, Change};
 use crate::problem::{Answer, Faults};
 use crate::routes::objection;
 use crate::services::Services;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::check::objection_to_url;
 use model::credential::Secret;
 use model::scaling::{
     LEAD_SECS, STALE_AFTER, ScalingOutlook, ScalingRaise, ScalingStanding, ScalingState,
-    ScalingTally, ScalingThreshold, ScalingTrigger, ScalingWebhook,
+    ScalingTally, ScalingThreshold, ScalingTrigger, ScalingWebhook, URL_LEN_MAX,
 };
 use model::webhook::Delivery;
 use model::{DeviceId, SeriesId, Timestamp, TriggerId};
@@ -20,6 +22,10 @@ use store::scaling::SecretChange;
 /// Lengths of a secret that signs, in bytes: Standard Webhooks asks for 24 to 64 of randomness, which are 32 to
 /// 88 in base64.
 const SECRET_LEN: std::ops::RangeInclusive<usize> = 16..=128;
+/// What begins a secret that is base64, as Standard Webhooks has it.
+const BASE64_SECRET: &str = "whsec_";
+/// Least octets that such a secret stands for.
+const BASE64_SECRET_LEN_MIN: usize = 16;
 /// The greatest threshold, as `analytics::scaling` has it.
 const THRESHOLD_MAX: f64 = 1e100;
 
@@ -45,7 +51,8 @@ pub(crate) struct TriggerResource {
     lead_max_secs: u32,
     /// It is cleared only where the value is below this share of the threshold.
     clear_below_share: f64,
-    /// Whom it tells; null where nobody. The secret is never shown.
+    /// Whom it tells; null where nobody. The secret is never shown, and who may not change the trigger sees of
+    /// the URL no more than scheme and host: what follows may be a token.
     webhook: Option<ScalingWebhook>,
     /// Whether it watches.
     enabled: bool,
@@ -117,6 +124,16 @@ impl TriggerResource {
         }
     }
 
+    /// The same for who may not change it: a URL may carry a token.
+    pub(super) fn without_token(mut self) -> Self {
+        if let Some(webhook) = &mut self.webhook {
+            let (scheme, rest) = webhook.url.split_once("://").unwrap_or_default();
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            webhook.url = format!("{scheme}://{host}/…");
+        }
+        self
+    }
+
     /// Whose series it watches; none where that is gone.
     pub(super) fn device_id(&self) -> Option<DeviceId> {
         self.subject.as_ref().map(|subject| subject.device_id)
@@ -173,7 +190,7 @@ pub(crate) struct TriggerCreate {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WebhookDraft {
     /// `http` or `https`, without a password.
-    #[schema(max_length = 1024, example = "https://hooks.example.net/foretell")]
+    #[schema(max_length = 2000, example = "https://hooks.example.net/foretell")]
     url: String,
     /// What signs the messages, 16 to 128 bytes; what begins with `whsec_` is base64. Left away in a patch,
     /// the one there is stays; null takes it away.
@@ -339,15 +356,26 @@ fn look_through(trigger: &mut ScalingTrigger, secret: &SecretChange) -> Answer<(
     if !is_share(trigger.clear_below_share) {
         faults.add("/clear_below_share", "a share is over 0, to 1");
     }
-    if let Some(webhook) = &trigger.webhook
-        && let Some(objection) = objection_to_url(&webhook.url)
-    {
-        faults.add("/webhook/url", objection);
+    if let Some(webhook) = &trigger.webhook {
+        if let Some(objection) = objection_to_url(&webhook.url) {
+            faults.add("/webhook/url", objection);
+        } else if webhook.url.len() > URL_LEN_MAX {
+            faults.add(
+                "/webhook/url",
+                format!("at most {URL_LEN_MAX} bytes are expected"),
+            );
+        }
     }
     if let SecretChange::Set(Some(secret)) = secret {
         let text = secret.reveal();
         if !SECRET_LEN.contains(&text.len()) || text.chars().any(char::is_control) {
             faults.add("/webhook/secret", "16 to 128 bytes of text are expected");
+        } else if let Some(encoded) = text.strip_prefix(BASE64_SECRET) {
+            let octets = STANDARD.decode(encoded).map_or(0, |octets| octets.len());
+            if octets < BASE64_SECRET_LEN_MIN {
+                let detail = "behind whsec_ the base64 of 16 octets or more is expected";
+                faults.add("/webhook/secret", detail);
+            }
         }
     }
     faults.into_result()

@@ -105,13 +105,17 @@ impl Follower {
         self.standing.stepped_to = Some(at);
         self.latest = Some(value);
         self.standing.steps = self.standing.steps.saturating_add(1);
-        let began = self.count(at, value);
+        let mut began = self.count(at, value);
         if self.standing.steps < LEARNED_STEPS {
             return self.learn();
         }
         if self.standing.state == ScalingState::Learning {
             self.become_at(ScalingState::Clear, at);
             self.standing.reason = None;
+            // An overload that is there by now was not told when it began.
+            if self.standing.over_steps >= OVERLOAD_STEPS {
+                began = began.or(Some(at.minus(STEP)));
+            }
         }
         if let Some(overload_at) = began {
             self.overload(at, overload_at, is_backcast);
@@ -143,6 +147,9 @@ impl Follower {
             return None;
         }
         self.standing.over_steps = self.standing.over_steps.saturating_add(1);
+        if self.standing.over_steps > OVERLOAD_STEPS {
+            self.standing.over_at = Some(at);
+        }
         (self.standing.over_steps == OVERLOAD_STEPS).then(|| at.minus(STEP))
     }
 
@@ -158,7 +165,7 @@ impl Follower {
             // Those behind it said the same anew.
             self.standing.raises.truncate(first + 1);
         }
-        let before = self.standing.over_at.replace(overload_at);
+        let before = self.standing.over_at.replace(at);
         let is_raised = self.standing.state == ScalingState::Raised;
         if let (Some(_), Some(raise)) = (first, self.standing.raises.last_mut()) {
             let lead_secs = overload_at.since(raise.raised_at).as_secs();

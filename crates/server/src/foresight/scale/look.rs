@@ -36,17 +36,19 @@ impl Looker {
     pub(super) fn look(&mut self, now: Timestamp) -> Result<(), SeriesError> {
         let ground = &self.ground;
         let Some(series) = ground.series.series(self.typed.series_id) else {
-            self.waits("the series is gone");
+            self.waits("the series is gone", now);
             return Ok(());
         };
         let threshold = match self.typed.threshold {
             ScalingThreshold::Value { value } => Some(value),
             ScalingThreshold::OfLimit { share } => {
-                limit_of(ground, &series).map(|(_, limit)| limit * share)
+                let limit = limit_of(ground, &series).map(|(_, limit)| limit * share);
+                // One that is not read for a while is as it was.
+                limit.or_else(|| self.threshold_learned())
             }
         };
         let Some(threshold) = threshold else {
-            self.waits("the limit of the series is not known");
+            self.waits("the limit of the series is not known", now);
             return Ok(());
         };
         let follower = self.follower.take().filter(|one| one.is_for(threshold));
@@ -57,7 +59,7 @@ impl Looker {
         let mut follower = match follower {
             Ok(follower) => follower,
             Err(error) => {
-                self.waits(&error.to_string());
+                self.waits(&error.to_string(), now);
                 return Ok(());
             }
         };
@@ -77,27 +79,46 @@ impl Looker {
         follower: &mut Follower,
         (now, until): (Timestamp, Option<Instant>),
     ) -> Result<(), SeriesError> {
-        if self.steps(series, follower, (now, until))? {
+        self.steps(series, follower, (now, until))?;
+        let of = follower.standing.outlook.map(|outlook| outlook.at);
+        if of != follower.standing.stepped_to {
+            // Where it cannot be made, there is none: the one before says nothing of now.
+            follower.standing.outlook = None;
             follower.standing.outlook = self.outlook(series, follower, (now, until))?;
         }
         Ok(())
     }
 
+    /// The threshold that was learned for last, where the trigger still watches the same.
+    fn threshold_learned(&self) -> Option<f64> {
+        let of = self.standing.learned_for.as_ref();
+        let is_same = of.is_some_and(|other| self.typed.watches_as(other));
+        self.standing.learned_threshold.filter(|_| is_same)
+    }
+
     /// Nothing can be followed now.
-    fn waits(&mut self, reason: &str) {
+    fn waits(&mut self, reason: &str, now: Timestamp) {
         self.follower = None;
+        if self.standing.state == ScalingState::Raised
+            && let Some(last) = self.standing.raises.last_mut()
+        {
+            last.cleared_at.get_or_insert(now);
+        }
+        if self.standing.state != ScalingState::Learning {
+            self.standing.since = Some(now);
+        }
         self.standing.state = ScalingState::Learning;
         self.standing.reason = Some(reason.to_owned());
         self.standing.outlook = None;
     }
 
-    /// Takes in steps; whether there was a new one.
+    /// Takes in steps.
     fn steps(
         &self,
         series: &Series,
         follower: &mut Follower,
         (now, until): (Timestamp, Option<Instant>),
-    ) -> Result<bool, SeriesError> {
+    ) -> Result<(), SeriesError> {
         let inventory = &self.ground.store.inventory;
         let record = inventory.device(series.key.device_id);
         let interval = record.map_or(60, |record| record.device.body.interval_secs);
@@ -119,18 +140,19 @@ impl Looker {
             read => read,
         };
         let Some(input) = read? else {
-            return Ok(false);
+            return Ok(());
         };
         let begun = self.typed.created_at;
         let mut at = input.from;
         for value in input.values {
             at = at.plus(STEP);
-            follower.take(at, value, at <= begun);
+            // What is gone through at first was told to nobody.
+            follower.take(at, value, last.is_none() || at <= begun);
         }
         if follower.standing.stepped_to.is_none() {
             follower.standing.reason = Some("nothing is known of the series yet".to_owned());
         }
-        Ok(follower.standing.stepped_to != last)
+        Ok(())
     }
 
     /// What is expected within the lead.

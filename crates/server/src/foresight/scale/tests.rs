@@ -2,7 +2,7 @@ use super::follow::Follower;
 use super::*;
 use crate::webhook::{self, receiver, signature};
 use model::credential::Secret;
-use model::scaling::{ScalingThreshold, ScalingVerdict, ScalingWebhook};
+use model::scaling::{ScalingRaise, ScalingThreshold, ScalingVerdict, ScalingWebhook};
 use model::{DeviceId, Labels, Metric, SeriesId, Value};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -126,6 +126,50 @@ fn an_overload_that_nobody_expected_is_told_late_and_cleared_below_the_share() {
     }
     follower.take(end(0), 0.5, false);
     assert_eq!(follower.kept(), before);
+}
+
+#[test]
+fn an_overload_that_is_there_when_learning_ends_is_told_and_none_of_another() {
+    let typed = typed(1.0);
+    let mut follower = Follower::resume(&typed, 1.0, ScalingStanding::default()).unwrap();
+    for step in 0..DAY_STEPS {
+        let is_over = step >= DAY_STEPS - 8;
+        follower.take(end(step), if is_over { 1.5 } else { 0.5 }, false);
+        let is_learned = step == DAY_STEPS - 1;
+        let state = follower.standing.state;
+        assert_eq!(state == ScalingState::Raised, is_learned, "{step}");
+    }
+    let raise = *follower.standing.raise().unwrap();
+    assert_eq!(raise.verdict, ScalingVerdict::Late);
+    assert_eq!(raise.overload_at, Some(end(DAY_STEPS - 2)));
+    assert_eq!(
+        follower.standing.tally.missed, 0,
+        "it began while it learned"
+    );
+}
+
+#[test]
+fn a_long_overload_that_goes_on_after_a_pause_is_missed_once() {
+    let typed = typed(1.0);
+    let mut follower = Follower::resume(&typed, 1.0, ScalingStanding::default()).unwrap();
+    for step in 0..DAY_STEPS + 12 {
+        follower.take(end(step), 0.5, false);
+    }
+    // Longer than the longest lead.
+    let begin = DAY_STEPS + 12;
+    for step in begin..begin + 20 {
+        follower.take(end(step), 1.5, false);
+        if step > begin {
+            assert_eq!(follower.standing.over_at, Some(end(step)));
+        }
+    }
+    assert_eq!(follower.standing.tally.missed, 1);
+    follower.take(end(begin + 20), 0.5, false);
+    for step in begin + 21..begin + 24 {
+        follower.take(end(step), 1.5, false);
+    }
+    assert_eq!(follower.standing.state, ScalingState::Raised);
+    assert_eq!(follower.standing.tally.missed, 1);
 }
 
 #[test]
@@ -371,14 +415,66 @@ async fn a_trigger_that_cannot_watch_says_why_and_one_that_is_deleted_is_gone() 
         let kept = triggers.put(trigger, SecretChange::Keep, Expect::Absent);
         kept.await.unwrap();
     }
+    let at = Timestamp::from_unix_ms(NOW - STEP_MS);
+    let raised = ScalingStanding {
+        state: ScalingState::Raised,
+        since: Some(at),
+        raises: vec![ScalingRaise {
+            raised_at: at,
+            expected_at: at,
+            probability: 0.5,
+            cleared_at: None,
+            verdict: ScalingVerdict::Waiting,
+            overload_at: None,
+            lead_secs: None,
+            is_backcast: false,
+        }],
+        ..ScalingStanding::default()
+    };
+    let revision = triggers.get(gone_id).unwrap().0.revision;
+    triggers.keep(gone_id, revision, raised).await.unwrap();
     let _events = lab.start();
     let has_reason = |now: &ScalingStanding| now.reason.is_some();
     let found = lab.until(gone_id, has_reason).await;
     assert_eq!(found.reason.as_deref(), Some("the series is gone"));
+    assert!(found.since > Some(at) && found.raises[0].cleared_at > Some(at));
     let found = lab.until(short_id, has_reason).await;
     assert!(found.reason.unwrap().starts_with("20 steps"));
     assert_eq!(found.state, ScalingState::Learning);
     triggers.delete(gone_id, Expect::Any).await.unwrap();
     assert!(triggers.get(gone_id).is_none());
+    lab.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_message_fares_of_a_trigger_that_is_not_at_work_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::open(folder.path(), NOW).await;
+    let (url, mut hook) = receiver::listen(&[200]).await;
+    let trigger = ScalingTrigger {
+        webhook: Some(ScalingWebhook {
+            url,
+            is_signed: false,
+        }),
+        enabled: false,
+        ..typed(0.8)
+    };
+    let id = trigger.id;
+    let triggers = &lab.store.scaling;
+    let kept = triggers.put(trigger, SecretChange::Keep, Expect::Absent);
+    kept.await.unwrap();
+    let waiting = ScalingStanding {
+        delivery: Some(Delivery::new(EventId::new(), Timestamp::from_unix_ms(NOW))),
+        ..ScalingStanding::default()
+    };
+    let revision = triggers.get(id).unwrap().0.revision;
+    triggers.keep(id, revision, waiting).await.unwrap();
+    let _events = lab.start();
+    let is_done = |now: &ScalingStanding| {
+        let delivery = now.delivery.as_ref();
+        delivery.is_some_and(|one| one.state == DeliveryState::Delivered)
+    };
+    lab.until(id, is_done).await;
+    assert!(hook.recv().await.is_some() && hook.try_recv().is_err());
     lab.end().await;
 }
