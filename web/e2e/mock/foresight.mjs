@@ -9,8 +9,7 @@ export const FORESIGHT_QUERIES = {
   "GET /anomalies": ["limit", "cursor", "device_id", "series_id", "interface_id", "site", "tag", "open", "kind", "from", "until"],
   "GET /bands": ["series_id", "from", "until", "step_secs"],
   "GET /forecasts/:id": ["horizon_secs"],
-  "GET /analysis/patterns": ["series_id", "from", "to"],
-  "GET /analysis/similar": ["series_id", "from", "to", "among", "limit"],
+  "GET /analysis/:id": ["series_id", "from", "to", "among", "limit"],
   "GET /capacity": ["limit", "cursor", "sort", "of", "within_days", "site", "device_id"],
   "GET /balance": ["limit", "cursor", "sort", "all", "site", "device_id"],
   "GET /scaling": ["limit", "cursor", "sort", "device_id", "series_id", "state", "enabled"],
@@ -87,7 +86,8 @@ export function foresight(net) {
       }
       case "GET /balance":
         return page(balanced);
-      case "GET /analysis/patterns": {
+      case "GET /analysis/:id": {
+        if (id === "similar") return send(200, { ...subject, ...RANGE(born), among: "metric", compared: 7, left_out: 0, cluster: { size: 3, clusters: 2, alike: 0.8 }, items: [{ ...subject, series_id: "0190-s2", device_name: "edge2", correlation: 0.97, lag_secs: 10_800, pairs: 600, week_likeness: 0.9, is_of_cluster: true }] });
         const windows = [0, 1, 2, 3, 4].map((day) => ({ day, from_hour: 8, to_hour: 18 }));
         const hour = { median: 1e7, lower: 8e6, upper: 1.3e7, values: 28 };
         return send(200, {
@@ -95,8 +95,6 @@ export function foresight(net) {
           business_hours: { windows, threshold: 2e7, busy: 5e7, quiet: 1e7, separation: 0.9, held: 0.95, quiet_days: [5, 6] }, business_hours_reason: null, day: Array.from({ length: 24 }, () => hour), week: Array.from({ length: 168 }, () => hour), motifs: [], discords: [], odd_days: [],
         });
       }
-      case "GET /analysis/similar":
-        return send(200, { ...subject, ...RANGE(born), among: "metric", compared: 7, left_out: 0, cluster: { size: 3, clusters: 2, alike: 0.8 }, items: [{ ...subject, series_id: "0190-s2", device_name: "edge2", correlation: 0.97, lag_secs: 10_800, pairs: 600, week_likeness: 0.9, is_of_cluster: true }] });
       case "GET /capacity":
         return page([item]);
       case "GET /capacity/:id/what-if":
