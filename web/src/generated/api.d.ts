@@ -3228,7 +3228,7 @@ export interface components {
             share_then?: number | null;
             /**
              * Format: int32
-             * @description The weight that is advised: so many of at most 16 buckets; null where those of today are as good.
+             * @description The weight that is advised: so many of at most 16 buckets, of more than 16 links of as many as are up; null where those of today are as good.
              */
             weight?: number | null;
             /**
@@ -8904,7 +8904,7 @@ export interface components {
              * @description Seconds between raising and overload.
              */
             lead_secs?: number | null;
-            /** @description It is of what was known before the trigger was made, gone through step by step, and nobody was told. */
+            /** @description It is of what was known when the trigger began to learn, gone through step by step, and nobody was told. */
             is_backcast: boolean;
         };
         /**
