@@ -506,7 +506,7 @@ async fn no_more_groups_are_looked_at_than_may_be() {
     let metrics = admin.get("/metrics").await;
     let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
     assert!(
-        metrics.contains("foretell_balance_groups_left_out_total 20"),
+        metrics.contains("foretell_balance_groups_left_out 20"),
         "{metrics}"
     );
 }

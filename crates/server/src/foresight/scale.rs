@@ -82,7 +82,7 @@ pub async fn run(mut context: Context) {
             biased;
             () = stop.cancelled() => break,
             Some((id, delivery)) = words.recv() => scaling.hear(id, delivery).await,
-            _ = ticks.tick() => scaling.turn(&stop).await,
+            _ = ticks.tick() => Box::pin(scaling.turn(&stop)).await,
         }
     }
     scaling.end().await;
