@@ -85,6 +85,10 @@ export const profileTests = {
     await form.locator('[name="label"]').fill("Inside");
     const text = page.getByTestId("stanza-text");
     await until("the profile", async () => /object_id = \["1.3.6.1.4.1.99999.1"\][^]*divide = 10[^]*name = "Inside"/.test(await text.inputValue()));
+    // What is typed into it stays, whatever comes from the device.
+    await text.fill(`# Of the north wing\n${await text.inputValue()}`);
+    await page.evaluate(() => new Promise((heard) => window.addEventListener("foretell:sample", heard, { once: true })));
+    assert.match(await text.inputValue(), /^# Of the north wing/);
     await page.getByTestId("try").click();
     const trial = page.getByTestId("trial");
     await trial.getByText("31.5 °C").waitFor();
