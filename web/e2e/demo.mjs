@@ -71,7 +71,7 @@ try {
   }
 
   step(`device ${env.FORETELL_FAULT_DEVICE}`);
-  await page.goto(`${url}/devices`);
+  await page.goto(`${url}/devices?q=${encodeURIComponent(env.FORETELL_FAULT_DEVICE)}`);
   await page.getByTestId("device-row").first().waitFor();
   await page.getByRole("link", { name: env.FORETELL_FAULT_DEVICE, exact: true }).first().click();
   await page.getByTestId("device-name").waitFor();
