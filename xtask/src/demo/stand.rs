@@ -117,24 +117,51 @@ impl Stand {
 
     /// What the simulator says of its network.
     pub(crate) fn network(&self) -> anyhow::Result<Value> {
-        let control = self.control.trim_start_matches("http://");
-        http::ask(control, "GET", "/network", None, None)?.json()
+        http::ask(self.control_address(), "GET", "/network", None, None)?.json()
     }
 
-    /// What to type to cut a link of the network, and the name of a device at its end.
+    fn control_address(&self) -> &str {
+        self.control.trim_start_matches("http://")
+    }
+
+    /// What to type to cut a link of the network, and the name of a device at its end: of the links of the
+    /// first device the one that has carried the most, so that there is something to see. Of two links
+    /// between the same devices the command could not tell which.
     pub(crate) fn fault(&self, program: &Path) -> anyhow::Result<(String, String)> {
         let network = self.network()?;
-        let link = &network["links"][0];
-        let (a, b) = (text(&link["a"], "node")?, text(&link["b"], "node")?);
+        let links = network["links"].as_array().context("no links")?;
+        let hub = text(&links.first().context("no link")?["a"], "node")?;
+        let device = http::ask(
+            self.control_address(),
+            "GET",
+            &format!("/devices/{hub}"),
+            None,
+            None,
+        )?
+        .json()?;
+        let carried = |port: &Value| {
+            let mut ports = device["ports"].as_array().into_iter().flatten();
+            let found = ports.find(|one| one["name"] == *port);
+            let octets = |name| found.and_then(|one| one[name].as_u64()).unwrap_or(0);
+            octets("in_octets") + octets("out_octets")
+        };
+        let ends = |link: &Value| {
+            let ends = [(&link["a"], &link["b"]), (&link["b"], &link["a"])];
+            let (near, far) = ends.into_iter().find(|(near, _)| near["node"] == *hub)?;
+            Some((carried(&near["port"]), text(far, "node").ok()?))
+        };
+        let near: Vec<(u64, String)> = links.iter().filter_map(ends).collect();
+        let is_alone = |far: &str| near.iter().filter(|(_, other)| other == far).count() == 1;
+        let fullest = near.iter().filter(|(_, far)| is_alone(far)).max();
+        let (_, far) = fullest.context("no link of the first device is alone between its ends")?;
         let (program, control) = (program.display(), &self.control);
-        let command = format!("{program} simulate fault link-down {a} {b} --control {control}");
-        Ok((command, a))
+        let command = format!("{program} simulate fault link-down {hub} {far} --control {control}");
+        Ok((command, hub))
     }
 
     /// What to type to mend what is broken next.
     pub(crate) fn heal(&self, program: &Path) -> anyhow::Result<String> {
-        let control = self.control.trim_start_matches("http://");
-        let faults = http::ask(control, "GET", "/faults", None, None)?.json()?;
+        let faults = http::ask(self.control_address(), "GET", "/faults", None, None)?.json()?;
         let faults = faults["items"].as_array().into_iter().flatten();
         let known = faults.filter_map(|fault| fault["id"].as_u64()).max();
         let next = known.unwrap_or(0) + 1;
