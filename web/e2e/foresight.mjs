@@ -103,6 +103,12 @@ export const foresightTests = {
     await form.locator("[name=series_id]").selectOption({ index: 1 });
     await page.getByTestId("save-trigger").click();
     await until("two", async () => (await rows.count()) === 2);
+    await page.getByTestId("edit-trigger").first().click();
+    await form.locator("[name=name]").fill("renamed");
+    await page.getByTestId("save-trigger").click();
+    await until("another name", async () => /renamed/.test((await rows.first().textContent()) ?? ""));
+    await page.getByTestId("enable-trigger").first().click();
+    await until("it is not enabled", async () => /not enabled/.test((await rows.first().textContent()) ?? ""));
     await page.getByTestId("delete-trigger").first().click();
     await page.getByTestId("confirm").click();
     await until("one again", async () => (await rows.count()) === 1);

@@ -112,7 +112,7 @@ metrics! {
     WIRELESS_TRANSMIT_POWER "wireless_transmit_power" "dBm" Gauge "Power that a radio transmits (labels as of `wireless_clients`).";
     WIRELESS_FREQUENCY "wireless_frequency" "hertz" Gauge "Centre of the channel of a radio (labels as of `wireless_clients`).";
     WIRELESS_CHANNEL "wireless_channel" "" State "Channel of a radio by its number (IEEE 802.11; labels as of `wireless_clients`).";
-    ANOMALY_SCORE "anomaly_score" "ratio" Gauge "How far a series is out of the ordinary while an anomaly of it goes on, 0 to 1 (labels `of_series`, `model`, `model_version`).";
+    ANOMALY_SCORE "anomaly_score" "ratio" Gauge "How far a series is out of the ordinary, 0 to 1, at the most since the sample before: each five minutes of a series that is forecast daily, each sample while an anomaly goes on (labels `of_series`, `model`, `model_version`).";
     FORECAST "forecast" "unit_of_series" Gauge "What was forecast of a series for a time, in its unit (labels `of_series`, `lead`, `quantile`, `model`, `model_version`); written when that time has come.";
     FLOW_TALKER_SHARE "flow_talker_share" "ratio" Gauge "Share of the traffic of an interface that a new heavy talker takes while it lasts, 0 to 1 (labels of the interface, `direction`).";
 }

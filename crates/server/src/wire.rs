@@ -12,9 +12,11 @@
 //! keeper of backups --backups--> api
 //! seed --seeding--> readiness
 //! api --bands--> foresight, which hears all events
+//! plan of forecasts --matter--> foresight
 //! flows --tops--> keeper of flows --standing--> api
 //! ```
 
+use crate::foresight::watch::scores::Matter;
 use api::expected::BandsAsked;
 use api::{Command, Notice, Readiness, Reason};
 use collect::flow::Sealed;
@@ -192,6 +194,8 @@ pub struct Wire {
     pub flow_tops: FlowTops,
     /// Who sends flows. A snapshot.
     pub flows: watch::Sender<Arc<FlowStanding>>,
+    /// Which series matter, from the plan of forecasts to who keeps scores. A snapshot.
+    pub matter: watch::Sender<Matter>,
     /// How far the making of history is, where that is at work. A snapshot.
     pub seeding: watch::Sender<Option<Reason>>,
     /// How full the arrows are.
@@ -216,6 +220,7 @@ impl Wire {
             backups: watch::Sender::new(Arc::default()),
             flow_tops: channel("flow_tops", FLOW_TOPS_MAX, &mut gauges),
             flows: watch::Sender::new(Arc::default()),
+            matter: watch::Sender::default(),
             seeding: watch::Sender::new(None),
             gauges,
         }

@@ -104,6 +104,9 @@ export function foresight(net) {
       case "POST /scaling":
         state.triggers.push(trigger({ ...body, id: "0190-t2", state: "learning", raised: null, reason: "12 steps of five minutes are known, and 288 are needed" }));
         return send(201, state.triggers.at(-1));
+      case "PATCH /scaling/:id":
+        state.triggers = state.triggers.map((one) => (one.id === id ? { ...one, ...body, revision: one.revision + 1 } : one));
+        return send(200, state.triggers.find((one) => one.id === id));
       case "GET /scaling/:id/key":
         return send(200, { header: "X-API-Key", key: "0a1b2c" });
       case "POST /scaling/:id/test":

@@ -10,6 +10,7 @@ mod tests;
 
 pub use counts::Counts;
 
+use super::watch::scores::Matter;
 use api::foresight::make::{Made, make, warning};
 use api::foresight::matter::matter;
 use api::foresight::{Ground, PlanStanding};
@@ -20,7 +21,7 @@ use model::pattern::PatternKind;
 use model::series::Series;
 use model::{Clock, SeriesId, Timestamp};
 use record::{is_recorded, record};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Context {
     pub clock: Clock,
     /// How it stands.
     pub told: watch::Sender<PlanStanding>,
+    /// Which series matter, for who keeps their scores.
+    pub matter: watch::Sender<Matter>,
     /// While this says something, a history is being made, and nothing is forecast.
     pub seeding: watch::Receiver<Option<api::Reason>>,
     /// What is counted.
@@ -187,6 +190,8 @@ impl Plan {
         let is_chosen = |(_, why): &&(SeriesId, ForecastWhy)| *why == ForecastWhy::Chosen;
         let of_choice = found.series.iter().filter(is_chosen);
         self.chosen = of_choice.map(|(id, _)| *id).collect();
+        let all: HashSet<SeriesId> = found.series.iter().map(|(id, _)| *id).collect();
+        self.context.matter.send_replace(Arc::new(all));
         self.matter = found.series;
         self.left_out = found.left_out;
         self.looked_at = Some(now);

@@ -5,7 +5,8 @@
 //! ([`catch_up`]), and until then the device's samples that come are left to that. One task has all the state; it
 //! runs on a thread of its own.
 //!
-//! Begin at [`run`]. One series is in [`series`], one device in [`device`]; [`keeper`] writes and tells what is said;
+//! Begin at [`run`]. One series is in [`series`], one device in [`device`]; [`keeper`] writes and tells what is said,
+//! [`scores`] keeps how far each is out of the ordinary;
 //! [`shards`] are the files, whose bytes are in [`saved`].
 
 pub mod catch_up;
@@ -13,6 +14,7 @@ pub mod counts;
 pub mod device;
 pub mod keeper;
 pub mod saved;
+pub mod scores;
 pub mod sentence;
 pub mod series;
 pub mod shards;
@@ -23,11 +25,12 @@ use api::Reason;
 use api::expected::{BandsAsked, BandsTold};
 use catch_up::{Done, Task};
 use counts::Counts;
-use device::{Ground, OfDevice, Scores};
+use device::{Ground, OfDevice};
 use keeper::{Keeper, LOTS_MAX, Lot};
 use model::event::Event;
 use model::foresight::{Anomaly, AnomalyKind};
 use model::{Clock, DeviceId, SeriesId, Status, Timestamp, Value};
+use scores::{Matter, Recorder, SCORES_MAX, Scores};
 use series::{MODEL, MODEL_VERSION, Rules};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -65,6 +68,8 @@ pub struct Context {
     pub series_max: usize,
     /// Whether a history is being made, which is waited for.
     pub seeding: watch::Receiver<Option<Reason>>,
+    /// Series whose scores are kept always.
+    pub matter: watch::Receiver<Matter>,
     /// What is counted.
     pub counts: Counts,
     /// Cancelled when the server stops.
@@ -108,7 +113,14 @@ async fn listen(
     };
     let (lots, taken) = mpsc::channel(LOTS_MAX);
     let keeping = tokio::spawn(keeper.run(taken));
-    let mut watcher = Watcher::open(context.clone(), lots).await;
+    let recorder = Recorder {
+        series: context.series.clone(),
+        events: context.events.clone(),
+        counts: context.counts.clone(),
+    };
+    let (scores, to_keep) = mpsc::channel(SCORES_MAX);
+    let recording = tokio::spawn(recorder.run(to_keep));
+    let mut watcher = Watcher::open(context.clone(), lots, scores).await;
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -127,9 +139,10 @@ async fn listen(
         watcher.turn().await;
     }
     watcher.stop().await;
-    // The keeper ends when nobody has anything to tell any more.
+    // These end when nobody has anything to tell any more.
     drop(watcher);
     let _ = keeping.await;
+    let _ = recording.await;
 }
 
 /// What came of catching up; pends where nothing catches up.
@@ -147,6 +160,8 @@ async fn finished(job: &mut Option<JoinHandle<Done>>) -> Option<Done> {
 struct Watcher {
     context: Context,
     lots: mpsc::Sender<Lot>,
+    scores: mpsc::Sender<Scores>,
+    matter: Matter,
     devices: HashMap<DeviceId, Slot>,
     /// Devices that wait for their turn to catch up.
     queue: VecDeque<DeviceId>,
@@ -164,7 +179,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    async fn open(context: Context, lots: mpsc::Sender<Lot>) -> Self {
+    async fn open(context: Context, lots: mpsc::Sender<Lot>, scores: mpsc::Sender<Scores>) -> Self {
         let folder = context.folder.clone();
         let loaded = tokio::task::spawn_blocking(move || shards::load(&folder)).await;
         let loaded = loaded.unwrap_or_default();
@@ -177,6 +192,8 @@ impl Watcher {
             std::array::from_fn(|shard| now.minus(share * u32::try_from(shard).unwrap_or(0)));
         let mut watcher = Self {
             lots,
+            scores,
+            matter: Matter::default(),
             devices: HashMap::new(),
             queue: VecDeque::new(),
             catching_up: None,
@@ -231,6 +248,7 @@ impl Watcher {
 
     async fn hear(&mut self, event: &Event) {
         self.know_rules();
+        self.know_matter();
         match event {
             Event::Samples {
                 device_id,
@@ -248,9 +266,17 @@ impl Watcher {
             self.lag_behind(id);
             return;
         };
-        if samples.iter().any(|(series, _)| !of.knows(*series)) {
-            self.lag_behind(id);
-            return;
+        for (series, _) in samples {
+            if of.knows(*series) {
+                continue;
+            }
+            // One that is never watched misses nothing: so a score that is kept for the first time.
+            let known = self.context.series.series(*series);
+            if known.is_none_or(|known| series::watched_as(known.key.metric).is_some()) {
+                self.lag_behind(id);
+                return;
+            }
+            of.unwatched.insert(*series);
         }
         let begun = Instant::now();
         let record = self.context.store.inventory.device(id);
@@ -264,10 +290,11 @@ impl Watcher {
                 .and_then(|device| device.maintenance.as_ref())
                 .map(|work| work.since.unix_ms()),
             replaced_at: device.map_or(&[], |device| &device.replaced_at),
+            matter: Some(&self.matter),
         };
         let mut words = Vec::new();
         let points = of.row(id, at, samples, &ground, &mut words);
-        let scores = of.scores(at, samples);
+        let scores = of.scores(at, samples, &self.matter);
         if points > 0 {
             slot.is_changed = true;
         }
@@ -282,13 +309,15 @@ impl Watcher {
             self.say(Lot::Words(words)).await;
         }
         if !scores.is_empty() {
-            let device_id = id;
-            self.say(Lot::Scores(Scores {
+            let (device_id, count) = (id, scores.len());
+            let scores = Scores {
                 device_id,
                 at,
                 scores,
-            }))
-            .await;
+            };
+            if self.scores.try_send(scores).is_err() {
+                counts.scores_not_kept.inc_by(count as u64);
+            }
         }
     }
 
@@ -349,6 +378,14 @@ impl Watcher {
                 (id, rules)
             });
             self.rules = Arc::new(rules.collect());
+        }
+    }
+
+    /// Takes in of which series scores are kept always.
+    fn know_matter(&mut self) {
+        // An error means that nobody says it any more: it stays as it was.
+        if self.context.matter.has_changed().unwrap_or(false) {
+            self.matter = self.context.matter.borrow_and_update().clone();
         }
     }
 

@@ -121,7 +121,8 @@ pub(super) async fn start(
     let seeding = base.start_seeding(seeding, &wire.seeding, places);
     let degraded = [standing.degraded.clone(), Vec::from_iter(seeding)].concat();
     let (bands_in, bands_out) = wire.bands;
-    let webhooks = base.start_watch(bands_out, wire.seeding.subscribe(), &mut registry, places);
+    let heard = (wire.seeding.subscribe(), wire.matter.subscribe());
+    let webhooks = base.start_watch(bands_out, heard, &mut registry, places);
     let (ingested, poller_stop) = (Ingested::register(&mut registry), CancellationToken::new());
     let (reports_in, reports_out) = wire.reports;
     let poller = base.start_poller(
@@ -151,7 +152,7 @@ pub(super) async fn start(
     base.start_traps(wire.traps, &poller, &mut registry, &mut standing, places)
         .await?;
     base.start_checks(&mut registry, places);
-    let plan = base.start_plan(wire.seeding.subscribe(), &mut registry);
+    let plan = base.start_plan(wire.seeding.subscribe(), wire.matter, &mut registry);
 
     base.show_metrics(
         &mut registry,

@@ -65,6 +65,7 @@ import type {
   ScalingKey,
   ScalingTrigger,
   ScalingTriggerCreate,
+  ScalingTriggerPatch,
   Series,
   SeriesCardinality,
   Similar,
@@ -217,6 +218,7 @@ export const foresight = {
 export const scaling = {
   all: (signal?: Signal) => all<ScalingTrigger>("/scaling", {}, signal),
   create: (body: ScalingTriggerCreate) => call<ScalingTrigger>("POST", "/scaling", { body }),
+  change: (id: string, revision: number, body: ScalingTriggerPatch) => call<ScalingTrigger>("PATCH", `/scaling/${enc(id)}`, { body, revision }),
   remove: (id: string, revision: number) => call<void>("DELETE", `/scaling/${enc(id)}`, { revision }),
   key: (id: string, signal?: Signal) => call<ScalingKey>("GET", `/scaling/${enc(id)}/key`, { ...(signal && { signal }) }),
   test: (id: string) => call<WebhookDelivery>("POST", `/scaling/${enc(id)}/test`, { body: {} }),

@@ -88,6 +88,7 @@ export type ScalingKey = Schemas["ScalingKey"];
 /** A scaling trigger, and how it stands. */
 export type ScalingTrigger = Schemas["ScalingTrigger"];
 export type ScalingTriggerCreate = Schemas["ScalingTriggerCreate"];
+export type ScalingTriggerPatch = Schemas["ScalingTriggerPatch"];
 export type Series = Schemas["Series"];
 export type SnmpAnswer = Schemas["SnmpAnswer"];
 export type StateCounts = Schemas["StateCounts"];

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { aQuarter, bodyOf, empty, keda, meanLeadSecs, record, standing } from "./scaling";
+import type { ScalingTrigger } from "../../lib/api/shapes";
+import { aQuarter, bodyOf, changesOf, empty, formOf, keda, meanLeadSecs, record, standing } from "./scaling";
 
 const tally = { came: 12, false_raises: 2, missed: 1, lead_secs_sum: 14_400, backcast: 9 };
 it("tells how often it was right, and how long before", () => {
@@ -18,6 +19,18 @@ it("makes a trigger of a form", () => {
   expect(bodyOf(form)).toMatchObject({ series_id: "s", threshold: { kind: "of_limit", share: 0.8 }, lead_min_secs: 600, lead_max_secs: 2400, clear_below_share: 0.9, webhook: { url: "https://h.example/" } });
   expect(bodyOf({ ...form, url: "" }).webhook).toBeNull();
   expect(bodyOf({ ...form, secret: "x" }).webhook).toEqual({ url: "https://h.example/", secret: "x" });
+});
+it("sends of an edited trigger what was changed alone", () => {
+  const of = { name: "web", series_id: "s", threshold: { kind: "of_limit", share: 0.29 }, lead_min_secs: 600, lead_max_secs: 2400, clear_below_share: 0.57, webhook: { url: "https://h.example/", is_signed: true } } as ScalingTrigger;
+  const form = formOf(of);
+  expect([form.sharePercent, form.clearBelowPercent]).toEqual([29, 57]);
+  expect(changesOf(of, form)).toEqual({});
+  expect(changesOf(of, { ...form, name: "x", leadMinMinutes: 15 })).toEqual({ name: "x", lead_min_secs: 900 });
+  expect(changesOf(of, { ...form, sharePercent: 70 })).toEqual({ threshold: { kind: "of_limit", share: 0.7 } });
+  expect(changesOf(of, { ...form, url: "" })).toEqual({ webhook: null });
+  expect(changesOf(of, { ...form, secret: "k" })).toEqual({ webhook: { url: "https://h.example/", secret: "k" } });
+  const valued = { ...of, threshold: { kind: "value", value: 2.5e8 } } as ScalingTrigger;
+  expect(changesOf(valued, { ...formOf(valued), value: 3e8 })).toEqual({ threshold: { kind: "value", value: 3e8 } });
 });
 it("takes a replica to carry a quarter of the threshold, also of a share", () => {
   expect([aQuarter(2.5e8), aQuarter(0.8), aQuarter(1), aQuarter(null)]).toEqual([62_500_000, 0.2, 0.25, 1]);

@@ -1,12 +1,15 @@
 // What a scaling trigger says, what a form makes of one, and how KEDA reads it. Pure.
 
-import type { ScalingTrigger, ScalingTriggerCreate } from "../../lib/api/shapes";
+import type { ScalingTrigger, ScalingTriggerCreate, ScalingTriggerPatch } from "../../lib/api/shapes";
 import { ABSENT, count, percent } from "../../lib/units";
 
 export interface TriggerForm {
   name: string;
   seriesId: string;
-  sharePercent: number;
+  /** In per cent of the limit, or null where it is a value. */
+  sharePercent: number | null;
+  /** In the series' unit, or null where it is a share. */
+  value: number | null;
   leadMinMinutes: number;
   leadMaxMinutes: number;
   clearBelowPercent: number;
@@ -15,7 +18,26 @@ export interface TriggerForm {
 }
 
 export function empty(seriesId: string): TriggerForm {
-  return { name: "", seriesId, sharePercent: 80, leadMinMinutes: 10, leadMaxMinutes: 40, clearBelowPercent: 90, url: "", secret: "" };
+  return { name: "", seriesId, sharePercent: 80, value: null, leadMinMinutes: 10, leadMaxMinutes: 40, clearBelowPercent: 90, url: "", secret: "" };
+}
+
+/** Per cent without what a double adds: 0.29 is 29. */
+const inPercent = (share: number): number => Number((share * 100).toPrecision(12));
+
+/** What a form shows of a trigger; its secret is never shown. */
+export function formOf(of: ScalingTrigger): TriggerForm {
+  const { threshold } = of;
+  return {
+    name: of.name,
+    seriesId: of.series_id,
+    sharePercent: threshold.kind === "of_limit" ? inPercent(threshold.share) : null,
+    value: threshold.kind === "value" ? threshold.value : null,
+    leadMinMinutes: of.lead_min_secs / 60,
+    leadMaxMinutes: of.lead_max_secs / 60,
+    clearBelowPercent: inPercent(of.clear_below_share),
+    url: of.webhook?.url ?? "",
+    secret: "",
+  };
 }
 
 export function bodyOf(form: TriggerForm): ScalingTriggerCreate {
@@ -23,12 +45,27 @@ export function bodyOf(form: TriggerForm): ScalingTriggerCreate {
   return {
     name: form.name,
     series_id: form.seriesId,
-    threshold: { kind: "of_limit", share: form.sharePercent / 100 },
+    threshold: form.value === null ? { kind: "of_limit", share: (form.sharePercent ?? 0) / 100 } : { kind: "value", value: form.value },
     lead_min_secs: form.leadMinMinutes * 60,
     lead_max_secs: form.leadMaxMinutes * 60,
     clear_below_share: form.clearBelowPercent / 100,
     webhook: url ? { url, ...(form.secret && { secret: form.secret }) } : null,
     enabled: true,
+  };
+}
+
+/** What was changed in a form, and nothing else: another threshold or lead begins learning anew. */
+export function changesOf(of: ScalingTrigger, form: TriggerForm): ScalingTriggerPatch {
+  const before = formOf(of);
+  const is = (...names: (keyof TriggerForm)[]): boolean => names.some((name) => form[name] !== before[name]);
+  const body = bodyOf({ ...form, url: form.url.trim() });
+  return {
+    ...(is("name") && { name: form.name }),
+    ...(is("sharePercent", "value") && body.threshold && { threshold: body.threshold }),
+    ...(is("leadMinMinutes") && body.lead_min_secs !== undefined && { lead_min_secs: body.lead_min_secs }),
+    ...(is("leadMaxMinutes") && body.lead_max_secs !== undefined && { lead_max_secs: body.lead_max_secs }),
+    ...(is("clearBelowPercent") && body.clear_below_share !== undefined && { clear_below_share: body.clear_below_share }),
+    ...(is("url", "secret") && body.webhook !== undefined && { webhook: body.webhook }),
   };
 }
 

@@ -20,6 +20,7 @@ struct Lab {
     events: broadcast::Sender<Arc<Event>>,
     standing: watch::Receiver<PlanStanding>,
     told: watch::Sender<PlanStanding>,
+    matter: watch::Sender<Matter>,
 }
 
 impl Lab {
@@ -37,6 +38,7 @@ impl Lab {
             events: broadcast::Sender::new(1_000),
             standing: told.subscribe(),
             told,
+            matter: watch::Sender::default(),
         }
     }
 
@@ -53,6 +55,7 @@ impl Lab {
             events: self.events.clone(),
             clock,
             told: self.told.clone(),
+            matter: self.matter.clone(),
             seeding: watch::Sender::new(None).subscribe(),
             counts: Counts::default(),
             cpu_share_max: 1.0,

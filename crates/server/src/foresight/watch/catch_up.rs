@@ -90,6 +90,7 @@ pub fn run(task: Task) -> Done {
             .and_then(|device| device.maintenance.as_ref())
             .map(|work| work.since.unix_ms()),
         replaced_at: device.map_or(&[], |device| &device.replaced_at),
+        matter: None,
     };
     let mut done = Done {
         device_id,

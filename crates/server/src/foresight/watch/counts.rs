@@ -41,6 +41,10 @@ pub struct Counts {
     pub lag: Histogram,
     /// Files of detectors that were written.
     pub written: Counter,
+    /// Scores that were kept as series.
+    pub scores: Counter,
+    /// Scores that could not be kept, for the queue or the disk was full.
+    pub scores_not_kept: Counter,
     /// Words that could not be kept.
     pub not_kept: Counter,
 }
@@ -59,9 +63,11 @@ impl Counts {
             missed: Counter::default(),
             lag: Histogram::new(LAG_BOUNDS_SECS),
             written: Counter::default(),
+            scores: Counter::default(),
+            scores_not_kept: Counter::default(),
             not_kept: Counter::default(),
         };
-        let rows: [(&str, &str, &Counter); 5] = [
+        let rows: [(&str, &str, &Counter); 7] = [
             (
                 "foretell_foresight_samples",
                 "Samples that detectors looked at as they came",
@@ -84,8 +90,18 @@ impl Counts {
             ),
             (
                 "foretell_foresight_not_kept",
-                "Beginnings, ends and scores of anomalies that could not be kept",
+                "Beginnings and ends of anomalies that could not be kept",
                 &counts.not_kept,
+            ),
+            (
+                "foretell_foresight_scores",
+                "Scores that were kept as series",
+                &counts.scores,
+            ),
+            (
+                "foretell_foresight_scores_not_kept",
+                "Scores that could not be kept, for the queue was full or the disk refused them",
+                &counts.scores_not_kept,
             ),
         ];
         for (name, help, counter) in rows {

@@ -2,6 +2,7 @@
 //! does not come though the device's agent answers, which its sysUpTime tells: one that is silent has no series that
 //! are missing, and neither has a check that nobody makes any more. Pure.
 
+use super::scores::{Matter, Waiting};
 use super::series::{Moment, Rules, Said, Watched, watched_as};
 use model::metric::Kind as MetricKind;
 use model::series::Series;
@@ -25,6 +26,8 @@ pub struct Ground<'a> {
     pub maintenance_since_ms: Option<i64>,
     /// When another machine took the device's place, ascending.
     pub replaced_at: &'a [Timestamp],
+    /// Series whose scores are kept always; none while what was missed is read, which adds to the scores that wait.
+    pub matter: Option<&'a Matter>,
 }
 
 impl Ground<'_> {
@@ -44,17 +47,6 @@ pub struct Word {
     pub said: Said,
 }
 
-/// The scores of the series of which an anomaly goes on, at one moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scores {
-    /// Whose series.
-    pub device_id: DeviceId,
-    /// When.
-    pub at: Timestamp,
-    /// How far each is out of the ordinary, 0 to 1.
-    pub scores: Vec<(SeriesId, f64)>,
-}
-
 /// What is known of the series of a device.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OfDevice {
@@ -62,6 +54,9 @@ pub struct OfDevice {
     pub series: BTreeMap<SeriesId, Watched>,
     /// Those that are not: states, and what there was no room for.
     pub unwatched: BTreeSet<SeriesId>,
+    /// Scores that wait to be kept, of series that matter and of those with an anomaly that goes on. It is in no
+    /// file: after a start it begins anew.
+    pub waiting: BTreeMap<SeriesId, Waiting>,
     /// The one of sysUpTime.
     pub uptime_series: Option<SeriesId>,
     /// Its last sample.
@@ -79,6 +74,7 @@ impl OfDevice {
         let (mut room, mut left_out) = (room, 0);
         let there: BTreeSet<SeriesId> = all.iter().map(|series| series.id).collect();
         self.series.retain(|id, _| there.contains(id));
+        self.waiting.retain(|id, _| there.contains(id));
         self.unwatched.clear();
         self.uptime_series = None;
         for series in all {
@@ -145,7 +141,17 @@ impl OfDevice {
                 continue;
             }
             points += 1;
-            if let Some(said) = watched.sample(moment, *value, ground.rules(*id)) {
+            let judged = watched.sample(moment, *value, ground.rules(*id));
+            if let Some(score) = judged.score {
+                let is_open = watched.open.is_some();
+                let is_scored = |matter: &Matter| is_open || matter.contains(id);
+                if ground.matter.is_some_and(is_scored) {
+                    self.waiting.entry(*id).or_default().take(score);
+                } else if let Some(waiting) = self.waiting.get_mut(id) {
+                    waiting.take(score);
+                }
+            }
+            if let Some(said) = judged.said {
                 words.push(Word {
                     device_id,
                     series_id: *id,
@@ -164,15 +170,32 @@ impl OfDevice {
         points
     }
 
-    /// The scores of the series of which an anomaly goes on, of those of a moment.
-    pub fn scores(&self, at: Timestamp, samples: &[(SeriesId, Value)]) -> Vec<(SeriesId, f64)> {
-        let open = samples.iter().filter_map(|(id, _)| {
-            let watched = self.series.get(id)?;
-            let is_now = watched.last.is_some_and(|(last, _)| last == at.unix_ms());
-            watched.open.filter(|_| is_now)?;
-            Some((*id, watched.score))
-        });
-        open.collect()
+    /// The scores that are to be kept now, of the series of a moment that was taken.
+    pub fn scores(
+        &mut self,
+        at: Timestamp,
+        samples: &[(SeriesId, Value)],
+        matter: &Matter,
+    ) -> Vec<(SeriesId, f64)> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let mut due = Vec::new();
+        for (id, _) in samples {
+            let Some(waiting) = self.waiting.get_mut(id) else {
+                continue;
+            };
+            let is_open = self
+                .series
+                .get(id)
+                .is_some_and(|watched| watched.open.is_some());
+            if is_open || matter.contains(id) {
+                due.extend(waiting.due(at.unix_ms(), is_open).map(|score| (*id, score)));
+            } else {
+                self.waiting.remove(id);
+            }
+        }
+        due
     }
 
     /// Ends all that goes on.

@@ -2,20 +2,20 @@
 //! its own, so that those who look at samples do not wait for the disk.
 
 use super::counts::{Counts, KindLabels};
-use super::device::{Scores, Word};
+use super::device::Word;
 use super::sentence;
 use super::series::{MODEL, MODEL_VERSION, Said, Seen};
 use super::together::{self, Begun};
 use model::event::Event;
 use model::foresight::{Anomaly, AnomalyState};
 use model::series::Series;
-use model::{AnomalyId, Clock, DeviceId, Labels, Metric, Timestamp, Value};
+use model::{AnomalyId, Clock, DeviceId, Timestamp};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
-use store::series::{Batch, SeriesStore};
+use store::series::SeriesStore;
 use tokio::sync::{broadcast, mpsc};
 use tracing::warn;
 
@@ -32,8 +32,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_hours(6);
 pub enum Lot {
     /// Of anomalies.
     Words(Vec<Word>),
-    /// Scores of series that are out of the ordinary.
-    Scores(Scores),
     /// A device is gone: what operators said of its series goes too.
     Forget(DeviceId),
     /// An anomaly that nobody goes on with is over.
@@ -86,7 +84,6 @@ impl Keeper {
                         by_anomaly.entry(id).or_default().push(word);
                     }
                 }
-                Lot::Scores(scores) => self.keep_scores(scores).await,
                 Lot::Forget(device_id) => {
                     if let Err(error) = self.store.anomalies.forget_device(device_id).await {
                         self.not_kept("bounds and verdicts of a device that is gone", &error);
@@ -239,40 +236,6 @@ impl Keeper {
             Ok(None) => {}
             Err(error) => self.not_kept("the end of an anomaly", &error),
         }
-    }
-
-    /// Scores are samples of the same device, named by the series that they are of.
-    async fn keep_scores(&self, scores: Scores) {
-        let keys = scores.scores.iter().map(|(series_id, _)| {
-            let labels = Labels::default()
-                .with("of_series", series_id.to_string())
-                .with("model", MODEL)
-                .with("model_version", MODEL_VERSION.to_string())
-                .with(Labels::VANTAGE, model::device::LOCAL_VANTAGE);
-            (Metric::ANOMALY_SCORE, labels)
-        });
-        let keys = keys.collect();
-        let resolved = match self.series.resolve(scores.device_id, keys).await {
-            Ok(resolved) => resolved,
-            Err(error) => return self.not_kept("scores", &error),
-        };
-        let values = scores.scores.iter().map(|(_, score)| Value::F64(*score));
-        let values: Vec<Value> = values.collect();
-        let columns = resolved.iter().map(|series| series.column);
-        let batch = Batch {
-            device_id: scores.device_id,
-            at: scores.at,
-            values: columns.zip(values.iter().copied()).collect(),
-        };
-        if let Err(error) = self.series.append(batch).await {
-            return self.not_kept("scores", &error);
-        }
-        let ids = resolved.iter().map(|series| series.id);
-        self.tell(Event::Samples {
-            device_id: scores.device_id,
-            at: scores.at,
-            samples: ids.zip(values).collect(),
-        });
     }
 
     fn tell(&self, event: Event) {

@@ -94,6 +94,15 @@ pub enum Said {
     },
 }
 
+/// What came of a sample.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judged {
+    /// What is said of the series, if anything.
+    pub said: Option<Said>,
+    /// How far the sample is out of the ordinary, 0 to 1; none where it was not held against anything.
+    pub score: Option<f64>,
+}
+
 /// What was seen of an anomaly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
@@ -173,11 +182,11 @@ impl Watched {
     }
 
     /// Takes a sample. One that is not after the last says nothing and is not learned.
-    pub fn sample(&mut self, moment: Moment, value: Value, rules: Rules) -> Option<Said> {
+    pub fn sample(&mut self, moment: Moment, value: Value, rules: Rules) -> Judged {
         let at = moment.at_ms;
         let before = self.last;
         if before.is_some_and(|(last, _)| at <= last) {
-            return None;
+            return Judged::default();
         }
         let number = self.number(before, value, moment);
         self.space(before.map(|(last, _)| at.saturating_sub(last)));
@@ -187,9 +196,16 @@ impl Watched {
             self.first_at_ms = at;
         }
         self.samples = self.samples.saturating_add(1);
-        let number = number?;
+        let Some(number) = number else {
+            return Judged::default();
+        };
         let verdict = self.detector.observe(at.div_euclid(1_000), Some(number));
-        self.judge(moment, Some(number), &verdict, rules)
+        let said = self.judge(moment, Some(number), &verdict, rules);
+        let is_known = self.open.is_some() || !self.is_learning();
+        Judged {
+            said,
+            score: is_known.then_some(self.score),
+        }
     }
 
     /// Takes the sample that comes after maintenance or in it: what was measured then is not learned, and the

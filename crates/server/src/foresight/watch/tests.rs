@@ -1,8 +1,11 @@
 //! Watching a store whose clock the test moves.
 
+mod scores;
+
 use super::catch_up::{self, Task};
 use super::counts::Counts;
 use super::device::{Ground, OfDevice};
+use super::scores::Matter;
 use super::series::{Moment, Rules, Said, Watched};
 use super::{Context, saved, shards};
 use crate::wire::Wire;
@@ -42,6 +45,7 @@ struct Lab {
     device: DeviceId,
     processor: SeriesId,
     events: broadcast::Sender<Arc<Event>>,
+    matter: tokio::sync::watch::Sender<Matter>,
 }
 
 /// A watcher at work.
@@ -82,6 +86,7 @@ impl Lab {
             device,
             processor: SeriesId::new(),
             events,
+            matter: tokio::sync::watch::Sender::default(),
         };
         lab.processor = lab.series_of(Metric::PROCESSOR_UTILIZATION).await.0;
         lab
@@ -133,6 +138,7 @@ impl Lab {
             folder: folder.join("foresight"),
             series_max: 1_000,
             seeding: tokio::sync::watch::channel(None).1,
+            matter: self.matter.subscribe(),
             counts: counts.clone(),
             stop: stop.clone(),
         };
@@ -408,6 +414,7 @@ async fn what_is_read_in_parts_or_heard_is_learned_once_and_alike() {
         is_down: false,
         maintenance_since_ms: None,
         replaced_at: &[],
+        matter: None,
     };
     let (mut heard, mut words) = (part.of, Vec::new());
     let uptime = lab.series_of(Metric::SYS_UP_TIME).await.0;
@@ -446,6 +453,7 @@ fn quiet_ground(rules: &HashMap<SeriesId, Rules>) -> Ground<'_> {
         is_down: false,
         maintenance_since_ms: None,
         replaced_at: &[],
+        matter: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starting what looks ahead, and what looks whether it came so.
 
 use super::Base;
+use crate::foresight::watch::scores::Matter;
 use crate::foresight::{plan, scale, watch};
 use crate::threads::Places;
 use crate::webhook::{self, Webhooks};
@@ -25,7 +26,7 @@ impl Base<'_> {
     pub(super) fn start_watch(
         &self,
         asked: Receiver<BandsAsked>,
-        seeding: Seeding,
+        (seeding, matter): (Seeding, tokio::sync::watch::Receiver<Matter>),
         registry: &mut Registry,
         places: &Places,
     ) -> Webhooks {
@@ -39,6 +40,7 @@ impl Base<'_> {
             folder: self.settings.data_dir.join(FOLDER),
             series_max: usize::try_from(settings.series_max).unwrap_or(usize::MAX),
             seeding,
+            matter,
             counts: watch::counts::Counts::register(registry),
             stop: self.intake.clone(),
         };
@@ -82,6 +84,7 @@ impl Base<'_> {
     pub(super) fn start_plan(
         &self,
         seeding: Seeding,
+        matter: Sender<Matter>,
         registry: &mut Registry,
     ) -> tokio::sync::watch::Receiver<PlanStanding> {
         let settings = &self.settings.foresight;
@@ -92,6 +95,7 @@ impl Base<'_> {
             events: self.events.clone(),
             clock: self.clock.clone(),
             told,
+            matter,
             seeding,
             counts: plan::Counts::register(registry),
             cpu_share_max: f64::from(settings.cpu_share_max_percent) / 100.0,
