@@ -60,6 +60,7 @@ fn interface(device_id: DeviceId, index: u32, speed_bps: u64) -> Interface {
         speed_bps: Some(speed_bps),
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: Some(IfStatus::Up),
         oper_status: Some(IfStatus::Up),
         last_change_at: None,
