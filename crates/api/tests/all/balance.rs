@@ -1,5 +1,7 @@
 //! How traffic is best split over links between the same two devices.
 
+mod balance_groups;
+
 use crate::harness::{Api, Client, NOW};
 use model::interface::{IfStatus, Interface};
 use model::link::{End, Link, LinkEvidence, LinkStatus};

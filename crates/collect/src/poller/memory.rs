@@ -427,6 +427,9 @@ fn up_time_secs(look: &Look) -> Option<f64> {
 }
 
 #[cfg(test)]
+mod members_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
