@@ -121,8 +121,17 @@ pub(crate) struct Kept {
     looking: Mutex<()>,
 }
 
-/// What a group was made of: the hour, what makes it one, and the ways with their states and speeds.
-type Key = (Timestamp, Kind, Vec<KeyOfWay>);
+/// What a group was made of.
+#[derive(Clone, Debug, PartialEq)]
+struct Key {
+    hour: Timestamp,
+    /// Why it is taken for a group.
+    why: String,
+    /// The other end, and whether what comes back is looked at.
+    back: (Option<DeviceId>, bool),
+    ways: Vec<KeyOfWay>,
+}
+
 /// A way as it was.
 type KeyOfWay = (Option<LinkId>, Option<InterfaceId>, LinkStatus, Option<u64>);
 
@@ -142,7 +151,7 @@ impl Kept {
         let mut groups = self.groups();
         // Those of hours that are over first.
         if groups.len() >= GROUPS_MAX {
-            groups.retain(|_, ((hour, ..), _)| *hour == key.0);
+            groups.retain(|_, (other, _)| other.hour == key.hour);
         }
         if groups.len() >= GROUPS_MAX {
             groups.pop_first();
@@ -190,7 +199,12 @@ fn one(
         let port = near.as_ref().map(|port| port.id);
         (way.link_id(), port, way.status, way.speed_bps)
     };
-    let key = (hour, found.kind, found.ways.iter().map(of_way).collect());
+    let key = Key {
+        hour,
+        why: found.why.clone(),
+        back: (found.b, found.is_both),
+        ways: found.ways.iter().map(of_way).collect(),
+    };
     if let Some(known) = kept.known(found.id, &key) {
         return Ok(known);
     }

@@ -60,7 +60,7 @@ pub(crate) struct Found {
     /// Two or more, by their ids.
     pub(super) ways: Vec<Way>,
     /// Why it is taken for one, in a sentence.
-    why: String,
+    pub(super) why: String,
 }
 
 /// One of the ways that traffic of a group can take.
