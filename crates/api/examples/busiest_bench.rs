@@ -175,6 +175,7 @@ fn interface(device_id: DeviceId, index: u32) -> Interface {
         speed_bps: Some(1_000_000_000),
         mac: None,
         mtu: Some(1_500),
+        aggregate: None,
         admin_status: Some(IfStatus::Up),
         oper_status: Some(IfStatus::Up),
         last_change_at: None,

@@ -75,6 +75,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(devices::parts::wireless))
         .routes(routes!(devices::parts::inventory))
         .routes(routes!(devices::parts::routing_neighbors))
+        .routes(routes!(devices::parts::default_routes))
         .routes(routes!(devices::parts::arp))
         .routes(routes!(devices::parts::system))
         .routes(routes!(devices::parts::defects))

@@ -123,6 +123,7 @@ static TABLE: &[(&[u32], &[Row])] = &[
             (1, "ifXTable"),
             (2, "ifStackTable"),
             (5, "ifTableLastChange"),
+            (6, "ifStackLastChange"),
         ],
     ),
     (
@@ -157,6 +158,7 @@ static TABLE: &[(&[u32], &[Row])] = &[
             (20, "ipAddrTable"),
             (21, "ipRouteTable"),
             (22, "ipNetToMediaTable"),
+            (24, "ipForward"),
             (34, "ipAddressTable"),
             (35, "ipNetToPhysicalTable"),
         ],
@@ -186,6 +188,40 @@ static TABLE: &[(&[u32], &[Row])] = &[
             (5, "ipAddressPrefix"),
             (7, "ipAddressStatus"),
         ],
+    ),
+    // IP-FORWARD-MIB (RFC 4292) and what was before it
+    (
+        &[1, 3, 6, 1, 2, 1, 4, 21, 1],
+        &[
+            (2, "ipRouteIfIndex"),
+            (3, "ipRouteMetric1"),
+            (7, "ipRouteNextHop"),
+            (8, "ipRouteType"),
+            (9, "ipRouteProto"),
+        ],
+    ),
+    (
+        &[1, 3, 6, 1, 2, 1, 4, 24, 4, 1],
+        &[
+            (5, "ipCidrRouteIfIndex"),
+            (6, "ipCidrRouteType"),
+            (7, "ipCidrRouteProto"),
+            (11, "ipCidrRouteMetric1"),
+        ],
+    ),
+    (
+        &[1, 3, 6, 1, 2, 1, 4, 24, 7, 1],
+        &[
+            (7, "inetCidrRouteIfIndex"),
+            (8, "inetCidrRouteType"),
+            (9, "inetCidrRouteProto"),
+            (12, "inetCidrRouteMetric1"),
+        ],
+    ),
+    // IEEE8023-LAG-MIB (IEEE 802.3ad)
+    (
+        &[1, 2, 840, 10006, 300, 43, 1, 2, 1, 1],
+        &[(13, "dot3adAggPortAttachedAggID")],
     ),
     // BGP4-MIB (RFC 4273)
     (

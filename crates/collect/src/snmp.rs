@@ -6,14 +6,18 @@
 //! How a question is put on the wire is the `snmp` crate's business; when it is put, the schedule's.
 //! Begin with [`read`] and [`interpret`]; `mib.rs` lists what is read.
 
+mod aggregate;
 mod arp;
 mod bridge;
 mod cisco_cdp;
 mod cisco_vtp;
 pub mod decode;
+mod default_route;
 mod dialect;
 mod draft;
 mod entity;
+#[cfg(test)]
+mod group_tests;
 mod groups;
 mod host_resources;
 mod if_mib;
@@ -223,6 +227,7 @@ pub fn interpret_recording(rows: &Rows, profiles: &Profiles) -> (Look, Vec<Origi
         }
     }
     roots.extend(if_mib::NARROW);
+    roots.extend(aggregate::STACKED);
     for root in roots {
         let found = rows.column(root).take(WalkBounds::default().rows);
         asked.extend(
@@ -397,6 +402,17 @@ async fn walk(
         let narrow: Vec<&Ask<'_>> = narrow.iter().collect();
         complete = complete
             - ask(session, &narrow, bounds, (rows, look, &mut gone))
+                .await
+                .cut;
+    }
+    if wanted.contains(Groups::INTERFACES) && aggregate::lacks_members(rows) {
+        let stacked: Vec<Ask<'_>> = aggregate::STACKED
+            .iter()
+            .map(|&root| Ask::of(Groups::INTERFACES, root))
+            .collect();
+        let stacked: Vec<&Ask<'_>> = stacked.iter().collect();
+        complete = complete
+            - ask(session, &stacked, bounds, (rows, look, &mut gone))
                 .await
                 .cut;
     }

@@ -49,7 +49,10 @@ pub struct Facts {
     /// Neighbours by routing protocols.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routing_neighbors: Vec<RoutingNeighborFacts>,
-    /// When those were read; none where they were not.
+    /// Where it sends what it has no better route for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub default_routes: Vec<DefaultRouteFacts>,
+    /// When neighbours and routes were read; none where they were not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routing_read_at: Option<Timestamp>,
     /// Who was heard by ARP or IPv6 neighbour discovery.
@@ -125,6 +128,9 @@ facts!(
         speed_bps: u64,
         /// ifMtu, octets.
         mtu: u32,
+        /// ifIndex of the aggregate that it is an active member of. Source:
+        /// dot3adAggPortAttachedAggID (IEEE 802.3ad), else ifStackTable.
+        aggregate: u32,
         /// ifPhysAddress as `aa:bb:cc:dd:ee:ff`.
         mac: String,
         /// ifAdminStatus.
@@ -354,6 +360,26 @@ facts!(
         /// Seconds since the session was established, or last was. Source:
         /// bgpPeerFsmEstablishedTime.
         established_seconds: u32,
+    }
+);
+
+facts!(
+    /// A next hop of the default route. Source: IP-FORWARD-MIB (RFC 4292, RFC 2096), RFC 1213.
+    DefaultRouteFacts {
+        /// `0.0.0.0/0` or `::/0`.
+        destination: String,
+        /// Where to; none on a link without addresses.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+        next_hop: IpAddr,
+        /// Name of the interface that it leaves by.
+        interface: String,
+        /// Its ifIndex.
+        interface_index: u32,
+        /// inetCidrRouteMetric1: of the next hops by one protocol those with the lowest share the
+        /// traffic. None where the device uses none.
+        metric: u32,
+        /// inetCidrRouteProto by name: netmgmt (set by hand), ospf, bgp, ...
+        protocol: String,
     }
 );
 

@@ -70,6 +70,8 @@ id!(/// One device, whatever addresses it has.
     DeviceId);
 id!(/// One interface of a device; kept when the agent renumbers its ifIndex.
     InterfaceId);
+id!(/// Ways that share traffic: the id of the link, the interface or the device by which they are named.
+    GroupId);
 id!(/// One series: a device, a metric and labels.
     SeriesId);
 id!(/// One set of credentials to ask devices with.

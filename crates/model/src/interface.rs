@@ -76,6 +76,10 @@ pub struct Interface {
     pub mac: Option<String>,
     /// ifMtu in octets.
     pub mtu: Option<u32>,
+    /// ifIndex of the aggregate that it is an active member of, at the last poll. Source:
+    /// dot3adAggPortAttachedAggID (IEEE 802.3ad), else ifStackTable.
+    #[serde(default)]
+    pub aggregate: Option<u32>,
     /// ifAdminStatus.
     pub admin_status: Option<IfStatus>,
     /// ifOperStatus.

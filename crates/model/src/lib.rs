@@ -39,9 +39,9 @@ pub mod webhook;
 
 pub use event_record::{EventKind, EventRecord};
 pub use ids::{
-    AnomalyId, AuditId, BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, HoldId,
-    InterfaceId, JobId, LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId, StreamId,
-    TriggerId, UserId,
+    AnomalyId, AuditId, BackupId, CheckId, CredentialId, DeviceId, DiscoveryId, EventId, GroupId,
+    HoldId, InterfaceId, JobId, LinkId, PolicyId, ReservedId, RuleId, ScheduleId, SeriesId,
+    StreamId, TriggerId, UserId,
 };
 pub use metric::Metric;
 pub use series::{Labels, SeriesKey, Value};

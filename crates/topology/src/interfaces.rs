@@ -103,7 +103,11 @@ pub fn assign(
         if old.is_none() && !complete && nameless(row) {
             continue;
         }
-        let interface = merge(old, row, *index, device_id, now);
+        let mut interface = merge(old, row, *index, device_id, now);
+        // Of a whole walk, one that is in no aggregate has left that in which it was.
+        if !complete {
+            interface.aggregate = interface.aggregate.or(old.and_then(|old| old.aggregate));
+        }
         changes_between(old, &interface, &mut assignment.changes);
         assignment.by_index.insert(*index, interface.id);
         assignment.interfaces.push(interface);
@@ -119,6 +123,7 @@ pub fn assign(
             kept.present = false;
             kept.oper_status = None;
             kept.admin_status = None;
+            kept.aggregate = None;
             kept.last_change_at = Some(now);
             assignment.changes.push(Change::Vanished { id: old.id });
             if old.oper_status.is_some() {
@@ -188,6 +193,7 @@ fn merge(
         speed_bps: row.speed_bps.or(old.and_then(|old| old.speed_bps)),
         mac: row.mac.clone().or_else(|| old?.mac.clone()),
         mtu: row.mtu.or(old.and_then(|old| old.mtu)),
+        aggregate: row.aggregate,
         admin_status,
         oper_status,
         last_change_at: if changed {

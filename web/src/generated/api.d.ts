@@ -448,7 +448,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists groups of links whose traffic is better split otherwise, what gains most first. At most 256 groups are
+         * Lists groups of links, ports or routes whose traffic is better split otherwise, what gains most first. At most 256 groups are
          *     looked at, those with the greatest speed.
          */
         get: operations["list_balance"];
@@ -460,14 +460,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/balance/{link_id}": {
+    "/api/v1/balance/{group_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Reads the group that a link is of, also where nothing is advised. */
+        /** Reads the group that a link or an interface is of, also where nothing is advised. */
         get: operations["get_balance"];
         put?: never;
         post?: never;
@@ -775,6 +775,23 @@ export interface paths {
         };
         /** Reads the bandwidth of a device. */
         get: operations["get_device_bandwidth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/default-routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the next hops of the default route of a device. */
+        get: operations["list_device_default_routes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3082,8 +3099,7 @@ export interface components {
         BalanceDirection: {
             /** @description Who sends, and would set the weights. */
             from_device_id: components["schemas"]["DeviceId"];
-            /** @description Who receives. */
-            to_device_id: components["schemas"]["DeviceId"];
+            to_device_id?: components["schemas"]["DeviceId"] | null;
             /** @description Whether there is anything to gain that is worth a change. */
             is_advised: boolean;
             /** @description Why nothing is advised, in one sentence; null where something is. */
@@ -3141,14 +3157,20 @@ export interface components {
             /** @description The site it belongs to. */
             site?: string | null;
         };
-        /** @description Links that lead from one device to the same other, and how traffic is best split over them. */
+        /** @description Ways that share what a device sends, and how traffic is best split over them. */
         BalanceGroup: {
-            /** @description The link of the group with the lowest id; any of them names the group. */
-            id: components["schemas"]["LinkId"];
-            /** @description The device with the lower id. */
+            /**
+             * @description Of links between two devices the lowest link, of an aggregate its interface, of routes to several
+             *     neighbours the device. Any link or interface of the group names it too.
+             */
+            id: components["schemas"]["GroupId"];
+            /** @description What makes it a group; where several do, the first of aggregate, routes, links. */
+            kind: components["schemas"]["BalanceKind"];
+            /** @description What the device calls its aggregate; null of others. */
+            name?: string | null;
+            /** @description The device that sends; where both split over the same ways the one with the lower id. */
             a: components["schemas"]["BalanceEnd"];
-            /** @description The other. */
-            b: components["schemas"]["BalanceEnd"];
+            b?: components["schemas"]["BalanceEnd"] | null;
             /**
              * @description Whether there is anything to gain that is worth a change: five percentage points or more, in either
              *     direction.
@@ -3185,18 +3207,28 @@ export interface components {
             horizon_secs: number;
             /** @description When this was computed: it stands for the hour, of which nothing whole is known before it is over. */
             made_at: components["schemas"]["Timestamp"];
-            /** @description Both directions; each device sets the weights of what it sends. */
+            /**
+             * @description What `a` sends, and where that is split over the same ways what comes back; each device sets the
+             *     weights of what it sends.
+             */
             directions: components["schemas"]["BalanceDirection"][];
             /** @description What it rests on and what is not known, in sentences. */
             evidence: string[];
         };
+        /**
+         * @description What makes a group one.
+         * @enum {string}
+         */
+        BalanceKind: "links" | "aggregate" | "routes";
         /** @description A link of a direction. */
         BalanceMember: {
-            /** @description The link. */
-            link_id: components["schemas"]["LinkId"];
+            link_id?: components["schemas"]["LinkId"] | null;
             interface_id?: components["schemas"]["InterfaceId"] | null;
             /** @description Its name. */
             interface_name?: string | null;
+            to_device_id?: components["schemas"]["DeviceId"] | null;
+            /** @description What people call it. */
+            to_device_name?: string | null;
             /** @description Name of the interface that receives. */
             to_interface_name?: string | null;
             /**
@@ -3244,8 +3276,8 @@ export interface components {
         };
         /** @description What is expected of a link of a group, at the steps of `points`. */
         BalanceMemberCourse: {
-            /** @description The link. */
-            link_id: components["schemas"]["LinkId"];
+            link_id?: components["schemas"]["LinkId"] | null;
+            interface_id?: components["schemas"]["InterfaceId"] | null;
             /** @description bit/s as traffic is shared now. */
             now_bps: number[];
             /** @description bit/s with the weights that are advised. */
@@ -3815,6 +3847,42 @@ export interface components {
             privacy_passphrase?: string;
             /** @description SNMPv3: contextName; null empties it. */
             context?: string | null;
+        };
+        /** @description A next hop of the default route. Source: IP-FORWARD-MIB (RFC 4292, RFC 2096), RFC 1213. */
+        DefaultRouteFacts: {
+            /**
+             * @description `0.0.0.0/0` or `::/0`.
+             * @default null
+             */
+            destination: string | null;
+            /**
+             * @description Where to; none on a link without addresses.
+             * @default null
+             */
+            next_hop: string | null;
+            /**
+             * @description Name of the interface that it leaves by.
+             * @default null
+             */
+            interface: string | null;
+            /**
+             * Format: int32
+             * @description Its ifIndex.
+             * @default null
+             */
+            interface_index: number | null;
+            /**
+             * Format: int32
+             * @description inetCidrRouteMetric1: of the next hops by one protocol those with the lowest share the
+             *     traffic. None where the device uses none.
+             * @default null
+             */
+            metric: number | null;
+            /**
+             * @description inetCidrRouteProto by name: netmgmt (set by hand), ospf, bgp, ...
+             * @default null
+             */
+            protocol: string | null;
         };
         /** @description A kind of defect in a device's answers, and how often it was met since the server started. */
         Defect: {
@@ -5044,6 +5112,11 @@ export interface components {
          */
         ForecastWhy: "chosen" | "near_limit" | "asked" | "link" | "metric";
         /**
+         * Format: uuid
+         * @description Ways that share traffic: the id of the link, the interface or the device by which they are named.
+         */
+        GroupId: string;
+        /**
          * @description What anomalies that happen together have in common.
          * @enum {string}
          */
@@ -5243,6 +5316,11 @@ export interface components {
             speed_bps?: number | null;
             /** @description ifPhysAddress as `aa:bb:cc:dd:ee:ff`. */
             mac?: string | null;
+            /**
+             * Format: int32
+             * @description ifIndex of the aggregate that it is an active member of; null where it is in none.
+             */
+            aggregate?: number | null;
             admin_status?: components["schemas"]["IfStatus"] | null;
             oper_status?: components["schemas"]["IfStatus"] | null;
             /**
@@ -6079,12 +6157,18 @@ export interface components {
         Page_BalanceGroup: {
             /** @description The rows. */
             items: {
-                /** @description The link of the group with the lowest id; any of them names the group. */
-                id: components["schemas"]["LinkId"];
-                /** @description The device with the lower id. */
+                /**
+                 * @description Of links between two devices the lowest link, of an aggregate its interface, of routes to several
+                 *     neighbours the device. Any link or interface of the group names it too.
+                 */
+                id: components["schemas"]["GroupId"];
+                /** @description What makes it a group; where several do, the first of aggregate, routes, links. */
+                kind: components["schemas"]["BalanceKind"];
+                /** @description What the device calls its aggregate; null of others. */
+                name?: string | null;
+                /** @description The device that sends; where both split over the same ways the one with the lower id. */
                 a: components["schemas"]["BalanceEnd"];
-                /** @description The other. */
-                b: components["schemas"]["BalanceEnd"];
+                b?: components["schemas"]["BalanceEnd"] | null;
                 /**
                  * @description Whether there is anything to gain that is worth a change: five percentage points or more, in either
                  *     direction.
@@ -6121,7 +6205,10 @@ export interface components {
                 horizon_secs: number;
                 /** @description When this was computed: it stands for the hour, of which nothing whole is known before it is over. */
                 made_at: components["schemas"]["Timestamp"];
-                /** @description Both directions; each device sets the weights of what it sends. */
+                /**
+                 * @description What `a` sends, and where that is split over the same ways what comes back; each device sets the
+                 *     weights of what it sends.
+                 */
                 directions: components["schemas"]["BalanceDirection"][];
                 /** @description What it rests on and what is not known, in sentences. */
                 evidence: string[];
@@ -6206,6 +6293,47 @@ export interface components {
                  * @description Counts its changes; the ETag.
                  */
                 revision: number;
+            }[];
+            /** @description Give it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Page_DefaultRouteFacts: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * @description `0.0.0.0/0` or `::/0`.
+                 * @default null
+                 */
+                destination: string | null;
+                /**
+                 * @description Where to; none on a link without addresses.
+                 * @default null
+                 */
+                next_hop: string | null;
+                /**
+                 * @description Name of the interface that it leaves by.
+                 * @default null
+                 */
+                interface: string | null;
+                /**
+                 * Format: int32
+                 * @description Its ifIndex.
+                 * @default null
+                 */
+                interface_index: number | null;
+                /**
+                 * Format: int32
+                 * @description inetCidrRouteMetric1: of the next hops by one protocol those with the lowest share the
+                 *     traffic. None where the device uses none.
+                 * @default null
+                 */
+                metric: number | null;
+                /**
+                 * @description inetCidrRouteProto by name: netmgmt (set by hand), ospf, bgp, ...
+                 * @default null
+                 */
+                protocol: string | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -6652,6 +6780,11 @@ export interface components {
                 speed_bps?: number | null;
                 /** @description ifPhysAddress as `aa:bb:cc:dd:ee:ff`. */
                 mac?: string | null;
+                /**
+                 * Format: int32
+                 * @description ifIndex of the aggregate that it is an active member of; null where it is in none.
+                 */
+                aggregate?: number | null;
                 admin_status?: components["schemas"]["IfStatus"] | null;
                 oper_status?: components["schemas"]["IfStatus"] | null;
                 /**
@@ -12092,6 +12225,11 @@ export interface operations {
                 sort?: string;
                 /** @description Also groups of which nothing is advised, with the reason. */
                 all?: boolean;
+                /**
+                 * @description Only of these kinds, with commas between: links, aggregate, routes.
+                 * @example aggregate,routes
+                 */
+                kind?: string;
                 /** @description Only with an end at this device. */
                 device_id?: components["schemas"]["DeviceId"];
                 /** @description Only with an end at devices of these sites, with commas between. */
@@ -12157,8 +12295,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Any link of the group. */
-                link_id: components["schemas"]["LinkId"];
+                /** @description The group, or any link or interface of it. */
+                group_id: components["schemas"]["GroupId"];
             };
             cookie?: never;
         };
@@ -14706,6 +14844,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceBandwidth"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other failure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_device_default_routes: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page, 1 to 1000; 100 where it is not given. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The device. */
+                device_id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of next hops of the default route. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DefaultRouteFacts"];
                 };
             };
             /** @description The request cannot be read. */

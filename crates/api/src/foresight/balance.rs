@@ -1,9 +1,7 @@
-//! Advice on how traffic is split over links that lead from one device to the same other: found, measured,
-//! forecast and split here. Advice, never a change. Begin at [`all`]; [`find`] says which links are a group,
-//! [`measure`] what they carried, [`advise`] what is best. `analytics::balance` has the method.
-//!
-//! What says which member takes what is not known: no device is asked for members of aggregates, nor for
-//! its routes. So a group is what is seen to be one: links between the same two devices.
+//! Advice on how traffic is split over links that lead from one device to the same other, over members of an
+//! aggregate, and over next hops of the default route: found, measured, forecast and split here. Advice, never
+//! a change. Begin at [`all`]; [`find`] says which ways are a group, [`measure`] what they carried, [`advise`]
+//! what is best. `analytics::balance` has the method.
 
 mod advise;
 mod find;
@@ -11,6 +9,7 @@ mod measure;
 
 pub(crate) use advise::Direction;
 use find::Found;
+pub(crate) use find::Kind;
 
 use super::Ground;
 use super::input::{self, Grain};
@@ -18,7 +17,7 @@ use super::make;
 use advise::Expected;
 use measure::Carried;
 use model::link::LinkStatus;
-use model::{DeviceId, LinkId, Metric, Timestamp};
+use model::{DeviceId, GroupId, InterfaceId, LinkId, Metric, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,16 +34,21 @@ pub(crate) const HORIZON: Duration = Duration::from_hours(24 * 7);
 /// The quantile of the demand that a split is made for: the upper bound of the band of 80 %.
 pub(crate) const QUANTILE: f64 = 0.9;
 
-/// Links that lead from one device to the same other, and how traffic is best split over them.
+/// Ways that share what a device sends, and how traffic is best split over them.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = BalanceGroup)]
 pub(crate) struct Group {
-    /// The link of the group with the lowest id; any of them names the group.
-    pub(crate) id: LinkId,
-    /// The device with the lower id.
+    /// Of links between two devices the lowest link, of an aggregate its interface, of routes to several
+    /// neighbours the device. Any link or interface of the group names it too.
+    pub(crate) id: GroupId,
+    /// What makes it a group; where several do, the first of aggregate, routes, links.
+    pub(crate) kind: Kind,
+    /// What the device calls its aggregate; null of others.
+    pub(crate) name: Option<String>,
+    /// The device that sends; where both split over the same ways the one with the lower id.
     pub(crate) a: End,
-    /// The other.
-    pub(crate) b: End,
+    /// The other; null where the ways lead to several devices, or it is not known where to.
+    pub(crate) b: Option<End>,
     /// Whether there is anything to gain that is worth a change: five percentage points or more, in either
     /// direction.
     pub(crate) is_advised: bool,
@@ -64,7 +68,8 @@ pub(crate) struct Group {
     pub(crate) horizon_secs: u64,
     /// When this was computed: it stands for the hour, of which nothing whole is known before it is over.
     pub(crate) made_at: Timestamp,
-    /// Both directions; each device sets the weights of what it sends.
+    /// What `a` sends, and where that is split over the same ways what comes back; each device sets the
+    /// weights of what it sends.
     pub(crate) directions: Vec<Direction>,
     /// What it rests on and what is not known, in sentences.
     pub(crate) evidence: Vec<String>,
@@ -111,20 +116,31 @@ pub(crate) struct Looked {
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     // Invariant: at most GROUPS_MAX.
-    groups: Mutex<BTreeMap<LinkId, (Key, Arc<Looked>)>>,
+    groups: Mutex<BTreeMap<GroupId, (Key, Arc<Looked>)>>,
     /// Held while a group is looked at: others who ask for it at the begin of an hour wait for what comes of it.
     looking: Mutex<()>,
 }
 
-/// What a group was made of: the hour, and the links with their states and speeds.
-type Key = (Timestamp, Vec<(LinkId, LinkStatus, Option<u64>)>);
+/// What a group was made of.
+#[derive(Clone, Debug, PartialEq)]
+struct Key {
+    hour: Timestamp,
+    /// Why it is taken for a group.
+    why: String,
+    /// The other end, and whether what comes back is looked at.
+    back: (Option<DeviceId>, bool),
+    ways: Vec<KeyOfWay>,
+}
+
+/// A way as it was.
+type KeyOfWay = (Option<LinkId>, Option<InterfaceId>, LinkStatus, Option<u64>);
 
 impl Kept {
-    fn groups(&self) -> MutexGuard<'_, BTreeMap<LinkId, (Key, Arc<Looked>)>> {
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, (Key, Arc<Looked>)>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self, id: LinkId, key: &Key) -> Option<Arc<Looked>> {
+    fn known(&self, id: GroupId, key: &Key) -> Option<Arc<Looked>> {
         let groups = self.groups();
         let (made_of, looked) = groups.get(&id)?;
         (made_of == key).then(|| Arc::clone(looked))
@@ -135,7 +151,7 @@ impl Kept {
         let mut groups = self.groups();
         // Those of hours that are over first.
         if groups.len() >= GROUPS_MAX {
-            groups.retain(|_, ((hour, _), _)| *hour == key.0);
+            groups.retain(|_, (other, _)| other.hour == key.hour);
         }
         if groups.len() >= GROUPS_MAX {
             groups.pop_first();
@@ -157,14 +173,15 @@ pub(crate) fn all(
     Ok((looked.collect::<Result<_, _>>()?, left_out))
 }
 
-/// The group that a link is of, with its courses; none where it leads where no other does. Blocks as [`all`] does.
-pub(crate) fn of_link(
+/// The group of an id, or that a link or an interface of this id is of, with its courses; none where there is
+/// none. Blocks as [`all`] does.
+pub(crate) fn of_id(
     ground: &Ground,
     kept: &Kept,
-    id: LinkId,
+    id: GroupId,
     times: (Timestamp, Option<Instant>),
 ) -> Result<Option<Arc<Looked>>, SeriesError> {
-    let found = find::of_link(&ground.store.inventory, id);
+    let found = find::of_id(&ground.store.inventory, id);
     found
         .map(|found| one(ground, kept, &found, times))
         .transpose()
@@ -177,13 +194,17 @@ fn one(
     (now, until): (Timestamp, Option<Instant>),
 ) -> Result<Arc<Looked>, SeriesError> {
     let hour = input::begin_of(now, Grain::Hours.step());
-    let links = found.links.iter();
-    let key = (
+    let of_way = |way: &find::Way| {
+        let [near, _] = &way.ports;
+        let port = near.as_ref().map(|port| port.id);
+        (way.link_id(), port, way.status, way.speed_bps)
+    };
+    let key = Key {
         hour,
-        links
-            .map(|link| (link.id, link.status, link.speed_bps))
-            .collect(),
-    );
+        why: found.why.clone(),
+        back: (found.b, found.is_both),
+        ways: found.ways.iter().map(of_way).collect(),
+    };
     if let Some(known) = kept.known(found.id, &key) {
         return Ok(known);
     }
@@ -205,8 +226,10 @@ fn look(
 ) -> Result<Looked, SeriesError> {
     let mut group = Group {
         id: found.id,
+        kind: found.kind,
+        name: found.name.clone(),
         a: end(ground, found.a),
-        b: end(ground, found.b),
+        b: found.b.map(|b| end(ground, b)),
         is_advised: false,
         reason: None,
         gain: None,
@@ -219,10 +242,10 @@ fn look(
         evidence: found.evidence(),
     };
     let mut courses = Vec::new();
-    if found.links.len() > LINKS_MAX {
+    if found.ways.len() > LINKS_MAX {
         group.reason = Some(format!(
             "{} links are of the group, and at most {LINKS_MAX} are split",
-            found.links.len()
+            found.ways.len()
         ));
         return Ok(Looked { group, courses });
     }
@@ -234,8 +257,10 @@ fn look(
             return Ok(Looked { group, courses });
         }
     };
-    let [there, back] = &carried;
-    for (from, to, carried) in [(found.a, found.b, there), (found.b, found.a, back)] {
+    let a = Some(found.a);
+    let ends = [(a, found.b), (found.b, a)];
+    for ((from, to), carried) in ends.into_iter().zip(&carried) {
+        let Some(from) = from else { continue };
         let (expected, course) = expect(from, carried, now);
         let direction = advise::direction((from, to), carried, expected, found);
         for note in &direction.notes {

@@ -1,16 +1,17 @@
-//! Load balancing: groups of links that lead between the same two devices, and how traffic is best split over
-//! them. Nothing is changed by it.
+//! Load balancing: links that lead between the same two devices, members of aggregates and equal-cost routes, and
+//! how traffic is best split over them. Nothing is changed by it.
 
 use super::devices::list::belongs;
 use crate::auth::gate::{App, Granted, permit};
-use crate::foresight::balance::{self, Course, Direction, Group, Looked};
+use crate::foresight::balance::{self, Course, Direction, Group, Kind, Looked};
 use crate::page::{Key, Page, Paging, sort_field};
 use crate::problem::{Answer, Problem};
 use crate::query::{OneOf, PathId, Query};
 use crate::sampling::not_read;
 use axum::Json;
-use model::{DeviceId, LinkId, Timestamp};
+use model::{DeviceId, GroupId, InterfaceId, LinkId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -56,8 +57,10 @@ pub(crate) struct BalanceCourse {
 /// What is expected of a link of a group, at the steps of `points`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct BalanceMemberCourse {
-    /// The link.
-    link_id: LinkId,
+    /// The link; null where no neighbour is seen on the interface.
+    link_id: Option<LinkId>,
+    /// The interface that sends; null where it is not known.
+    interface_id: Option<InterfaceId>,
     /// bit/s as traffic is shared now.
     now_bps: Vec<f64>,
     /// bit/s with the weights that are advised.
@@ -79,6 +82,9 @@ pub(crate) struct BalanceQuery {
     sort: Option<String>,
     /// Also groups of which nothing is advised, with the reason.
     all: Option<bool>,
+    /// Only of these kinds, with commas between: links, aggregate, routes.
+    #[param(value_type = Option<String>, max_length = 64, example = "aggregate,routes")]
+    kind: OneOf<Kind>,
     /// Only with an end at this device.
     device_id: Option<DeviceId>,
     /// Only with an end at devices of these sites, with commas between.
@@ -89,7 +95,7 @@ pub(crate) struct BalanceQuery {
     tag: OneOf<String>,
 }
 
-/// Lists groups of links whose traffic is better split otherwise, what gains most first. At most 256 groups are
+/// Lists groups of links, ports or routes whose traffic is better split otherwise, what gains most first. At most 256 groups are
 /// looked at, those with the greatest speed.
 #[utoipa::path(get, path = "/balance", tag = "foresight", operation_id = "list_balance",
     params(BalanceQuery),
@@ -101,8 +107,8 @@ pub(crate) async fn list(
     let sort = query.sort.as_deref().unwrap_or("-gain");
     let sort = sort_field(Some(sort), &["gain", "worst", "device"])?;
     let filters = format!(
-        "{:?}{:?}{:?}{:?}",
-        query.all, query.device_id, query.site, query.tag
+        "{:?}{:?}{:?}{:?}{:?}",
+        query.all, query.kind, query.device_id, query.site, query.tag
     );
     let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, &filters)?;
     let field = sort.0.to_owned();
@@ -118,8 +124,9 @@ pub(crate) async fn list(
             .balance_left_out
             .set(i64::try_from(left_out).unwrap_or(i64::MAX));
         let is_meant = |group: &Group| {
-            let ends = [&group.a, &group.b].map(|end| end.device_id);
+            let ends = ends(group);
             let wanted = query.all.unwrap_or_default() || group.is_advised;
+            let wanted = wanted && query.kind.takes(&group.kind);
             let of_device = query.device_id.is_none_or(|id| ends.contains(&id));
             let is_filtered = !(query.site.0.is_empty() && query.tag.0.is_empty());
             let belong = |id: &DeviceId| {
@@ -136,6 +143,14 @@ pub(crate) async fn list(
     granted.state().query(work).await?.map(Json)
 }
 
+/// The devices at the ends of a group; of one that leads to several all that are known.
+fn ends(group: &Group) -> BTreeSet<DeviceId> {
+    let members = group.directions.iter().flat_map(|one| &one.members);
+    let ends = members.filter_map(|member| member.to_device_id);
+    let b = group.b.iter().map(|end| end.device_id);
+    ends.chain(b).chain([group.a.device_id]).collect()
+}
+
 fn key_of(field: &str, group: &Group) -> Key {
     match field {
         "worst" => Key::measured(group.worst_now, 1e9),
@@ -144,13 +159,13 @@ fn key_of(field: &str, group: &Group) -> Key {
     }
 }
 
-/// Reads the group that a link is of, also where nothing is advised.
-#[utoipa::path(get, path = "/balance/{link_id}", tag = "foresight", operation_id = "get_balance",
-    params(("link_id" = LinkId, Path, description = "Any link of the group.")),
+/// Reads the group that a link or an interface is of, also where nothing is advised.
+#[utoipa::path(get, path = "/balance/{group_id}", tag = "foresight", operation_id = "get_balance",
+    params(("group_id" = GroupId, Path, description = "The group, or any link or interface of it.")),
     responses((status = 200, description = "The group.", body = BalanceAnswer)))]
 pub(crate) async fn get(
     granted: Granted<permit::ReadInventory>,
-    PathId(id): PathId<LinkId>,
+    PathId(id): PathId<GroupId>,
 ) -> Answer<Json<BalanceAnswer>> {
     let services = granted.services().clone();
     let state = granted.state().clone();
@@ -158,11 +173,11 @@ pub(crate) async fn get(
     let work = move || {
         let ground = services.ground();
         let times = (services.clock.now(), Some(until));
-        balance::of_link(&ground, &state.balance, id, times)
+        balance::of_id(&ground, &state.balance, id, times)
     };
     let looked = granted.state().query(work).await?.map_err(not_read)?;
-    let looked =
-        looked.ok_or_else(|| Problem::not_found("link that shares its way with another", id))?;
+    let looked = looked
+        .ok_or_else(|| Problem::not_found("group, nor a link or an interface in one,", id))?;
     Ok(Json(answer(&looked)))
 }
 
@@ -204,6 +219,7 @@ fn told(course: &Course, direction: &Direction) -> BalanceCourse {
             .iter()
             .map(|member| BalanceMemberCourse {
                 link_id: member.link_id,
+                interface_id: member.interface_id,
                 now_bps: of_share(member.share_now),
                 then_bps: of_share(member.share_then),
             })

@@ -36,6 +36,8 @@ pub(crate) struct InterfaceResource {
     speed_bps: Option<u64>,
     /// ifPhysAddress as `aa:bb:cc:dd:ee:ff`.
     mac: Option<String>,
+    /// ifIndex of the aggregate that it is an active member of; null where it is in none.
+    aggregate: Option<u32>,
     /// ifAdminStatus.
     admin_status: Option<IfStatus>,
     /// ifOperStatus.
@@ -66,6 +68,7 @@ impl InterfaceResource {
             kind: row.kind,
             speed_bps: row.speed_bps,
             mac: row.mac,
+            aggregate: row.aggregate,
             admin_status: row.admin_status,
             oper_status: row.oper_status,
             in_bps: rates.in_bps,

@@ -1,5 +1,7 @@
 //! How traffic is best split over links between the same two devices.
 
+mod balance_groups;
+
 use crate::harness::{Api, Client, NOW};
 use model::interface::{IfStatus, Interface};
 use model::link::{End, Link, LinkEvidence, LinkStatus};
@@ -60,6 +62,7 @@ fn interface(device_id: DeviceId, index: u32, speed_bps: u64) -> Interface {
         speed_bps: Some(speed_bps),
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: Some(IfStatus::Up),
         oper_status: Some(IfStatus::Up),
         last_change_at: None,

@@ -78,6 +78,7 @@ fn interface(device_id: DeviceId, index: u32) -> Interface {
         speed_bps: Some(16_000),
         mac: None,
         mtu: Some(1_500),
+        aggregate: None,
         admin_status: Some(IfStatus::Up),
         oper_status: Some(if index == 1 {
             IfStatus::Up

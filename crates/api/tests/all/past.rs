@@ -287,6 +287,7 @@ async fn an_interface_is_measured_while_its_device_is() {
         speed_bps: None,
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: Some(IfStatus::Down),
         oper_status: Some(IfStatus::Down),
         last_change_at: None,

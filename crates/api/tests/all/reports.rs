@@ -61,6 +61,7 @@ pub fn interface(device_id: DeviceId, index: u32, kind: &str) -> Interface {
         speed_bps: Some(100_000),
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: Some(IfStatus::Up),
         oper_status: Some(IfStatus::Up),
         last_change_at: None,

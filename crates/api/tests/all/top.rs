@@ -90,6 +90,7 @@ fn interface(device_id: DeviceId, index: u32) -> Interface {
         speed_bps: (index == 1).then_some(1_000),
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: Some(IfStatus::Up),
         oper_status: Some(IfStatus::Up),
         last_change_at: None,

@@ -24,6 +24,9 @@ const NEIGHBORS_UNMARKED_INTERVAL: Duration = Duration::from_mins(5);
 /// Shortest time between two readings of the parts because their marker moved or other access points
 /// are there: some agents move it all the time, and some access points come and go.
 const INVENTORY_INTERVAL_MIN: Duration = Duration::from_mins(5);
+/// Shortest time between two readings of the interfaces because members of aggregates changed: some
+/// agents move those markers all the time, and a member that goes down is seen by its state.
+const MEMBERS_INTERVAL_MIN: Duration = Duration::from_mins(5);
 /// Time between two readings of who was heard on local networks: the tables of a router are long, and
 /// an address that comes is no hurry.
 const ARP_INTERVAL: Duration = Duration::from_hours(1);
@@ -195,6 +198,8 @@ impl Memory {
             moved = moved - Groups::INTERFACES;
             if look.complete.contains(Groups::INTERFACES) {
                 self.markers.interfaces = look.markers.interfaces;
+                self.markers.stacks = look.markers.stacks;
+                self.markers.aggregates = look.markers.aggregates;
             }
         }
         if look.asked.contains(Groups::ROUTING) {
@@ -277,6 +282,11 @@ impl Memory {
         if other(now_say.interfaces, before.interfaces)
             && passed(self.interfaces_at, CHANGE_INTERVAL_MIN, now)
         {
+            moved |= Groups::INTERFACES;
+        }
+        let members =
+            other(now_say.stacks, before.stacks) || other(now_say.aggregates, before.aggregates);
+        if members && passed(self.interfaces_at, MEMBERS_INTERVAL_MIN, now) {
             moved |= Groups::INTERFACES;
         }
         moved
@@ -415,6 +425,9 @@ fn up_time_secs(look: &Look) -> Option<f64> {
         .find(|reading| reading.metric == Metric::SYS_UP_TIME)
         .map(|reading| reading.value.as_f64())
 }
+
+#[cfg(test)]
+mod members_tests;
 
 #[cfg(test)]
 mod tests {

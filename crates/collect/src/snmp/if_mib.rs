@@ -183,6 +183,7 @@ fn facts(rows: &Rows, draft: &mut Draft) {
             mtu: draft
                 .number(rows, MTU, index)
                 .and_then(|octets| u32::try_from(octets).ok()),
+            aggregate: None,
             mac: draft
                 .octets(rows, PHYS_ADDRESS, index)
                 .and_then(decode::mac),

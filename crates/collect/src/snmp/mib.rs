@@ -5,8 +5,8 @@
 use super::draft::Draft;
 use super::{Groups, Rows};
 use super::{
-    arp, bridge, cisco_cdp, cisco_vtp, entity, host_resources, if_mib, ip_mib, lldp, profiled,
-    q_bridge, routing, system, ucd,
+    aggregate, arp, bridge, cisco_cdp, cisco_vtp, default_route, entity, host_resources, if_mib,
+    ip_mib, lldp, profiled, q_bridge, routing, system, ucd,
 };
 
 /// A MIB, or a part of one.
@@ -56,6 +56,8 @@ pub(super) static ALL: &[&Mib] = &[
     &system::MIB,
     &entity::MIB,
     &if_mib::MIB,
+    &aggregate::MIB,
+    &aggregate::STACK,
     &ip_mib::MIB,
     &bridge::MIB,
     &q_bridge::MIB,
@@ -69,6 +71,7 @@ pub(super) static ALL: &[&Mib] = &[
     &arp::MIB,
     &routing::OSPF,
     &routing::BGP,
+    &default_route::MIB,
 ];
 
 impl Mib {

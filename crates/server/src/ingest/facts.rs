@@ -19,7 +19,8 @@ pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups, at: Timestamp
     take!(
         SYSTEM device, ADDRESSES addresses, PROCESSORS processors, MEMORY memory,
         STORAGE storage, SENSORS sensors, WIRELESS wireless, VLANS vlans,
-        INVENTORY inventory, ROUTING routing_neighbors
+        INVENTORY inventory, ROUTING routing_neighbors,
+        ROUTING default_routes
     );
     if complete.contains(Groups::ROUTING) {
         facts.routing_read_at = Some(at);

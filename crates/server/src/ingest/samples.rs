@@ -328,6 +328,7 @@ mod tests {
             speed_bps: None,
             mac: None,
             mtu: None,
+            aggregate: None,
             admin_status: None,
             oper_status: None,
             last_change_at: None,

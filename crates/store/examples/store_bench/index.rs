@@ -177,6 +177,7 @@ fn interface(device_id: DeviceId, port: u32) -> Interface {
         speed_bps: None,
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: None,
         oper_status: None,
         last_change_at: None,

@@ -137,6 +137,7 @@ pub(super) fn lasting(facts: &Facts) -> Facts {
                 ..n.clone()
             })
             .collect(),
+        default_routes: facts.default_routes.clone(),
         routing_read_at: None,
         // Read anew after a start, and different each hour.
         arp: Vec::new(),

@@ -355,6 +355,7 @@ async fn a_deleted_device_leaves_nothing() {
         speed_bps: None,
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: None,
         oper_status: None,
         last_change_at: None,

@@ -22,6 +22,7 @@ pub(crate) fn interface(device_id: DeviceId, index: u32) -> Interface {
         speed_bps: Some(1_000_000_000),
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: Some(IfStatus::Up),
         oper_status: Some(IfStatus::Up),
         last_change_at: None,

@@ -202,6 +202,7 @@ fn row(index: u32, name: &str, description: &str) -> Arc<Interface> {
         speed_bps: None,
         mac: None,
         mtu: None,
+        aggregate: None,
         admin_status: None,
         oper_status: None,
         last_change_at: None,

@@ -32,6 +32,7 @@ fn device(text: &str) -> Device {
             speed_bps: None,
             mac: None,
             mtu: None,
+            aggregate: None,
             admin_status: Some(if port == "shut" {
                 IfStatus::Down
             } else {

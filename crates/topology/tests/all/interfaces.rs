@@ -265,3 +265,30 @@ proptest! {
         prop_assert_eq!(three.changes, vec![]);
     }
 }
+
+#[test]
+fn a_member_leaves_its_aggregate_with_a_whole_walk_alone() {
+    let row = |index: u32, aggregate: Option<u32>| InterfaceFacts {
+        index: Some(index),
+        name: Some(format!("eth{index}")),
+        aggregate,
+        ..InterfaceFacts::default()
+    };
+    let device = DeviceId::new();
+    let aggregates = |assigned: &Assignment| -> Vec<Option<u32>> {
+        assigned
+            .interfaces
+            .iter()
+            .map(|one| one.aggregate)
+            .collect()
+    };
+    let joined = assign(&[], &[row(1, Some(9)), row(9, None)], true, device, NOW);
+    assert_eq!(aggregates(&joined), [Some(9), None]);
+    let left = [row(1, None), row(9, None)];
+    let cut = assign(&joined.interfaces, &left, false, device, NOW);
+    assert_eq!(aggregates(&cut), [Some(9), None], "it was not heard out");
+    let whole = assign(&cut.interfaces, &left, true, device, NOW);
+    assert_eq!(aggregates(&whole), [None, None]);
+    let gone = assign(&joined.interfaces, &[row(9, None)], true, device, NOW);
+    assert_eq!(aggregates(&gone), [None, None]);
+}

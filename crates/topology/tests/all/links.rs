@@ -46,6 +46,7 @@ impl Net {
                     speed_bps: Some(1_000_000_000),
                     mac: Some(format!("02:00:00:0{number}:01:{index:02}")),
                     mtu: None,
+                    aggregate: None,
                     admin_status: Some(IfStatus::Up),
                     oper_status: Some(IfStatus::Up),
                     last_change_at: None,

@@ -32,12 +32,24 @@ export function byLink(groups: readonly Balance[]): ReadonlyMap<string, Balance>
   const found = new Map<string, Balance>();
   for (const group of groups) {
     if (!group.is_advised) continue;
-    for (const member of group.directions[0]?.members ?? []) found.set(member.link_id, group);
+    for (const member of group.directions[0]?.members ?? []) if (member.link_id) found.set(member.link_id, group);
   }
   return found;
 }
 
 /** Which device sends in a direction, by name. */
 export function sender(group: Pick<Balance, "a" | "b">, direction: Pick<BalanceDirection, "from_device_id">): string {
-  return direction.from_device_id === group.a.device_id ? group.a.device_name : group.b.device_name;
+  return direction.from_device_id === group.b?.device_id ? group.b.device_name : group.a.device_name;
+}
+
+/** What a group is of: `r1 – r2`, and where it leads to several or nobody knows where, its own name. */
+export function between(group: Pick<Balance, "a" | "b" | "kind" | "name">): string {
+  if (group.b) return `${group.a.device_name} – ${group.b.device_name}`;
+  return `${group.a.device_name}, ${group.kind === "routes" ? "default route" : (group.name ?? "an aggregate")}`;
+}
+
+/** What makes a group one: `aggregate Po1`. */
+export function kind(group: Pick<Balance, "kind" | "name">): string {
+  if (group.kind === "aggregate") return group.name ? `aggregate ${group.name}` : "aggregate";
+  return group.kind === "routes" ? "equal-cost routes" : "parallel links";
 }

@@ -58,6 +58,7 @@ export type PartName =
   | "addresses"
   | "vlans"
   | "routing-neighbors"
+  | "default-routes"
   | "arp";
 
 function text(field: string): (row: PartRow) => string | null {
@@ -349,6 +350,17 @@ export const PARTS: Record<PartName, Part> = {
       { label: "State", text: text("state") },
       { label: "For", text: (row) => (number(row, "established_seconds") === null || row.state !== "established" ? null : duration((number(row, "established_seconds") ?? 0) * 1000)) },
       { label: "Interface", text: text("local_interface"), interface: true },
+    ],
+  },
+  "default-routes": {
+    title: "Default routes",
+    none: "This device has told of no default route (IP-FORWARD-MIB).",
+    columns: [
+      { label: "Destination", text: text("destination") },
+      { label: "Next hop", text: text("next_hop") },
+      { label: "Metric", text: text("metric"), right: true },
+      { label: "Protocol", text: text("protocol") },
+      { label: "Interface", text: text("interface"), interface: true },
     ],
   },
   arp: {

@@ -21,7 +21,7 @@ export const TABS = [
   { name: "wireless", label: "Wireless", parts: ["access-points", "radios", "networks", "signals"] },
   { name: "storage", label: "Storage and memory", parts: ["storage", "memory", "processors"] },
   { name: "addresses", label: "Addresses", parts: ["addresses"] },
-  { name: "routing", label: "Routing", parts: ["routing-neighbors", "arp"] },
+  { name: "routing", label: "Routing", parts: ["routing-neighbors", "default-routes", "arp"] },
   { name: "vlans", label: "VLANs", parts: ["vlans"] },
   { name: "logs", label: "Logs", parts: [] },
   { name: "inventory", label: "Inventory", parts: ["inventory"] },

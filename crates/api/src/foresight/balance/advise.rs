@@ -1,12 +1,15 @@
 //! How what is expected of a direction is best split over its links, beside how it is split now.
 
+use super::find::Way;
 use super::measure::{Carried, DAY, LinkCarried, WEEK};
 use super::{Course, Found};
 use analytics::balance::{self, Unbalanceable};
 use analytics::robust::quantile;
+use model::interface::Interface;
 use model::link::LinkStatus;
 use model::{DeviceId, InterfaceId, LinkId, Timestamp};
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The most buckets that weights are given out of: what small routers have.
@@ -24,8 +27,8 @@ const PARTS: f64 = 10_000.0;
 pub(crate) struct Direction {
     /// Who sends, and would set the weights.
     pub(crate) from_device_id: DeviceId,
-    /// Who receives.
-    pub(crate) to_device_id: DeviceId,
+    /// Who receives; null where that is several, see the members, or is not known.
+    pub(crate) to_device_id: Option<DeviceId>,
     /// Whether there is anything to gain that is worth a change.
     pub(crate) is_advised: bool,
     /// Why nothing is advised, in one sentence; null where something is.
@@ -59,12 +62,16 @@ pub(crate) struct Direction {
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = BalanceMember)]
 pub(crate) struct Member {
-    /// The link.
-    pub(crate) link_id: LinkId,
+    /// The link; null where no neighbour is seen on the interface.
+    pub(crate) link_id: Option<LinkId>,
     /// The interface that sends; null where it is not known.
     pub(crate) interface_id: Option<InterfaceId>,
     /// Its name.
     pub(crate) interface_name: Option<String>,
+    /// The device that receives; null where it is not known.
+    pub(crate) to_device_id: Option<DeviceId>,
+    /// What people call it.
+    pub(crate) to_device_name: Option<String>,
     /// Name of the interface that receives.
     pub(crate) to_interface_name: Option<String>,
     /// What it carries at most, in bit/s: the lower speed of its ends.
@@ -126,7 +133,7 @@ impl Expected {
 
 /// What is said of a direction. Its links are those of `found`, in order.
 pub(super) fn direction(
-    (from, to): (DeviceId, DeviceId),
+    (from, to): (DeviceId, Option<DeviceId>),
     carried: &Carried,
     expected: Expected,
     found: &Found,
@@ -173,7 +180,7 @@ pub(super) fn direction(
         direction.reason = Some("no hour of the last day is known of all links".to_owned());
         return direction;
     }
-    let links = carried.links.iter().zip(&found.links);
+    let links = carried.links.iter().zip(&found.ways);
     let known: Option<Vec<Before>> = links.map(|of| before(of, &hours)).collect();
     let Some(known) = known else {
         direction.reason = Some("the speed of a link that is up is not known".to_owned());
@@ -233,35 +240,34 @@ fn numbers(values: &[f64]) -> [Option<f64>; 2] {
 }
 
 fn members(from: DeviceId, carried: &Carried, found: &Found) -> Vec<Member> {
-    let links = found.links.iter().zip(&found.ports).zip(&carried.links);
-    links
-        .map(|((link, [a, b]), of_link)| {
-            let (sender, receiver, end) = if from == found.a {
-                (a, b, &link.a)
-            } else {
-                (b, a, &link.b)
-            };
-            let [mean_bps, p95_bps] = numbers(of_link.last(WEEK));
-            let name = |port: &Option<std::sync::Arc<model::interface::Interface>>| {
-                port.as_ref().map(|port| port.name.clone())
-            };
-            Member {
-                link_id: link.id,
-                interface_id: end.interface_id,
-                interface_name: name(sender),
-                to_interface_name: name(receiver),
-                speed_bps: link.speed_bps,
-                status: link.status,
-                mean_bps,
-                p95_bps,
-                share_now: None,
-                share_then: None,
-                weight: None,
-                load_now: None,
-                load_then: None,
-            }
-        })
-        .collect()
+    let ways = found.ways.iter().zip(&carried.links);
+    ways.map(|(way, of_way)| {
+        let [near, far] = &way.ports;
+        let is_out = from == found.a;
+        let (sender, receiver) = if is_out { (near, far) } else { (far, near) };
+        let [mean_bps, p95_bps] = numbers(of_way.last(WEEK));
+        let name = |port: &Option<Arc<Interface>>| port.as_ref().map(|port| port.name.clone());
+        let to = way.to.clone().filter(|_| is_out);
+        let (to_device_id, to_device_name) = to.unzip();
+        Member {
+            link_id: way.link_id(),
+            interface_id: sender.as_ref().map(|port| port.id),
+            interface_name: name(sender),
+            to_device_id: to_device_id.or((!is_out).then_some(found.a)),
+            to_device_name,
+            to_interface_name: name(receiver),
+            speed_bps: way.speed_bps,
+            status: way.status,
+            mean_bps,
+            p95_bps,
+            share_now: None,
+            share_then: None,
+            weight: None,
+            load_now: None,
+            load_then: None,
+        }
+    })
+    .collect()
 }
 
 fn notes(carried: &Carried) -> Vec<String> {
@@ -287,17 +293,14 @@ fn hours_of_all(carried: &Carried) -> Vec<usize> {
 }
 
 /// What is known of a link beforehand; none where it is up and its speed is not known.
-fn before(
-    (carried, link): (&LinkCarried, &std::sync::Arc<model::link::Link>),
-    hours: &[usize],
-) -> Option<Before> {
+fn before((carried, way): (&LinkCarried, &Way), hours: &[usize]) -> Option<Before> {
     if carried.is_down {
         return Some(Before {
             capacity: 0.0,
             carried: 0.0,
         });
     }
-    let speed = link.speed_bps.filter(|bps| *bps > 0)?;
+    let speed = way.speed_bps.filter(|bps| *bps > 0)?;
     let day = carried.last(DAY);
     Some(Before {
         capacity: speed as f64,

@@ -2,10 +2,12 @@
 
 use super::{Found, Ground};
 use crate::foresight::input::{self, Grain, Input};
+use model::interface::Interface;
 use model::link::LinkStatus;
 use model::series::Series;
 use model::{DeviceId, InterfaceId, Metric, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::series::{Aggregation, SeriesError};
 
@@ -97,35 +99,53 @@ impl Carried {
     }
 }
 
-/// What the links of a group carried: from `a` to `b`, and back. Blocks: it reads files.
+/// What the ways of a group carried: from `a`, and back where that is split over the same. Blocks: it reads files.
 pub(super) fn carried(
     ground: &Ground,
     found: &Found,
     (now, until): (Timestamp, Option<Instant>),
-) -> Result<[Carried; 2], SeriesError> {
+) -> Result<Vec<Carried>, SeriesError> {
     let to = input::begin_of(now, HOUR);
     let range = (to.minus(BACK), to);
-    let [a, b] = [found.a, found.b].map(|device| Counters::of(ground, device));
+    let ends = found.ways.iter().filter_map(|way| way.to.as_ref());
+    let devices: BTreeSet<DeviceId> = ends.map(|(id, _)| *id).chain([found.a]).collect();
+    let counters: BTreeMap<DeviceId, Counters> = devices
+        .into_iter()
+        .map(|device| (device, Counters::of(ground, device)))
+        .collect();
     let (mut there, mut back) = (Vec::new(), Vec::new());
-    for (place, link) in found.links.iter().enumerate() {
-        let ends = [(&a, link.a.interface_id), (&b, link.b.interface_id)];
-        let [of_a, of_b] = ends;
-        for (sender, receiver, all) in [(of_a, of_b, &mut there), (of_b, of_a, &mut back)] {
-            let sent = sender.1.and_then(|id| sender.0.sent.get(&id));
-            let received = receiver.1.and_then(|id| receiver.0.received.get(&id));
+    for (place, way) in found.ways.iter().enumerate() {
+        let of = |port: &Option<Arc<Interface>>| {
+            let port = port.as_ref()?;
+            Some((counters.get(&port.device_id)?, port.id))
+        };
+        let [near, far] = &way.ports;
+        let (near, far) = (of(near), of(far));
+        let directions = [(near, far, &mut there), (far, near, &mut back)];
+        let looked = if found.is_both { 2 } else { 1 };
+        for (sender, receiver, all) in directions.into_iter().take(looked) {
+            let sent = sender.and_then(|(counters, id)| counters.sent.get(&id));
+            let received = receiver.and_then(|(counters, id)| counters.received.get(&id));
             let (bps, of_other) = both(ground, (sent, received), range, until)?;
             all.push(LinkCarried {
                 bps,
-                is_down: link.status == LinkStatus::Down,
+                is_down: way.status == LinkStatus::Down,
                 of_other,
                 label: found.label(place),
             });
         }
     }
-    Ok([there, back].map(|links| Carried {
+    let mut carried = vec![Carried {
         from: range.0,
-        links,
-    }))
+        links: there,
+    }];
+    if found.is_both {
+        carried.push(Carried {
+            from: range.0,
+            links: back,
+        });
+    }
+    Ok(carried)
 }
 
 /// Series of octets of a device's interfaces.

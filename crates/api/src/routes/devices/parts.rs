@@ -1,5 +1,5 @@
 //! What a device says it is made of: addresses, VLANs, processors, memory, storage, sensors,
-//! wireless, inventory, routing neighbours, ARP, its system group, and the defects of its answers.
+//! wireless, inventory, routing neighbours, default routes, ARP, its system group, and the defects of its answers.
 
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, sort_field};
@@ -9,8 +9,8 @@ use crate::routes::devices::{self, fields};
 use axum::Json;
 use model::DeviceId;
 use model::facts::{
-    AddressFacts, ArpFacts, DeviceFacts, Facts, PartFacts, ProcessorFacts, RoutingNeighborFacts,
-    SensorFacts, VlanFacts, VolumeFacts, WirelessFacts,
+    AddressFacts, ArpFacts, DefaultRouteFacts, DeviceFacts, Facts, PartFacts, ProcessorFacts,
+    RoutingNeighborFacts, SensorFacts, VlanFacts, VolumeFacts, WirelessFacts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,6 +78,8 @@ parts! {
         ["index", "contained_in", "class", "name", "model", "serial"];
     routing_neighbors "/devices/{device_id}/routing-neighbors" "list_device_routing_neighbors" RoutingNeighborFacts, "routing neighbours", |facts| &facts.routing_neighbors,
         ["protocol", "remote_address", "remote_id", "remote_as", "state", "local_interface"];
+    default_routes "/devices/{device_id}/default-routes" "list_device_default_routes" DefaultRouteFacts, "next hops of the default route", |facts| &facts.default_routes,
+        ["destination", "next_hop", "interface", "metric", "protocol"];
     arp "/devices/{device_id}/arp" "list_device_arp" ArpFacts, "neighbours on local networks", |facts| &facts.arp,
         ["address", "mac", "interface"];
 }

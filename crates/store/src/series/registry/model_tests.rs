@@ -240,6 +240,7 @@ fn attached() -> impl Strategy<Value = Attached> {
             speed_bps: None,
             mac: None,
             mtu: None,
+            aggregate: None,
             admin_status: None,
             oper_status: None,
             last_change_at: None,

@@ -1,0 +1,202 @@
+//! Members of aggregates and default routes, over rows written out.
+
+use super::tests::{read, rows};
+use super::{Look, aggregate, default_route};
+use std::fmt::Write as _;
+
+/// ifType of interfaces, by ifIndex.
+fn interfaces(kinds: &[(u32, u32)]) -> String {
+    kinds
+        .iter()
+        .fold(String::new(), |mut lines, (index, kind)| {
+            writeln!(lines, "2.1.2.2.1.3.{index} int {kind}").unwrap();
+            writeln!(lines, "2.1.31.1.1.1.1.{index} text if{index}").unwrap();
+            lines
+        })
+}
+
+fn attached(port: u32, aggregate: u32) -> String {
+    format!(".1.2.840.10006.300.43.1.2.1.1.13.{port} int {aggregate}\n")
+}
+
+fn stacked(higher: u32, lower: u32, status: u32) -> String {
+    format!("2.1.31.1.2.1.3.{higher}.{lower} int {status}\n")
+}
+
+fn members(look: &Look) -> Vec<(u32, u32)> {
+    let rows = look.facts.interfaces.iter();
+    rows.filter_map(|row| Some((row.index?, row.aggregate?)))
+        .collect()
+}
+
+fn defects(look: &Look, name: &str) -> u64 {
+    look.defects.by_name().get(name).copied().unwrap_or(0)
+}
+
+const PORTS: &[(u32, u32)] = &[(1, 6), (2, 6), (3, 6), (4, 6), (9, 161)];
+
+#[test]
+fn ports_that_are_attached_are_members() {
+    // 3 is by itself, 4 left.
+    let lines =
+        interfaces(PORTS) + &attached(1, 9) + &attached(2, 9) + &attached(3, 3) + &attached(4, 0);
+    // The stack still has the one that left; of what the other table speaks of, it is not believed.
+    let look = read(&(lines + &stacked(9, 4, 1)));
+    assert_eq!(members(&look), [(1, 9), (2, 9)]);
+    assert_eq!(defects(&look, "absurd_value"), 0);
+}
+
+#[test]
+fn what_lies_under_an_aggregate_is_a_member_where_nothing_else_tells() {
+    let kinds = [PORTS, &[(5, 53), (20, 135), (21, 6)]].concat();
+    let lines = interfaces(&kinds)
+        + &stacked(0, 9, 1)
+        + &stacked(9, 1, 1)
+        + &stacked(9, 2, 1)
+        + &stacked(1, 0, 1)
+        // notInService, a unit, a VLAN over the aggregate, a bridge port over a port.
+        + &stacked(9, 3, 2)
+        + &stacked(9, 5, 1)
+        + &stacked(20, 9, 1)
+        + &stacked(21, 4, 1);
+    let look = read(&lines);
+    assert_eq!(members(&look), [(1, 9), (2, 9)]);
+    assert_eq!(defects(&look, "absurd_value"), 0);
+}
+
+#[test]
+fn rows_that_lie_make_no_member() {
+    let kinds = [PORTS, &[(10, 161), (11, 54)]].concat();
+    for (said, defects_of, kept) in [
+        // An aggregate and a port that there are not, a number that is none.
+        (attached(1, 77) + &attached(2, 9), 1, vec![(2, 9)]),
+        (attached(88, 9), 1, vec![]),
+        (
+            ".1.2.840.10006.300.43.1.2.1.1.13.1 int -5\n".to_owned(),
+            1,
+            vec![],
+        ),
+        // Rings, of two and of three.
+        (attached(9, 10) + &attached(10, 9), 2, vec![]),
+        (
+            attached(9, 10) + &attached(10, 11) + &attached(11, 9),
+            3,
+            vec![],
+        ),
+        (stacked(9, 10, 1) + &stacked(10, 9, 1), 2, vec![]),
+        (stacked(9, 9, 1), 1, vec![]),
+        // A port under two.
+        (stacked(9, 1, 1) + &stacked(10, 1, 1), 1, vec![(1, 9)]),
+        (stacked(9, 99, 1) + &stacked(99, 1, 1), 1, vec![]),
+    ] {
+        let look = read(&(interfaces(&kinds) + &said));
+        assert_eq!(members(&look), kept, "{said}");
+        assert_eq!(defects(&look, "absurd_value"), defects_of, "{said}");
+    }
+    let short = interfaces(PORTS) + ".1.2.840.10006.300.43.1.2.1.1.13.1.1 int 9\n";
+    let look = read(&(short + "2.1.31.1.2.1.3.9 int 1\n"));
+    assert_eq!((members(&look), defects(&look, "wrong_index")), (vec![], 2));
+}
+
+#[test]
+fn the_stack_is_asked_for_only_where_an_aggregate_has_no_member() {
+    for (lines, lacks) in [
+        (interfaces(&PORTS[..4]), false),
+        (interfaces(PORTS), true),
+        (interfaces(PORTS) + &attached(1, 9), false),
+        (interfaces(PORTS) + &attached(1, 0), true),
+    ] {
+        assert_eq!(aggregate::lacks_members(&rows(&lines)), lacks, "{lines}");
+    }
+}
+
+fn routes(look: &Look) -> Vec<String> {
+    let rows = look.facts.default_routes.iter();
+    rows.map(|row| {
+        let hop = row.next_hop.map(|hop| hop.to_string());
+        format!(
+            "{} {} {} {} {}",
+            row.destination.as_deref().unwrap_or("-"),
+            hop.as_deref().unwrap_or("-"),
+            row.interface.as_deref().unwrap_or("-"),
+            row.metric
+                .map_or("-".to_owned(), |metric| metric.to_string()),
+            row.protocol.as_deref().unwrap_or("-"),
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn next_hops_of_the_default_route_are_read() {
+    let v4 = |column: u32, hop: &str| format!("2.1.4.24.7.1.{column}.1.4.0.0.0.0.0.2.0.0.{hop}");
+    let v6 = "2.16.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.2.0.0";
+    let v6_hop = "2.16.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1";
+    let (one, two, three) = ("1.4.192.0.2.1", "1.4.192.0.2.5", "1.4.192.0.2.9");
+    let mut lines = interfaces(PORTS);
+    for (hop, index, kind, metric) in [(one, 1, 4, 10), (two, 2, 4, 10), (three, 3, 2, 1)] {
+        writeln!(lines, "{} int {index}", v4(7, hop)).unwrap();
+        writeln!(lines, "{} int {kind}", v4(8, hop)).unwrap();
+        writeln!(lines, "{} int 13", v4(9, hop)).unwrap();
+        writeln!(lines, "{} int {metric}", v4(12, hop)).unwrap();
+    }
+    // Another route, a link without addresses, a damaged index, and IPv6.
+    lines += "2.1.4.24.7.1.7.1.4.10.0.0.0.8.2.0.0.1.4.192.0.2.77 int 3\n";
+    writeln!(lines, "{} int 4", v4(7, "0.0")).unwrap();
+    writeln!(lines, "{} int -1", v4(12, "0.0")).unwrap();
+    writeln!(lines, "{} int 4", v4(7, "1.4.192.0")).unwrap();
+    writeln!(lines, "2.1.4.24.7.1.7.{v6}.{v6_hop} int 9").unwrap();
+    writeln!(lines, "2.1.4.24.7.1.12.{v6}.{v6_hop} gauge 20").unwrap();
+    // Older tables are not listened to where the newer one has a default route.
+    lines += "2.1.4.21.1.2.0.0.0.0 int 3\n2.1.4.21.1.7.0.0.0.0 ip 192.0.2.99\n";
+    let look = read(&lines);
+    assert_eq!(
+        routes(&look),
+        [
+            "0.0.0.0/0 192.0.2.1 if1 10 ospf",
+            "0.0.0.0/0 192.0.2.5 if2 10 ospf",
+            "::/0 fe80::1 if9 20 -",
+            "0.0.0.0/0 - if4 - -",
+        ]
+    );
+    assert_eq!(defects(&look, "wrong_index"), 1);
+}
+
+#[test]
+fn older_tables_of_routes_stand_in() {
+    let look = read(
+        "2.1.31.1.1.1.1.1 text if1
+         2.1.4.24.4.1.5.0.0.0.0.0.0.0.0.0.192.0.2.1 int 1
+         2.1.4.24.4.1.6.0.0.0.0.0.0.0.0.0.192.0.2.1 int 4
+         2.1.4.24.4.1.11.0.0.0.0.0.0.0.0.0.192.0.2.1 int 5
+         2.1.4.24.4.1.5.0.0.0.0.0.0.0.0.0.192.0.2.2 int 2
+         2.1.4.24.4.1.6.0.0.0.0.0.0.0.0.0.192.0.2.2 int 2",
+    );
+    assert_eq!(routes(&look), ["0.0.0.0/0 192.0.2.1 if1 5 -"]);
+    let look = read(
+        "2.1.31.1.1.1.1.1 text if1
+         2.1.4.21.1.2.0.0.0.0 int 1
+         2.1.4.21.1.3.0.0.0.0 int 0
+         2.1.4.21.1.7.0.0.0.0 ip 192.0.2.1
+         2.1.4.21.1.8.0.0.0.0 int 4
+         2.1.4.21.1.9.0.0.0.0 int 3",
+    );
+    assert_eq!(routes(&look), ["0.0.0.0/0 192.0.2.1 if1 0 netmgmt"]);
+    let none = read("2.1.4.24.7.1.7.1.4.10.0.0.0.8.2.0.0.1.4.192.0.2.77 int 3");
+    assert!(none.facts.default_routes.is_empty());
+}
+
+#[test]
+fn of_many_next_hops_those_with_the_lowest_metric_are_kept() {
+    let mut lines = String::new();
+    for hop in 1..=20 {
+        let index = format!("1.4.0.0.0.0.0.2.0.0.1.4.192.0.2.{hop}");
+        writeln!(lines, "2.1.4.24.7.1.7.{index} int {hop}").unwrap();
+        writeln!(lines, "2.1.4.24.7.1.12.{index} int {}", 100 - hop).unwrap();
+    }
+    let look = read(&lines);
+    let kept = &look.facts.default_routes;
+    assert_eq!(kept.len(), default_route::NEXT_HOPS_MAX);
+    assert_eq!(kept[0].metric, Some(80));
+    assert_eq!(defects(&look, "too_many_rows"), 4);
+}
