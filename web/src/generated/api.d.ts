@@ -5009,6 +5009,8 @@ export interface components {
             interface_name?: string | null;
             /** @description ifAlias: what an operator typed on the device. */
             interface_alias?: string | null;
+            /** @description Of an application: what IANA calls it, as `https`. */
+            application_name?: string | null;
         };
         /** @description A forecast that is kept, without its course. */
         ForecastSummary: components["schemas"]["ForecastSubject"] & {
@@ -5042,7 +5044,7 @@ export interface components {
          * @description Why a series is forecast each day.
          * @enum {string}
          */
-        ForecastWhy: "chosen" | "near_limit" | "asked" | "link" | "metric";
+        ForecastWhy: "chosen" | "near_limit" | "asked" | "link" | "metric" | "application";
         /**
          * @description What anomalies that happen together have in common.
          * @enum {string}
