@@ -25,6 +25,9 @@ const THOUSAND: u64 = 60_000;
 /// The last samples of each series: the minute and the value.
 type Kept = BTreeMap<String, Vec<(i64, f64)>>;
 
+/// What crossed an interface: its ifIndex, all octets, and those by port.
+type Had<'a> = (u32, u64, &'a [(u16, u64)]);
+
 /// A store with a device that sends flows, a clock that is set, and what keeps applications.
 struct Lab {
     store: Store,
@@ -62,7 +65,7 @@ impl Lab {
     }
 
     /// Keeps so manieth minute, in which interfaces had so much by port.
-    async fn minute(&mut self, nth: i64, interfaces: &[(u32, u64, &[(u16, u64)])]) {
+    async fn minute(&mut self, nth: i64, interfaces: &[Had<'_>]) {
         let from = Timestamp::from_unix_ms(NOW + nth * MINUTE_MS);
         self.time
             .store(NOW + (nth + 2) * MINUTE_MS, Ordering::SeqCst);
