@@ -41,6 +41,23 @@ export const flowTests = {
     assert.equal(await page.getByTestId("flow-direction").inputValue(), "egress");
   },
 
+  async "flows: an application of an interface has a chart with its forecast"({ page, mock }) {
+    const device = mock.control.net.devices[0];
+    await page.goto(`${mock.url}/devices/${device.id}?tab=flows`);
+    const rows = page.getByTestId("flows-top").locator("tbody tr");
+    await until("the rows", async () => (await rows.count()) === 8);
+    assert.equal(await rows.first().getByRole("button").count(), 0, "of all interfaces together there is none");
+    const one = page.getByTestId("flow-interface").locator("option").nth(1);
+    await page.getByTestId("flow-interface").selectOption(await one.getAttribute("value"));
+    await rows.first().getByRole("button").click();
+    await page.getByTestId("chart-part").waitFor();
+    assert.match(page.url(), /flow_app=tcp%2F443/);
+    assert.match(await page.getByTestId("chart-part").textContent(), /https \(tcp\/443\)/);
+    await until("its forecast", () => mock.control.state.requests.some((asked) => asked.startsWith("GET /forecasts/")));
+    await page.getByRole("button", { name: /rsync/ }).click();
+    await until("that another has none", async () => /no series of its own/.test(await page.getByTestId("flow-application").textContent()));
+  },
+
   async "flows: who sends them says how it is, and who sends none is told what to do"({ page, mock }) {
     const [first, other] = mock.control.net.devices;
     await page.goto(`${mock.url}/devices/${first.id}?tab=flows`);

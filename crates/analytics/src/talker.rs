@@ -94,7 +94,7 @@ struct Known {
     open: Option<(i64, f64)>,
 }
 
-/// The talkers of one interface and direction. About 8 KiB at most.
+/// The talkers of one interface and direction. About 17 KiB at most, with the share of the tree.
 // Invariant: `known` has at most KNOWN_MAX hosts, OPEN_MAX of them open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Talkers<K> {
@@ -235,20 +235,46 @@ impl<K: Copy + Ord> Talkers<K> {
         known.filter(|known| known.open.is_some()).count()
     }
 
-    /// Ends all that go on: nobody looks any more. O(n).
-    pub fn end_all(&mut self) -> Vec<Said<K>> {
-        let mut said = Vec::new();
-        for (host, known) in &mut self.known {
-            if let Some((started_secs, _)) = known.open.take() {
-                known.is_old = true;
-                said.push(Said::Ended {
-                    host: *host,
-                    started_secs,
-                    last_secs: known.last_secs,
-                });
+    /// Talkers that go on, each with the time in seconds when it was heavy last. O(n).
+    pub fn open_ones(&self) -> Vec<(K, i64)> {
+        let open = self.known.iter().filter(|(_, known)| known.open.is_some());
+        open.map(|(host, known)| (*host, known.last_secs)).collect()
+    }
+
+    /// Goes on with a talker that was told before by one who ended, and is seen now; its greatest share was that.
+    /// Whether it could: no more than [`OPEN_MAX`] go on. O(log n), and O(n) for the count.
+    pub fn reopen(&mut self, host: K, started_secs: i64, share: f64, now_secs: i64) -> bool {
+        if self.open_count() >= OPEN_MAX {
+            return false;
+        }
+        self.known.insert(
+            host,
+            Known {
+                since_secs: started_secs,
+                last_secs: now_secs,
+                is_old: false,
+                open: Some((started_secs, if is_known(share) { share } else { 0.0 })),
+            },
+        );
+        self.make_room();
+        true
+    }
+
+    /// Takes in that hosts were seen, for the talkers that go on alone: what is done while the past is not read.
+    /// O(m log n).
+    pub fn go_on(&mut self, now_secs: i64, total: f64, hosts: &[Seen<K>]) {
+        let least = octets(total) * KEPT_SHARE;
+        for seen in hosts.iter().filter(|seen| octets(seen.octets) >= least) {
+            let known = self.known.get_mut(&seen.host);
+            if let Some(known) = known.filter(|known| known.open.is_some()) {
+                known.last_secs = known.last_secs.max(now_secs);
             }
         }
-        said
+    }
+
+    /// Hosts that are remembered.
+    pub fn known_count(&self) -> usize {
+        self.known.len()
     }
 
     /// Whether any of these hosts would be told as new if it were known that others are not: what decides whether

@@ -317,6 +317,8 @@ pub enum ForecastWhy {
     Link,
     /// It is of a metric that has a limit, or that is worth knowing before.
     Metric,
+    /// It is of an application of an interface that is used.
+    Application,
 }
 
 /// What is kept of the forecast of a series, without its course.

@@ -115,6 +115,7 @@ metrics! {
     ANOMALY_SCORE "anomaly_score" "ratio" Gauge "How far a series is out of the ordinary, 0 to 1, at the most since the sample before: each five minutes of a series that is forecast daily, each sample while an anomaly goes on (labels `of_series`, `model`, `model_version`).";
     FORECAST "forecast" "unit_of_series" Gauge "What was forecast of a series for a time, in its unit (labels `of_series`, `lead`, `quantile`, `model`, `model_version`); written when that time has come.";
     FLOW_TALKER_SHARE "flow_talker_share" "ratio" Gauge "Share of the traffic of an interface that a new heavy talker takes while it lasts, 0 to 1 (labels of the interface, `direction`).";
+    FLOW_OCTET_RATE "flow_octet_rate" "octets_per_second" Gauge "Octets a second of an application that crossed an interface over the minute that ends then, as its device told by flows, scaled up where it samples (labels of the interface, `direction`, `application`; `other` is all that has no series of its own).";
 }
 
 /// What is measured: a row of the one table.

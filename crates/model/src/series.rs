@@ -19,8 +19,14 @@ pub const NETWORK: DeviceId = DeviceId::from_bytes([0; 16]);
 pub struct Labels(pub BTreeMap<String, String>);
 
 impl Labels {
+    /// The label of an application by its key, as `tcp/443`.
+    pub const APPLICATION: &'static str = "application";
     /// The label of a check's id.
     pub const CHECK: &'static str = "check";
+    /// The label of the way that traffic goes.
+    pub const DIRECTION: &'static str = "direction";
+    /// The label of an interface's ifIndex, where the interface is not known.
+    pub const IF_INDEX: &'static str = "if_index";
     /// The label of an interface's id.
     pub const INTERFACE_ID: &'static str = "interface_id";
     /// The label of an interface's name, for people.

@@ -1,7 +1,8 @@
 //! Flows in the server: the ports that they come in by, whose they are, and keeping the tops of each
-//! minute as events; [`talkers`] looks at them as they come. What is read of them is the business of
-//! `collect::flow`.
+//! minute as events; [`applications`] keeps the largest applications as series, and [`talkers`] looks at
+//! flows as they come. What is read of them is the business of `collect::flow`.
 
+mod applications;
 mod measured;
 mod talkers;
 
@@ -10,6 +11,7 @@ use crate::readiness::Standing;
 use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{FlowTops, Receiver};
+use applications::{Applications, Minute};
 use collect::flow::{ExporterState, Flows, Protocol, Sealed};
 use measured::Kept;
 use model::device::LOCAL_VANTAGE;
@@ -96,6 +98,13 @@ pub fn start(
     let seal = flows.clone().seal(tops_in, context.stop.clone());
     context.drain.spawn_on(seal, &places.ingest);
     let kept = Kept::register(registry, flows.clone());
+    let applications = Applications::new(
+        context.store.series.clone(),
+        context.store.inventory.clone(),
+        context.events.clone(),
+        context.clock.clone(),
+        applications::Counts::register(registry),
+    );
     let talkers = talkers::Context {
         store: context.store.clone(),
         senders: context.senders.clone(),
@@ -116,6 +125,7 @@ pub fn start(
         listeners,
         told: arrows.told,
         kept,
+        applications,
         failing: false,
     };
     drain.spawn_on(keeper.run(tops_out), &places.ingest);
@@ -162,6 +172,7 @@ struct Keeper {
     listeners: Vec<FlowListener>,
     told: watch::Sender<Arc<FlowStanding>>,
     kept: Kept,
+    applications: Applications,
     failing: bool,
 }
 
@@ -204,6 +215,7 @@ impl Keeper {
             self.kept.of_strangers.inc_by(strangers);
             self.append(events).await;
         }
+        self.applications.keep(whose.minute).await;
     }
 
     async fn append(&mut self, events: Vec<EventRecord>) {
@@ -236,7 +248,8 @@ impl Keeper {
 /// A device that sends flows, and its interfaces by ifIndex.
 struct Owner {
     device_id: DeviceId,
-    interfaces: HashMap<u32, InterfaceId>,
+    /// Of each the id and the name.
+    interfaces: HashMap<u32, (InterfaceId, String)>,
 }
 
 /// Whose the tops of one window are.
@@ -244,6 +257,8 @@ struct Whose {
     store: Store,
     senders: Arc<senders::Senders>,
     known: HashMap<IpAddr, Option<Owner>>,
+    /// The applications of the window.
+    minute: Minute,
 }
 
 impl Whose {
@@ -252,6 +267,7 @@ impl Whose {
             store,
             senders,
             known: HashMap::new(),
+            minute: Minute::default(),
         }
     }
 
@@ -278,7 +294,9 @@ impl Whose {
         let owner = self.known.entry(exporter);
         let owner = owner.or_insert_with(|| owner_of(store, senders, exporter));
         let owner = owner.as_ref()?;
-        let interface_id = owner.interfaces.get(&top.if_index).copied();
+        self.minute.add(owner, from, &top);
+        let interface = owner.interfaces.get(&top.if_index);
+        let interface_id = interface.map(|(id, _)| *id);
         Some(EventRecord {
             id: EventId::received(from),
             at: from,
@@ -302,7 +320,9 @@ fn owner_of(store: &Store, senders: &senders::Senders, exporter: IpAddr) -> Opti
     let interfaces = gone.into_iter().chain(present);
     Some(Owner {
         device_id,
-        interfaces: interfaces.map(|row| (row.index, row.id)).collect(),
+        interfaces: interfaces
+            .map(|row| (row.index, (row.id, row.name.clone())))
+            .collect(),
     })
 }
 

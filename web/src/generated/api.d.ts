@@ -5077,6 +5077,8 @@ export interface components {
             interface_name?: string | null;
             /** @description ifAlias: what an operator typed on the device. */
             interface_alias?: string | null;
+            /** @description Of an application: what IANA calls it, as `https`. */
+            application_name?: string | null;
         };
         /** @description A forecast that is kept, without its course. */
         ForecastSummary: components["schemas"]["ForecastSubject"] & {
@@ -5110,7 +5112,7 @@ export interface components {
          * @description Why a series is forecast each day.
          * @enum {string}
          */
-        ForecastWhy: "chosen" | "near_limit" | "asked" | "link" | "metric";
+        ForecastWhy: "chosen" | "near_limit" | "asked" | "link" | "metric" | "application";
         /**
          * Format: uuid
          * @description Ways that share traffic: the id of the link, the interface or the device by which they are named.

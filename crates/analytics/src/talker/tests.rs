@@ -173,8 +173,24 @@ fn a_past_that_is_read_is_remembered() {
         matches!(said[..], [Said::Begun(Talk { host: 6, .. })]),
         "{said:?}"
     );
-    assert_eq!(talkers.end_all().len(), 1);
-    assert_eq!(talkers.open_count(), 0);
+    assert_eq!(talkers.open_ones(), [(6, 10 * DAY)]);
+}
+
+#[test]
+fn one_that_was_told_before_goes_on_until_it_is_quiet() {
+    let mut talkers = Talkers::new(DAY);
+    assert!(talkers.reopen(7, DAY - 300, 0.5, DAY));
+    // It has enough, then too little.
+    talkers.go_on(DAY + 170, BASE, &[seen(7, 0.2 * BASE), seen(8, BASE)]);
+    talkers.go_on(DAY + 340, BASE, &[seen(7, 0.1 * BASE)]);
+    assert_eq!(talkers.known_count(), 1, "nobody is learned");
+    assert_eq!(talkers.tick(DAY + 340), []);
+    let ended = Said::Ended {
+        host: 7,
+        started_secs: DAY - 300,
+        last_secs: DAY + 170,
+    };
+    assert_eq!(talkers.tick(DAY + 350), [ended]);
 }
 
 #[test]
@@ -213,11 +229,17 @@ proptest! {
         let mut talkers = Talkers::new(begun);
         let mut open = std::collections::BTreeSet::new();
         talkers.past(begun, 1e8, &[(1, 1e8), (2, f64::NAN)]);
+        for host in 0..30 {
+            if talkers.reopen(host, begun, f64::NAN, begun) {
+                open.insert(host);
+            }
+        }
         for (at, total, hosts) in looks {
             let hosts: Vec<Seen<u32>> = hosts
                 .into_iter()
                 .map(|(host, octets, peer)| Seen { host, octets, peer: Some((peer, octets)) })
                 .collect();
+            talkers.go_on(at, total, &hosts);
             let mut said = talkers.look(at, at.div_euclid(60), total, &hosts);
             said.extend(talkers.tick(at));
             for one in said {

@@ -69,6 +69,13 @@ pub fn matter(ground: &Ground, now: Timestamp, max: usize) -> Matter {
                 _ => {}
             }
         }
+        for series in named(ground, device_id, Metric::FLOW_OCTET_RATE) {
+            let id = series.key.labels.interface_id();
+            let interface = record.interfaces.iter().find(|one| Some(one.id) == id);
+            if interface.is_some_and(|one| linked.contains(&one.id) || is_used(one)) {
+                note(series.id, ForecastWhy::Application);
+            }
+        }
     }
     for head in forecasts.heads() {
         if is_near(&head) {

@@ -1,6 +1,7 @@
 //! What a series is of, for people: its device, its interface, its labels.
 
 use super::Ground;
+use model::flow::Application;
 use model::{DeviceId, InterfaceId, Labels, Metric, SeriesId};
 use serde::Serialize;
 
@@ -28,6 +29,8 @@ pub(crate) struct Subject {
     pub(crate) interface_name: Option<String>,
     /// ifAlias: what an operator typed on the device.
     pub(crate) interface_alias: Option<String>,
+    /// Of an application: what IANA calls it, as `https`.
+    pub(crate) application_name: Option<String>,
 }
 
 impl Subject {
@@ -39,6 +42,9 @@ impl Subject {
         let device = record.as_ref().map(|record| &record.device.body);
         let interface_id = key.labels.interface_id();
         let interface = interface_id.and_then(|id| inventory.interface(id));
+        let application = key.labels.get(Labels::APPLICATION);
+        let application = application.and_then(Application::from_key);
+        let application_name = application.and_then(Application::name);
         Some(Self {
             series_id: id,
             metric: key.metric,
@@ -50,6 +56,7 @@ impl Subject {
             interface_id,
             interface_name: interface.as_ref().map(|one| one.name.clone()),
             interface_alias: interface.and_then(|one| one.alias.clone()),
+            application_name: application_name.map(str::to_owned),
         })
     }
 }

@@ -79,6 +79,7 @@ async fn append(api: &Api, lab: &Lab, hours: std::ops::Range<i64>) {
         let value = |metric: Metric| match metric {
             Metric::STORAGE_USED => Some(Value::F64(used(hour + HOURS))),
             Metric::STORAGE_SIZE => Some(Value::F64(SIZE)),
+            Metric::FLOW_OCTET_RATE => Some(Value::F64(1e6 * busy(hour))),
             Metric::PROCESSOR_UTILIZATION => Some(Value::F64(busy(hour))),
             Metric::SENSOR_TEMPERATURE => (hour >= -3).then_some(Value::F64(30.0)),
             _ => Some(Value::U64(1)),
@@ -324,6 +325,47 @@ async fn an_operator_chooses_what_is_forecast() {
     let unknown = format!("/api/v1/forecasts/{}", SeriesId::new());
     let unknown = admin.call(Method::PUT, &unknown, None, None).await;
     unknown.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn applications_of_interfaces_are_forecast_last_and_told_by_their_names() {
+    let api = Api::new().await;
+    let lab = lab(&api).await;
+    let admin = api.admin().await;
+    let port = crate::reports::interface(lab.device, 1, "ethernetCsmacd");
+    let interface = port.id;
+    let inventory = &api.services.store.inventory;
+    inventory
+        .set_interfaces(lab.device, vec![port])
+        .await
+        .unwrap();
+    let labels = Labels::default()
+        .with(Labels::VANTAGE, "local")
+        .with(Labels::INTERFACE_ID, interface.to_string())
+        .with(Labels::INTERFACE, "eth1")
+        .with(Labels::DIRECTION, "ingress")
+        .with(Labels::APPLICATION, "tcp/443");
+    let keys = vec![(Metric::FLOW_OCTET_RATE, labels)];
+    let series = api.services.series.resolve(lab.device, keys).await.unwrap();
+    append(&api, &lab, -HOURS..0).await;
+    let now = api.services.clock.now();
+    let all = matter(&api.services.ground(), now, 100).series;
+    assert_eq!(all.last(), Some(&(series[0].id, ForecastWhy::Application)));
+    plan(&api, series[0].id).await;
+    let told = admin
+        .get(&format!("/api/v1/forecasts/{}", series[0].id))
+        .await
+        .json();
+    assert_eq!(
+        (
+            &told["application_name"],
+            &told["interface_name"],
+            &told["state"]
+        ),
+        (&json!("https"), &json!("eth1"), &json!("ready")),
+        "{told}"
+    );
+    assert_eq!(told["capacity"], json!(null), "an application has no limit");
 }
 
 #[tokio::test]

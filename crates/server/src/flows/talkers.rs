@@ -2,17 +2,19 @@
 //! that takes much of an interface and was none of its heavy ones before is kept as an anomaly, and told.
 //!
 //! Who was heavy before is known since the server started; of the time before, the tops that are kept are read
-//! when a host may be new for the first time. What decides is in [`analytics::talker`].
+//! when a host may be new for the first time. One that was told when the server stopped goes on where it is seen
+//! again soon ([`left_open`]). What decides is in [`analytics::talker`].
 
+mod left_open;
 mod past;
 mod said;
 
 use crate::senders::Senders;
 use analytics::talker::{Said, Seen, Talkers};
 use collect::flow::{Flows, HeavyPlace};
+use left_open::LeftOpen;
 use model::event::Event;
 use model::flow::{FlowDirection, WINDOW_SECS};
-use model::foresight::AnomalyKind;
 use model::{AnomalyId, Clock, DeviceId, InterfaceId, Timestamp};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
@@ -29,8 +31,16 @@ use tracing::warn;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often it is looked which talkers are over.
 const TICK_EVERY: Duration = Duration::from_secs(5);
-/// Interfaces and directions whose talkers are known, some 8 KiB each; others are counted.
-const PLACES_MAX: usize = 4_096;
+/// Interfaces and directions whose talkers are known; others are counted. Four times as many as a window holds: those
+/// of ten thousand devices do not all carry something in one minute.
+const PLACES_MAX: usize = 65_536;
+/// Octets that they take: 1 KiB for each where four hosts are remembered, 17 KiB at most. Where it is more, those go
+/// that were not seen for longest.
+const OCTETS_MAX: usize = 128 << 20;
+/// Octets of one, without its hosts.
+const PLACE_OCTETS: usize = 512;
+/// Octets of a host that is remembered, with its share of the tree.
+const HOST_OCTETS: usize = 128;
 /// One that was not seen for so long makes room for another.
 const ROOM_AFTER: Duration = Duration::from_mins(10);
 /// An interface without a flow for so long is forgotten.
@@ -133,15 +143,17 @@ struct Owner {
     name: String,
 }
 
-/// Looks until the server stops; then what goes on is over.
+/// Looks until the server stops; what goes on then is left open for the next.
 pub(super) async fn run(context: Context) {
     let mut watch = Watch {
         context,
         places: BTreeMap::new(),
+        left_open: LeftOpen::default(),
+        octets: 0,
         ticked_at: Timestamp::from_unix_ms(0),
         is_failing: false,
     };
-    watch.close_left_open().await;
+    watch.take_left_open().await;
     let stop = watch.context.stop.clone();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -152,31 +164,22 @@ pub(super) async fn run(context: Context) {
             _ = ticks.tick() => watch.turn().await,
         }
     }
-    watch.end_all().await;
+    watch.leave_open().await;
 }
 
 struct Watch {
     context: Context,
     // Invariant: at most PLACES_MAX.
     places: BTreeMap<Key, Place>,
+    /// Those that went on when the server stopped, and were not seen since.
+    left_open: LeftOpen,
+    /// What the places took when it was looked last.
+    octets: usize,
     ticked_at: Timestamp,
     is_failing: bool,
 }
 
 impl Watch {
-    /// Ends the talkers that went on when the server stopped without ending them.
-    async fn close_left_open(&mut self) {
-        let open = match self.context.store.anomalies.open().await {
-            Ok(open) => open,
-            Err(error) => return self.not_kept("open talkers", &error),
-        };
-        for anomaly in open {
-            if anomaly.kind == AnomalyKind::HeavyTalker {
-                self.close(anomaly.id, anomaly.last_seen_at).await;
-            }
-        }
-    }
-
     async fn turn(&mut self) {
         let flows = self.context.flows.clone();
         let heavy = tokio::task::spawn_blocking(move || flows.heavy(PART)).await;
@@ -203,7 +206,8 @@ impl Watch {
             if self.owner(key).is_none() {
                 return;
             }
-            if self.places.len() >= PLACES_MAX && !self.make_room(now) {
+            let is_full = self.places.len() >= PLACES_MAX || self.octets >= OCTETS_MAX;
+            if is_full && !self.make_room(now) {
                 self.context.counts.left_out.inc();
                 return;
             }
@@ -212,6 +216,11 @@ impl Watch {
         place.seen_at = now;
         let hosts = hosts(seen);
         let total = seen.octets as f64;
+        self.reopen(key, total, &hosts, now);
+        let Some(place) = self.places.get_mut(&key) else {
+            return;
+        };
+        place.talkers.go_on(secs(now), total, &hosts);
         if !place.is_read {
             let waits = *reads >= READS_MAX || now < place.retry_at;
             if waits || !place.talkers.may_begin(total, &hosts) {
@@ -239,7 +248,33 @@ impl Watch {
         let calm = self.places.iter().filter(|(_, place)| is_calm(place));
         let oldest = calm.min_by_key(|(_, place)| place.seen_at);
         let oldest = oldest.map(|(key, _)| *key);
-        oldest.is_some_and(|key| self.places.remove(&key).is_some())
+        let gone = oldest.and_then(|key| self.places.remove(&key));
+        let octets = gone.as_ref().map_or(0, Place::octets);
+        self.octets = self.octets.saturating_sub(octets);
+        gone.is_some()
+    }
+
+    /// Forgets those that were not seen for longest while all take more than they may.
+    fn fit(&mut self) {
+        self.octets = self.places.values().map(Place::octets).sum();
+        if self.octets <= OCTETS_MAX {
+            return;
+        }
+        let calm = self
+            .places
+            .iter()
+            .filter(|(_, place)| place.told.is_empty());
+        let mut calm: Vec<_> = calm.map(|(key, place)| (place.seen_at, *key)).collect();
+        calm.sort_unstable();
+        for (_, key) in calm {
+            if self.octets <= OCTETS_MAX {
+                return;
+            }
+            let gone = self.places.remove(&key);
+            let octets = gone.as_ref().map_or(0, Place::octets);
+            self.octets = self.octets.saturating_sub(octets);
+            self.context.counts.left_out.inc();
+        }
     }
 
     /// Reads who was heavy before. Whether it could.
@@ -279,18 +314,8 @@ impl Watch {
         }
         self.places
             .retain(|_, place| !place.told.is_empty() || now.since(place.seen_at) < IDLE);
-    }
-
-    async fn end_all(&mut self) {
-        let now = self.context.clock.now();
-        let mut all = Vec::new();
-        for (key, place) in &mut self.places {
-            let said = place.talkers.end_all().into_iter();
-            all.extend(said.map(|one| (*key, one)));
-        }
-        for (key, one) in all {
-            self.keep(key, one, None, now).await;
-        }
+        self.fit();
+        self.close_unseen(now).await;
     }
 
     /// Keeps and tells what is said of a host.
@@ -360,6 +385,10 @@ impl Place {
             told: BTreeMap::new(),
             last_begun_ms: i64::MIN,
         }
+    }
+
+    fn octets(&self) -> usize {
+        PLACE_OCTETS + self.talkers.known_count() * HOST_OCTETS
     }
 }
 

@@ -10,6 +10,8 @@ export interface Subject {
   device_name: string;
   interface_id?: string | null;
   interface_name?: string | null;
+  /** Of an application: what IANA calls it. */
+  application_name?: string | null;
 }
 
 const NAMES: Record<string, string> = {
@@ -22,6 +24,7 @@ const NAMES: Record<string, string> = {
   storage_used: "storage",
   icmp_rtt: "round trip",
   flow_talker_share: "share of one host",
+  flow_octet_rate: "traffic by application",
 };
 
 /** What is measured, as people call it. */
@@ -32,6 +35,8 @@ export function metricName(metric: string): string {
 /** `core1 eth0, traffic in`, `srv3 /var, storage`. */
 export function called(of: Subject): string {
   const part = of.interface_name ?? Object.entries(of.labels).find(([name]) => name !== "interface_id")?.[1];
+  const application = of.labels.application && (of.application_name ? `${of.application_name} (${of.labels.application})` : of.labels.application);
+  if (application) return `${of.device_name} ${of.interface_name ?? (of.labels.if_index === "0" ? "" : `ifIndex ${of.labels.if_index}`)}`.trimEnd() + `, ${application} ${of.labels.direction === "egress" ? "sent" : "received"}`;
   return `${of.device_name}${part ? ` ${part}` : ""}, ${metricName(of.metric)}`;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { choice, DIMENSIONS, emptyText, errorText, rowName, samplingText, troubles } from "./flows";
+import { choice, DIMENSIONS, emptyText, errorText, rowName, samplingText, seriesOf, troubles } from "./flows";
 
 test("an address that asks for no dimension there is gets the first", () => {
   expect(choice(DIMENSIONS, "as")).toBe("as");
@@ -17,6 +17,10 @@ test.each([
   ["as", "0", null, "AS not told"],
   ["dscp", "46", "EF", "46 (EF)"],
 ] as const)("a row of %s %s is called what people call it", (by, key, name, text) => expect(rowName(by, { key, name })).toBe(text));
+
+test("the series of an application is named by its labels", () => {
+  expect(seriesOf("i1", "egress", "tcp/443")).toBe('flow_octet_rate{interface_id="i1",direction="egress",application="tcp/443"}');
+});
 
 test("an exact number has no error, another says how much it may lack", () => {
   expect(errorText({ octets: 5, octets_error: 0 })).toBeNull();

@@ -32,6 +32,12 @@ export function rowName(by: FlowDimension, { key, name }: Pick<FlowTopItem, "key
   return name ? `${name} (${key})` : key;
 }
 
+/** The selector of the series of an application of an interface, one way. */
+export function seriesOf(interfaceId: string, direction: FlowDirection, application: string): string {
+  const labels = { interface_id: interfaceId, direction, application };
+  return `flow_octet_rate{${Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(",")}}`;
+}
+
 /** How much more there may have been; null where the number is exact. */
 export function errorText(item: Pick<FlowTopItem, "octets" | "octets_error">): string | null {
   return item.octets_error === 0 ? null : `+${bytes(item.octets_error)} at most`;

@@ -2,7 +2,7 @@ use super::*;
 use collect::flow::HeavyHost;
 use model::device::{Device, Identity, LOCAL_VANTAGE, Said as DeviceSaid, Typed};
 use model::flow::{FlowBound, FlowDimension, FlowRow, FlowSampling, FlowTop, FlowTotal};
-use model::foresight::{Anomaly, AnomalyState};
+use model::foresight::{Anomaly, AnomalyKind, AnomalyState};
 use model::{EventId, EventKind, EventRecord, Metric};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -46,6 +46,8 @@ impl Lab {
                 stop: CancellationToken::new(),
             },
             places: BTreeMap::new(),
+            left_open: LeftOpen::default(),
+            octets: 0,
             ticked_at: Timestamp::from_unix_ms(0),
             is_failing: false,
         };
@@ -196,7 +198,7 @@ async fn a_host_that_is_new_is_told_while_it_lasts_and_the_past_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_new_where_little_is_known_and_what_was_left_open_is_closed() {
+async fn nothing_is_new_where_little_is_known() {
     let folder = tempfile::tempdir().unwrap();
     let mut lab = Lab::open(folder.path()).await;
     lab.past(15..60, "10.0.0.1").await;
@@ -207,8 +209,76 @@ async fn nothing_is_new_where_little_is_known_and_what_was_left_open_is_closed()
     let day = 24 * 60;
     lab.look(day + 2, &[("10.0.0.7", USUAL / 2)]).await;
     assert_eq!(lab.open_ones().await.len(), 1);
-    lab.watch.close_left_open().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn talkers_go_on_over_a_restart_where_they_do_and_are_over_where_they_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    lab.look(2, &[("10.0.0.9", USUAL / 2), ("10.0.0.8", USUAL / 5 * 2)])
+        .await;
+    let before = lab.open_ones().await;
+    assert_eq!(before.len(), 2);
+    lab.watch.leave_open().await;
+    assert_eq!(lab.open_ones().await.len(), 2, "a stop ends none");
+    // Started anew, nothing is known but what is kept.
+    lab.watch.places.clear();
+    lab.watch.take_left_open().await;
+    // With less than makes one heavy, and before the past is read.
+    for minute in 3..12 {
+        lab.look(minute, &[("10.0.0.9", USUAL / 5)]).await;
+    }
+    let open = lab.open_ones().await;
+    assert_eq!(open.len(), 1);
+    assert_eq!(
+        open[0].talker.as_ref().unwrap().address.to_string(),
+        "10.0.0.9"
+    );
+    let gone = before.iter().find(|one| one.id != open[0].id).unwrap();
+    let store = lab.watch.context.store.clone();
+    let gone = store.anomalies.get(gone.id).await.unwrap().unwrap().body;
+    assert_eq!(gone.state, AnomalyState::Ended);
+    assert_eq!(
+        gone.ended_at.unwrap().unix_ms(),
+        NOW + 2 * MINUTE_MS + 20_000
+    );
+    // It grows as one that was told, and ends.
+    lab.look(12, &[("10.0.0.9", USUAL / 10 * 9)]).await;
+    let grown = lab.open_ones().await;
+    assert_eq!((grown.len(), grown[0].id), (1, open[0].id));
+    assert!(grown[0].peak_score > open[0].peak_score);
+    for minute in 13..17 {
+        lab.look(minute, &[("10.0.0.1", USUAL / 10 * 8)]).await;
+    }
     assert_eq!(lab.open_ones().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_that_take_too_much_memory_go_the_longest_unseen_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    let exporter = EXPORTER.parse().unwrap();
+    let most = OCTETS_MAX / (PLACE_OCTETS + 128 * HOST_OCTETS);
+    for if_index in 0..=u32::try_from(most).unwrap() {
+        let mut place = Place::new(Timestamp::from_unix_ms(NOW + i64::from(if_index)));
+        let host = |n: u32| IpAddr::from(std::net::Ipv4Addr::from(n));
+        let all: Vec<_> = (0..128).map(|n| (host(n), 1.0)).collect();
+        for one in all {
+            place.talkers.past(NOW / 1_000, 1.0, &[one]);
+        }
+        let key = Key {
+            exporter,
+            if_index,
+            direction: FlowDirection::Ingress,
+        };
+        lab.watch.places.insert(key, place);
+    }
+    lab.watch.fit();
+    assert_eq!(lab.watch.places.len(), most);
+    assert!(lab.watch.octets <= OCTETS_MAX);
+    assert!(lab.watch.places.keys().all(|key| key.if_index > 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,7 +305,4 @@ async fn noise_raises_what_a_talker_must_have() {
     assert_eq!(lab.open_ones().await.len(), 1);
     lab.look(3, &[("10.0.0.7", USUAL / 10 * 8)]).await;
     assert_eq!(lab.open_ones().await.len(), 2);
-    // The server stops.
-    lab.watch.end_all().await;
-    assert_eq!(lab.open_ones().await, []);
 }
