@@ -79,7 +79,7 @@ fn attached(rows: &Rows, draft: &mut Draft) {
             _ => draft.defects.add(Defect::AbsurdValue),
         }
     }
-    keep(members, draft);
+    keep(&members, draft);
 }
 
 fn stacked(rows: &Rows, draft: &mut Draft) {
@@ -111,7 +111,7 @@ fn stacked(rows: &Rows, draft: &mut Draft) {
         }
         members.insert(lower, higher);
     }
-    keep(members, draft);
+    keep(&members, draft);
 }
 
 /// The interfaces that IF-MIB lists.
@@ -122,7 +122,7 @@ fn listed(draft: &Draft) -> BTreeSet<u32> {
 
 /// Writes the aggregate of each member. What is said to be in an aggregate is none itself: of a ring
 /// nothing is kept.
-fn keep(members: Members, draft: &mut Draft) {
+fn keep(members: &Members, draft: &mut Draft) {
     for row in &mut draft.facts.interfaces {
         let Some(aggregate) = row.index.and_then(|index| members.get(&index)) else {
             continue;

@@ -223,11 +223,9 @@ fn take(
 fn inet_next_hop(_: &Rows, rest: &[u32]) -> Option<IpAddr> {
     let (&policy_len, rest) = rest.split_first()?;
     let (_, hop) = rest.split_at_checked(usize::try_from(policy_len).ok()?)?;
-    match *hop {
-        [0, 0] => Some(Ipv4Addr::UNSPECIFIED.into()),
-        _ => {
-            let (address, left) = decode::inet_index(hop)?;
-            left.is_empty().then_some(address)
-        }
+    if hop == [0, 0] {
+        return Some(Ipv4Addr::UNSPECIFIED.into());
     }
+    let (address, left) = decode::inet_index(hop)?;
+    left.is_empty().then_some(address)
 }
