@@ -2,6 +2,7 @@
 
 use super::Base;
 use crate::foresight::{plan, scale, watch};
+use crate::server::options;
 use crate::threads::Places;
 use crate::webhook::{self, Webhooks};
 use crate::wire::Receiver;
@@ -38,6 +39,7 @@ impl Base<'_> {
             clock: self.clock.clone(),
             folder: self.settings.data_dir.join(FOLDER),
             series_max: usize::try_from(settings.series_max).unwrap_or(usize::MAX),
+            place: options::place(self.settings),
             seeding,
             counts: watch::counts::Counts::register(registry),
             stop: self.intake.clone(),
@@ -74,7 +76,7 @@ impl Base<'_> {
             store: self.store.clone(),
             series: self.series.clone(),
             thresholds: self.settings.foresight.thresholds(),
-            utc_offset_minutes: self.settings.foresight.utc_offset_minutes,
+            place: options::place(self.settings),
         }
     }
 
