@@ -3,8 +3,9 @@
 pub(crate) mod series;
 
 use crate::input::Input;
-use ::analytics::anomaly::{Detector, Options};
+use ::analytics::anomaly::{Detector, Moment, Options};
 use ::analytics::balance::{Balancer, Link, Network};
+use ::analytics::calendar::{Calendar, ENTRY_CHARS_MAX};
 use ::analytics::capacity::exhaustion;
 use ::analytics::change::change_points;
 use ::analytics::forecast::forecast;
@@ -69,6 +70,24 @@ pub(crate) fn structure(data: &[u8]) {
     let _ = trend(&values, &seasons, &changes);
 }
 
+/// An entry of a calendar, which names days in their order, or what is wrong with it.
+pub(crate) fn calendar(data: &[u8]) {
+    let Ok(entry) = std::str::from_utf8(data) else {
+        return;
+    };
+    let mut calendar = Calendar::default();
+    match calendar.add(entry) {
+        Ok(()) => {
+            assert!(entry.chars().count() <= ENTRY_CHARS_MAX);
+            assert!(calendar.days(2_000, 2_030).is_sorted());
+        }
+        Err(error) => {
+            assert_eq!(calendar, Calendar::default());
+            assert!(error.to_string().len() < 400, "{error}");
+        }
+    }
+}
+
 /// A limit is exceeded within the steps that were asked for, or not.
 pub(crate) fn capacity(data: &[u8]) {
     let mut input = Input(data);
@@ -104,7 +123,9 @@ pub(crate) fn samples(data: &[u8]) {
             detector.encode(&mut state);
             detector = Detector::decode(&state).expect("its own state");
         }
-        let told = detector.observe(at, Some(value));
+        // A clock that shows anything.
+        let shown = at.saturating_add(value.to_bits().cast_signed());
+        let told = detector.observe(Moment { at, shown }, Some(value));
         assert!((0.0..=1.0).contains(&told.score), "{}", told.score);
         if let Some((lower, upper)) = told.lower.zip(told.upper) {
             assert!(lower <= upper, "{lower} {upper}");
@@ -120,7 +141,7 @@ pub(crate) fn detector(data: &[u8]) {
     let mut written = Vec::new();
     detector.encode(&mut written);
     assert_eq!(written, data);
-    for at in 0..20 {
+    for at in 0..20_i64 {
         let told = detector.observe(at * 300, Some(1.0));
         assert!((0.0..=1.0).contains(&told.score), "{}", told.score);
     }

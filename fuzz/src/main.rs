@@ -77,6 +77,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("analytics_structure", analytics::structure),
     ("analytics_capacity", analytics::capacity),
     ("analytics_series", analytics::series::series),
+    ("analytics_calendar", analytics::calendar),
     ("analytics_talkers", analytics::series::talkers),
     ("analytics_samples", analytics::samples),
     ("analytics_detector", analytics::detector),

@@ -92,6 +92,34 @@ pub struct Band {
     pub upper: f64,
 }
 
+/// When a sample came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Unix time in seconds: by it samples come in order, late, or after a gap.
+    pub at: i64,
+    /// What the clock of the place showed then, in seconds since 1970: by it hours of the day and of the week are
+    /// told. Of a holiday it is that of a day that is like it, as the Sunday before.
+    pub shown: i64,
+}
+
+impl Moment {
+    /// One at a place whose clock is coordinated universal time.
+    pub fn utc(at: i64) -> Self {
+        Self { at, shown: at }
+    }
+
+    /// The hour that its clock shows, since 1970.
+    fn hour(self) -> i64 {
+        self.shown.div_euclid(3_600)
+    }
+}
+
+impl From<i64> for Moment {
+    fn from(at: i64) -> Self {
+        Self::utc(at)
+    }
+}
+
 /// What is said of one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
@@ -154,28 +182,31 @@ impl Detector {
         }
     }
 
-    /// Says of a sample how it fits what was before, and learns it. `at` is Unix time in seconds; a value that is
-    /// none or not finite is missing. A sample that is not after the last gets a verdict and is not learned: it
-    /// raises no alarm. O(1).
-    pub fn observe(&mut self, at: i64, value: Option<f64>) -> Verdict {
+    /// Says of a sample how it fits what was before, and learns it. A moment is Unix time in seconds, or a
+    /// [`Moment`] where hours are by another clock; a value that is none or not finite is missing. A sample that is
+    /// not after the last gets a verdict and is not learned: it raises no alarm. An hour that a clock shows twice is
+    /// one hour, one that it skips is not learned. O(1).
+    pub fn observe(&mut self, moment: impl Into<Moment>, value: Option<f64>) -> Verdict {
+        let moment = moment.into();
         let value = value.filter(|value| value.is_finite());
-        if self.rows > 0.0 && at <= self.last {
-            return self.late(at, value);
+        if self.rows > 0.0 && moment.at <= self.last {
+            return self.late(moment, value);
         }
-        self.last = at;
+        self.last = moment.at;
         self.rows = (self.rows + 1.0).min(1e7);
         match value {
-            Some(value) => self.value(at, value),
-            None => self.missing(at),
+            Some(value) => self.value(moment, value),
+            None => self.missing(moment),
         }
     }
 
     /// What is expected at a moment, of the hours of this week: for bands on charts and thresholds that follow
     /// them. Its width follows how many samples lay outside it, so that one in twenty does (Gibbs and Candès,
     /// 2021). None before thirty values are known. O(1).
-    pub fn band(&self, at: i64) -> Option<Band> {
-        let expected = self.expectation.at(at, self.step)?;
-        let [_, half] = self.evidence.halves(at.div_euclid(3_600));
+    pub fn band(&self, moment: impl Into<Moment>) -> Option<Band> {
+        let moment = moment.into();
+        let expected = self.expectation.at(moment.shown, self.step)?;
+        let [_, half] = self.evidence.halves(moment.hour());
         (self.seen >= WARM).then(|| self.banded(expected.slow, half))
     }
 
@@ -194,7 +225,7 @@ impl Detector {
         size_of_val(self)
     }
 
-    fn value(&mut self, at: i64, value: f64) -> Verdict {
+    fn value(&mut self, moment: Moment, value: f64) -> Verdict {
         if self.evidence.size > SIZE_MAX {
             *self = Self {
                 last: self.last,
@@ -209,16 +240,16 @@ impl Detector {
             self.unit = Some(power(value));
         }
         let number = self.number(value);
-        let hour = at.div_euclid(3_600);
+        let hour = moment.hour();
         let secs = if self.seen > 0.0 {
-            self.came_after(at)
+            self.came_after(moment.at)
         } else {
             self.step
         };
-        self.valued = at;
+        self.valued = moment.at;
         let seen = self.seen;
         self.seen = (self.seen + 1.0).min(1e7);
-        let Some(expected) = self.expectation.at(at, self.step) else {
+        let Some(expected) = self.expectation.at(moment.shown, self.step) else {
             self.evidence.begin(number);
             self.expectation.learn(number, None, hour, 0.0, secs);
             return Verdict::nothing(None);
@@ -238,12 +269,12 @@ impl Detector {
     }
 
     /// A row without a value: out of the ordinary once values are away for longer than they use to.
-    fn missing(&mut self, at: i64) -> Verdict {
+    fn missing(&mut self, moment: Moment) -> Verdict {
         if self.seen < WARM {
-            return Verdict::nothing(self.band(at));
+            return Verdict::nothing(self.band(moment));
         }
         let usual = self.gap * GAPS + 1.0;
-        let over = self.steps_since(at) / usual;
+        let over = self.steps_since(moment.at) / usual;
         let per_1000 = self.false_alarms_per_1000;
         let rareness = if over > 1.0 {
             // A gap that is no usual one is told at whatever rate: it is no chance.
@@ -251,12 +282,12 @@ impl Detector {
         } else {
             0.0
         };
-        self.judged(rareness, Kind::Missing, self.band(at))
+        self.judged(rareness, Kind::Missing, self.band(moment))
     }
 
     /// A row that is not after the last: measured against the band, and not learned.
-    fn late(&self, at: i64, value: Option<f64>) -> Verdict {
-        let band = self.band(at);
+    fn late(&self, moment: Moment, value: Option<f64>) -> Verdict {
+        let band = self.band(moment);
         let mut verdict = Verdict::nothing(band);
         if let (Some(value), Some(band)) = (value, band) {
             // Halves, so that the greatest numbers have a distance.

@@ -3,6 +3,10 @@
 //!
 //! Dates are of the Gregorian calendar, from 1583 on; times are seconds since 1970 by the clock of the place.
 
+mod entry;
+
+pub use entry::{ENTRY_CHARS_MAX, EntryError};
+
 use crate::clean::is_known;
 use crate::linear::count;
 use crate::profile::{HOURS, SAMPLES_MAX, WeekProfile, hour_of_week};

@@ -10,6 +10,7 @@
 mod backtest;
 mod bands;
 mod clock;
+mod holiday;
 mod parts;
 mod pool;
 mod scale;

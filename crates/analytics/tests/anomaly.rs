@@ -8,7 +8,7 @@
 )]
 
 use foretell_analytics::anomaly::group::{Anomaly, Key, groups};
-use foretell_analytics::anomaly::{Detector, Kind, Options, Verdict};
+use foretell_analytics::anomaly::{Detector, Kind, Moment, Options, Verdict};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
@@ -277,8 +277,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn no_input_is_too_bad_and_a_state_goes_on_as_it_was(rows in rows(), cut in 0_usize..400) {
+    fn no_input_is_too_bad_and_a_state_goes_on_as_it_was(
+        rows in rows(), cut in 0_usize..400, puts in prop_oneof![Just(0), any::<i64>()]
+    ) {
         let mut detector = Detector::new(Options::default());
+        let by_clock = |at: i64| Moment { at, shown: at.saturating_add(puts) };
         for (n, &(at, value)) in rows.iter().enumerate() {
             if n == cut {
                 let mut bytes = Vec::new();
@@ -288,9 +291,11 @@ proptest! {
                 // What goes on from bytes says the same to the bit.
                 let (mut one, mut other) = (detector.clone(), read.unwrap());
                 for &(at, value) in &rows[n..] {
+                    let at = by_clock(at);
                     prop_assert_eq!(one.observe(at, value), other.observe(at, value));
                 }
             }
+            let at = by_clock(at);
             let verdict = detector.observe(at, value);
             prop_assert!((0.0..=1.0).contains(&verdict.score), "{:?}", verdict);
             for of in [verdict.expected, verdict.lower, verdict.upper].into_iter().flatten() {
@@ -367,4 +372,75 @@ fn what_is_measured_more_often_does_not_stand_still() {
         verdict.alarm && verdict.kind == Some(Kind::FlatLine)
     });
     assert!(found, "one that hangs is told within four hours");
+}
+
+/// Verdicts of hours of offices whose clock is put forward by an hour, at a detector that knows it or does not.
+fn over_a_put(is_known: bool) -> Vec<Verdict> {
+    let mut detector = Detector::new(Options::default());
+    let put = |n: i64| if n >= 2_000 { HOUR } else { 0 };
+    let hours = (0..2_400_i64).map(|n| {
+        let at = BEGIN + n * HOUR;
+        let shown = at + put(n);
+        let (day, of_day) = (
+            shown.div_euclid(24 * HOUR),
+            shown.rem_euclid(24 * HOUR) / HOUR,
+        );
+        let is_open = (8..18).contains(&of_day) && (day + 3).rem_euclid(7) < 5;
+        let value = (if is_open { 200.0 } else { 20.0 })
+            * (1.0 + 0.02 * noise(usize::try_from(n).unwrap()));
+        let moment = Moment {
+            at,
+            shown: if is_known { shown } else { at },
+        };
+        detector.observe(moment, Some(value))
+    });
+    hours.collect()
+}
+
+#[test]
+fn a_clock_that_is_put_is_no_anomaly_where_it_is_known() {
+    let told = |verdicts: &[Verdict]| {
+        verdicts[2_000..]
+            .iter()
+            .filter(|verdict| verdict.alarm)
+            .count()
+    };
+    let (known, unknown) = (told(&over_a_put(true)), told(&over_a_put(false)));
+    assert_eq!(known, 0);
+    assert!(unknown > 0, "a put that is not known is an anomaly");
+}
+
+#[test]
+fn a_holiday_with_the_hours_of_a_sunday_is_no_anomaly_and_no_monday() {
+    let run = |is_known: bool| {
+        let mut detector = Detector::new(Options::default());
+        let mut alarms = 0;
+        for n in 0..2_400_i64 {
+            let at = BEGIN + n * HOUR;
+            let (day, of_day) = (at.div_euclid(24 * HOUR), at.rem_euclid(24 * HOUR) / HOUR);
+            let weekday = (day + 3).rem_euclid(7);
+            let is_holiday = n >= 2_000 && weekday == 0 && n < 2_168;
+            let is_open = (8..18).contains(&of_day) && weekday < 5 && !is_holiday;
+            let value = (if is_open { 200.0 } else { 20.0 })
+                * (1.0 + 0.02 * noise(usize::try_from(n).unwrap()));
+            let shown = if is_known && is_holiday {
+                at - 24 * HOUR
+            } else {
+                at
+            };
+            let verdict = detector.observe(Moment { at, shown }, Some(value));
+            alarms += usize::from(n >= 2_000 && verdict.alarm);
+        }
+        // The first day behind the end that is a Monday.
+        let end = (BEGIN + 2_400 * HOUR).div_euclid(24 * HOUR);
+        let monday = end + (4 - end).rem_euclid(7);
+        let band = detector.band(monday * 24 * HOUR + 12 * HOUR).unwrap();
+        (alarms, band.expected)
+    };
+    let ((known, of_known), (unknown, of_unknown)) = (run(true), run(false));
+    assert!(known == 0 && unknown > 0, "{known} {unknown}");
+    assert!(
+        (of_known - 200.0).abs() <= (of_unknown - 200.0).abs() + 1.0,
+        "{of_known} {of_unknown}"
+    );
 }

@@ -7,7 +7,8 @@
 )]
 
 use foretell_analytics::forecast::{
-    Clock, HORIZON_MAX, Method, Unforecastable, VALUE_MAX, VALUES_MIN, forecast, forecast_by_clock,
+    Clock, Forecast, HORIZON_MAX, Method, Unforecastable, VALUE_MAX, VALUES_MIN, forecast,
+    forecast_by_clock,
 };
 use proptest::prelude::*;
 use std::f64::consts::TAU;
@@ -132,6 +133,7 @@ fn what_follows_the_clock_of_a_place_is_foretold_where_it_is_put() {
             begin_secs: 0,
             step_secs: 3_600,
             offset_secs: |secs: i64| 3_600 * offset_hours(secs.div_euclid(3_600)),
+            is_holiday: |_| false,
         };
         let told = forecast_by_clock(&values, &clock, &[24, 168], 48, &[0.95]).unwrap();
         assert_eq!((told.median.len(), told.bands[0].upper.len()), (48, 48));
@@ -141,6 +143,107 @@ fn what_follows_the_clock_of_a_place_is_foretold_where_it_is_put() {
                 (expected / came - 1.0).abs() < 0.3,
                 "{put_at} {hours} {step}: {expected} and {came} came"
             );
+        }
+    }
+}
+
+/// Hours of offices from Monday, 2026-01-05, on, which are as on a Sunday on these days.
+fn office_with(closed: &[i64], hours: usize) -> Vec<f64> {
+    let value = |hour: usize| {
+        let (day, of_day) = (hour as i64 / 24, hour % 24);
+        let is_open = (8..18).contains(&of_day) && day % 7 < 5 && !closed.contains(&day);
+        (if is_open { 200.0 } else { 20.0 }) * (1.0 + 0.02 * noise(hour))
+    };
+    (0..hours).map(value).collect()
+}
+
+const MONDAY: i64 = 20_458;
+
+fn told_with(values: &[f64], holidays: &[i64], horizon: usize) -> Forecast {
+    let clock = Clock {
+        begin_secs: MONDAY * 86_400,
+        step_secs: 3_600,
+        offset_secs: |_| 0,
+        is_holiday: |day| holidays.contains(&(day - MONDAY)),
+    };
+    forecast_by_clock(values, &clock, &[24, 168], horizon, &[0.8, 0.95]).unwrap()
+}
+
+fn error(told: &[f64], came: &[f64]) -> f64 {
+    let off: f64 = told.iter().zip(came).map(|(a, b)| (a - b).abs()).sum();
+    off / came.len() as f64
+}
+
+#[test]
+fn a_holiday_is_foretold_as_the_weekday_that_it_is_like() {
+    // Eight weeks, of which a Thursday and a Monday were holidays, or none; the day behind is one, a Tuesday.
+    for past in [&[][..], &[24, 42]] {
+        let all = [past, &[57]].concat();
+        let came = office_with(&all, 58 * 24 + 24);
+        let (seen, comes) = came.split_at(57 * 24);
+        let with = told_with(seen, &all, 48);
+        let plain = told_with(seen, &[], 48);
+        let (known, ignored) = (
+            error(&with.median[..24], &comes[..24]),
+            error(&plain.median[..24], &comes[..24]),
+        );
+        assert!(known * 10.0 < ignored, "{known} {ignored}");
+        // The day behind it is as ever.
+        let behind = error(&with.median[24..], &comes[24..]);
+        assert!(behind < 10.0, "{behind}");
+        for (step, came) in comes[..24].iter().enumerate() {
+            let band = &with.bands[1];
+            assert!(
+                band.lower[step] <= came + 2.0 && came - 2.0 <= band.upper[step],
+                "{step}"
+            );
+        }
+        // Steps of a day that is asked for alone are the same day.
+        assert_eq!(told_with(seen, &all, 24).median.len(), 24);
+    }
+}
+
+#[test]
+fn what_is_left_of_a_holiday_is_foretold_as_one() {
+    let holidays = [57];
+    let came = office_with(&holidays, 58 * 24);
+    for hour in [2, 7, 12] {
+        let (seen, comes) = came.split_at(57 * 24 + hour);
+        let with = told_with(seen, &holidays, 24);
+        let off = error(&with.median[..comes.len()], comes);
+        assert!(off < 5.0, "{hour}: {off}");
+    }
+}
+
+#[test]
+fn the_day_behind_a_holiday_is_foretold_as_if_there_had_been_none() {
+    let holidays = [56];
+    let came = office_with(&holidays, 58 * 24);
+    let (seen, comes) = came.split_at(57 * 24);
+    let (with, plain) = (told_with(seen, &holidays, 24), told_with(seen, &[], 24));
+    let (known, ignored) = (error(&with.median, comes), error(&plain.median, comes));
+    assert!(known < 10.0 && known <= ignored, "{known} {ignored}");
+}
+
+#[test]
+fn holidays_that_are_as_other_days_or_far_change_nothing() {
+    let values = office_with(&[], 57 * 24);
+    let plain = forecast(&values, &[24, 168], 48, &[0.8, 0.95]).unwrap();
+    // They were open on each, or there is none within.
+    for holidays in [&[24, 42, 57][..], &[-1, 59], &[]] {
+        assert_eq!(told_with(&values, holidays, 48), plain, "{holidays:?}");
+    }
+    // Steps that are no parts of a day have none.
+    let clock = |step_secs| Clock {
+        begin_secs: 0,
+        step_secs,
+        offset_secs: |_| 0,
+        is_holiday: |_| true,
+    };
+    for step_secs in [86_400, 7_000, 0, u32::MAX] {
+        let told = forecast_by_clock(&values, &clock(step_secs), &[24, 168], 48, &[0.8, 0.95]);
+        if step_secs > 0 {
+            assert_eq!(told.unwrap(), plain, "{step_secs}");
         }
     }
 }
@@ -184,12 +287,14 @@ proptest! {
         values in prop::collection::vec(any_value(), 0..200),
         horizon in 1..60_usize,
         (begin_secs, step_secs) in (any::<i64>(), prop_oneof![Just(3_600_u32), Just(86_400), any::<u32>()]),
+        every in 1..20_i64,
         puts in prop::collection::vec(prop_oneof![Just(0), Just(3_600), Just(-3_600), any::<i64>()], 1..4),
     ) {
         let wild = Clock {
             begin_secs,
             step_secs: step_secs.max(60),
             offset_secs: |at: i64| puts[usize::try_from(at.unsigned_abs()).unwrap() / 100_000 % puts.len()],
+            is_holiday: |day: i64| day % every == 0,
         };
         if let Ok(told) = forecast_by_clock(&values, &wild, &[24], horizon, &[0.95]) {
             prop_assert_eq!(told.median.len(), horizon);
@@ -199,7 +304,7 @@ proptest! {
                 prop_assert!(told.bands[0].upper[step] >= told.median[step]);
             }
         }
-        let fixed = Clock { begin_secs, step_secs, offset_secs: |_| puts[0] };
+        let fixed = Clock { begin_secs, step_secs, offset_secs: |_| puts[0], is_holiday: |_| false };
         prop_assert_eq!(
             forecast_by_clock(&values, &fixed, &[24], horizon, &[0.95]),
             forecast(&values, &[24], horizon, &[0.95])

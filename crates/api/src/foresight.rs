@@ -2,7 +2,7 @@
 //! store has of a series becomes what `analytics` works on, and what that says becomes what is kept and
 //! shown. The server makes forecasts by its plan, handlers make those that are asked for and not kept; both
 //! by [`make`]. Begin there; [`input`] reads, [`score`] holds forecasts against what came, [`limit`] finds what
-//! limits a series, [`pattern`] says what kind of traffic it is, [`matter`] which series are worth it.
+//! limits a series, [`pattern`] says what kind of traffic it is, [`matter`] which series are worth it, [`place`] by which clock it is told.
 
 pub(crate) mod balance;
 pub mod input;
@@ -10,10 +10,12 @@ pub mod limit;
 pub mod make;
 pub mod matter;
 pub mod pattern;
+pub mod place;
 pub mod score;
 pub(crate) mod subject;
 
 use model::Timestamp;
+use place::Place;
 use store::Store;
 use store::series::SeriesStore;
 
@@ -26,8 +28,8 @@ pub struct Ground {
     pub series: SeriesStore,
     /// The thresholds of limits, as shares, the lower first.
     pub thresholds: [f64; 2],
-    /// Minutes by which the clocks of the places are before UTC: hours of the day and the week are theirs.
-    pub utc_offset_minutes: i32,
+    /// By which clock and calendar hours and days are told.
+    pub place: Place,
 }
 
 /// How the scheduled forecasts stand.

@@ -4,6 +4,7 @@
 use crate::auth::Signer;
 use crate::command::Command;
 use crate::expected::BandsAsked;
+use crate::foresight::place::Place;
 use crate::foresight::{Ground, PlanStanding};
 use crate::problem::{Answer, Problem};
 use model::backup::Backup;
@@ -74,7 +75,7 @@ impl Services {
             store: self.store.clone(),
             series: self.series.clone(),
             thresholds: self.options.capacity_thresholds,
-            utc_offset_minutes: self.options.utc_offset_minutes,
+            place: self.options.place.clone(),
         }
     }
     /// Asks something of the server.
@@ -137,8 +138,8 @@ pub struct Options {
     pub room: Room,
     /// The thresholds of limits, as shares, the lower first.
     pub capacity_thresholds: [f64; 2],
-    /// Minutes by which the clocks of the places are before UTC.
-    pub utc_offset_minutes: i32,
+    /// By which clock and calendar hours and days are told.
+    pub place: Place,
     /// How long a request may take before it is answered with 504.
     pub request_timeout: Duration,
 }
@@ -157,7 +158,7 @@ impl Default for Options {
             exchange_bytes_max: store::exchange::files::BYTES_MAX_DEFAULT,
             room: Room::default(),
             capacity_thresholds: [0.8, 0.9],
-            utc_offset_minutes: 0,
+            place: Place::default(),
             request_timeout: Duration::from_secs(30),
         }
     }

@@ -91,7 +91,7 @@ export function foresight(net) {
         const windows = [0, 1, 2, 3, 4].map((day) => ({ day, from_hour: 8, to_hour: 18 }));
         const hour = { median: 1e7, lower: 8e6, upper: 1.3e7, values: 28 };
         return send(200, {
-          ...subject, ...RANGE(born), utc_offset_minutes: 0, pattern: { kind: "office_hours", confidence: 0.92, evidence: [{ figure: "hours of the hump", value: 10, against: 3, wholly: 6, fits: 1 }] }, pattern_reason: null, kinds: [{ kind: "office_hours", fits: 0.92 }],
+          ...subject, ...RANGE(born), time_zone: "UTC", pattern: { kind: "office_hours", confidence: 0.92, evidence: [{ figure: "hours of the hump", value: 10, against: 3, wholly: 6, fits: 1 }] }, pattern_reason: null, kinds: [{ kind: "office_hours", fits: 0.92 }],
           business_hours: { windows, threshold: 2e7, busy: 5e7, quiet: 1e7, separation: 0.9, held: 0.95, quiet_days: [5, 6] }, business_hours_reason: null, day: Array.from({ length: 24 }, () => hour), week: Array.from({ length: 168 }, () => hour), motifs: [], discords: [], odd_days: [],
         });
       }

@@ -7972,11 +7972,8 @@ export interface components {
         };
         /** @description What comes again in a series. Steps are always of an hour. */
         Patterns: components["schemas"]["AnalysisGround"] & {
-            /**
-             * Format: int32
-             * @description Minutes by which the clock of `business_hours`, `day`, `week` and `odd_days` is before UTC.
-             */
-            utc_offset_minutes: number;
+            /** @description The time zone of `business_hours`, `day`, `week` and `odd_days`, as `Europe/Berlin`. */
+            time_zone: string;
             pattern?: components["schemas"]["TrafficPattern"] | null;
             /** @description Why there is none, in one sentence. */
             pattern_reason?: string | null;

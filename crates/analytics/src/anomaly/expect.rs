@@ -70,13 +70,13 @@ impl Default for Expectation {
 }
 
 impl Expectation {
-    /// What is expected at a moment; none before the first value.
-    pub(super) fn at(&self, at: i64, step: f32) -> Option<Expected> {
+    /// What is expected where the clock shows so many seconds since 1970; none before the first value.
+    pub(super) fn at(&self, shown: i64, step: f32) -> Option<Expected> {
         if self.seen < 1.0 {
             return None;
         }
-        let hour = at.div_euclid(3_600);
-        let part = at.rem_euclid(3_600) as f32 / 3_600.0;
+        let hour = shown.div_euclid(3_600);
+        let part = shown.rem_euclid(3_600) as f32 / 3_600.0;
         let is_between = step < 1_800.0;
         let experts = [
             Some(self.level),

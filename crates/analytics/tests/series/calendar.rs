@@ -193,3 +193,105 @@ proptest! {
         }
     }
 }
+
+fn entries(all: &[&str]) -> Calendar {
+    let mut calendar = Calendar::default();
+    for entry in all {
+        calendar.add(entry).unwrap();
+    }
+    calendar
+}
+
+#[test]
+fn entries_name_their_days() {
+    let check = |entry: &str, year: i32, days: &[(u8, u8)]| {
+        let calendar = entries(&[entry]);
+        let found: Vec<Date> = calendar.of_year(year).iter().map(|day| day.0).collect();
+        let days: Vec<Date> = days
+            .iter()
+            .map(|(month, day)| date(year, *month, *day))
+            .collect();
+        assert_eq!(found, days, "{entry} {year}");
+    };
+    check("12-25", 2026, &[(12, 25)]);
+    check(" 1-1 ", 2026, &[(1, 1)]);
+    check("02-29", 2026, &[]);
+    check("2026-12-24", 2026, &[(12, 24)]);
+    check("2026-12-24", 2027, &[]);
+    check("easter", 2026, &[(4, 5)]);
+    check("Easter-2", 2026, &[(4, 3)]);
+    check("easter+39", 2026, &[(5, 14)]);
+    check("11-thursday-4", 2026, &[(11, 26)]);
+    check("5-MON-last", 2026, &[(5, 25)]);
+    // A Saturday, for which the Friday is free, and one for which the Monday is.
+    check("07-04 nearest", 2026, &[(7, 3), (7, 4)]);
+    check("12-26 monday", 2026, &[(12, 26), (12, 28)]);
+    let calendar = entries(&["01-01", "12-25", "2027-01-01"]);
+    let days = calendar.days(2026, 2027);
+    let known = [(2026, 1, 1), (2026, 12, 25), (2027, 1, 1), (2027, 12, 25)];
+    assert_eq!(
+        days,
+        known.map(|(year, month, day)| date(year, month, day).days())
+    );
+    assert!(calendar.days(i32::MAX, i32::MIN).is_empty());
+}
+
+#[test]
+fn what_is_no_entry_is_told() {
+    let check = |entry: &str, told: &str| {
+        let mut calendar = Calendar::default();
+        let error = calendar.add(entry).unwrap_err().to_string();
+        assert!(error.contains(told), "{entry}: {error}");
+        assert_eq!(calendar, Calendar::default());
+    };
+    for entry in [
+        "",
+        "  ",
+        "christmas",
+        "25.12.",
+        "12-",
+        "-12-25",
+        "12-25-2026",
+        "easter2",
+        "easter+",
+        "easter--2",
+        "11-thirsday-4",
+        "11-th-4",
+        "11-thursday-first",
+        "1-monday--1",
+        "+1-01",
+        "12-25-",
+        "é-é",
+    ] {
+        check(entry, "is no day");
+    }
+    for entry in [
+        "02-30",
+        "13-01",
+        "00-01",
+        "2026-02-29",
+        "1500-01-01",
+        "13-monday-1",
+        "1-monday-6",
+        "1-monday-0",
+    ] {
+        check(entry, "a date that no year has");
+    }
+    check("easter+101", "days from Easter");
+    check("12-25 friday", "neither `nearest` nor `monday`");
+    check("12-25 nearest monday", "neither `nearest` nor `monday`");
+    check("2026-12-25 monday", "neither `nearest` nor `monday`");
+    check(&"9".repeat(100_000), "100000 characters");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_an_entry_with_days_or_an_error(entry in "(easter|[0-9]{1,4}|[a-z]{3}|-|\\+| |last|nearest|monday){0,8}|\\PC{0,50}") {
+        let mut calendar = Calendar::default();
+        if calendar.add(&entry).is_ok() {
+            prop_assert!(calendar.days(2000, 2400).is_sorted());
+        } else {
+            prop_assert_eq!(calendar, Calendar::default());
+        }
+    }
+}

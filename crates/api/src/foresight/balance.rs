@@ -14,6 +14,7 @@ pub(crate) use find::Kind;
 use super::Ground;
 use super::input::{self, Grain};
 use super::make;
+use super::place::Place;
 use advise::Expected;
 use measure::Carried;
 use model::link::LinkStatus;
@@ -261,7 +262,7 @@ fn look(
     let ends = [(a, found.b), (found.b, a)];
     for ((from, to), carried) in ends.into_iter().zip(&carried) {
         let Some(from) = from else { continue };
-        let (expected, course) = expect(from, carried, now);
+        let (expected, course) = expect(from, carried, (now, &ground.place));
         let direction = advise::direction((from, to), carried, expected, found);
         for note in &direction.notes {
             if !group.evidence.contains(note) {
@@ -291,7 +292,11 @@ fn look(
 
 /// What is expected of all links of a direction together: of their sum, for traffic that moves from one to
 /// another changes nothing in it.
-fn expect(from: DeviceId, carried: &Carried, now: Timestamp) -> (Expected, Option<Course>) {
+fn expect(
+    from: DeviceId,
+    carried: &Carried,
+    (now, place): (Timestamp, &Place),
+) -> (Expected, Option<Course>) {
     let sum = match carried.sum() {
         Ok(sum) => sum,
         Err(reason) => return (Expected::Unknown(reason), None),
@@ -300,7 +305,7 @@ fn expect(from: DeviceId, carried: &Carried, now: Timestamp) -> (Expected, Optio
     let past = Carried::last_week(&sum);
     // The hour that is under way is forecast too: of it nothing whole is known.
     let metric = Metric::IF_HC_OUT_OCTETS;
-    let made = match make::expect_values(metric, &sum, Grain::Hours, hours + 1, now) {
+    let made = match make::expect_values(metric, &sum, (Grain::Hours, place), hours + 1, now) {
         Ok(made) => made,
         Err(error) => return (Expected::Unknown(error.to_string()), None),
     };

@@ -4,8 +4,9 @@ use super::Ground;
 use super::input::{self, Grain, Input};
 use super::limit::{self, limit_of};
 use super::pattern;
+use super::place::Place;
 use super::score::{self, Came};
-use analytics::forecast::{Forecast, Method, VALUES_MIN, forecast};
+use analytics::forecast::{Clock, Forecast, Method, VALUES_MIN, forecast_by_clock};
 use model::forecast::{
     Course, ForecastHead, ForecastState, ForecastWhy, KeptForecast, Lead, Member, Outlook,
 };
@@ -86,10 +87,17 @@ pub fn make(
         (kept.head.scores, kept.waiting, kept.head.is_backcast)
     });
     let came = score::settle(&mut waiting, &mut scores, &hours, false);
-    let expected = expect_values(series.key.metric, &hours, Grain::Hours, HOURS_KEPT, now);
+    let metric = series.key.metric;
+    let expected = expect_values(
+        metric,
+        &hours,
+        (Grain::Hours, &ground.place),
+        HOURS_KEPT,
+        now,
+    );
     let is_backcast = was_backcast || expected.is_ok();
     if expected.is_ok() && !was_backcast && scores.is_empty() {
-        backcast(series, &hours, &mut scores);
+        backcast(series, &hours, &ground.place, &mut scores);
     }
     scores.sort_by_key(|score| score.lead);
     let mut head = ForecastHead {
@@ -154,7 +162,7 @@ fn pattern_of(
 ) -> (Option<TrafficPattern>, Option<Timestamp>) {
     let (before, since) = before.unwrap_or_default();
     let before = before.map(|pattern| pattern.kind);
-    let found = pattern::pattern(hours, ground.utc_offset_minutes, before);
+    let found = pattern::pattern(hours, &ground.place, before);
     let since = found.as_ref().map(|found| {
         let known = since.filter(|_| Some(found.kind) == before);
         known.unwrap_or(now)
@@ -172,6 +180,7 @@ pub fn expect_now(
 ) -> Result<Result<Expected, NotExpected>, SeriesError> {
     let how = input::usual(series.key.metric.kind());
     let input = input::read(ground, series, grain, how, (now, until))?;
+    let grain = (grain, &ground.place);
     Ok(expect_values(series.key.metric, &input, grain, steps, now))
 }
 
@@ -182,12 +191,12 @@ pub fn learning(known_hours: usize) -> Option<String> {
     })
 }
 
-/// What is expected of values of a metric, or of sums of such, from the end of what is known on. Takes
-/// milliseconds of a core for a thousand steps.
+/// What is expected of values of a metric, or of sums of such, from the end of what is known on, by the clock and the
+/// calendar of the place. Takes milliseconds of a core for a thousand steps.
 pub(crate) fn expect_values(
     metric: Metric,
     input: &Input,
-    grain: Grain,
+    (grain, place): (Grain, &Place),
     steps: usize,
     now: Timestamp,
 ) -> Result<Expected, NotExpected> {
@@ -215,7 +224,13 @@ pub(crate) fn expect_values(
             "nothing was measured since {known_to}"
         )));
     }
-    let made = forecast(&input.values, grain.seasons(), steps, &COVERAGES);
+    let clock = Clock {
+        begin_secs: input.from.unix_ms().div_euclid(1_000),
+        step_secs: u32::try_from(input.step.as_secs()).unwrap_or(u32::MAX),
+        offset_secs: |at| place.offset_secs(at),
+        is_holiday: |day| place.is_holiday(day),
+    };
+    let made = forecast_by_clock(&input.values, &clock, grain.seasons(), steps, &COVERAGES);
     let made = made.map_err(|error| Unforecastable(error.to_string()))?;
     Ok(Expected {
         trained: (input.from, input.to()),
@@ -294,7 +309,12 @@ fn name_of(method: &Method) -> String {
 }
 
 /// Makes forecasts afterwards, of what was known before each time alone, and scores them against what came.
-fn backcast(series: &Series, hours: &Input, scores: &mut Vec<model::forecast::Score>) {
+fn backcast(
+    series: &Series,
+    hours: &Input,
+    place: &Place,
+    scores: &mut Vec<model::forecast::Score>,
+) {
     let end = hours.to();
     for days in BACKCAST_DAYS {
         let origin = end.minus(Duration::from_hours(24 * days));
@@ -309,7 +329,7 @@ fn backcast(series: &Series, hours: &Input, scores: &mut Vec<model::forecast::Sc
         let Ok(expected) = expect_values(
             series.key.metric,
             &before,
-            Grain::Hours,
+            (Grain::Hours, place),
             end_of_week,
             origin,
         ) else {
@@ -339,4 +359,85 @@ pub fn warning(head: &ForecastHead, within: Duration) -> Option<Outlook> {
             .then(b.threshold.total_cmp(&a.threshold))
     })
     .copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use analytics::forecast::forecast;
+
+    /// Hours of an office in Berlin, from 2026-01-05T00:00:00Z on, closed on these days of 1970.
+    fn office(hours: usize, closed: &[i64]) -> Input {
+        let from = Timestamp::from_unix_ms(1_767_571_200_000);
+        let berlin = berlin(&[]);
+        let value = |nth: usize| {
+            let at = from.unix_ms() / 1_000 + 3_600 * i64::try_from(nth).unwrap();
+            let shown = berlin.shown_secs(at);
+            let (day, hour) = (shown.div_euclid(86_400), shown.rem_euclid(86_400) / 3_600);
+            let is_open = (day + 3).rem_euclid(7) < 5 && !closed.contains(&day);
+            let noise = (nth * 7_919 % 100) as f64;
+            noise
+                + if is_open && (8..18).contains(&hour) {
+                    9_000.0
+                } else {
+                    1_000.0
+                }
+        };
+        Input {
+            from,
+            step: Duration::from_hours(1),
+            values: (0..hours).map(value).collect(),
+        }
+    }
+
+    fn berlin(holidays: &[&str]) -> Place {
+        let holidays: Vec<String> = holidays.iter().map(|entry| (*entry).to_owned()).collect();
+        Place::new("Europe/Berlin", &holidays).unwrap()
+    }
+
+    /// The mean error of the two days behind so many hours.
+    fn error(all: &Input, known: usize, place: &Place) -> f64 {
+        let before = Input {
+            values: all.values[..known].to_vec(),
+            ..all.clone()
+        };
+        let metric = Metric::IF_HC_IN_OCTETS;
+        let grain = (Grain::Hours, place);
+        let told = expect_values(metric, &before, grain, 48, before.to()).unwrap();
+        let came = all.values[known..].iter().zip(&told.course.median);
+        came.map(|(came, median)| (came - median).abs())
+            .sum::<f64>()
+            / 48.0
+    }
+
+    #[test]
+    fn summer_time_and_holidays_of_the_place_are_expected() {
+        // Up to Sunday, 2026-03-29T01:00:00Z, when clocks are put; Monday and Tuesday come behind it.
+        let known = 83 * 24 + 24;
+        let summer = office(known + 48, &[]);
+        let (by_clock, by_utc) = (
+            error(&summer, known, &berlin(&[])),
+            error(&summer, known, &Place::default()),
+        );
+        assert!(by_clock * 3.0 < by_utc, "{by_clock} {by_utc}");
+        // Good Friday, 2026-04-03, by the calendar or not.
+        let known = known + 4 * 24;
+        let friday = 20_546;
+        let easter = office(known + 48, &[friday]);
+        let (known_of, unknown) = (
+            error(&easter, known, &berlin(&["easter-2"])),
+            error(&easter, known, &berlin(&[])),
+        );
+        assert!(known_of * 5.0 < unknown, "{known_of} {unknown}");
+    }
+
+    #[test]
+    fn where_clocks_are_never_put_it_is_the_same_to_the_bit() {
+        let input = office(1_000, &[]);
+        let plain = forecast(&input.values, Grain::Hours.seasons(), 48, &COVERAGES).unwrap();
+        let metric = Metric::IF_HC_IN_OCTETS;
+        let grain = (Grain::Hours, &Place::default());
+        let told = expect_values(metric, &input, grain, 48, input.to()).unwrap();
+        assert_eq!(told.course, course(plain, bounds(metric, &input)));
+    }
 }

@@ -1,6 +1,7 @@
 //! What kind of traffic a series is, of its hours.
 
 use super::input::Input;
+use super::place::Place;
 use analytics::pattern::{Kind, Pattern, Unclassified, classify};
 use model::pattern::{PatternEvidence, PatternKind, TrafficPattern};
 use std::time::Duration;
@@ -22,13 +23,17 @@ const KINDS: [(Kind, PatternKind); 8] = [
 ];
 
 /// Steps as (seconds since 1970 by the clock of the place, value); those without a value are left out.
-pub fn local_samples(input: &Input, utc_offset_minutes: i32) -> Vec<(i64, f64)> {
-    let offset_secs = i64::from(utc_offset_minutes) * 60;
+pub fn local_samples(input: &Input, place: &Place) -> Vec<(i64, f64)> {
     let step_secs = i64::try_from(input.step.as_secs()).unwrap_or(i64::MAX);
-    let from_secs = input.from.unix_ms().div_euclid(1_000) + offset_secs;
+    let from_secs = input.from.unix_ms().div_euclid(1_000);
     let all = (0_i64..).zip(&input.values);
     all.filter(|(_, value)| value.is_finite())
-        .map(|(nth, value)| (from_secs.saturating_add(nth * step_secs), *value))
+        .map(|(nth, value)| {
+            (
+                place.shown_secs(from_secs.saturating_add(nth * step_secs)),
+                *value,
+            )
+        })
         .collect()
 }
 
@@ -42,10 +47,10 @@ pub fn look(samples: &[(i64, f64)], before: Option<PatternKind>) -> Result<Patte
 /// The kind of a series by its last [`BACK`]; none where too little is known or no kind fits.
 pub fn pattern(
     hours: &Input,
-    utc_offset_minutes: i32,
+    place: &Place,
     before: Option<PatternKind>,
 ) -> Option<TrafficPattern> {
-    let mut samples = local_samples(hours, utc_offset_minutes);
+    let mut samples = local_samples(hours, place);
     let last = samples.last()?.0;
     let back = i64::try_from(BACK.as_secs()).unwrap_or(i64::MAX);
     samples.retain(|(at, _)| *at > last.saturating_sub(back));
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn an_office_is_told_with_its_evidence_by_the_clock_of_the_place() {
         let input = hours(office);
-        let found = pattern(&input, 0, None).unwrap();
+        let found = pattern(&input, &Place::default(), None).unwrap();
         assert_eq!(found.kind, PatternKind::OfficeHours, "{found:?}");
         assert!(found.confidence > 0.9 && found.evidence.len() == 5);
         assert!(
@@ -127,8 +132,9 @@ mod tests {
                 .iter()
                 .all(|one| one.fits >= found.confidence)
         );
-        // The same nine hours to the east is no office.
-        let shifted = pattern(&input, 11 * 60, None);
+        // The same eleven hours to the east is no office.
+        let east = Place::new("Pacific/Noumea", &[]).unwrap();
+        let shifted = pattern(&input, &east, None);
         assert_ne!(
             shifted.map(|found| found.kind),
             Some(PatternKind::OfficeHours)
@@ -139,8 +145,8 @@ mod tests {
     fn little_says_nothing() {
         let mut input = hours(office);
         input.values.truncate(70);
-        assert_eq!(pattern(&input, 0, None), None);
+        assert_eq!(pattern(&input, &Place::default(), None), None);
         input.values.clear();
-        assert_eq!(pattern(&input, 0, None), None);
+        assert_eq!(pattern(&input, &Place::default(), None), None);
     }
 }

@@ -415,7 +415,7 @@ async fn patterns_are_told_with_their_evidence() {
     let path = format!("/api/v1/analysis/patterns?series_id={}", lab.processor);
     let told = admin.get(&path).await.json();
     assert_eq!(told["step_secs"], 3_600, "{told}");
-    assert_eq!(told["utc_offset_minutes"], 0);
+    assert_eq!(told["time_zone"], "UTC");
     let kinds = told["kinds"].as_array().unwrap();
     assert_eq!(kinds.len(), 8);
     assert!(kinds[0]["fits"].as_f64() >= kinds[7]["fits"].as_f64());

@@ -367,6 +367,10 @@ fn check_bounds(settings: &Settings, keys: &[Key], figment: &Figment) -> Result<
         );
         return Err(refuse("backup.every_secs", detail));
     }
+    settings
+        .foresight
+        .place()
+        .map_err(|(key, detail)| refuse(key, detail))?;
     let archive = settings.archive.check(&settings.data_dir);
     archive.map_err(|(key, detail)| refuse(key, detail))?;
     check_syslog(&settings.syslog).map_err(|(key, detail)| refuse(key, detail))

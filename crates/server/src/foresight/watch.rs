@@ -21,8 +21,10 @@ pub mod shards;
 pub mod together;
 
 use crate::wire::Receiver;
+use analytics::anomaly::Moment;
 use api::Reason;
 use api::expected::{BandsAsked, BandsTold};
+use api::foresight::place::Place;
 use catch_up::{Done, Task};
 use counts::Counts;
 use device::{Ground, OfDevice};
@@ -66,6 +68,8 @@ pub struct Context {
     pub folder: PathBuf,
     /// Most series that are watched.
     pub series_max: usize,
+    /// By which clock and calendar hours and days are told.
+    pub place: Place,
     /// Whether a history is being made, which is waited for.
     pub seeding: watch::Receiver<Option<Reason>>,
     /// Series whose scores are kept always.
@@ -291,6 +295,7 @@ impl Watcher {
                 .map(|work| work.since.unix_ms()),
             replaced_at: device.map_or(&[], |device| &device.replaced_at),
             matter: Some(&self.matter),
+            place: &self.context.place,
         };
         let mut words = Vec::new();
         let points = of.row(id, at, samples, &ground, &mut words);
@@ -423,6 +428,7 @@ impl Watcher {
             now: self.context.clock.now(),
             room: self.context.series_max.saturating_sub(self.series),
             rules: Arc::clone(&self.rules),
+            place: self.context.place.clone(),
             store: self.context.store.clone(),
             series: self.context.series.clone(),
             stop: self.context.stop.clone(),
@@ -492,12 +498,13 @@ impl Watcher {
     fn answer(&self, question: BandsAsked) {
         let device = self.context.series.series(question.series_id);
         let slot = device.and_then(|series| self.devices.get(&series.key.device_id));
+        let place = &self.context.place;
         let told = slot.and_then(|slot| {
             let Some(of) = &slot.of else {
-                return Some(told(None, &question.times));
+                return Some(told(None, &question.times, place));
             };
             let watched = of.series.get(&question.series_id)?;
-            Some(told(Some(watched), &question.times))
+            Some(told(Some(watched), &question.times, place))
         });
         // An error means that who asked has left.
         let _ = question.reply.send(told);
@@ -588,9 +595,11 @@ fn is_followed(of: &OfDevice, anomaly: &Anomaly, words: &[device::Word]) -> bool
     has_ended || open.is_some_and(|open| open.started_at_ms == started_at_ms)
 }
 
-fn told(watched: Option<&series::Watched>, times: &[Timestamp]) -> BandsTold {
+fn told(watched: Option<&series::Watched>, times: &[Timestamp], place: &Place) -> BandsTold {
     let band = |at: &Timestamp| {
-        let band = watched?.detector.band(at.unix_ms().div_euclid(1_000))?;
+        let at = at.unix_ms().div_euclid(1_000);
+        let shown = place.usual_secs(at);
+        let band = watched?.detector.band(Moment { at, shown })?;
         let band = [band.lower, band.expected, band.upper];
         band.iter().all(|value| value.is_finite()).then_some(band)
     };

@@ -1,6 +1,7 @@
 //! From settings to the options of each part.
 
 use crate::config::{SecureCookie, Settings, Sync};
+use api::foresight::place::Place;
 use collect::PollerOptions;
 use collect::syslog::SyslogOptions;
 use std::net::SocketAddr;
@@ -18,6 +19,14 @@ pub fn store(settings: &Settings) -> StoreOptions {
     options.events.retention = days(settings.events.keep_days);
     options.events.size_max = settings.events.size_bytes_max;
     options
+}
+
+/// By which clock hours and days are told.
+pub fn place(settings: &Settings) -> Place {
+    settings
+        .foresight
+        .place()
+        .expect("settings are checked where they are read")
 }
 
 fn days(days: u32) -> Duration {
@@ -85,7 +94,7 @@ pub(super) fn api(settings: &Settings) -> api::Options {
         request_timeout: secs(settings.http.request_timeout_secs),
         open_metrics: settings.http.open_metrics,
         capacity_thresholds: settings.foresight.thresholds(),
-        utc_offset_minutes: settings.foresight.utc_offset_minutes,
+        place: place(settings),
         ..api::Options::default()
     }
 }

@@ -124,9 +124,29 @@ fn a_wrong_value_names_source_and_key() {
         &["environment", "5 to 86400"],
     );
     refused(
-        "[foresight]\nutc_offset_minutes = -721",
+        "[foresight]\ntime_zone = \"Europe/Berln\"",
         "",
-        &["`foresight.utc_offset_minutes`", "-720 to 840"],
+        &[
+            "FILE",
+            "`foresight.time_zone`",
+            "`Europe/Berln`",
+            "`Europe/Berlin`",
+        ],
+    );
+    refused(
+        "",
+        "FORETELL_FORESIGHT__TIME_ZONE=new york",
+        &["environment", "`foresight.time_zone`", "`America/New_York`"],
+    );
+    refused(
+        "[foresight]\nholidays = [\"12-25\", \"02-30\"]",
+        "",
+        &["FILE", "`foresight.holidays`", "`02-30`"],
+    );
+    refused(
+        "",
+        "FORETELL_FORESIGHT__HOLIDAYS=12-25, whitsun",
+        &["environment", "`whitsun`", "`easter-2`"],
     );
     refused("", "FORETELL_LISTEN=nowhere", &["environment", "`listen`"]);
     refused("[store]\nsync = \"never\"", "", &["`store.sync`", "batch"]);

@@ -4,6 +4,7 @@
 use super::{AnalysisGround, AnalysisQuery, Whole, analysed, hours};
 use crate::auth::gate::{App, Granted, permit};
 use crate::foresight::pattern::{local_samples, look, name_of, told};
+use crate::foresight::place::Place;
 use crate::problem::Answer;
 use crate::query::Query;
 use analytics::calendar::{Date, Weekday, odd_days};
@@ -40,8 +41,8 @@ pub(crate) struct Patterns {
     /// Of what it is said.
     #[serde(flatten)]
     ground: AnalysisGround,
-    /// Minutes by which the clock of `business_hours`, `day`, `week` and `odd_days` is before UTC.
-    utc_offset_minutes: i32,
+    /// The time zone of `business_hours`, `day`, `week` and `odd_days`, as `Europe/Berlin`.
+    time_zone: String,
     /// What kind of traffic it is, and why; null where none fits.
     pattern: Option<TrafficPattern>,
     /// Why there is none, in one sentence.
@@ -156,13 +157,13 @@ pub(crate) async fn patterns(
     granted: Granted<permit::ReadInventory>,
     Query(query): Query<AnalysisQuery>,
 ) -> Answer<Json<Patterns>> {
-    let offset = granted.services().options.utc_offset_minutes;
-    let work = move |whole: Whole| of(whole, offset);
+    let place = granted.services().options.place.clone();
+    let work = move |whole: Whole| of(whole, &place);
     analysed(&granted, &query, hours, work).await.map(Json)
 }
 
-fn of(whole: Whole, utc_offset_minutes: i32) -> Patterns {
-    let samples = local_samples(&whole.input, utc_offset_minutes);
+fn of(whole: Whole, place: &Place) -> Patterns {
+    let samples = local_samples(&whole.input, place);
     let (pattern, pattern_reason, kinds) = match look(&samples, None) {
         Ok(found) => {
             let pattern = told(&found);
@@ -184,7 +185,7 @@ fn of(whole: Whole, utc_offset_minutes: i32) -> Patterns {
     let part = |part: Part| day_part(&whole, &part);
     let (motifs, discords) = parts.as_ref().map(alike_and_odd).unwrap_or_default();
     Patterns {
-        utc_offset_minutes,
+        time_zone: place.zone().to_owned(),
         pattern,
         pattern_reason,
         kinds,

@@ -221,7 +221,7 @@ impl Search {
     }
 
     fn sketch(&self, input: &Input) -> Option<Sketch> {
-        let samples = local_samples(input, self.ground.utc_offset_minutes);
+        let samples = local_samples(input, &self.ground.place);
         Sketch::of(&week_profile(&samples, (0.25, 0.75)).ok()?)
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use api::foresight::place::Place;
 use model::{DeviceId, Labels, Metric, Value};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -50,7 +51,7 @@ impl Lab {
                 store: self.store.clone(),
                 series: self.store.series.clone(),
                 thresholds: [0.8, 0.9],
-                utc_offset_minutes: 0,
+                place: Place::default(),
             },
             events: self.events.clone(),
             clock,

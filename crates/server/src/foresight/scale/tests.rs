@@ -1,6 +1,7 @@
 use super::follow::Follower;
 use super::*;
 use crate::webhook::{self, receiver, signature};
+use api::foresight::place::Place;
 use model::credential::Secret;
 use model::scaling::{ScalingRaise, ScalingThreshold, ScalingVerdict, ScalingWebhook};
 use model::{DeviceId, Labels, Metric, SeriesId, Value};
@@ -218,7 +219,7 @@ impl Lab {
                 store: self.store.clone(),
                 series: self.store.series.clone(),
                 thresholds: [0.8, 0.9],
-                utc_offset_minutes: 0,
+                place: Place::default(),
             },
             events: self.events.clone(),
             webhooks: Webhooks::resting(

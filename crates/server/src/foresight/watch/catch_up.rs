@@ -3,6 +3,7 @@
 
 use super::device::{Ground, OfDevice, Word};
 use super::series::Rules;
+use api::foresight::place::Place;
 use model::foresight::Anomaly;
 use model::{DeviceId, SeriesId, Timestamp, Value};
 use std::collections::HashMap;
@@ -33,6 +34,8 @@ pub struct Task {
     pub room: usize,
     /// What decides about alarms.
     pub rules: Arc<HashMap<SeriesId, Rules>>,
+    /// By which clock and calendar hours and days are told.
+    pub place: Place,
     /// Where everything is kept.
     pub store: Store,
     /// Where samples are kept.
@@ -68,6 +71,7 @@ pub fn run(task: Task) -> Done {
         now,
         room,
         rules,
+        place,
         store,
         series,
         stop,
@@ -91,6 +95,7 @@ pub fn run(task: Task) -> Done {
             .map(|work| work.since.unix_ms()),
         replaced_at: device.map_or(&[], |device| &device.replaced_at),
         matter: None,
+        place: &place,
     };
     let mut done = Done {
         device_id,

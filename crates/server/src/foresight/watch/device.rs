@@ -4,6 +4,7 @@
 
 use super::scores::{Matter, Waiting};
 use super::series::{Moment, Rules, Said, Watched, watched_as};
+use api::foresight::place::Place;
 use model::metric::Kind as MetricKind;
 use model::series::Series;
 use model::{DeviceId, Metric, SeriesId, Timestamp, Value};
@@ -28,6 +29,8 @@ pub struct Ground<'a> {
     pub replaced_at: &'a [Timestamp],
     /// Series whose scores are kept always; none while what was missed is read, which adds to the scores that wait.
     pub matter: Option<&'a Matter>,
+    /// By which clock and calendar hours and days are told.
+    pub place: &'a Place,
 }
 
 impl Ground<'_> {
@@ -122,8 +125,11 @@ impl OfDevice {
         let is_at_work = ground
             .maintenance_since_ms
             .is_some_and(|since| since <= at_ms);
+        // Once for all series of the moment.
+        let shown_secs = ground.place.usual_secs(at_ms.div_euclid(1_000));
         let moment = Moment {
             at_ms,
+            shown_secs,
             is_new_count: self.is_new_count(at, samples, ground.replaced_at),
             is_quiet: ground.is_down,
         };
@@ -258,5 +264,63 @@ impl OfDevice {
         let has_restarted =
             before.is_some_and(|before| !resets(&[before, (at, *uptime)]).is_empty());
         was_replaced || has_restarted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What begins in the days behind a put of the clock and on a holiday, of hours of an office in Berlin that
+    /// were learned for eight weeks.
+    fn begun(place: &Place) -> usize {
+        let holidays = ["easter-2".to_owned()];
+        let berlin = Place::new("Europe/Berlin", &holidays).unwrap();
+        let (mut of, id) = (OfDevice::default(), SeriesId::new());
+        of.series.insert(id, Watched::new(MetricKind::Gauge, 0));
+        let rules = HashMap::new();
+        let ground = Ground {
+            rules: &rules,
+            is_down: false,
+            maintenance_since_ms: None,
+            replaced_at: &[],
+            place,
+        };
+        // Clocks are put at 2026-03-29T01:00:00Z; Friday behind it is the holiday.
+        let (put, mut begun) = (1_774_746_000, 0);
+        for hour in -56 * 24..7 * 24 {
+            let at = put + hour * 3_600;
+            let shown = berlin.shown_secs(at);
+            let (day, of_day) = (shown.div_euclid(86_400), shown.rem_euclid(86_400) / 3_600);
+            let is_open = (day + 3).rem_euclid(7) < 5 && !berlin.is_holiday(day);
+            let noise = (hour.rem_euclid(997) * 7_919 % 100) as f64 / 10.0;
+            let value = noise
+                + if is_open && (8..18).contains(&of_day) {
+                    900.0
+                } else {
+                    100.0
+                };
+            let samples = [(id, Value::F64(value))];
+            let mut words = Vec::new();
+            of.row(
+                DeviceId::new(),
+                Timestamp::from_unix_ms(at * 1_000),
+                &samples,
+                &ground,
+                &mut words,
+            );
+            if hour >= 0 {
+                let begins = |word: &&Word| matches!(word.said, Said::Begun(_));
+                begun += words.iter().filter(begins).count();
+            }
+        }
+        begun
+    }
+
+    #[test]
+    fn summer_time_and_holidays_of_the_place_are_no_anomalies() {
+        let holidays = ["easter-2".to_owned()];
+        assert_eq!(begun(&Place::new("Europe/Berlin", &holidays).unwrap()), 0);
+        assert!(begun(&Place::default()) > 0, "by UTC they are");
     }
 }

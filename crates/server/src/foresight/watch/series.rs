@@ -1,6 +1,6 @@
 //! One series: what its detector is given, and when an anomaly begins, goes on and ends. Pure.
 
-use analytics::anomaly::{Detector, Kind, Options, Verdict};
+use analytics::anomaly::{self, Detector, Kind, Options, Verdict};
 use model::foresight::{Anomaly, AnomalyKind, THRESHOLD};
 use model::metric::Kind as MetricKind;
 use model::{Metric, Value};
@@ -72,10 +72,21 @@ impl Default for Rules {
 pub struct Moment {
     /// When, Unix time in milliseconds.
     pub at_ms: i64,
+    /// What the clock of the place shows of it, in seconds since 1970; of a holiday, that of the Sunday before.
+    pub shown_secs: i64,
     /// The device restarted or was replaced since the sample before.
     pub is_new_count: bool,
     /// No anomaly begins: the device is down.
     pub is_quiet: bool,
+}
+
+impl Moment {
+    fn by_clock(self) -> anomaly::Moment {
+        anomaly::Moment {
+            at: self.at_ms.div_euclid(1_000),
+            shown: self.shown_secs,
+        }
+    }
 }
 
 /// What is said of a series.
@@ -199,7 +210,7 @@ impl Watched {
         let Some(number) = number else {
             return Judged::default();
         };
-        let verdict = self.detector.observe(at.div_euclid(1_000), Some(number));
+        let verdict = self.detector.observe(moment.by_clock(), Some(number));
         let said = self.judge(moment, Some(number), &verdict, rules);
         let is_known = self.open.is_some() || !self.is_learning();
         Judged {
@@ -235,8 +246,17 @@ impl Watched {
                 break;
             }
             self.missing += 1;
-            let verdict = self.detector.observe(at_ms.div_euclid(1_000), None);
-            let of_then = Moment { at_ms, ..moment };
+            // What the clock is ahead by now: only the band beside the gap hangs on it.
+            let ahead_secs = moment
+                .shown_secs
+                .saturating_sub(moment.at_ms.div_euclid(1_000));
+            let shown_secs = at_ms.div_euclid(1_000).saturating_add(ahead_secs);
+            let of_then = Moment {
+                at_ms,
+                shown_secs,
+                ..moment
+            };
+            let verdict = self.detector.observe(of_then.by_clock(), None);
             said = self.judge(of_then, None, &verdict, rules).or(said);
         }
         said

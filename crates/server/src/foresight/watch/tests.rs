@@ -10,6 +10,7 @@ use super::series::{Moment, Rules, Said, Watched};
 use super::{Context, saved, shards};
 use crate::wire::Wire;
 use api::expected::{BandsAsked, BandsTold};
+use api::foresight::place::Place;
 use model::device::{Device, Identity, Said as DeviceSaid, Typed};
 use model::event::Event;
 use model::foresight::{Anomaly, AnomalyKind, AnomalyState, BandLimits};
@@ -18,8 +19,8 @@ use model::{Clock, DeviceId, Labels, Metric, SeriesId, Timestamp, Value};
 use prometheus_client::registry::Registry;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use store::documents::Expect;
 use store::series::{Batch, SeriesOptions, SyncPolicy};
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 const NOW: i64 = 1_772_366_400_000;
 const STEP_MS: i64 = 300_000;
 const DAY_STEPS: i64 = 24 * 12;
+static UTC: LazyLock<Place> = LazyLock::new(Place::default);
 
 /// What the processor does as a rule: 0.30, and a little more or less.
 fn usual(step: i64) -> f64 {
@@ -137,6 +139,7 @@ impl Lab {
             clock: self.clock.clone(),
             folder: folder.join("foresight"),
             series_max: 1_000,
+            place: Place::default(),
             seeding: tokio::sync::watch::channel(None).1,
             matter: self.matter.subscribe(),
             counts: counts.clone(),
@@ -381,6 +384,7 @@ async fn a_device_that_is_deleted_is_forgotten_and_its_anomalies_end() {
 
 fn task(lab: &Lab, of: OfDevice) -> Task {
     Task {
+        place: Place::default(),
         device_id: lab.device,
         of,
         open: Vec::new(),
@@ -415,6 +419,7 @@ async fn what_is_read_in_parts_or_heard_is_learned_once_and_alike() {
         maintenance_since_ms: None,
         replaced_at: &[],
         matter: None,
+        place: &UTC,
     };
     let (mut heard, mut words) = (part.of, Vec::new());
     let uptime = lab.series_of(Metric::SYS_UP_TIME).await.0;
@@ -454,6 +459,7 @@ fn quiet_ground(rules: &HashMap<SeriesId, Rules>) -> Ground<'_> {
         maintenance_since_ms: None,
         replaced_at: &[],
         matter: None,
+        place: &UTC,
     }
 }
 
@@ -581,6 +587,7 @@ fn counters_become_rates_as_the_store_reads_them() {
     let mut fed = |step: i64, value: u64, is_new_count: bool| {
         let moment = Moment {
             at_ms: NOW + step * STEP_MS,
+            shown_secs: 0,
             is_new_count,
             is_quiet: false,
         };

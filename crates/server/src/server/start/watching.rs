@@ -3,6 +3,7 @@
 use super::Base;
 use crate::foresight::watch::scores::Matter;
 use crate::foresight::{plan, scale, watch};
+use crate::server::options;
 use crate::threads::Places;
 use crate::webhook::{self, Webhooks};
 use crate::wire::Receiver;
@@ -39,6 +40,7 @@ impl Base<'_> {
             clock: self.clock.clone(),
             folder: self.settings.data_dir.join(FOLDER),
             series_max: usize::try_from(settings.series_max).unwrap_or(usize::MAX),
+            place: options::place(self.settings),
             seeding,
             matter,
             counts: watch::counts::Counts::register(registry),
@@ -76,7 +78,7 @@ impl Base<'_> {
             store: self.store.clone(),
             series: self.series.clone(),
             thresholds: self.settings.foresight.thresholds(),
-            utc_offset_minutes: self.settings.foresight.utc_offset_minutes,
+            place: options::place(self.settings),
         }
     }
 
