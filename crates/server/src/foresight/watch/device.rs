@@ -280,6 +280,7 @@ mod tests {
         of.series.insert(id, Watched::new(MetricKind::Gauge, 0));
         let rules = HashMap::new();
         let ground = Ground {
+            matter: None,
             rules: &rules,
             is_down: false,
             maintenance_since_ms: None,

@@ -3,12 +3,12 @@
 mod saving;
 mod scores;
 
+use super::Context;
 use super::catch_up::{self, Task};
 use super::counts::Counts;
 use super::device::{Ground, OfDevice};
 use super::scores::Matter;
 use super::series::{Moment, Rules, Said, Watched};
-use super::Context;
 use crate::wire::Wire;
 use api::expected::{BandsAsked, BandsTold};
 use api::foresight::place::Place;
@@ -379,7 +379,7 @@ async fn a_device_that_is_deleted_is_forgotten_and_its_anomalies_end() {
     assert!(lab.store.anomalies.limits(lab.processor).is_none());
     assert_eq!(watching.counts.series.get(), 0);
     watching.stop().await;
-    let loaded = shards::load(&folder.path().join("foresight"));
+    let loaded = super::shards::load(&folder.path().join("foresight"));
     assert!(loaded.devices.is_empty() && loaded.damage.is_empty());
 }
 
