@@ -66,19 +66,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(devices::accept_identity))
         .routes(routes!(interfaces::list_of_device))
         .routes(routes!(neighbors::list_of_device))
-        .routes(routes!(devices::parts::addresses))
-        .routes(routes!(devices::parts::vlans))
-        .routes(routes!(devices::parts::processors))
-        .routes(routes!(devices::parts::memory))
-        .routes(routes!(devices::parts::storage))
-        .routes(routes!(devices::parts::sensors))
-        .routes(routes!(devices::parts::wireless))
-        .routes(routes!(devices::parts::inventory))
-        .routes(routes!(devices::parts::routing_neighbors))
-        .routes(routes!(devices::parts::default_routes))
-        .routes(routes!(devices::parts::arp))
-        .routes(routes!(devices::parts::system))
-        .routes(routes!(devices::parts::defects))
+        .merge(device_parts())
         .routes(routes!(bandwidth::of_device))
         .routes(routes!(status_history::of_device))
         .routes(routes!(availability::of_device))
@@ -155,6 +143,24 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(stream::ticket))
         .routes(routes!(system::get))
         .routes(routes!(system::notices))
+}
+
+/// What a device told of itself when it was last read.
+fn device_parts() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(devices::parts::addresses))
+        .routes(routes!(devices::parts::vlans))
+        .routes(routes!(devices::parts::processors))
+        .routes(routes!(devices::parts::memory))
+        .routes(routes!(devices::parts::storage))
+        .routes(routes!(devices::parts::sensors))
+        .routes(routes!(devices::parts::wireless))
+        .routes(routes!(devices::parts::inventory))
+        .routes(routes!(devices::parts::routing_neighbors))
+        .routes(routes!(devices::parts::default_routes))
+        .routes(routes!(devices::parts::arp))
+        .routes(routes!(devices::parts::system))
+        .routes(routes!(devices::parts::defects))
 }
 
 /// What many things were over a range.

@@ -112,12 +112,8 @@ pub(super) async fn start(
         tasks,
     };
     let (syslog, logs) = base.start_syslog(wire.log_lines, &mut standing, places);
-    base.start_flows(
-        (wire.flow_tops, wire.flows.clone()),
-        &mut standing,
-        &mut registry,
-        places,
-    );
+    let flows = (wire.flow_tops, wire.flows.clone());
+    base.start_flows(flows, &mut standing, &mut registry, places);
     let seeding = base.start_seeding(seeding, &wire.seeding, places);
     let degraded = [standing.degraded.clone(), Vec::from_iter(seeding)].concat();
     let (bands_in, bands_out) = wire.bands;
