@@ -176,8 +176,9 @@ fn error(told: &[f64], came: &[f64]) -> f64 {
 
 #[test]
 fn a_holiday_is_foretold_as_the_weekday_that_it_is_like() {
-    // Eight weeks, of which a Thursday and a Monday were holidays, or none; the day behind is one, a Tuesday.
-    for past in [&[][..], &[24, 42]] {
+    // Eight weeks, of which a Thursday and a Monday were holidays, a Saturday alone, or none; the day behind is one,
+    // a Tuesday.
+    for past in [&[][..], &[26], &[24, 42]] {
         let all = [past, &[57]].concat();
         let came = office_with(&all, 58 * 24 + 24);
         let (seen, comes) = came.split_at(57 * 24);

@@ -40,7 +40,9 @@ pub enum EntryError {
     #[error("`{0}` is over {EASTER_DAYS_MAX} days from Easter")]
     FarFromEaster(String),
     /// What is behind the day is no word of ours.
-    #[error("`{0}` ends in what is neither `nearest` nor `monday`")]
+    #[error(
+        "`{0}` ends in what is neither `nearest` nor `monday`, or is of one year and has one of them"
+    )]
     Observed(String),
 }
 

@@ -38,7 +38,7 @@ pub struct Clock<F, H> {
 /// the bit.
 ///
 /// Errors as of [`forecast`]; a clock of many steps in a row without values leaves too many missing. Cost: that of
-/// [`forecast`], at up to four weeks more of horizon where a holiday is ahead, O(n + h) calls of the clock and as
+/// [`forecast`], at up to three weeks more of horizon where a holiday is ahead, by which members are weighed then, O(n + h) calls of the clock and as
 /// many days of the calendar.
 pub fn forecast_by_clock<F: Fn(i64) -> i64, H: Fn(i64) -> bool>(
     values: &[f64],

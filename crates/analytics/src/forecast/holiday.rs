@@ -6,6 +6,7 @@ use crate::linear::count;
 /// Seconds of a day.
 const DAY_SECS: i64 = 86_400;
 /// The weekday that a holiday is like where none is in the past: Sunday, of 0 to 6 from Monday.
+const SATURDAY: i64 = 5;
 const SUNDAY: i64 = 6;
 /// 1970 began on a Thursday.
 const THURSDAY: i64 = 3;
@@ -99,13 +100,15 @@ impl<'a, H: Fn(i64) -> bool> Days<'a, H> {
         all.map(|step| source(step).unwrap_or(*step)).collect()
     }
 
+    /// Which weekday holidays are like; none where they are days like all others. One on a weekend says nothing of
+    /// that.
     fn like(&self, values: &[f64], days: &[i64]) -> Option<i64> {
         // By weekday, and last by the holiday's own: sums of distances, and of how many steps.
         let mut off = [(0.0, 0.0); 8];
         let past: Vec<i64> = days
             .iter()
             .copied()
-            .filter(|day| self.is_told(*day, values))
+            .filter(|day| weekday(*day) < SATURDAY && self.is_told(*day, values))
             .collect();
         let last = past.len().saturating_sub(PAST_MAX);
         for &day in past.iter().skip(last) {

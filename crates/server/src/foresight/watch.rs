@@ -121,6 +121,7 @@ async fn listen(
         series: context.series.clone(),
         events: context.events.clone(),
         counts: context.counts.clone(),
+        is_failing: false,
     };
     let (scores, to_keep) = mpsc::channel(SCORES_MAX);
     let recording = tokio::spawn(recorder.run(to_keep));
@@ -307,7 +308,8 @@ impl Watcher {
         counts.points.inc_by(points);
         counts.busy.inc_by(begun.elapsed().as_secs_f64());
         let lag = self.context.clock.now().since(at);
-        if lag < LAG_MAX {
+        let is_polled = samples.iter().any(|(id, _)| !of.is_unpolled(*id));
+        if points > 0 && is_polled && lag < LAG_MAX {
             counts.lag.observe(lag.as_secs_f64());
         }
         if !words.is_empty() {

@@ -57,6 +57,8 @@ pub struct OfDevice {
     pub series: BTreeMap<SeriesId, Watched>,
     /// Those that are not: states, and what there was no room for.
     pub unwatched: BTreeSet<SeriesId>,
+    /// Those that do not come with polls: that the device answers says not that one is missing.
+    pub unpolled: BTreeSet<SeriesId>,
     /// Scores that wait to be kept, of series that matter and of those with an anomaly that goes on. It is in no
     /// file: after a start it begins anew.
     pub waiting: BTreeMap<SeriesId, Waiting>,
@@ -79,11 +81,15 @@ impl OfDevice {
         self.series.retain(|id, _| there.contains(id));
         self.waiting.retain(|id, _| there.contains(id));
         self.unwatched.clear();
+        self.unpolled.clear();
         self.uptime_series = None;
         for series in all {
             let (id, metric) = (series.id, series.key.metric);
             if metric == Metric::SYS_UP_TIME {
                 self.uptime_series = Some(id);
+            }
+            if metric == Metric::FLOW_OCTET_RATE {
+                self.unpolled.insert(id);
             }
             let Some(kind) = watched_as(metric) else {
                 self.unwatched.insert(id);
@@ -105,6 +111,11 @@ impl OfDevice {
     /// Whether it is known of a series whether it is watched.
     pub fn knows(&self, id: SeriesId) -> bool {
         self.series.contains_key(&id) || self.unwatched.contains(&id)
+    }
+
+    /// Whether a series does not come with polls.
+    pub fn is_unpolled(&self, id: SeriesId) -> bool {
+        self.unpolled.contains(&id)
     }
 
     /// How a series is watched.
@@ -191,10 +202,13 @@ impl OfDevice {
             let Some(waiting) = self.waiting.get_mut(id) else {
                 continue;
             };
-            let is_open = self
-                .series
-                .get(id)
-                .is_some_and(|watched| watched.open.is_some());
+            let watched = self.series.get(id);
+            // What came late was read already, and its score is of a later sample.
+            let last_ms = watched.and_then(|watched| watched.last).map(|last| last.0);
+            if last_ms.is_some_and(|last| last > at.unix_ms()) {
+                continue;
+            }
+            let is_open = watched.is_some_and(|watched| watched.open.is_some());
             if is_open || matter.contains(id) {
                 due.extend(waiting.due(at.unix_ms(), is_open).map(|score| (*id, score)));
             } else {
@@ -226,7 +240,12 @@ impl OfDevice {
         words: &mut Vec<Word>,
     ) {
         for (id, watched) in &mut self.series {
-            if let Some(said) = watched.absent(moment, ground.rules(*id)) {
+            let said = if self.unpolled.contains(id) {
+                watched.gone(moment.at_ms)
+            } else {
+                watched.absent(moment, ground.rules(*id))
+            };
+            if let Some(said) = said {
                 words.push(Word {
                     device_id,
                     series_id: *id,
@@ -323,5 +342,55 @@ mod tests {
         let holidays = ["easter-2".to_owned()];
         assert_eq!(begun(&Place::new("Europe/Berlin", &holidays).unwrap()), 0);
         assert!(begun(&Place::default()) > 0, "by UTC they are");
+    }
+
+    #[test]
+    fn what_does_not_come_with_polls_is_not_missing_and_what_is_made_of_others_is_not_watched() {
+        let device_id = DeviceId::new();
+        let series = |metric| Series {
+            id: SeriesId::new(),
+            key: model::series::SeriesKey {
+                device_id,
+                metric,
+                labels: model::Labels::default(),
+            },
+        };
+        let (flows, forecast) = (series(Metric::FLOW_OCTET_RATE), series(Metric::FORECAST));
+        let (uptime, used) = (
+            series(Metric::SYS_UP_TIME),
+            series(Metric::PROCESSOR_UTILIZATION),
+        );
+        let all = [
+            flows.clone(),
+            forecast.clone(),
+            uptime.clone(),
+            used.clone(),
+        ];
+        let mut of = OfDevice::default();
+        of.adopt(&all, 100, 0);
+        assert!(of.unwatched.contains(&forecast.id));
+        let place = Place::default();
+        let rules = HashMap::new();
+        let ground = Ground {
+            rules: &rules,
+            is_down: false,
+            maintenance_since_ms: None,
+            replaced_at: &[],
+            matter: None,
+            place: &place,
+        };
+        let mut words = Vec::new();
+        let minute = |nth: i64| Timestamp::from_unix_ms(nth * 60_000);
+        // Both are learned for two days, and then the device says its uptime alone.
+        for nth in 0..2_880_i64 + 30 {
+            let mut samples = vec![(uptime.id, Value::U64(nth.unsigned_abs() * 60))];
+            if nth < 2_880 {
+                let value = Value::F64(10.0 + (nth % 7) as f64);
+                samples.extend([(flows.id, value), (used.id, value)]);
+            }
+            of.row(device_id, minute(nth), &samples, &ground, &mut words);
+        }
+        let missing: Vec<SeriesId> = words.iter().map(|word| word.series_id).collect();
+        assert_eq!(missing, [used.id]);
     }
 }

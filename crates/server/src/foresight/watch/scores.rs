@@ -23,6 +23,8 @@ const KEPT_EVERY_MS: i64 = 5 * 60_000;
 pub const SCORES_MAX: usize = 4_096;
 /// Moments that are taken at a time: they share a sync of the disk.
 const AT_A_TIME: usize = 512;
+/// Series of scores of one device, a quarter of those that it may have: the rest is for what is measured.
+const PER_DEVICE_MAX: usize = 4_096;
 /// Parts of a score that are kept: more digits say nothing, and take room.
 const PARTS: f64 = 100.0;
 
@@ -65,6 +67,9 @@ impl Waiting {
     }
 }
 
+/// A score and where it is kept.
+type Placed = (SeriesId, Column, Value);
+
 /// Keeps scores.
 pub struct Recorder {
     /// Where samples are kept.
@@ -73,11 +78,13 @@ pub struct Recorder {
     pub events: broadcast::Sender<Arc<Event>>,
     /// What is counted.
     pub counts: Counts,
+    /// Whether the last could not be kept, which was told.
+    pub is_failing: bool,
 }
 
 impl Recorder {
     /// Runs until nobody has anything to keep any more.
-    pub async fn run(self, mut scores: mpsc::Receiver<Scores>) {
+    pub async fn run(mut self, mut scores: mpsc::Receiver<Scores>) {
         let mut taken = Vec::with_capacity(AT_A_TIME);
         while scores.recv_many(&mut taken, AT_A_TIME).await > 0 {
             self.keep(std::mem::take(&mut taken)).await;
@@ -85,21 +92,22 @@ impl Recorder {
     }
 
     /// They are samples of the same device, named by the series that they are of.
-    async fn keep(&self, taken: Vec<Scores>) {
+    async fn keep(&mut self, taken: Vec<Scores>) {
+        let this = &*self;
         let each = taken.into_iter().map(|scores| async {
-            let placed = self.place(&scores).await;
+            let placed = this.place(&scores).await;
             (scores, placed)
         });
         let (mut batches, mut events) = (Vec::new(), Vec::new());
         for (scores, placed) in futures_util::future::join_all(each).await {
             let (device_id, at) = (scores.device_id, scores.at);
-            let placed = match placed {
-                Ok(placed) => placed,
-                Err(error) => {
-                    self.not_kept(scores.scores.len(), &error);
-                    continue;
-                }
-            };
+            let (placed, refused) = placed;
+            if let Some((count, error)) = refused {
+                self.not_kept(count, &error);
+            }
+            if placed.is_empty() {
+                continue;
+            }
             batches.push(Batch {
                 device_id,
                 at,
@@ -119,6 +127,7 @@ impl Recorder {
             };
             match done {
                 Ok(()) => {
+                    self.is_failing = false;
                     self.counts.scores.inc_by(count as u64);
                     // An error means that nobody listens.
                     let _ = self.events.send(Arc::new(event));
@@ -128,7 +137,9 @@ impl Recorder {
         }
     }
 
-    async fn place(&self, of: &Scores) -> Result<Vec<(SeriesId, Column, Value)>, SeriesError> {
+    /// Where each is kept, and how many are not, as their series were refused. Series that a device has not yet are
+    /// made while there is room for them.
+    async fn place(&self, of: &Scores) -> (Vec<Placed>, Option<(usize, SeriesError)>) {
         let known = of.scores.iter().filter_map(|(id, score)| {
             let key = self.series.series(*id)?.key;
             let vantage = key.labels.get(Labels::VANTAGE);
@@ -143,16 +154,40 @@ impl Recorder {
             Some(((Metric::ANOMALY_SCORE, labels), Value::F64(*score)))
         });
         let (keys, values): (Vec<_>, Vec<_>) = known.unzip();
-        let resolved = self.series.resolve(of.device_id, keys).await?;
-        let placed = resolved.iter().zip(values);
-        Ok(placed
-            .map(|(series, value)| (series.id, series.column, value))
-            .collect())
+        let there = self.series.known(of.device_id, &keys);
+        let (mut placed, mut new) = (Vec::with_capacity(keys.len()), Vec::new());
+        for ((key, value), known) in keys.into_iter().zip(values).zip(there) {
+            match known {
+                Some(known) => placed.push((known.series.id, known.series.column, value)),
+                None => new.push((key, value)),
+            }
+        }
+        if new.is_empty() {
+            return (placed, None);
+        }
+        let all = self
+            .series
+            .series_named(of.device_id, Metric::ANOMALY_SCORE);
+        let room = PER_DEVICE_MAX.saturating_sub(all.len());
+        let left_out = new.len().saturating_sub(room);
+        self.counts.scores_not_kept.inc_by(left_out as u64);
+        new.truncate(room);
+        let (keys, values): (Vec<_>, Vec<_>) = new.into_iter().unzip();
+        match self.series.resolve(of.device_id, keys).await {
+            Ok(made) => {
+                let made = made.iter().zip(values);
+                placed.extend(made.map(|(series, value)| (series.id, series.column, value)));
+                (placed, None)
+            }
+            Err(error) => (placed, Some((values.len(), error))),
+        }
     }
 
-    fn not_kept(&self, scores: usize, error: &(dyn std::error::Error + 'static)) {
+    fn not_kept(&mut self, scores: usize, error: &(dyn std::error::Error + 'static)) {
         self.counts.scores_not_kept.inc_by(scores as u64);
-        warn!(error = %crate::chain(error), "scores could not be kept");
+        if !std::mem::replace(&mut self.is_failing, true) {
+            warn!(error = %crate::chain(error), "scores could not be kept");
+        }
     }
 }
 

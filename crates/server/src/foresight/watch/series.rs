@@ -32,11 +32,12 @@ const KEPT_EVERY_MS: i64 = 5 * 60_000;
 /// How much of the way to a new spacing the known one goes at each sample.
 const SPACING_SHARE: i64 = 8;
 
-/// Metrics that only grow or shrink with time, and say of no hour what is usual.
-const UNWATCHED: [Metric; 4] = [
+/// Metrics that only grow or shrink with time, and say of no hour what is usual; and what is made of others.
+const UNWATCHED: [Metric; 5] = [
     Metric::SYS_UP_TIME,
     Metric::CHECK_CERTIFICATE_EXPIRY,
     Metric::ANOMALY_SCORE,
+    Metric::FORECAST,
     Metric::FLOW_TALKER_SHARE,
 ];
 
@@ -260,6 +261,14 @@ impl Watched {
             said = self.judge(of_then, None, &verdict, rules).or(said);
         }
         said
+    }
+
+    /// As [`Self::absent`] of a series that does not come with polls, so that an answer of the device says nothing of
+    /// it: what goes on is over when no sample came for a day.
+    pub fn gone(&mut self, at_ms: i64) -> Option<Said> {
+        let (last, _) = self.last?;
+        let is_gone = at_ms.saturating_sub(last) > GONE_MS;
+        is_gone.then(|| self.end(at_ms)).flatten()
     }
 
     /// Ends what goes on.

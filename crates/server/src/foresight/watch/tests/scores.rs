@@ -85,6 +85,7 @@ async fn scores_that_the_store_refuses_are_counted_and_the_rest_is_kept() {
         series: lab.store.series.clone(),
         events: lab.events.clone(),
         counts: counts.clone(),
+        is_failing: false,
     };
     let (sender, scores) = mpsc::channel(2);
     // Long ago, and now.
