@@ -51,6 +51,8 @@ const READS_MAX: usize = 2;
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 /// Talkers that go on at a time; others are counted.
 const TALKERS_MAX: usize = 1_000;
+/// A window that is younger does not tell who goes on: of its little traffic anybody may have the most.
+const JUDGED_AFTER: Duration = Duration::from_secs(15);
 /// Hosts with less than one part in so many are not looked at: a little less than is remembered.
 const PART: u64 = 7;
 
@@ -216,12 +218,17 @@ impl Watch {
         place.seen_at = now;
         let hosts = hosts(seen);
         let total = seen.octets as f64;
-        self.reopen(key, total, &hosts, now);
+        let is_judged = now.since(seen.from) >= JUDGED_AFTER;
+        if is_judged {
+            self.reopen(key, total, &hosts, now);
+        }
         let Some(place) = self.places.get_mut(&key) else {
             return;
         };
-        place.talkers.go_on(secs(now), total, &hosts);
         if !place.is_read {
+            if is_judged {
+                place.talkers.go_on(secs(now), total, &hosts);
+            }
             let waits = *reads >= READS_MAX || now < place.retry_at;
             if waits || !place.talkers.may_begin(total, &hosts) {
                 return;

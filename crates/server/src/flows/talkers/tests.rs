@@ -98,8 +98,19 @@ impl Lab {
 
     /// Looks at a minute after now in which hosts have so many octets.
     async fn look(&mut self, minute: i64, hosts: &[(&str, u64)]) {
+        self.look_after(20_000, minute, USUAL, hosts).await;
+    }
+
+    /// Looks at a minute so long after it began.
+    async fn look_after(
+        &mut self,
+        passed_ms: i64,
+        minute: i64,
+        octets: u64,
+        hosts: &[(&str, u64)],
+    ) {
         let at = NOW + minute * MINUTE_MS;
-        self.time.store(at + 20_000, Ordering::SeqCst);
+        self.time.store(at + passed_ms, Ordering::SeqCst);
         let host = |(address, octets): &(&str, u64)| HeavyHost {
             address: address.parse().unwrap(),
             octets: *octets,
@@ -114,7 +125,7 @@ impl Lab {
             if_index: 3,
             direction: FlowDirection::Ingress,
             from: Timestamp::from_unix_ms(at),
-            octets: USUAL,
+            octets,
             hosts: hosts.iter().map(host).collect(),
         };
         self.watch.look(&seen, &mut 0).await;
@@ -305,4 +316,37 @@ async fn noise_raises_what_a_talker_must_have() {
     assert_eq!(lab.open_ones().await.len(), 1);
     lab.look(3, &[("10.0.0.7", USUAL / 10 * 8)]).await;
     assert_eq!(lab.open_ones().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_has_only_begun_keeps_no_talker() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    let told = lab.open_ones().await.remove(0);
+    for minute in 2..6 {
+        lab.look_after(1_000, minute, 1_000, &[("10.0.0.9", 1_000)])
+            .await;
+        lab.look(minute, &[("10.0.0.1", USUAL / 10 * 8)]).await;
+    }
+    assert_eq!(lab.open_ones().await, []);
+    let store = lab.watch.context.store.clone();
+    let kept = store.anomalies.get(told.id).await.unwrap().unwrap().body;
+    assert_eq!(
+        kept.ended_at.unwrap().unix_ms(),
+        NOW + MINUTE_MS + 20_000,
+        "when it was heavy last"
+    );
+    // Nor does one go on by it after a start.
+    lab.look(6, &[("10.0.0.8", USUAL / 2)]).await;
+    assert_eq!(lab.open_ones().await.len(), 1);
+    lab.watch.leave_open().await;
+    lab.watch.places.clear();
+    lab.watch.take_left_open().await;
+    for minute in 7..12 {
+        lab.look_after(1_000, minute, 1_000, &[("10.0.0.8", 1_000)])
+            .await;
+    }
+    assert_eq!(lab.open_ones().await, []);
 }
