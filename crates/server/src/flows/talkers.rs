@@ -5,7 +5,7 @@
 //! when a host may be new for the first time. One that was told when the server stopped goes on where it is seen
 //! again soon ([`left_open`]). What decides is in [`analytics::talker`].
 
-mod left_open;
+pub(super) mod left_open;
 mod past;
 mod said;
 
@@ -322,6 +322,9 @@ impl Watch {
         self.places
             .retain(|_, place| !place.told.is_empty() || now.since(place.seen_at) < IDLE);
         self.fit();
+        if !self.left_open.is_read {
+            self.take_left_open().await;
+        }
         self.close_unseen(now).await;
     }
 

@@ -350,3 +350,47 @@ async fn a_window_that_has_only_begun_keeps_no_talker() {
     }
     assert_eq!(lab.open_ones().await, []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn talkers_are_over_where_flows_are_turned_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    let told = lab.open_ones().await.remove(0);
+    assert!(matches!(
+        &*lab.heard.recv().await.unwrap(),
+        Event::AnomalyStarted(_)
+    ));
+    lab.watch.leave_open().await;
+    let context = &lab.watch.context;
+    let (store, events) = (context.store.clone(), context.events.clone());
+    left_open::end_all(store.clone(), events, context.stop.clone()).await;
+    assert_eq!(lab.open_ones().await, []);
+    let kept = store.anomalies.get(told.id).await.unwrap().unwrap().body;
+    assert_eq!(kept.ended_at, Some(told.last_seen_at));
+    let heard = lab.heard.recv().await.unwrap();
+    assert!(matches!(&*heard, Event::AnomalyEnded(ended) if ended.id == told.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_left_open_are_read_at_a_later_tick_without_those_that_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    lab.watch.leave_open().await;
+    lab.watch.places.clear();
+    // The first read failed; another is told before the next.
+    lab.watch.left_open = LeftOpen::default();
+    lab.look(2, &[("10.0.0.8", USUAL / 2)]).await;
+    assert_eq!(lab.open_ones().await.len(), 2);
+    assert!(lab.watch.left_open.is_read);
+    for minute in 3..7 {
+        lab.look(minute, &[("10.0.0.8", USUAL / 2)]).await;
+    }
+    let open = lab.open_ones().await;
+    assert_eq!(open.len(), 1);
+    let talker = open[0].talker.as_ref().unwrap();
+    assert_eq!(talker.address.to_string(), "10.0.0.8");
+}
