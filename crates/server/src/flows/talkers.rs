@@ -152,6 +152,7 @@ pub(super) async fn run(context: Context) {
         places: BTreeMap::new(),
         left_open: LeftOpen::default(),
         octets: 0,
+        has_no_room: false,
         ticked_at: Timestamp::from_unix_ms(0),
         is_failing: false,
     };
@@ -177,6 +178,8 @@ struct Watch {
     left_open: LeftOpen,
     /// What the places took when it was looked last.
     octets: usize,
+    /// No place could make room since the last tick: it is not looked again for each newcomer.
+    has_no_room: bool,
     ticked_at: Timestamp,
     is_failing: bool,
 }
@@ -209,7 +212,7 @@ impl Watch {
                 return;
             }
             let is_full = self.places.len() >= PLACES_MAX || self.octets >= OCTETS_MAX;
-            if is_full && !self.make_room(now) {
+            if is_full && (self.has_no_room || !self.make_room(now)) {
                 self.context.counts.left_out.inc();
                 return;
             }
@@ -258,6 +261,7 @@ impl Watch {
         let gone = oldest.and_then(|key| self.places.remove(&key));
         let octets = gone.as_ref().map_or(0, Place::octets);
         self.octets = self.octets.saturating_sub(octets);
+        self.has_no_room = gone.is_none();
         gone.is_some()
     }
 
@@ -311,6 +315,7 @@ impl Watch {
     }
 
     async fn tick(&mut self, now: Timestamp) {
+        self.has_no_room = false;
         let mut all = Vec::new();
         for (key, place) in &mut self.places {
             let said = place.talkers.tick(secs(now)).into_iter();

@@ -48,6 +48,7 @@ impl Lab {
             places: BTreeMap::new(),
             left_open: LeftOpen::default(),
             octets: 0,
+            has_no_room: false,
             ticked_at: Timestamp::from_unix_ms(0),
             is_failing: false,
         };
@@ -393,4 +394,34 @@ async fn those_left_open_are_read_at_a_later_tick_without_those_that_go_on() {
     assert_eq!(open.len(), 1);
     let talker = open[0].talker.as_ref().unwrap();
     assert_eq!(talker.address.to_string(), "10.0.0.8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn room_is_looked_for_once_between_ticks_where_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    lab.watch.octets = OCTETS_MAX;
+    let seen = |if_index: u32| HeavyPlace {
+        exporter: EXPORTER.parse().unwrap(),
+        if_index,
+        direction: FlowDirection::Ingress,
+        from: Timestamp::from_unix_ms(NOW + MINUTE_MS),
+        octets: USUAL,
+        hosts: Vec::new(),
+    };
+    lab.watch.look(&seen(4), &mut 0).await;
+    assert!(lab.watch.has_no_room);
+    assert_eq!(lab.watch.context.counts.left_out.get(), 1);
+    // Meanwhile there would be room.
+    let passed = i64::try_from(ROOM_AFTER.as_millis()).unwrap();
+    lab.time.fetch_add(passed, Ordering::SeqCst);
+    lab.watch.look(&seen(5), &mut 0).await;
+    assert_eq!(lab.watch.context.counts.left_out.get(), 2);
+    lab.watch.tick(lab.watch.context.clock.now()).await;
+    lab.watch.octets = OCTETS_MAX;
+    lab.watch.look(&seen(6), &mut 0).await;
+    assert_eq!(lab.watch.context.counts.left_out.get(), 2);
+    let known: Vec<u32> = lab.watch.places.keys().map(|key| key.if_index).collect();
+    assert_eq!(known, [6]);
 }
