@@ -2,7 +2,8 @@
 //! and what all others had together. Which they are is chosen by [`chosen`].
 //!
 //! A minute in which a device told nothing has no samples. One in which it told of other applications or interfaces
-//! has zeros.
+//! has zeros, where none can be hidden: an application without a row in a top that leaves out as much as matters may
+//! have had something, and has no sample.
 
 mod chosen;
 
@@ -39,6 +40,8 @@ const PLACE_SERIES_MAX: usize = 32;
 const DEVICE_SERIES_MAX: usize = 2_048;
 /// An interface without a flow for so long has no samples any more.
 const IDLE: Duration = Duration::from_hours(24 * 8);
+/// What a top may leave out of an application and is taken for nothing: less than one part in so many of all.
+const ABSENT_PART: u64 = 100;
 /// How long a device is left alone whose series could not be made.
 const RETRY_AFTER: Duration = Duration::from_mins(10);
 /// Interfaces of a device that are weighed, some milliseconds, before others on the thread have their turn.
@@ -95,7 +98,18 @@ struct Crossed {
     /// Its name, where it is known.
     name: Option<String>,
     total: u64,
+    /// The most octets that an application without a row may have.
+    absent: u64,
     rows: BTreeMap<Application, u64>,
+}
+
+impl Crossed {
+    /// What an application had; none where it has no row and may yet have had as much as matters.
+    fn of(&self, application: Application) -> Option<u64> {
+        let known = self.rows.get(&application).copied();
+        let is_hidden = self.absent > 0 && self.absent.saturating_mul(ABSENT_PART) >= self.total;
+        known.or_else(|| (!is_hidden).then_some(0))
+    }
 }
 
 /// A minute of all devices, as it is gathered of its tops.
@@ -118,6 +132,7 @@ impl Minute {
         let crossed = device.entry((of, top.direction)).or_default();
         crossed.name = interface.map(|(_, name)| name.clone());
         crossed.total = crossed.total.saturating_add(top.total.octets);
+        crossed.absent = crossed.absent.saturating_add(top.absent.octets);
         for row in &top.rows {
             let Some(application) = Application::from_key(&row.key) else {
                 continue;
@@ -432,15 +447,16 @@ impl Place {
         (new.into_iter().take(room).collect(), left_out)
     }
 
-    /// What each series had a second in a minute.
+    /// What each series had a second in a minute, those left out of which it is not known: what they had is in the
+    /// others.
     fn rates(&mut self, minute: i64, crossed: &Crossed) -> Vec<(Resolved, f64)> {
         let rate = |octets: u64| octets as f64 / f64::from(WINDOW_SECS);
         let active: BTreeSet<Application> = self.chosen.at(minute).clone();
         let mut rates = Vec::new();
         let mut others = crossed.total;
         for application in active {
-            if let Some(series) = self.series.get(&Some(application)) {
-                let octets = crossed.rows.get(&application).copied().unwrap_or(0);
+            let series = self.series.get(&Some(application));
+            if let (Some(series), Some(octets)) = (series, crossed.of(application)) {
                 others = others.saturating_sub(octets);
                 rates.push((*series, rate(octets)));
             }
