@@ -190,7 +190,10 @@ impl Keeper {
                     Some(sealed) => self.keep(sealed).await,
                     None => return,
                 },
-                _ = ticks.tick() => self.tell(),
+                _ = ticks.tick() => {
+                    self.tell();
+                    self.applications.tick();
+                }
             }
         }
     }

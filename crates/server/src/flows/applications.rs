@@ -42,6 +42,8 @@ const DEVICE_SERIES_MAX: usize = 2_048;
 const IDLE: Duration = Duration::from_hours(24 * 8);
 /// What a top may leave out of an application and is taken for nothing: less than one part in so many of all.
 const ABSENT_PART: u64 = 100;
+/// Flows have stopped where no minute could be kept for so long: one comes each minute, two after it began.
+const STOPPED_AFTER: Duration = Duration::from_mins(3);
 /// How long a device is left alone whose series could not be made.
 const RETRY_AFTER: Duration = Duration::from_mins(10);
 /// Interfaces of a device that are weighed, some milliseconds, before others on the thread have their turn.
@@ -187,6 +189,8 @@ pub(super) struct Applications {
     devices: BTreeMap<DeviceId, OfDevice>,
     // Invariant: at most PLACES_MAX, and those that devices had at the start.
     places: usize,
+    /// When a minute was kept last, or it was found that there is none.
+    kept_at: Timestamp,
     is_failing: bool,
 }
 
@@ -201,6 +205,7 @@ impl Applications {
     ) -> Self {
         Self {
             listened_since: clock.now(),
+            kept_at: clock.now(),
             series,
             inventory,
             events,
@@ -214,9 +219,13 @@ impl Applications {
 
     /// Keeps a minute, and tells of it.
     pub(super) async fn keep(&mut self, minute: Minute) {
+        if minute.devices.is_empty() {
+            return self.keep_nothing();
+        }
         if !minute.is_whole(self.listened_since, self.clock.now()) {
             return;
         }
+        self.kept_at = self.clock.now();
         self.forget(minute.from);
         let (from, mut lots, mut count) = (minute.from, Vec::new(), 0_usize);
         for (device_id, crossed) in minute.devices {
@@ -233,6 +242,21 @@ impl Applications {
         self.counts
             .series
             .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Looks whether flows have stopped: then no minute comes that could be kept. To be asked now and then.
+    pub(super) fn tick(&mut self) {
+        let now = self.clock.now();
+        if now.since(self.kept_at) >= STOPPED_AFTER || now < self.kept_at {
+            self.keep_nothing();
+        }
+    }
+
+    /// Takes in that a minute had nothing.
+    fn keep_nothing(&mut self) {
+        self.kept_at = self.clock.now();
+        self.forget(self.kept_at);
+        self.counts.series.set(0);
     }
 
     /// Forgets devices that are no longer there, and interfaces that nothing crosses.

@@ -317,6 +317,31 @@ async fn a_device_that_was_deleted_has_no_samples_and_is_forgotten() {
     assert!(lab.applications.devices.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_series_is_counted_once_flows_stop_and_a_deleted_device_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    let usual: &[(u16, u64)] = &[(443, 3 * THOUSAND)];
+    for nth in 0..10 {
+        lab.minute(nth, &[(3, 3 * THOUSAND, usual)]).await;
+    }
+    let series = lab.applications.counts.series.clone();
+    assert_eq!(series.get(), 2);
+    lab.minute(10, &[]).await;
+    assert_eq!(series.get(), 0);
+    assert_eq!(lab.applications.places, 1);
+    lab.minute(11, &[(3, 3 * THOUSAND, usual)]).await;
+    lab.applications.tick();
+    assert_eq!(series.get(), 2);
+    let any = store::Expect::Any;
+    let inventory = &lab.store.inventory;
+    inventory.delete(lab.device_id, any).await.unwrap();
+    lab.time.fetch_add(3 * MINUTE_MS, Ordering::SeqCst);
+    lab.applications.tick();
+    assert_eq!((series.get(), lab.applications.places), (0, 0));
+    assert!(lab.applications.devices.is_empty());
+}
+
 #[test]
 fn labels_tell_the_place() {
     let application = Application::from_key("udp/53");
