@@ -71,6 +71,9 @@ pub fn start(
 ) {
     let wanted = wanted(settings);
     if wanted.is_empty() {
+        let (store, stop) = (context.store, context.stop);
+        let end = talkers::left_open::end_all(store, context.events, stop);
+        context.drain.spawn_on(end, &places.foresight);
         return;
     }
     let flows = Flows::new(
@@ -187,7 +190,10 @@ impl Keeper {
                     Some(sealed) => self.keep(sealed).await,
                     None => return,
                 },
-                _ = ticks.tick() => self.tell(),
+                _ = ticks.tick() => {
+                    self.tell();
+                    self.applications.tick();
+                }
             }
         }
     }

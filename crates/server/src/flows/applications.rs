@@ -2,7 +2,8 @@
 //! and what all others had together. Which they are is chosen by [`chosen`].
 //!
 //! A minute in which a device told nothing has no samples. One in which it told of other applications or interfaces
-//! has zeros.
+//! has zeros, where none can be hidden: an application without a row in a top that leaves out as much as matters may
+//! have had something, and has no sample.
 
 mod chosen;
 
@@ -39,8 +40,14 @@ const PLACE_SERIES_MAX: usize = 32;
 const DEVICE_SERIES_MAX: usize = 2_048;
 /// An interface without a flow for so long has no samples any more.
 const IDLE: Duration = Duration::from_hours(24 * 8);
+/// What a top may leave out of an application and is taken for nothing: less than one part in so many of all.
+const ABSENT_PART: u64 = 100;
+/// Flows have stopped where no minute could be kept for so long: one comes each minute, two after it began.
+const STOPPED_AFTER: Duration = Duration::from_mins(3);
 /// How long a device is left alone whose series could not be made.
 const RETRY_AFTER: Duration = Duration::from_mins(10);
+/// Interfaces of a device that are weighed, some milliseconds, before others on the thread have their turn.
+const PLACES_AT_ONCE: usize = 256;
 /// Devices whose samples are written, and told, at once: a sixteenth of the events that a slow receiver may be behind.
 const LOT_MAX: usize = 256;
 
@@ -93,7 +100,18 @@ struct Crossed {
     /// Its name, where it is known.
     name: Option<String>,
     total: u64,
+    /// The most octets that an application without a row may have.
+    absent: u64,
     rows: BTreeMap<Application, u64>,
+}
+
+impl Crossed {
+    /// What an application had; none where it has no row and may yet have had as much as matters.
+    fn of(&self, application: Application) -> Option<u64> {
+        let known = self.rows.get(&application).copied();
+        let is_hidden = self.absent > 0 && self.absent.saturating_mul(ABSENT_PART) >= self.total;
+        known.or_else(|| (!is_hidden).then_some(0))
+    }
 }
 
 /// A minute of all devices, as it is gathered of its tops.
@@ -116,6 +134,7 @@ impl Minute {
         let crossed = device.entry((of, top.direction)).or_default();
         crossed.name = interface.map(|(_, name)| name.clone());
         crossed.total = crossed.total.saturating_add(top.total.octets);
+        crossed.absent = crossed.absent.saturating_add(top.absent.octets);
         for row in &top.rows {
             let Some(application) = Application::from_key(&row.key) else {
                 continue;
@@ -170,6 +189,8 @@ pub(super) struct Applications {
     devices: BTreeMap<DeviceId, OfDevice>,
     // Invariant: at most PLACES_MAX, and those that devices had at the start.
     places: usize,
+    /// When a minute was kept last, or it was found that there is none.
+    kept_at: Timestamp,
     is_failing: bool,
 }
 
@@ -184,6 +205,7 @@ impl Applications {
     ) -> Self {
         Self {
             listened_since: clock.now(),
+            kept_at: clock.now(),
             series,
             inventory,
             events,
@@ -197,9 +219,13 @@ impl Applications {
 
     /// Keeps a minute, and tells of it.
     pub(super) async fn keep(&mut self, minute: Minute) {
+        if minute.devices.is_empty() {
+            return self.keep_nothing();
+        }
         if !minute.is_whole(self.listened_since, self.clock.now()) {
             return;
         }
+        self.kept_at = self.clock.now();
         self.forget(minute.from);
         let (from, mut lots, mut count) = (minute.from, Vec::new(), 0_usize);
         for (device_id, crossed) in minute.devices {
@@ -210,11 +236,27 @@ impl Applications {
             if lots.len() >= LOT_MAX {
                 self.write(std::mem::take(&mut lots)).await;
             }
+            tokio::task::yield_now().await;
         }
         self.write(lots).await;
         self.counts
             .series
             .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Looks whether flows have stopped: then no minute comes that could be kept. To be asked now and then.
+    pub(super) fn tick(&mut self) {
+        let now = self.clock.now();
+        if now.since(self.kept_at) >= STOPPED_AFTER || now < self.kept_at {
+            self.keep_nothing();
+        }
+    }
+
+    /// Takes in that a minute had nothing.
+    fn keep_nothing(&mut self) {
+        self.kept_at = self.clock.now();
+        self.forget(self.kept_at);
+        self.counts.series.set(0);
     }
 
     /// Forgets devices that are no longer there, and interfaces that nothing crosses.
@@ -265,7 +307,10 @@ impl Applications {
             }
         }
         let nothing = Crossed::default();
-        for (at, place) in &mut of.places {
+        for (nth, (at, place)) in of.places.iter_mut().enumerate() {
+            if nth % PLACES_AT_ONCE == PLACES_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
             let crossed = crossed.get(at).unwrap_or(&nothing);
             place.chosen.take(minute, crossed.total, &crossed.rows);
             if from < of.retry_at {
@@ -426,15 +471,16 @@ impl Place {
         (new.into_iter().take(room).collect(), left_out)
     }
 
-    /// What each series had a second in a minute.
+    /// What each series had a second in a minute, those left out of which it is not known: what they had is in the
+    /// others.
     fn rates(&mut self, minute: i64, crossed: &Crossed) -> Vec<(Resolved, f64)> {
         let rate = |octets: u64| octets as f64 / f64::from(WINDOW_SECS);
         let active: BTreeSet<Application> = self.chosen.at(minute).clone();
         let mut rates = Vec::new();
         let mut others = crossed.total;
         for application in active {
-            if let Some(series) = self.series.get(&Some(application)) {
-                let octets = crossed.rows.get(&application).copied().unwrap_or(0);
+            let series = self.series.get(&Some(application));
+            if let (Some(series), Some(octets)) = (series, crossed.of(application)) {
                 others = others.saturating_sub(octets);
                 rates.push((*series, rate(octets)));
             }

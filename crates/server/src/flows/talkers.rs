@@ -5,7 +5,7 @@
 //! when a host may be new for the first time. One that was told when the server stopped goes on where it is seen
 //! again soon ([`left_open`]). What decides is in [`analytics::talker`].
 
-mod left_open;
+pub(super) mod left_open;
 mod past;
 mod said;
 
@@ -51,6 +51,8 @@ const READS_MAX: usize = 2;
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 /// Talkers that go on at a time; others are counted.
 const TALKERS_MAX: usize = 1_000;
+/// A window that is younger does not tell who goes on: of its little traffic anybody may have the most.
+const JUDGED_AFTER: Duration = Duration::from_secs(15);
 /// Hosts with less than one part in so many are not looked at: a little less than is remembered.
 const PART: u64 = 7;
 
@@ -150,6 +152,7 @@ pub(super) async fn run(context: Context) {
         places: BTreeMap::new(),
         left_open: LeftOpen::default(),
         octets: 0,
+        has_no_room: false,
         ticked_at: Timestamp::from_unix_ms(0),
         is_failing: false,
     };
@@ -175,6 +178,8 @@ struct Watch {
     left_open: LeftOpen,
     /// What the places took when it was looked last.
     octets: usize,
+    /// No place could make room since the last tick: it is not looked again for each newcomer.
+    has_no_room: bool,
     ticked_at: Timestamp,
     is_failing: bool,
 }
@@ -207,7 +212,7 @@ impl Watch {
                 return;
             }
             let is_full = self.places.len() >= PLACES_MAX || self.octets >= OCTETS_MAX;
-            if is_full && !self.make_room(now) {
+            if is_full && (self.has_no_room || !self.make_room(now)) {
                 self.context.counts.left_out.inc();
                 return;
             }
@@ -216,12 +221,17 @@ impl Watch {
         place.seen_at = now;
         let hosts = hosts(seen);
         let total = seen.octets as f64;
-        self.reopen(key, total, &hosts, now);
+        let is_judged = now.since(seen.from) >= JUDGED_AFTER;
+        if is_judged {
+            self.reopen(key, total, &hosts, now);
+        }
         let Some(place) = self.places.get_mut(&key) else {
             return;
         };
-        place.talkers.go_on(secs(now), total, &hosts);
         if !place.is_read {
+            if is_judged {
+                place.talkers.go_on(secs(now), total, &hosts);
+            }
             let waits = *reads >= READS_MAX || now < place.retry_at;
             if waits || !place.talkers.may_begin(total, &hosts) {
                 return;
@@ -251,6 +261,7 @@ impl Watch {
         let gone = oldest.and_then(|key| self.places.remove(&key));
         let octets = gone.as_ref().map_or(0, Place::octets);
         self.octets = self.octets.saturating_sub(octets);
+        self.has_no_room = gone.is_none();
         gone.is_some()
     }
 
@@ -304,6 +315,7 @@ impl Watch {
     }
 
     async fn tick(&mut self, now: Timestamp) {
+        self.has_no_room = false;
         let mut all = Vec::new();
         for (key, place) in &mut self.places {
             let said = place.talkers.tick(secs(now)).into_iter();
@@ -315,6 +327,9 @@ impl Watch {
         self.places
             .retain(|_, place| !place.told.is_empty() || now.since(place.seen_at) < IDLE);
         self.fit();
+        if !self.left_open.is_read {
+            self.take_left_open().await;
+        }
         self.close_unseen(now).await;
     }
 

@@ -77,6 +77,22 @@ impl Lab {
         self.sealed(sealed.collect()).await;
     }
 
+    /// Keeps so manieth minute, in which a top of an interface leaves out so much.
+    async fn minute_without(&mut self, nth: i64, absent: u64, (if_index, total, ports): Had<'_>) {
+        let from = Timestamp::from_unix_ms(NOW + nth * MINUTE_MS);
+        self.time
+            .store(NOW + (nth + 2) * MINUTE_MS, Ordering::SeqCst);
+        let mut top = top(if_index, total, ports);
+        top.absent.octets = absent;
+        let exporter = EXPORTER;
+        self.sealed(vec![Sealed {
+            exporter,
+            from,
+            top,
+        }])
+        .await;
+    }
+
     async fn sealed(&mut self, sealed: Vec<Sealed>) {
         let senders = Senders::new(self.store.inventory.clone(), self.clock.clone());
         let mut whose = Whose::new(self.store.clone(), senders.snapshot());
@@ -211,6 +227,31 @@ async fn the_largest_applications_are_series_with_zeros_and_gaps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_a_top_may_hide_has_no_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    let usual: &[(u16, u64)] = &[(443, 3 * THOUSAND), (22, THOUSAND)];
+    for nth in 0..10 {
+        lab.minute(nth, &[(3, 5 * THOUSAND, usual)]).await;
+    }
+    let without: Had<'_> = (3, 5 * THOUSAND, &[(443, 3 * THOUSAND)]);
+    // The 100th part of all may be hidden, then less.
+    lab.minute_without(10, 5 * THOUSAND / 100, without).await;
+    let shown_now = shown(&lab.kept());
+    assert_eq!(
+        shown_now,
+        [
+            "3 other 11: 2000",
+            "3 tcp/22 10: 1000",
+            "3 tcp/443 11: 3000"
+        ]
+    );
+    lab.minute_without(11, 5 * THOUSAND / 100 - 1, without)
+        .await;
+    assert_eq!(lab.kept()["3 tcp/22"], [(12, 0.0), (10, 1_000.0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_and_ports_that_change_make_no_more_series_than_may_be() {
     let folder = tempfile::tempdir().unwrap();
     let mut lab = Lab::open(folder.path()).await;
@@ -273,6 +314,31 @@ async fn a_device_that_was_deleted_has_no_samples_and_is_forgotten() {
     lab.store.series.delete_device(lab.device_id).await.unwrap();
     lab.minute(10, &[(3, 3 * THOUSAND, usual)]).await;
     assert_eq!(lab.applications.counts.not_kept.get(), 1);
+    assert!(lab.applications.devices.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_series_is_counted_once_flows_stop_and_a_deleted_device_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    let usual: &[(u16, u64)] = &[(443, 3 * THOUSAND)];
+    for nth in 0..10 {
+        lab.minute(nth, &[(3, 3 * THOUSAND, usual)]).await;
+    }
+    let series = lab.applications.counts.series.clone();
+    assert_eq!(series.get(), 2);
+    lab.minute(10, &[]).await;
+    assert_eq!(series.get(), 0);
+    assert_eq!(lab.applications.places, 1);
+    lab.minute(11, &[(3, 3 * THOUSAND, usual)]).await;
+    lab.applications.tick();
+    assert_eq!(series.get(), 2);
+    let any = store::Expect::Any;
+    let inventory = &lab.store.inventory;
+    inventory.delete(lab.device_id, any).await.unwrap();
+    lab.time.fetch_add(3 * MINUTE_MS, Ordering::SeqCst);
+    lab.applications.tick();
+    assert_eq!((series.get(), lab.applications.places), (0, 0));
     assert!(lab.applications.devices.is_empty());
 }
 

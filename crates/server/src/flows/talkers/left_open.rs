@@ -1,13 +1,19 @@
 //! Talkers that went on when the server stopped: each goes on where it is seen again soon after the start, and is
-//! over when it was seen last where it is not.
+//! over when it was seen last where it is not. Where flows are not listened for any more, all are over.
 
-use super::{Key, Told, Watch, secs};
+use super::{Key, RETRY_AFTER, Told, Watch, secs};
 use analytics::talker::{KEPT_SHARE, QUIET_SECS, Seen};
+use model::event::Event;
 use model::flow::FlowDirection;
-use model::foresight::{Anomaly, AnomalyKind};
-use model::{DeviceId, InterfaceId, Labels, Timestamp};
-use std::collections::BTreeMap;
+use model::foresight::{Anomaly, AnomalyKind, AnomalyState};
+use model::{AnomalyId, DeviceId, InterfaceId, Labels, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
+use store::{Store, StoreError};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 /// An interface of a device, one way, as an anomaly names it: by its id, or by its ifIndex.
 type Of = (DeviceId, Option<InterfaceId>, Option<u32>, FlowDirection);
@@ -17,20 +23,80 @@ type Of = (DeviceId, Option<InterfaceId>, Option<u32>, FlowDirection);
 pub(super) struct LeftOpen {
     // Invariant: none is empty.
     by_place: BTreeMap<Of, Vec<Anomaly>>,
-    /// When the server started.
+    /// When they were read.
     since: Timestamp,
+    /// Whether they were; where not, or where one could not be ended, they are read at the next tick.
+    pub(super) is_read: bool,
+}
+
+/// Ends all talkers that are open, each when it was seen last: flows are not listened for. What fails is tried again
+/// until the server stops.
+pub(in crate::flows) async fn end_all(
+    store: Store,
+    events: broadcast::Sender<Arc<Event>>,
+    stop: CancellationToken,
+) {
+    let mut is_failing = false;
+    while let Err(error) = end_open(&store, &events).await {
+        if !std::mem::replace(&mut is_failing, true) {
+            warn!(error = %crate::chain(&error), "open talkers could not be ended");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETRY_AFTER) => {}
+        }
+    }
+}
+
+async fn end_open(store: &Store, events: &broadcast::Sender<Arc<Event>>) -> Result<(), StoreError> {
+    for anomaly in store.anomalies.open().await? {
+        if anomaly.kind != AnomalyKind::HeavyTalker {
+            continue;
+        }
+        if let Some(ended) = end(store, anomaly.id, anomaly.last_seen_at).await? {
+            // An error means that nobody listens.
+            let _ = events.send(Arc::new(Event::AnomalyEnded(Arc::new(ended))));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps that a talker is over; none where it was before, or is not there.
+pub(super) async fn end(
+    store: &Store,
+    id: AnomalyId,
+    at: Timestamp,
+) -> Result<Option<Anomaly>, StoreError> {
+    let known = match store.anomalies.get(id).await? {
+        Some(stored) if stored.body.state == AnomalyState::Open => stored.body,
+        _ => return Ok(None),
+    };
+    let at = at.max(known.started_at);
+    let change = |anomaly: &mut Anomaly| {
+        anomaly.state = AnomalyState::Ended;
+        anomaly.ended_at = Some(at);
+        anomaly.last_seen_at = at;
+    };
+    store.anomalies.update(id, change).await
 }
 
 impl Watch {
-    /// Takes in the talkers that went on when the server stopped.
+    /// Takes in the talkers that are open and were not told since the start: they went on when the server stopped.
     pub(super) async fn take_left_open(&mut self) {
-        self.left_open.since = self.context.clock.now();
         let open = match self.context.store.anomalies.open().await {
             Ok(open) => open,
             Err(error) => return self.not_kept("open talkers", &error),
         };
+        self.left_open = LeftOpen {
+            since: self.context.clock.now(),
+            is_read: true,
+            ..LeftOpen::default()
+        };
+        let places = self.places.values();
+        let told = places.flat_map(|place| place.told.values().map(|told| told.id));
+        let told: BTreeSet<AnomalyId> = told.collect();
         for anomaly in open {
-            if anomaly.kind != AnomalyKind::HeavyTalker {
+            if anomaly.kind != AnomalyKind::HeavyTalker || told.contains(&anomaly.id) {
                 continue;
             }
             let Some(of) = of(&anomaly) else {
@@ -61,10 +127,12 @@ impl Watch {
             let Some(talker) = &anomaly.talker else {
                 return true;
             };
+            let (host, share) = (talker.address, talker.share);
             let is_seen = hosts
                 .iter()
-                .any(|seen| seen.host == talker.address && seen.octets >= total * KEPT_SHARE);
-            let (host, share) = (talker.address, talker.share);
+                .any(|seen| seen.host == host && seen.octets >= total * KEPT_SHARE);
+            // Told anew before it was read: that one goes on.
+            let is_seen = is_seen && !place.told.contains_key(&host);
             let started = anomaly.started_at;
             if !is_seen || !place.talkers.reopen(host, secs(started), share, secs(now)) {
                 return true;

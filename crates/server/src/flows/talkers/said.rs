@@ -1,5 +1,6 @@
 //! What is said of a talker, kept as an anomaly of the series of its interface's talkers.
 
+use super::left_open::end;
 use super::{Key, Owner, TALKERS_MAX, Told, Watch};
 use analytics::talker::{HEAVY_SHARE, Talk, score};
 use collect::flow::HeavyPlace;
@@ -107,22 +108,13 @@ impl Watch {
 
     /// Keeps and tells that a talker is over.
     pub(super) async fn close(&mut self, id: AnomalyId, at: Timestamp) {
-        let store = self.context.store.clone();
-        let known = match store.anomalies.get(id).await {
-            Ok(Some(stored)) if stored.body.state == AnomalyState::Open => stored.body,
-            Ok(_) => return,
-            Err(error) => return self.not_kept("the end of a talker", &error),
-        };
-        let at = at.max(known.started_at);
-        let change = |anomaly: &mut Anomaly| {
-            anomaly.state = AnomalyState::Ended;
-            anomaly.ended_at = Some(at);
-            anomaly.last_seen_at = at;
-        };
-        match store.anomalies.update(id, change).await {
+        match end(&self.context.store, id, at).await {
             Ok(Some(anomaly)) => self.tell(Event::AnomalyEnded(std::sync::Arc::new(anomaly))),
             Ok(None) => {}
-            Err(error) => self.not_kept("the end of a talker", &error),
+            Err(error) => {
+                self.left_open.is_read = false;
+                self.not_kept("the end of a talker", &error);
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ impl Lab {
             places: BTreeMap::new(),
             left_open: LeftOpen::default(),
             octets: 0,
+            has_no_room: false,
             ticked_at: Timestamp::from_unix_ms(0),
             is_failing: false,
         };
@@ -98,8 +99,19 @@ impl Lab {
 
     /// Looks at a minute after now in which hosts have so many octets.
     async fn look(&mut self, minute: i64, hosts: &[(&str, u64)]) {
+        self.look_after(20_000, minute, USUAL, hosts).await;
+    }
+
+    /// Looks at a minute so long after it began.
+    async fn look_after(
+        &mut self,
+        passed_ms: i64,
+        minute: i64,
+        octets: u64,
+        hosts: &[(&str, u64)],
+    ) {
         let at = NOW + minute * MINUTE_MS;
-        self.time.store(at + 20_000, Ordering::SeqCst);
+        self.time.store(at + passed_ms, Ordering::SeqCst);
         let host = |(address, octets): &(&str, u64)| HeavyHost {
             address: address.parse().unwrap(),
             octets: *octets,
@@ -114,7 +126,7 @@ impl Lab {
             if_index: 3,
             direction: FlowDirection::Ingress,
             from: Timestamp::from_unix_ms(at),
-            octets: USUAL,
+            octets,
             hosts: hosts.iter().map(host).collect(),
         };
         self.watch.look(&seen, &mut 0).await;
@@ -305,4 +317,111 @@ async fn noise_raises_what_a_talker_must_have() {
     assert_eq!(lab.open_ones().await.len(), 1);
     lab.look(3, &[("10.0.0.7", USUAL / 10 * 8)]).await;
     assert_eq!(lab.open_ones().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_has_only_begun_keeps_no_talker() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    let told = lab.open_ones().await.remove(0);
+    for minute in 2..6 {
+        lab.look_after(1_000, minute, 1_000, &[("10.0.0.9", 1_000)])
+            .await;
+        lab.look(minute, &[("10.0.0.1", USUAL / 10 * 8)]).await;
+    }
+    assert_eq!(lab.open_ones().await, []);
+    let store = lab.watch.context.store.clone();
+    let kept = store.anomalies.get(told.id).await.unwrap().unwrap().body;
+    assert_eq!(
+        kept.ended_at.unwrap().unix_ms(),
+        NOW + MINUTE_MS + 20_000,
+        "when it was heavy last"
+    );
+    // Nor does one go on by it after a start.
+    lab.look(6, &[("10.0.0.8", USUAL / 2)]).await;
+    assert_eq!(lab.open_ones().await.len(), 1);
+    lab.watch.leave_open().await;
+    lab.watch.places.clear();
+    lab.watch.take_left_open().await;
+    for minute in 7..12 {
+        lab.look_after(1_000, minute, 1_000, &[("10.0.0.8", 1_000)])
+            .await;
+    }
+    assert_eq!(lab.open_ones().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn talkers_are_over_where_flows_are_turned_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    let told = lab.open_ones().await.remove(0);
+    assert!(matches!(
+        &*lab.heard.recv().await.unwrap(),
+        Event::AnomalyStarted(_)
+    ));
+    lab.watch.leave_open().await;
+    let context = &lab.watch.context;
+    let (store, events) = (context.store.clone(), context.events.clone());
+    left_open::end_all(store.clone(), events, context.stop.clone()).await;
+    assert_eq!(lab.open_ones().await, []);
+    let kept = store.anomalies.get(told.id).await.unwrap().unwrap().body;
+    assert_eq!(kept.ended_at, Some(told.last_seen_at));
+    let heard = lab.heard.recv().await.unwrap();
+    assert!(matches!(&*heard, Event::AnomalyEnded(ended) if ended.id == told.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_left_open_are_read_at_a_later_tick_without_those_that_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.past(15..1_500, "10.0.0.1").await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    lab.watch.leave_open().await;
+    lab.watch.places.clear();
+    // The first read failed; another is told before the next.
+    lab.watch.left_open = LeftOpen::default();
+    lab.look(2, &[("10.0.0.8", USUAL / 2)]).await;
+    assert_eq!(lab.open_ones().await.len(), 2);
+    assert!(lab.watch.left_open.is_read);
+    for minute in 3..7 {
+        lab.look(minute, &[("10.0.0.8", USUAL / 2)]).await;
+    }
+    let open = lab.open_ones().await;
+    assert_eq!(open.len(), 1);
+    let talker = open[0].talker.as_ref().unwrap();
+    assert_eq!(talker.address.to_string(), "10.0.0.8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn room_is_looked_for_once_between_ticks_where_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(folder.path()).await;
+    lab.look(1, &[("10.0.0.9", USUAL / 2)]).await;
+    lab.watch.octets = OCTETS_MAX;
+    let seen = |if_index: u32| HeavyPlace {
+        exporter: EXPORTER.parse().unwrap(),
+        if_index,
+        direction: FlowDirection::Ingress,
+        from: Timestamp::from_unix_ms(NOW + MINUTE_MS),
+        octets: USUAL,
+        hosts: Vec::new(),
+    };
+    lab.watch.look(&seen(4), &mut 0).await;
+    assert!(lab.watch.has_no_room);
+    assert_eq!(lab.watch.context.counts.left_out.get(), 1);
+    // Meanwhile there would be room.
+    let passed = i64::try_from(ROOM_AFTER.as_millis()).unwrap();
+    lab.time.fetch_add(passed, Ordering::SeqCst);
+    lab.watch.look(&seen(5), &mut 0).await;
+    assert_eq!(lab.watch.context.counts.left_out.get(), 2);
+    lab.watch.tick(lab.watch.context.clock.now()).await;
+    lab.watch.octets = OCTETS_MAX;
+    lab.watch.look(&seen(6), &mut 0).await;
+    assert_eq!(lab.watch.context.counts.left_out.get(), 2);
+    let known: Vec<u32> = lab.watch.places.keys().map(|key| key.if_index).collect();
+    assert_eq!(known, [6]);
 }
