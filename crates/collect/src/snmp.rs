@@ -8,6 +8,7 @@
 
 mod aggregate;
 mod arp;
+mod aside;
 mod bridge;
 mod cisco_cdp;
 mod cisco_vtp;
@@ -113,6 +114,7 @@ pub async fn read_within(
     look.readings = read.readings;
     look.glimpse = read.glimpse;
     look.defects.merge(&read.defects);
+    dialect.keep(&mut look);
     lldp::forget_foreign_loopback(&mut look, session.agent().ip());
     look.complete = look.complete & groups;
     look
@@ -304,10 +306,8 @@ fn asks<'a>(object_id: &[u32], wanted: Groups, plan: &'a Plan) -> Vec<Ask<'a>> {
         .flat_map(|mib| mib.asks)
         .copied();
     let profiled = profiled::asks(plan).into_iter().map(|ask| Ask {
-        groups: ask.groups,
-        root: ask.root,
-        head: false,
         where_any: ask.where_any,
+        ..Ask::of(ask.groups, ask.root)
     });
     standard
         .chain(profiled)
@@ -317,7 +317,7 @@ fn asks<'a>(object_id: &[u32], wanted: Groups, plan: &'a Plan) -> Vec<Ask<'a>> {
 
 /// Whether a column is walked to its end, whatever else there is.
 fn is_whole(ask: &Ask<'_>) -> bool {
-    !ask.head && ask.where_any.is_none()
+    !ask.head && !ask.aside && ask.where_any.is_none()
 }
 
 fn scalars(wanted: Groups, dialect: &Dialect) -> Vec<Oid> {
@@ -383,7 +383,7 @@ async fn walk(
     }
     let named: Vec<&Ask<'_>> = asks
         .iter()
-        .filter(|ask| ask.where_any.is_some_and(|column| rows.has(column)))
+        .filter(|ask| !ask.aside && ask.where_any.is_some_and(|column| rows.has(column)))
         .filter(|ask| !whole.iter().any(|other| other.root == ask.root))
         .collect();
     complete = complete
@@ -405,16 +405,11 @@ async fn walk(
                 .await
                 .cut;
     }
-    if wanted.contains(Groups::INTERFACES) && aggregate::lacks_members(rows) {
-        let stacked: Vec<Ask<'_>> = aggregate::STACKED
-            .iter()
-            .map(|&root| Ask::of(Groups::INTERFACES, root))
-            .collect();
-        let stacked: Vec<&Ask<'_>> = stacked.iter().collect();
-        complete = complete
-            - ask(session, &stacked, bounds, (rows, look, &mut gone))
-                .await
-                .cut;
+    look.unheard = wanted & aside::GROUPS;
+    if !gone {
+        let (unheard, defects) = aside::walk(session, wanted, bounds, rows).await;
+        look.unheard = unheard;
+        look.defects.merge(&defects);
     }
     complete
 }

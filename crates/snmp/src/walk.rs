@@ -117,6 +117,16 @@ impl Session {
         columns::walk(self, roots, bounds).await
     }
 
+    /// As [`Session::columns`], of tables that an agent may choke on: little is asked for at once, and
+    /// how it bore these is not remembered against it.
+    pub async fn columns_aside(&mut self, roots: &[Oid], bounds: WalkBounds) -> Columns {
+        let sparing = self.pace.sparing();
+        let pace = std::mem::replace(&mut self.pace, sparing);
+        let found = self.columns(roots, bounds).await;
+        self.pace = pace;
+        found
+    }
+
     /// Columns of one table, brought together by index.
     pub async fn table(&mut self, columns: &[Oid], bounds: WalkBounds) -> Table {
         let found = self.columns(columns, bounds).await;

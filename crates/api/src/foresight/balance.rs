@@ -128,6 +128,7 @@ struct Key {
     hour: Timestamp,
     /// Why it is taken for a group.
     why: String,
+    over_others: Option<String>,
     /// The other end, and whether what comes back is looked at.
     back: (Option<DeviceId>, bool),
     ways: Vec<KeyOfWay>,
@@ -203,6 +204,7 @@ fn one(
     let key = Key {
         hour,
         why: found.why.clone(),
+        over_others: found.over_others(),
         back: (found.b, found.is_both),
         ways: found.ways.iter().map(of_way).collect(),
     };
@@ -248,6 +250,10 @@ fn look(
             "{} links are of the group, and at most {LINKS_MAX} are split",
             found.ways.len()
         ));
+        return Ok(Looked { group, courses });
+    }
+    if let Some(reason) = found.over_others() {
+        group.reason = Some(reason);
         return Ok(Looked { group, courses });
     }
     let carried = match measure::carried(ground, found, (now, until)) {

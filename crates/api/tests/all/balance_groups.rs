@@ -335,3 +335,37 @@ async fn equal_default_routes_over_several_neighbours_are_a_group_one_way() {
         assert_eq!(items(&admin, "balance?all=true").await.len(), 0, "{hops:?}");
     }
 }
+
+#[tokio::test]
+async fn routes_over_what_lies_over_ports_are_not_advised() {
+    let api = Api::new().await;
+    let pair = pair(&api, 1, &[laid(10, 0.5), laid(40, 0.5)], HOURS).await;
+    let [a, _] = pair.devices;
+    let inventory = &api.services.store.inventory;
+    inventory.set_links(Vec::new()).await.unwrap();
+    route(&api, a, &[hop(1, Some(10)), hop(2, Some(10))]).await;
+    let admin = api.admin().await;
+    for (kind, is_told) in [
+        ("ethernetCsmacd", false),
+        ("l2vlan", true),
+        ("l3ipvlan", true),
+        ("tunnel", true),
+        ("propVirtual", true),
+        ("softwareLoopback", true),
+    ] {
+        let record = inventory.device(a).unwrap();
+        let mut ports: Vec<Interface> = record
+            .interfaces
+            .iter()
+            .map(|one| (**one).clone())
+            .collect();
+        ports[1].kind = Some(kind.to_owned());
+        inventory.set_interfaces(a, ports).await.unwrap();
+        let rows = items(&admin, "balance?all=true").await;
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        let reason = rows[0]["reason"].to_string();
+        let told = "its capacity is that of the port beneath";
+        assert_eq!(reason.contains(told), is_told, "{kind}: {reason}");
+        assert_eq!(rows[0]["is_advised"], !is_told, "{kind}");
+    }
+}

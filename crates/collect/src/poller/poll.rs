@@ -322,6 +322,9 @@ fn merge(look: &mut Look, later: Look) {
     take(&mut look.facts.neighbors, facts.neighbors);
     take(&mut look.facts.vlans, facts.vlans);
     take(&mut look.facts.inventory, facts.inventory);
+    take(&mut look.facts.routing_neighbors, facts.routing_neighbors);
+    take(&mut look.facts.default_routes, facts.default_routes);
+    take(&mut look.facts.arp, facts.arp);
     if look.readings.is_empty() {
         look.readings = later.readings;
         look.glimpse = later.glimpse;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// dot3adAggPortAttachedAggID, by the ifIndex of the port: the ifIndex of the aggregate; 0 of a port
 /// that is attached to none, its own number of one that is used by itself.
-const ATTACHED_AGG_ID: &[u32] = &[1, 2, 840, 10006, 300, 43, 1, 2, 1, 1, 13];
+pub(super) const ATTACHED_AGG_ID: &[u32] = &[1, 2, 840, 10006, 300, 43, 1, 2, 1, 1, 13];
 /// ifStackStatus, by the ifIndex of the higher and of the lower layer.
 const STACK_STATUS: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 2, 1, 3];
 /// ifStackStatus: the two are stacked now.
@@ -23,7 +23,7 @@ const NO_PORTS: [u64; 6] = [24, 53, 131, 135, 136, 209];
 
 pub(super) static MIB: Mib = Mib {
     name: "IEEE8023-LAG-MIB",
-    asks: &[Ask::of(Groups::INTERFACES, ATTACHED_AGG_ID)],
+    asks: &[Ask::aside(Groups::INTERFACES, ATTACHED_AGG_ID)],
     enterprises: &[],
     read: attached,
 };

@@ -33,12 +33,29 @@ default_rows! {
     CIDR_TYPE = 24 4 1 6 0 0 0 0 0 0 0 0 0;
     CIDR_PROTO = 24 4 1 7 0 0 0 0 0 0 0 0 0;
     CIDR_METRIC = 24 4 1 11 0 0 0 0 0 0 0 0 0;
-    // ipRouteDest
-    OLD_IF_INDEX = 21 1 2 0 0 0 0;
-    OLD_METRIC = 21 1 3 0 0 0 0;
-    OLD_NEXT_HOP = 21 1 7 0 0 0 0;
-    OLD_TYPE = 21 1 8 0 0 0 0;
-    OLD_PROTO = 21 1 9 0 0 0 0;
+    // ipRouteDest, which is all of the index: without its last octet, since a walk begins behind
+    // its root.
+    OLD_IF_INDEX = 21 1 2 0 0 0;
+    OLD_METRIC = 21 1 3 0 0 0;
+    OLD_NEXT_HOP = 21 1 7 0 0 0;
+    OLD_TYPE = 21 1 8 0 0 0;
+    OLD_PROTO = 21 1 9 0 0 0;
+}
+
+/// What is left of the index of the one row of ipRouteTable that is meant.
+const OLD_REST: &[u32] = &[0];
+
+/// The tables in the order asked, each only where those before have no default route of IPv4: agents
+/// are slow with them.
+pub(super) const STEPS: [&[&[u32]]; 3] = [
+    &[V4_IF_INDEX, V6_IF_INDEX],
+    &[CIDR_IF_INDEX],
+    &[OLD_IF_INDEX],
+];
+
+/// Whether some table has a default route of IPv4, as far as is said.
+pub(super) fn has_v4(rows: &Rows) -> bool {
+    [V4, CIDR, OLD].iter().any(|table| table.has_any(rows))
 }
 
 /// inetCidrRouteType and ipCidrRouteType: what is sent on, or is on a network of the device itself.
@@ -72,19 +89,19 @@ pub(super) const NEXT_HOPS_MAX: usize = 16;
 pub(super) static MIB: Mib = Mib {
     name: "IP-FORWARD-MIB",
     asks: &[
-        Ask::of(Groups::ROUTING, V4_IF_INDEX),
+        Ask::aside(Groups::ROUTING, V4_IF_INDEX),
         where_any(V4_TYPE, V4_IF_INDEX),
         where_any(V4_PROTO, V4_IF_INDEX),
         where_any(V4_METRIC, V4_IF_INDEX),
-        Ask::of(Groups::ROUTING, V6_IF_INDEX),
+        Ask::aside(Groups::ROUTING, V6_IF_INDEX),
         where_any(V6_TYPE, V6_IF_INDEX),
         where_any(V6_PROTO, V6_IF_INDEX),
         where_any(V6_METRIC, V6_IF_INDEX),
-        Ask::of(Groups::ROUTING, CIDR_IF_INDEX),
+        Ask::aside(Groups::ROUTING, CIDR_IF_INDEX),
         where_any(CIDR_TYPE, CIDR_IF_INDEX),
         where_any(CIDR_PROTO, CIDR_IF_INDEX),
         where_any(CIDR_METRIC, CIDR_IF_INDEX),
-        Ask::of(Groups::ROUTING, OLD_IF_INDEX),
+        Ask::aside(Groups::ROUTING, OLD_IF_INDEX),
         where_any(OLD_METRIC, OLD_IF_INDEX),
         where_any(OLD_NEXT_HOP, OLD_IF_INDEX),
         where_any(OLD_TYPE, OLD_IF_INDEX),
@@ -96,10 +113,8 @@ pub(super) static MIB: Mib = Mib {
 
 const fn where_any(root: &'static [u32], column: &'static [u32]) -> Ask<'static> {
     Ask {
-        groups: Groups::ROUTING,
-        root,
-        head: false,
         where_any: Some(column),
+        ..Ask::aside(Groups::ROUTING, root)
     }
 }
 
@@ -112,6 +127,21 @@ struct Table {
     used: [u64; 2],
     /// The next hop, by what follows in the index.
     next_hop: fn(&Rows, &[u32]) -> Option<IpAddr>,
+    /// What is left of the index of the only row that is meant.
+    only: Option<&'static [u32]>,
+}
+
+impl Table {
+    /// What is left of the indexes of its default routes.
+    fn indexes<'a>(&self, rows: &'a Rows) -> impl Iterator<Item = &'a [u32]> {
+        let only = self.only;
+        let indexes = rows.column(self.if_index).map(|(rest, _)| rest);
+        indexes.filter(move |rest| only.is_none_or(|only| *rest == only))
+    }
+
+    fn has_any(&self, rows: &Rows) -> bool {
+        self.indexes(rows).next().is_some()
+    }
 }
 
 const V4: Table = Table {
@@ -121,6 +151,7 @@ const V4: Table = Table {
     metric: V4_METRIC,
     used: CIDR_USED,
     next_hop: inet_next_hop,
+    only: None,
 };
 const V6: Table = Table {
     if_index: V6_IF_INDEX,
@@ -129,6 +160,7 @@ const V6: Table = Table {
     metric: V6_METRIC,
     used: CIDR_USED,
     next_hop: inet_next_hop,
+    only: None,
 };
 const CIDR: Table = Table {
     if_index: CIDR_IF_INDEX,
@@ -137,6 +169,7 @@ const CIDR: Table = Table {
     metric: CIDR_METRIC,
     used: CIDR_USED,
     next_hop: |_, rest| Some(decode::ipv4_index(rest)?.into()),
+    only: None,
 };
 const OLD: Table = Table {
     if_index: OLD_IF_INDEX,
@@ -148,6 +181,7 @@ const OLD: Table = Table {
         Value::IpAddress(address) => Some(IpAddr::from(*address)),
         _ => None,
     },
+    only: Some(OLD_REST),
 };
 
 fn read(rows: &Rows, draft: &mut Draft) {
@@ -156,7 +190,7 @@ fn read(rows: &Rows, draft: &mut Draft) {
     }
     let of_v4 = [V4, CIDR, OLD]
         .into_iter()
-        .find(|table| rows.has(table.if_index));
+        .find(|table| table.has_any(rows));
     let mut found = BTreeMap::new();
     for (is_v6, table) in of_v4
         .map(|table| (false, table))
@@ -179,8 +213,7 @@ fn take(
     (is_v6, table): (bool, &Table),
     found: &mut BTreeMap<Place, DefaultRouteFacts>,
 ) {
-    let indexes: Vec<&[u32]> = rows.column(table.if_index).map(|(rest, _)| rest).collect();
-    for rest in indexes {
+    for rest in table.indexes(rows) {
         let Some(next_hop) = (table.next_hop)(rows, rest) else {
             draft.defects.add(Defect::WrongIndex);
             continue;

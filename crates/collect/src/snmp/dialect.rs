@@ -2,9 +2,10 @@
 
 use super::mib::Ask;
 use super::system::{SYS_DESCR, SYS_OBJECT_ID, SYS_UP_TIME};
-use super::{Groups, Markers, Rows, decode};
+use super::{Groups, Look, Markers, Rows, decode};
 use crate::profile::{Plan, Profiles};
 use ::snmp::{Bound, Oid, Session, Value, WalkBounds, WalkEnd};
+use model::facts::DefaultRouteFacts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,11 @@ pub struct Dialect {
     names: Arc<BTreeMap<u32, String>>,
     /// What the markers said at the last look.
     markers: Markers,
+    /// Aggregates by the ifIndex of their members, as they were last heard to the end. Bounded as the
+    /// rows of a walk are.
+    members: Option<BTreeMap<u32, u32>>,
+    /// The default routes, as they were last heard to the end.
+    default_routes: Option<Vec<DefaultRouteFacts>>,
 }
 
 impl Dialect {
@@ -89,6 +95,34 @@ impl Dialect {
     pub(super) fn name(&mut self, names: BTreeMap<u32, String>, is_whole: bool) {
         if is_whole || self.names.is_empty() {
             self.names = Arc::new(names);
+        }
+    }
+
+    /// Remembers members of aggregates and default routes that were heard to their end, and puts them
+    /// in the place of those that were not.
+    pub(super) fn keep(&mut self, look: &mut Look) {
+        let is_heard = |group| look.complete.contains(group) && !look.unheard.contains(group);
+        if look.asked.contains(Groups::INTERFACES) {
+            let rows = &mut look.facts.interfaces;
+            if is_heard(Groups::INTERFACES) {
+                let pairs = rows
+                    .iter()
+                    .filter_map(|row| Some((row.index?, row.aggregate?)));
+                self.members = Some(pairs.collect());
+            } else if let Some(members) = &self.members {
+                let listed: BTreeSet<u32> = rows.iter().filter_map(|row| row.index).collect();
+                for row in rows {
+                    let aggregate = row.index.and_then(|index| members.get(&index));
+                    row.aggregate = aggregate.copied().filter(|index| listed.contains(index));
+                }
+            }
+        }
+        if look.asked.contains(Groups::ROUTING) {
+            if is_heard(Groups::ROUTING) {
+                self.default_routes = Some(look.facts.default_routes.clone());
+            } else if let Some(routes) = &self.default_routes {
+                look.facts.default_routes.clone_from(routes);
+            }
         }
     }
 

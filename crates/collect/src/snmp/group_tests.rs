@@ -1,7 +1,8 @@
 //! Members of aggregates and default routes, over rows written out.
 
 use super::tests::{read, rows};
-use super::{Look, aggregate, default_route};
+use super::{Dialect, Groups, Look, aggregate, default_route};
+use model::facts::DefaultRouteFacts;
 use std::fmt::Write as _;
 
 /// ifType of interfaces, by ifIndex.
@@ -179,7 +180,8 @@ fn older_tables_of_routes_stand_in() {
          2.1.4.21.1.3.0.0.0.0 int 0
          2.1.4.21.1.7.0.0.0.0 ip 192.0.2.1
          2.1.4.21.1.8.0.0.0.0 int 4
-         2.1.4.21.1.9.0.0.0.0 int 3",
+         2.1.4.21.1.9.0.0.0.0 int 3
+         2.1.4.21.1.2.0.0.0.8 int 2",
     );
     assert_eq!(routes(&look), ["0.0.0.0/0 192.0.2.1 if1 0 netmgmt"]);
     let none = read("2.1.4.24.7.1.7.1.4.10.0.0.0.8.2.0.0.1.4.192.0.2.77 int 3");
@@ -199,4 +201,36 @@ fn of_many_next_hops_those_with_the_lowest_metric_are_kept() {
     assert_eq!(kept.len(), default_route::NEXT_HOPS_MAX);
     assert_eq!(kept[0].metric, Some(80));
     assert_eq!(defects(&look, "too_many_rows"), 4);
+}
+
+#[test]
+fn what_was_not_heard_out_stays_as_it_was() {
+    let heard = |aggregate, unheard| {
+        let mut look = read(&(interfaces(PORTS) + &attached(1, aggregate)));
+        let hop = if aggregate == 9 { 1 } else { 2 };
+        look.facts.default_routes = vec![DefaultRouteFacts {
+            metric: Some(hop),
+            ..DefaultRouteFacts::default()
+        }];
+        look.complete = look.asked;
+        look.unheard = unheard;
+        look
+    };
+    let all = Groups::INTERFACES | Groups::ROUTING;
+    let told = |look: &Look| (members(look), look.facts.default_routes[0].metric);
+    let mut dialect = Dialect::default();
+    // Nothing was heard out before: what was heard is worth having.
+    let mut look = heard(0, all);
+    dialect.keep(&mut look);
+    assert_eq!(told(&look), (vec![], Some(2)));
+    for (aggregate, unheard, expected) in [
+        (9, Groups::NONE, (vec![(1, 9)], Some(1))),
+        (0, all, (vec![(1, 9)], Some(1))),
+        (0, Groups::INTERFACES, (vec![(1, 9)], Some(2))),
+        (0, Groups::NONE, (vec![], Some(2))),
+    ] {
+        let mut look = heard(aggregate, unheard);
+        dialect.keep(&mut look);
+        assert_eq!(told(&look), expected, "{aggregate} {unheard:?}");
+    }
 }

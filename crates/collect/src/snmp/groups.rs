@@ -64,6 +64,10 @@ impl Groups {
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
+    /// These and the others.
+    pub(super) const fn or(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
     /// Each group in it, alone.
     pub fn each(self) -> impl Iterator<Item = Self> {
         (0..14)

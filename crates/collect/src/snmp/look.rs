@@ -57,6 +57,9 @@ pub struct Look {
     /// Of these, the ones that were read to their end. A group that the device does not have is
     /// complete, and empty.
     pub complete: Groups,
+    /// Of these, the ones of which something that no group is judged by was not heard to its end: of
+    /// interfaces the members of aggregates, of routing the default routes.
+    pub unheard: Groups,
     /// What was wrong with its answers.
     pub defects: Defects,
     /// When it first answered.

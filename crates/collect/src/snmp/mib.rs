@@ -30,6 +30,8 @@ pub(super) struct Ask<'a> {
     pub(super) head: bool,
     /// Worth asking for only where there is something in this column.
     pub(super) where_any: Option<&'a [u32]>,
+    /// Asked for last, and no group is judged by how it ends: `aside.rs`.
+    pub(super) aside: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -39,6 +41,7 @@ impl<'a> Ask<'a> {
             root,
             head: false,
             where_any: None,
+            aside: false,
         }
     }
     pub(super) const fn head(groups: Groups, root: &'a [u32]) -> Self {
@@ -46,7 +49,13 @@ impl<'a> Ask<'a> {
             groups,
             root,
             head: true,
-            where_any: None,
+            ..Self::of(groups, root)
+        }
+    }
+    pub(super) const fn aside(groups: Groups, root: &'a [u32]) -> Self {
+        Self {
+            aside: true,
+            ..Self::of(groups, root)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The poller: in time, one poll at a time, and how devices are by what they answer.
 
 use super::agent::{Agent, COMMUNITY, PASSPHRASE, USER, free_port};
-use super::relay::{silent, slow};
+use super::relay::{deaf_to, silent, slow};
 use foretell_collect::poller::{PollReport, Poller, PollerOptions, PollerStats, Target};
 use foretell_collect::profile::Catalog;
 use foretell_collect::reading::Instance;
@@ -318,6 +318,36 @@ async fn a_slow_agent_costs_only_itself_and_is_asked_one_thing_at_a_time() {
         assert!(report.lag < INTERVAL, "{:?}", report.lag);
     }
     assert_eq!(slow.counts.open_max.load(Ordering::SeqCst), 1);
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn silence_over_the_routes_costs_nothing_else() {
+    // An established peer of BGP.
+    let lines = "override 1.3.6.1.2.1.15.3.1.2.192.0.2.9 integer 6";
+    let Some(agent) = Agent::start(local(free_port("127.0.0.1")), lines).await else {
+        return;
+    };
+    // 1.3.6.1.2.1.4.24: all tables of IP-FORWARD-MIB.
+    let deaf = deaf_to(agent.address, &[0x2b, 6, 1, 2, 1, 4, 24]).await;
+    let mut lab = start(16, 64);
+    let device = DeviceId::new();
+    lab.poller.set(Target {
+        device_id: device,
+        address: deaf.address,
+        credentials: Some(v2c()),
+        interval: INTERVAL * 3,
+        profile: None,
+    });
+    let first = lab.report_of(device).await;
+    assert_eq!(first.status, Status::Up, "{first:?}");
+    let whole = Groups::ROUTING | Groups::ARP | Groups::INTERFACES;
+    assert!(first.complete.contains(whole), "{:?}", first.complete);
+    assert_eq!(first.facts.routing_neighbors.len(), 1, "{first:?}");
+    assert!(first.facts.default_routes.is_empty());
+    for _ in 0..2 {
+        assert_eq!(lab.report_of(device).await.status, Status::Up);
+    }
     lab.stop().await;
 }
 

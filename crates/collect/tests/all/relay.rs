@@ -50,7 +50,7 @@ pub(super) async fn slow(agent: SocketAddr, delay: Duration) -> Relay {
     let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
     let address = front.local_addr().unwrap();
     let counts = Arc::new(Counts::default());
-    let task = tokio::spawn(relay(front, agent, delay, Arc::clone(&counts)));
+    let task = tokio::spawn(relay(front, agent, (delay, None), Arc::clone(&counts)));
     Relay {
         address,
         counts,
@@ -58,12 +58,35 @@ pub(super) async fn slow(agent: SocketAddr, delay: Duration) -> Relay {
     }
 }
 
-async fn relay(front: Arc<UdpSocket>, agent: SocketAddr, delay: Duration, counts: Arc<Counts>) {
+/// Passes on each question but those with some octets in them.
+pub(super) async fn deaf_to(agent: SocketAddr, octets: &'static [u8]) -> Relay {
+    let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let address = front.local_addr().unwrap();
+    let counts = Arc::new(Counts::default());
+    let deaf = (Duration::ZERO, Some(octets));
+    let task = tokio::spawn(relay(front, agent, deaf, Arc::clone(&counts)));
+    Relay {
+        address,
+        counts,
+        _task: AbortOnDropHandle::new(task),
+    }
+}
+
+async fn relay(
+    front: Arc<UdpSocket>,
+    agent: SocketAddr,
+    (delay, deaf_to): (Duration, Option<&'static [u8]>),
+    counts: Arc<Counts>,
+) {
     let mut backs: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut tasks = tokio::task::JoinSet::new();
     let mut bytes = [0; 2048];
     while let Ok((len, from)) = front.recv_from(&mut bytes).await {
         counts.asked.fetch_add(1, Ordering::SeqCst);
+        let is_heard = |octets: &[u8]| !bytes[..len].windows(octets.len()).any(|it| it == octets);
+        if !deaf_to.is_none_or(is_heard) {
+            continue;
+        }
         let open = counts.open.fetch_add(1, Ordering::SeqCst) + 1;
         counts.open_max.fetch_max(open, Ordering::SeqCst);
         if let std::collections::hash_map::Entry::Vacant(place) = backs.entry(from) {

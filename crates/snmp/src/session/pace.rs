@@ -2,6 +2,8 @@
 
 /// Objects asked for in the first answer: they fit an Ethernet frame with room to spare.
 const OBJECTS_START: u32 = 48;
+/// Objects asked for in the first answer of which little is wanted.
+const OBJECTS_SPARING: u32 = 8;
 /// Objects asked for at most: a frame of 1,472 octets holds about 60 counters; agents cut the rest.
 const OBJECTS_MAX: u32 = 96;
 /// How much more is asked after each good answer.
@@ -23,6 +25,14 @@ impl Pace {
             objects: OBJECTS_START,
             v1,
             bulk_faults: 0,
+        }
+    }
+    /// Of tables of which little is wanted: what lies behind it may be slow to find, and its names may
+    /// be so long that an answer with many is too big, over which net-snmp 5.9.3 ends by SNMPv3.
+    pub(crate) fn sparing(&self) -> Self {
+        Self {
+            objects: self.objects.min(OBJECTS_SPARING),
+            ..self.clone()
         }
     }
     /// Whether GETBULK may be used.

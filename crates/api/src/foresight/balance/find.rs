@@ -15,6 +15,15 @@ use store::inventory::{DeviceRecord, Inventory};
 /// Sentences of evidence of each link: one for each end that reports it.
 const SENTENCES_MAX: usize = 2;
 
+/// Kinds of interfaces that lie over others, and have no capacity of their own.
+const OVER_OTHERS: [&str; 5] = [
+    "l2vlan",
+    "l3ipvlan",
+    "tunnel",
+    "propVirtual",
+    "softwareLoopback",
+];
+
 /// What makes a group one.
 #[derive(
     Clone,
@@ -186,6 +195,28 @@ impl Found {
         self.ways.iter().map(Way::link_id).collect()
     }
 
+    /// The links, where routes over the same would be this group.
+    fn joinable(&self) -> Option<BTreeSet<LinkId>> {
+        let is_one = self.kind != Kind::Aggregate && self.b.is_some();
+        is_one.then(|| self.links()).flatten()
+    }
+
+    /// Why nothing is advised of it, where a way has no capacity of its own.
+    pub(super) fn over_others(&self) -> Option<String> {
+        let mut ports = self.ways.iter().filter_map(|way| way.ports[0].as_ref());
+        let port = ports
+            .find(|port| {
+                port.kind
+                    .as_deref()
+                    .is_some_and(|kind| OVER_OTHERS.contains(&kind))
+            })
+            .filter(|_| self.kind == Kind::Routes)?;
+        Some(format!(
+            "{} lies over another interface: its capacity is that of the port beneath",
+            port.name
+        ))
+    }
+
     /// The one device that all ways lead to, as far as that is known.
     fn one_end(ways: &[Way]) -> Option<DeviceId> {
         let ends: Option<BTreeSet<DeviceId>> = ways.iter().map(Way::far_id).collect();
@@ -250,13 +281,22 @@ fn all(inventory: &Inventory) -> Vec<Found> {
             .into_values()
             .filter_map(|links| parallel(inventory, links)),
     );
+    let mut by_links = ByLinks::new();
+    for (place, group) in groups.iter().enumerate() {
+        if let Some(links) = group.joinable() {
+            by_links.entry(links).or_insert(place);
+        }
+    }
     for record in &devices {
         if let Some(found) = routes(inventory, &by_port, record) {
-            join(&mut groups, found);
+            join(&mut groups, &by_links, found);
         }
     }
     groups
 }
+
+/// The places of groups between two devices, by their links.
+type ByLinks = BTreeMap<BTreeSet<LinkId>, usize>;
 
 fn parallel(inventory: &Inventory, mut links: Vec<Arc<Link>>) -> Option<Found> {
     links.sort_by_key(|link| link.id);
@@ -450,15 +490,9 @@ fn equal_ports(record: &DeviceRecord, destination: &str) -> Vec<Arc<Interface>> 
 }
 
 /// Adds routes. Over the same links as a group between two devices they are that group, with better evidence.
-fn join(groups: &mut Vec<Found>, routes: Found) {
-    let links = routes.links();
-    let same = groups.iter_mut().find(|group| {
-        group.kind != Kind::Aggregate
-            && links.is_some()
-            && group.links() == links
-            && group.b.is_some()
-    });
-    match same {
+fn join(groups: &mut Vec<Found>, by_links: &ByLinks, routes: Found) {
+    let place = routes.links().and_then(|links| by_links.get(&links));
+    match place.and_then(|place| groups.get_mut(*place)) {
         Some(group) => {
             group.kind = Kind::Routes;
             group.why = routes.why;
