@@ -390,7 +390,7 @@ mod tests {
             }
             of.row(device_id, minute(nth), &samples, &ground, &mut words);
         }
-        let missing: Vec<SeriesId> = words.iter().map(|word| word.series_id).collect();
-        assert_eq!(missing, [used.id]);
+        let missing: BTreeSet<SeriesId> = words.iter().map(|word| word.series_id).collect();
+        assert_eq!(missing, [used.id].into());
     }
 }
