@@ -151,6 +151,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
     if (unknown) return problem(400, "A query parameter is wrong", `There is no parameter ${unknown}.`, [{ pointer: `?${unknown}`, detail: "it is unknown" }]);
     if (bench(key, { name: second && decodeURIComponent(second), query, body, request, page: (rows) => page(rows, query, answer), ...answer }) !== false) return;
     const paged = { ...answer, page: (rows) => page(rows, query, answer) };
+    // What the storage answers of selectors knows nothing of applications.
+    if (key === "GET /series" && query.get("match")?.startsWith("flow_octet_rate{")) return page(flows.applicationSeries(query.get("match"), net.series.map(shown)), query, answer);
     if (kept.route(method, path, query, body, request, paged) !== false || kept.work(method, path, query, body, request, paged) !== false) return;
     if (ahead.route(key, { id: second && decodeURIComponent(second), query, body, ...paged }) !== false) return;
     switch (key) {
@@ -281,6 +283,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         return page([{ address: device.address, prefix_len: 24, interface: "te0/0/0" }, { address: "2001:db8::1", prefix_len: 64, interface: "te0/0/1" }, { address: "127.0.0.1", prefix_len: 8 }], query, answer);
       case "GET /devices/:id/routing-neighbors":
         return page([{ protocol: "bgp", remote_address: "192.0.2.1", remote_id: "10.255.0.1", remote_as: 64500, state: "established", established_seconds: 86400 }], query, answer);
+      case "GET /devices/:id/default-routes":
+        return page([{ destination: "0.0.0.0/0", next_hop: "192.0.2.1", metric: 10, protocol: "ospf", interface: "te0/0/0" }], query, answer);
       case "GET /devices/:id/arp":
         return page([{ address: "192.0.2.7", mac: "02:00:00:00:00:07", interface: "vlan10" }], query, answer);
       case "GET /devices/:id/vlans":
@@ -293,7 +297,6 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         // Of these only the loads are asked for.
         return page(net.links.map(loadOfLink), query, answer);
       case "GET /series": {
-        if (query.get("match")?.startsWith("flow_octet_rate{")) return page(flows.applicationSeries(query.get("match"), net.series.map(shown)), query, answer);
         const rows = query.get("device_id") ? (byDevice.get(query.get("device_id")) ?? []) : net.series;
         return page(rows.filter((one) => !query.get("metric") || one.metric === query.get("metric")).map(shown), query, answer);
       }
