@@ -1,6 +1,6 @@
 //! Generated files: one row each in [`TABLE`]. Run after the whole workspace was built.
 
-use crate::programs::{cargo, output, root};
+use crate::programs::{output, root};
 use crate::tally::Outcome;
 use crate::{web, workspace};
 use anyhow::{Context as _, bail};
@@ -20,8 +20,6 @@ enum Source {
     Foretell(&'static [&'static str]),
     /// `npm run generate` writes it.
     Npm,
-    /// Cargo writes it, when it is asked about the workspace in this folder.
-    CargoLock(&'static str),
 }
 
 const TABLE: &[Generated] = &[
@@ -53,10 +51,6 @@ const TABLE: &[Generated] = &[
         path: "docs/guide/foretell.sample.toml",
         from: Source::Foretell(&["config", "sample"]),
     },
-    Generated {
-        path: "fuzz/Cargo.lock",
-        from: Source::CargoLock("fuzz"),
-    },
 ];
 
 /// Writes every file, or with `check` leaves them as they were and fails where one is stale.
@@ -77,11 +71,6 @@ pub(crate) fn run(check: bool) -> anyhow::Result<Outcome> {
                     continue;
                 }
                 web::generate_types()?;
-                std::fs::read_to_string(&path).with_context(|| row.path)?
-            }
-            Source::CargoLock(folder) => {
-                let mut metadata = cargo(&["metadata", "--format-version=1"]);
-                output(metadata.current_dir(root().join(folder)))?;
                 std::fs::read_to_string(&path).with_context(|| row.path)?
             }
         };

@@ -1,8 +1,8 @@
 //! Fuzzing every parser of bytes and text, on the stable compiler.
 //!
 //! libFuzzer comes with the crate libfuzzer-sys; the instrumentation it wants is a pass of LLVM
-//! that stable rustc can be asked for. All parsers are in one program (see fuzz/), so that their
-//! dependencies are instrumented and linked once; FUZZ_TARGET picks one.
+//! that stable rustc can be asked for (fuzz/instrument.sh). All parsers are in one program (see fuzz/),
+//! so that it is linked once; FUZZ_TARGET picks one.
 
 use crate::install::lacking;
 use crate::programs::{cargo, output, root, run as run_program, target_dir};
@@ -24,12 +24,6 @@ const MEMORY_MIB_MAX: &str = "-rss_limit_mb=1024";
 const AT_ONCE_MAX: usize = 4;
 /// Seconds that one input may take.
 const INPUT_SECS_MAX: &str = "-timeout=10";
-
-/// What asks rustc for the coverage that libFuzzer is steered by.
-const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
-    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
-    -Ccodegen-units=1 --cfg=fuzzing";
 
 /// Replays the saved inputs of each parser, then looks for new ones.
 pub(crate) fn run(only: Option<&str>, seconds: u32, keep: bool) -> anyhow::Result<Outcome> {
@@ -79,35 +73,23 @@ fn all(program: &Path, names: Vec<&str>, seconds: u32, keep: bool) -> Tests {
 }
 
 fn build() -> anyhow::Result<PathBuf> {
-    let host = host()?;
-    run_program(&mut build_on(&host))?;
-    Ok(objects().join(host).join("debug/foretell-fuzz"))
+    run_program(&mut building())?;
+    Ok(target_dir().join("debug/examples/foretell-fuzz"))
 }
 
 /// What builds the parsers; nothing where they cannot be built.
 pub(crate) fn build_command() -> Option<Command> {
-    let can = lacking("fuzz").is_none();
-    can.then(host)?.ok().map(|host| build_on(&host))
+    lacking("fuzz").is_none().then(building)
 }
 
-fn build_on(host: &str) -> Command {
-    let mut build = cargo(&["build", "--locked", "--target", host]);
+/// Crates of ours are built once more, instrumented; their dependencies are those of the workspace.
+fn building() -> Command {
+    let mut build = cargo(&["build", "--locked", "--workspace"]);
     build
-        .current_dir(root().join("fuzz"))
-        .env("CARGO_TARGET_DIR", objects())
-        .env("RUSTFLAGS", FLAGS);
+        .args(["--example", "foretell-fuzz"])
+        .args(["--features", "foretell-fuzz/libfuzzer"])
+        .env("RUSTC_WORKSPACE_WRAPPER", root().join("fuzz/instrument.sh"));
     build
-}
-
-fn objects() -> PathBuf {
-    target_dir().join("fuzz")
-}
-
-/// Naming the target keeps the flags away from build scripts, which could not be linked with them.
-fn host() -> anyhow::Result<String> {
-    let told = output(Command::new("rustc").arg("-vV"))?;
-    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc -vV names no host")?.to_owned())
 }
 
 fn one(program: &Path, name: &str, seconds: u32, keep: bool) -> anyhow::Result<String> {
