@@ -8,19 +8,20 @@ use crate::workspace;
 use anyhow::{Context as _, bail};
 use std::process::Command;
 
-/// The mean over categories that must be reached, in per cent. A plain reading scores 60.3.
-const MEAN_MIN_PERCENT: f64 = 80.0;
-/// What each category must reach, in per cent.
-const CATEGORIES_MIN_PERCENT: &[(&str, f64)] = &[
-    ("interfaces", 90.0),
-    ("addresses", 90.0),
-    ("vlans", 90.0),
-    ("storage", 90.0),
-    ("device", 80.0),
-    ("memory", 65.0),
-    ("neighbors", 65.0),
-    ("processors", 65.0),
-    ("sensors", 65.0),
+/// The mean over categories that must and that should be reached, in per cent. A plain reading scores
+/// 60.3.
+const MEAN: Wanted = Wanted(80.0, 88.0);
+/// What each category must and should reach.
+const CATEGORIES: &[(&str, Wanted)] = &[
+    ("interfaces", Wanted(90.0, 95.0)),
+    ("addresses", Wanted(90.0, 95.0)),
+    ("vlans", Wanted(90.0, 95.0)),
+    ("storage", Wanted(90.0, 95.0)),
+    ("device", Wanted(80.0, 90.0)),
+    ("memory", Wanted(65.0, 80.0)),
+    ("neighbors", Wanted(65.0, 80.0)),
+    ("processors", Wanted(65.0, 80.0)),
+    ("sensors", Wanted(65.0, 80.0)),
 ];
 /// The simulator.
 const VENV: Venv = Venv {
@@ -63,17 +64,30 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
     )?;
     print!("{scores}");
     let mean = mean_of(&scores).context("score.py did not end with a mean over categories")?;
-    if mean < MEAN_MIN_PERCENT {
-        bail!("mean over categories {mean} %, below {MEAN_MIN_PERCENT} %");
-    }
-    for &(category, floor) in CATEGORIES_MIN_PERCENT {
+    MEAN.hold("mean over categories", mean)?;
+    for (category, wanted) in CATEGORIES {
         let share =
             share_of(&scores, category).with_context(|| format!("no score of {category}"))?;
-        if share < floor {
-            bail!("{category} {share} %, below {floor} %");
-        }
+        wanted.hold(category, share)?;
     }
     Ok(Outcome::Passed)
+}
+
+/// A floor and a target, in per cent.
+struct Wanted(f64, f64);
+
+impl Wanted {
+    /// Fails below the floor, and tells what is below the target.
+    fn hold(&self, what: &str, share: f64) -> anyhow::Result<()> {
+        let Self(floor, target) = *self;
+        if share < floor {
+            bail!("{what} {share} %, below {floor} %");
+        }
+        if share < target {
+            println!("{what} {share} %: the target of {target} % is missed");
+        }
+        Ok(())
+    }
 }
 
 /// The share of `sensors   625.0 /    7317    8.54 %`.
@@ -102,6 +116,13 @@ mod tests {
                     mean over categories 64.25 %\n";
         assert_eq!(mean_of(line), Some(64.25));
         assert_eq!(mean_of("nothing"), None);
+    }
+
+    #[test]
+    fn a_floor_is_held_and_a_target_told() {
+        let wanted = Wanted(80.0, 90.0);
+        assert!(wanted.hold("device", 79.9).is_err());
+        assert!(wanted.hold("device", 80.0).is_ok());
     }
 
     #[test]
