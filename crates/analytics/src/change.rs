@@ -11,7 +11,7 @@
 use crate::clean::filled;
 use crate::linear::{count, solve_symmetric};
 use crate::robust::spread;
-use crate::season::{autocorrelations, moving_mean, profile};
+use crate::season::{autocorrelations, moving_mean, without_seasons};
 
 /// The fewest values of a segment.
 const SEGMENT_MIN: usize = 12;
@@ -37,27 +37,6 @@ pub fn change_points(values: &[f64], seasons: &[usize]) -> Vec<usize> {
     }
     join(&sums, &mut cuts, rest.len(), price);
     cuts
-}
-
-/// What is left without the profiles of seasons, each around a level that may move.
-pub(crate) fn without_seasons(values: &[f64], seasons: &[usize]) -> Vec<f64> {
-    let mut rest = values.to_vec();
-    for &season in seasons
-        .iter()
-        .filter(|season| **season > 1 && **season * 2 <= values.len())
-    {
-        let level = moving_mean(&rest, season);
-        let around: Vec<f64> = rest
-            .iter()
-            .zip(&level)
-            .map(|(value, level)| value - level)
-            .collect();
-        let profile = profile(&around, season);
-        for (value, of) in rest.iter_mut().zip(profile.iter().cycle()) {
-            *value -= of;
-        }
-    }
-    rest
 }
 
 fn differences(values: &[f64]) -> Vec<f64> {

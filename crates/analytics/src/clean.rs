@@ -2,10 +2,10 @@
 //! are wild beside their neighbours. Nothing is mended in silence: what was done is counted, and wild values are
 //! flagged, not taken out.
 
-use crate::change::without_seasons;
 use crate::forecast::VALUE_MAX;
 use crate::linear::count;
 use crate::robust::{quantile_of_sorted, sort, spread};
+use crate::season::without_seasons;
 
 /// Steps that a series has at most: two years of minutes.
 pub const STEPS_MAX: usize = 1 << 20;

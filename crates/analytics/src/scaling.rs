@@ -5,6 +5,7 @@ mod course;
 mod learner;
 mod state;
 
+use crate::anomaly::Moment;
 use course::{Course, DAY_SECS};
 use learner::{FEATURES, Learner};
 use std::collections::VecDeque;
@@ -126,7 +127,8 @@ impl Trigger {
         self.raised_for.is_some()
     }
 
-    /// Takes in a value at a Unix time in seconds, and says what changed. A value that is no number, or over
+    /// Takes in a value at a moment, of which a Unix time in seconds is one, and says what changed. Times of the
+    /// day and hours of the week are those that its clock shows. A value that is no number, or over
     /// 1e100 in either direction, is missing, and one that is not later than the last one is left out.
     /// Steps that are missing are taken to be as the last one; where they are more than `lead_max`, nothing
     /// is learned of them, and it is cleared.
@@ -135,10 +137,15 @@ impl Trigger {
     /// between the least and the most steps from then; when all steps have passed of whose overload it could
     /// be told in time, it is raised anew where one is still as likely, and cleared where it is less likely
     /// than one in eight.
-    pub fn observe(&mut self, at_secs: i64, value: f64) -> Option<Change> {
+    pub fn observe(&mut self, moment: impl Into<Moment>, value: f64) -> Option<Change> {
         if !tellable(value) {
             return None;
         }
+        let moment = moment.into();
+        let Moment {
+            at: at_secs,
+            shown: shown_secs,
+        } = moment;
         let step = i64::from(self.options.step_secs);
         let mut cleared = None;
         if let Some((last_secs, last)) = self.last {
@@ -153,23 +160,23 @@ impl Trigger {
                 cleared = self.raised_for.take().map(|_| Change::Cleared);
             } else {
                 for _ in 0..missing {
-                    self.take(at_secs, last);
+                    self.take(shown_secs, last);
                 }
             }
         }
         self.last = Some((at_secs, value));
-        let likely = self.take(at_secs, value);
-        self.decide(at_secs, value, likely).or(cleared)
+        let likely = self.take(shown_secs, value);
+        self.decide(moment, value, likely).or(cleared)
     }
 
     /// One step: learns of what is known by it now, and says how likely an overload begins within the lead.
-    fn take(&mut self, at_secs: i64, value: f64) -> f64 {
+    fn take(&mut self, shown_secs: i64, value: f64) -> f64 {
         let is_over = value > self.options.threshold;
         if self.over.len() > 2 * self.options.lead_max + 1 {
             self.over.pop_front();
         }
         self.over.push_back(is_over);
-        let features = self.course.take(&self.options, at_secs, value);
+        let features = self.course.take(&self.options, shown_secs, value);
         self.looked.push_back((features, self.course.since()));
         if self.looked.len() > self.options.lead_max + 1
             && let Some((features, since)) = self.looked.pop_front()
@@ -199,7 +206,7 @@ impl Trigger {
         })
     }
 
-    fn decide(&mut self, at_secs: i64, value: f64, likely: f64) -> Option<Change> {
+    fn decide(&mut self, moment: Moment, value: f64, likely: f64) -> Option<Change> {
         // What begins behind the last step that it spoke of is left to be told in time.
         let told = self.options.lead_max - self.options.lead_min;
         let passed = self.raised_for.is_none_or(|steps| steps > told);
@@ -208,10 +215,10 @@ impl Trigger {
         }
         if likely > RAISED {
             self.raised_for = Some(0);
-            let ahead = self.course.ahead(&self.options, at_secs);
+            let ahead = self.course.ahead(&self.options, moment.shown);
             let secs = i64::from(self.options.step_secs).saturating_mul(ahead);
             return Some(Change::Raised {
-                expected_at_secs: at_secs.saturating_add(secs),
+                expected_at_secs: moment.at.saturating_add(secs),
                 probability: likely,
             });
         }

@@ -275,3 +275,24 @@ fn explained(values: &[f64], length: usize) -> f64 {
     };
     f64::midpoint(part(even, odd), part(odd, even))
 }
+
+/// What is left without the profiles of seasons, each around a level that may move.
+pub(crate) fn without_seasons(values: &[f64], seasons: &[usize]) -> Vec<f64> {
+    let mut rest = values.to_vec();
+    for &season in seasons
+        .iter()
+        .filter(|season| **season > 1 && **season * 2 <= values.len())
+    {
+        let level = moving_mean(&rest, season);
+        let around: Vec<f64> = rest
+            .iter()
+            .zip(&level)
+            .map(|(value, level)| value - level)
+            .collect();
+        let profile = profile(&around, season);
+        for (value, of) in rest.iter_mut().zip(profile.iter().cycle()) {
+            *value -= of;
+        }
+    }
+    rest
+}

@@ -4,11 +4,10 @@
 //! which have less memory than single values, with its variance corrected for what memory is left (Hamed and Rao,
 //! 1998); the slope is the median of all slopes between two (Theil 1950, Sen 1968).
 
-use crate::change::without_seasons;
 use crate::clean::filled;
 use crate::linear::count;
 use crate::robust::{median, spread};
-use crate::season::autocorrelations;
+use crate::season::{autocorrelations, without_seasons};
 
 /// Means that are compared, at most.
 const MEANS_MAX: usize = 200;

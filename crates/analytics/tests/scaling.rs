@@ -7,6 +7,7 @@
     clippy::cast_possible_wrap
 )]
 
+use foretell_analytics::anomaly::Moment;
 use foretell_analytics::scaling::{Change, LEAD_MAX, ScalingOptions, Trigger, Unscalable};
 use proptest::prelude::*;
 
@@ -66,6 +67,37 @@ fn it_is_raised_before_what_comes_each_day_and_cleared_behind_it() {
         .filter(|(n, change)| *n >= late && *change == Change::Cleared)
         .count();
     assert!(cleared >= 14, "{cleared} of 15");
+}
+
+#[test]
+fn the_rhythm_goes_on_when_clocks_are_put() {
+    // Nothing but the hour tells what comes, and from the thirtieth day on it comes an hour sooner.
+    let (put, days) = (30, 34);
+    let sudden = |n: usize| {
+        if (120..132).contains(&(n % 288)) {
+            90.0
+        } else {
+            30.0
+        }
+    };
+    let found = |is_told: bool| {
+        let mut trigger = Trigger::new(OPTIONS).unwrap();
+        let mut raised = vec![false; 288 * days];
+        for (n, raised) in raised.iter_mut().enumerate() {
+            let ahead = if n >= 288 * put { 12 } else { 0 };
+            let shown = if is_told { at(n + ahead) } else { at(n) };
+            let moment = Moment { at: at(n), shown };
+            let change = trigger.observe(moment, sudden(n + ahead));
+            *raised = matches!(change, Some(Change::Raised { .. }));
+        }
+        let in_time = |day: &usize| {
+            let begin = day * 288 + 120 - 12;
+            raised[begin - 8..=begin - 2].contains(&true)
+        };
+        (put..days).filter(in_time).count()
+    };
+    assert_eq!(found(true), days - put);
+    assert!(found(false) <= 1, "{}", found(false));
 }
 
 #[test]

@@ -225,6 +225,8 @@ pub struct ScalingStanding {
     pub learned_for: Option<ScalingTrigger>,
     /// The threshold of that, as a number.
     pub learned_threshold: Option<f64>,
+    /// The time zone by whose clock it was learned; UTC where none is named.
+    pub learned_zone: Option<String>,
     /// What was learned: `analytics::scaling::Trigger::encode` in base64.
     pub learned: String,
 }

@@ -1,7 +1,9 @@
 //! One trigger over its series, step by step: when it is raised and cleared, and whether what was expected
 //! came. No clock and no store is known here.
 
+use analytics::anomaly::Moment;
 use analytics::scaling::{Change as Verdict, ScalingOptions, Trigger, Unscalable};
+use api::foresight::place::{Place, UTC};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::Timestamp;
@@ -21,6 +23,7 @@ pub(super) struct Follower {
     trigger: Trigger,
     typed: ScalingTrigger,
     threshold: f64,
+    place: Place,
     /// The value of the last step that was taken in here.
     latest: Option<f64>,
     pub(super) standing: ScalingStanding,
@@ -32,6 +35,7 @@ impl Follower {
     pub(super) fn resume(
         typed: &ScalingTrigger,
         threshold: f64,
+        place: &Place,
         kept: ScalingStanding,
     ) -> Result<Self, Unscalable> {
         let (lead_min, lead_max) = typed.lead_steps();
@@ -44,6 +48,7 @@ impl Follower {
         let is_same = kept.learned_for.as_ref().is_some_and(|other| {
             typed.watches_as(other)
                 && kept.learned_threshold.map(f64::to_bits) == Some(threshold.to_bits())
+                && kept.learned_zone.as_deref().unwrap_or(UTC) == place.zone()
         });
         let bytes = STANDARD.decode(&kept.learned).ok().filter(|_| is_same);
         let learned = bytes.and_then(|bytes| Trigger::decode(options, &bytes).ok());
@@ -60,6 +65,7 @@ impl Follower {
             trigger,
             typed: typed.clone(),
             threshold,
+            place: place.clone(),
             latest: standing.outlook.map(|outlook| outlook.latest),
             standing,
         })
@@ -85,6 +91,7 @@ impl Follower {
         ScalingStanding {
             learned_for: Some(self.typed.clone()),
             learned_threshold: Some(self.threshold),
+            learned_zone: Some(self.place.zone().to_owned()),
             learned: STANDARD.encode(self.trigger.encode()),
             ..self.standing.clone()
         }
@@ -96,7 +103,12 @@ impl Follower {
         if !value.is_finite() || self.standing.stepped_to.is_some_and(|last| at <= last) {
             return;
         }
-        let change = self.trigger.observe(at.unix_ms().div_euclid(1_000), value);
+        let at_secs = at.unix_ms().div_euclid(1_000);
+        let moment = Moment {
+            at: at_secs,
+            shown: self.place.usual_secs(at_secs),
+        };
+        let change = self.trigger.observe(moment, value);
         let gap = self.standing.stepped_to.map(|last| at.since(last));
         if gap.is_some_and(|gap| gap > self.reach()) {
             self.standing.over_steps = 0;

@@ -54,7 +54,7 @@ impl Looker {
         let follower = self.follower.take().filter(|one| one.is_for(threshold));
         let follower = match follower {
             Some(follower) => Ok(follower),
-            None => Follower::resume(&self.typed, threshold, self.standing.clone()),
+            None => Follower::resume(&self.typed, threshold, &ground.place, self.standing.clone()),
         };
         let mut follower = match follower {
             Ok(follower) => follower,

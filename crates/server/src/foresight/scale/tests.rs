@@ -55,7 +55,8 @@ fn end(step: i64) -> Timestamp {
 #[test]
 fn overloads_of_every_day_are_told_before_and_what_did_not_come_is_counted() {
     let typed = typed(0.8);
-    let mut follower = Follower::resume(&typed, 0.8, ScalingStanding::default()).unwrap();
+    let mut follower =
+        Follower::resume(&typed, 0.8, &Place::default(), ScalingStanding::default()).unwrap();
     for step in -DAYS * DAY_STEPS..0 {
         follower.take(end(step), load(step), true);
     }
@@ -73,14 +74,17 @@ fn overloads_of_every_day_are_told_before_and_what_did_not_come_is_counted() {
     assert!((300..=2_400).contains(&last.lead_secs.unwrap()), "{last:?}");
     assert!(last.cleared_at > last.overload_at);
     // What was kept goes on as though nothing had been between.
-    let mut other = Follower::resume(&typed, 0.8, follower.kept()).unwrap();
+    let mut other = Follower::resume(&typed, 0.8, &Place::default(), follower.kept()).unwrap();
     for step in 0..DAY_STEPS {
         follower.take(end(step), load(step), false);
         other.take(end(step), load(step), false);
     }
     assert_eq!(follower.kept(), other.kept());
-    // For another threshold it is learned anew.
-    let other = Follower::resume(&typed, 0.7, follower.kept()).unwrap();
+    // For another threshold, and by another clock, it is learned anew.
+    let other = Follower::resume(&typed, 0.7, &Place::default(), follower.kept()).unwrap();
+    assert_eq!(other.standing.steps, 0);
+    let elsewhere = Place::new("Europe/Berlin", &[]).unwrap();
+    let other = Follower::resume(&typed, 0.8, &elsewhere, follower.kept()).unwrap();
     assert_eq!(other.standing.state, ScalingState::Learning);
     assert!(other.standing.raises.is_empty());
 }
@@ -88,7 +92,8 @@ fn overloads_of_every_day_are_told_before_and_what_did_not_come_is_counted() {
 #[test]
 fn an_overload_that_nobody_expected_is_told_late_and_cleared_below_the_share() {
     let typed = typed(1.0);
-    let mut follower = Follower::resume(&typed, 1.0, ScalingStanding::default()).unwrap();
+    let mut follower =
+        Follower::resume(&typed, 1.0, &Place::default(), ScalingStanding::default()).unwrap();
     let mut step = 0;
     let mut take = |follower: &mut Follower, value: f64, times: usize| {
         for _ in 0..times {
@@ -132,7 +137,8 @@ fn an_overload_that_nobody_expected_is_told_late_and_cleared_below_the_share() {
 #[test]
 fn an_overload_that_is_there_when_learning_ends_is_told_and_none_of_another() {
     let typed = typed(1.0);
-    let mut follower = Follower::resume(&typed, 1.0, ScalingStanding::default()).unwrap();
+    let mut follower =
+        Follower::resume(&typed, 1.0, &Place::default(), ScalingStanding::default()).unwrap();
     for step in 0..DAY_STEPS {
         let is_over = step >= DAY_STEPS - 8;
         follower.take(end(step), if is_over { 1.5 } else { 0.5 }, false);
@@ -152,7 +158,8 @@ fn an_overload_that_is_there_when_learning_ends_is_told_and_none_of_another() {
 #[test]
 fn a_long_overload_that_goes_on_after_a_pause_is_missed_once() {
     let typed = typed(1.0);
-    let mut follower = Follower::resume(&typed, 1.0, ScalingStanding::default()).unwrap();
+    let mut follower =
+        Follower::resume(&typed, 1.0, &Place::default(), ScalingStanding::default()).unwrap();
     for step in 0..DAY_STEPS + 12 {
         follower.take(end(step), 0.5, false);
     }
@@ -176,7 +183,8 @@ fn a_long_overload_that_goes_on_after_a_pause_is_missed_once() {
 #[test]
 fn what_is_kept_is_bounded() {
     let typed = typed(1.0);
-    let mut follower = Follower::resume(&typed, 1.0, ScalingStanding::default()).unwrap();
+    let mut follower =
+        Follower::resume(&typed, 1.0, &Place::default(), ScalingStanding::default()).unwrap();
     for step in 0..DAY_STEPS * 40 {
         let is_over = step % 60 < 4;
         follower.take(end(step), if is_over { 2.0 } else { 0.5 }, false);
