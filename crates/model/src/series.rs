@@ -11,8 +11,8 @@ pub const NETWORK: DeviceId = DeviceId::from_bytes([0; 16]);
 /// What tells the series of one device and metric apart, as `interface="eth0"` or
 /// `sensor="PSU 1 inlet"`. Names are snake_case; sorted by name.
 ///
-/// Every series carries `vantage` (which poller saw it). A series of an interface carries
-/// `interface_id` and, for people, `interface` (ifName).
+/// Every series of a device carries `vantage` (which poller saw it). A series of an interface
+/// carries `interface_id` and, for people, `interface` (ifName).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

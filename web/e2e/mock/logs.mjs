@@ -16,6 +16,7 @@ function lines(net, now) {
     return {
       id: `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`,
       received_at: new Date(at).toISOString(),
+      vantage: "local",
       device_id: device?.id ?? null,
       device_name: device?.name ?? null,
       source: device?.address ?? "203.0.113.9",

@@ -19,6 +19,8 @@ pub(crate) struct LogEntry {
     id: EventId,
     /// When the server received it: lines are in this order.
     received_at: Timestamp,
+    /// Which poller received it.
+    vantage: String,
     /// The device that sent it; null where the sender's address is no device's.
     device_id: Option<DeviceId>,
     /// What the device is called now.
@@ -117,6 +119,7 @@ impl LogEntry {
         Self {
             id: event.id,
             received_at: event.at,
+            vantage: event.vantage,
             device_id: event.device_id,
             device_name,
             source: event.source,

@@ -5,6 +5,7 @@ import { clockOffSecs, details, look, severityName, severityOf } from "./logline
 const line: LogEntry = {
   id: "1",
   received_at: "2026-03-01T12:00:00.000Z",
+  vantage: "local",
   device_id: null,
   source: "192.0.2.1",
   severity: 3,
