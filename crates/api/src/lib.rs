@@ -39,6 +39,7 @@ mod site;
 mod state;
 mod store_problem;
 pub mod stream;
+mod text;
 mod top;
 mod turns;
 pub mod workbench;

@@ -2,7 +2,6 @@
 //! their time.
 
 use crate::problem::Answer;
-use crate::routes::bandwidth::is_physical;
 use crate::sampling::not_read;
 use model::forecast::LimitKind;
 use model::interface::Interface;
@@ -159,4 +158,24 @@ pub(crate) fn of_device(
         }
     }
     Ok(found)
+}
+
+/// Whether what an interface carries is not carried by another one of the device too: VLANs,
+/// bundles, bridges and tunnels run over others; the loopback runs nowhere.
+pub(crate) fn is_physical(interface: &Interface) -> bool {
+    const OVER_OTHERS: [&str; 9] = [
+        "softwareLoopback",
+        "l2vlan",
+        "l3ipvlan",
+        "propVirtual",
+        "ieee8023adLag",
+        "bridge",
+        "tunnel",
+        "mplsTunnel",
+        "propMultiplexor",
+    ];
+    interface
+        .kind
+        .as_deref()
+        .is_none_or(|kind| !OVER_OTHERS.contains(&kind))
 }

@@ -3,7 +3,7 @@
 
 use crate::merge::Change;
 use crate::problem::{Answer, Faults};
-use crate::routes::objection;
+use crate::text::objection;
 use model::Timestamp;
 use model::device::{Device, Maintenance};
 

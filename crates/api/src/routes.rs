@@ -48,7 +48,7 @@ pub(crate) mod top;
 mod traps;
 
 use crate::auth::gate::App;
-pub(crate) use devices::fields::{check_typed, objection, objection_to_interval};
+pub(crate) use devices::fields::{check_typed, objection_to_interval};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 

@@ -4,12 +4,12 @@
 //! million a second and core. One ranking works at a time ([`crate::turns`]), device by device, and gives up
 //! when nobody waits for it any more; what would read more than [`SAMPLES_MAX`] is refused at once.
 
+use crate::limits::is_physical;
 use crate::problem::{Answer, Kind, Problem};
-use crate::routes::bandwidth::is_physical;
-use crate::routes::top::{TopBy, TopOf, TopStatistic};
 use crate::sampling::{Point, Span, in_time, not_read, step_of};
 use model::interface::Interface;
 use model::{DeviceId, InterfaceId, Metric, SeriesId, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +25,61 @@ use statistic::Numbers;
 const SAMPLES_MAX: u64 = 200_000_000;
 /// Points of a small chart.
 const POINTS: usize = 60;
+
+/// By what rows are compared.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TopBy {
+    /// bit/s received.
+    #[default]
+    InBps,
+    /// bit/s sent.
+    OutBps,
+    /// bit/s both ways together.
+    Bps,
+    /// Share of the speed in the busier direction, 0 to 1. For interfaces.
+    Utilization,
+    /// Packets with errors a second, both ways together.
+    Errors,
+    /// Packets dropped a second, both ways together.
+    Discards,
+    /// Share of time that the processors were busy, 0 to 1. For devices.
+    ProcessorUtilization,
+    /// Round trip of echo requests in seconds. For devices.
+    IcmpRtt,
+    /// Share of echo requests that went unanswered, 0 to 1. For devices.
+    IcmpLoss,
+}
+
+/// What is compared.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TopOf {
+    /// Interfaces.
+    #[default]
+    Interfaces,
+    /// Devices: the sum over their physical interfaces, or the mean over their processors.
+    Devices,
+}
+
+/// Which number of the range decides.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TopStatistic {
+    /// The mean.
+    #[default]
+    Avg,
+    /// The 95th percentile of the steps.
+    P95,
+    /// The greatest of the steps.
+    Max,
+}
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,6 @@ use super::principal::{Basis, Method, Permission, Principal, Role};
 use super::{cookie, origin};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::PathId;
-use crate::routes::scaling::metric::{KEY_HEADER, wrong_key};
 use crate::services::Services;
 use crate::state::State;
 use crate::store_problem::of_store;
@@ -15,6 +14,9 @@ use axum::http::{HeaderValue, header};
 use model::TriggerId;
 use std::marker::PhantomData;
 use std::sync::Arc;
+
+/// The header that the key of a scaling trigger is sent in.
+const KEY_HEADER: &str = "x-api-key";
 
 /// The state as axum carries it. What is inside is reached only from this file.
 #[derive(Clone)]
@@ -226,7 +228,7 @@ where
         if is_it {
             Ok(Self { state })
         } else {
-            Err(wrong_key())
+            Err(unauthenticated("The key is not that of the trigger."))
         }
     }
 }

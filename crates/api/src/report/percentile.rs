@@ -3,7 +3,7 @@
 use super::groups::Group;
 use super::reading::{Join, Reader, Stop, Sums};
 use super::{Cell, Column, Made, change_ratio, column, evidence, mean, thinned};
-use crate::routes::bandwidth::is_physical;
+use crate::limits::is_physical;
 use crate::sampling::Span;
 use model::{InterfaceId, Metric, SeriesId};
 use std::collections::HashSet;

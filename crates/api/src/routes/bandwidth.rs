@@ -2,13 +2,13 @@
 
 use super::{devices, interfaces};
 use crate::auth::gate::{Granted, permit};
+use crate::limits::is_physical;
 use crate::problem::Answer;
 use crate::query::{PathId, Query};
 use crate::rates::{RateReader, Rates};
 use crate::sampling::{self, Aggregation, POINTS_MAX, Plan, Point, Span, Where};
 use crate::services::Services;
 use axum::Json;
-use model::interface::Interface;
 use model::series::Series;
 use model::{DeviceId, InterfaceId, Metric, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -268,24 +268,4 @@ fn sum(a: Option<f64>, b: Option<f64>) -> Option<f64> {
         (Some(a), Some(b)) => Some(a + b),
         (known, None) | (None, known) => known,
     }
-}
-
-/// Whether what an interface carries is not carried by another one of the device too: VLANs,
-/// bundles, bridges and tunnels run over others; the loopback runs nowhere.
-pub(crate) fn is_physical(interface: &Interface) -> bool {
-    const OVER_OTHERS: [&str; 9] = [
-        "softwareLoopback",
-        "l2vlan",
-        "l3ipvlan",
-        "propVirtual",
-        "ieee8023adLag",
-        "bridge",
-        "tunnel",
-        "mplsTunnel",
-        "propMultiplexor",
-    ];
-    interface
-        .kind
-        .as_deref()
-        .is_none_or(|kind| !OVER_OTHERS.contains(&kind))
 }

@@ -8,6 +8,7 @@ use crate::problem::{Answer, Faults};
 use crate::query::OneOf;
 use crate::services::Services;
 use crate::store_problem::of_store;
+use crate::text::objection;
 use axum::Json;
 use futures_util::stream::{self, StreamExt as _};
 use model::device::Maintenance;
@@ -167,7 +168,7 @@ fn check(body: &MaintenanceRequest, now: Timestamp) -> Answer<()> {
     if body.until.is_some_and(|until| until <= now) {
         faults.add("/until", format!("it is over; now it is {now}"));
     }
-    if let Some(objection) = body.reason.as_deref().and_then(devices::fields::objection) {
+    if let Some(objection) = body.reason.as_deref().and_then(objection) {
         faults.add("/reason", objection);
     }
     if !body.maintenance {

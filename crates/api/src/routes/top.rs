@@ -5,7 +5,7 @@ use crate::auth::gate::{Granted, permit};
 use crate::problem::{Answer, Kind, Problem};
 use crate::query::{OneOf, Query};
 use crate::sampling::{Point, Span, Where};
-use crate::top::{self, Question, Ranked, Ranking};
+use crate::top::{self, Question, Ranked, Ranking, TopBy, TopOf, TopStatistic};
 use crate::turns::Turn;
 use axum::Json;
 use model::{DeviceId, InterfaceId, Timestamp};
@@ -20,61 +20,6 @@ const RANGE_DEFAULT: Duration = Duration::from_hours(1);
 const LIMIT_DEFAULT: u32 = 10;
 /// Most rows.
 const LIMIT_MAX: u32 = 100;
-
-/// By what rows are compared.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TopBy {
-    /// bit/s received.
-    #[default]
-    InBps,
-    /// bit/s sent.
-    OutBps,
-    /// bit/s both ways together.
-    Bps,
-    /// Share of the speed in the busier direction, 0 to 1. For interfaces.
-    Utilization,
-    /// Packets with errors a second, both ways together.
-    Errors,
-    /// Packets dropped a second, both ways together.
-    Discards,
-    /// Share of time that the processors were busy, 0 to 1. For devices.
-    ProcessorUtilization,
-    /// Round trip of echo requests in seconds. For devices.
-    IcmpRtt,
-    /// Share of echo requests that went unanswered, 0 to 1. For devices.
-    IcmpLoss,
-}
-
-/// What is compared.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TopOf {
-    /// Interfaces.
-    #[default]
-    Interfaces,
-    /// Devices: the sum over their physical interfaces, or the mean over their processors.
-    Devices,
-}
-
-/// Which number of the range decides.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TopStatistic {
-    /// The mean.
-    #[default]
-    Avg,
-    /// The 95th percentile of the steps.
-    P95,
-    /// The greatest of the steps.
-    Max,
-}
 
 /// The first rows.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -1,6 +1,6 @@
 //! The numbers of a range from its steps, and its steps for a small chart.
 
-use crate::routes::top::TopStatistic;
+use super::TopStatistic;
 use crate::sampling::Point;
 use model::Timestamp;
 use store::series::Quantile;

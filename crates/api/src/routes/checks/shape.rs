@@ -2,7 +2,7 @@
 
 use crate::merge::{self, Change};
 use crate::problem::{Answer, Faults};
-use crate::routes::objection;
+use crate::text::objection;
 use model::check::{
     CheckState, INTERVAL_SECS, Probe, REDIRECTS_MAX, ServiceCheck, TIMEOUT_MS, objection_to_target,
 };

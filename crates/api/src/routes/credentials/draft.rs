@@ -2,7 +2,7 @@
 
 use super::shape::{CredentialPatch, KindName, parts};
 use crate::problem::{Answer, Faults};
-use crate::routes::devices::fields::objection;
+use crate::text::objection;
 use model::credential::{
     AuthProtocol, Credential, CredentialKind, CredentialSecrets, PrivacyProtocol, Secret,
 };

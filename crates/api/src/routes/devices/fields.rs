@@ -1,12 +1,11 @@
 //! What may be typed of a device.
 
 use crate::problem::{Answer, Faults};
+use crate::text::objection;
 use model::device::Device;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// Longest name, location, site or tag, in characters: sysName's bound (RFC 3418).
-const TEXT_LEN_MAX: usize = 255;
 /// Most tags of a device.
 const TAGS_MAX: usize = 64;
 /// Shortest and longest time between polls, in seconds.
@@ -74,17 +73,6 @@ pub(crate) fn check_typed<const N: usize>(
         } else if let Some(objection) = objection(tag) {
             faults.add(at.clone(), objection);
         }
-    }
-}
-
-/// Why a text is not taken; none where it is.
-pub(crate) fn objection(text: &str) -> Option<String> {
-    if text.chars().count() > TEXT_LEN_MAX {
-        Some(format!("at most {TEXT_LEN_MAX} characters are taken"))
-    } else if text.chars().any(char::is_control) {
-        Some("control characters are not taken".to_owned())
-    } else {
-        None
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::merge;
 use crate::problem::{Answer, Faults};
-use crate::routes::{check_typed, objection};
+use crate::routes::check_typed;
+use crate::text::objection;
 use model::rule::{Actions, Condition, ORDER_MAX, Rule};
 use model::{RuleId, Timestamp};
 use serde::{Deserialize, Serialize};

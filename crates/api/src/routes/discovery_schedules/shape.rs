@@ -3,7 +3,7 @@
 use crate::merge::{self, Change};
 use crate::problem::{Answer, Faults};
 use crate::routes::discoveries::{self, DiscoveryCreate};
-use crate::routes::objection;
+use crate::text::objection;
 use model::discovery::DiscoveryRequest;
 use model::schedule::{
     EVERY_SECS_MAX, EVERY_SECS_MIN, KEEP_RUNS_DEFAULT, KEEP_RUNS_MAX, Schedule, ScheduleState,

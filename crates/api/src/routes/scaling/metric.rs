@@ -2,7 +2,7 @@
 
 use super::find;
 use super::shape::is_stale;
-use crate::auth::gate::{Granted, ScalingReader, permit, unauthenticated};
+use crate::auth::gate::{Granted, ScalingReader, permit};
 use crate::problem::{Answer, Problem};
 use crate::query::PathId;
 use axum::Json;
@@ -10,9 +10,6 @@ use model::scaling::{STALE_AFTER, STEP_SECS, ScalingState};
 use model::{Timestamp, TriggerId};
 use serde::Serialize;
 use std::time::Duration;
-
-/// The header that a key is sent in.
-pub(crate) const KEY_HEADER: &str = "x-api-key";
 
 /// What is expected of a series. Each number is one in every answer.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -114,9 +111,4 @@ pub(crate) async fn key(
         header: "X-API-Key",
         key: services.store.scaling.key(id).reveal().to_owned(),
     }))
-}
-
-/// Why a key opens nothing.
-pub(crate) fn wrong_key() -> Problem {
-    unauthenticated("The key is not that of the trigger.")
 }

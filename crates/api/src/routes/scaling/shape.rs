@@ -3,8 +3,8 @@
 use crate::foresight::subject::Subject;
 use crate::merge::{self, Change};
 use crate::problem::{Answer, Faults};
-use crate::routes::objection;
 use crate::services::Services;
+use crate::text::objection;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::check::objection_to_url;
