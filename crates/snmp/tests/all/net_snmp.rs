@@ -27,10 +27,10 @@ impl Drop for Snmpd {
     }
 }
 
-/// A user in every mode, each under the name of its mode and at no lower level than its own.
-fn configuration() -> String {
-    let mut text = String::from("rocommunity public 127.0.0.1\n");
-    text.push_str("sysName test-agent\nsysLocation here\n");
+/// A user in every mode, each under the name of its mode and at no lower level than its own; then
+/// more lines.
+fn configuration(name: &str, lines: &str) -> String {
+    let mut text = format!("rocommunity public 127.0.0.1\nsysName {name}\nsysLocation here\n");
     for mode in modes::all() {
         let name = mode.name();
         let level = match mode.level() {
@@ -40,11 +40,16 @@ fn configuration() -> String {
         };
         writeln!(text, "{}\nrouser {name} {level}", mode.create_user(&name)).unwrap();
     }
-    text
+    text + lines
 }
 
 /// snmpd, answering; none, said loudly, where it is not installed.
 async fn snmpd(transport: &Transport) -> Option<Snmpd> {
+    configured(transport, "test-agent", "").await
+}
+
+/// The same, with a name and lines of configuration of its own.
+async fn configured(transport: &Transport, name: &str, lines: &str) -> Option<Snmpd> {
     let program = ["/usr/sbin/snmpd", "/usr/local/sbin/snmpd", "/usr/bin/snmpd"]
         .into_iter()
         .find(|path| Path::new(path).exists());
@@ -62,7 +67,7 @@ async fn snmpd(transport: &Transport) -> Option<Snmpd> {
             .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("snmpd.conf");
-        std::fs::write(&file, configuration()).unwrap();
+        std::fs::write(&file, configuration(name, lines)).unwrap();
         let child = Command::new(program)
             .args(["-f", "-Ln", "-C", "-c"])
             .arg(&file)
@@ -217,6 +222,46 @@ async fn wrong_credentials_are_told_from_silence() {
         matches!(stranger, Err(SessionError::Silent { .. })),
         "{stranger:?}"
     );
+}
+
+#[tokio::test]
+async fn a_context_is_asked_and_one_that_is_unknown_is_told_from_silence() {
+    let transport = Transport::bind().unwrap();
+    let Some(other) = configured(&transport, "other-agent", "").await else {
+        return;
+    };
+    let mut lines = String::new();
+    for user in ["plain noauth", "SHA-256 auth", "SHA-256+AES priv"] {
+        writeln!(lines, "rouser {user} .1 other").unwrap();
+    }
+    let address = other.address;
+    writeln!(lines, "proxy -Cn other -v2c -c public {address} .1.3").unwrap();
+    let snmpd = configured(&transport, "test-agent", &lines).await.unwrap();
+    let named = |name: &str| Ok(vec![(sys_name(), Value::Octets(name.to_owned().into()))]);
+    let refusal = |answer: &Result<_, SessionError>| match answer {
+        Err(SessionError::Refused { reason, .. }) => Some(*reason),
+        _ => None,
+    };
+    for name in ["plain", "SHA-256", "SHA-256+AES"] {
+        let mode = modes::named(name);
+        let ask_in = async |context| ask(&transport, &snmpd, &mode.user(name, context)).await;
+        assert_eq!(ask_in("").await, named("test-agent"), "{name}");
+        assert_eq!(ask_in("other").await, named("other-agent"), "{name}");
+        let answer = ask_in("wrong").await;
+        let expected = Some(Refusal::UnknownContext);
+        assert_eq!(refusal(&answer), expected, "{name}: {answer:?}");
+    }
+    // A wrong pass phrase in a context that is known is not taken for the context.
+    let credentials = User::new(
+        "SHA-256+AES",
+        Some((AuthProtocol::Sha256, AUTH_PHRASE.into())),
+        Some((PrivacyProtocol::Aes128, OTHER.into())),
+        "other",
+    );
+    let credentials = Credentials::V3(credentials.unwrap());
+    let answer = ask(&transport, &snmpd, &credentials).await;
+    let expected = Some(Refusal::DecryptionError);
+    assert_eq!(refusal(&answer), expected, "{answer:?}");
 }
 
 #[tokio::test]

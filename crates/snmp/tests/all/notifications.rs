@@ -218,6 +218,25 @@ fn every_protocol_of_authentication_and_privacy() {
 }
 
 #[test]
+fn the_context_is_told() {
+    if !is_installed() {
+        return;
+    }
+    for name in ["plain", "SHA-256", "SHA-256+AES"] {
+        let mode = modes::named(name);
+        let mut receiver = receiver(vec![mode.user("ops", "")]);
+        let arguments = [mode.arguments("ops"), vec!["-n", "other"]].concat();
+        let trap = [arguments.as_slice(), &["-e", DEVICE]].concat();
+        for (program, arguments) in [("snmptrap", &trap), ("snmpinform", &arguments)] {
+            let heard = send(&mut receiver, program, arguments, &CONTENT);
+            let what = format!("{program} {name}");
+            let notification = check_content(&heard, &what);
+            assert_eq!(notification.context.as_deref(), Some("other"), "{what}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_to_be_believed() {
     if !is_installed() {
         return;
