@@ -13,3 +13,5 @@ mod modes;
 mod net_snmp;
 #[path = "all/notifications.rs"]
 mod notifications;
+#[path = "all/pieces.rs"]
+mod pieces;

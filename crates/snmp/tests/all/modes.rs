@@ -5,6 +5,7 @@
 //! simulator's agents are asked with that in the tests of their crate.
 
 use foretell_snmp::{AuthProtocol, Credentials, PrivacyProtocol, User};
+use std::fmt::Write as _;
 
 pub(crate) const AUTH_PHRASE: &str = "a phrase of the test";
 pub(crate) const PRIVACY_PHRASE: &str = "another one for privacy";
@@ -104,7 +105,7 @@ impl Mode {
             (self.privacy.map(|it| it.1), PRIVACY_PHRASE),
         ] {
             if let Some(protocol) = protocol {
-                line += &format!(" {protocol} \"{phrase}\"");
+                write!(line, " {protocol} \"{phrase}\"").unwrap();
             }
         }
         line

@@ -1,10 +1,10 @@
 //! Notifications by net-snmp's snmptrap and snmpinform, in every mode that they speak, and ones that
 //! are not to be believed.
 
-use super::modes::{self, AUTH_PHRASE};
+use super::modes;
 use foretell_snmp::{
-    AuthProtocol, Credentials, LocalEngine, Notification, Outcome, PrivacyProtocol, Protection,
-    Receiver, Rejection, User, Value, Version,
+    AuthProtocol, Credentials, LocalEngine, Notification, Outcome, Protection, Receiver, Rejection,
+    User, Value, Version,
 };
 use std::io::Write as _;
 use std::net::UdpSocket;
@@ -204,7 +204,7 @@ fn every_protocol_of_authentication_and_privacy() {
         assert_eq!(notification.protection, expected, "{what}");
         assert_eq!(notification.version, Version::V3, "{what}");
         assert_eq!(notification.user.as_deref(), Some("ops"), "{what}");
-        assert_eq!(notification.context.as_deref(), Some(""), "{what}");
+        assert_eq!(notification.context, None, "{what}");
         assert_eq!(
             notification.engine_id.as_deref(),
             Some(&[0x80, 0, 0, 0, 1, 2, 3, 4][..]),
