@@ -3,13 +3,25 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
+// The fake agents are those of snmp's own tests, where that crate has this name.
+extern crate snmp as foretell_snmp;
+
 mod all {
     mod agent;
+    #[allow(dead_code)] // As much of it as is needed here.
+    #[path = "../../../snmp/tests/all/ber.rs"]
+    mod ber;
     mod discovery;
+    #[allow(dead_code)]
+    #[path = "../../../snmp/tests/all/agent.rs"]
+    mod fake;
+    mod hostile;
+    mod late;
     mod packets;
     mod polling;
     mod relay;
     mod scale;
     mod softflowd;
+    mod switch;
     mod traps;
 }

@@ -233,6 +233,16 @@ impl Credentials {
             _ => None,
         }
     }
+    /// The same user in the default context, where it has another.
+    pub(crate) fn without_context(&self) -> Option<Self> {
+        match self {
+            Self::V3(user) if !user.context.is_empty() => Some(Self::V3(User {
+                context: String::new(),
+                ..user.clone()
+            })),
+            _ => None,
+        }
+    }
     /// Whether it is this community, compared to its end whatever differs.
     pub(crate) fn is_community(&self, given: &[u8]) -> bool {
         let (Self::V1 { community } | Self::V2c { community }) = self else {

@@ -52,7 +52,8 @@ pub struct Session {
     pub(crate) pace: Pace,
     is_v3: bool,
     transport: Transport,
-    // What to ask with where privacy is in doubt: until the agent has answered once.
+    // What to ask with where the context or privacy is in doubt: until the agent has answered once.
+    without_context: Option<Credentials>,
     without_privacy: Option<Credentials>,
 }
 
@@ -77,6 +78,7 @@ impl Session {
             pace: Pace::new(credentials.is_v1()),
             is_v3: credentials.is_v3(),
             transport: transport.clone(),
+            without_context: credentials.without_context(),
             without_privacy: credentials.without_privacy(),
         }
     }
@@ -193,19 +195,21 @@ impl Session {
             attempts += 1;
             match self.ask_once(ask).await {
                 Ok(answers) => {
+                    self.without_context = None;
                     self.without_privacy = None;
                     return Ok(answers);
                 }
                 Err(Fault::Silent | Fault::Malformed) if attempts <= self.retries() => {}
-                Err(Fault::Silent) if self.is_deciphering_in_vain(ask).await => {
-                    return Err(Failed::Fault(Fault::Refused(Refusal::DecryptionError)));
-                }
                 Err(Fault::Silent) => {
-                    return Err(Failed::Session(SessionError::Silent {
-                        agent: self.agent,
-                        waited: since.elapsed(),
-                        attempts,
-                    }));
+                    let waited = since.elapsed();
+                    return Err(match self.refuses_in_silence(ask).await {
+                        Some(refusal) => Failed::Fault(Fault::Refused(refusal)),
+                        None => Failed::Session(SessionError::Silent {
+                            agent: self.agent,
+                            waited,
+                            attempts,
+                        }),
+                    });
                 }
                 // A device replaced by another, or that made itself a new engine id.
                 Err(Fault::Refused(Refusal::UnknownEngine)) if !rediscovered => {
@@ -217,22 +221,34 @@ impl Session {
         }
     }
 
-    /// Whether the agent is silent because it cannot decipher us. AES makes something of any
-    /// key, so most agents find no message in what a wrong one gives, and drop it without a Report;
-    /// asked without privacy they answer, or say that this user needs more.
-    async fn is_deciphering_in_vain(&self, ask: &Ask<'_>) -> bool {
-        let Some(credentials) = &self.without_privacy else {
+    /// Why the agent is silent, where asking in another way tells.
+    ///
+    /// net-snmp's agent drops what is asked in a context that it does not know; in the default one
+    /// it answers. AES makes something of any key, so most agents find no message in what a wrong
+    /// one gives, and drop it without a Report; asked without privacy they answer, or say that this
+    /// user needs more. The context comes first, for one that is unknown is silent either way.
+    async fn refuses_in_silence(&self, ask: &Ask<'_>) -> Option<Refusal> {
+        if self.answers_to(self.without_context.as_ref(), ask).await {
+            return Some(Refusal::UnknownContext);
+        }
+        let answers = self.answers_to(self.without_privacy.as_ref(), ask).await;
+        answers.then_some(Refusal::DecryptionError)
+    }
+
+    /// Whether the agent says anything to other credentials that shows that it understood.
+    async fn answers_to(&self, credentials: Option<&Credentials>, ask: &Ask<'_>) -> bool {
+        let Some(credentials) = credentials else {
             return false;
         };
         let ledger = Arc::clone(&self.ledger);
-        let plain = Link::unlisted(&self.transport, self.agent, ledger)
+        let other = Link::unlisted(&self.transport, self.agent, ledger)
             .map_err(|error| unsendable(self.agent, &error))
             .and_then(|link| client(link, &self.transport, credentials, self.options));
-        let Ok(plain) = plain else {
+        let Ok(other) = other else {
             return false;
         };
         matches!(
-            ask::ask(&plain, &self.ledger, ask).await,
+            ask::ask(&other, &self.ledger, ask).await,
             Ok(_)
                 | Err(Fault::Status { .. }
                     | Fault::TooBig

@@ -7,7 +7,11 @@ mod agent;
 mod ber;
 #[path = "all/hostile.rs"]
 mod hostile;
+#[path = "all/modes.rs"]
+mod modes;
 #[path = "all/net_snmp.rs"]
 mod net_snmp;
 #[path = "all/notifications.rs"]
 mod notifications;
+#[path = "all/pieces.rs"]
+mod pieces;

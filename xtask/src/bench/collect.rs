@@ -57,7 +57,7 @@ pub(super) const WANTS: &[Want] = &[
     },
     Want {
         name: "poll_requests",
-        floor: Bound::Less,
+        floor: Bound::Most(16.0),
         target: None,
         peer: Peer::Measured("net_snmp_poll_requests"),
     },

@@ -20,9 +20,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Ten times as quick as the shortest interval in earnest, so that two of them are no long wait.
-const INTERVAL: Duration = Duration::from_millis(500);
+pub(super) const INTERVAL: Duration = Duration::from_millis(500);
 /// Far longer than anything here takes; only a failed test waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn clock() -> Clock {
     Clock::new(|| {
@@ -31,7 +31,7 @@ pub(super) fn clock() -> Clock {
     })
 }
 
-fn v2c() -> Arc<Credentials> {
+pub(super) fn v2c() -> Arc<Credentials> {
     Arc::new(Credentials::v2c(COMMUNITY))
 }
 
@@ -50,8 +50,8 @@ fn v3(passphrase: &str) -> Arc<Credentials> {
     Arc::new(credentials(&kind, &secrets).unwrap())
 }
 
-struct Lab {
-    poller: Poller,
+pub(super) struct Lab {
+    pub(super) poller: Poller,
     reports: mpsc::Receiver<PollReport>,
     cancel: CancellationToken,
 }
@@ -64,7 +64,7 @@ fn start(in_flight_max: usize, reports_max: usize) -> Lab {
     start_with(options, reports_max)
 }
 
-fn start_with(options: PollerOptions, reports_max: usize) -> Lab {
+pub(super) fn start_with(options: PollerOptions, reports_max: usize) -> Lab {
     start_by(options, reports_max, Profiles::default())
 }
 
@@ -110,12 +110,12 @@ impl Lab {
         device_id
     }
 
-    async fn report(&mut self) -> PollReport {
+    pub(super) async fn report(&mut self) -> PollReport {
         let next = timeout(PATIENCE, self.reports.recv());
         next.await.expect("a report").unwrap()
     }
 
-    async fn report_of(&mut self, device_id: DeviceId) -> PollReport {
+    pub(super) async fn report_of(&mut self, device_id: DeviceId) -> PollReport {
         loop {
             let report = self.report().await;
             if report.device_id == device_id {
@@ -148,7 +148,7 @@ impl Lab {
         }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.cancel.cancel();
         timeout(PATIENCE, self.poller.join()).await.unwrap();
     }

@@ -27,9 +27,13 @@ fn access() -> Arc<Access> {
 }
 
 fn user(auth: &str, privacy: &str) -> Credentials {
+    in_context(auth, privacy, "")
+}
+
+fn in_context(auth: &str, privacy: &str, context: &str) -> Credentials {
     let auth = Some((AuthProtocol::Sha512, auth.into()));
     let privacy = Some((PrivacyProtocol::Aes256, privacy.into()));
-    Credentials::V3(snmp::User::new("user", auth, privacy, "").unwrap())
+    Credentials::V3(snmp::User::new("user", auth, privacy, context).unwrap())
 }
 
 fn named(address: SocketAddr, name: &str, access: &Arc<Access>) -> Agent {
@@ -226,6 +230,10 @@ async fn refusals_are_told_as_real_agents_tell_them() {
     for (credentials, expected) in [
         (user(OTHER, PHRASE), Refusal::WrongDigest),
         (user(PHRASE, OTHER), Refusal::DecryptionError),
+        (
+            in_context(PHRASE, PHRASE, "elsewhere"),
+            Refusal::UnknownContext,
+        ),
         (
             Credentials::V3(snmp::User::new("nobody", None, None, "").unwrap()),
             Refusal::UnknownUser,

@@ -126,7 +126,7 @@ impl async_snmp::Transport for Link {
         let mut ids = vec![registration.request_id()];
         ids.extend(registration.aliases().iter().copied());
         ids.dedup();
-        let (_registered, mut candidates) = self
+        let (registered, mut candidates) = self
             .socket
             .register(ids)
             .map_err(|request_id| Box::new(Error::RequestIdInUse { request_id }))?;
@@ -150,6 +150,11 @@ impl async_snmp::Transport for Link {
                     // Routers with many addresses answer from another; RFC 3417 only says SHOULD.
                     if source.ip() != self.agent.ip() {
                         self.ledger.add(Defect::AnswerFromElsewhere);
+                    }
+                    // What else came by now; what comes later is nobody's.
+                    drop(registered);
+                    while candidates.try_recv().is_ok() {
+                        self.ledger.add(Defect::AnswerToAnotherRequest);
                     }
                     return Ok(answer);
                 }

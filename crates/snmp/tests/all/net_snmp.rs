@@ -1,5 +1,6 @@
 //! Sessions against net-snmp's snmpd on loopback, on a port of the test's own.
 
+use super::modes::{self, AUTH_PHRASE, PRIVACY_PHRASE};
 use foretell_snmp::{
     AuthProtocol, Credentials, Oid, PrivacyProtocol, Refusal, Session, SessionError,
     SessionOptions, Transport, User, Value, WalkBounds, WalkEnd,
@@ -11,27 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const PHRASE: &str = "a phrase of the test";
 const OTHER: &str = "not the phrase at all";
-
-/// Every hash, and every cipher with some hash; AES-192 and AES-256 with hashes whose keys are long
-/// enough for them and with ones that must be extended.
-const USERS: &[(AuthProtocol, Option<PrivacyProtocol>)] = &[
-    (AuthProtocol::Md5, Some(PrivacyProtocol::Des)),
-    (AuthProtocol::Sha1, None),
-    (AuthProtocol::Sha1, Some(PrivacyProtocol::Aes128)),
-    (AuthProtocol::Sha1, Some(PrivacyProtocol::Aes256)),
-    (AuthProtocol::Sha224, Some(PrivacyProtocol::Aes192)),
-    (AuthProtocol::Sha256, Some(PrivacyProtocol::Aes128)),
-    (AuthProtocol::Sha256, Some(PrivacyProtocol::Aes256)),
-    (AuthProtocol::Sha384, Some(PrivacyProtocol::Aes256)),
-    (AuthProtocol::Sha512, Some(PrivacyProtocol::Aes128)),
-    (AuthProtocol::Sha512, Some(PrivacyProtocol::Aes256)),
-    (AuthProtocol::Sha1, Some(PrivacyProtocol::Aes192c)),
-    (AuthProtocol::Sha1, Some(PrivacyProtocol::Aes256c)),
-    (AuthProtocol::Md5, Some(PrivacyProtocol::Aes256c)),
-    (AuthProtocol::Sha512, Some(PrivacyProtocol::Aes256c)),
-];
 
 struct Snmpd {
     address: SocketAddr,
@@ -46,48 +27,29 @@ impl Drop for Snmpd {
     }
 }
 
-fn name(auth: AuthProtocol, privacy: Option<PrivacyProtocol>) -> String {
-    format!(
-        "{auth:?}{}",
-        privacy.map_or(String::new(), |p| format!("{p:?}"))
-    )
-}
-
-fn configuration() -> String {
-    let mut text = String::from("rocommunity public 127.0.0.1\nrouser plain noauth\n");
-    text.push_str("createUser plain\nsysName test-agent\nsysLocation here\n");
-    for &(auth, privacy) in USERS {
-        let hash = match auth {
-            AuthProtocol::Md5 => "MD5",
-            AuthProtocol::Sha1 => "SHA",
-            AuthProtocol::Sha224 => "SHA-224",
-            AuthProtocol::Sha256 => "SHA-256",
-            AuthProtocol::Sha384 => "SHA-384",
-            AuthProtocol::Sha512 => "SHA-512",
+/// A user in every mode, each under the name of its mode and at no lower level than its own; then
+/// more lines.
+fn configuration(name: &str, lines: &str) -> String {
+    let mut text = format!("rocommunity public 127.0.0.1\nsysName {name}\nsysLocation here\n");
+    for mode in modes::all() {
+        let name = mode.name();
+        let level = match mode.level() {
+            "noAuthNoPriv" => "noauth",
+            "authNoPriv" => "auth",
+            _ => "priv",
         };
-        let name = name(auth, privacy);
-        write!(text, "createUser {name} {hash} \"{PHRASE}\"").unwrap();
-        let cipher = match privacy {
-            Some(PrivacyProtocol::Des) => "DES",
-            Some(PrivacyProtocol::Aes128) => "AES",
-            Some(PrivacyProtocol::Aes192) => "AES-192",
-            Some(PrivacyProtocol::Aes256) => "AES-256",
-            Some(PrivacyProtocol::Aes192c) => "AES-192-C",
-            Some(PrivacyProtocol::Aes256c) => "AES-256-C",
-            // net-snmp does not have 3DES.
-            Some(PrivacyProtocol::TripleDes) | None => "",
-        };
-        if privacy.is_some() {
-            write!(text, " {cipher} \"{PHRASE}\"").unwrap();
-        }
-        let level = if privacy.is_some() { "priv" } else { "auth" };
-        writeln!(text, "\nrouser {name} {level}").unwrap();
+        writeln!(text, "{}\nrouser {name} {level}", mode.create_user(&name)).unwrap();
     }
-    text
+    text + lines
 }
 
 /// snmpd, answering; none, said loudly, where it is not installed.
 async fn snmpd(transport: &Transport) -> Option<Snmpd> {
+    configured(transport, "test-agent", "").await
+}
+
+/// The same, with a name and lines of configuration of its own.
+async fn configured(transport: &Transport, name: &str, lines: &str) -> Option<Snmpd> {
     let program = ["/usr/sbin/snmpd", "/usr/local/sbin/snmpd", "/usr/bin/snmpd"]
         .into_iter()
         .find(|path| Path::new(path).exists());
@@ -105,7 +67,7 @@ async fn snmpd(transport: &Transport) -> Option<Snmpd> {
             .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("snmpd.conf");
-        std::fs::write(&file, configuration()).unwrap();
+        std::fs::write(&file, configuration(name, lines)).unwrap();
         let child = Command::new(program)
             .args(["-f", "-Ln", "-C", "-c"])
             .arg(&file)
@@ -190,22 +152,10 @@ async fn every_protocol_of_authentication_and_privacy() {
         ask(&transport, &snmpd, &Credentials::v2c("public")).await,
         expected
     );
-    assert_eq!(
-        ask(&transport, &snmpd, &user("plain", None, None)).await,
-        expected
-    );
-    for &(auth, privacy) in USERS {
-        let name = name(auth, privacy);
-        let credentials = user(
-            &name,
-            Some((auth, PHRASE)),
-            privacy.map(|privacy| (privacy, PHRASE)),
-        );
-        assert_eq!(
-            ask(&transport, &snmpd, &credentials).await,
-            expected,
-            "{name}"
-        );
+    for mode in modes::all() {
+        let name = mode.name();
+        let answer = ask(&transport, &snmpd, &mode.user(&name, "")).await;
+        assert_eq!(answer, expected, "{name}");
     }
 }
 
@@ -216,40 +166,44 @@ async fn wrong_credentials_are_told_from_silence() {
     let Some(snmpd) = snmpd(&transport).await else {
         return;
     };
-    let known = name(Sha256, Some(Aes128));
+    let known = "SHA-256+AES";
     for (what, credentials, expected) in [
         (
             "password",
-            user(&known, Some((Sha256, OTHER)), Some((Aes128, PHRASE))),
+            user(known, Some((Sha256, OTHER)), Some((Aes128, PRIVACY_PHRASE))),
             Refusal::WrongDigest,
         ),
         (
             "hash",
             user(
-                &known,
-                Some((AuthProtocol::Sha1, PHRASE)),
-                Some((Aes128, PHRASE)),
+                known,
+                Some((AuthProtocol::Sha1, AUTH_PHRASE)),
+                Some((Aes128, PRIVACY_PHRASE)),
             ),
             Refusal::WrongDigest,
         ),
         (
             "privacy password",
-            user(&known, Some((Sha256, PHRASE)), Some((Aes128, OTHER))),
+            user(known, Some((Sha256, AUTH_PHRASE)), Some((Aes128, OTHER))),
             Refusal::DecryptionError,
         ),
         (
             "user",
-            user("nobody", Some((Sha256, PHRASE)), Some((Aes128, PHRASE))),
+            user(
+                "nobody",
+                Some((Sha256, AUTH_PHRASE)),
+                Some((Aes128, PRIVACY_PHRASE)),
+            ),
             Refusal::UnknownUser,
         ),
         (
             "level",
-            user("plain", Some((Sha256, PHRASE)), None),
+            user("plain", Some((Sha256, AUTH_PHRASE)), None),
             Refusal::UnsupportedSecurityLevel,
         ),
         (
             "too low a level",
-            user(&known, Some((Sha256, PHRASE)), None),
+            user(known, Some((Sha256, AUTH_PHRASE)), None),
             Refusal::AuthorizationError,
         ),
     ] {
@@ -271,17 +225,53 @@ async fn wrong_credentials_are_told_from_silence() {
 }
 
 #[tokio::test]
+async fn a_context_is_asked_and_one_that_is_unknown_is_told_from_silence() {
+    let transport = Transport::bind().unwrap();
+    let Some(other) = configured(&transport, "other-agent", "").await else {
+        return;
+    };
+    let mut lines = String::new();
+    for user in ["plain noauth", "SHA-256 auth", "SHA-256+AES priv"] {
+        writeln!(lines, "rouser {user} .1 other").unwrap();
+    }
+    let address = other.address;
+    writeln!(lines, "proxy -Cn other -v2c -c public {address} .1.3").unwrap();
+    let snmpd = configured(&transport, "test-agent", &lines).await.unwrap();
+    let named = |name: &str| Ok(vec![(sys_name(), Value::Octets(name.to_owned().into()))]);
+    let refusal = |answer: &Result<_, SessionError>| match answer {
+        Err(SessionError::Refused { reason, .. }) => Some(*reason),
+        _ => None,
+    };
+    for name in ["plain", "SHA-256", "SHA-256+AES"] {
+        let mode = modes::named(name);
+        let ask_in = async |context| ask(&transport, &snmpd, &mode.user(name, context)).await;
+        assert_eq!(ask_in("").await, named("test-agent"), "{name}");
+        assert_eq!(ask_in("other").await, named("other-agent"), "{name}");
+        let answer = ask_in("wrong").await;
+        let expected = Some(Refusal::UnknownContext);
+        assert_eq!(refusal(&answer), expected, "{name}: {answer:?}");
+    }
+    // A wrong pass phrase in a context that is known is not taken for the context.
+    let credentials = User::new(
+        "SHA-256+AES",
+        Some((AuthProtocol::Sha256, AUTH_PHRASE.into())),
+        Some((PrivacyProtocol::Aes128, OTHER.into())),
+        "other",
+    );
+    let credentials = Credentials::V3(credentials.unwrap());
+    let answer = ask(&transport, &snmpd, &credentials).await;
+    let expected = Some(Refusal::DecryptionError);
+    assert_eq!(refusal(&answer), expected, "{answer:?}");
+}
+
+#[tokio::test]
 async fn walks_agree_whatever_they_are_asked_by() {
     let transport = Transport::bind().unwrap();
     let Some(snmpd) = snmpd(&transport).await else {
         return;
     };
-    let (auth, privacy) = (AuthProtocol::Sha512, PrivacyProtocol::Aes256);
-    let v3 = user(
-        &name(auth, Some(privacy)),
-        Some((auth, PHRASE)),
-        Some((privacy, PHRASE)),
-    );
+    let mode = modes::named("SHA-512+AES-256");
+    let v3 = mode.user(&mode.name(), "");
     // sysORTable: rows that stay as they are while the test runs.
     let root = Oid::from_slice(&[1, 3, 6, 1, 2, 1, 1, 9, 1]);
     let mut found = Vec::new();

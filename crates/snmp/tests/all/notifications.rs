@@ -1,9 +1,10 @@
 //! Notifications by net-snmp's snmptrap and snmpinform, in every mode that they speak, and ones that
 //! are not to be believed.
 
+use super::modes;
 use foretell_snmp::{
-    AuthProtocol, Credentials, LocalEngine, Notification, Outcome, PrivacyProtocol, Protection,
-    Receiver, Rejection, User, Value, Version,
+    AuthProtocol, Credentials, LocalEngine, Notification, Outcome, Protection, Receiver, Rejection,
+    User, Value, Version,
 };
 use std::io::Write as _;
 use std::net::UdpSocket;
@@ -12,30 +13,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const PHRASE: &str = "a phrase of the test";
-const PRIVATE: &str = "another one for privacy";
 const OTHER: &str = "not the phrase at all";
 /// Engine of the device that sends traps.
 const DEVICE: &str = "0x8000000001020304";
 const OURS: [u8; 9] = [0x80, 0, 0, 0, 5, 1, 2, 3, 4];
 const LINK_DOWN: &[u32] = &[1, 3, 6, 1, 6, 3, 1, 1, 5, 3];
-
-const AUTHS: [(AuthProtocol, &str); 6] = [
-    (AuthProtocol::Md5, "MD5"),
-    (AuthProtocol::Sha1, "SHA"),
-    (AuthProtocol::Sha224, "SHA-224"),
-    (AuthProtocol::Sha256, "SHA-256"),
-    (AuthProtocol::Sha384, "SHA-384"),
-    (AuthProtocol::Sha512, "SHA-512"),
-];
-const PRIVS: [(PrivacyProtocol, &str); 6] = [
-    (PrivacyProtocol::Des, "DES"),
-    (PrivacyProtocol::Aes128, "AES"),
-    (PrivacyProtocol::Aes192, "AES-192"),
-    (PrivacyProtocol::Aes256, "AES-256"),
-    (PrivacyProtocol::Aes192c, "AES-192-C"),
-    (PrivacyProtocol::Aes256c, "AES-256-C"),
-];
 
 /// What came of one run of a program.
 struct Heard {
@@ -154,29 +136,6 @@ fn check_content(heard: &Heard, what: &str) -> Notification {
     notification.clone()
 }
 
-fn user(auth: Option<AuthProtocol>, privacy: Option<PrivacyProtocol>) -> Credentials {
-    let auth = auth.map(|protocol| (protocol, PHRASE.into()));
-    let privacy = privacy.map(|protocol| (protocol, PRIVATE.into()));
-    Credentials::V3(User::new("ops", auth, privacy, "").unwrap())
-}
-
-/// Arguments by which net-snmp sends as the same user.
-fn as_user<'a>(auth: Option<&'a str>, privacy: Option<&'a str>) -> Vec<&'a str> {
-    let mut arguments = vec!["-v3", "-u", "ops", "-l"];
-    arguments.push(match (auth, privacy) {
-        (None, _) => "noAuthNoPriv",
-        (Some(_), None) => "authNoPriv",
-        _ => "authPriv",
-    });
-    if let Some(auth) = auth {
-        arguments.extend(["-a", auth, "-A", PHRASE]);
-    }
-    if let Some(privacy) = privacy {
-        arguments.extend(["-x", privacy, "-X", PRIVATE]);
-    }
-    arguments
-}
-
 #[test]
 fn communities() {
     if !is_installed() {
@@ -230,35 +189,26 @@ fn every_protocol_of_authentication_and_privacy() {
     if !is_installed() {
         return;
     }
-    let mut modes = vec![(None, None)];
-    modes.extend(AUTHS.map(|auth| (Some(auth), None)));
-    // Every cipher with a hash whose key must be extended for it and one whose need not be; every
-    // hash with some cipher.
-    for privacy in PRIVS {
-        modes.push((Some(AUTHS[1]), Some(privacy)));
-        modes.push((Some(AUTHS[5]), Some(privacy)));
-    }
-    for auth in AUTHS {
-        modes.push((Some(auth), Some(PRIVS[1])));
-    }
-    for (auth, privacy) in modes {
-        let mut receiver = receiver(vec![user(auth.map(|a| a.0), privacy.map(|p| p.0))]);
-        let arguments = as_user(auth.map(|a| a.1), privacy.map(|p| p.1));
-        let what = format!("{arguments:?}");
+    for mode in modes::all() {
+        let mut receiver = receiver(vec![mode.user("ops", "")]);
+        let arguments = mode.arguments("ops");
+        let what = mode.name();
         let trap = [arguments.as_slice(), &["-e", DEVICE]].concat();
         let heard = send(&mut receiver, "snmptrap", &trap, &CONTENT);
         let notification = check_content(&heard, &what);
-        let expected = match (auth, privacy) {
-            (None, _) => Protection::NoAuthNoPriv,
-            (Some(_), None) => Protection::AuthNoPriv,
+        let expected = match mode.level() {
+            "noAuthNoPriv" => Protection::NoAuthNoPriv,
+            "authNoPriv" => Protection::AuthNoPriv,
             _ => Protection::AuthPriv,
         };
-        assert_eq!(notification.protection, expected);
-        assert_eq!(notification.version, Version::V3);
-        assert_eq!(notification.user.as_deref(), Some("ops"));
+        assert_eq!(notification.protection, expected, "{what}");
+        assert_eq!(notification.version, Version::V3, "{what}");
+        assert_eq!(notification.user.as_deref(), Some("ops"), "{what}");
+        assert_eq!(notification.context, None, "{what}");
         assert_eq!(
             notification.engine_id.as_deref(),
-            Some(&[0x80, 0, 0, 0, 1, 2, 3, 4][..])
+            Some(&[0x80, 0, 0, 0, 1, 2, 3, 4][..]),
+            "{what}"
         );
         // A sender of informs finds out who we are first.
         let heard = send(&mut receiver, "snmpinform", &arguments, &CONTENT);
@@ -268,54 +218,67 @@ fn every_protocol_of_authentication_and_privacy() {
 }
 
 #[test]
+fn the_context_is_told() {
+    if !is_installed() {
+        return;
+    }
+    for name in ["plain", "SHA-256", "SHA-256+AES"] {
+        let mode = modes::named(name);
+        let mut receiver = receiver(vec![mode.user("ops", "")]);
+        let arguments = [mode.arguments("ops"), vec!["-n", "other"]].concat();
+        let trap = [arguments.as_slice(), &["-e", DEVICE]].concat();
+        for (program, arguments) in [("snmptrap", &trap), ("snmpinform", &arguments)] {
+            let heard = send(&mut receiver, program, arguments, &CONTENT);
+            let what = format!("{program} {name}");
+            let notification = check_content(&heard, &what);
+            assert_eq!(notification.context.as_deref(), Some("other"), "{what}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_to_be_believed() {
     if !is_installed() {
         return;
     }
-    let auth = Some(AuthProtocol::Sha256);
-    let privacy = Some(PrivacyProtocol::Aes128);
-    let right = || as_user(Some("SHA-256"), Some("AES"));
-    let with = |change: &dyn Fn(&mut Vec<&'static str>)| {
-        let mut arguments = right();
-        change(&mut arguments);
-        arguments
-    };
-    let secret = || vec![user(auth, privacy)];
+    let (right, without_privacy) = (modes::named("SHA-256+AES"), modes::named("SHA-256"));
+    let with = |change: [&'static str; 2]| [right.arguments("ops"), change.to_vec()].concat();
+    let secret = || vec![right.user("ops", "")];
     for (what, credentials, arguments, reason) in [
         (
             "digest",
             secret(),
-            with(&|a| a.extend(["-A", OTHER])),
+            with(["-A", OTHER]),
             Rejection::WrongDigest,
         ),
         (
             "cipher",
             secret(),
-            with(&|a| a.extend(["-X", OTHER])),
+            with(["-X", OTHER]),
             Rejection::DecryptionError,
         ),
         (
             "user",
             secret(),
-            with(&|a| a.extend(["-u", "nobody"])),
+            with(["-u", "nobody"]),
             Rejection::UnknownUser,
         ),
         (
             "level below",
             secret(),
-            as_user(Some("SHA-256"), None),
+            without_privacy.arguments("ops"),
             Rejection::SecurityLevelTooLow,
         ),
         (
             "no level at all",
             secret(),
-            as_user(None, None),
+            modes::named("plain").arguments("ops"),
             Rejection::SecurityLevelTooLow,
         ),
         (
             "level above",
-            vec![user(auth, None)],
-            right(),
+            vec![without_privacy.user("ops", "")],
+            right.arguments("ops"),
             Rejection::UnsupportedSecurityLevel,
         ),
     ] {
@@ -337,8 +300,8 @@ fn one_user_name_with_two_pass_phrases() {
     }
     let other = (AuthProtocol::Sha1, OTHER.into());
     let other = Credentials::V3(User::new("ops", Some(other), None, "").unwrap());
-    let mut receiver = receiver(vec![other, user(Some(AuthProtocol::Sha1), None)]);
-    let arguments = as_user(Some("SHA"), None);
+    let mut receiver = receiver(vec![other, modes::named("SHA").user("ops", "")]);
+    let arguments = modes::named("SHA").arguments("ops");
     let heard = send(&mut receiver, "snmpinform", &arguments, &CONTENT);
     assert_eq!(check_content(&heard, "second").credential, 1);
 }
@@ -348,8 +311,8 @@ fn a_record_of_a_trap_is_believed_for_as_long_as_its_time_may_be_off() {
     if !is_installed() {
         return;
     }
-    let mut receiver = receiver(vec![user(Some(AuthProtocol::Sha1), None)]);
-    let arguments = as_user(Some("SHA"), None);
+    let mut receiver = receiver(vec![modes::named("SHA").user("ops", "")]);
+    let arguments = modes::named("SHA").arguments("ops");
     let at = |boots: &'static str| [arguments.as_slice(), &["-e", DEVICE, "-Z", boots]].concat();
     let heard = send(&mut receiver, "snmptrap", &at("5,1000"), &CONTENT);
     assert_eq!(heard.notifications.len(), 1);
