@@ -17,5 +17,4 @@ pub use listen::{
 };
 
 pub use parse::{Defects, LINE_LEN_MAX, Parsed, parse};
-pub use tls::{TlsError, config as tls_config};
-pub use tokio_rustls::rustls::ServerConfig;
+pub use tls::{Tls, TlsError, TlsFiles};

@@ -253,7 +253,7 @@ pub struct SyslogSettings {
     /// They need `certificate_file` and `key_file`.
     pub listen_tls: Vec<String>,
     /// File with the certificate that is shown over TLS and those that it is signed by, in PEM. It is
-    /// read at the start.
+    /// read again once it changed, as the key and the authorities are.
     #[schemars(with = "String")]
     pub certificate_file: PathBuf,
     /// File with the certificate's private key, in PEM.

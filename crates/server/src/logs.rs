@@ -6,10 +6,9 @@ use crate::own_line::{OTHERS, own_line};
 use crate::senders::Senders;
 use crate::wire::Receiver;
 use collect::syslog::source::Dropped;
-use collect::syslog::{Received, Syslog, tls_config};
+use collect::syslog::{Received, Syslog, Tls, TlsFiles};
 use model::{Clock, EventRecord};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -109,17 +108,18 @@ fn hint(address: SocketAddr, error: &std::io::Error) -> String {
     error.to_string()
 }
 
-type Tls = Option<Arc<collect::syslog::ServerConfig>>;
-
-fn tls(settings: &SyslogSettings) -> Result<Tls, String> {
+fn tls(settings: &SyslogSettings) -> Result<Option<Arc<Tls>>, String> {
     if settings.listen_tls.is_empty() {
         return Ok(None);
     }
     let authorities = &settings.client_authority_file;
-    let authorities = (!authorities.as_os_str().is_empty()).then_some(authorities.as_path());
-    let (certificate, key): (&Path, &Path) = (&settings.certificate_file, &settings.key_file);
-    let config = tls_config(certificate, key, authorities);
-    config.map(Some).map_err(|error| crate::chain(&error))
+    let files = TlsFiles {
+        certificate: settings.certificate_file.clone(),
+        key: settings.key_file.clone(),
+        authorities: (!authorities.as_os_str().is_empty()).then(|| authorities.clone()),
+    };
+    let tls = Tls::read(files).map_err(|error| crate::chain(&error))?;
+    Ok(Some(Arc::new(tls)))
 }
 
 /// Keeps lines until the server stops, and those that it has by then.
@@ -245,6 +245,7 @@ mod tests {
     use model::log_line::LogTransport;
     use prometheus_client::registry::Registry;
     use std::net::UdpSocket;
+    use std::path::Path;
     use store::{Store, StoreOptions};
     use tokio_util::task::TaskTracker;
 

@@ -6,6 +6,7 @@
 use super::frames::Frames;
 use super::parse::{Parsed, parse};
 use super::source::{Dropped, Sources};
+use super::tls::Tls;
 use crate::udp;
 use model::device::LOCAL_VANTAGE;
 use model::log_line::LogTransport;
@@ -21,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -179,12 +180,8 @@ impl Syslog {
         Ok(bound)
     }
 
-    /// Listens for connections, over TLS where its configuration is given; answers where.
-    pub fn listen_tcp(
-        &self,
-        address: SocketAddr,
-        tls: Option<Arc<ServerConfig>>,
-    ) -> io::Result<SocketAddr> {
+    /// Listens for connections, over TLS where it is told how; answers where.
+    pub fn listen_tcp(&self, address: SocketAddr, tls: Option<Arc<Tls>>) -> io::Result<SocketAddr> {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
         if address.is_ipv6() {
@@ -198,7 +195,6 @@ impl Syslog {
         let listener = TcpListener::from_std(socket.into())?;
         let bound = listener.local_addr()?;
         let shared = Arc::clone(&self.0);
-        let tls = tls.map(TlsAcceptor::from);
         self.0
             .tasks
             .spawn(async move { accept(&shared, &listener, tls).await });
@@ -386,7 +382,7 @@ impl Drop for Admitted {
     }
 }
 
-async fn accept(shared: &Arc<Shared>, listener: &TcpListener, tls: Option<TlsAcceptor>) {
+async fn accept(shared: &Arc<Shared>, listener: &TcpListener, tls: Option<Arc<Tls>>) {
     loop {
         let accepted = tokio::select! {
             () = shared.stop.cancelled() => return,
@@ -407,19 +403,24 @@ async fn accept(shared: &Arc<Shared>, listener: &TcpListener, tls: Option<TlsAcc
     }
 }
 
-async fn serve(admitted: Admitted, stream: TcpStream, tls: Option<TlsAcceptor>) {
+async fn serve(admitted: Admitted, stream: TcpStream, tls: Option<Arc<Tls>>) {
     let (shared, source) = (&admitted.shared, admitted.source);
     let Some(tls) = tls else {
         return shared.connection(stream, (source, LogTransport::Tcp)).await;
     };
     let greeted = tokio::select! {
         () = shared.stop.cancelled() => return,
-        greeted = timeout(HANDSHAKE_MAX, tls.accept(stream)) => greeted,
+        greeted = timeout(HANDSHAKE_MAX, greet(tls, stream)) => greeted,
     };
     match greeted {
         Ok(Ok(stream)) => shared.connection(stream, (source, LogTransport::Tls)).await,
         _ => add(&shared.counters.connections_failed, 1),
     }
+}
+
+async fn greet(tls: Arc<Tls>, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    let config = tokio::task::spawn_blocking(move || tls.current()).await?;
+    TlsAcceptor::from(config).accept(stream).await
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 
 use crate::program::{Server, skipped, until};
 use serde_json::{Value, json};
-use std::net::UdpSocket;
+use std::io::Read as _;
+use std::net::{TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
@@ -221,11 +223,19 @@ impl Drop for Relay {
     }
 }
 
-fn relay(folder: &Path, from: u16, to: u16) -> Relay {
+/// Starts one that believes `authority.pem` in its folder, and shows what `own` names where it is
+/// given.
+fn relay(folder: &Path, own: Option<&str>, (from, to): (u16, u16)) -> Relay {
     let shown = folder.display();
+    let own = own.map_or(String::new(), |own| {
+        format!(
+            r#"global(defaultNetstreamDriverCertFile="{shown}/{own}.pem" defaultNetstreamDriverKeyFile="{shown}/{own}-key.pem")
+"#
+        )
+    });
     let settings = format!(
-        r#"global(workDirectory="{shown}" defaultNetstreamDriverCAFile="{shown}/certificate.pem")
-module(load="imudp")
+        r#"global(workDirectory="{shown}" defaultNetstreamDriverCAFile="{shown}/authority.pem")
+{own}module(load="imudp")
 input(type="imudp" address="127.0.0.1" port="{from}")
 action(type="omfwd" target="127.0.0.1" port="{to}" protocol="tcp" tcp_framing="octet-counted"
     template="RSYSLOG_SyslogProtocol23Format" action.resumeRetryCount="-1"
@@ -245,25 +255,103 @@ action(type="omfwd" target="127.0.0.1" port="{to}" protocol="tcp" tcp_framing="o
     Relay(relay.unwrap())
 }
 
-fn certificate(folder: &Path) {
+/// Writes a certificate of an authority, and its key: `authority.pem` and `authority-key.pem`.
+fn authority(folder: &Path) {
+    certificate(
+        folder,
+        "authority",
+        &["-subj", "/CN=authority"],
+        "critical,CA:TRUE",
+    );
+}
+
+/// Writes a certificate that it signed, for this address and with a name: `FILE.pem` and
+/// `FILE-key.pem`.
+fn signed(folder: &Path, file: &str, name: &str) {
+    let path = |file: &str| folder.join(file).display().to_string();
+    let (authority, key) = (path("authority.pem"), path("authority-key.pem"));
+    let subject = format!("/CN={name}");
+    let addresses = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let arguments = [
+        ["-CA", &authority, "-CAkey", &key],
+        ["-subj", &subject, "-addext", addresses],
+    ];
+    certificate(folder, file, &arguments.concat(), "critical,CA:FALSE");
+}
+
+fn certificate(folder: &Path, file: &str, arguments: &[&str], constraints: &str) {
+    // Without what the machine's own file of settings would add.
+    let settings = folder.join("request.conf");
+    std::fs::write(&settings, "[req]\ndistinguished_name=name\n[name]\n").unwrap();
     let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+        .args(["req", "-x509", "-config"])
+        .arg(settings)
+        .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        .args(["-nodes", "-days", "2"])
+        .args(arguments)
+        .args(["-addext", &format!("basicConstraints={constraints}")])
         .arg("-keyout")
-        .arg(folder.join("key.pem"))
+        .arg(folder.join(format!("{file}-key.pem")))
         .arg("-out")
-        .arg(folder.join("certificate.pem"))
+        .arg(folder.join(format!("{file}.pem")))
         .stderr(Stdio::null())
         .status();
-    assert!(made.unwrap().success());
+    assert!(made.unwrap().success(), "{file}");
+}
+
+/// A server that listens over TLS with what `server` names, and asks for certificates of the
+/// authority where it is told so.
+fn server_over_tls(data: &Path, folder: &Path, tls: u16, of_authority: bool) -> Server {
+    let path = |name| folder.join(name).display().to_string();
+    let mut environment = vec![
+        ("FORETELL_SYSLOG__LISTEN_TLS", address(tls)),
+        ("FORETELL_SYSLOG__CERTIFICATE_FILE", path("server.pem")),
+        ("FORETELL_SYSLOG__KEY_FILE", path("server-key.pem")),
+    ];
+    if of_authority {
+        let name = "FORETELL_SYSLOG__CLIENT_AUTHORITY_FILE";
+        environment.push((name, path("authority.pem")));
+    }
+    let environment: Vec<(&str, &str)> = environment
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let mut server = Server::start_with(data, &environment);
+    server.sign_in();
+    server
+}
+
+/// Has a relay sent lines with a tag until something holds.
+fn log_until(from: u16, tag: &str, what: &str, mut holds: impl FnMut() -> bool) {
+    let mut n = 0;
+    until(what, || {
+        // The relay is not there at once, and a datagram is not sent again.
+        n += 1;
+        let line = format!("over{n}");
+        logger(from, &["--udp", "--rfc3164", "--tag", tag, &line]);
+        holds()
+    });
+}
+
+/// Connections whose greeting failed.
+fn failed(server: &Server) -> u64 {
+    let (_, metrics) = server.text("/metrics");
+    let mut counts = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("foretell_syslog_connections_failed_total "));
+    counts.next().unwrap().parse().unwrap()
+}
+
+/// The name in the certificate that a port shows.
+fn presented(port: u16) -> String {
+    let shown = Command::new("openssl")
+        .args(["s_client", "-connect", &address(port)])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let subject = shown.lines().find_map(|line| line.strip_prefix("subject="));
+    subject.unwrap_or_else(|| panic!("{shown}")).to_owned()
 }
 
 #[test]
@@ -272,34 +360,12 @@ fn a_relay_of_rsyslog_brings_lines_over_tls() {
         return;
     }
     let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    certificate(folder.path());
+    authority(folder.path());
+    signed(folder.path(), "server", "server");
     let (tls, from) = (free_port(), free_port());
-    let path = |name| folder.path().join(name).display().to_string();
-    let environment = [
-        ("FORETELL_SYSLOG__LISTEN_TLS", address(tls)),
-        ("FORETELL_SYSLOG__CERTIFICATE_FILE", path("certificate.pem")),
-        ("FORETELL_SYSLOG__KEY_FILE", path("key.pem")),
-    ];
-    let environment = environment
-        .each_ref()
-        .map(|(name, value)| (*name, value.as_str()));
-    let mut server = Server::start_with(data.path(), &environment);
-    server.sign_in();
-    let _relay = relay(folder.path(), from, tls);
-    let mut n = 0;
-    until("a line by the relay", || {
-        // The relay is not there at once, and a datagram is not sent again.
-        n += 1;
-        logger(
-            from,
-            &[
-                "--udp",
-                "--rfc3164",
-                "--tag",
-                "relayed",
-                &format!("over{n}"),
-            ],
-        );
+    let server = server_over_tls(data.path(), folder.path(), tls, false);
+    let _relay = relay(folder.path(), None, (from, tls));
+    log_until(from, "relayed", "a line by the relay", || {
         !lines(&server, "q=relayed").is_empty()
     });
     let line = lines(&server, "q=relayed").remove(0);
@@ -307,4 +373,84 @@ fn a_relay_of_rsyslog_brings_lines_over_tls() {
     assert_eq!(line["details"]["format"], "rfc5424", "{line}");
     assert_eq!(line["details"]["app"], "relayed", "{line}");
     assert!(line["details"]["device_at"].is_string(), "{line}");
+}
+
+#[test]
+fn only_senders_with_a_certificate_of_the_authority_are_heard_where_one_is_named() {
+    if !(there("rsyslogd") && there("openssl") && there("logger")) {
+        return;
+    }
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    authority(folder.path());
+    signed(folder.path(), "server", "server");
+    signed(folder.path(), "sender", "sender");
+    // Signed by an authority of the same name.
+    let other = tempfile::tempdir().unwrap();
+    authority(other.path());
+    signed(other.path(), "stranger", "sender");
+    for file in ["stranger.pem", "stranger-key.pem"] {
+        std::fs::copy(other.path().join(file), folder.path().join(file)).unwrap();
+    }
+    let tls = free_port();
+    let server = server_over_tls(data.path(), folder.path(), tls, true);
+    for own in [None, Some("stranger")] {
+        let (from, before) = (free_port(), failed(&server));
+        let _stranger = relay(folder.path(), own, (from, tls));
+        log_until(from, "stranger", "a relay to be refused", || {
+            failed(&server) > before
+        });
+    }
+    let from = free_port();
+    let _sender = relay(folder.path(), Some("sender"), (from, tls));
+    log_until(from, "sender", "a line by the relay", || {
+        !lines(&server, "q=sender").is_empty()
+    });
+    assert_eq!(lines(&server, "q=stranger"), Vec::<Value>::new());
+}
+
+#[test]
+fn a_connection_that_does_not_greet_is_closed() {
+    if !there("openssl") {
+        return;
+    }
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    authority(folder.path());
+    signed(folder.path(), "server", "server");
+    let tls = free_port();
+    let server = server_over_tls(data.path(), folder.path(), tls, false);
+    let mut silent = TcpStream::connect(address(tls)).unwrap();
+    let begun = Instant::now();
+    let patience = Some(Duration::from_secs(60));
+    silent.set_read_timeout(patience).unwrap();
+    let read = silent.read(&mut [0; 16]);
+    assert!(matches!(read, Ok(0)), "{read:?}");
+    let waited = begun.elapsed();
+    assert!(waited > Duration::from_secs(9), "{waited:?}");
+    until("its failure to be counted", || failed(&server) == 1);
+}
+
+#[test]
+fn a_certificate_that_was_renewed_is_shown_without_a_restart() {
+    if !there("openssl") {
+        return;
+    }
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = folder.path();
+    authority(folder);
+    signed(folder, "server", "first");
+    let tls = free_port();
+    let _server = server_over_tls(data.path(), folder, tls, false);
+    assert!(presented(tls).ends_with("first"));
+    // A new certificate whose key is not there yet changes nothing.
+    signed(folder, "next", "second");
+    let renew = |file: &str, from: &str| std::fs::copy(folder.join(from), folder.join(file));
+    renew("server.pem", "next.pem").unwrap();
+    assert!(presented(tls).ends_with("first"));
+    renew("server-key.pem", "next-key.pem").unwrap();
+    assert!(presented(tls).ends_with("second"));
+    // Nor does one that is damaged, or gone.
+    std::fs::write(folder.join("server.pem"), "no certificate").unwrap();
+    assert!(presented(tls).ends_with("second"));
+    std::fs::remove_file(folder.join("server.pem")).unwrap();
+    assert!(presented(tls).ends_with("second"));
 }
