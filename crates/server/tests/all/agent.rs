@@ -66,6 +66,12 @@ impl Agent {
         Self::start_at(name, &["127.0.0.1"], lines)
     }
 
+    /// Starts one that tells errors of its first interface by a text (ifInErrors of IF-MIB).
+    pub(crate) fn start_with_wrong_type(name: &str) -> Option<Self> {
+        let lines = "override 1.3.6.1.2.1.2.2.1.14.1 octet_str many\n";
+        Self::start_at(name, &["127.0.0.1"], lines)
+    }
+
     /// Starts one that answers at 127.0.0.2, too.
     pub(crate) fn start_on_two(name: &str) -> Option<Self> {
         Self::start_at(name, &["127.0.0.1", "127.0.0.2"], "")

@@ -51,6 +51,39 @@ fn a_device_is_discovered_polled_kept_and_there_after_a_restart() {
 }
 
 #[test]
+fn what_is_wrong_with_the_answers_of_a_device_is_told() {
+    let (Some(bad), Some(good)) = (Agent::start_with_wrong_type("bad"), Agent::start("good"))
+    else {
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path());
+    server.sign_in();
+    let credential = add_credential(&server);
+    let bad = discover(&server, &bad.address(), &credential);
+    let good = discover(&server, &good.address(), &credential);
+    let defects = |device: &str| {
+        let (status, defects) = server.get(&format!("devices/{device}/defects"));
+        assert_eq!(status, 200, "{defects}");
+        defects["items"].as_array().unwrap().clone()
+    };
+    let wrong_types = || {
+        let defects = defects(&bad);
+        let mut all = defects.iter().filter(|it| it["defect"] == "wrong_type");
+        all.next().and_then(|it| it["count"].as_u64())
+    };
+    until("what is wrong to be told, and counted on", || {
+        wrong_types() > Some(1)
+    });
+    until("polls of the good one", || {
+        wait_for_samples(&server, &good) > 0
+    });
+    assert_eq!(defects(&good), Vec::<Value>::new());
+    let (_, device) = server.get(&format!("devices/{bad}"));
+    assert_eq!(device["status"], "up", "{device}");
+}
+
+#[test]
 fn neighbours_that_name_each_other_are_one_link() {
     let (a, b) = ("020000000a0a", "020000000b0b");
     let Some(one) = Agent::start_beside("ra", a, "rb", b) else {
