@@ -258,6 +258,15 @@ fn the_command_lists_shows_and_checks_profiles() {
     run(&["profile", "show", "acme"], 1);
 }
 
+/// The objects that told the sensors which the profile names.
+fn of_sensors(said: &Value) -> Vec<&str> {
+    let origins = said["origins"].as_array().unwrap().iter();
+    origins
+        .filter(|it| it["fact"] == "sensors" && it["source"] == "acme")
+        .map(|it| it["object"].as_str().unwrap_or_default())
+        .collect()
+}
+
 #[test]
 fn the_command_explains_a_device_and_a_recording() {
     let folder = tempfile::tempdir().unwrap();
@@ -277,6 +286,7 @@ fn the_command_explains_a_device_and_a_recording() {
     let said = tell(&said);
     assert_eq!(said["profiles"][0], "acme", "{said}");
     assert_eq!(said["facts"]["sensors"][0]["value"], 31.5, "{said}");
+    assert_eq!(of_sensors(&said), ["acmeTemp.0"], "{said}");
     let Some(agent) = Agent::start_of_acme("acme") else {
         return;
     };
@@ -285,8 +295,12 @@ fn the_command_explains_a_device_and_a_recording() {
     let said = tell(&run(&[&explain[..], &ask[..]].concat(), 0));
     assert_eq!(said["profiles"][0], "acme", "{said}");
     assert_eq!(said["facts"]["sensors"][0]["value"], 31.5, "{said}");
+    assert_eq!(of_sensors(&said), ["acmeTemp.0"], "{said}");
     let words = run(&[&explain[..4], &ask[..]].concat(), 0);
-    assert!(words.contains("Inside 31.5 °C"), "{words}");
+    let told = words.lines().find(|line| line.contains("Inside 31.5 °C"));
+    let told: Vec<&str> = told.unwrap().split_whitespace().collect();
+    let expected = ["sensors", "Inside", "31.5", "°C", "acme,", "acmeTemp.0"];
+    assert_eq!(told, expected, "{words}");
     // Nobody answers there.
     let silent = ["127.0.0.1:1", "--community-env", "COMMUNITY"];
     run(&[&explain[..4], &silent[..]].concat(), 3);
