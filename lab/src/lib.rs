@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod client;
+pub mod echo;
 pub mod namespace;
 pub mod network;
 pub mod server;

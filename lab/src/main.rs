@@ -1,12 +1,15 @@
-//! `foretell-lab`: the lab's network by hand, and the ends of its traffic.
+//! `foretell-lab`: the lab's network by hand, the ends of its traffic, and who answers its
+//! echo requests.
 #![allow(clippy::print_stdout)] // What it prints is its product.
 
 use anyhow::bail;
 use foretell_lab::agent::{COMMUNITY, USER};
+use foretell_lab::echo::{self, Manner};
 use foretell_lab::network::{MANAGEMENT, Network};
 use foretell_lab::traffic;
 
-const USAGE: &str = "usage: foretell-lab up | send ADDRESS:PORT OCTETS_PER_SECOND | sink PORT";
+const USAGE: &str = "usage: foretell-lab up | send ADDRESS:PORT OCTETS_PER_SECOND | sink PORT | \
+     echo DELAY_MS LONGER_MS LOST_OF";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -15,6 +18,11 @@ fn main() -> anyhow::Result<()> {
         ["up"] => up(),
         ["send", to, rate] => traffic::send(to.parse()?, rate.parse()?),
         ["sink", port] => traffic::sink(port.parse()?),
+        ["echo", delay, longer, lost_of] => echo::answer(Manner {
+            delay_ms: delay.parse()?,
+            longer_ms: longer.parse()?,
+            lost_of: lost_of.parse()?,
+        }),
         _ => bail!(USAGE),
     }
 }

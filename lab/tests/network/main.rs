@@ -4,6 +4,7 @@
 
 mod crash;
 mod discovery;
+mod echoes;
 mod faults;
 mod latency;
 mod permission;
