@@ -136,6 +136,9 @@ try {
     step("SKIPPED limits that come near and anomalies: the history is too short for them");
   }
   await shot("foresight");
+  await page.goto(`${url}/foresight?view=balance&all=true`);
+  await until("groups whose traffic can be split", async () => (await page.getByTestId("balance-list").locator("tbody tr").count()) > 0, FORESEEN_MS);
+  await shot("balance");
 
   step("what is kept");
   const kept = await walkStorage(page, url, shot);

@@ -22,6 +22,8 @@ pub struct BandsTold {
     pub bands: Vec<Option<[f64; 3]>>,
     /// Samples that it was learned from.
     pub samples: u64,
+    /// The first of them.
+    pub learned_from: Option<Timestamp>,
     /// Whether too little was seen for alarms yet.
     pub learning: bool,
     /// The last sample that was looked at.

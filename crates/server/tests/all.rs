@@ -9,6 +9,8 @@ mod analyze;
 mod archive;
 #[path = "all/backups.rs"]
 mod backups;
+#[path = "all/bond.rs"]
+mod bond;
 #[path = "all/checks.rs"]
 mod checks;
 #[path = "all/commands.rs"]
@@ -25,6 +27,10 @@ mod flows;
 mod foresight;
 #[path = "all/full_disk.rs"]
 mod full_disk;
+#[path = "all/groups.rs"]
+mod groups;
+#[path = "all/groups_asked.rs"]
+mod groups_asked;
 #[path = "all/jobs.rs"]
 mod jobs;
 #[path = "all/moved.rs"]

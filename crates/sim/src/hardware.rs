@@ -135,12 +135,20 @@ static OF_SERVER: [Storage; 5] = [
 
 /// The hardware of all devices, each kind once.
 #[derive(Default)]
-pub(crate) struct Store(Mutex<HashMap<(usize, u16, u16), Arc<Hardware>>>);
+pub(crate) struct Store(Mutex<HashMap<Key, Arc<Hardware>>>);
+
+/// The make, by its address; ports for hosts, for links, and all.
+type Key = (usize, u16, u16, usize);
 
 impl Store {
     pub(crate) fn of(&self, device: &Device) -> Arc<Hardware> {
         let make = std::ptr::from_ref::<Make>(device.make).addr();
-        let key = (make, device.edge_ports, device.link_ports);
+        let key = (
+            make,
+            device.edge_ports,
+            device.link_ports,
+            device.ports().len(),
+        );
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let hardware = known.entry(key);
         Arc::clone(hardware.or_insert_with(|| Arc::new(Hardware::of(device))))

@@ -2,13 +2,16 @@
 //! talks to whom. It follows from the scenario alone and never changes; what goes wrong with it is
 //! the timeline's business.
 
+mod aggregate;
 mod draft;
 pub mod make;
 mod segment;
 mod target;
 
+pub use aggregate::{Aggregate, AggregateNo};
 pub(crate) use draft::{Draft, Mix};
 pub use make::Make;
+pub(crate) use make::RouteTable;
 pub(crate) use segment::VLAN_OWN;
 pub use segment::{Segment, SegmentNo, VLANS, Vlan};
 pub use target::{Target, TargetError};
@@ -57,6 +60,7 @@ pub struct Network {
     pub shape: Shape,
     devices: Vec<Device>,
     links: Vec<Link>,
+    aggregates: Vec<Aggregate>,
     edges: Vec<Edge>,
     sites: Vec<Site>,
     segments: Vec<Segment>,
@@ -84,7 +88,7 @@ pub struct PortNo {
     /// Of which device.
     pub device: DeviceNo,
     /// Its place on the device, from 0. Ports for hosts come first, then those for links, then the
-    /// interface that has the management address.
+    /// interface that has the management address, then those of aggregates.
     pub port: u16,
 }
 
@@ -168,6 +172,8 @@ pub enum Peer {
     Edge(EdgeNo),
     /// No plug: the management interface.
     Inside,
+    /// No plug: the interface of an aggregate, whose members have them.
+    Aggregate(AggregateNo),
 }
 
 /// A port.
@@ -286,13 +292,14 @@ impl Network {
         self.device(port.device).port_name(port.port)
     }
 
-    /// The other end, where the port has a link.
+    /// The other end, where the port has a link or is that of an aggregate.
     pub fn far_end(&self, port: PortNo) -> Option<PortNo> {
-        let Peer::Link(link) = self.device(port.device).port(port.port)?.peer else {
-            return None;
+        let [a, b] = match self.peer(port)? {
+            Peer::Link(link) => [self.link(link).a, self.link(link).b],
+            Peer::Aggregate(number) => [self.aggregate(number).a, self.aggregate(number).b],
+            Peer::Edge(_) | Peer::Nothing | Peer::Inside => return None,
         };
-        let link = self.link(link);
-        Some(if link.a == port { link.b } else { link.a })
+        Some(if a == port { b } else { a })
     }
 
     /// What a port's traffic is counted in; none where it has no plug.
@@ -307,7 +314,8 @@ impl Network {
                 })
             }
             Peer::Edge(edge) => Some(self.edge_channels(edge)),
-            Peer::Nothing | Peer::Inside => None,
+            // What an aggregate carries is that of its members: it is counted there.
+            Peer::Nothing | Peer::Inside | Peer::Aggregate(_) => None,
         }
     }
 
@@ -387,8 +395,10 @@ impl Device {
             self.make.edge.short(port)
         } else if port < self.management_port() {
             self.make.uplink.short(port - self.edge_ports)
-        } else {
+        } else if port == self.management_port() {
             self.make.management.0.to_owned()
+        } else {
+            self.make.aggregate.short(self.aggregate_place(port))
         }
     }
     /// ifDescr of a port.
@@ -397,9 +407,16 @@ impl Device {
             self.make.edge.long(port)
         } else if port < self.management_port() {
             self.make.uplink.long(port - self.edge_ports)
-        } else {
+        } else if port == self.management_port() {
             self.make.management.0.to_owned()
+        } else {
+            self.make.aggregate.long(self.aggregate_place(port))
         }
+    }
+
+    /// Which of the device's aggregates the port is, from 0.
+    fn aggregate_place(&self, port: u16) -> u16 {
+        port.saturating_sub(self.management_port() + 1)
     }
 }
 

@@ -3,7 +3,7 @@
 //! evenly; a link that is down moves those that used it, and no other.
 
 use crate::hash::{self, purpose};
-use crate::network::{Channel, DeviceNo, LinkNo, Network, link_channels};
+use crate::network::{Behind, Channel, DeviceNo, LinkNo, Network, link_channels};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashSet};
 
@@ -185,35 +185,73 @@ pub(crate) struct Distances {
 
 const FAR: u32 = u32::MAX;
 
+fn distance(by_device: &[u32], device: DeviceNo) -> u32 {
+    place(device)
+        .and_then(|place| by_device.get(place))
+        .copied()
+        .unwrap_or(FAR)
+}
+
+/// How far every device is from the nearest of some. Source: Dijkstra (1959).
+fn measure(graph: &Graph, nearest: impl IntoIterator<Item = DeviceNo>, by_device: &mut Vec<u32>) {
+    by_device.clear();
+    by_device.resize(graph.arcs.len(), FAR);
+    let nearest = nearest.into_iter();
+    let mut waiting: BinaryHeap<_> = nearest.map(|device| Reverse((0_u32, device))).collect();
+    while let Some(Reverse((distance, device))) = waiting.pop() {
+        let Some(known) = place(device).and_then(|place| by_device.get_mut(place)) else {
+            continue;
+        };
+        if *known <= distance {
+            continue;
+        }
+        *known = distance;
+        for arc in graph.of(device) {
+            waiting.push(Reverse((distance.saturating_add(arc.cost.max(1)), arc.to)));
+        }
+    }
+}
+
+/// How far every device is from the nearest port to the world.
+#[derive(Debug, Default)]
+pub(crate) struct WayOut {
+    by_device: Vec<u32>,
+}
+
+impl WayOut {
+    pub(crate) fn new(network: &Network, down: &Down) -> Self {
+        let mut by_device = Vec::new();
+        if !network.links().is_empty() {
+            let edges = (0..).map(crate::network::EdgeNo).zip(network.edges());
+            let out = edges.filter(|(number, edge)| {
+                edge.behind == Behind::World && down.edge_works(network, *number)
+            });
+            let out = out.map(|(_, edge)| edge.port.device);
+            measure(&Graph::new(network, down), out, &mut by_device);
+        }
+        Self { by_device }
+    }
+
+    /// What the way out of a device costs, where a shortest one begins with a link of that cost to that neighbour.
+    pub(crate) fn through(&self, from: DeviceNo, next: DeviceNo, cost: u32) -> Option<u32> {
+        let own = distance(&self.by_device, from);
+        let through = distance(&self.by_device, next).checked_add(cost.max(1))?;
+        (own != FAR && through == own).then_some(own)
+    }
+}
+
 impl Distances {
-    /// Measures to a destination, unless it is the one measured to last. Source: Dijkstra (1959).
+    /// Measures to a destination, unless it is the one measured to last.
     pub(crate) fn to(&mut self, graph: &Graph, destination: DeviceNo) {
         if self.to == Some(destination) {
             return;
         }
         self.to = Some(destination);
-        self.by_device.clear();
-        self.by_device.resize(graph.arcs.len(), FAR);
-        let mut waiting = BinaryHeap::from([Reverse((0_u32, destination))]);
-        while let Some(Reverse((distance, device))) = waiting.pop() {
-            let Some(known) = place(device).and_then(|place| self.by_device.get_mut(place)) else {
-                continue;
-            };
-            if *known <= distance {
-                continue;
-            }
-            *known = distance;
-            for arc in graph.of(device) {
-                waiting.push(Reverse((distance.saturating_add(arc.cost.max(1)), arc.to)));
-            }
-        }
+        measure(graph, [destination], &mut self.by_device);
     }
 
     fn of(&self, device: DeviceNo) -> u32 {
-        place(device)
-            .and_then(|place| self.by_device.get(place))
-            .copied()
-            .unwrap_or(FAR)
+        distance(&self.by_device, device)
     }
 
     /// The links from a device to the destination, each with whether it is used from its end `a`.

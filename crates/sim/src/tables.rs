@@ -4,9 +4,11 @@
 //!
 //! A walk is a cursor over columns and rows: nothing is searched for from one instance to the next.
 
+mod aggregation;
 mod bridge;
 mod engine;
 mod entity;
+mod forwarding;
 mod host_resources;
 mod index;
 mod interfaces;
@@ -64,6 +66,14 @@ enum Rows {
     LldpLocalAddress,
     LldpRemotes,
     LldpRemoteAddresses,
+    /// What lies over what, of devices with aggregates.
+    Stacked,
+    Aggregates,
+    Members,
+    /// Default routes, each in one of these.
+    InetRoutes,
+    CidrRoutes,
+    OldRoutes,
 }
 
 /// Every MIB's columns.
@@ -76,6 +86,8 @@ static MIBS: &[&[Column]] = &[
     entity::COLUMNS,
     sensors::COLUMNS,
     lldp::COLUMNS,
+    aggregation::COLUMNS,
+    forwarding::COLUMNS,
     engine::COLUMNS,
 ];
 

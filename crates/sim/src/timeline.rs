@@ -14,14 +14,14 @@ pub use faults::{AddError, FaultId, FaultView};
 
 use crate::hash::{self, purpose};
 use crate::network::{Channel, DeviceNo, Network, Peer, PortNo};
-use crate::routes::{self, Down, Loading};
+use crate::routes::{self, Down, Loading, WayOut};
 use crate::scenario::{Effect, Scenario, ScenarioError};
 use crate::traffic;
 use faults::Span;
 use model::Timestamp;
 use pieces::{ChannelPiece, FlowPiece, SharePiece, last};
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Faults that a timeline keeps. Those that ended are kept too, for counters remember them.
@@ -37,6 +37,8 @@ pub struct Timeline {
     network: Arc<Network>,
     /// The flows of each channel while nothing is down.
     usual: Arc<Loading>,
+    /// How far it is to the world then.
+    way_out: Arc<OnceLock<WayOut>>,
     spans: Vec<Span>,
     next_id: u32,
     version: u32,
@@ -59,6 +61,8 @@ struct Wire(u32);
 struct Era {
     start: Timestamp,
     down: Arc<Down>,
+    /// How far it is to the world; made when it is first asked for.
+    way_out: Arc<OnceLock<WayOut>>,
 }
 
 #[derive(Clone, Copy)]
@@ -116,6 +120,7 @@ impl Timeline {
         let mut timeline = Self {
             network,
             usual,
+            way_out: Arc::default(),
             spans: Vec::new(),
             next_id: 1,
             version: 0,
@@ -183,7 +188,10 @@ impl Timeline {
     /// What the port has counted from the origin until `at`, whatever its device did meanwhile.
     pub(crate) fn totals(&self, port: PortNo, at: Timestamp) -> Totals {
         let Some(channels) = self.network.channels(port) else {
-            return Totals::default();
+            let members = self.network.members(port);
+            return members.fold(Totals::default(), |sum, member| {
+                sum.and(&self.totals(member, at))
+            });
         };
         let (into, out) = (channels.into, channels.out);
         let (in_octets, out_octets) = (self.carried(into, at), self.carried(out, at));
@@ -199,21 +207,40 @@ impl Timeline {
 
     /// Whether a port is up at `at`: something is plugged in, and both ends are well.
     pub fn is_up(&self, port: PortNo, at: Timestamp) -> bool {
-        match self.peer(port) {
+        match self.network.peer(port) {
             Some(Peer::Inside) => true,
             Some(Peer::Nothing) | None => false,
             Some(Peer::Link(_) | Peer::Edge(_)) => {
                 self.state(port, at).is_none_or(|(_, is_up)| is_up)
             }
+            Some(Peer::Aggregate(_)) => {
+                let mut members = self.network.members(port);
+                members.any(|member| self.is_up(member, at))
+            }
         }
     }
 
     /// When the port went up or down last, as seen at `at`; when the device booted, where it has not
-    /// since.
+    /// since. An aggregate is up while a member is.
     pub fn last_change(&self, port: PortNo, at: Timestamp) -> Timestamp {
         let booted = self.booted(port.device, at);
+        if matches!(self.network.peer(port), Some(Peer::Aggregate(_))) {
+            return self
+                .aggregate_changed(port, at)
+                .unwrap_or(booted)
+                .max(booted);
+        }
         self.state(port, at)
             .map_or(booted, |(changed, _)| changed.max(booted))
+    }
+
+    /// When a member of an aggregate of the device came or left last, as seen at `at`; when the device booted,
+    /// where none did since.
+    pub(crate) fn members_changed(&self, device: DeviceNo, at: Timestamp) -> Timestamp {
+        let aggregates = self.network.aggregates_of(device);
+        let members = aggregates.flat_map(|aggregate| self.network.members(aggregate));
+        let changed = members.map(|member| self.last_change(member, at)).max();
+        changed.unwrap_or_else(|| self.booted(device, at))
     }
 
     /// Whether the device is without power at `at`.
@@ -225,6 +252,18 @@ impl Timeline {
     /// What is down at `at`; none where nothing ever was.
     pub(crate) fn down(&self, at: Timestamp) -> Option<&Arc<Down>> {
         last(&self.eras, at, |era| era.start).map(|era| &era.down)
+    }
+
+    /// How far every device is from the world at `at`.
+    pub(crate) fn way_out(&self, at: Timestamp) -> &WayOut {
+        match last(&self.eras, at, |era| era.start) {
+            Some(era) => era
+                .way_out
+                .get_or_init(|| WayOut::new(&self.network, &era.down)),
+            None => self
+                .way_out
+                .get_or_init(|| WayOut::new(&self.network, &Down::default())),
+        }
     }
 
     /// How the device's agent behaves at `at`.
@@ -274,8 +313,27 @@ impl Timeline {
         self.version
     }
 
-    fn peer(&self, port: PortNo) -> Option<Peer> {
-        Some(self.network.device(port.device).port(port.port)?.peer)
+    /// When an aggregate went up or down last, as seen at `at`; none where it never did.
+    fn aggregate_changed(&self, port: PortNo, at: Timestamp) -> Option<Timestamp> {
+        let wires = self.network.members(port).filter_map(|member| {
+            let wire = Wire(self.network.channels(member)?.into.0 / 2);
+            self.states.get(&wire)
+        });
+        let moments: BTreeSet<Timestamp> = wires
+            .flatten()
+            .map(|(changed, _)| *changed)
+            .filter(|changed| *changed <= at)
+            .collect();
+        let mut was_up = true;
+        let mut changed = None;
+        for moment in moments {
+            let is_up = self.is_up(port, moment);
+            if is_up != was_up {
+                changed = Some(moment);
+            }
+            was_up = is_up;
+        }
+        changed
     }
 
     fn state(&self, port: PortNo, at: Timestamp) -> Option<(Timestamp, bool)> {
@@ -381,6 +439,18 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// Both together.
+    fn and(&self, other: &Self) -> Self {
+        Self {
+            in_octets: self.in_octets.saturating_add(other.in_octets),
+            out_octets: self.out_octets.saturating_add(other.out_octets),
+            in_packets: self.in_packets.saturating_add(other.in_packets),
+            out_packets: self.out_packets.saturating_add(other.out_packets),
+            in_errors: self.in_errors.saturating_add(other.in_errors),
+            out_discards: self.out_discards.saturating_add(other.out_discards),
+        }
+    }
+
     /// What has been counted since then.
     pub(crate) fn since(&self, then: &Self) -> Counters {
         let count = |now: i64, then: i64| now.saturating_sub(then).max(0).cast_unsigned();

@@ -17,6 +17,8 @@ pub struct Truth<'a> {
     pub nodes: Vec<Node<'a>>,
     /// What is plugged into each other.
     pub links: Vec<TruthLink<'a>>,
+    /// Links that are used as one.
+    pub aggregates: Vec<TruthAggregate<'a>>,
     /// What is plugged in and does not answer.
     pub hosts: Vec<Host<'a>>,
 }
@@ -44,7 +46,7 @@ pub struct Node<'a> {
     pub chassis_id: String,
     /// snmpEngineID in hexadecimal digits.
     pub engine_id: String,
-    /// How many interfaces it has.
+    /// How many interfaces it has, those of aggregates among them.
     pub interfaces: usize,
 }
 
@@ -57,6 +59,17 @@ pub struct TruthLink<'a> {
     pub b: End<'a>,
     /// Bits in a second.
     pub speed_bps: u64,
+}
+
+/// Links that are used as one, each listed among the links.
+#[derive(Debug, Serialize)]
+pub struct TruthAggregate<'a> {
+    /// Its interface at one end.
+    pub a: End<'a>,
+    /// That at the other.
+    pub b: End<'a>,
+    /// Its members at the first end.
+    pub members: Vec<End<'a>>,
 }
 
 /// An end of a link.
@@ -100,6 +113,18 @@ impl<'a> Truth<'a> {
                     a: End::of(network, link.a),
                     b: End::of(network, link.b),
                     speed_bps: u64::from(link.speed_mbps) * 1_000_000,
+                })
+                .collect(),
+            aggregates: network
+                .aggregates()
+                .iter()
+                .map(|aggregate| TruthAggregate {
+                    a: End::of(network, aggregate.a),
+                    b: End::of(network, aggregate.b),
+                    members: network
+                        .members(aggregate.a)
+                        .map(|member| End::of(network, member))
+                        .collect(),
                 })
                 .collect(),
             hosts: (0..)

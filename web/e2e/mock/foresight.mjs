@@ -72,7 +72,7 @@ export function foresight(net) {
         const points = [];
         for (let at = from; at <= until && points.length < 500; at += step) points.push({ at: iso(at), lower: 8e6, expected: 1e7, upper: 1.3e7 });
         const limits = state.limits.get(query.get("series_id"));
-        return send(200, { series_id: query.get("series_id"), device_id: device.id, metric: port.metric, unit: "octets_per_second", model: "streaming", model_version: 1, samples: 900, learning: false, watched: true, seen_at: iso(born), threshold: 0.5, useful: 0, noise: 0, floor: limits?.floor ?? null, ceiling: limits?.ceiling ?? null, revision: limits ? 1 : 0, step_secs: step / 1000, points });
+        return send(200, { series_id: query.get("series_id"), device_id: device.id, metric: port.metric, unit: "octets_per_second", model: "streaming", model_version: 1, samples: 900, learned_from: iso(born - 14 * DAY), learning: false, watched: true, seen_at: iso(born), threshold: 0.5, useful: 0, noise: 0, floor: limits?.floor ?? null, ceiling: limits?.ceiling ?? null, revision: limits ? 1 : 0, step_secs: step / 1000, points });
       }
       case "PUT /bands/:id":
         state.limits.set(id, body);

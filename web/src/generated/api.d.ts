@@ -3369,6 +3369,7 @@ export interface components {
              * @description Samples that it was learned from.
              */
             samples: number;
+            learned_from?: components["schemas"]["Timestamp"] | null;
             /** @description Whether too little was seen for alarms yet. */
             learning: boolean;
             /**

@@ -80,6 +80,9 @@ pub(crate) struct Bands {
     model_version: Option<u32>,
     /// Samples that it was learned from.
     samples: u64,
+    /// When the first of them was measured; null where none was. What is expected, and each score of the series,
+    /// was learned from then on.
+    learned_from: Option<Timestamp>,
     /// Whether too little was seen for alarms yet.
     learning: bool,
     /// Whether the series is watched; where it is not, there are no bands, and `floor` and `ceiling` alarm
@@ -334,6 +337,7 @@ fn bands(
         model: told.as_ref().map(|told| told.model.to_owned()),
         model_version: told.as_ref().map(|told| told.model_version),
         samples: told.as_ref().map_or(0, |told| told.samples),
+        learned_from: told.as_ref().and_then(|told| told.learned_from),
         learning: told.as_ref().is_none_or(|told| told.learning),
         watched: told.is_some(),
         seen_at: told.as_ref().and_then(|told| told.seen_at),

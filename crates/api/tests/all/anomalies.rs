@@ -247,6 +247,8 @@ async fn bands_are_told_within_what_an_operator_set() {
         (&json!(true), &json!(false))
     );
     assert_eq!(told["threshold"], 0.5);
+    assert_eq!(told["samples"], 4_032);
+    assert!(told["learned_from"].is_string(), "{told}");
     assert_eq!(told["points"][0]["upper"], 30.0);
     assert_eq!(told["points"].as_array().unwrap().len(), 255);
 

@@ -321,6 +321,7 @@ async fn watcher(mut asked: mpsc::Receiver<BandsAsked>) {
         let _ = question.reply.send(Some(BandsTold {
             bands: bands.collect(),
             samples: 4_032,
+            learned_from: question.times.last().copied(),
             learning: false,
             seen_at: question.times.first().copied(),
             model: "streaming",

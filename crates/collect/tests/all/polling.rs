@@ -1,7 +1,7 @@
 //! The poller: in time, one poll at a time, and how devices are by what they answer.
 
 use super::agent::{Agent, COMMUNITY, PASSPHRASE, USER, free_port};
-use super::relay::{deaf_to, silent, slow};
+use super::relay::{deaf_to, failing_over, silent, slow};
 use foretell_collect::poller::{PollReport, Poller, PollerOptions, PollerStats, Target};
 use foretell_collect::profile::Catalog;
 use foretell_collect::reading::Instance;
@@ -321,6 +321,11 @@ async fn a_slow_agent_costs_only_itself_and_is_asked_one_thing_at_a_time() {
     lab.stop().await;
 }
 
+/// 1.3.6.1.2.1.4.24: all tables of IP-FORWARD-MIB.
+const ROUTES: &[u8] = &[0x2b, 6, 1, 2, 1, 4, 24];
+/// 1.2.840.10006.300.43.1.2: the ports of IEEE8023-LAG-MIB.
+const LAG_PORTS: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x16, 0x82, 0x2c, 43, 1, 2];
+
 #[tokio::test]
 async fn silence_over_the_routes_costs_nothing_else() {
     // An established peer of BGP.
@@ -328,8 +333,7 @@ async fn silence_over_the_routes_costs_nothing_else() {
     let Some(agent) = Agent::start(local(free_port("127.0.0.1")), lines).await else {
         return;
     };
-    // 1.3.6.1.2.1.4.24: all tables of IP-FORWARD-MIB.
-    let deaf = deaf_to(agent.address, &[0x2b, 6, 1, 2, 1, 4, 24]).await;
+    let deaf = deaf_to(agent.address, ROUTES).await;
     let mut lab = start(16, 64);
     let device = DeviceId::new();
     lab.poller.set(Target {
@@ -349,6 +353,41 @@ async fn silence_over_the_routes_costs_nothing_else() {
         assert_eq!(lab.report_of(device).await.status, Status::Up);
     }
     lab.stop().await;
+}
+
+#[tokio::test]
+async fn failing_over_routes_or_members_costs_only_these_tables() {
+    // Members of an aggregate, 9, of which the first port is one.
+    let lines = "override 1.3.6.1.2.1.2.2.1.2.9 octet_str \"ae9\"\n\
+         override 1.3.6.1.2.1.2.2.1.3.9 integer 161\n\
+         override 1.2.840.10006.300.43.1.2.1.1.13.1 integer 9\n";
+    let Some(agent) = Agent::start(local(free_port("127.0.0.1")), lines).await else {
+        return;
+    };
+    let members = |report: &PollReport| -> Vec<(Option<u32>, u32)> {
+        let rows = report.facts.interfaces.iter();
+        rows.filter_map(|row| Some((row.index, row.aggregate?)))
+            .collect()
+    };
+    for (octets, expected) in [(ROUTES, vec![(Some(1), 9)]), (LAG_PORTS, vec![])] {
+        let failing = failing_over(agent.address, octets).await;
+        let mut lab = start(16, 64);
+        let device = DeviceId::new();
+        lab.poller.set(Target {
+            device_id: device,
+            address: failing.address,
+            credentials: Some(v2c()),
+            interval: INTERVAL * 3,
+            profile: None,
+        });
+        let first = lab.report_of(device).await;
+        assert_eq!(first.status, Status::Up, "{first:?}");
+        let whole = Groups::ROUTING | Groups::ARP | Groups::INTERFACES | Groups::ADDRESSES;
+        assert!(first.complete.contains(whole), "{:?}", first.complete);
+        assert_eq!(members(&first), expected);
+        assert_eq!(lab.report_of(device).await.status, Status::Up);
+        lab.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Agents that behave badly: one that never answers, and one that takes its time for every answer.
+//! Agents that behave badly: one that never answers, one that takes its time for every answer, one that fails over
+//! some objects.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -63,7 +64,7 @@ pub(super) async fn deaf_to(agent: SocketAddr, octets: &'static [u8]) -> Relay {
     let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
     let address = front.local_addr().unwrap();
     let counts = Arc::new(Counts::default());
-    let deaf = (Duration::ZERO, Some(octets));
+    let deaf = (Duration::ZERO, Some((octets, Bad::Silent)));
     let task = tokio::spawn(relay(front, agent, deaf, Arc::clone(&counts)));
     Relay {
         address,
@@ -72,10 +73,71 @@ pub(super) async fn deaf_to(agent: SocketAddr, octets: &'static [u8]) -> Relay {
     }
 }
 
+/// Passes on each question but those with some octets in them, which it answers itself: it failed.
+pub(super) async fn failing_over(agent: SocketAddr, octets: &'static [u8]) -> Relay {
+    let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let address = front.local_addr().unwrap();
+    let counts = Arc::new(Counts::default());
+    let failing = (Duration::ZERO, Some((octets, Bad::Fails)));
+    let task = tokio::spawn(relay(front, agent, failing, Arc::clone(&counts)));
+    Relay {
+        address,
+        counts,
+        _task: AbortOnDropHandle::new(task),
+    }
+}
+
+/// What becomes of a question that is not passed on.
+#[derive(Clone, Copy)]
+enum Bad {
+    Silent,
+    Fails,
+}
+
+/// The answer to a question of SNMPv2c that the agent failed over its first object: genErr(5). None where the question
+/// is another. Source: RFC 3416 section 4.2.
+fn failed(question: &[u8]) -> Option<Vec<u8>> {
+    const RESPONSE: u8 = 0xa2;
+    const GEN_ERR: u8 = 5;
+    let mut answer = question.to_vec();
+    // The message; past its version and community the PDU; past the request id two integers, which are the error and
+    // its place in an answer.
+    let pdu = after(question, after(question, within(question, 0)?)?)?;
+    *answer.get_mut(pdu)? = RESPONSE;
+    let status = after(question, within(question, pdu)?)?;
+    let place = after(question, status)?;
+    *answer.get_mut(status + 2)? = GEN_ERR;
+    for at in place + 2..after(question, place)? {
+        *answer.get_mut(at)? = 0;
+    }
+    *answer.get_mut(after(question, place)? - 1)? = 1;
+    Some(answer)
+}
+
+/// Where the content of a value begins. Lengths are of up to two octets.
+fn within(octets: &[u8], at: usize) -> Option<usize> {
+    match *octets.get(at + 1)? {
+        0x81 => Some(at + 3),
+        0x82 => Some(at + 4),
+        _ => Some(at + 2),
+    }
+}
+
+/// Where a value ends.
+fn after(octets: &[u8], at: usize) -> Option<usize> {
+    let begin = within(octets, at)?;
+    let length = match octets.get(at + 1..begin)? {
+        [length] | [0x81, length] => usize::from(*length),
+        [_, high, low] => usize::from(u16::from_be_bytes([*high, *low])),
+        _ => return None,
+    };
+    Some(begin + length)
+}
+
 async fn relay(
     front: Arc<UdpSocket>,
     agent: SocketAddr,
-    (delay, deaf_to): (Duration, Option<&'static [u8]>),
+    (delay, bad): (Duration, Option<(&'static [u8], Bad)>),
     counts: Arc<Counts>,
 ) {
     let mut backs: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
@@ -83,9 +145,16 @@ async fn relay(
     let mut bytes = [0; 2048];
     while let Ok((len, from)) = front.recv_from(&mut bytes).await {
         counts.asked.fetch_add(1, Ordering::SeqCst);
-        let is_heard = |octets: &[u8]| !bytes[..len].windows(octets.len()).any(|it| it == octets);
-        if !deaf_to.is_none_or(is_heard) {
-            continue;
+        let has = |octets: &[u8]| bytes[..len].windows(octets.len()).any(|it| it == octets);
+        match bad.filter(|(octets, _)| has(octets)) {
+            Some((_, Bad::Silent)) => continue,
+            Some((_, Bad::Fails)) => {
+                if let Some(answer) = failed(&bytes[..len]) {
+                    let _ = front.send_to(&answer, from).await;
+                }
+                continue;
+            }
+            None => {}
         }
         let open = counts.open.fetch_add(1, Ordering::SeqCst) + 1;
         counts.open_max.fetch_max(open, Ordering::SeqCst);

@@ -608,6 +608,9 @@ fn told(watched: Option<&series::Watched>, times: &[Timestamp], place: &Place) -
     BandsTold {
         bands: times.iter().map(band).collect(),
         samples: watched.map_or(0, |watched| watched.samples),
+        learned_from: watched
+            .filter(|watched| watched.samples > 0)
+            .map(|watched| Timestamp::from_unix_ms(watched.first_at_ms)),
         learning: watched.is_none_or(series::Watched::is_learning),
         seen_at: watched
             .and_then(|watched| watched.last)

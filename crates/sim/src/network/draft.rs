@@ -1,8 +1,8 @@
 //! A network while a topology is drawing it, and how it is finished: ports, addresses, demands.
 
 use super::{
-    Behind, Device, DeviceNo, Edge, EdgeNo, Link, LinkNo, Make, Network, NetworkError, Peer, Port,
-    PortNo, Role, SegmentNo, Site, segment,
+    Aggregate, AggregateNo, Behind, Device, DeviceNo, Edge, EdgeNo, Link, LinkNo, Make, Network,
+    NetworkError, Peer, Port, PortNo, Role, SegmentNo, Site, segment,
 };
 use crate::hash::{self, purpose};
 use crate::scenario::{PORTS_MAX, Scenario};
@@ -16,6 +16,8 @@ use std::net::Ipv4Addr;
 pub(crate) struct Draft {
     pub(crate) devices: Vec<DraftDevice>,
     pub(crate) links: Vec<DraftLink>,
+    /// Places of links that are used as one.
+    aggregates: Vec<Vec<usize>>,
     pub(crate) sites: Vec<String>,
     pub(crate) edges: Vec<DraftEdge>,
 }
@@ -90,6 +92,16 @@ impl Draft {
         self.links.push(DraftLink { a, b, mbps, cost });
     }
 
+    /// Makes an aggregate of all links between two devices, where there are several.
+    pub(crate) fn aggregate(&mut self, a: usize, b: usize) {
+        let links = (0..).zip(&self.links);
+        let between = links.filter(|(_, link)| [[a, b], [b, a]].contains(&[link.a, link.b]));
+        let places: Vec<usize> = between.map(|(place, _)| place).collect();
+        if places.len() > 1 {
+            self.aggregates.push(places);
+        }
+    }
+
     /// Gives a device ports for what is at the edge, and plugs something into the first of them.
     pub(crate) fn edge(
         &mut self,
@@ -128,13 +140,15 @@ pub(super) fn finish(draft: &Draft, scenario: &Scenario) -> Result<Network, Netw
     }
     let links = plug_links(&mut devices, draft);
     let edges = plug_edges(&mut devices, draft);
+    let aggregates = aggregates(&mut devices, draft, &links);
     let numbers: Vec<Option<u16>> = draft.devices.iter().map(|drawn| drawn.segment).collect();
     let (segments, of_device) = segment::segments(&numbers, &edges);
     let mut mac_base = 1;
     for (device, segment) in devices.iter_mut().zip(of_device) {
         device.segment = segment;
         device.mac_base = mac_base;
-        mac_base += u32::try_from(device.ports.len()).unwrap_or(0) + 1;
+        // Those of aggregates have none of their own.
+        mac_base += u32::from(device.management_port()) + 2;
     }
     let sites = sites(draft, scenario, root);
     let by_name = by_key(devices.iter().map(|device| device.name.clone()));
@@ -144,6 +158,7 @@ pub(super) fn finish(draft: &Draft, scenario: &Scenario) -> Result<Network, Netw
         shape: scenario.topology,
         devices,
         links,
+        aggregates,
         edges,
         sites,
         segments,
@@ -260,6 +275,37 @@ fn plug_links(devices: &mut [Device], draft: &Draft) -> Vec<Link> {
             })
         })
         .collect()
+}
+
+/// Gives both ends of each aggregate an interface, as fast as its members together.
+fn aggregates(devices: &mut [Device], draft: &Draft, links: &[Link]) -> Vec<Aggregate> {
+    let mut made = Vec::new();
+    for places in &draft.aggregates {
+        let members = || places.iter().filter_map(|&place| links.get(place));
+        let Some(first) = members().next() else {
+            continue;
+        };
+        let speed_mbps = members().fold(0, |sum: u32, link| sum.saturating_add(link.speed_mbps));
+        let number = AggregateNo(u32::try_from(made.len()).unwrap_or(u32::MAX));
+        let mut interface = |device: DeviceNo| {
+            let ports = &mut devices.get_mut(usize::try_from(device.0).ok()?)?.ports;
+            let port = u16::try_from(ports.len()).ok()?;
+            ports.push(Port {
+                speed_mbps,
+                peer: Peer::Aggregate(number),
+            });
+            Some(PortNo { device, port })
+        };
+        if let (Some(a), Some(b)) = (interface(first.a.device), interface(first.b.device)) {
+            let numbers = places.iter().filter_map(|&place| u32::try_from(place).ok());
+            made.push(Aggregate {
+                a,
+                b,
+                links: numbers.map(LinkNo).collect(),
+            });
+        }
+    }
+    made
 }
 
 fn plug_edges(devices: &mut [Device], draft: &Draft) -> Vec<Edge> {

@@ -23,6 +23,8 @@ pub struct Make {
     pub(crate) edge: Naming,
     /// Ports for links.
     pub(crate) uplink: Naming,
+    /// Aggregates.
+    pub(crate) aggregate: Naming,
     /// The interface that has the management address: ifName, ifType.
     pub(crate) management: (&'static str, i32),
     /// How ifIndex begins and goes on.
@@ -35,6 +37,19 @@ pub struct Make {
     pub(crate) memory_mb: u32,
     /// Objects of the vendor's own that tell its version: OID, with the text of `version`.
     pub(crate) version_object: Option<&'static [u32]>,
+    /// The newest table of routes that it answers.
+    pub(crate) routes: RouteTable,
+}
+
+/// A table of routes, the newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RouteTable {
+    /// inetCidrRouteTable (RFC 4292).
+    Inet,
+    /// ipCidrRouteTable (RFC 2096).
+    Cidr,
+    /// ipRouteTable (RFC 1213), which has one next hop of a destination.
+    Old,
 }
 
 /// A model of a make.
@@ -156,6 +171,7 @@ static CATALYST: Make = Make {
     oui: [0x00, 0x1b, 0x54],
     edge: naming!("GigabitEthernet{s}/0/{n}", "Gi{s}/0/{n}", 1, 1, 48),
     uplink: naming!("TenGigabitEthernet{s}/1/{n}", "Te{s}/1/{n}", 1, 1, 48),
+    aggregate: naming!("Port-channel{n}", "Po{n}", 0, 1, ANY),
     management: ("Vl1", PROP_VIRTUAL),
     first_index: 7,
     index_step: 1,
@@ -164,6 +180,7 @@ static CATALYST: Make = Make {
     processors: 1,
     memory_mb: 8_192,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 static NEXUS: Make = Make {
@@ -178,6 +195,7 @@ static NEXUS: Make = Make {
     oui: [0x00, 0x3a, 0x9c],
     edge: naming!("Ethernet{s}/{n}", "Eth{s}/{n}", 1, 1, 48),
     uplink: naming!("Ethernet{s}/{n}", "Eth{s}/{n}", 21, 1, 36),
+    aggregate: naming!("port-channel{n}", "port-channel{n}", 0, 1, ANY),
     management: ("loopback0", LOOPBACK),
     first_index: 436_207_616,
     index_step: 4_096,
@@ -186,6 +204,7 @@ static NEXUS: Make = Make {
     processors: 1,
     memory_mb: 24_576,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 static CISCO_ISR: Make = Make {
@@ -200,6 +219,7 @@ static CISCO_ISR: Make = Make {
     oui: [0x00, 0x26, 0xcb],
     edge: naming!("GigabitEthernet0/{s}/{n}", "Gi0/{s}/{n}", 0, 0, 8),
     uplink: naming!("TenGigabitEthernet1/{s}/{n}", "Te1/{s}/{n}", 0, 0, 8),
+    aggregate: naming!("Port-channel{n}", "Po{n}", 0, 1, ANY),
     management: ("Loopback0", LOOPBACK),
     first_index: 1,
     index_step: 1,
@@ -208,6 +228,7 @@ static CISCO_ISR: Make = Make {
     processors: 2,
     memory_mb: 8_192,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 static PROCURVE: Make = Make {
@@ -223,6 +244,7 @@ static PROCURVE: Make = Make {
     oui: [0x9c, 0x8e, 0x99],
     edge: naming!("{n}", "{n}", 1, 1, ANY),
     uplink: naming!("Trunk port {n}", "T{n}", 1, 1, ANY),
+    aggregate: naming!("Trk{n}", "Trk{n}", 0, 1, ANY),
     management: ("DEFAULT_VLAN", PROP_VIRTUAL),
     first_index: 1,
     index_step: 1,
@@ -231,6 +253,7 @@ static PROCURVE: Make = Make {
     processors: 1,
     memory_mb: 512,
     version_object: None,
+    routes: RouteTable::Old,
 };
 
 static JUNIPER_EX: Make = Make {
@@ -246,6 +269,7 @@ static JUNIPER_EX: Make = Make {
     oui: [0x3c, 0x61, 0x04],
     edge: naming!("ge-{s}/0/{n}", "ge-{s}/0/{n}", 0, 0, 48),
     uplink: naming!("xe-{s}/2/{n}", "xe-{s}/2/{n}", 0, 0, 48),
+    aggregate: naming!("ae{n}", "ae{n}", 0, 0, ANY),
     management: ("vlan", L3_IP_VLAN),
     first_index: 503,
     index_step: 1,
@@ -254,6 +278,7 @@ static JUNIPER_EX: Make = Make {
     processors: 1,
     memory_mb: 2_048,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 static JUNIPER_MX: Make = Make {
@@ -265,6 +290,7 @@ static JUNIPER_MX: Make = Make {
     oui: [0x44, 0xf4, 0x77],
     edge: naming!("ge-{s}/0/{n}", "ge-{s}/0/{n}", 0, 0, 20),
     uplink: naming!("xe-{s}/1/{n}", "xe-{s}/1/{n}", 0, 0, 20),
+    aggregate: naming!("ae{n}", "ae{n}", 0, 0, ANY),
     management: ("lo0", LOOPBACK),
     first_index: 513,
     index_step: 1,
@@ -273,6 +299,7 @@ static JUNIPER_MX: Make = Make {
     processors: 1,
     memory_mb: 16_384,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 static ARISTA: Make = Make {
@@ -287,6 +314,7 @@ static ARISTA: Make = Make {
     oui: [0x00, 0x1c, 0x73],
     edge: naming!("Ethernet{n}", "Ethernet{n}", 1, 1, ANY),
     uplink: naming!("Ethernet{n}/1", "Ethernet{n}/1", 1, 49, ANY),
+    aggregate: naming!("Port-Channel{n}", "Port-Channel{n}", 0, 1, ANY),
     management: ("Loopback0", LOOPBACK),
     first_index: 1,
     index_step: 1,
@@ -295,6 +323,7 @@ static ARISTA: Make = Make {
     processors: 4,
     memory_mb: 16_384,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 static EXTREME: Make = Make {
@@ -310,6 +339,7 @@ static EXTREME: Make = Make {
     oui: [0x00, 0x04, 0x96],
     edge: naming!("X460G2 Port {n}", "{s}:{n}", 1, 1, 48),
     uplink: naming!("X460G2 Uplink {s}:{n}", "u{s}:{n}", 1, 1, 48),
+    aggregate: naming!("Load sharing group {n}", "lag{n}", 0, 1, ANY),
     management: ("Default", L3_IP_VLAN),
     first_index: 1_001,
     index_step: 1,
@@ -318,6 +348,7 @@ static EXTREME: Make = Make {
     processors: 1,
     memory_mb: 1_024,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 static NOKIA: Make = Make {
@@ -329,6 +360,7 @@ static NOKIA: Make = Make {
     oui: [0x00, 0x03, 0xfa],
     edge: naming!("{s}/1/{n}, 10/100/Gig Ethernet", "{s}/1/{n}", 1, 1, 40),
     uplink: naming!("{s}/2/{n}, 10-Gig Ethernet", "{s}/2/{n}", 1, 1, 40),
+    aggregate: naming!("lag-{n}, LAG Group", "lag-{n}", 0, 1, ANY),
     management: ("system", LOOPBACK),
     first_index: 35_684_352,
     index_step: 32_768,
@@ -337,6 +369,7 @@ static NOKIA: Make = Make {
     processors: 1,
     memory_mb: 16_384,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 static MIKROTIK: Make = Make {
@@ -348,6 +381,7 @@ static MIKROTIK: Make = Make {
     oui: [0x48, 0x8f, 0x5a],
     edge: naming!("ether{n}", "ether{n}", 1, 1, ANY),
     uplink: naming!("sfp-sfpplus{n}", "sfp-sfpplus{n}", 1, 1, ANY),
+    aggregate: naming!("bonding{n}", "bonding{n}", 0, 1, ANY),
     management: ("loopback", LOOPBACK),
     first_index: 1,
     index_step: 1,
@@ -357,6 +391,7 @@ static MIKROTIK: Make = Make {
     memory_mb: 4_096,
     // MIKROTIK-MIB::mtxrLicVersion.0
     version_object: Some(&[1, 3, 6, 1, 4, 1, 14988, 1, 1, 4, 4, 0]),
+    routes: RouteTable::Cidr,
 };
 
 static FORTIGATE: Make = Make {
@@ -368,6 +403,7 @@ static FORTIGATE: Make = Make {
     oui: [0x00, 0x09, 0x0f],
     edge: naming!("wan{n}", "wan{n}", 1, 1, ANY),
     uplink: naming!("port{n}", "port{n}", 1, 1, ANY),
+    aggregate: naming!("lag{n}", "lag{n}", 0, 1, ANY),
     management: ("mgmt", LOOPBACK),
     first_index: 1,
     index_step: 1,
@@ -377,6 +413,7 @@ static FORTIGATE: Make = Make {
     memory_mb: 16_384,
     // FORTINET-FORTIGATE-MIB::fgSysVersion.0
     version_object: Some(&[1, 3, 6, 1, 4, 1, 12356, 101, 4, 1, 1, 0]),
+    routes: RouteTable::Inet,
 };
 
 static LINUX: Make = Make {
@@ -388,6 +425,7 @@ static LINUX: Make = Make {
     oui: [0x00, 0x50, 0x56],
     edge: naming!("veth{n}", "veth{n}", 0, 0, ANY),
     uplink: naming!("ens{n}", "ens{n}", 1, 192, ANY),
+    aggregate: naming!("bond{n}", "bond{n}", 0, 0, ANY),
     management: ("lo", LOOPBACK),
     first_index: 1,
     index_step: 1,
@@ -396,6 +434,7 @@ static LINUX: Make = Make {
     processors: 8,
     memory_mb: 65_536,
     version_object: None,
+    routes: RouteTable::Inet,
 };
 
 #[cfg(test)]
@@ -409,6 +448,7 @@ mod tests {
             for make in Make::of_role(role) {
                 let mut names: Vec<String> = (0..96).map(|port| make.edge.short(port)).collect();
                 names.extend((0..60).map(|port| make.uplink.short(port)));
+                names.extend((0..8).map(|port| make.aggregate.short(port)));
                 names.push(make.management.0.to_owned());
                 let all = names.len();
                 names.sort();

@@ -2,7 +2,7 @@
 //! has a segment of its own. Addresses are of 10/8 and follow from the order of segments; MACs from
 //! that of devices.
 
-use super::{Behind, DeviceNo, EdgeNo, Link, LinkNo, Network, Peer, PortNo, Role, at};
+use super::{Behind, DeviceNo, EdgeNo, Link, Network, Peer, PortNo, Role, at};
 use crate::hash::{self, purpose};
 use serde::Serialize;
 use std::net::Ipv4Addr;
@@ -135,13 +135,19 @@ impl Network {
         a.segment != b.segment && !a.role.only_bridges() && !b.role.only_bridges()
     }
 
-    /// The address that a port has on a link between routers.
-    pub(crate) fn link_address(&self, number: LinkNo, port: PortNo) -> Option<Ipv4Addr> {
+    /// The address that a port has on a link between routers, or an aggregate over several, which has that of its
+    /// first; a member has none.
+    pub(crate) fn link_address(&self, port: PortNo) -> Option<Ipv4Addr> {
+        let number = match self.peer(port)? {
+            Peer::Link(number) => Some(number).filter(|&one| self.used_by(one, port) == port),
+            Peer::Aggregate(number) => self.aggregate(number).links.first().copied(),
+            Peer::Edge(_) | Peer::Nothing | Peer::Inside => None,
+        }?;
         let link = self.link(number);
         if !self.is_routed(link) {
             return None;
         }
-        let end = u32::from(link.b == port);
+        let end = u32::from(link.b.device == port.device);
         Some(Ipv4Addr::from_bits(LINKS_BASE + 2 * number.0 + end))
     }
 
@@ -182,8 +188,10 @@ impl Network {
         }
     }
 
-    /// The MAC of a port; the one after those of its ports is the device's own.
+    /// The MAC of a port; the one before those of its ports is the device's own. An aggregate has that of its first
+    /// member.
     pub fn mac(&self, port: PortNo) -> [u8; 6] {
+        let port = self.members(port).next().unwrap_or(port);
         let device = self.device(port.device);
         mac(device.make.oui, device.mac_base + 1 + u32::from(port.port))
     }
@@ -252,13 +260,15 @@ impl Network {
             .port(port.port)
             .map(|port| port.peer)
         {
-            Some(Peer::Link(_)) => self.far_end(port).map_or_else(String::new, |far| {
-                format!(
-                    "to {} {}",
-                    self.device(far.device).name,
-                    self.port_name(far)
-                )
-            }),
+            Some(Peer::Link(_) | Peer::Aggregate(_)) => {
+                self.far_end(port).map_or_else(String::new, |far| {
+                    format!(
+                        "to {} {}",
+                        self.device(far.device).name,
+                        self.port_name(far)
+                    )
+                })
+            }
             Some(Peer::Edge(edge)) => behind(edge),
             Some(Peer::Inside) => "management".to_owned(),
             Some(Peer::Nothing) | None => String::new(),

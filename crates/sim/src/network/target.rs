@@ -103,10 +103,12 @@ impl Network {
         match found.map(|(_, port)| port.peer) {
             Some(Peer::Link(link)) => Ok(Target::Link(link)),
             Some(Peer::Edge(edge)) => Ok(Target::Edge(edge)),
-            Some(Peer::Nothing | Peer::Inside) => Err(TargetError::Unplugged {
-                device: first.to_owned(),
-                port: second.to_owned(),
-            }),
+            Some(Peer::Nothing | Peer::Inside | Peer::Aggregate(_)) => {
+                Err(TargetError::Unplugged {
+                    device: first.to_owned(),
+                    port: second.to_owned(),
+                })
+            }
             None => Err(TargetError::Second {
                 device: first.to_owned(),
                 second: second.chars().take(64).collect(),

@@ -91,7 +91,8 @@ pub(super) static COLUMNS: &[Column] = &[
     }),
     column!(31 1 1 1 16, |_, _| Some(Value::Integer(2))),
     column!(31 1 1 1 17, |view, row| {
-        let is_plug = peer(view, view.port_of(row)?) != Some(Peer::Inside);
+        let peer = peer(view, view.port_of(row)?);
+        let is_plug = !matches!(peer, Some(Peer::Inside | Peer::Aggregate(_)));
         Some(Value::Integer(if is_plug { 1 } else { 2 }))
     }),
     column!(31 1 1 1 18, |view, row| {
@@ -107,13 +108,28 @@ pub(super) static COLUMNS: &[Column] = &[
         rows: Rows::Scalar,
         read: |_, _| Some(Value::TimeTicks(0)),
     },
+    // ifStackStatus, by the ifIndex of the higher and of the lower layer, and ifStackLastChange: of
+    // devices with aggregates.
+    Column {
+        oid: &[1, 3, 6, 1, 2, 1, 31, 1, 2, 1, 3],
+        rows: Rows::Stacked,
+        read: |_, _| Some(Value::Integer(ACTIVE)),
+    },
+    Column {
+        oid: &[1, 3, 6, 1, 2, 1, 31, 1, 6],
+        rows: Rows::Scalar,
+        read: |view, _| (view.rows(Rows::Stacked).len() > 0).then_some(Value::TimeTicks(0)),
+    },
 ];
 
 const UP: i32 = 1;
 const DOWN: i32 = 2;
-/// ethernetCsmacd, softwareLoopback. Source: IANAifType-MIB.
+/// ethernetCsmacd, softwareLoopback, ieee8023adLag. Source: IANAifType-MIB.
 const ETHERNET: i32 = 6;
 const LOOPBACK: i32 = 24;
+const AGGREGATE: i32 = 161;
+/// RowStatus active.
+const ACTIVE: i32 = 1;
 /// Of how many packets one goes to a group, or to all.
 const MULTICAST_IN: u64 = 400;
 const BROADCAST_IN: u64 = 900;
@@ -125,6 +141,7 @@ fn peer(view: &View<'_>, port: PortNo) -> Option<Peer> {
 fn kind(view: &View<'_>, port: PortNo) -> i32 {
     match peer(view, port) {
         Some(Peer::Inside) => view.device().make.management.1,
+        Some(Peer::Aggregate(_)) => AGGREGATE,
         _ => ETHERNET,
     }
 }
@@ -137,10 +154,18 @@ fn mtu(view: &View<'_>, port: PortNo) -> i32 {
     }
 }
 
+/// An aggregate is as fast as its members that are up; where none is, as all of them.
 fn speed_mbps(view: &View<'_>, port: PortNo) -> u32 {
-    view.device()
-        .port(port.port)
-        .map_or(0, |port| port.speed_mbps)
+    let own = |port: PortNo| {
+        let port = view.device().port(port.port);
+        port.map_or(0, |port| port.speed_mbps)
+    };
+    let members = view.network().members(port);
+    let up = members.filter(|&member| view.timeline().is_up(member, view.at()));
+    match up.map(own).sum() {
+        0 => own(port),
+        together => together,
+    }
 }
 
 fn wide<'a>(

@@ -1,6 +1,10 @@
 //! What a device knows of its surroundings: addresses, neighbours by ARP and LLDP, MACs learnt. It
 //! stays the same until something goes up or down, and is made when it is first asked for.
 
+mod groups;
+
+pub(super) use groups::{Groups, Route};
+
 use super::Index;
 use super::view::Numbering;
 use crate::hardware::Hardware;
@@ -31,6 +35,8 @@ pub(super) struct Surroundings {
     pub(super) lldp_local_address: Index,
     pub(super) lldp_remotes: Table<PortNo>,
     pub(super) lldp_remote_addresses: Index,
+    /// Aggregates and default routes.
+    pub(super) groups: Groups,
     /// Which port a part is, by entPhysicalIndex and the one logical entity.
     pub(super) part_aliases: Table<u16>,
 }
@@ -119,6 +125,7 @@ impl Surroundings {
         }));
         let local = inet(here.address).collect();
         Self {
+            groups: Groups::of(&sight),
             addresses: Index::sorted(
                 addresses
                     .into_iter()
@@ -217,12 +224,9 @@ impl Sight<'_> {
             port: here.management_port(),
         }];
         let ports = (0..).zip(here.ports());
-        addresses.extend(ports.filter_map(|(port, plug)| {
-            let Peer::Link(number) = plug.peer else {
-                return None;
-            };
+        addresses.extend(ports.filter_map(|(port, _)| {
             Some(Address {
-                ip: self.network.link_address(number, self.port(port))?,
+                ip: self.network.link_address(self.port(port))?,
                 prefix_bits: 31,
                 port,
             })
@@ -244,7 +248,7 @@ impl Sight<'_> {
         let network = self.network;
         let mut found = Vec::new();
         for (port, number, _, far) in self.links() {
-            if let Some(address) = network.link_address(number, far) {
+            if let Some((port, address)) = self.hop(port, number, far) {
                 let mac = network.mac(far);
                 found.push(Neighbor { port, address, mac });
             }
@@ -282,6 +286,19 @@ impl Sight<'_> {
             found.push(self.managed(gateway.device, here.management_port()));
         }
         found
+    }
+
+    /// The address of the router at the other end of a link, and the port that it is reached by; none where the two
+    /// do not route to each other, and of an aggregate of the first member that is up.
+    fn hop(&self, port: u16, number: LinkNo, far: PortNo) -> Option<(u16, Ipv4Addr)> {
+        let network = self.network;
+        let by = network.used_by(number, self.port(port));
+        let first = network.members(by).find(|&member| self.is_up(member));
+        if first.is_some_and(|first| first.port != port) {
+            return None;
+        }
+        let address = network.link_address(network.used_by(number, far))?;
+        Some((by.port, address))
     }
 
     /// A device by the address of its agent.
@@ -372,7 +389,7 @@ impl Sight<'_> {
                         }
                         (network.mac(far), network.link_vlan(far.device))
                     }
-                    Peer::Nothing | Peer::Inside => return None,
+                    Peer::Nothing | Peer::Inside | Peer::Aggregate(_) => return None,
                 };
                 self.is_up(at).then_some(Learnt {
                     mac,

@@ -348,6 +348,12 @@ impl<'a> View<'a> {
             Rows::LldpLocalAddress => &self.surroundings().lldp_local_address,
             Rows::LldpRemotes => &self.surroundings().lldp_remotes.0,
             Rows::LldpRemoteAddresses => &self.surroundings().lldp_remote_addresses,
+            Rows::Stacked => &self.surroundings().groups.stacked,
+            Rows::Aggregates => &self.surroundings().groups.aggregates.0,
+            Rows::Members => &self.surroundings().groups.members.0,
+            Rows::InetRoutes => &self.surroundings().groups.inet_routes.0,
+            Rows::CidrRoutes => &self.surroundings().groups.cidr_routes.0,
+            Rows::OldRoutes => &self.surroundings().groups.old_routes.0,
         }
     }
 }

@@ -53,6 +53,7 @@ impl Timeline {
                 self.eras.push(Era {
                     start: moment,
                     down: Arc::clone(&next.down),
+                    way_out: Arc::default(),
                 });
             }
             // Flows last: what channels had carried is asked for while they are as they were.

@@ -46,9 +46,11 @@ pub(super) fn draw(scenario: &Scenario) -> Draft {
         }
     }
     // The slower link that the way out had before is still plugged in, and shares alike with that which was
-    // to follow it: the last, so that all others have the numbers that they have without it.
+    // to follow it, as members of one aggregate: the last, so that all others have the numbers that they have
+    // without it.
     if let (Some(gateway), Some(&core)) = (way_out, cores.first()) {
         draft.link(gateway, core, 10_000, COST);
+        draft.aggregate(gateway, core);
     }
     draft
 }

@@ -203,6 +203,11 @@ impl Watching {
     }
 }
 
+/// When the first sample of the past was measured.
+fn first() -> Timestamp {
+    Timestamp::from_unix_ms(NOW - 2 * DAY_STEPS * STEP_MS)
+}
+
 fn device() -> Device {
     Device {
         id: DeviceId::new(),
@@ -231,6 +236,7 @@ async fn an_anomaly_is_found_at_once_and_is_over_when_it_is_calm() {
     let told = lab.looked(&watching, 0).await;
     assert!(!told.learning);
     assert_eq!(told.samples, 2 * DAY_STEPS.unsigned_abs() + 1);
+    assert_eq!(told.learned_from, Some(first()));
     let band = told.bands[0].unwrap();
     assert!(band[0] < 0.3 && 0.3 < band[2], "{band:?}");
     assert!(lab.store.anomalies.open().await.unwrap().is_empty());
@@ -299,6 +305,7 @@ async fn a_restart_or_a_crash_in_mid_stream_tells_no_alarm_twice() {
             2 * DAY_STEPS.unsigned_abs() + 4,
             "crash {is_crash}"
         );
+        assert_eq!(told.learned_from, Some(first()), "crash {is_crash}");
         let open = lab.anomalies(AnomalyState::Open, 1).await;
         assert_eq!(open.len(), 1, "crash {is_crash}");
         assert_eq!(open[0].id, found.id);
