@@ -11,3 +11,5 @@ mod hostile;
 mod net_snmp;
 #[path = "all/notifications.rs"]
 mod notifications;
+#[path = "all/repeats.rs"]
+mod repeats;

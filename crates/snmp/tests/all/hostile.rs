@@ -9,17 +9,17 @@ use foretell_snmp::{
 };
 use std::time::{Duration, Instant};
 
-const ROOT: [u32; 6] = [1, 3, 6, 1, 9, 1];
+pub(crate) const ROOT: [u32; 6] = [1, 3, 6, 1, 9, 1];
 
 /// So many rows under ROOT, and one object after them.
-fn rows(count: u32) -> Objects {
+pub(crate) fn rows(count: u32) -> Objects {
     (1..=count)
         .map(|row| ([&ROOT[..], &[row]].concat(), ber::integer(7)))
         .chain([(vec![1, 3, 6, 1, 10, 1], ber::text("beyond"))])
         .collect()
 }
 
-async fn walk(answer: impl FnMut(&Question) -> Vec<Vec<u8>> + Send + 'static) -> Walk {
+pub(crate) async fn walk(answer: impl FnMut(&Question) -> Vec<Vec<u8>> + Send + 'static) -> Walk {
     let agent = agent::start(answer).await;
     let transport = Transport::bind().unwrap();
     let bounds = WalkBounds {
@@ -537,22 +537,6 @@ async fn answers_that_come_twice_are_taken_once() {
     assert_eq!(walk.end, WalkEnd::Complete);
     assert_eq!(walk.rows.len(), 200);
     assert!(walk.rows.is_sorted_by(|a, b| a.0 < b.0));
-}
-
-#[tokio::test]
-async fn rows_that_come_twice_end_their_column_and_are_counted() {
-    let walk = walk(|question| {
-        let mut objects = honest(&rows(200), question);
-        if let Some(second) = objects.get(1).cloned() {
-            objects.insert(1, second);
-        }
-        objects.truncate(question.asked());
-        vec![question.response(&objects)]
-    })
-    .await;
-    assert_eq!(walk.end, WalkEnd::NotIncreasing);
-    assert_eq!(walk.rows.len(), 2, "each once");
-    assert_eq!(walk.defects.count(Defect::OidNotIncreasing), 1);
 }
 
 #[tokio::test]
