@@ -149,7 +149,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
 fn device_parts() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(devices::parts::addresses))
-        .routes(routes!(devices::parts::vlans))
+        .routes(routes!(devices::vlans::list))
         .routes(routes!(devices::parts::processors))
         .routes(routes!(devices::parts::memory))
         .routes(routes!(devices::parts::storage))

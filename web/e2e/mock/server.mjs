@@ -288,7 +288,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       case "GET /devices/:id/arp":
         return page([{ address: "192.0.2.7", mac: "02:00:00:00:00:07", interface: "vlan10" }], query, answer);
       case "GET /devices/:id/vlans":
-        return page([], query, answer);
+        // The first has none.
+        return page(device === net.devices[0] ? [] : [{ id: 1, name: "default" }, { id: 10, name: "office", untagged: ["te0/0/1", "te0/0/2"], tagged: ["te0/0/0"] }, { id: 20, name: "guests", untagged: [], tagged: ["te0/0/0"] }], query, answer);
       case "GET /neighbors":
         return page(net.neighbors, query, answer);
       case "GET /links":

@@ -4,6 +4,7 @@ pub(super) mod fields;
 pub(crate) mod list;
 pub(super) mod parts;
 mod shape;
+pub(super) mod vlans;
 
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};

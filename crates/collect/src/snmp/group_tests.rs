@@ -250,7 +250,9 @@ fn powered(lines: &str) -> Vec<String> {
             let told: Vec<String> = words.into_iter().flatten().collect();
             let name = sensor.name.as_deref().unwrap_or("-");
             let value = sensor.value.unwrap();
-            format!("{name}: {value} {}", told.join(" ")).trim().to_owned()
+            format!("{name}: {value} {}", told.join(" "))
+                .trim()
+                .to_owned()
         })
         .collect()
 }

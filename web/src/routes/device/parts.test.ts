@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Series } from "../../lib/api/shapes";
 import { percent } from "../../lib/units";
-import { asTree, PARTS, seriesOf, standing, type History } from "./parts";
+import { asTree, PARTS, seriesOf, standing, type History, type PartRow } from "./parts";
 
 test("parts stand below what contains them, a ring ends", () => {
   const rows = [
@@ -36,6 +36,12 @@ test("sensors of two kinds may share a name", () => {
 test("what a device did not tell is left out, and nothing is made up", () => {
   for (const part of Object.values(PARTS)) for (const column of part.columns) expect(column.text({})).toBeNull();
   for (const part of Object.values(PARTS)) expect(part.none).toMatch(/^This device has told of no /);
+});
+
+test("a VLAN names its ports, and says where it has none", () => {
+  const told = (row: PartRow) => PARTS.vlans.columns.map((column) => column.text(row));
+  expect(told({ id: 10, name: "office", untagged: ["ge-0/0/1", "ge-0/0/2"], tagged: [] })).toEqual(["10", "office", "ge-0/0/1, ge-0/0/2", "none"]);
+  expect(told({ id: 20 })).toEqual(["20", null, null, null]);
 });
 
 test("a state is told by its name, or said to be one", () => {

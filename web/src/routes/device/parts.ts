@@ -73,6 +73,14 @@ function number(row: PartRow, field: string): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
+/** Names with commas between; a list that is empty says so. */
+function names(field: string): (row: PartRow) => string | null {
+  return (row) => {
+    const value = row[field];
+    return !Array.isArray(value) ? null : value.length === 0 ? "none" : value.join(", ");
+  };
+}
+
 function share(field: string): Column["ratio"] {
   return (row) => {
     const value = number(row, field);
@@ -378,6 +386,8 @@ export const PARTS: Record<PartName, Part> = {
     columns: [
       { label: "VLAN", text: text("id") },
       { label: "Name", text: text("name") },
+      { label: "Untagged", text: names("untagged") },
+      { label: "Tagged", text: names("tagged") },
     ],
   },
 };

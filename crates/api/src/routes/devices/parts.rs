@@ -1,5 +1,6 @@
-//! What a device says it is made of: addresses, VLANs, processors, memory, storage, sensors,
-//! wireless, inventory, routing neighbours, default routes, ARP, its system group, and the defects of its answers.
+//! What a device says it is made of: addresses, processors, memory, storage, sensors, wireless,
+//! inventory, routing neighbours, default routes, ARP, its system group, and the defects of its answers.
+//! VLANs are in `vlans.rs`.
 
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, sort_field};
@@ -10,7 +11,7 @@ use axum::Json;
 use model::DeviceId;
 use model::facts::{
     AddressFacts, ArpFacts, DefaultRouteFacts, DeviceFacts, Facts, PartFacts, ProcessorFacts,
-    RoutingNeighborFacts, SensorFacts, VlanFacts, VolumeFacts, WirelessFacts,
+    RoutingNeighborFacts, SensorFacts, VolumeFacts, WirelessFacts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,7 +54,7 @@ macro_rules! parts {
             ) -> Answer<Json<Page<$row>>> {
                 let record = devices::find(granted.services(), id)?;
                 let rows: fn(&Facts) -> &Vec<$row> = $rows;
-                page(&query, &$fields, rows(&record.facts))
+                page(&query, "", &$fields, rows(&record.facts))
             }
         )*
     };
@@ -62,8 +63,6 @@ macro_rules! parts {
 parts! {
     addresses "/devices/{device_id}/addresses" "list_device_addresses" AddressFacts, "addresses", |facts| &facts.addresses,
         ["address", "prefix_len", "interface"];
-    vlans "/devices/{device_id}/vlans" "list_device_vlans" VlanFacts, "VLANs", |facts| &facts.vlans,
-        ["id", "name"];
     processors "/devices/{device_id}/processors" "list_device_processors" ProcessorFacts, "processors", |facts| &facts.processors,
         ["name", "utilization_percent"];
     memory "/devices/{device_id}/memory" "list_device_memory" VolumeFacts, "kinds of memory", |facts| &facts.memory,
@@ -115,18 +114,20 @@ pub(crate) async fn defects(
             count: *count,
         })
         .collect();
-    page(&query, &["defect", "count"], &rows)
+    page(&query, "", &["defect", "count"], &rows)
 }
 
-fn page<T: Clone + Serialize>(
+/// A page of rows. `filters` is what decides which there are.
+pub(super) fn page<T: Clone + Serialize>(
     query: &PartsQuery,
+    filters: &str,
     fields: &[&str],
     rows: &[T],
 ) -> Answer<Json<Page<T>>> {
     let mut sorts = vec![PLACE];
     sorts.extend(fields);
     let sort = sort_field(query.sort.as_deref(), &sorts)?;
-    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, "")?;
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, filters)?;
     let rows = (0i64..).zip(rows).map(|(at, row)| {
         let key = match sort.0 {
             PLACE => Key::Number(at),
@@ -194,7 +195,7 @@ mod tests {
                     cursor,
                     sort: Some(sort.to_owned()),
                 };
-                let Json(page) = page(&query, &["name", "value"], &rows).unwrap();
+                let Json(page) = page(&query, "", &["name", "value"], &rows).unwrap();
                 found.extend(page.items.into_iter().filter_map(|row| row.name));
                 cursor = page.next_cursor;
                 if cursor.is_none() {
