@@ -153,7 +153,7 @@ fn device_parts() -> OpenApiRouter<App> {
         .routes(routes!(devices::parts::processors))
         .routes(routes!(devices::parts::memory))
         .routes(routes!(devices::parts::storage))
-        .routes(routes!(devices::parts::sensors))
+        .routes(routes!(devices::sensors::list))
         .routes(routes!(devices::parts::wireless))
         .routes(routes!(devices::parts::inventory))
         .routes(routes!(devices::parts::routing_neighbors))

@@ -260,11 +260,11 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         return page([{ name: "/", used_bytes: 91e9, total_bytes: 110e9, used_percent: 82.7 }, { name: "/boot", total_bytes: 5e8 }], query, answer);
       case "GET /devices/:id/sensors":
         return page([
-          { name: "PSU 1 inlet", kind: "temperature", value: 31.5, unit: "°C" },
-          { name: "PSU 1 inlet", kind: "temperature", value: 33.1, unit: "°C" },
-          { name: "te0/0/0 receive power", kind: "dbm", value: -6.21, unit: "dBm", interface: "te0/0/0" },
-          { name: "Fan tray 1", kind: "fanspeed", value: 4200, unit: "rpm" },
-          { name: "Door", kind: "state", value: 1 },
+          { name: "PSU 1 inlet", kind: "temperature", value: 31.5, unit: "°C", group: "other" },
+          { name: "PSU 1 inlet", kind: "temperature", value: 33.1, unit: "°C", group: "other" },
+          { name: "te0/0/0 receive power", kind: "dbm", value: -6.21, unit: "dBm", interface: "te0/0/0", group: "optics" },
+          { name: "Fan tray 1", kind: "fanspeed", value: 4200, unit: "rpm", group: "other" },
+          { name: "Door", kind: "state", value: 1, group: "other" },
         ], query, answer);
       case "GET /devices/:id/wireless":
         return page([

@@ -3,6 +3,7 @@
 pub(super) mod fields;
 pub(crate) mod list;
 pub(super) mod parts;
+pub(super) mod sensors;
 mod shape;
 pub(super) mod vlans;
 

@@ -1,6 +1,6 @@
-//! What a device says it is made of: addresses, processors, memory, storage, sensors, wireless,
-//! inventory, routing neighbours, default routes, ARP, its system group, and the defects of its answers.
-//! VLANs are in `vlans.rs`.
+//! What a device says it is made of: addresses, processors, memory, storage, wireless, inventory,
+//! routing neighbours, default routes, ARP, its system group, and the defects of its answers. VLANs are
+//! in `vlans.rs`, sensors in `sensors.rs`.
 
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, sort_field};
@@ -11,7 +11,7 @@ use axum::Json;
 use model::DeviceId;
 use model::facts::{
     AddressFacts, ArpFacts, DefaultRouteFacts, DeviceFacts, Facts, PartFacts, ProcessorFacts,
-    RoutingNeighborFacts, SensorFacts, VolumeFacts, WirelessFacts,
+    RoutingNeighborFacts, VolumeFacts, WirelessFacts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,11 +23,11 @@ use serde_json::Value;
 pub(crate) struct PartsQuery {
     /// Rows of a page, 1 to 1000; 100 where it is not given.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
     /// place (the device's own order), or the name of a field; with a leading `-` the other way.
-    sort: Option<String>,
+    pub(super) sort: Option<String>,
 }
 
 /// A kind of defect in a device's answers, and how often it was met since the server started.
@@ -69,8 +69,6 @@ parts! {
         ["name", "used_bytes", "total_bytes", "used_percent"];
     storage "/devices/{device_id}/storage" "list_device_storage" VolumeFacts, "volumes", |facts| &facts.storage,
         ["name", "used_bytes", "total_bytes", "used_percent"];
-    sensors "/devices/{device_id}/sensors" "list_device_sensors" SensorFacts, "sensors", |facts| &facts.sensors,
-        ["name", "kind", "value", "unit", "interface"];
     wireless "/devices/{device_id}/wireless" "list_device_wireless" WirelessFacts, "access points, radios and wireless networks", |facts| &facts.wireless,
         ["kind", "name", "access_point", "state", "model", "serial", "channel", "frequency_mhz", "transmit_power_dbm", "clients", "utilization_percent", "noise_dbm"];
     inventory "/devices/{device_id}/inventory" "list_device_inventory" PartFacts, "parts", |facts| &facts.inventory,
