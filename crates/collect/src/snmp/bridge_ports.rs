@@ -119,13 +119,10 @@ pub(super) fn listed(
     let octets = draft.octets(rows, column, index)?;
     let mut interfaces = Vec::new();
     let mut is_whole = true;
-    let numbers = match written(octets, ports, &draft.object_id) {
-        Some(numbers) => numbers,
-        None => {
-            is_whole = octets.len() <= PORT_LIST_LEN_MAX;
-            bits(octets)
-        }
-    };
+    let numbers = written(octets, ports, &draft.object_id).unwrap_or_else(|| {
+        is_whole = octets.len() <= PORT_LIST_LEN_MAX;
+        bits(octets)
+    });
     for port in numbers {
         match ports.get(&port) {
             Some(&index) => interfaces.push(index),
@@ -160,7 +157,7 @@ fn bits(octets: &[u8]) -> Vec<u32> {
     (0_u32..)
         .zip(octets)
         .flat_map(|(place, &octet)| {
-            let set = (0..8).filter(move |bit| octet & (0x80 >> bit) != 0);
+            let set = (0..8).filter(move |bit| octet & (0x80_u8 >> bit) != 0);
             set.map(move |bit| place * 8 + bit + 1)
         })
         .collect()

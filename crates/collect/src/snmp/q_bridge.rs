@@ -136,16 +136,12 @@ fn take(
     let Some((untagged, tagged)) = members else {
         return (None, None);
     };
-    match room.checked_sub(untagged.len() + tagged.len()) {
-        Some(left) => {
-            *room = left;
-            (Some(untagged), Some(tagged))
-        }
-        None => {
-            draft.defects.add(Defect::TooManyRows);
-            (None, None)
-        }
-    }
+    let Some(left) = room.checked_sub(untagged.len() + tagged.len()) else {
+        draft.defects.add(Defect::TooManyRows);
+        return (None, None);
+    };
+    *room = left;
+    (Some(untagged), Some(tagged))
 }
 
 /// 1 to 4094; more is a defect (some agents list internal VLANs above).

@@ -54,7 +54,7 @@ fn names(record: &DeviceRecord) -> HashMap<u32, &str> {
 
 impl Vlan {
     fn of(facts: VlanFacts, names: &HashMap<u32, &str>) -> Self {
-        let named = |ports: Vec<u32>| {
+        let by_name = |ports: Vec<u32>| {
             let name = |index: u32| match names.get(&index) {
                 Some(name) => (*name).to_owned(),
                 None => format!("if{index}"),
@@ -64,8 +64,8 @@ impl Vlan {
         Self {
             id: facts.id,
             name: facts.name,
-            untagged: facts.untagged.map(named),
-            tagged: facts.tagged.map(named),
+            untagged: facts.untagged.map(by_name),
+            tagged: facts.tagged.map(by_name),
         }
     }
 }
