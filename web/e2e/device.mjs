@@ -20,6 +20,9 @@ export const deviceTests = {
     await page.getByTestId("iface-row").first().waitFor();
     await page.goto(`${base}?tab=vlans`);
     assert.match(await page.getByTestId("part-none").textContent(), /told of no VLANs \(Q-BRIDGE-MIB\)/);
+    await page.goto(`${mock.url}/devices/${mock.control.net.devices[1].id}?tab=vlans`);
+    const office = page.getByTestId("part-vlans").locator("tbody tr").filter({ hasText: "office" });
+    assert.match(await office.textContent(), /te0\/0\/1, te0\/0\/2.*te0\/0\/0/s);
     // An address of before.
     await page.goto(`${base}?tab=hardware`);
     await page.getByTestId("part-memory").waitFor();

@@ -149,11 +149,11 @@ pub(crate) fn api() -> OpenApiRouter<App> {
 fn device_parts() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(devices::parts::addresses))
-        .routes(routes!(devices::parts::vlans))
+        .routes(routes!(devices::vlans::list))
         .routes(routes!(devices::parts::processors))
         .routes(routes!(devices::parts::memory))
         .routes(routes!(devices::parts::storage))
-        .routes(routes!(devices::parts::sensors))
+        .routes(routes!(devices::sensors::list))
         .routes(routes!(devices::parts::wireless))
         .routes(routes!(devices::parts::inventory))
         .routes(routes!(devices::parts::routing_neighbors))

@@ -46,6 +46,8 @@ mod measured;
 mod once;
 #[path = "all/openapi.rs"]
 mod openapi;
+#[path = "all/parts.rs"]
+mod parts;
 #[path = "all/past.rs"]
 mod past;
 #[path = "all/problems.rs"]

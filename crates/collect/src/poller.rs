@@ -117,6 +117,9 @@ pub struct PollReport {
     pub facts: Facts,
     /// The groups that were read to their end in this poll. Only these replace what is known.
     pub complete: Groups,
+    /// The groups of which something was not heard to its end that they are not judged by: see
+    /// [`crate::snmp::Look::unheard`].
+    pub unheard: Groups,
     /// What it says of itself as a whole, where that was asked.
     pub said: Option<Said>,
     /// What tells it from other devices, where that was asked.

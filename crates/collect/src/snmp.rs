@@ -10,6 +10,9 @@ mod aggregate;
 mod arp;
 mod aside;
 mod bridge;
+mod bridge_ports;
+#[cfg(test)]
+mod bridge_tests;
 mod cisco_cdp;
 mod cisco_vtp;
 pub mod decode;

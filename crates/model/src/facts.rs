@@ -43,6 +43,9 @@ pub struct Facts {
     /// VLANs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vlans: Vec<VlanFacts>,
+    /// What interfaces are as ports of a bridge, by ifIndex.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bridge_ports: Vec<BridgePortFacts>,
     /// Parts of the device. Source: ENTITY-MIB.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inventory: Vec<PartFacts>,
@@ -309,8 +312,60 @@ facts!(
         id: u16,
         /// Name.
         name: String,
+        /// ifIndex of each port that its frames leave by without a tag, ascending. Source:
+        /// dot1qVlanCurrentUntaggedPorts, else dot1qVlanStaticUntaggedPorts.
+        untagged: Vec<u32>,
+        /// ifIndex of each port that its frames leave by with a tag, ascending. Source:
+        /// dot1qVlanCurrentEgressPorts, else dot1qVlanStaticEgressPorts, without those above.
+        tagged: Vec<u32>,
     }
 );
+
+facts!(
+    /// An interface as a port of a bridge. Source: BRIDGE-MIB (RFC 4188), Q-BRIDGE-MIB (RFC 4363).
+    BridgePortFacts {
+        /// Its ifIndex. Source: dot1dBasePortIfIndex.
+        index: u32,
+        /// VLAN of the frames that come without a tag, 1 to 4094. Source: dot1qPvid.
+        pvid: u16,
+        /// dot1dStpPortState.
+        stp_state: StpState,
+    }
+);
+
+/// What the spanning tree lets a port do. Source: dot1dStpPortState of BRIDGE-MIB (RFC 4188).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum StpState {
+    /// 1: the port takes no part.
+    Disabled,
+    /// 2: it hears, and forwards nothing.
+    Blocking,
+    /// 3: about to learn.
+    Listening,
+    /// 4: it learns addresses, and forwards nothing yet.
+    Learning,
+    /// 5: it forwards.
+    Forwarding,
+    /// 6: it does not work as a port should.
+    Broken,
+}
+
+impl StpState {
+    /// From the number an agent sends; none where it is not one of RFC 4188's.
+    pub fn from_number(number: u64) -> Option<Self> {
+        Some(match number {
+            1 => Self::Disabled,
+            2 => Self::Blocking,
+            3 => Self::Listening,
+            4 => Self::Learning,
+            5 => Self::Forwarding,
+            6 => Self::Broken,
+            _ => return None,
+        })
+    }
+}
 
 facts!(
     /// A part of the device. Source: ENTITY-MIB (RFC 6933).

@@ -293,7 +293,7 @@ impl Context {
             let facts = facts::merge(
                 &record.facts,
                 &report.facts,
-                report.complete,
+                (report.complete, report.unheard),
                 report.answered_at,
             );
             if let Err(error) = self.store.inventory.set_facts(device_id, facts).await {

@@ -18,7 +18,8 @@ pub enum Defect {
     UnaskedObject,
     /// Fewer objects in an answer than were asked for.
     MissingObject,
-    /// A successor that does not come after what it succeeds: a table out of order, or a circle.
+    /// A successor that does not come after what it succeeds: a table out of order, a row that comes
+    /// twice, or a circle.
     OidNotIncreasing,
     /// A value of another type than its object has.
     WrongType,

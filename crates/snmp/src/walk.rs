@@ -53,7 +53,7 @@ pub enum WalkEnd {
     Complete,
     /// It went on past a bound.
     Bound(Bound),
-    /// It answered with an OID that it had answered with before, or one before the column.
+    /// A whole answer had nothing but OIDs that were met before, or that lie before the column.
     NotIncreasing,
     /// It stopped answering, or answered nonsense.
     Failed(SessionError),

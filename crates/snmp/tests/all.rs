@@ -15,3 +15,5 @@ mod net_snmp;
 mod notifications;
 #[path = "all/pieces.rs"]
 mod pieces;
+#[path = "all/repeats.rs"]
+mod repeats;

@@ -260,11 +260,11 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
         return page([{ name: "/", used_bytes: 91e9, total_bytes: 110e9, used_percent: 82.7 }, { name: "/boot", total_bytes: 5e8 }], query, answer);
       case "GET /devices/:id/sensors":
         return page([
-          { name: "PSU 1 inlet", kind: "temperature", value: 31.5, unit: "°C" },
-          { name: "PSU 1 inlet", kind: "temperature", value: 33.1, unit: "°C" },
-          { name: "te0/0/0 receive power", kind: "dbm", value: -6.21, unit: "dBm", interface: "te0/0/0" },
-          { name: "Fan tray 1", kind: "fanspeed", value: 4200, unit: "rpm" },
-          { name: "Door", kind: "state", value: 1 },
+          { name: "PSU 1 inlet", kind: "temperature", value: 31.5, unit: "°C", group: "other" },
+          { name: "PSU 1 inlet", kind: "temperature", value: 33.1, unit: "°C", group: "other" },
+          { name: "te0/0/0 receive power", kind: "dbm", value: -6.21, unit: "dBm", interface: "te0/0/0", group: "optics" },
+          { name: "Fan tray 1", kind: "fanspeed", value: 4200, unit: "rpm", group: "other" },
+          { name: "Door", kind: "state", value: 1, group: "other" },
         ], query, answer);
       case "GET /devices/:id/wireless":
         return page([
@@ -288,7 +288,8 @@ export async function startMock({ dist, devices = 40, intervalSecs = 2, port = 0
       case "GET /devices/:id/arp":
         return page([{ address: "192.0.2.7", mac: "02:00:00:00:00:07", interface: "vlan10" }], query, answer);
       case "GET /devices/:id/vlans":
-        return page([], query, answer);
+        // The first has none.
+        return page(device === net.devices[0] ? [] : [{ id: 1, name: "default" }, { id: 10, name: "office", untagged: ["te0/0/1", "te0/0/2"], tagged: ["te0/0/0"] }, { id: 20, name: "guests", untagged: [], tagged: ["te0/0/0"] }], query, answer);
       case "GET /neighbors":
         return page(net.neighbors, query, answer);
       case "GET /links":

@@ -3,7 +3,9 @@
 pub(super) mod fields;
 pub(crate) mod list;
 pub(super) mod parts;
+pub(super) mod sensors;
 mod shape;
+pub(super) mod vlans;
 
 use crate::auth::gate::{Granted, permit};
 use crate::body::{Body, Patch};

@@ -8,6 +8,7 @@ use crate::query::{OneOf, PathId, Query};
 use crate::rates::board::Look;
 use crate::rates::{Owned, RateReader, Rates};
 use axum::Json;
+use model::facts::StpState;
 use model::interface::{IfStatus, Interface};
 use model::{DeviceId, InterfaceId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,10 @@ pub(crate) struct InterfaceResource {
     mac: Option<String>,
     /// ifIndex of the aggregate that it is an active member of; null where it is in none.
     aggregate: Option<u32>,
+    /// VLAN of the frames that come without a tag (dot1qPvid); null where it is no port of a bridge.
+    pvid: Option<u16>,
+    /// What the spanning tree lets it do (dot1dStpPortState), when it was last asked: with the VLANs.
+    stp_state: Option<StpState>,
     /// ifAdminStatus.
     admin_status: Option<IfStatus>,
     /// ifOperStatus.
@@ -56,8 +61,12 @@ pub(crate) struct InterfaceResource {
 }
 
 impl InterfaceResource {
-    fn of(interface: &Interface, rates: Rates) -> Self {
+    fn of(record: &DeviceRecord, interface: &Interface, rates: Rates) -> Self {
         let row = interface.clone();
+        let ports = &record.facts.bridge_ports;
+        let place = ports.binary_search_by_key(&Some(row.index), |port| port.index);
+        let port = place.ok().and_then(|place| ports.get(place));
+        let port = port.filter(|_| row.present);
         Self {
             id: row.id,
             device_id: row.device_id,
@@ -69,6 +78,8 @@ impl InterfaceResource {
             speed_bps: row.speed_bps,
             mac: row.mac,
             aggregate: row.aggregate,
+            pvid: port.and_then(|port| port.pvid),
+            stp_state: port.and_then(|port| port.stp_state),
             admin_status: row.admin_status,
             oper_status: row.oper_status,
             in_bps: rates.in_bps,
@@ -160,7 +171,7 @@ pub(crate) async fn get(
     let (series, now) = (services.series.clone(), services.clock.now());
     let row = move || {
         let rates = RateReader::new(&series, now).of(&record.device.body, &interface);
-        InterfaceResource::of(&interface, rates)
+        InterfaceResource::of(&record, &interface, rates)
     };
     granted.state().blocking(row).await.map(Json)
 }
@@ -211,7 +222,7 @@ async fn page(
                 ((measure(&rates), row.id.to_string()), (record, row, rates))
             });
             let page = paging.take(rows);
-            page.map(|(_, row, rates)| InterfaceResource::of(row, rates))
+            page.map(|(record, row, rates)| InterfaceResource::of(record, row, rates))
         };
         return granted.state().blocking(by_traffic).await;
     }
@@ -240,7 +251,9 @@ async fn page(
             paging.take(placed)
         };
         let mut rates = RateReader::new(&series, now);
-        page.map(|(record, row)| InterfaceResource::of(row, rates.of(&record.device.body, row)))
+        page.map(|(record, row)| {
+            InterfaceResource::of(record, row, rates.of(&record.device.body, row))
+        })
     };
     granted.state().blocking(work).await
 }

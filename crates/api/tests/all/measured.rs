@@ -102,7 +102,7 @@ async fn interfaces_say_what_they_carry() {
         "name": "eth1", "description": null, "alias": "to the core", "kind": "ethernetCsmacd",
         "speed_bps": 16000, "mac": null, "admin_status": "up", "oper_status": "up",
         "in_bps": 8000.0, "out_bps": 4000.0, "in_utilization": 0.5, "out_utilization": 0.25,
-        "last_change_at": null, "aggregate": null,
+        "last_change_at": null, "aggregate": null, "pvid": null, "stp_state": null,
     });
     assert_eq!(page["items"][0], expected);
     assert_eq!(page["items"][1]["in_bps"], json!(null));

@@ -106,6 +106,7 @@ pub(super) async fn run(
         identity: system.then(|| asked.look.identity()),
         glimpse: asked.look.glimpse,
         complete: asked.look.complete,
+        unheard: asked.look.unheard,
         readings,
         defects: asked.look.defects.by_name(),
         facts: asked.look.facts,
@@ -137,6 +138,7 @@ pub(super) fn behind(
         evidence: verdict.evidence,
         facts: model::facts::Facts::default(),
         complete: Groups::NONE,
+        unheard: Groups::NONE,
         said: None,
         identity: None,
         glimpse: Glimpse::default(),
@@ -321,6 +323,7 @@ fn merge(look: &mut Look, later: Look) {
     take(&mut look.facts.wireless, facts.wireless);
     take(&mut look.facts.neighbors, facts.neighbors);
     take(&mut look.facts.vlans, facts.vlans);
+    take(&mut look.facts.bridge_ports, facts.bridge_ports);
     take(&mut look.facts.inventory, facts.inventory);
     take(&mut look.facts.routing_neighbors, facts.routing_neighbors);
     take(&mut look.facts.default_routes, facts.default_routes);
@@ -329,6 +332,7 @@ fn merge(look: &mut Look, later: Look) {
         look.readings = later.readings;
         look.glimpse = later.glimpse;
     }
+    look.unheard = (look.unheard - later.asked) | later.unheard;
     look.asked |= later.asked;
     look.complete |= later.complete;
     look.defects.merge(&later.defects);

@@ -1,12 +1,14 @@
 //! What is asked for last: tables that many agents lack, are slow with or choke on. How such a walk
 //! ends says nothing of whether a group was read to its end, nor of whether the agent is there.
 
-use super::{Groups, Reach, Rows, aggregate, default_route, is_silence};
+use super::{
+    Groups, Reach, Rows, aggregate, bridge, bridge_ports, default_route, is_silence, q_bridge,
+};
 use ::snmp::{Defects, Oid, Session, WalkBounds};
 use tokio::time::Instant;
 
 /// The groups of which something is asked so.
-pub(super) const GROUPS: Groups = Groups::INTERFACES.or(Groups::ROUTING);
+pub(super) const GROUPS: Groups = Groups::INTERFACES.or(Groups::ROUTING).or(Groups::VLANS);
 
 struct Walk<'a> {
     session: &'a mut Session,
@@ -63,10 +65,29 @@ pub(super) async fn walk(
             walk.columns(Groups::ROUTING, &rest).await;
         }
     }
+    if wanted.contains(Groups::VLANS) {
+        walk.bridge().await;
+    }
     (walk.unheard, walk.defects)
 }
 
 impl Walk<'_> {
+    /// Which interfaces are ports of a bridge, and of which VLANs. Lists of ports are long.
+    async fn bridge(&mut self) {
+        let interfaces = bridge::DOT1D_BASE_PORT_IF_INDEX;
+        if !self.rows.has(interfaces) {
+            self.columns(Groups::VLANS, &[interfaces]).await;
+        }
+        if !self.rows.has(interfaces) {
+            return;
+        }
+        let columns = [bridge_ports::COLUMNS, q_bridge::CURRENT].concat();
+        self.columns(Groups::VLANS, &columns).await;
+        if q_bridge::lacks_ports(self.rows) {
+            self.columns(Groups::VLANS, q_bridge::STATIC).await;
+        }
+    }
+
     /// Walks columns together; of an agent that fell silent over others, none.
     async fn columns(&mut self, group: Groups, roots: &[&[u32]]) {
         if roots.is_empty() {

@@ -5,7 +5,7 @@ use super::mib::{Ask, Mib};
 use super::{Groups, Rows, decode};
 
 const DOT1D_BASE_BRIDGE_ADDRESS: &[u32] = &[1, 3, 6, 1, 2, 1, 17, 1, 1];
-/// Which ifIndex a bridge port is.
+/// dot1dBasePortIfIndex, by dot1dBasePort: the ifIndex of a port of the bridge.
 pub(super) const DOT1D_BASE_PORT_IF_INDEX: &[u32] = &[1, 3, 6, 1, 2, 1, 17, 1, 4, 1, 2];
 
 pub(super) static MIB: Mib = Mib {

@@ -45,6 +45,10 @@ fn read(rows: &Rows, draft: &mut Draft) {
             continue;
         };
         let name = draft.text(rows, VLAN_NAME, index);
-        draft.facts.vlans.push(VlanFacts { id: Some(id), name });
+        draft.facts.vlans.push(VlanFacts {
+            id: Some(id),
+            name,
+            ..VlanFacts::default()
+        });
     }
 }

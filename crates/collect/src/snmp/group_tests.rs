@@ -1,4 +1,4 @@
-//! Members of aggregates and default routes, over rows written out.
+//! Members of aggregates, default routes and power over Ethernet, over rows written out.
 
 use super::tests::{read, rows};
 use super::{Dialect, Groups, Look, aggregate, default_route};
@@ -232,5 +232,81 @@ fn what_was_not_heard_out_stays_as_it_was() {
         let mut look = heard(aggregate, unheard);
         dialect.keep(&mut look);
         assert_eq!(told(&look), expected, "{aggregate} {unheard:?}");
+    }
+}
+
+/// Names of the sensors that tell of power over Ethernet, with their values, states, ranks and limits.
+fn powered(lines: &str) -> Vec<String> {
+    let look = read(lines);
+    let sensors = look.facts.sensors.iter();
+    sensors
+        .map(|sensor| {
+            let limit = sensor.limits.as_ref().and_then(|limits| limits.high);
+            let words = [
+                sensor.state.clone(),
+                sensor.severity.map(|rank| format!("{rank:?}")),
+                limit.map(|limit| format!("of {limit}")),
+            ];
+            let told: Vec<String> = words.into_iter().flatten().collect();
+            let name = sensor.name.as_deref().unwrap_or("-");
+            let value = sensor.value.unwrap();
+            format!("{name}: {value} {}", told.join(" "))
+                .trim()
+                .to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn power_over_ethernet_is_read_of_any_switch() {
+    let found = powered(
+        "2.1.1.2.0 oid 4.1.99999.1
+         2.1.105.1.3.1.1.2.1 gauge 370
+         2.1.105.1.3.1.1.3.1 int 1
+         2.1.105.1.3.1.1.4.1 gauge 43
+         2.1.105.1.3.1.1.2.2 gauge 0
+         2.1.105.1.3.1.1.3.2 int 3
+         2.1.105.1.3.1.1.4.2 gauge 7
+         2.1.105.1.3.1.1.2.3 gauge 740
+         2.1.105.1.3.1.1.3.3 int 2
+         2.1.105.1.3.1.1.4.3 gauge 0
+         2.1.105.1.1.1.3.1.1 int 1
+         2.1.105.1.1.1.6.1.1 int 3
+         2.1.105.1.1.1.10.1.1 int 5
+         2.1.105.1.1.1.3.1.2 int 2
+         2.1.105.1.1.1.6.1.2 int 1
+         2.1.105.1.1.1.10.1.2 int 1
+         2.1.105.1.1.1.6.1.3 int 4",
+    );
+    assert_eq!(
+        found,
+        [
+            "PoE unit 1 power used: 43 of 370",
+            "PoE unit 2 power used: 7",
+            "PoE unit 1: 1 on Ok",
+            "PoE unit 2: 3 faulty Critical",
+            "PoE unit 3: 2 off Warning",
+            "PoE unit 1 port 1: 3 delivering power Ok",
+            "PoE unit 1 port 2: 1 disabled Ok",
+            "PoE unit 1 port 3: 4 fault Critical",
+            "PoE unit 1 port 1, wanted: 1 on",
+            "PoE unit 1 port 2, wanted: 2 off",
+            "PoE unit 1 port 1, class: 5 class 4",
+        ]
+    );
+}
+
+#[test]
+fn power_that_a_vendors_profile_tells_is_told_once() {
+    let group = "2.1.105.1.3.1.1.2.1 gauge 370
+         2.1.105.1.3.1.1.3.1 int 1
+         2.1.105.1.3.1.1.4.1 gauge 43";
+    for (object_id, expected) in [
+        ("4.1.9.1.1208", "PoE unit 1 consumption: 43 of 370"),
+        ("4.1.7428.1", "Unit 1 power used: 43"),
+        ("4.1.99999.1", "PoE unit 1 power used: 43 of 370"),
+    ] {
+        let found = powered(&format!("2.1.1.2.0 oid {object_id}\n{group}"));
+        assert_eq!(found, [expected, "PoE unit 1: 1 on Ok"], "{object_id}");
     }
 }

@@ -58,7 +58,7 @@ pub struct Look {
     /// complete, and empty.
     pub complete: Groups,
     /// Of these, the ones of which something that no group is judged by was not heard to its end: of
-    /// interfaces the members of aggregates, of routing the default routes.
+    /// interfaces the members of aggregates, of routing the default routes, of VLANs the ports.
     pub unheard: Groups,
     /// What was wrong with its answers.
     pub defects: Defects,

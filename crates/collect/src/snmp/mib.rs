@@ -5,8 +5,8 @@
 use super::draft::Draft;
 use super::{Groups, Rows};
 use super::{
-    aggregate, arp, bridge, cisco_cdp, cisco_vtp, default_route, entity, host_resources, if_mib,
-    ip_mib, lldp, profiled, q_bridge, routing, system, ucd,
+    aggregate, arp, bridge, bridge_ports, cisco_cdp, cisco_vtp, default_route, entity,
+    host_resources, if_mib, ip_mib, lldp, profiled, q_bridge, routing, system, ucd,
 };
 
 /// A MIB, or a part of one.
@@ -69,6 +69,7 @@ pub(super) static ALL: &[&Mib] = &[
     &aggregate::STACK,
     &ip_mib::MIB,
     &bridge::MIB,
+    &bridge_ports::MIB,
     &q_bridge::MIB,
     &cisco_vtp::MIB,
     &profiled::FACTS,

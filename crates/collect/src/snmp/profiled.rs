@@ -274,7 +274,11 @@ fn vlans(table: &Vlans, rows: &Rows, draft: &mut Draft) {
         };
         let name = first_text(&table.rows.name, rows, index);
         draft.note("vlans", &[&table.column, index].concat());
-        draft.facts.vlans.push(VlanFacts { id: Some(id), name });
+        draft.facts.vlans.push(VlanFacts {
+            id: Some(id),
+            name,
+            ..VlanFacts::default()
+        });
     }
 }
 

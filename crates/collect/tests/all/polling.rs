@@ -391,6 +391,39 @@ async fn failing_over_routes_or_members_costs_only_these_tables() {
 }
 
 #[tokio::test]
+async fn silence_over_the_ports_of_vlans_costs_nothing_else() {
+    let lines = "override 1.3.6.1.2.1.17.1.4.1.2.1 integer 1
+        override 1.3.6.1.2.1.17.7.1.4.3.1.1.10 octet_str office
+        override 1.3.6.1.2.1.17.7.1.4.5.1.1.1 uinteger 10";
+    let Some(agent) = Agent::start(local(free_port("127.0.0.1")), lines).await else {
+        return;
+    };
+    // dot1qVlanCurrentEgressPorts.
+    let deaf = deaf_to(agent.address, &[0x2b, 6, 1, 2, 1, 17, 7, 1, 4, 2, 1, 4]).await;
+    let mut lab = start(16, 64);
+    let device = DeviceId::new();
+    lab.poller.set(Target {
+        device_id: device,
+        address: deaf.address,
+        credentials: Some(v2c()),
+        interval: INTERVAL * 3,
+        profile: None,
+    });
+    let first = lab.report_of(device).await;
+    assert_eq!(first.status, Status::Up, "{first:?}");
+    assert!(
+        first.complete.contains(Groups::VLANS),
+        "{:?}",
+        first.complete
+    );
+    assert!(first.unheard.contains(Groups::VLANS), "{:?}", first.unheard);
+    let vlans: Vec<_> = first.facts.vlans.iter().map(|vlan| vlan.id).collect();
+    assert_eq!(vlans, [Some(10)]);
+    assert_eq!(first.facts.bridge_ports[0].pvid, Some(10));
+    lab.stop().await;
+}
+
+#[tokio::test]
 async fn a_poll_that_runs_into_its_deadline_keeps_what_it_read() {
     let Some(agent) = Agent::start(local(free_port("127.0.0.1")), "").await else {
         return;

@@ -5,9 +5,16 @@ use collect::snmp::Groups;
 use model::Timestamp;
 use model::device::Identity;
 use model::facts::Facts;
+use std::collections::BTreeMap;
 
-/// The facts after a poll that read these groups to their end.
-pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups, at: Timestamp) -> Facts {
+/// The facts after a poll that read these groups to their end, but for the ports of VLANs where the
+/// second ones say so.
+pub(super) fn merge(
+    known: &Facts,
+    read: &Facts,
+    (complete, unheard): (Groups, Groups),
+    at: Timestamp,
+) -> Facts {
     let mut facts = known.clone();
     macro_rules! take {
         ($($group:ident $field:ident),*) => {
@@ -19,9 +26,12 @@ pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups, at: Timestamp
     take!(
         SYSTEM device, ADDRESSES addresses, PROCESSORS processors, MEMORY memory,
         STORAGE storage, SENSORS sensors, WIRELESS wireless, VLANS vlans,
-        INVENTORY inventory, ROUTING routing_neighbors,
+        VLANS bridge_ports, INVENTORY inventory, ROUTING routing_neighbors,
         ROUTING default_routes
     );
+    if complete.contains(Groups::VLANS) && unheard.contains(Groups::VLANS) {
+        keep_ports(&mut facts, known);
+    }
     if complete.contains(Groups::ROUTING) {
         facts.routing_read_at = Some(at);
     }
@@ -31,6 +41,21 @@ pub(super) fn merge(known: &Facts, read: &Facts, complete: Groups, at: Timestamp
         facts.arp_read_at = Some(at);
     }
     facts
+}
+
+/// Leaves ports as they were. Where nothing was known of them, what was heard is worth having.
+fn keep_ports(facts: &mut Facts, known: &Facts) {
+    if !known.bridge_ports.is_empty() {
+        facts.bridge_ports.clone_from(&known.bridge_ports);
+    }
+    let told = known.vlans.iter().filter(|vlan| vlan.untagged.is_some());
+    let told: BTreeMap<_, _> = told.map(|vlan| (vlan.id, vlan)).collect();
+    for vlan in &mut facts.vlans {
+        if let Some(before) = told.get(&vlan.id) {
+            vlan.untagged.clone_from(&before.untagged);
+            vlan.tagged.clone_from(&before.tagged);
+        }
+    }
 }
 
 /// The identity after a poll: MACs and addresses stay where they were not read to their end, and
@@ -57,7 +82,7 @@ pub(super) fn merge_identity(known: &Identity, read: &Identity, complete: Groups
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::facts::{SensorFacts, VlanFacts};
+    use model::facts::{BridgePortFacts, SensorFacts, VlanFacts};
 
     #[test]
     fn what_was_not_said_is_not_forgotten() {
@@ -94,7 +119,7 @@ mod tests {
             sensors: vec![sensor("old")],
             vlans: vec![VlanFacts {
                 id: Some(1),
-                name: None,
+                ..VlanFacts::default()
             }],
             ..Facts::default()
         };
@@ -103,12 +128,53 @@ mod tests {
             ..Facts::default()
         };
         let at = Timestamp::from_unix_ms(1_000);
-        let merged = merge(&known, &read, Groups::SENSORS, at);
+        let merged = merge(&known, &read, (Groups::SENSORS, Groups::NONE), at);
         assert_eq!(merged.sensors, read.sensors);
         assert_eq!(merged.vlans, known.vlans);
-        assert_eq!(merge(&known, &read, Groups::NONE, at), known);
-        let all = merge(&known, &read, Groups::ALL, at);
+        let none = (Groups::NONE, Groups::ALL);
+        assert_eq!(merge(&known, &read, none, at), known);
+        let all = merge(&known, &read, (Groups::ALL, Groups::NONE), at);
         assert_eq!((all.routing_read_at, all.arp_read_at), (Some(at), Some(at)));
         assert_eq!((&all.sensors, &all.vlans), (&read.sensors, &read.vlans));
+    }
+
+    #[test]
+    fn ports_that_were_not_heard_to_the_end_stay_as_they_were() {
+        let facts = |vlans: &[(u16, Option<u32>)], pvids: &[u16]| Facts {
+            vlans: vlans
+                .iter()
+                .map(|&(id, port)| VlanFacts {
+                    id: Some(id),
+                    untagged: port.map(|port| vec![port]),
+                    tagged: port.map(|_| Vec::new()),
+                    ..VlanFacts::default()
+                })
+                .collect(),
+            bridge_ports: pvids
+                .iter()
+                .map(|&pvid| BridgePortFacts {
+                    pvid: Some(pvid),
+                    ..BridgePortFacts::default()
+                })
+                .collect(),
+            ..Facts::default()
+        };
+        let known = facts(&[(1, Some(7)), (2, Some(8)), (9, Some(9))], &[1]);
+        let read = facts(&[(1, None), (2, Some(4)), (3, Some(5))], &[2, 3]);
+        let at = Timestamp::from_unix_ms(1_000);
+        let vlans = Groups::VLANS;
+        for (unheard, expected) in [
+            (Groups::NONE, read.clone()),
+            (Groups::ROUTING, read.clone()),
+            (
+                vlans,
+                facts(&[(1, Some(7)), (2, Some(8)), (3, Some(5))], &[1]),
+            ),
+        ] {
+            let merged = merge(&known, &read, (vlans, unheard), at);
+            assert_eq!(merged, expected, "{unheard:?}");
+        }
+        let first = merge(&Facts::default(), &read, (vlans, vlans), at);
+        assert_eq!(first, read);
     }
 }

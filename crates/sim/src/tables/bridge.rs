@@ -1,4 +1,4 @@
-//! BRIDGE-MIB (RFC 4188) and Q-BRIDGE-MIB (RFC 4363): ports of the bridge, MACs learnt, VLANs.
+//! BRIDGE-MIB (RFC 4188) and Q-BRIDGE-MIB (RFC 4363): ports of the bridge and their state, MACs learnt, VLANs.
 
 use super::surroundings::Learnt;
 use super::view::{View, octets, text};
@@ -17,6 +17,9 @@ macro_rules! column {
 }
 
 const TRANSPARENT: i32 = 2;
+/// dot1dStpPortState: of a port that is up, and of one that is not.
+const FORWARDING: i32 = 5;
+const DISABLED: i32 = 1;
 const LEARNED: i32 = 3;
 const PERMANENT: i32 = 2;
 const ACTIVE: i32 = 1;
@@ -45,6 +48,12 @@ pub(super) static COLUMNS: &[Column] = &[
     }),
     column!(BridgePorts, 1 4 1 4, |_, _| Some(Value::Counter32(0))),
     column!(BridgePorts, 1 4 1 5, |_, _| Some(Value::Counter32(0))),
+    // dot1dStpPort, dot1dStpPortState
+    column!(BridgePorts, 2 15 1 1, |view, row| Some(number(port(view, row)?))),
+    column!(BridgePorts, 2 15 1 3, |view, row| {
+        let is_up = view.timeline().is_up(view.port(port(view, row)?), view.at());
+        Some(Value::Integer(if is_up { FORWARDING } else { DISABLED }))
+    }),
     // dot1dTpLearnedEntryDiscards, dot1dTpAgingTime
     column!(Scalar, 4 1, |view, _| bridges(view).then_some(Value::Counter32(0))),
     column!(Scalar, 4 2, |view, _| bridges(view).then_some(Value::Integer(AGING_SECS))),

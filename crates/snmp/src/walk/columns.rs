@@ -4,9 +4,13 @@
 //! the many tables that an agent lacks cost a place in a packet, not a packet each. Each column has
 //! its own cursor: sparse columns do not hold up the others.
 //!
-//! Some agents keep tables out of order. What comes before its predecessor is counted as a defect and
-//! read on from, as long as it was not met before: an agent that goes round in circles comes to such
-//! an object, and any other to the bound on rows.
+//! Some agents keep tables out of order, or tell a row twice. What comes before its predecessor is
+//! counted as a defect and read on from, as long as it was not met before. What was met before, or lies
+//! before the column, is dropped, a run of it counted as one defect; it costs nothing of what follows.
+//!
+//! A column ends where a whole answer brings it nothing new. So each answer but the last brings a row,
+//! and the bound on rows is one on answers, too: a circle of any length ends with the answer after that
+//! in which it closed.
 
 use super::trail::{Met, Trail};
 use super::{Bound, Columns, WalkBounds, WalkEnd};
@@ -29,7 +33,17 @@ struct Column {
     found: Vec<(Oid, Value)>,
     /// Every object that was met, once one came out of order; in a walk in pieces from the beginning.
     met: Option<Met>,
+    /// The object before this one was dropped.
+    is_dropping: bool,
     end: Option<WalkEnd>,
+}
+
+/// What an object was to its column.
+enum Took {
+    /// A row that is to be kept, or the end of the column.
+    Forward,
+    /// Nothing new.
+    Dropped,
 }
 
 impl Column {
@@ -40,12 +54,16 @@ impl Column {
             rows: 0,
             found: Vec::new(),
             met: None,
+            is_dropping: false,
             end: None,
         }
     }
 
-    /// Whether an object that does not come after the one before it was met already.
+    /// Whether an object was met already. Where all came in order, one that comes after was not.
     fn was_met(&mut self, oid: &Oid) -> bool {
+        if self.met.is_none() && *oid > self.cursor {
+            return false;
+        }
         let found = &self.found;
         let met = self
             .met
@@ -104,6 +122,7 @@ pub(super) async fn walk_on(
         rows: 0,
         found: Vec::new(),
         met: Some(std::mem::take(&mut trail.met)),
+        is_dropping: false,
         end: None,
     }];
     let (columns, ends, defects) = walk_columns(session, begun, bounds).await;
@@ -221,63 +240,60 @@ impl Walker<'_> {
         let expected = asked
             .len()
             .saturating_mul(usize::try_from(repetitions).unwrap_or(usize::MAX));
-        let mut progress = false;
+        // Of each column whether the answer brought it forward; none where it had no place in it.
+        let mut came: Vec<Option<bool>> = vec![None; asked.len()];
         for (place, (oid, value)) in objects.into_iter().enumerate() {
             if place >= expected {
                 self.session.note(Defect::UnaskedObject);
                 break;
             }
-            let Some(&position) = place.checked_rem(asked.len()).and_then(|i| asked.get(i)) else {
+            let Some(at) = place.checked_rem(asked.len()) else {
                 break;
             };
-            progress |= self.take_object(position, oid, value);
+            if let (Some(&position), Some(came)) = (asked.get(at), came.get_mut(at)) {
+                let forward = matches!(self.take_object(position, oid, value), Took::Forward);
+                *came = Some(forward || *came == Some(true));
+            }
         }
-        // Fewer objects than columns, and none of them new: asking again would bring the same.
-        if !progress {
-            self.session.note(Defect::MissingObject);
-            for &position in asked {
+        // Asking again would bring the same.
+        for (&position, came) in asked.iter().zip(came) {
+            if came == Some(false) {
                 self.end(position, WalkEnd::NotIncreasing);
             }
         }
     }
 
-    /// Takes one object into its column. Whether the walk came forward.
-    fn take_object(&mut self, position: usize, oid: Oid, value: Value) -> bool {
+    /// Takes one object into its column.
+    fn take_object(&mut self, position: usize, oid: Oid, value: Value) -> Took {
         let Some(column) = self.columns.get_mut(position) else {
-            return false;
+            return Took::Dropped;
         };
         if column.end.is_some() {
             // What follows the end of a column in the same answer.
-            return true;
+            return Took::Forward;
         }
         if value == Value::EndOfMibView {
             column.end = Some(WalkEnd::Complete);
-            return true;
+            return Took::Forward;
         }
-        if !oid.starts_with(&column.root) {
-            // Past the end. An OID before the column is out of order, and the end all the same.
-            let after = oid > column.cursor;
-            column.end = Some(if after {
-                WalkEnd::Complete
-            } else {
+        let is_within = oid.starts_with(&column.root);
+        if !is_within && oid > column.cursor {
+            column.end = Some(WalkEnd::Complete);
+            return Took::Forward;
+        }
+        if !is_within || column.was_met(&oid) {
+            if !std::mem::replace(&mut column.is_dropping, true) {
                 self.session.note(Defect::OidNotIncreasing);
-                WalkEnd::NotIncreasing
-            });
-            return true;
-        }
-        if oid <= column.cursor {
-            self.session.note(Defect::OidNotIncreasing);
-            if column.was_met(&oid) {
-                column.end = Some(WalkEnd::NotIncreasing);
-                return true;
             }
-        } else if column.met.as_ref().is_some_and(|met| met.contains(&oid)) {
-            column.end = Some(WalkEnd::NotIncreasing);
-            return true;
+            return Took::Dropped;
+        }
+        column.is_dropping = false;
+        if oid < column.cursor {
+            self.session.note(Defect::OidNotIncreasing);
         }
         if column.rows >= self.bounds.rows {
             column.end = Some(WalkEnd::Bound(Bound::Rows));
-            return true;
+            return Took::Forward;
         }
         self.octets = self
             .octets
@@ -285,7 +301,7 @@ impl Walker<'_> {
             .saturating_add(oid.len() * size_of::<u32>());
         if self.octets > self.bounds.octets {
             self.end_all(&WalkEnd::Bound(Bound::Octets));
-            return true;
+            return Took::Forward;
         }
         column.rows += 1;
         column.cursor.clone_from(&oid);
@@ -295,7 +311,7 @@ impl Walker<'_> {
         if !value.is_absent() {
             column.found.push((oid, value));
         }
-        true
+        Took::Forward
     }
 
     fn failed(&mut self, asked: &[usize], failure: Failure) {

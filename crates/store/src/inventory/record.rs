@@ -126,6 +126,7 @@ pub(super) fn lasting(facts: &Facts) -> Facts {
             .collect(),
         neighbors: Vec::new(),
         vlans: facts.vlans.clone(),
+        bridge_ports: facts.bridge_ports.clone(),
         inventory: facts.inventory.clone(),
         // Not the state of a session, which changes, nor how long it is so.
         routing_neighbors: facts

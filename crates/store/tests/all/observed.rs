@@ -136,6 +136,8 @@ async fn facts_that_last_are_kept_and_values_are_not() {
         vlans: vec![VlanFacts {
             id: Some(10),
             name: Some("staff".to_owned()),
+            untagged: Some(vec![3]),
+            tagged: Some(vec![1, 2]),
         }],
         memory: vec![VolumeFacts {
             name: Some("Physical memory".to_owned()),

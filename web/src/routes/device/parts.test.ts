@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Series } from "../../lib/api/shapes";
 import { percent } from "../../lib/units";
-import { asTree, PARTS, seriesOf, standing, type History } from "./parts";
+import { asTree, PARTS, seriesOf, standing, type History, type PartName, type PartRow } from "./parts";
 
 test("parts stand below what contains them, a ring ends", () => {
   const rows = [
@@ -38,6 +38,12 @@ test("what a device did not tell is left out, and nothing is made up", () => {
   for (const part of Object.values(PARTS)) expect(part.none).toMatch(/^This device has told of no /);
 });
 
+test("a VLAN names its ports, and says where it has none", () => {
+  const told = (row: PartRow) => PARTS.vlans.columns.map((column) => column.text(row));
+  expect(told({ id: 10, name: "office", untagged: ["ge-0/0/1", "ge-0/0/2"], tagged: [] })).toEqual(["10", "office", "ge-0/0/1, ge-0/0/2", "none"]);
+  expect(told({ id: 20 })).toEqual(["20", null, null, null]);
+});
+
 test("a state is told by its name, or said to be one", () => {
   const value = PARTS.sensors.columns.find((column) => column.label === "Value");
   expect(value?.text({ kind: "state", value: 1, state: "running" })).toBe("running");
@@ -59,31 +65,11 @@ test("a sensor stands by its state, else by its limits, and what is broken comes
   expect(PARTS.sensors.order?.(rows).map((row) => row.name)).toEqual(["c", "e", "b", "d", "a", "f"]);
 });
 
-test("light belongs to optics, supplies to power, each once", () => {
-  const rows = [
-    { kind: "dbm", interface: "xe-0/0/1" },
-    { kind: "current", interface: "xe-0/0/1" },
-    { kind: "voltage" },
-    { kind: "temperature" },
-  ];
-  expect(rows.map((row) => PARTS.optics.keep?.(row))).toEqual([true, true, false, false]);
-  expect(rows.map((row) => PARTS.power.keep?.(row))).toEqual([false, false, true, false]);
-});
-
-test("what a radio link tells is neither optics nor power, and only beside a signal", () => {
-  const link = [
-    { kind: "signal", interface: "wlan1" },
-    { kind: "snr" },
-    { kind: "frequency" },
-    { kind: "temperature" },
-  ];
-  expect(link.map((row) => PARTS.signals.keep?.(row, link))).toEqual([true, true, true, false]);
-  expect(link.map((row) => PARTS.optics.keep?.(row, link))).toEqual([false, false, false, false]);
-  expect(link.map((row) => PARTS.power.keep?.(row, link))).toEqual([false, false, false, false]);
-  const coherent = [{ kind: "snr", interface: "xe-0/0/1" }, { kind: "frequency" }];
-  expect(coherent.map((row) => PARTS.signals.keep?.(row, coherent))).toEqual([false, false]);
-  expect(coherent.map((row) => PARTS.optics.keep?.(row, coherent))).toEqual([true, false]);
-  expect(coherent.map((row) => PARTS.power.keep?.(row, coherent))).toEqual([false, true]);
+test("sensors are shown where the server says that they belong", () => {
+  const rows = [{ group: "optics" }, { group: "power" }, { group: "radio" }, { group: "other" }];
+  const shown = (part: PartName) => rows.filter((row) => PARTS[part].keep?.(row) ?? true).map((row) => row.group);
+  expect([shown("optics"), shown("power"), shown("signals")]).toEqual([["optics"], ["power"], ["radio"]]);
+  expect(shown("sensors")).toHaveLength(4);
 });
 
 test("access points, radios and networks are each a table, with the history of their clients", () => {

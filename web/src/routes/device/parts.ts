@@ -38,7 +38,7 @@ export interface Part {
   history?: History;
   /** The list that its rows are taken from, where that has another name, and which of them. */
   of?: PartName | "wireless";
-  keep?: (row: PartRow, all?: readonly PartRow[]) => boolean;
+  keep?: (row: PartRow) => boolean;
   /** The order that rows are shown in, where it is not the device's own. */
   order?: (rows: readonly PartRow[]) => PartRow[];
 }
@@ -71,6 +71,14 @@ function text(field: string): (row: PartRow) => string | null {
 function number(row: PartRow, field: string): number | null {
   const value = row[field];
   return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** Names with commas between; a list that is empty says so. */
+function names(field: string): (row: PartRow) => string | null {
+  return (row) => {
+    const value = row[field];
+    return !Array.isArray(value) ? null : value.length === 0 ? "none" : value.join(", ");
+  };
 }
 
 function share(field: string): Column["ratio"] {
@@ -207,19 +215,10 @@ const SENSOR: Pick<Part, "columns" | "history" | "order"> = {
   ],
 };
 
-/** Kinds of sensors that tell of light in a fibre. */
-const LIGHT = ["dbm", "signal_loss", "chromatic_dispersion", "quality_factor", "ber", "snr"];
-/** Kinds of sensors that tell of power supplies, batteries and outlets. */
-const POWER = ["voltage", "current", "power", "power_consumed", "power_factor", "frequency", "load", "charge", "runtime"];
-
-const ofKinds = (kinds: readonly string[]) => (row: PartRow): boolean => kinds.includes(text("kind")(row) ?? "");
-/** Only radios are told of by these. */
-const isAir = ofKinds(["signal", "noise_floor", "clients", "access_points"]);
-/** What is of a radio on a device that tells a signal, and of light or power elsewhere. */
-const isBesideSignal = ofKinds(["snr", "bitrate", "distance", "frequency"]);
-const isRadio = (row: PartRow, all: readonly PartRow[] = []): boolean => isAir(row) || (isBesideSignal(row) && all.some((one) => one.kind === "signal"));
-const isOptic = (row: PartRow, all?: readonly PartRow[]): boolean =>
-  !isRadio(row, all) && (ofKinds(LIGHT)(row) || (text("interface")(row) !== null && row.kind !== "power"));
+/** Rows of the list `sensors` that tell of one thing. */
+function sensors(group: string): Pick<Part, "of" | "keep"> {
+  return { of: "sensors", keep: (row) => row.group === group };
+}
 
 /** Rows of the list `wireless` of one kind, with the history of their clients. */
 function wireless(kind: string, label: string): Pick<Part, "of" | "keep" | "history"> {
@@ -259,16 +258,14 @@ export const PARTS: Record<PartName, Part> = {
   },
   optics: {
     ...SENSOR,
+    ...sensors("optics"),
     title: "Optics",
-    of: "sensors",
-    keep: isOptic,
     none: "This device has told of no transceivers: their light, temperature, voltage and bias current by interface.",
   },
   power: {
     ...SENSOR,
+    ...sensors("power"),
     title: "Power",
-    of: "sensors",
-    keep: (row, all) => ofKinds(POWER)(row) && !isOptic(row, all) && !isRadio(row, all),
     none: "This device has told of no power supplies, batteries or outlets.",
   },
   "access-points": {
@@ -312,9 +309,8 @@ export const PARTS: Record<PartName, Part> = {
   },
   signals: {
     ...SENSOR,
+    ...sensors("radio"),
     title: "Signals",
-    of: "sensors",
-    keep: isRadio,
     none: "This device has told of no signals: received power, noise, rate and distance of its radio links.",
   },
   inventory: {
@@ -378,6 +374,8 @@ export const PARTS: Record<PartName, Part> = {
     columns: [
       { label: "VLAN", text: text("id") },
       { label: "Name", text: text("name") },
+      { label: "Untagged", text: names("untagged") },
+      { label: "Tagged", text: names("tagged") },
     ],
   },
 };

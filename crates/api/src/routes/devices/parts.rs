@@ -1,5 +1,6 @@
-//! What a device says it is made of: addresses, VLANs, processors, memory, storage, sensors,
-//! wireless, inventory, routing neighbours, default routes, ARP, its system group, and the defects of its answers.
+//! What a device says it is made of: addresses, processors, memory, storage, wireless, inventory,
+//! routing neighbours, default routes, ARP, its system group, and the defects of its answers. VLANs are
+//! in `vlans.rs`, sensors in `sensors.rs`.
 
 use crate::auth::gate::{Granted, permit};
 use crate::page::{Key, Page, Paging, sort_field};
@@ -10,7 +11,7 @@ use axum::Json;
 use model::DeviceId;
 use model::facts::{
     AddressFacts, ArpFacts, DefaultRouteFacts, DeviceFacts, Facts, PartFacts, ProcessorFacts,
-    RoutingNeighborFacts, SensorFacts, VlanFacts, VolumeFacts, WirelessFacts,
+    RoutingNeighborFacts, VolumeFacts, WirelessFacts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,11 +23,11 @@ use serde_json::Value;
 pub(crate) struct PartsQuery {
     /// Rows of a page, 1 to 1000; 100 where it is not given.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
     /// place (the device's own order), or the name of a field; with a leading `-` the other way.
-    sort: Option<String>,
+    pub(super) sort: Option<String>,
 }
 
 /// A kind of defect in a device's answers, and how often it was met since the server started.
@@ -53,7 +54,7 @@ macro_rules! parts {
             ) -> Answer<Json<Page<$row>>> {
                 let record = devices::find(granted.services(), id)?;
                 let rows: fn(&Facts) -> &Vec<$row> = $rows;
-                page(&query, &$fields, rows(&record.facts))
+                page(&query, "", &$fields, rows(&record.facts))
             }
         )*
     };
@@ -62,16 +63,12 @@ macro_rules! parts {
 parts! {
     addresses "/devices/{device_id}/addresses" "list_device_addresses" AddressFacts, "addresses", |facts| &facts.addresses,
         ["address", "prefix_len", "interface"];
-    vlans "/devices/{device_id}/vlans" "list_device_vlans" VlanFacts, "VLANs", |facts| &facts.vlans,
-        ["id", "name"];
     processors "/devices/{device_id}/processors" "list_device_processors" ProcessorFacts, "processors", |facts| &facts.processors,
         ["name", "utilization_percent"];
     memory "/devices/{device_id}/memory" "list_device_memory" VolumeFacts, "kinds of memory", |facts| &facts.memory,
         ["name", "used_bytes", "total_bytes", "used_percent"];
     storage "/devices/{device_id}/storage" "list_device_storage" VolumeFacts, "volumes", |facts| &facts.storage,
         ["name", "used_bytes", "total_bytes", "used_percent"];
-    sensors "/devices/{device_id}/sensors" "list_device_sensors" SensorFacts, "sensors", |facts| &facts.sensors,
-        ["name", "kind", "value", "unit", "interface"];
     wireless "/devices/{device_id}/wireless" "list_device_wireless" WirelessFacts, "access points, radios and wireless networks", |facts| &facts.wireless,
         ["kind", "name", "access_point", "state", "model", "serial", "channel", "frequency_mhz", "transmit_power_dbm", "clients", "utilization_percent", "noise_dbm"];
     inventory "/devices/{device_id}/inventory" "list_device_inventory" PartFacts, "parts", |facts| &facts.inventory,
@@ -115,18 +112,20 @@ pub(crate) async fn defects(
             count: *count,
         })
         .collect();
-    page(&query, &["defect", "count"], &rows)
+    page(&query, "", &["defect", "count"], &rows)
 }
 
-fn page<T: Clone + Serialize>(
+/// A page of rows. `filters` is what decides which there are.
+pub(super) fn page<T: Clone + Serialize>(
     query: &PartsQuery,
+    filters: &str,
     fields: &[&str],
     rows: &[T],
 ) -> Answer<Json<Page<T>>> {
     let mut sorts = vec![PLACE];
     sorts.extend(fields);
     let sort = sort_field(query.sort.as_deref(), &sorts)?;
-    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, "")?;
+    let paging = Paging::new(query.limit, query.cursor.as_deref(), sort, filters)?;
     let rows = (0i64..).zip(rows).map(|(at, row)| {
         let key = match sort.0 {
             PLACE => Key::Number(at),
@@ -194,7 +193,7 @@ mod tests {
                     cursor,
                     sort: Some(sort.to_owned()),
                 };
-                let Json(page) = page(&query, &["name", "value"], &rows).unwrap();
+                let Json(page) = page(&query, "", &["name", "value"], &rows).unwrap();
                 found.extend(page.items.into_iter().filter_map(|row| row.name));
                 cursor = page.next_cursor;
                 if cursor.is_none() {

@@ -53,6 +53,7 @@ fn report(device: &Device, secs: i64, snmp: CheckOutcome, icmp: CheckOutcome) ->
         ],
         facts: Facts::default(),
         complete: Groups::NONE,
+        unheard: Groups::NONE,
         said: None,
         identity: None,
         glimpse: Glimpse::default(),
