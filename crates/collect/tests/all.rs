@@ -6,6 +6,7 @@
 mod all {
     mod agent;
     mod discovery;
+    mod floods;
     mod packets;
     mod polling;
     mod relay;
