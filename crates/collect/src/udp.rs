@@ -329,10 +329,10 @@ mod tests {
     async fn a_flood_that_nobody_reads_costs_its_sender_alone() {
         let (mut inbox, at, door, _stop) = listening();
         let (loud, quiet, refused) = (sender(7), sender(8), sender(9));
-        let (rounds, of_loud) = (200, 2);
+        let (rounds, of_loud, long) = (200, 2, vec![0; 60_000]);
         for round in 0..rounds {
             for _ in 0..of_loud {
-                loud.send_to(&[0; 60_000], at).unwrap();
+                loud.send_to(&long, at).unwrap();
             }
             quiet.send_to(&[u8::try_from(round).unwrap()], at).unwrap();
             refused.send_to(b"no", at).unwrap();

@@ -182,7 +182,7 @@ async fn what_nobody_takes_in_waits_and_beyond_its_bound_is_dropped_and_counted(
     let (mut lab, _) = start(10_000, 4);
     let device = device().await;
     let mut sent = 0;
-    let mut send = async |octets: &[u8], listener: &TrapListener| {
+    let mut bring = async |octets: &[u8], listener: &TrapListener| {
         device.send_to(octets, lab.at).await.unwrap();
         sent += 1;
         while listener.stats().datagrams < sent {
@@ -191,20 +191,21 @@ async fn what_nobody_takes_in_waits_and_beyond_its_bound_is_dropped_and_counted(
         listener.stats().queue_full
     };
     for id in 0..10 {
-        send(&trap(id), &lab.listener).await;
+        bring(&trap(id), &lab.listener).await;
     }
     while lab.listener.stats().accepted < 4 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     // What is no trap waits as others do, until the sender has no room, not even for a short one.
-    while send(&[0; 60_000], &lab.listener).await == 0 {}
+    let long = vec![0; 60_000];
+    while bring(&long, &lab.listener).await == 0 {}
     let mut id = 10;
     // What came last may not be counted yet when another is.
     let full = lab.listener.stats().queue_full;
-    while send(&trap(id), &lab.listener).await < full + 3 {
+    while bring(&trap(id), &lab.listener).await < full + 3 {
         id += 1;
     }
-    send(&inform(77), &lab.listener).await;
+    bring(&inform(77), &lab.listener).await;
     assert!(!answered(&device).await);
     let stats = lab.listener.stats();
     assert_eq!(stats.accepted, 4);
