@@ -26,6 +26,7 @@ pub mod window;
 #[cfg(test)]
 mod tests;
 
+pub use crate::udp::BoundSocket;
 pub use collector::{Collector, Totals};
 pub use defects::Defects;
 pub use exporter::{ExporterState, Format};

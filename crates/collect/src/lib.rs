@@ -13,6 +13,7 @@ pub mod discovery;
 pub mod flow;
 pub mod http;
 pub mod icmp;
+mod incoming;
 pub mod object_names;
 mod pace;
 pub mod poller;

@@ -15,10 +15,24 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// One datagram or line in the units that are counted: refilling goes by the nanosecond.
 const ONE: u64 = 1_000_000_000;
 
-/// Whether what a sender brings may be looked at.
+/// Who came so long ago for the first time is no passer-by: a flood of made-up senders, each seen once,
+/// does not take its bucket.
+const SETTLED_AFTER: Duration = Duration::from_secs(10);
+/// How long one that settled may be silent and keeps its bucket.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// Whose bucket something was taken from, and so beside whom it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    /// One sender's.
+    Of(IpAddr),
+    /// That of all senders for whom there is no bucket.
+    Strangers,
+}
+
+/// Why what a sender brings is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
-    Admitted,
+pub(crate) enum Refusal {
     /// Its sender brings too much.
     TooMany,
     /// Too much comes from senders for whom there is no bucket.
@@ -31,6 +45,8 @@ struct Bucket {
     /// Billionths of one.
     left: u64,
     at: Duration,
+    /// When its sender came first.
+    since: Duration,
 }
 
 /// What one sender may bring.
@@ -64,30 +80,35 @@ impl Pace {
             strangers: Bucket {
                 left: burst,
                 at: Duration::ZERO,
+                since: Duration::ZERO,
             },
             swept_at: None,
         }
     }
 
-    /// Takes one from a sender's bucket.
-    pub(crate) fn admit(&mut self, source: IpAddr, now: Duration) -> Admission {
+    /// Takes one from a sender's bucket; answers which that is.
+    pub(crate) fn admit(&mut self, source: IpAddr, now: Duration) -> Result<Lane, Refusal> {
         let share = self.share;
         if let Some(bucket) = self.buckets.get_mut(&source) {
-            return taken(bucket.take(share, now), Admission::TooMany);
+            let is_taken = bucket.take(share, now);
+            return is_taken.then_some(Lane::Of(source)).ok_or(Refusal::TooMany);
         }
         if self.buckets.len() >= SOURCES_MAX {
             self.sweep(now);
         }
         if self.buckets.len() >= SOURCES_MAX {
             let is_taken = self.strangers.take(share, now);
-            return taken(is_taken, Admission::TooManyStrangers);
+            let lane = is_taken.then_some(Lane::Strangers);
+            return lane.ok_or(Refusal::TooManyStrangers);
         }
         let full = Bucket {
             left: share.burst,
             at: now,
+            since: now,
         };
         let bucket = self.buckets.entry(source).or_insert(full);
-        taken(bucket.take(share, now), Admission::TooMany)
+        let is_taken = bucket.take(share, now);
+        is_taken.then_some(Lane::Of(source)).ok_or(Refusal::TooMany)
     }
 
     /// Senders that have a bucket.
@@ -95,7 +116,8 @@ impl Pace {
         self.buckets.len()
     }
 
-    /// Forgets those whose bucket is full again, which is as good as none.
+    /// Forgets those whose bucket is full again, which is as good as none; of those that settled only the
+    /// ones that have been silent for long, for theirs would be taken by passers-by.
     fn sweep(&mut self, now: Duration) {
         let swept_lately = |at: Duration| now.saturating_sub(at) < SWEEP_INTERVAL;
         if self.swept_at.is_some_and(swept_lately) {
@@ -104,7 +126,7 @@ impl Pace {
         self.swept_at = Some(now);
         let share = self.share;
         self.buckets
-            .retain(|_, bucket| bucket.refilled(share, now) < share.burst);
+            .retain(|_, bucket| bucket.is_kept(now) || bucket.refilled(share, now) < share.burst);
     }
 }
 
@@ -119,19 +141,15 @@ impl Bucket {
     fn take(&mut self, share: Share, now: Duration) -> bool {
         let refilled = self.refilled(share, now);
         let rest = refilled.checked_sub(ONE);
-        *self = Self {
-            left: rest.unwrap_or(refilled),
-            at: now.max(self.at),
-        };
+        self.left = rest.unwrap_or(refilled);
+        self.at = now.max(self.at);
         rest.is_some()
     }
-}
 
-fn taken(is_taken: bool, otherwise: Admission) -> Admission {
-    if is_taken {
-        Admission::Admitted
-    } else {
-        otherwise
+    /// Whether its sender settled, and came lately.
+    fn is_kept(&self, now: Duration) -> bool {
+        self.at.saturating_sub(self.since) >= SETTLED_AFTER
+            && now.saturating_sub(self.at) < REMEMBERED
     }
 }
 
@@ -149,21 +167,21 @@ mod tests {
         let mut pace = Pace::new(10, 20);
         let now = Duration::from_secs(1);
         let admitted = (0..1_000)
-            .filter(|_| pace.admit(at(1), now) == Admission::Admitted)
+            .filter(|_| pace.admit(at(1), now).is_ok())
             .count();
         assert_eq!(admitted, 200);
-        assert_eq!(pace.admit(at(2), now), Admission::Admitted);
+        assert_eq!(pace.admit(at(2), now), Ok(Lane::Of(at(2))));
         // What was taken comes back with time, no more than a burst of it.
         let later = now + Duration::from_millis(250);
-        let admitted = (0..10).filter(|_| pace.admit(at(1), later) == Admission::Admitted);
+        let admitted = (0..10).filter(|_| pace.admit(at(1), later).is_ok());
         assert_eq!(admitted.count(), 2);
         let much_later = now + Duration::from_hours(1);
         let admitted = (0..1_000)
-            .filter(|_| pace.admit(at(1), much_later) == Admission::Admitted)
+            .filter(|_| pace.admit(at(1), much_later).is_ok())
             .count();
         assert_eq!(admitted, 200);
         // A clock that goes backwards gives nothing.
-        assert_eq!(pace.admit(at(1), now), Admission::TooMany);
+        assert_eq!(pace.admit(at(1), now), Err(Refusal::TooMany));
     }
 
     #[test]
@@ -172,17 +190,36 @@ mod tests {
         let now = Duration::from_secs(1);
         let mut refused = 0;
         for number in 0..100_000 {
-            if pace.admit(at(number), now) == Admission::TooManyStrangers {
+            if pace.admit(at(number), now) == Err(Refusal::TooManyStrangers) {
                 refused += 1;
             }
         }
         assert_eq!(pace.sources(), SOURCES_MAX);
         assert_eq!(refused, 100_000 - SOURCES_MAX - 200);
         // Once they are idle they make room.
-        assert_eq!(
-            pace.admit(at(200_000), now + Duration::from_mins(1)),
-            Admission::Admitted
-        );
+        let later = now + Duration::from_mins(1);
+        assert_eq!(pace.admit(at(200_000), later), Ok(Lane::Of(at(200_000))));
+        assert_eq!(pace.sources(), 1);
+    }
+
+    #[test]
+    fn made_up_senders_do_not_take_the_bucket_of_one_that_was_there_before() {
+        let mut pace = Pace::new(10, 20);
+        let (device, mut made_up) = (at(1), 100);
+        for second in 0..100 {
+            let now = Duration::from_secs(second);
+            assert_eq!(pace.admit(device, now), Ok(Lane::Of(device)));
+            // More of them than there are buckets, once the device has settled.
+            let flood = if second > 10 { 20_000 } else { 0 };
+            for _ in 0..flood {
+                made_up += 1;
+                let _ = pace.admit(at(made_up), now);
+            }
+        }
+        assert_eq!(pace.sources(), SOURCES_MAX);
+        // It was silent for long, and makes room.
+        let later = Duration::from_secs(100) + REMEMBERED;
+        assert!(pace.admit(at(2), later).is_ok());
         assert_eq!(pace.sources(), 1);
     }
 }

@@ -15,6 +15,7 @@ mod all {
     #[allow(dead_code)]
     #[path = "../../../snmp/tests/all/agent.rs"]
     mod fake;
+    mod floods;
     mod hostile;
     mod late;
     mod packets;

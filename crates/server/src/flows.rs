@@ -12,7 +12,7 @@ use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{FlowTops, Receiver};
 use applications::{Applications, Minute};
-use collect::flow::{ExporterState, Flows, Protocol, Sealed};
+use collect::flow::{BoundSocket, ExporterState, Flows, Protocol, Sealed};
 use measured::Kept;
 use model::device::LOCAL_VANTAGE;
 use model::event::Event;
@@ -25,7 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use store::events::BATCH_MAX;
-use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -82,10 +81,7 @@ pub fn start(
     );
     let mut listeners = Vec::new();
     for (protocol, address) in wanted {
-        let (listener, socket) = {
-            let _there = places.poll.enter();
-            listen(protocol, address)
-        };
+        let (listener, socket) = listen(protocol, address);
         if let Some(error) = &listener.error {
             warn!("{error}");
             let now = context.clock.now();
@@ -93,7 +89,7 @@ pub fn start(
         }
         if let Some(socket) = socket {
             let read = flows.clone().read(socket, protocol, context.stop.clone());
-            context.drain.spawn_on(read, &places.poll);
+            context.drain.spawn_on(read, &places.listen);
         }
         listeners.push(listener);
     }
@@ -143,7 +139,7 @@ fn wanted(settings: &FlowSettings) -> Vec<(Protocol, SocketAddr)> {
         .collect()
 }
 
-fn listen(protocol: Protocol, address: SocketAddr) -> (FlowListener, Option<UdpSocket>) {
+fn listen(protocol: Protocol, address: SocketAddr) -> (FlowListener, Option<BoundSocket>) {
     let name = match protocol {
         Protocol::Netflow => "netflow",
         Protocol::Sflow => "sflow",
@@ -156,7 +152,7 @@ fn listen(protocol: Protocol, address: SocketAddr) -> (FlowListener, Option<UdpS
     match Flows::bind(address) {
         Ok(socket) => {
             // Port 0 took any.
-            listener.address = socket.local_addr().unwrap_or(address);
+            listener.address = socket.address();
             info!("{name} flows are listened for on {}", listener.address);
             (listener, Some(socket))
         }

@@ -391,7 +391,7 @@ impl Sampled {
             ),
             (
                 "foretell_syslog_dropped_full",
-                "Lines by datagram for which there was no room",
+                "Lines by datagram dropped since those of their sender before were not read yet",
                 stats.dropped_full,
             ),
             (

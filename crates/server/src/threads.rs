@@ -4,6 +4,7 @@
 //! | part | what runs there |
 //! | --- | --- |
 //! | `poll` | sockets to devices, sessions, the poller |
+//! | `listen` | lines of logs, traps and flows: what others send, as fast as they like |
 //! | `ingest` | reports to series, facts, status, links |
 //! | `foresight` | detectors of all series |
 //! | `front` | HTTP, the stream, the desk, runs of discovery |
@@ -22,6 +23,7 @@ use crate::process;
 pub struct Threads {
     front: Runtime,
     poll: Runtime,
+    listen: Runtime,
     ingest: Runtime,
     foresight: Runtime,
     ended: Ended,
@@ -32,6 +34,8 @@ pub struct Threads {
 pub struct Places {
     /// Devices are asked here.
     pub poll: Handle,
+    /// What others send is read here.
+    pub listen: Handle,
     /// What they answered is kept here.
     pub ingest: Handle,
     /// What is expected of it is learned here.
@@ -46,6 +50,7 @@ pub struct Places {
 pub struct Ended {
     front: Arc<AtomicU64>,
     poll: Arc<AtomicU64>,
+    listen: Arc<AtomicU64>,
     ingest: Arc<AtomicU64>,
     foresight: Arc<AtomicU64>,
 }
@@ -53,17 +58,20 @@ pub struct Ended {
 /// Names of threads, which are those of the parts. At most 15 octets: prctl(2).
 const FRONT: &str = "front";
 const POLL: &str = "poll";
+/// Also that of the threads that drain sockets.
+const LISTEN: &str = "listen";
 const INGEST: &str = "ingest";
 const FORESIGHT: &str = "foresight";
 const STORE: &str = "store";
 const OTHER: &str = "other";
 
 /// Whose a thread is, by how its name begins.
-const NAMED: [(&str, &str); 7] = [
+const NAMED: [(&str, &str); 8] = [
     (FRONT, FRONT),
     (POLL, POLL),
     // Echo requests and their replies.
     ("icmp", POLL),
+    (LISTEN, LISTEN),
     (INGEST, INGEST),
     (FORESIGHT, FORESIGHT),
     (STORE, STORE),
@@ -77,6 +85,7 @@ impl Threads {
         Ok(Self {
             front: runtime(FRONT, None, &ended.front)?,
             poll: runtime(POLL, None, &ended.poll)?,
+            listen: runtime(LISTEN, Some(listening_threads()), &ended.listen)?,
             ingest: runtime(INGEST, None, &ended.ingest)?,
             // One is enough, and no more than one core is taken from the others.
             foresight: runtime(FORESIGHT, Some(1), &ended.foresight)?,
@@ -88,6 +97,7 @@ impl Threads {
     pub fn places(&self) -> Places {
         Places {
             poll: self.poll.handle().clone(),
+            listen: self.listen.handle().clone(),
             ingest: self.ingest.handle().clone(),
             foresight: self.foresight.handle().clone(),
             ended: self.ended.clone(),
@@ -102,10 +112,17 @@ impl Threads {
     /// Ends them; blocking work that takes longer than this is abandoned.
     pub fn end(self, within: Duration) {
         self.poll.shutdown_timeout(within);
+        self.listen.shutdown_timeout(within);
         self.ingest.shutdown_timeout(within);
         self.foresight.shutdown_timeout(within);
         self.front.shutdown_timeout(within);
     }
+}
+
+/// Half of the processors, at least one: a flood of what can be read takes no more from the others.
+fn listening_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (processors / 2).max(1)
 }
 
 fn runtime(
@@ -135,6 +152,7 @@ impl Ended {
         let mut parts = [
             (FRONT, gone(&self.front)),
             (POLL, gone(&self.poll)),
+            (LISTEN, gone(&self.listen)),
             (INGEST, gone(&self.ingest)),
             (FORESIGHT, gone(&self.foresight)),
             (STORE, 0),

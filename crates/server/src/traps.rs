@@ -72,7 +72,7 @@ pub fn bind(addresses: &[SocketAddr]) -> (Vec<BoundSocket>, Vec<(SocketAddr, std
     (bound, failed)
 }
 
-/// Starts to listen. Call within the runtime of those who talk to devices.
+/// Starts to listen. Call within the runtime of those who listen.
 pub fn listen(
     options: TrapOptions,
     engine: LocalEngine,
@@ -80,9 +80,9 @@ pub fn listen(
     clock: Clock,
     reports: mpsc::Sender<TrapReport>,
     stop: &CancellationToken,
-) -> Arc<TrapListener> {
+) -> std::io::Result<Arc<TrapListener>> {
     let listener = TrapListener::start(options, engine, sockets, clock, reports, stop);
-    Arc::new(listener)
+    listener.map(Arc::new)
 }
 
 /// Takes traps in until the server stops.
@@ -197,7 +197,7 @@ impl Intake {
                 // Refused are all of a batch or none: it is of one moment.
                 if done.refused < count {
                     for acknowledgement in acknowledgements {
-                        acknowledgement.send().await;
+                        acknowledgement.send();
                     }
                 }
             }

@@ -189,8 +189,56 @@ pub(super) const WANTS: &[Want] = &[
     },
     Want {
         name: "listeners_good_lines_lost_percent",
-        floor: Bound::Less,
+        floor: Bound::Most(1.0),
         target: Some(0.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_overruns_percent",
+        floor: Bound::Most(1.0),
+        target: Some(0.0),
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_traps_accepted",
+        floor: Bound::Least(1.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_trap_digests_refused",
+        floor: Bound::Least(1.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_flow_records",
+        floor: Bound::Least(1.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_syslog_udp_lines",
+        floor: Bound::Least(1.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_syslog_tcp_lines",
+        floor: Bound::Least(1.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_syslog_tls_lines",
+        floor: Bound::Least(1.0),
+        target: None,
+        peer: Peer::None,
+    },
+    Want {
+        name: "listeners_events_kept",
+        floor: Bound::Least(1.0),
+        target: None,
         peer: Peer::None,
     },
 ];

@@ -16,7 +16,8 @@ use std::time::Duration;
 pub const EXPORTERS_MAX: usize = 10_240;
 /// An exporter that is silent for so long makes room for another.
 const IDLE: Duration = Duration::from_mins(10);
-/// How often it is looked for one that may go.
+/// How often it is looked for one that may go. One of which nothing could be read may go after so long:
+/// what floods with nonsense under many addresses takes no places for long.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Windows open at a time: the present one, the one before it, and one that is about to be taken; more
 /// only where a clock was set.
@@ -47,6 +48,8 @@ pub struct Totals {
     pub flows: u64,
     /// Exporters that are remembered.
     pub exporters: u64,
+    /// Datagrams for which there was no room, for those before of their exporter were not read yet.
+    pub without_room: u64,
     /// Datagrams of exporters beyond the bound.
     pub exporters_refused: u64,
     /// Exporters that made room for others.
@@ -176,7 +179,7 @@ impl Collector {
         true
     }
 
-    /// Forgets all that are silent for long. Whether one was.
+    /// Forgets all that are silent for long, or never said anything. Whether one was.
     fn forget_idle(&mut self, now: Timestamp) -> bool {
         if now.since(self.looked) < LOOK_INTERVAL && now >= self.looked {
             return false;
@@ -185,7 +188,12 @@ impl Collector {
         let before = self.exporters.len();
         let totals = &mut self.totals;
         self.exporters.retain(|_, exporter| {
-            let stays = now.since(exporter.heard) < IDLE;
+            let idle = if exporter.reader.has_spoken() {
+                IDLE
+            } else {
+                LOOK_INTERVAL
+            };
+            let stays = now.since(exporter.heard) < idle;
             if !stays {
                 add(totals, exporter);
                 totals.exporters_forgotten += 1;

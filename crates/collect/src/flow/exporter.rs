@@ -186,6 +186,11 @@ impl Reader {
         &mut self.shared.defects
     }
 
+    /// Whether anything could be read of what it sent.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.format.is_some()
+    }
+
     pub(super) fn counts(&self) -> (u64, u64, &Defects) {
         (self.datagrams, self.flows, &self.shared.defects)
     }

@@ -1,26 +1,24 @@
-//! Flows on the wire: UDP sockets that are read, and the minute's tops on their way.
+//! Flows on the wire: what comes at UDP sockets, taken in by turns, and the minute's tops on their way.
 
 use super::Protocol;
 use super::collector::{Collector, Totals};
 use super::exporter::ExporterState;
 use super::window::Sealed;
 use super::window::heavy::HeavyPlace;
-use crate::udp;
+use crate::pace::{Lane, Pace};
+use crate::udp::{BoundSocket, Door};
 use model::Clock;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::net::UdpSocket;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// Memory for datagrams that wait to be read, in octets; the kernel gives what `net.core.rmem_max`
-/// allows. Three tenths of a second of 300,000 flows/s.
-const RECEIVE_BUFFER_OCTETS: usize = 8 * 1024 * 1024;
-/// The largest datagram of UDP, in octets.
-const DATAGRAM_MAX: usize = 65_535;
+/// Seconds of its rate that an exporter may send at once, as [`super::exporter`] has it of flows.
+const BURST_SECS: u32 = 2;
 /// Datagrams that are read in one turn, before others are let in.
 const TURN_MAX: usize = 64;
 /// How often it is looked for windows whose time is over.
@@ -42,7 +40,19 @@ pub struct ListenError {
 pub struct Flows {
     // Never held across an await; in one turn of a socket for at most [`TURN_MAX`] datagrams.
     collector: Arc<Mutex<Collector>>,
+    gate: Arc<Gate>,
     clock: Clock,
+}
+
+/// What is asked before a datagram waits to be read. A datagram has a flow at least, so an exporter that
+/// sends more of them than it may of flows is over its allowance whatever they say: that costs nobody the
+/// reading. Apart from the collector, so that sockets are drained while it is at work.
+#[derive(Debug)]
+struct Gate {
+    pace: Mutex<Pace>,
+    begun: Instant,
+    limited: AtomicU64,
+    without_room: AtomicU64,
 }
 
 impl Flows {
@@ -50,6 +60,12 @@ impl Flows {
     pub fn new(flows_per_sec_max: u32, clock: Clock) -> Self {
         Self {
             collector: Arc::new(Mutex::new(Collector::new(flows_per_sec_max))),
+            gate: Arc::new(Gate {
+                pace: Mutex::new(Pace::new(flows_per_sec_max, BURST_SECS)),
+                begun: Instant::now(),
+                limited: AtomicU64::new(0),
+                without_room: AtomicU64::new(0),
+            }),
             clock,
         }
     }
@@ -61,7 +77,12 @@ impl Flows {
 
     /// What was taken in so far.
     pub fn totals(&self) -> Totals {
-        self.lock().totals()
+        let mut totals = self.lock().totals();
+        let limited = self.gate.limited.load(Ordering::Relaxed);
+        totals.without_room = self.gate.without_room.load(Ordering::Relaxed);
+        totals.datagrams += limited + totals.without_room;
+        totals.defects.limited += limited;
+        totals
     }
 
     /// The heavy hosts of the open windows where something came since this was asked last: those that have at least
@@ -71,38 +92,27 @@ impl Flows {
         self.lock().heavy(part)
     }
 
-    /// Takes a port. Call it within a runtime.
-    pub fn bind(address: SocketAddr) -> Result<UdpSocket, ListenError> {
-        udp::bind(address, RECEIVE_BUFFER_OCTETS).map_err(|source| ListenError { address, source })
+    /// Takes a port.
+    pub fn bind(address: SocketAddr) -> Result<BoundSocket, ListenError> {
+        BoundSocket::bind(address).map_err(|source| ListenError { address, source })
     }
 
     /// Reads a socket until it is cancelled.
-    pub async fn read(self, socket: UdpSocket, protocol: Protocol, stop: CancellationToken) {
-        let mut datagram = vec![0; DATAGRAM_MAX];
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                ready = socket.readable() => if let Err(error) = ready {
-                    warn!(%error, "flows are not listened for any more");
-                    return;
-                },
-            }
-            self.turn(&socket, protocol, &mut datagram);
-            tokio::task::yield_now().await;
-        }
-    }
-
-    fn turn(&self, socket: &UdpSocket, protocol: Protocol, datagram: &mut [u8]) {
-        let now = self.clock.now();
-        let mut collector = self.lock();
-        for _ in 0..TURN_MAX {
-            // An error tells of a datagram that we sent, and we send none: what is left waits.
-            let Ok((len, source)) = socket.try_recv_from(datagram) else {
+    pub async fn read(self, socket: BoundSocket, protocol: Protocol, stop: CancellationToken) {
+        let (address, gate) = (socket.address(), Arc::clone(&self.gate));
+        let mut inbox = match socket.listen(gate, self.clock.clone(), &stop) {
+            Ok(inbox) => inbox,
+            Err(error) => {
+                warn!(%error, %address, "flows are not listened for");
                 return;
-            };
-            let datagram = datagram.get(..len).unwrap_or_default();
-            collector.datagram(protocol, source, datagram, now);
+            }
+        };
+        while let Some(lot) = inbox.next(TURN_MAX).await {
+            let now = self.clock.now();
+            let mut collector = self.lock();
+            for datagram in lot {
+                collector.datagram(protocol, datagram.source, &datagram.octets, now);
+            }
         }
     }
 
@@ -141,5 +151,20 @@ impl Flows {
         self.collector
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Door for Gate {
+    fn admit(&self, source: IpAddr) -> Option<Lane> {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = pace.admit(source, self.begun.elapsed()).ok();
+        if admitted.is_none() {
+            self.limited.fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    fn found_no_room(&self, datagrams: u64) {
+        self.without_room.fetch_add(datagrams, Ordering::Relaxed);
     }
 }

@@ -505,6 +505,23 @@ fn exporters_are_bounded_and_those_that_are_silent_make_room() {
 }
 
 #[test]
+fn nonsense_under_many_addresses_keeps_no_exporter_out_for_long() {
+    let mut collector = Collector::new(1_000);
+    let from = |number: u32| SocketAddr::from((Ipv4Addr::from_bits(0x7f00_0000 + number), 1));
+    let speaks = ipfix(1, 0, &[template(256, FIELDS)]);
+    collector.datagram(Protocol::Netflow, from(0), &speaks, NOW);
+    for number in 1..=EXPORTERS_MAX as u32 {
+        collector.datagram(Protocol::Netflow, from(number), &[0; 4], NOW);
+    }
+    assert_eq!(collector.totals().exporters_refused, 1);
+    let later = Timestamp::from_unix_ms(NOW.unix_ms() + 2_000);
+    collector.datagram(Protocol::Netflow, from(100_000), &speaks, later);
+    let known = collector.exporters().into_iter().map(|it| it.address);
+    assert!(known.eq([from(0).ip(), from(100_000).ip()]));
+    assert_eq!(collector.totals().exporters_refused, 1);
+}
+
+#[test]
 fn windows_end_after_their_grace_and_late_flows_count_in_the_oldest() {
     let mut bench = Bench::new();
     let ended = |seconds_ago: i64| {

@@ -4,13 +4,14 @@
 //! runtime would be woken by every reply, which costs as much as the reply. Replies are matched on
 //! sequence and address: on datagram sockets the kernel replaces the identifier by one of its own.
 
-use super::batch::{self, BATCH_MAX, Incoming, Outgoing};
+use super::batch::{self, BATCH_MAX, Outgoing, PACKET_LEN_MAX};
 use super::packet::{self, Wire};
 use super::socket::Opened;
+use crate::incoming::Incoming;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -115,7 +116,7 @@ impl Line {
     /// new request is tried at once, those that wait at their own time: many new ones are no reason to
     /// try them more often, nor later.
     async fn run(self, mut asked: mpsc::Receiver<u16>) {
-        let mut incoming = Incoming::new();
+        let mut incoming = Incoming::new(BATCH_MAX, PACKET_LEN_MAX);
         let mut replies = Vec::with_capacity(BATCH_MAX);
         let (mut new, mut without_room) = (Vec::with_capacity(BATCH_MAX), Vec::new());
         let mut again_at = Instant::now();
@@ -195,13 +196,13 @@ impl Line {
     /// they would wake and wait for it.
     fn match_up(
         &self,
-        packets: &mut dyn Iterator<Item = (IpAddr, &[u8])>,
+        packets: &mut dyn Iterator<Item = (SocketAddr, &[u8])>,
         replies: &mut Vec<(oneshot::Sender<Duration>, Duration)>,
     ) {
         let at = Instant::now();
         let mut waiting = self.waiting();
         replies.extend(packets.filter_map(|(from, bytes)| {
-            let pending = self.answered(&mut waiting, from, bytes)?;
+            let pending = self.answered(&mut waiting, from.ip(), bytes)?;
             let round_trip = at.saturating_duration_since(pending.sent?);
             Some((pending.round_trip, round_trip))
         }));

@@ -1,13 +1,16 @@
 //! The sockets that lines come to. Each line is read where it arrives, and leaves in batches on a
 //! bounded channel.
 //!
-//! A full channel drops what came by UDP, which is counted; over TCP and TLS the sender waits.
+//! Where the channel is full, what comes by UDP waits in queues that are fair between senders
+//! ([`crate::udp`]), and what finds no room there is dropped and counted; over TCP and TLS the sender
+//! waits.
 
 use super::frames::Frames;
 use super::parse::{Parsed, parse};
 use super::source::{Dropped, Sources};
 use super::tls::Tls;
-use crate::udp;
+use crate::pace::Lane;
+use crate::udp::{BoundSocket, Datagram, Door, Inbox};
 use model::device::LOCAL_VANTAGE;
 use model::log_line::LogTransport;
 use model::{Clock, DeviceId, EventId, EventKind, EventRecord, Timestamp};
@@ -18,8 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -34,11 +37,6 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 pub const CONNECTIONS_PER_SOURCE_MAX: usize = 32;
 /// How long the greeting of TLS may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
-/// Octets that the kernel holds of datagrams: a quarter of a second of 50,000 lines a second. It
-/// may give less, by `net.core.rmem_max`.
-const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
-/// The largest datagram.
-const DATAGRAM_MAX: usize = 65_535;
 /// Octets that are read of a connection at a time.
 const READ_MAX: usize = 16_384;
 /// Pause after a connection could not be accepted, as where the process has no file left.
@@ -142,6 +140,9 @@ struct Shared {
     lines: mpsc::Sender<Vec<Received>>,
     sources: Mutex<Sources>,
     connections: Mutex<HashMap<IpAddr, usize>>,
+    /// Of all connections one at a time waits for room: beside many that flood, datagrams have every
+    /// second batch.
+    turn: Semaphore,
     counters: Counters,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -163,6 +164,7 @@ impl Syslog {
             begun: Instant::now(),
             lines,
             connections: Mutex::default(),
+            turn: Semaphore::new(1),
             counters: Counters::default(),
             stop,
             tasks,
@@ -171,12 +173,14 @@ impl Syslog {
 
     /// Listens for datagrams; answers where.
     pub fn listen_udp(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        let socket = udp::bind(address, RECEIVE_BUFFER_OCTETS)?;
-        let bound = socket.local_addr()?;
+        let socket = BoundSocket::bind(address)?;
+        let bound = socket.address();
         let shared = Arc::clone(&self.0);
+        let (door, clock) = (Arc::clone(&self.0), self.0.clock.clone());
+        let inbox = socket.listen(door, clock, &self.0.stop)?;
         self.0
             .tasks
-            .spawn(async move { shared.datagrams(&socket).await });
+            .spawn(async move { shared.datagrams(inbox).await });
         Ok(bound)
     }
 
@@ -238,21 +242,37 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a line into a batch, where its sender may bring one more.
-    fn line(&self, octets: &[u8], from: (IpAddr, LogTransport), batch: &mut Vec<Received>) {
-        let ((source, transport), counters) = (from, &self.counters);
-        let [udp, tcp, tls] = &counters.received;
+    /// Counts a line that came; whose it is beside, where its sender may bring one more.
+    fn came(&self, (source, transport): (IpAddr, LogTransport)) -> Option<Lane> {
+        let [udp, tcp, tls] = &self.counters.received;
         let received = match transport {
             LogTransport::Udp => udp,
             LogTransport::Tcp => tcp,
             LogTransport::Tls => tls,
         };
         add(received, 1);
-        if !self.sources().take(source, self.begun.elapsed()) {
-            add(&counters.dropped_of_source, 1);
-            return;
+        let admitted = self.sources().admit(source, self.begun.elapsed());
+        if admitted.is_none() {
+            add(&self.counters.dropped_of_source, 1);
         }
-        let at = self.clock.now();
+        admitted
+    }
+
+    /// Reads a line of a connection into a batch, where its sender may bring one more.
+    fn line(&self, octets: &[u8], from: (IpAddr, LogTransport), batch: &mut Vec<Received>) {
+        if self.came(from).is_some() {
+            batch.extend(self.read(octets, from, self.clock.now()));
+        }
+    }
+
+    /// Reads a line; none where it says nothing.
+    fn read(
+        &self,
+        octets: &[u8],
+        (source, transport): (IpAddr, LogTransport),
+        at: Timestamp,
+    ) -> Option<Received> {
+        let counters = &self.counters;
         let parsed = parse(octets, transport, at);
         let defects = parsed.defects;
         for (is, counter) in [
@@ -265,43 +285,22 @@ impl Shared {
                 add(counter, 1);
             }
         }
-        // An empty datagram says nothing.
-        if !parsed.text.is_empty() || !parsed.line.structured.is_empty() {
-            batch.push(Received { at, source, parsed });
-        }
+        let is_empty = parsed.text.is_empty() && parsed.line.structured.is_empty();
+        (!is_empty).then_some(Received { at, source, parsed })
     }
 
-    async fn datagrams(&self, socket: &UdpSocket) {
-        let mut buffer = vec![0; DATAGRAM_MAX];
-        loop {
-            let readable = tokio::select! {
-                () = self.stop.cancelled() => return,
-                readable = socket.readable() => readable,
-            };
-            let mut batch = Vec::new();
-            if readable.is_ok() {
-                self.turn(socket, &mut buffer, &mut batch);
-            }
-            let lines = batch.len() as u64;
-            if lines > 0 && self.lines.try_send(batch).is_err() {
-                add(&self.counters.dropped_full, lines);
-            }
-            // Other tasks of this thread have their turn, however fast lines come.
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Reads the datagrams of one turn: as many as a batch has, also where they bring no lines.
-    fn turn(&self, socket: &UdpSocket, buffer: &mut [u8], batch: &mut Vec<Received>) {
-        for _ in 0..BATCH_MAX {
-            // What a peer's ICMP said of an answer that was never sent, or nothing more.
-            let Ok((length, from)) = socket.try_recv_from(buffer) else {
+    async fn datagrams(&self, mut inbox: Inbox) {
+        while let Some(lot) = inbox.next(BATCH_MAX).await {
+            let lines = lot.iter().filter_map(|datagram| self.datagram(datagram));
+            if !self.deliver(lines.collect()).await {
                 return;
-            };
-            let octets = buffer.get(..length).unwrap_or_default();
-            let source = from.ip().to_canonical();
-            self.line(octets, (source, LogTransport::Udp), batch);
+            }
         }
+    }
+
+    fn datagram(&self, Datagram { at, source, octets }: &Datagram) -> Option<Received> {
+        let source = source.ip().to_canonical();
+        self.read(octets, (source, LogTransport::Udp), *at)
     }
 
     /// Reads a connection to its end.
@@ -323,13 +322,23 @@ impl Shared {
             };
             let mut batch = Vec::new();
             frames.push(octets, |octets| self.line(octets, from, &mut batch));
-            if !self.deliver(batch).await {
+            if !self.deliver_in_turn(batch).await {
                 return;
             }
         }
         let mut batch = Vec::new();
         frames.finish(|octets| self.line(octets, from, &mut batch));
-        self.deliver(batch).await;
+        self.deliver_in_turn(batch).await;
+    }
+
+    /// Waits for the turn of a connection, and for room.
+    async fn deliver_in_turn(&self, lines: Vec<Received>) -> bool {
+        if lines.is_empty() {
+            return true;
+        }
+        // It is never closed.
+        let _turn = self.turn.acquire().await;
+        self.deliver(lines).await
     }
 
     /// Waits for room; false where nobody takes lines any more.
@@ -361,6 +370,16 @@ impl Shared {
             shared: Arc::clone(self),
             source,
         })
+    }
+}
+
+impl Door for Shared {
+    fn admit(&self, source: IpAddr) -> Option<Lane> {
+        self.came((source, LogTransport::Udp))
+    }
+
+    fn found_no_room(&self, datagrams: u64) {
+        add(&self.counters.dropped_full, datagrams);
     }
 }
 
@@ -421,32 +440,4 @@ async fn serve(admitted: Admitted, stream: TcpStream, tls: Option<Arc<Tls>>) {
 async fn greet(tls: Arc<Tls>, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     let config = tokio::task::spawn_blocking(move || tls.current()).await?;
     TlsAcceptor::from(config).accept(stream).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn datagrams_without_lines_let_others_have_their_turn() {
-        let options = SyslogOptions {
-            source_per_sec_max: 1_000_000,
-            idle_max: Duration::from_secs(1),
-        };
-        let clock = Clock::new(Timestamp::default);
-        let (lines, _lines) = mpsc::channel(1);
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let syslog = Syslog::new(options, clock, lines, stop, tasks);
-        let socket = udp::bind(([127, 0, 0, 1], 0).into(), RECEIVE_BUFFER_OCTETS).unwrap();
-        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let sent = BATCH_MAX + 10;
-        for _ in 0..sent {
-            sender.send_to(b"", socket.local_addr().unwrap()).unwrap();
-        }
-        socket.readable().await.unwrap();
-        let (mut buffer, mut batch) = (vec![0; 64], Vec::new());
-        syslog.0.turn(&socket, &mut buffer, &mut batch);
-        assert_eq!(batch.len(), 0);
-        assert_eq!(syslog.stats().received[0], BATCH_MAX as u64);
-    }
 }

@@ -1,6 +1,6 @@
 //! What one sender may cost, and whose lines were dropped for it.
 
-use crate::pace::{Admission, Pace, SOURCES_MAX};
+use crate::pace::{Lane, Pace, Refusal, SOURCES_MAX};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -38,15 +38,20 @@ impl Sources {
     /// Whether a line of a sender is taken; it is counted where not. `now` is what has passed since
     /// the listener began.
     pub fn take(&mut self, source: IpAddr, now: Duration) -> bool {
+        self.admit(source, now).is_some()
+    }
+
+    /// The same, and beside whom it waits.
+    pub(crate) fn admit(&mut self, source: IpAddr, now: Duration) -> Option<Lane> {
         let whose = match self.pace.admit(source, now) {
-            Admission::Admitted => return true,
-            Admission::TooMany => Some(source),
-            Admission::TooManyStrangers => None,
+            Ok(lane) => return Some(lane),
+            Err(Refusal::TooMany) => Some(source),
+            Err(Refusal::TooManyStrangers) => None,
         };
         let has_room = self.dropped.len() < SOURCES_MAX || self.dropped.contains_key(&whose);
         let whose = whose.filter(|_| has_room);
         *self.dropped.entry(whose).or_default() += 1;
-        false
+        None
     }
 
     /// Whose lines were dropped since this was asked last, most first.

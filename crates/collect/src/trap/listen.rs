@@ -4,57 +4,33 @@ use super::kind::{self, Kind};
 use super::port::{self, Port};
 use super::refusal::Refusals;
 use super::repeat::{InformKey, Known, Repeats};
-use crate::pace::{Admission, Pace};
-use crate::udp;
+use crate::pace::{Lane, Pace, Refusal};
+use crate::udp::{BoundSocket, Datagram, Door, Inbox};
 use bytes::Bytes;
 use model::{Clock, CredentialId, Timestamp};
 use snmp::{Credentials, LocalEngine, Notification, Outcome, Receiver, Rejection};
 use std::collections::BTreeMap;
 use std::hash::RandomState;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The largest UDP datagram there can be: a datagram is never cut, and never sizes the buffer.
-const DATAGRAM_LEN_MAX: usize = 65_535;
-/// Octets the kernel may hold for us while one is worked on. It grants what net.core.rmem_max allows.
-const RECEIVE_BUFFER_OCTETS: usize = 4 * 1024 * 1024;
+/// Datagrams that are taken in in one turn, before others are let in: some milliseconds of ciphers.
+const TURN_MAX: usize = 64;
 /// Seconds of its rate that a sender may send at once: a chassis that restarts sends a trap a port.
 const BURST_SECS: u32 = 20;
-/// Rest after a failed receive, so that a broken socket does not spin.
-const RECEIVE_PAUSE: Duration = Duration::from_millis(50);
 
 /// How the listener works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrapOptions {
     /// Datagrams a second that one sender may send.
     pub per_source_rate_max: u32,
-}
-
-/// A socket that is bound and not listened at yet.
-pub struct BoundSocket {
-    socket: UdpSocket,
-    address: SocketAddr,
-}
-
-impl BoundSocket {
-    /// Binds an address. Call within a tokio runtime.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = udp::bind(address, RECEIVE_BUFFER_OCTETS)?;
-        let address = socket.local_addr()?;
-        Ok(Self { socket, address })
-    }
-
-    /// Where it is bound; the port that was taken where none was named.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
 }
 
 /// A notification that is believed.
@@ -85,8 +61,8 @@ pub struct Acknowledgement {
 }
 
 impl Acknowledgement {
-    /// Answers.
-    pub async fn send(mut self) {
+    /// Answers. Where the kernel has no room for the answer it is lost, and the inform comes again.
+    pub fn send(mut self) {
         let Some(reply) = self.reply.take() else {
             return;
         };
@@ -95,7 +71,7 @@ impl Acknowledgement {
             hearing.repeats.answered(&self.key);
             hearing.stats.informs_answered += 1;
         }
-        if let Err(error) = self.socket.send_to(&reply, self.key.source).await {
+        if let Err(error) = self.socket.send_to(&reply, self.key.source) {
             tracing::debug!(%error, "an inform could not be answered");
         }
     }
@@ -122,7 +98,7 @@ pub struct TrapStats {
     pub over_rate: u64,
     /// Datagrams of senders beyond the bound on senders, of which together more came than of one.
     pub over_sources: u64,
-    /// Notifications that were dropped because those before were not taken in yet.
+    /// Datagrams that were dropped because those before, of their sender, were not taken in yet.
     pub queue_full: u64,
     /// Informs that came again.
     pub informs_repeated: u64,
@@ -145,6 +121,7 @@ pub struct TrapListener {
 }
 
 struct Shared {
+    gate: Gate,
     hearing: Mutex<Hearing>,
     clock: Clock,
     begun: Instant,
@@ -152,20 +129,30 @@ struct Shared {
     reports: mpsc::Sender<TrapReport>,
 }
 
+/// What is asked before a datagram waits to be taken in. Apart from the rest, so that the socket is
+/// drained while ciphers are at work.
+struct Gate {
+    pace: Mutex<Pace>,
+    datagrams: AtomicU64,
+    over_rate: AtomicU64,
+    over_sources: AtomicU64,
+    queue_full: AtomicU64,
+}
+
 /// What all sockets share. Held for the time that one datagram takes, never across an await.
 struct Hearing {
     receiver: Receiver,
     /// In the order in which the receiver has their credentials.
     credentials: Vec<CredentialId>,
-    pace: Pace,
     repeats: Repeats,
     refusals: Refusals,
     stats: TrapStats,
 }
 
 impl TrapListener {
-    /// Listens at sockets as an engine. What is believed leaves by `reports`; where that is full it
-    /// is dropped and counted, for who sends does not wait. Call within a tokio runtime.
+    /// Listens at sockets as an engine. What is believed leaves by `reports`; where that is full
+    /// datagrams wait at the socket within a bound for each sender, and beyond it are dropped and counted.
+    /// An error where the system gives no thread. Call within a tokio runtime.
     pub fn start(
         options: TrapOptions,
         engine: LocalEngine,
@@ -173,12 +160,18 @@ impl TrapListener {
         clock: Clock,
         reports: mpsc::Sender<TrapReport>,
         cancel: &CancellationToken,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
+            gate: Gate {
+                pace: Mutex::new(Pace::new(options.per_source_rate_max, BURST_SECS)),
+                datagrams: AtomicU64::new(0),
+                over_rate: AtomicU64::new(0),
+                over_sources: AtomicU64::new(0),
+                queue_full: AtomicU64::new(0),
+            },
             hearing: Mutex::new(Hearing {
                 receiver: Receiver::new(engine),
                 credentials: Vec::new(),
-                pace: Pace::new(options.per_source_rate_max, BURST_SECS),
                 repeats: Repeats::default(),
                 refusals: Refusals::default(),
                 stats: TrapStats::default(),
@@ -191,19 +184,16 @@ impl TrapListener {
         let addresses = sockets.iter().map(BoundSocket::address).collect();
         let mut tasks = JoinSet::new();
         for bound in sockets {
-            let shared = Arc::clone(&shared);
-            let cancel = cancel.clone();
-            tasks.spawn(async move {
-                cancel
-                    .run_until_cancelled(receive(shared, Arc::new(bound.socket)))
-                    .await;
-            });
+            let socket = Arc::new(bound.to_answer_from()?);
+            let inbox = bound.listen(Arc::clone(&shared), shared.clock.clone(), cancel)?;
+            let (shared, cancel) = (Arc::clone(&shared), cancel.clone());
+            tasks.spawn(receive(shared, inbox, socket, cancel));
         }
-        Self {
+        Ok(Self {
             shared,
             addresses,
             tasks: tokio::sync::Mutex::new(tasks),
-        }
+        })
     }
 
     /// Where it listens.
@@ -221,10 +211,15 @@ impl TrapListener {
 
     /// What it has counted.
     pub fn stats(&self) -> TrapStats {
-        let hearing = self.shared.lock();
+        let gate = &self.shared.gate;
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TrapStats {
-            sources: hearing.pace.sources(),
-            ..hearing.stats.clone()
+            datagrams: get(&gate.datagrams),
+            over_rate: get(&gate.over_rate),
+            over_sources: get(&gate.over_sources),
+            queue_full: get(&gate.queue_full),
+            sources: gate.pace().sources(),
+            ..self.shared.lock().stats.clone()
         }
     }
 
@@ -235,52 +230,40 @@ impl TrapListener {
     }
 }
 
-async fn receive(shared: Arc<Shared>, socket: Arc<UdpSocket>) {
-    let mut buffer = vec![0u8; DATAGRAM_LEN_MAX];
-    loop {
-        match socket.recv_from(&mut buffer).await {
-            Ok((length, source)) => {
-                let Some(datagram) = buffer.get(..length) else {
-                    continue;
-                };
-                let heard = hear(&shared, &socket, datagram, source);
-                if let Some(reply) = heard
-                    && let Err(error) = socket.send_to(&reply, source).await
-                {
-                    tracing::debug!(%error, "a sender of informs could not be answered");
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "receiving traps failed");
-                tokio::time::sleep(RECEIVE_PAUSE).await;
+async fn receive(
+    shared: Arc<Shared>,
+    mut inbox: Inbox,
+    socket: Arc<UdpSocket>,
+    cancel: CancellationToken,
+) {
+    while let Some(lot) = inbox.next(TURN_MAX).await {
+        for datagram in lot {
+            let room = tokio::select! {
+                biased;
+                room = shared.reports.reserve() => room,
+                () = cancel.cancelled() => return,
+            };
+            let Ok(room) = room else { return };
+            if let Some(reply) = hear(&shared, &socket, &datagram, room)
+                && let Err(error) = socket.send_to(&reply, datagram.source)
+            {
+                tracing::debug!(%error, "a sender of informs could not be answered");
             }
         }
     }
 }
 
-/// Takes in one datagram; what is to be sent back at once.
+/// Takes in one datagram, where there is room for what it says; what is to be sent back at once.
 fn hear(
     shared: &Arc<Shared>,
     socket: &Arc<UdpSocket>,
-    datagram: &[u8],
-    source: SocketAddr,
+    datagram: &Datagram,
+    room: mpsc::Permit<'_, TrapReport>,
 ) -> Option<Bytes> {
-    let elapsed = shared.begun.elapsed();
+    let (elapsed, source) = (shared.begun.elapsed(), datagram.source);
     let address = source.ip().to_canonical();
     let mut hearing = shared.lock();
-    hearing.stats.datagrams += 1;
-    match hearing.pace.admit(address, elapsed) {
-        Admission::Admitted => {}
-        Admission::TooMany => {
-            hearing.stats.over_rate += 1;
-            return None;
-        }
-        Admission::TooManyStrangers => {
-            hearing.stats.over_sources += 1;
-            return None;
-        }
-    }
-    let taken = hearing.receiver.take(datagram, elapsed);
+    let taken = hearing.receiver.take(&datagram.octets, elapsed);
     let notification = match taken.outcome {
         Outcome::Notification(notification) => *notification,
         Outcome::Discovery => {
@@ -308,10 +291,10 @@ fn hear(
         }
     }
     hearing.stats.defects += notification.defects;
-    // Its drop takes the lock.
+    hearing.stats.accepted += 1;
     drop(hearing);
-    let report = TrapReport {
-        at: shared.clock.now(),
+    room.send(TrapReport {
+        at: datagram.at,
         source: SocketAddr::new(address, source.port()),
         kind: kind::of(&notification.trap_oid),
         port: port::of(&notification.objects),
@@ -323,17 +306,32 @@ fn hear(
             key,
             reply: taken.reply,
         }),
-    };
-    let told = shared.reports.try_send(report);
-    let is_told = told.is_ok();
-    drop(told);
-    let stats = &mut shared.lock().stats;
-    if is_told {
-        stats.accepted += 1;
-    } else {
-        stats.queue_full += 1;
-    }
+    });
     None
+}
+
+impl Door for Shared {
+    fn admit(&self, source: IpAddr) -> Option<Lane> {
+        let gate = &self.gate;
+        gate.datagrams.fetch_add(1, Ordering::Relaxed);
+        let over = match gate.pace().admit(source, self.begun.elapsed()) {
+            Ok(lane) => return Some(lane),
+            Err(Refusal::TooMany) => &gate.over_rate,
+            Err(Refusal::TooManyStrangers) => &gate.over_sources,
+        };
+        over.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    fn found_no_room(&self, datagrams: u64) {
+        self.gate.queue_full.fetch_add(datagrams, Ordering::Relaxed);
+    }
+}
+
+impl Gate {
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Hearing {

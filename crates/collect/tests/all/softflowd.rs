@@ -36,7 +36,7 @@ async fn exported(version: &str, more: &[&str]) -> (ExporterState, Vec<Sealed>) 
     });
     let flows = Flows::new(100_000, clock);
     let socket = Flows::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-    let address = socket.local_addr().unwrap();
+    let address = socket.address();
     let stop = CancellationToken::new();
     let reader = tokio::spawn(flows.clone().read(socket, Protocol::Netflow, stop.clone()));
     let status = Command::new("softflowd")

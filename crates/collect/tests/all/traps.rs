@@ -43,7 +43,7 @@ fn inform(id: u32) -> Vec<u8> {
     message(0xa6, id)
 }
 
-fn trap(id: u32) -> Vec<u8> {
+pub(super) fn trap(id: u32) -> Vec<u8> {
     message(0xa7, id)
 }
 
@@ -64,6 +64,7 @@ fn start(rate: u32, reports_max: usize) -> (Lab, CredentialId) {
         per_source_rate_max: rate,
     };
     let listener = TrapListener::start(options, engine, vec![socket], clock(), sender, &cancel);
+    let listener = listener.unwrap();
     let credential = CredentialId::new();
     listener.believe(vec![(credential, Arc::new(Credentials::v2c("public")))]);
     let lab = Lab {
@@ -120,7 +121,7 @@ async fn an_inform_is_told_once_and_answered_when_it_is_kept() {
     // It comes again meanwhile.
     device.send_to(&inform(1), lab.at).await.unwrap();
     assert!(lab.is_quiet().await && !answered(&device).await);
-    report.acknowledgement.unwrap().send().await;
+    report.acknowledgement.unwrap().send();
     assert!(answered(&device).await);
     // The answer was lost.
     device.send_to(&inform(1), lab.at).await.unwrap();
@@ -164,7 +165,7 @@ async fn an_inform_with_a_used_id_and_other_content_is_told() {
         device.send_to(datagram, lab.at).await.unwrap();
         let report = lab.report().await;
         assert_eq!(report.credential_id, credential);
-        report.acknowledgement.unwrap().send().await;
+        report.acknowledgement.unwrap().send();
         assert!(answered(&device).await);
         // Each comes again, and is answered and told no more.
         device.send_to(datagram, lab.at).await.unwrap();
@@ -177,25 +178,55 @@ async fn an_inform_with_a_used_id_and_other_content_is_told() {
 }
 
 #[tokio::test]
-async fn what_nobody_takes_in_is_dropped_and_counted() {
-    let (mut lab, _) = start(1_000, 4);
+async fn what_nobody_takes_in_waits_and_beyond_its_bound_is_dropped_and_counted() {
+    let (mut lab, _) = start(10_000, 4);
     let device = device().await;
+    let mut sent = 0;
+    let mut bring = async |octets: &[u8], listener: &TrapListener| {
+        device.send_to(octets, lab.at).await.unwrap();
+        sent += 1;
+        while listener.stats().datagrams < sent {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        listener.stats().queue_full
+    };
     for id in 0..10 {
-        device.send_to(&trap(id), lab.at).await.unwrap();
+        bring(&trap(id), &lab.listener).await;
     }
-    device.send_to(&inform(77), lab.at).await.unwrap();
-    while lab.listener.stats().datagrams < 11 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    while lab.listener.stats().accepted < 4 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    // What is no trap waits as others do, until the sender has no room, not even for a short one.
+    let long = vec![0; 60_000];
+    while bring(&long, &lab.listener).await == 0 {}
+    let mut id = 10;
+    // What came last may not be counted yet when another is.
+    let full = lab.listener.stats().queue_full;
+    while bring(&trap(id), &lab.listener).await < full + 3 {
+        id += 1;
+    }
+    bring(&inform(77), &lab.listener).await;
     assert!(!answered(&device).await);
     let stats = lab.listener.stats();
-    assert_eq!((stats.accepted, stats.queue_full), (4, 7));
-    for _ in 0..4 {
-        assert!(lab.report().await.acknowledgement.is_none());
+    assert_eq!(stats.accepted, 4);
+    assert!(stats.queue_full >= 3, "{stats:?}");
+    // They are taken in by and by, each once.
+    let mut told = 0;
+    loop {
+        let stats = lab.listener.stats();
+        let refused: u64 = stats.rejected.values().sum();
+        if told + refused + stats.queue_full == stats.datagrams {
+            break;
+        }
+        if let Ok(report) = timeout(SILENCE, lab.reports.recv()).await {
+            assert!(report.unwrap().acknowledgement.is_none());
+            told += 1;
+        }
     }
+    assert!(told >= 10, "{told}");
     // There is room: the inform that comes again is new.
     device.send_to(&inform(77), lab.at).await.unwrap();
-    lab.report().await.acknowledgement.unwrap().send().await;
+    lab.report().await.acknowledgement.unwrap().send();
     assert!(answered(&device).await);
 }
 

@@ -76,6 +76,11 @@ impl Collector for Taken {
                 totals.flows,
             ),
             (
+                "foretell_flow_datagrams_dropped",
+                "Datagrams of flows dropped since those of their exporter before were not read yet",
+                totals.without_room,
+            ),
+            (
                 "foretell_flow_exporters_refused",
                 "Datagrams of exporters beyond as many as are remembered",
                 totals.exporters_refused,

@@ -326,7 +326,7 @@ impl Base<'_> {
         standing: &mut Standing,
         places: &Places,
     ) -> (Syslog, LogCounts) {
-        let _there = places.ingest.enter();
+        let there = places.listen.enter();
         let syslog = Syslog::new(
             options::syslog(self.settings),
             self.clock.clone(),
@@ -339,6 +339,7 @@ impl Base<'_> {
             let reason = readiness::reason("syslog", "not all of syslog is received");
             standing.add_apart("syslog_not_received", reason, refusal, self.clock.now());
         }
+        drop(there);
         let context = logs::Context {
             senders: self.senders.clone(),
             allowance: self.allowance.clone(),
@@ -349,7 +350,8 @@ impl Base<'_> {
             counts: LogCounts::default(),
         };
         let counts = context.counts.clone();
-        self.tasks.spawn(logs::run(context, lines_out));
+        self.tasks
+            .spawn_on(logs::run(context, lines_out), &places.ingest);
         (syslog, counts)
     }
 
@@ -393,9 +395,7 @@ impl Base<'_> {
             warn!("{detail}");
             standing.add("traps", code, detail, self.clock.now());
         };
-        let there = places.poll.enter();
         let (sockets, failed) = traps::bind(&addresses);
-        drop(there);
         for (address, error) in failed {
             let detail = format!("traps are not heard at {address}: {error}");
             told("trap_port_not_bound", detail);
@@ -411,13 +411,21 @@ impl Base<'_> {
                 return Ok(());
             }
         };
-        let listener = {
-            let _there = places.poll.enter();
+        let started = {
+            let _there = places.listen.enter();
             let options = TrapOptions {
                 per_source_rate_max: settings.per_sender_rate_max,
             };
             let (clock, stop) = (self.clock.clone(), &self.intake);
             traps::listen(options, engine, sockets, clock, reports_in, stop)
+        };
+        let listener = match started {
+            Ok(listener) => listener,
+            Err(error) => {
+                let detail = format!("traps are not heard: {error}");
+                told("trap_port_not_bound", detail);
+                return Ok(());
+            }
         };
         for address in listener.addresses() {
             print(&format!("traps on udp://{address}"))?;

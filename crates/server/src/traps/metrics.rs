@@ -91,7 +91,7 @@ impl Collector for Heard {
             ),
             (
                 "foretell_traps_dropped",
-                "Traps dropped since those before were not taken in yet",
+                "Datagrams dropped since those of their sender before were not taken in yet",
                 stats.queue_full,
             ),
             (

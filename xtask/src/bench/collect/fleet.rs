@@ -122,7 +122,7 @@ pub(super) fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
 }
 
 /// Discovers all devices and waits until each was polled once.
-fn register(bench: &Bench, api: &Api, told: &Value, devices: u32) -> anyhow::Result<()> {
+pub(super) fn register(bench: &Bench, api: &Api, told: &Value, devices: u32) -> anyhow::Result<()> {
     let credential = json!({"name": "bench", "kind": "snmp_v2c", "community": COMMUNITY});
     let credential = api.post("credentials", &credential)?["id"].clone();
     let (first, last) = (text(told, "first_address")?, text(told, "last_address")?);

@@ -391,7 +391,7 @@ async fn what_softflowd_exports_by_the_minute_is_a_series_of_each_application() 
     let mut lab = Lab::open(folder.path()).await;
     let flows = Flows::new(100_000, lab.clock.clone());
     let socket = Flows::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-    let address = socket.local_addr().unwrap().to_string();
+    let address = socket.address().to_string();
     let stop = CancellationToken::new();
     let reading = tokio::spawn(flows.clone().read(socket, Protocol::Netflow, stop.clone()));
     let (tops_in, mut tops) = mpsc::channel(4);
