@@ -21,6 +21,9 @@ const EACH: Duration = INTERVAL.saturating_mul(2);
 const POLLS: usize = 6;
 const POLLS_OF_OTHERS: usize = 2;
 
+/// Datagrams for a question, given the answer to the question before.
+type Answer = fn(&Question, Option<Vec<u8>>) -> Vec<Vec<u8>>;
+
 /// A way to behave.
 struct Kind {
     name: &'static str,
@@ -28,8 +31,7 @@ struct Kind {
     defects: &'static [&'static str],
     /// What is right of its answers is read all the same: ifHCInOctets of each port.
     is_read: bool,
-    /// Datagrams for a question, given the answer to the question before.
-    answer: fn(&Question, Option<Vec<u8>>) -> Vec<Vec<u8>>,
+    answer: Answer,
 }
 
 const KINDS: &[Kind] = &[
@@ -161,7 +163,7 @@ fn walked(
     answer
 }
 
-async fn agent(answer: fn(&Question, Option<Vec<u8>>) -> Vec<Vec<u8>>) -> fake::Agent {
+async fn agent(answer: Answer) -> fake::Agent {
     let mut before = None;
     fake::start(move |question| {
         let earlier = before.replace(right(question));

@@ -32,7 +32,7 @@ fn took(report: &PollReport) -> Duration {
     let found = readings.find(|it| it.metric == Metric::POLL_DURATION);
     match found.unwrap().value {
         Value::F64(secs) => Duration::from_secs_f64(secs),
-        other => panic!("{other:?}"),
+        other @ Value::U64(_) => panic!("{other:?}"),
     }
 }
 

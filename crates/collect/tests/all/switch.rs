@@ -16,6 +16,9 @@ pub(super) fn counter(value: u8) -> Vec<u8> {
     ber::tlv(0x41, &[value])
 }
 
+/// An entry, a column of it, and its value by port.
+type Column<'a> = (&'a [u32], u32, &'a dyn Fn(u32) -> Vec<u8>);
+
 /// What an honest switch with so many ports has, in the order of the objects.
 pub(super) fn objects(ports: u32) -> Objects {
     let system = |object: u32| vec![1, 3, 6, 1, 2, 1, 1, object, 0];
@@ -30,7 +33,7 @@ pub(super) fn objects(ports: u32) -> Objects {
     let speed = |_| ber::tlv(0x42, &[0x3b, 0x9a, 0xca, 0]);
     let name = |port: u32| ber::text(&format!("port{port}"));
     let wide = |_| ber::tlv(0x46, &[1, 0, 0, 0, 0, 0]);
-    let columns: [(&[u32], u32, &dyn Fn(u32) -> Vec<u8>); 16] = [
+    let columns: [Column<'_>; 16] = [
         (&IF_ENTRY, 2, &name),
         (&IF_ENTRY, 3, &|_| ber::integer(6)),
         (&IF_ENTRY, 4, &|_| ber::integer(1_500)),
