@@ -127,6 +127,13 @@ impl Pace {
         let share = self.share;
         self.buckets
             .retain(|_, bucket| bucket.is_kept(now) || bucket.refilled(share, now) < share.burst);
+        // All seem to have settled: those that are silent now make room, else who is new has none.
+        if self.buckets.len() >= SOURCES_MAX {
+            self.buckets.retain(|_, bucket| {
+                let is_silent = now.saturating_sub(bucket.at) >= SETTLED_AFTER;
+                !is_silent || bucket.refilled(share, now) < share.burst
+            });
+        }
     }
 }
 

@@ -180,7 +180,7 @@ impl Shared {
 
 impl Inbox {
     /// Waits for datagrams and gives so many at most, one of each sender in turn; none after it was
-    /// stopped, where what waits then comes once more. Others of this thread have their turn, however
+    /// stopped and gave one lot more. What waits then goes as what the kernel still has. Others of this thread have their turn, however
     /// fast datagrams come.
     pub(crate) async fn next(&mut self, most: usize) -> Option<Vec<Datagram>> {
         tokio::task::yield_now().await;

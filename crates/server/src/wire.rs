@@ -60,10 +60,10 @@ pub const HEARD_MAX: usize = 1_024;
 
 /// Batches of lines of logs from the listeners to the task that keeps them, each of
 /// [`collect::syslog::BATCH_MAX`] lines at most: a third of a second of 50,000 lines a second. Full:
-/// what comes by datagram is dropped and counted, connections wait.
+/// connections wait, and what comes by datagram waits at its socket within a bound.
 pub const LOG_BATCHES_MAX: usize = 64;
 /// Traps from the listener to who keeps them: some seconds of a disk that does not answer at a
-/// thousand traps a second. Full: traps are dropped and counted, informs come again.
+/// thousand traps a second. Full: they wait at the socket within a bound.
 pub const TRAPS_MAX: usize = 4_096;
 /// Minutes of flows on their way to where they are kept, each the tops of all interfaces. Full: sealing
 /// waits, and the minutes wait unsealed; of these the collector drops the oldest.

@@ -10,6 +10,7 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, crypto};
+use zeroize::Zeroizing;
 
 /// TLS cannot be spoken.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +122,13 @@ impl TlsFiles {
             Some(&self.key),
             self.authorities.as_ref(),
         ] {
-            file.map(|file| fs::read(file).ok()).hash(&mut hasher);
+            let octets = file
+                .and_then(|file| fs::read(file).ok())
+                .map(Zeroizing::new);
+            octets
+                .as_ref()
+                .map(|octets| octets.as_slice())
+                .hash(&mut hasher);
         }
         hasher.finish()
     }

@@ -1,24 +1,29 @@
 //! What waits to be read of a socket: a queue for each sender, which are served in turn, within a bound
 //! for all. Pure.
 //!
-//! A sender's queue may have as much as is still free of all the room, no more. One that floods takes
-//! half of it, two take a third each: something is always left for one that has nothing waiting yet, and
-//! nothing that was taken in is pushed out. Source: dynamic queue length thresholds (Choudhury and
-//! Hahne, IEEE/ACM Transactions on Networking 6(2), 1998), with a factor of one.
+//! A sender's queue has room of its own for a little; beyond that it may have as much as is still free of
+//! the room of all, no more. One that floods takes half of that, two take a third each: something is
+//! always left for one that has nothing waiting yet, however many there are, and nothing that was taken in
+//! is pushed out. Source: dynamic queue length thresholds (Choudhury and Hahne, IEEE/ACM Transactions on
+//! Networking 6(2), 1998), with a factor of one.
 
 use super::Datagram;
-use crate::pace::Lane;
+use crate::pace::{Lane, SOURCES_MAX};
 use std::collections::{HashMap, VecDeque};
 
-/// Octets that wait at one socket, of all senders: some 50,000 lines of logs, a second of them; each
+/// Octets that wait at one socket beyond what each sender has of its own: some 50,000 lines of logs, a second of them; each
 /// sender that there is a bucket for could have two of them here at the same time.
 pub(super) const WAITING_OCTETS_MAX: usize = 16 << 20;
+/// Octets that each sender may have here whatever the others have: a frame of Ethernet, a few lines.
+const OWN_OCTETS: usize = 2_048;
+/// Senders that have these, which the buckets bound; together 32 MiB.
+const LANES_MAX: usize = SOURCES_MAX + 1;
 /// What a datagram takes besides its octets: its sender, its place, its part of the allocator.
 const DATAGRAM_OVERHEAD_OCTETS: usize = 256;
 
 /// Datagrams by their senders.
-// Invariant: `turns` has each lane of `lanes` once, and none of these is empty; `octets` is their sum, at
-// most WAITING_OCTETS_MAX.
+// Invariant: `turns` has each lane of `lanes` once, at most LANES_MAX, and none of these is empty; `octets`
+// is the sum of what each has beyond OWN_OCTETS, at most WAITING_OCTETS_MAX.
 #[derive(Default)]
 pub(super) struct Waiting {
     lanes: HashMap<Lane, Queue>,
@@ -38,7 +43,9 @@ impl Waiting {
         let octets = octets(&datagram);
         let own = self.lanes.get(&lane).map_or(0, |queue| queue.octets);
         let free = WAITING_OCTETS_MAX.saturating_sub(self.octets);
-        if own + octets > free {
+        let more = beyond_own(own + octets) - beyond_own(own);
+        let is_one_too_many = own == 0 && self.lanes.len() >= LANES_MAX;
+        if is_one_too_many || (more > 0 && own + octets > free) {
             return false;
         }
         if own == 0 {
@@ -47,7 +54,7 @@ impl Waiting {
         let queue = self.lanes.entry(lane).or_default();
         queue.datagrams.push_back(datagram);
         queue.octets += octets;
-        self.octets += octets;
+        self.octets += more;
         true
     }
 
@@ -57,8 +64,9 @@ impl Waiting {
         let queue = self.lanes.get_mut(&lane)?;
         let datagram = queue.datagrams.pop_front()?;
         let octets = octets(&datagram);
-        queue.octets -= octets;
-        self.octets -= octets;
+        let rest = queue.octets - octets;
+        self.octets -= beyond_own(queue.octets) - beyond_own(rest);
+        queue.octets = rest;
         if queue.datagrams.is_empty() {
             self.lanes.remove(&lane);
         } else {
@@ -68,6 +76,11 @@ impl Waiting {
     }
 }
 
+/// Of the octets of a sender those that are taken of the room of all.
+fn beyond_own(octets: usize) -> usize {
+    octets.saturating_sub(OWN_OCTETS)
+}
+
 fn octets(datagram: &Datagram) -> usize {
     datagram.octets.len() + DATAGRAM_OVERHEAD_OCTETS
 }
@@ -75,7 +88,6 @@ fn octets(datagram: &Datagram) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::SOURCES_MAX;
     use model::Timestamp;
     use std::net::{IpAddr, Ipv4Addr};
 
@@ -106,11 +118,13 @@ mod tests {
     fn what_one_sender_fills_leaves_room_for_others_and_turns_go_round() {
         let mut waiting = Waiting::default();
         let most = WAITING_OCTETS_MAX / (100 + DATAGRAM_OVERHEAD_OCTETS);
-        // One more is let in while what is free is as much as the sender has with it.
+        // Half, and a quarter; what each has of its own is a few of them.
+        let own = OWN_OCTETS / (100 + DATAGRAM_OVERHEAD_OCTETS) + 1;
         let first = filled(&mut waiting, 1, 100);
-        assert_eq!(first, most.div_ceil(2));
+        assert!((most / 2..=most / 2 + own).contains(&first), "{first}");
         let second = filled(&mut waiting, 2, 100);
-        assert!((most / 4..=most / 4 + 1).contains(&second), "{second}");
+        let quarter = most / 4 - own..=most / 4 + own;
+        assert!(quarter.contains(&second), "{second}");
         // One of the longest there are is let in beside them.
         assert!(push(&mut waiting, 3, 65_000));
         let next: Vec<_> = (0..6).filter_map(|_| waiting.pop()).collect();
@@ -133,6 +147,20 @@ mod tests {
         assert!((1..=senders).all(|number| push(&mut waiting, number, 200)));
         let lane = Lane::Strangers;
         assert!(waiting.push(lane, datagram(u32::MAX, 200)));
+    }
+
+    #[test]
+    fn a_few_hundred_that_flood_leave_room_for_one_that_does_not() {
+        let mut waiting = Waiting::default();
+        for number in 1..=300 {
+            filled(&mut waiting, number, 65_000);
+            filled(&mut waiting, number, 1_400);
+            filled(&mut waiting, number, 100);
+        }
+        assert!(waiting.octets <= WAITING_OCTETS_MAX);
+        assert!((0..4).all(|_| push(&mut waiting, 0, 200)));
+        while waiting.pop().is_some() {}
+        assert_eq!(waiting.octets, 0);
     }
 
     #[test]
