@@ -227,12 +227,20 @@ impl Session {
     /// it answers. AES makes something of any key, so most agents find no message in what a wrong
     /// one gives, and drop it without a Report; asked without privacy they answer, or say that this
     /// user needs more. The context comes first, for one that is unknown is silent either way.
+    ///
+    /// Who did not even say which engine it is says nothing to others either. One that answers the others
+    /// is asked once more, for perhaps packets were lost, and that is then no refusal.
     async fn refuses_in_silence(&self, ask: &Ask<'_>) -> Option<Refusal> {
-        if self.answers_to(self.without_context.as_ref(), ask).await {
-            return Some(Refusal::UnknownContext);
-        }
-        let answers = self.answers_to(self.without_privacy.as_ref(), ask).await;
-        answers.then_some(Refusal::DecryptionError)
+        self.transport.engines().get(&self.agent)?;
+        let refusal = if self.answers_to(self.without_context.as_ref(), ask).await {
+            Refusal::UnknownContext
+        } else if self.answers_to(self.without_privacy.as_ref(), ask).await {
+            Refusal::DecryptionError
+        } else {
+            return None;
+        };
+        let is_silent = matches!(self.ask_once(ask).await, Err(Fault::Silent));
+        is_silent.then_some(refusal)
     }
 
     /// Whether the agent says anything to other credentials that shows that it understood.

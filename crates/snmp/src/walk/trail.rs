@@ -9,7 +9,7 @@ use std::hash::{BuildHasher as _, RandomState};
 const MET_MAX: usize = 1 << 22;
 
 /// Where a walk in pieces stands. It goes on behind the object that the agent answered last, which
-/// in a table out of order is not the greatest, and ends at one that any of its pieces met.
+/// in a table out of order is not the greatest, and passes over what any of its pieces met.
 #[derive(Clone, Debug)]
 pub struct Trail {
     pub(super) root: Oid,
@@ -35,7 +35,7 @@ impl Trail {
 }
 
 /// Objects that were met, by their hashes, which take a tenth of the room. That any two of a million
-/// objects share one is less likely than one in ten million, and ends the walk early.
+/// objects share one is less likely than one in ten million, and loses one of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Met {
     hasher: RandomState,
