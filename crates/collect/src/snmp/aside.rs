@@ -78,7 +78,8 @@ impl Walk<'_> {
         if !self.rows.has(interfaces) {
             self.columns(Groups::VLANS, &[interfaces]).await;
         }
-        if !self.rows.has(interfaces) {
+        // Of a table that was cut the lists below cannot be told.
+        if !self.rows.has(interfaces) || self.unheard.contains(Groups::VLANS) {
             return;
         }
         let columns = [bridge_ports::COLUMNS, q_bridge::CURRENT].concat();

@@ -3,7 +3,7 @@
 
 use super::bridge::DOT1D_BASE_PORT_IF_INDEX;
 use super::draft::Draft;
-use super::mib::{Ask, Mib, enterprise};
+use super::mib::{Ask, Mib};
 use super::{Groups, Rows};
 use ::snmp::Defect;
 use model::facts::{BridgePortFacts, StpState};
@@ -21,8 +21,6 @@ pub(super) const COLUMNS: &[&[u32]] = &[PVID, STP_PORT_STATE];
 pub(super) const PORTS_MAX: usize = 8_192;
 /// Octets of a `PortList` that are read, a bit a port.
 const PORT_LIST_LEN_MAX: usize = PORTS_MAX / 8;
-/// Juniper Networks, whose agents write a `PortList` as numbers with commas between.
-const WRITES_NUMBERS: u32 = 2636;
 
 pub(super) static MIB: Mib = Mib {
     name: "BRIDGE-MIB",
@@ -118,12 +116,8 @@ pub(super) fn listed(
 ) -> Option<Vec<u32>> {
     let octets = draft.octets(rows, column, index)?;
     let mut interfaces = Vec::new();
-    let mut is_whole = true;
-    let numbers = written(octets, ports, &draft.object_id).unwrap_or_else(|| {
-        is_whole = octets.len() <= PORT_LIST_LEN_MAX;
-        bits(octets)
-    });
-    for port in numbers {
+    let mut is_whole = octets.len() <= PORT_LIST_LEN_MAX;
+    for port in bits(octets) {
         match ports.get(&port) {
             Some(&index) => interfaces.push(index),
             None => is_whole = false,
@@ -135,20 +129,6 @@ pub(super) fn listed(
     interfaces.sort_unstable();
     interfaces.dedup();
     Some(interfaces)
-}
-
-/// The numbers of a list that is written out. A list of bits may look like one, so all must be ports.
-fn written(octets: &[u8], ports: &Ports, object_id: &[u32]) -> Option<Vec<u32>> {
-    let is_plain = |octet: &u8| octet.is_ascii_digit() || b", ".contains(octet);
-    let text = std::str::from_utf8(octets)
-        .ok()
-        .filter(|_| octets.iter().all(is_plain))?;
-    if !text.contains(',') && enterprise(object_id) != Some(WRITES_NUMBERS) {
-        return None;
-    }
-    let numbers = text.split(',').map(str::trim).filter(|one| !one.is_empty());
-    let numbers: Option<Vec<u32>> = numbers.map(|one| one.parse().ok()).collect();
-    numbers.filter(|all| !all.is_empty() && all.iter().all(|port| ports.contains_key(port)))
 }
 
 /// The ports whose bits are set: the first is the highest bit of the first octet (RFC 4363).

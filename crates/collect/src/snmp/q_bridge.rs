@@ -2,7 +2,7 @@
 
 use super::bridge_ports::{self, Ports};
 use super::draft::Draft;
-use super::mib::{Ask, Mib};
+use super::mib::{Ask, Mib, enterprise};
 use super::{Groups, Rows};
 use ::snmp::Defect;
 use model::facts::VlanFacts;
@@ -28,6 +28,10 @@ pub(super) const STATIC: &[&[u32]] = &[STATIC_EGRESS, STATIC_UNTAGGED];
 /// 60 ports. VLANs beyond are told without their ports.
 pub(super) const MEMBERSHIPS_MAX: usize = 30_000;
 
+/// Juniper Networks, whose agents index VLANs by numbers of their own, and write a `PortList` as numbers
+/// with commas between unless they are set up for bits.
+const INDEXES_OF_ITS_OWN: u32 = 2636;
+
 pub(super) static MIB: Mib = Mib {
     name: "Q-BRIDGE-MIB",
     asks: &[
@@ -46,7 +50,8 @@ pub(super) static MIB: Mib = Mib {
 
 /// Whether there are VLANs that were set up, and none of whose ports is told of as they are now.
 pub(super) fn lacks_ports(rows: &Rows) -> bool {
-    !rows.has(CURRENT_EGRESS) && (rows.has(STATIC_NAME) || rows.has(STATIC_ROW_STATUS))
+    let is_current = rows.has(CURRENT_EGRESS) && rows.has(CURRENT_UNTAGGED);
+    !is_current && (rows.has(STATIC_NAME) || rows.has(STATIC_ROW_STATUS))
 }
 
 fn read(rows: &Rows, draft: &mut Draft) {
@@ -80,7 +85,10 @@ fn read(rows: &Rows, draft: &mut Draft) {
             told.current = Some(index.to_vec());
         }
     }
+    // What is wrong with them is counted where they are read for themselves.
+    let counted = draft.defects.clone();
     let ports = bridge_ports::ports(rows, draft);
+    draft.defects = counted;
     let mut room = MEMBERSHIPS_MAX;
     for (id, told) in vlans {
         let members = told.members(rows, draft, &ports);
@@ -107,9 +115,9 @@ type Members = (Vec<u32>, Vec<u32>);
 
 impl Told {
     /// The ports as they are now, else as they were set up; none where the one or the other list is
-    /// missing, or no port is known to be an interface.
+    /// missing, no port is known to be an interface, or an index may be no VLAN.
     fn members(&self, rows: &Rows, draft: &mut Draft, ports: &Ports) -> Option<Members> {
-        if ports.is_empty() {
+        if ports.is_empty() || enterprise(&draft.object_id) == Some(INDEXES_OF_ITS_OWN) {
             return None;
         }
         let tables = [

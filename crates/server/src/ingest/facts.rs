@@ -43,14 +43,24 @@ pub(super) fn merge(
     facts
 }
 
-/// Leaves ports as they were. Where nothing was known of them, what was heard is worth having.
+/// Leaves what was not heard of ports as it was. A list comes whole or not at all.
 fn keep_ports(facts: &mut Facts, known: &Facts) {
-    if !known.bridge_ports.is_empty() {
-        facts.bridge_ports.clone_from(&known.bridge_ports);
+    let known_ports = known.bridge_ports.iter().cloned();
+    let mut ports: BTreeMap<_, _> = known_ports.map(|port| (port.index, port)).collect();
+    for read in std::mem::take(&mut facts.bridge_ports) {
+        let kept = ports.entry(read.index).or_default();
+        kept.index = read.index;
+        kept.pvid = read.pvid.or(kept.pvid);
+        kept.stp_state = read.stp_state.or(kept.stp_state);
     }
+    facts.bridge_ports = ports.into_values().collect();
     let told = known.vlans.iter().filter(|vlan| vlan.untagged.is_some());
     let told: BTreeMap<_, _> = told.map(|vlan| (vlan.id, vlan)).collect();
-    for vlan in &mut facts.vlans {
+    for vlan in facts
+        .vlans
+        .iter_mut()
+        .filter(|vlan| vlan.untagged.is_none())
+    {
         if let Some(before) = told.get(&vlan.id) {
             vlan.untagged.clone_from(&before.untagged);
             vlan.tagged.clone_from(&before.tagged);
@@ -139,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_that_were_not_heard_to_the_end_stay_as_they_were() {
+    fn what_was_not_heard_of_ports_stays_as_it_was() {
         let facts = |vlans: &[(u16, Option<u32>)], pvids: &[u16]| Facts {
             vlans: vlans
                 .iter()
@@ -153,14 +163,16 @@ mod tests {
             bridge_ports: pvids
                 .iter()
                 .map(|&pvid| BridgePortFacts {
+                    index: Some(u32::from(pvid) % 10),
                     pvid: Some(pvid),
                     ..BridgePortFacts::default()
                 })
                 .collect(),
             ..Facts::default()
         };
-        let known = facts(&[(1, Some(7)), (2, Some(8)), (9, Some(9))], &[1]);
-        let read = facts(&[(1, None), (2, Some(4)), (3, Some(5))], &[2, 3]);
+        // The last figure of a PVID stands for its port.
+        let known = facts(&[(1, Some(7)), (2, Some(8)), (9, Some(9))], &[1, 2]);
+        let read = facts(&[(1, None), (2, Some(4)), (3, Some(5))], &[12, 13]);
         let at = Timestamp::from_unix_ms(1_000);
         let vlans = Groups::VLANS;
         for (unheard, expected) in [
@@ -168,7 +180,7 @@ mod tests {
             (Groups::ROUTING, read.clone()),
             (
                 vlans,
-                facts(&[(1, Some(7)), (2, Some(8)), (3, Some(5))], &[1]),
+                facts(&[(1, Some(7)), (2, Some(4)), (3, Some(5))], &[1, 12, 13]),
             ),
         ] {
             let merged = merge(&known, &read, (vlans, unheard), at);
