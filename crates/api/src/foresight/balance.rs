@@ -264,12 +264,13 @@ fn look(
             return Ok(Looked { group, courses });
         }
     };
+    let name_of_a = find::name_of(&ground.store.inventory, found.a);
     let a = Some(found.a);
     let ends = [(a, found.b), (found.b, a)];
     for ((from, to), carried) in ends.into_iter().zip(&carried) {
         let Some(from) = from else { continue };
         let (expected, course) = expect(from, carried, (now, &ground.place));
-        let direction = advise::direction((from, to), carried, expected, found);
+        let direction = advise::direction((from, to), carried, expected, (found, &name_of_a));
         for note in &direction.notes {
             if !group.evidence.contains(note) {
                 group.evidence.push(note.clone());

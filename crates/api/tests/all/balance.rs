@@ -248,6 +248,7 @@ async fn links_of_different_speeds_get_weights_in_proportion() {
         (&back["is_advised"], &back["from_device_id"]),
         (&json!(false), &json!(pair.devices[1].to_string()))
     );
+    assert_eq!(back["members"][0]["to_device_name"], "r1");
     assert!(
         back["reason"]
             .as_str()

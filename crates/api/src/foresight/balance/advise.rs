@@ -136,7 +136,7 @@ pub(super) fn direction(
     (from, to): (DeviceId, Option<DeviceId>),
     carried: &Carried,
     expected: Expected,
-    found: &Found,
+    (found, name_of_a): (&Found, &str),
 ) -> Direction {
     let sum = carried.sum().ok();
     let week = sum.as_ref().map(|sum| Carried::last_week(sum).1);
@@ -155,7 +155,7 @@ pub(super) fn direction(
         worst_then: None,
         gain: None,
         worst_with_another: None,
-        members: members(from, carried, found),
+        members: members(from, carried, (found, name_of_a)),
         notes: notes(carried),
     };
     let (peak, learning) = match expected {
@@ -239,7 +239,7 @@ fn numbers(values: &[f64]) -> [Option<f64>; 2] {
     [(!known.is_empty()).then_some(mean), quantile(&known, 0.95)]
 }
 
-fn members(from: DeviceId, carried: &Carried, found: &Found) -> Vec<Member> {
+fn members(from: DeviceId, carried: &Carried, (found, name_of_a): (&Found, &str)) -> Vec<Member> {
     let ways = found.ways.iter().zip(&carried.links);
     ways.map(|(way, of_way)| {
         let [near, far] = &way.ports;
@@ -247,13 +247,17 @@ fn members(from: DeviceId, carried: &Carried, found: &Found) -> Vec<Member> {
         let (sender, receiver) = if is_out { (near, far) } else { (far, near) };
         let [mean_bps, p95_bps] = numbers(of_way.last(WEEK));
         let name = |port: &Option<Arc<Interface>>| port.as_ref().map(|port| port.name.clone());
-        let to = way.to.clone().filter(|_| is_out);
+        let to = if is_out {
+            way.to.clone()
+        } else {
+            Some((found.a, name_of_a.to_owned()))
+        };
         let (to_device_id, to_device_name) = to.unzip();
         Member {
             link_id: way.link_id(),
             interface_id: sender.as_ref().map(|port| port.id),
             interface_name: name(sender),
-            to_device_id: to_device_id.or((!is_out).then_some(found.a)),
+            to_device_id,
             to_device_name,
             to_interface_name: name(receiver),
             speed_bps: way.speed_bps,

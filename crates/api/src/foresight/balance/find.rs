@@ -510,7 +510,8 @@ fn ends(link: &Link, at: DeviceId) -> (&End, &End) {
     }
 }
 
-fn name_of(inventory: &Inventory, id: DeviceId) -> String {
+/// What people call a device.
+pub(super) fn name_of(inventory: &Inventory, id: DeviceId) -> String {
     let record = inventory.device(id);
     record
         .map(|record| record.device.body.name())
