@@ -5324,6 +5324,12 @@ export interface components {
              * @description ifIndex of the aggregate that it is an active member of; null where it is in none.
              */
             aggregate?: number | null;
+            /**
+             * Format: int32
+             * @description VLAN of the frames that come without a tag (dot1qPvid); null where it is no port of a bridge.
+             */
+            pvid?: number | null;
+            stp_state?: components["schemas"]["StpState"] | null;
             admin_status?: components["schemas"]["IfStatus"] | null;
             oper_status?: components["schemas"]["IfStatus"] | null;
             /**
@@ -5551,8 +5557,8 @@ export interface components {
          * @description What tells the series of one device and metric apart, as `interface="eth0"` or
          *     `sensor="PSU 1 inlet"`. Names are snake_case; sorted by name.
          *
-         *     Every series carries `vantage` (which poller saw it). A series of an interface carries
-         *     `interface_id` and, for people, `interface` (ifName).
+         *     Every series of a device carries `vantage` (which poller saw it). A series of an interface
+         *     carries `interface_id` and, for people, `interface` (ifName).
          */
         Labels: {
             [key: string]: string;
@@ -5631,6 +5637,8 @@ export interface components {
             id: components["schemas"]["EventId"];
             /** @description When the server received it: lines are in this order. */
             received_at: components["schemas"]["Timestamp"];
+            /** @description Which poller received it. */
+            vantage: string;
             device_id?: components["schemas"]["DeviceId"] | null;
             /** @description What the device is called now. */
             device_name?: string | null;
@@ -6788,6 +6796,12 @@ export interface components {
                  * @description ifIndex of the aggregate that it is an active member of; null where it is in none.
                  */
                 aggregate?: number | null;
+                /**
+                 * Format: int32
+                 * @description VLAN of the frames that come without a tag (dot1qPvid); null where it is no port of a bridge.
+                 */
+                pvid?: number | null;
+                stp_state?: components["schemas"]["StpState"] | null;
                 admin_status?: components["schemas"]["IfStatus"] | null;
                 oper_status?: components["schemas"]["IfStatus"] | null;
                 /**
@@ -6939,6 +6953,8 @@ export interface components {
                 id: components["schemas"]["EventId"];
                 /** @description When the server received it: lines are in this order. */
                 received_at: components["schemas"]["Timestamp"];
+                /** @description Which poller received it. */
+                vantage: string;
                 device_id?: components["schemas"]["DeviceId"] | null;
                 /** @description What the device is called now. */
                 device_name?: string | null;
@@ -7425,49 +7441,30 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
-        Page_SensorFacts: {
+        Page_Sensor: {
             /** @description The rows. */
             items: {
-                /**
-                 * @description Name.
-                 * @default null
-                 */
-                name: string | null;
-                /**
-                 * @description temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ...
-                 * @default null
-                 */
-                kind: string | null;
+                /** @description What it tells of. */
+                group: components["schemas"]["SensorGroup"];
+                /** @description Name. */
+                name?: string | null;
+                /** @description temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ... */
+                kind?: string | null;
                 /**
                  * Format: double
                  * @description In the unit named.
-                 * @default null
                  */
-                value: number | null;
-                /**
-                 * @description Unit as people write it.
-                 * @default null
-                 */
-                unit: string | null;
-                /**
-                 * @description Interface it sits on.
-                 * @default null
-                 */
-                interface: string | null;
-                /**
-                 * @description Name of the metric that its series are under.
-                 * @default null
-                 */
-                metric: string | null;
-                /**
-                 * @description Name of the state that the value is the number of.
-                 * @default null
-                 */
-                state: string | null;
-                /** @default null */
-                severity: components["schemas"]["Severity"] | null;
-                /** @default null */
-                limits: components["schemas"]["SensorLimits"] | null;
+                value?: number | null;
+                /** @description Unit as people write it. */
+                unit?: string | null;
+                /** @description Interface it sits on. */
+                interface?: string | null;
+                /** @description Name of the metric that its series are under. */
+                metric?: string | null;
+                /** @description Name of the state that the value is the number of. */
+                state?: string | null;
+                severity?: components["schemas"]["Severity"] | null;
+                limits?: components["schemas"]["SensorLimits"] | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -7646,20 +7643,23 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
-        Page_VlanFacts: {
+        Page_Vlan: {
             /** @description The rows. */
             items: {
                 /**
                  * Format: int32
                  * @description 1 to 4094.
-                 * @default null
                  */
-                id: number | null;
+                id?: number | null;
+                /** @description Name. */
+                name?: string | null;
                 /**
-                 * @description Name.
-                 * @default null
+                 * @description Names of the interfaces that its frames leave by without a tag, by ifIndex; left out where the
+                 *     device does not tell of ports.
                  */
-                name: string | null;
+                untagged?: string[] | null;
+                /** @description Names of the interfaces that its frames leave by with a tag, likewise. */
+                tagged?: string[] | null;
             }[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
@@ -9259,48 +9259,34 @@ export interface components {
             seasons: components["schemas"]["Season"][];
         };
         /** @description A sensor. */
-        SensorFacts: {
-            /**
-             * @description Name.
-             * @default null
-             */
-            name: string | null;
-            /**
-             * @description temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ...
-             * @default null
-             */
-            kind: string | null;
+        Sensor: {
+            /** @description What it tells of. */
+            group: components["schemas"]["SensorGroup"];
+            /** @description Name. */
+            name?: string | null;
+            /** @description temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ... */
+            kind?: string | null;
             /**
              * Format: double
              * @description In the unit named.
-             * @default null
              */
-            value: number | null;
-            /**
-             * @description Unit as people write it.
-             * @default null
-             */
-            unit: string | null;
-            /**
-             * @description Interface it sits on.
-             * @default null
-             */
-            interface: string | null;
-            /**
-             * @description Name of the metric that its series are under.
-             * @default null
-             */
-            metric: string | null;
-            /**
-             * @description Name of the state that the value is the number of.
-             * @default null
-             */
-            state: string | null;
-            /** @default null */
-            severity: components["schemas"]["Severity"] | null;
-            /** @default null */
-            limits: components["schemas"]["SensorLimits"] | null;
+            value?: number | null;
+            /** @description Unit as people write it. */
+            unit?: string | null;
+            /** @description Interface it sits on. */
+            interface?: string | null;
+            /** @description Name of the metric that its series are under. */
+            metric?: string | null;
+            /** @description Name of the state that the value is the number of. */
+            state?: string | null;
+            severity?: components["schemas"]["Severity"] | null;
+            limits?: components["schemas"]["SensorLimits"] | null;
         };
+        /**
+         * @description What a sensor tells of.
+         * @enum {string}
+         */
+        SensorGroup: "optics" | "power" | "radio" | "other";
         /** @description Limits of a sensor, in its unit. */
         SensorLimits: {
             /**
@@ -9648,6 +9634,11 @@ export interface components {
          * @enum {string}
          */
         Status: "up" | "degraded" | "down" | "unknown";
+        /**
+         * @description What the spanning tree lets a port do. Source: dot1dStpPortState of BRIDGE-MIB (RFC 4188).
+         * @enum {string}
+         */
+        StpState: "disabled" | "blocking" | "listening" | "learning" | "forwarding" | "broken";
         /** @description An element of STRUCTURED-DATA. */
         StructuredElement: {
             /** @description SD-ID. */
@@ -9979,19 +9970,22 @@ export interface components {
         VerdictRequest: {
             verdict: components["schemas"]["Usefulness"] | null;
         };
-        /** @description A VLAN. Source: Q-BRIDGE-MIB (RFC 4363). */
-        VlanFacts: {
+        /** @description A VLAN, and the interfaces that its frames leave by. */
+        Vlan: {
             /**
              * Format: int32
              * @description 1 to 4094.
-             * @default null
              */
-            id: number | null;
+            id?: number | null;
+            /** @description Name. */
+            name?: string | null;
             /**
-             * @description Name.
-             * @default null
+             * @description Names of the interfaces that its frames leave by without a tag, by ifIndex; left out where the
+             *     device does not tell of ports.
              */
-            name: string | null;
+            untagged?: string[] | null;
+            /** @description Names of the interfaces that its frames leave by with a tag, likewise. */
+            tagged?: string[] | null;
         };
         /** @description Memory or storage. */
         VolumeFacts: {
@@ -15836,6 +15830,11 @@ export interface operations {
                 cursor?: string;
                 /** @description place (the device's own order), or the name of a field; with a leading `-` the other way. */
                 sort?: string;
+                /**
+                 * @description Only of these groups (optics, power, radio, other), with commas between.
+                 * @example optics,power
+                 */
+                group?: string;
             };
             header?: never;
             path: {
@@ -15852,7 +15851,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_SensorFacts"];
+                    "application/json": components["schemas"]["Page_Sensor"];
                 };
             };
             /** @description The request cannot be read. */
@@ -16149,7 +16148,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_VlanFacts"];
+                    "application/json": components["schemas"]["Page_Vlan"];
                 };
             };
             /** @description The request cannot be read. */
