@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use std::path::Path;
 
 const MANNER: Manner = Manner {
-    delay_ms: 40,
-    longer_ms: 20,
+    delay_ms: 200,
+    longer_ms: 200,
     lost_of: 4,
 };
 /// What a busy machine may add to a round trip, and to a difference of two.
-const BUSY_SECS: f64 = 0.03;
+const BUSY_SECS: f64 = 0.2;
 /// Polls that are looked at, of three echo requests each: a whole number of times four of these.
 const POLLS: usize = 8;
 
@@ -62,7 +62,7 @@ async fn delay_jitter_and_loss_of_one_router_are_kept_as_series() {
     .unwrap();
 
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let (least, most) = (0.040, 0.060 + BUSY_SECS);
+    let (least, most) = (0.2, 0.4 + BUSY_SECS);
     let rtt = values(&far, "icmp_rtt").await.unwrap();
     figure("icmp_rtt_mean_secs", mean(&rtt));
     assert!(rtt.len() >= POLLS, "{rtt:?}");
@@ -75,7 +75,7 @@ async fn delay_jitter_and_loss_of_one_router_are_kept_as_series() {
     // Where the second of three is lost, the others waited as long as each other.
     let uneven = jitter
         .iter()
-        .filter(|secs| (*secs - 0.020).abs() < BUSY_SECS / 2.0);
+        .filter(|secs| (*secs - 0.2).abs() < BUSY_SECS / 2.0);
     assert!(uneven.count() >= POLLS / 2, "{jitter:?}");
     let loss = values(&far, "icmp_loss").await.unwrap();
     figure("icmp_loss_mean_ratio", mean(&loss));
