@@ -26,11 +26,10 @@ pub mod window;
 #[cfg(test)]
 mod tests;
 
-pub use crate::udp::BoundSocket;
 pub use collector::{Collector, Totals};
 pub use defects::Defects;
 pub use exporter::{ExporterState, Format};
-pub use listen::{Flows, ListenError};
+pub use listen::{Flows, ListenError, Listening};
 pub use window::Sealed;
 pub use window::heavy::{HeavyHost, HeavyPlace};
 

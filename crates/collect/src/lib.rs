@@ -21,6 +21,7 @@ pub mod profile;
 pub mod reading;
 pub mod schedule;
 pub mod snmp;
+mod socket_thread;
 pub mod status;
 pub mod syslog;
 pub mod trap;

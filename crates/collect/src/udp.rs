@@ -10,6 +10,7 @@ mod fair;
 
 use crate::incoming::Incoming;
 use crate::pace::Lane;
+use crate::socket_thread;
 use fair::Waiting;
 use model::{Clock, Timestamp};
 use nix::sys::socket::setsockopt;
@@ -20,7 +21,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -104,37 +104,13 @@ impl BoundSocket {
             stop: stop.child_token(),
         };
         let (shared, stop) = (Arc::clone(&drain.shared), drain.stop.clone());
-        let (told, ready) = std::sync::mpsc::channel();
-        let thread = thread::Builder::new().name(THREAD.to_owned());
-        // The runtime is made and ends there: it must not end within another.
-        let thread = thread.spawn(move || {
-            let made = Builder::new_current_thread().enable_all().build();
-            let made = made.and_then(|runtime| {
-                let here = runtime.enter();
-                let socket = UdpSocket::from_std(self.socket)?;
-                drop(here);
-                Ok((runtime, socket))
-            });
-            let (runtime, socket) = match made {
-                Ok(made) => made,
-                Err(error) => {
-                    let _ = told.send(Err(error));
-                    return;
-                }
-            };
-            if told.send(Ok(())).is_ok() {
-                runtime.block_on(drain.run(&socket));
-            }
-        })?;
-        let inbox = Inbox {
+        let thread = socket_thread::start(THREAD, self.socket, |socket| drain.run(socket))?;
+        Ok(Inbox {
             shared,
             stop,
             thread: Some(thread),
             has_ended: false,
-        };
-        let ended = |_| Err(io::Error::other("its thread has ended"));
-        ready.recv().unwrap_or_else(ended)?;
-        Ok(inbox)
+        })
     }
 }
 
@@ -180,8 +156,8 @@ impl Shared {
 
 impl Inbox {
     /// Waits for datagrams and gives so many at most, one of each sender in turn; none after it was
-    /// stopped and gave one lot more. What waits then goes as what the kernel still has. Others of this thread have their turn, however
-    /// fast datagrams come.
+    /// stopped and gave one lot more. What waits then goes as what the kernel still has. Others of this
+    /// thread have their turn, however fast datagrams come.
     pub(crate) async fn next(&mut self, most: usize) -> Option<Vec<Datagram>> {
         tokio::task::yield_now().await;
         while !self.has_ended {
@@ -222,14 +198,14 @@ struct Drain<D> {
 }
 
 impl<D: Door> Drain<D> {
-    async fn run(self, socket: &UdpSocket) {
+    async fn run(self, socket: UdpSocket) {
         let mut incoming = Incoming::new(BATCH_MAX, DATAGRAM_LEN_MAX);
         let mut failing = false;
         loop {
             let received = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                received = incoming.receive(socket, |datagrams| self.let_in(datagrams)) => received,
+                received = incoming.receive(&socket, |datagrams| self.let_in(datagrams)) => received,
             };
             if let Err(error) = &received {
                 if !failing {

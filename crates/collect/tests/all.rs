@@ -8,11 +8,11 @@ extern crate snmp as foretell_snmp;
 
 mod all {
     mod agent;
-    #[allow(dead_code)] // As much of it as is needed here.
+    #[allow(dead_code, reason = "of snmp's tests, which use all of it")]
     #[path = "../../../snmp/tests/all/ber.rs"]
     mod ber;
     mod discovery;
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "as above")]
     #[path = "../../../snmp/tests/all/agent.rs"]
     mod fake;
     mod floods;

@@ -12,7 +12,7 @@ use crate::senders::Senders;
 use crate::threads::Places;
 use crate::wire::{FlowTops, Receiver};
 use applications::{Applications, Minute};
-use collect::flow::{BoundSocket, ExporterState, Flows, Protocol, Sealed};
+use collect::flow::{ExporterState, Flows, Listening, Protocol, Sealed};
 use measured::Kept;
 use model::device::LOCAL_VANTAGE;
 use model::event::Event;
@@ -81,14 +81,14 @@ pub fn start(
     );
     let mut listeners = Vec::new();
     for (protocol, address) in wanted {
-        let (listener, socket) = listen(protocol, address);
+        let (listener, listening) = listen(&flows, (protocol, address), &context.stop);
         if let Some(error) = &listener.error {
             warn!("{error}");
             let now = context.clock.now();
             standing.add("flows", "flows_not_listened_for", error.clone(), now);
         }
-        if let Some(socket) = socket {
-            let read = flows.clone().read(socket, protocol, context.stop.clone());
+        if let Some(listening) = listening {
+            let read = flows.clone().read(listening);
             context.drain.spawn_on(read, &places.listen);
         }
         listeners.push(listener);
@@ -139,7 +139,11 @@ fn wanted(settings: &FlowSettings) -> Vec<(Protocol, SocketAddr)> {
         .collect()
 }
 
-fn listen(protocol: Protocol, address: SocketAddr) -> (FlowListener, Option<BoundSocket>) {
+fn listen(
+    flows: &Flows,
+    (protocol, address): (Protocol, SocketAddr),
+    stop: &CancellationToken,
+) -> (FlowListener, Option<Listening>) {
     let name = match protocol {
         Protocol::Netflow => "netflow",
         Protocol::Sflow => "sflow",
@@ -149,12 +153,12 @@ fn listen(protocol: Protocol, address: SocketAddr) -> (FlowListener, Option<Boun
         address,
         error: None,
     };
-    match Flows::bind(address) {
-        Ok(socket) => {
+    match flows.listen(address, protocol, stop) {
+        Ok(listening) => {
             // Port 0 took any.
-            listener.address = socket.address();
+            listener.address = listening.address();
             info!("{name} flows are listened for on {}", listener.address);
-            (listener, Some(socket))
+            (listener, Some(listening))
         }
         Err(error) => {
             listener.error = Some(crate::chain(&error));

@@ -6,7 +6,7 @@ use super::exporter::ExporterState;
 use super::window::Sealed;
 use super::window::heavy::HeavyPlace;
 use crate::pace::{Lane, Pace};
-use crate::udp::{BoundSocket, Door};
+use crate::udp::{BoundSocket, Door, Inbox};
 use model::Clock;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 /// Seconds of its rate that an exporter may send at once, as [`super::exporter`] has it of flows.
 const BURST_SECS: u32 = 2;
@@ -42,6 +41,20 @@ pub struct Flows {
     collector: Arc<Mutex<Collector>>,
     gate: Arc<Gate>,
     clock: Clock,
+}
+
+/// A port that is listened at.
+pub struct Listening {
+    address: SocketAddr,
+    protocol: Protocol,
+    inbox: Inbox,
+}
+
+impl Listening {
+    /// Where; the port that was taken where none was named.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 /// What is asked before a datagram waits to be read. A datagram has a flow at least, so an exporter that
@@ -92,21 +105,34 @@ impl Flows {
         self.lock().heavy(part)
     }
 
-    /// Takes a port.
-    pub fn bind(address: SocketAddr) -> Result<BoundSocket, ListenError> {
-        BoundSocket::bind(address).map_err(|source| ListenError { address, source })
+    /// Takes a port, and holds what comes there until `stop`. An error where it cannot be had, or the
+    /// system gives no thread.
+    pub fn listen(
+        &self,
+        address: SocketAddr,
+        protocol: Protocol,
+        stop: &CancellationToken,
+    ) -> Result<Listening, ListenError> {
+        let listening = || -> io::Result<Listening> {
+            let socket = BoundSocket::bind(address)?;
+            let address = socket.address();
+            let inbox = socket.listen(Arc::clone(&self.gate), self.clock.clone(), stop)?;
+            Ok(Listening {
+                address,
+                protocol,
+                inbox,
+            })
+        };
+        listening().map_err(|source| ListenError { address, source })
     }
 
-    /// Reads a socket until it is cancelled.
-    pub async fn read(self, socket: BoundSocket, protocol: Protocol, stop: CancellationToken) {
-        let (address, gate) = (socket.address(), Arc::clone(&self.gate));
-        let mut inbox = match socket.listen(gate, self.clock.clone(), &stop) {
-            Ok(inbox) => inbox,
-            Err(error) => {
-                warn!(%error, %address, "flows are not listened for");
-                return;
-            }
-        };
+    /// Reads what comes until it is stopped.
+    pub async fn read(self, listening: Listening) {
+        let Listening {
+            protocol,
+            mut inbox,
+            ..
+        } = listening;
         while let Some(lot) = inbox.next(TURN_MAX).await {
             let now = self.clock.now();
             let mut collector = self.lock();

@@ -8,6 +8,7 @@ use super::batch::{self, BATCH_MAX, Outgoing, PACKET_LEN_MAX};
 use super::packet::{self, Wire};
 use super::socket::Opened;
 use crate::incoming::Incoming;
+use crate::socket_thread;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
@@ -16,7 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -58,36 +58,15 @@ impl Thread {
         waiting: Waiting,
         asked: mpsc::Receiver<u16>,
     ) -> io::Result<Self> {
-        let (told, ready) = std::sync::mpsc::channel();
-        let thread = thread::Builder::new().name(THREAD.to_owned());
-        // The runtime is made and ends there: it must not end within another.
-        let thread = thread.spawn(move || {
-            let made = Builder::new_current_thread().enable_all().build();
-            let made = made.and_then(|runtime| {
-                let here = runtime.enter();
-                let socket = UdpSocket::from_std(opened.socket.into())?;
-                drop(here);
-                Ok((runtime, socket))
-            });
-            let (runtime, socket) = match made {
-                Ok(made) => made,
-                Err(error) => {
-                    let _ = told.send(Err(error));
-                    return;
-                }
-            };
+        let thread = socket_thread::start(THREAD, opened.socket.into(), move |socket| {
             let line = Line {
                 socket,
                 wire: opened.wire,
                 identifier: opened.identifier,
                 waiting,
             };
-            if told.send(Ok(())).is_ok() {
-                runtime.block_on(line.run(asked));
-            }
+            line.run(asked)
         })?;
-        let ended = |_| Err(io::Error::other("its thread has ended"));
-        ready.recv().unwrap_or_else(ended)?;
         Ok(Self(Some(thread)))
     }
 }

@@ -14,7 +14,7 @@ use crate::udp::{BoundSocket, Datagram, Door, Inbox};
 use model::device::LOCAL_VANTAGE;
 use model::log_line::LogTransport;
 use model::{Clock, DeviceId, EventId, EventKind, EventRecord, Timestamp};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -107,7 +107,7 @@ pub struct SyslogStats {
     pub connections_idle: u64,
     /// Connections that could not be accepted, or whose TLS failed.
     pub connections_failed: u64,
-    /// Senders that are told apart at present.
+    /// Senders that are told apart at present, of datagrams and of connections.
     pub sources: u64,
 }
 
@@ -138,7 +138,9 @@ struct Shared {
     clock: Clock,
     begun: Instant,
     lines: mpsc::Sender<Vec<Received>>,
-    sources: Mutex<Sources>,
+    /// Of datagrams, as whose sender anybody may send them, and of connections: what is made up in a
+    /// device's name costs nothing that it brings over TLS.
+    sources: [Mutex<Sources>; 2],
     connections: Mutex<HashMap<IpAddr, usize>>,
     /// Of all connections one at a time waits for room: beside many that flood, datagrams have every
     /// second batch.
@@ -158,7 +160,7 @@ impl Syslog {
         tasks: TaskTracker,
     ) -> Self {
         Self(Arc::new(Shared {
-            sources: Mutex::new(Sources::new(options.source_per_sec_max)),
+            sources: [(); 2].map(|()| Mutex::new(Sources::new(options.source_per_sec_max))),
             options,
             clock,
             begun: Instant::now(),
@@ -207,7 +209,18 @@ impl Syslog {
 
     /// Whose lines were dropped since this was asked last, most first.
     pub fn dropped(&self) -> Vec<Dropped> {
-        self.0.sources().told()
+        let mut dropped: BTreeMap<_, u64> = BTreeMap::new();
+        for sources in &self.0.sources {
+            for told in lock(sources).told() {
+                *dropped.entry(told.source).or_default() += told.lines;
+            }
+        }
+        let dropped = dropped.into_iter();
+        let mut dropped: Vec<_> = dropped
+            .map(|(source, lines)| Dropped { source, lines })
+            .collect();
+        dropped.sort_by_key(|dropped| std::cmp::Reverse(dropped.lines));
+        dropped
     }
 
     /// Counters, for `/metrics`.
@@ -226,16 +239,18 @@ impl Syslog {
             connections_refused: get(&counters.connections_refused),
             connections_idle: get(&counters.connections_idle),
             connections_failed: get(&counters.connections_failed),
-            sources: self.0.sources().count() as u64,
+            sources: self
+                .0
+                .sources
+                .each_ref()
+                .map(|of| lock(of).count() as u64)
+                .iter()
+                .sum(),
         }
     }
 }
 
 impl Shared {
-    fn sources(&self) -> MutexGuard<'_, Sources> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn connections(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.connections
             .lock()
@@ -245,13 +260,14 @@ impl Shared {
     /// Counts a line that came; whose it is beside, where its sender may bring one more.
     fn came(&self, (source, transport): (IpAddr, LogTransport)) -> Option<Lane> {
         let [udp, tcp, tls] = &self.counters.received;
-        let received = match transport {
-            LogTransport::Udp => udp,
-            LogTransport::Tcp => tcp,
-            LogTransport::Tls => tls,
+        let [of_datagrams, of_connections] = &self.sources;
+        let (received, sources) = match transport {
+            LogTransport::Udp => (udp, of_datagrams),
+            LogTransport::Tcp => (tcp, of_connections),
+            LogTransport::Tls => (tls, of_connections),
         };
         add(received, 1);
-        let admitted = self.sources().admit(source, self.begun.elapsed());
+        let admitted = lock(sources).admit(source, self.begun.elapsed());
         if admitted.is_none() {
             add(&self.counters.dropped_of_source, 1);
         }
@@ -371,6 +387,10 @@ impl Shared {
             source,
         })
     }
+}
+
+fn lock(sources: &Mutex<Sources>) -> MutexGuard<'_, Sources> {
+    sources.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Door for Shared {

@@ -35,13 +35,8 @@ impl Sources {
         }
     }
 
-    /// Whether a line of a sender is taken; it is counted where not. `now` is what has passed since
-    /// the listener began.
-    pub fn take(&mut self, source: IpAddr, now: Duration) -> bool {
-        self.admit(source, now).is_some()
-    }
-
-    /// The same, and beside whom it waits.
+    /// Beside whom a line of a sender waits; none where it is not taken, which is counted. `now` is what
+    /// has passed since the listener began.
     pub(crate) fn admit(&mut self, source: IpAddr, now: Duration) -> Option<Lane> {
         let whose = match self.pace.admit(source, now) {
             Ok(lane) => return Some(lane),
@@ -83,11 +78,15 @@ mod tests {
         let mut sources = Sources::new(10);
         let begin = Duration::from_secs(1);
         let (loud, quiet) = (address(1), address(2));
-        let taken = (0..1_000).filter(|_| sources.take(loud, begin)).count();
+        let taken = (0..1_000)
+            .filter(|_| sources.admit(loud, begin).is_some())
+            .count();
         assert_eq!(taken, 50);
-        assert!(sources.take(quiet, begin));
+        assert!(sources.admit(quiet, begin).is_some());
         let later = begin + Duration::from_secs(2);
-        let taken = (0..1_000).filter(|_| sources.take(loud, later)).count();
+        let taken = (0..1_000)
+            .filter(|_| sources.admit(loud, later).is_some())
+            .count();
         assert_eq!(taken, 20);
         let told = Dropped {
             source: Some(loud),
@@ -96,7 +95,7 @@ mod tests {
         assert_eq!(sources.told(), [told]);
         assert_eq!(sources.told(), []);
         // A clock that goes backwards gives nothing.
-        assert!(!sources.take(loud, begin));
+        assert!(sources.admit(loud, begin).is_none());
     }
 
     #[test]
@@ -105,10 +104,10 @@ mod tests {
         let begin = Duration::from_secs(1);
         let most = u32::try_from(SOURCES_MAX).unwrap();
         for n in 0..most {
-            assert!(sources.take(address(n), begin));
+            assert!(sources.admit(address(n), begin).is_some());
         }
         let taken = (0..1_000)
-            .filter(|n| sources.take(address(most + n), begin))
+            .filter(|n| sources.admit(address(most + n), begin).is_some())
             .count();
         assert_eq!((taken, sources.count()), (5, SOURCES_MAX));
         assert_eq!(
@@ -119,7 +118,7 @@ mod tests {
             }]
         );
         let later = begin + Duration::from_mins(1);
-        assert!(sources.take(address(most), later));
+        assert!(sources.admit(address(most), later).is_some());
         assert_eq!(sources.count(), 1);
     }
 }

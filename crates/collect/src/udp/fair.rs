@@ -11,8 +11,8 @@ use super::Datagram;
 use crate::pace::{Lane, SOURCES_MAX};
 use std::collections::{HashMap, VecDeque};
 
-/// Octets that wait at one socket beyond what each sender has of its own: some 50,000 lines of logs, a second of them; each
-/// sender that there is a bucket for could have two of them here at the same time.
+/// Octets that wait at one socket beyond what each sender has of its own: some 50,000 lines of logs, a
+/// second of them.
 pub(super) const WAITING_OCTETS_MAX: usize = 16 << 20;
 /// Octets that each sender may have here whatever the others have: a frame of Ethernet, a few lines.
 const OWN_OCTETS: usize = 2_048;

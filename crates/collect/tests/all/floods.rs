@@ -149,10 +149,11 @@ fn netflow(records: u16) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_flows_costs_no_other_exporter_a_flow() {
     let flows = Flows::new(1_000, clock());
-    let socket = Flows::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-    let at = socket.address();
     let stop = CancellationToken::new();
-    let reading = tokio::spawn(flows.clone().read(socket, Protocol::Netflow, stop.clone()));
+    let at = (Ipv4Addr::LOCALHOST, 0).into();
+    let listening = flows.listen(at, Protocol::Netflow, &stop).unwrap();
+    let at = listening.address();
+    let reading = tokio::spawn(flows.clone().read(listening));
     let seen = || {
         let totals = flows.totals();
         (totals.datagrams, totals.defects.limited)

@@ -99,12 +99,21 @@ impl Lab {
         address: SocketAddr,
         credentials: impl Into<Option<Arc<Credentials>>>,
     ) -> DeviceId {
+        self.add_every(INTERVAL, address, credentials)
+    }
+
+    fn add_every(
+        &self,
+        interval: Duration,
+        address: SocketAddr,
+        credentials: impl Into<Option<Arc<Credentials>>>,
+    ) -> DeviceId {
         let device_id = DeviceId::new();
         self.poller.set(Target {
             device_id,
             address,
             credentials: credentials.into(),
-            interval: INTERVAL,
+            interval,
             profile: None,
         });
         device_id
@@ -290,14 +299,7 @@ async fn a_slow_agent_costs_only_itself_and_is_asked_one_thing_at_a_time() {
     // together take longer than the interval.
     let slow = slow(agent.address, Duration::from_millis(100)).await;
     let mut lab = start(16, 256);
-    let slow_device = DeviceId::new();
-    lab.poller.set(Target {
-        device_id: slow_device,
-        address: slow.address,
-        credentials: Some(v2c()),
-        interval: INTERVAL * 3,
-        profile: None,
-    });
+    let slow_device = lab.add_every(INTERVAL * 3, slow.address, v2c());
     let quick_device = lab.add(agent.address, v2c());
     lab.until(quick_device, Status::Up).await;
     let mut quick = Vec::new();
@@ -335,14 +337,7 @@ async fn silence_over_the_routes_costs_nothing_else() {
     };
     let deaf = deaf_to(agent.address, ROUTES).await;
     let mut lab = start(16, 64);
-    let device = DeviceId::new();
-    lab.poller.set(Target {
-        device_id: device,
-        address: deaf.address,
-        credentials: Some(v2c()),
-        interval: INTERVAL * 3,
-        profile: None,
-    });
+    let device = lab.add_every(INTERVAL * 3, deaf.address, v2c());
     let first = lab.report_of(device).await;
     assert_eq!(first.status, Status::Up, "{first:?}");
     let whole = Groups::ROUTING | Groups::ARP | Groups::INTERFACES;
@@ -372,14 +367,7 @@ async fn failing_over_routes_or_members_costs_only_these_tables() {
     for (octets, expected) in [(ROUTES, vec![(Some(1), 9)]), (LAG_PORTS, vec![])] {
         let failing = failing_over(agent.address, octets).await;
         let mut lab = start(16, 64);
-        let device = DeviceId::new();
-        lab.poller.set(Target {
-            device_id: device,
-            address: failing.address,
-            credentials: Some(v2c()),
-            interval: INTERVAL * 3,
-            profile: None,
-        });
+        let device = lab.add_every(INTERVAL * 3, failing.address, v2c());
         let first = lab.report_of(device).await;
         assert_eq!(first.status, Status::Up, "{first:?}");
         let whole = Groups::ROUTING | Groups::ARP | Groups::INTERFACES | Groups::ADDRESSES;
@@ -401,14 +389,7 @@ async fn silence_over_the_ports_of_vlans_costs_nothing_else() {
     // dot1qVlanCurrentEgressPorts.
     let deaf = deaf_to(agent.address, &[0x2b, 6, 1, 2, 1, 17, 7, 1, 4, 2, 1, 4]).await;
     let mut lab = start(16, 64);
-    let device = DeviceId::new();
-    lab.poller.set(Target {
-        device_id: device,
-        address: deaf.address,
-        credentials: Some(v2c()),
-        interval: INTERVAL * 3,
-        profile: None,
-    });
+    let device = lab.add_every(INTERVAL * 3, deaf.address, v2c());
     let first = lab.report_of(device).await;
     assert_eq!(first.status, Status::Up, "{first:?}");
     assert!(

@@ -48,24 +48,24 @@ pub(super) async fn silent() -> Relay {
 
 /// Passes each question on to `agent` after `delay`.
 pub(super) async fn slow(agent: SocketAddr, delay: Duration) -> Relay {
-    let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
-    let address = front.local_addr().unwrap();
-    let counts = Arc::new(Counts::default());
-    let task = tokio::spawn(relay(front, agent, (delay, None), Arc::clone(&counts)));
-    Relay {
-        address,
-        counts,
-        _task: AbortOnDropHandle::new(task),
-    }
+    start(agent, (delay, None)).await
 }
 
 /// Passes on each question but those with some octets in them.
 pub(super) async fn deaf_to(agent: SocketAddr, octets: &'static [u8]) -> Relay {
+    start(agent, (Duration::ZERO, Some((octets, Bad::Silent)))).await
+}
+
+/// Passes on each question but those with some octets in them, which it answers itself: it failed.
+pub(super) async fn failing_over(agent: SocketAddr, octets: &'static [u8]) -> Relay {
+    start(agent, (Duration::ZERO, Some((octets, Bad::Fails)))).await
+}
+
+async fn start(agent: SocketAddr, manner: Manner) -> Relay {
     let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
     let address = front.local_addr().unwrap();
     let counts = Arc::new(Counts::default());
-    let deaf = (Duration::ZERO, Some((octets, Bad::Silent)));
-    let task = tokio::spawn(relay(front, agent, deaf, Arc::clone(&counts)));
+    let task = tokio::spawn(relay(front, agent, manner, Arc::clone(&counts)));
     Relay {
         address,
         counts,
@@ -73,19 +73,8 @@ pub(super) async fn deaf_to(agent: SocketAddr, octets: &'static [u8]) -> Relay {
     }
 }
 
-/// Passes on each question but those with some octets in them, which it answers itself: it failed.
-pub(super) async fn failing_over(agent: SocketAddr, octets: &'static [u8]) -> Relay {
-    let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
-    let address = front.local_addr().unwrap();
-    let counts = Arc::new(Counts::default());
-    let failing = (Duration::ZERO, Some((octets, Bad::Fails)));
-    let task = tokio::spawn(relay(front, agent, failing, Arc::clone(&counts)));
-    Relay {
-        address,
-        counts,
-        _task: AbortOnDropHandle::new(task),
-    }
-}
+/// How long a question waits, and what becomes of those with some octets in them.
+type Manner = (Duration, Option<(&'static [u8], Bad)>);
 
 /// What becomes of a question that is not passed on.
 #[derive(Clone, Copy)]
@@ -137,7 +126,7 @@ fn after(octets: &[u8], at: usize) -> Option<usize> {
 async fn relay(
     front: Arc<UdpSocket>,
     agent: SocketAddr,
-    (delay, bad): (Duration, Option<(&'static [u8], Bad)>),
+    (delay, bad): Manner,
     counts: Arc<Counts>,
 ) {
     let mut backs: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();

@@ -35,10 +35,11 @@ async fn exported(version: &str, more: &[&str]) -> (ExporterState, Vec<Sealed>) 
         Timestamp::from_unix_ms(i64::try_from(now.as_millis()).unwrap())
     });
     let flows = Flows::new(100_000, clock);
-    let socket = Flows::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-    let address = socket.address();
     let stop = CancellationToken::new();
-    let reader = tokio::spawn(flows.clone().read(socket, Protocol::Netflow, stop.clone()));
+    let at = (Ipv4Addr::LOCALHOST, 0).into();
+    let listening = flows.listen(at, Protocol::Netflow, &stop).unwrap();
+    let address = listening.address();
+    let reader = tokio::spawn(flows.clone().read(listening));
     let status = Command::new("softflowd")
         .args([
             "-d",

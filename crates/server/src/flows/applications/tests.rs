@@ -390,10 +390,11 @@ async fn what_softflowd_exports_by_the_minute_is_a_series_of_each_application() 
     let folder = tempfile::tempdir().unwrap();
     let mut lab = Lab::open(folder.path()).await;
     let flows = Flows::new(100_000, lab.clock.clone());
-    let socket = Flows::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-    let address = socket.address().to_string();
     let stop = CancellationToken::new();
-    let reading = tokio::spawn(flows.clone().read(socket, Protocol::Netflow, stop.clone()));
+    let at = (Ipv4Addr::LOCALHOST, 0).into();
+    let listening = flows.listen(at, Protocol::Netflow, &stop).unwrap();
+    let address = listening.address().to_string();
+    let reading = tokio::spawn(flows.clone().read(listening));
     let (tops_in, mut tops) = mpsc::channel(4);
     let sealing = tokio::spawn(flows.clone().seal(tops_in, stop.clone()));
     let (of, path) = (flows.clone(), folder.path().to_owned());
