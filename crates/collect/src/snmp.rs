@@ -45,6 +45,7 @@ mod vendor;
 #[cfg(test)]
 mod wireless_tests;
 
+pub use bridge_ports::BRIDGE_PORTS_MAX;
 pub use dialect::Dialect;
 pub use groups::Groups;
 pub use look::{Glimpse, Look, Origin};

@@ -7443,29 +7443,10 @@ export interface components {
         /** @description A page of a list. */
         Page_Sensor: {
             /** @description The rows. */
-            items: {
+            items: (components["schemas"]["SensorFacts"] & {
                 /** @description What it tells of. */
                 group: components["schemas"]["SensorGroup"];
-                /** @description Name. */
-                name?: string | null;
-                /** @description temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ... */
-                kind?: string | null;
-                /**
-                 * Format: double
-                 * @description In the unit named.
-                 */
-                value?: number | null;
-                /** @description Unit as people write it. */
-                unit?: string | null;
-                /** @description Interface it sits on. */
-                interface?: string | null;
-                /** @description Name of the metric that its series are under. */
-                metric?: string | null;
-                /** @description Name of the state that the value is the number of. */
-                state?: string | null;
-                severity?: components["schemas"]["Severity"] | null;
-                limits?: components["schemas"]["SensorLimits"] | null;
-            }[];
+            })[];
             /** @description Give it as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
         };
@@ -9259,28 +9240,52 @@ export interface components {
             seasons: components["schemas"]["Season"][];
         };
         /** @description A sensor. */
-        Sensor: {
+        Sensor: components["schemas"]["SensorFacts"] & {
             /** @description What it tells of. */
             group: components["schemas"]["SensorGroup"];
-            /** @description Name. */
-            name?: string | null;
-            /** @description temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ... */
-            kind?: string | null;
+        };
+        /** @description A sensor. */
+        SensorFacts: {
+            /**
+             * @description Name.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ...
+             * @default null
+             */
+            kind: string | null;
             /**
              * Format: double
              * @description In the unit named.
+             * @default null
              */
-            value?: number | null;
-            /** @description Unit as people write it. */
-            unit?: string | null;
-            /** @description Interface it sits on. */
-            interface?: string | null;
-            /** @description Name of the metric that its series are under. */
-            metric?: string | null;
-            /** @description Name of the state that the value is the number of. */
-            state?: string | null;
-            severity?: components["schemas"]["Severity"] | null;
-            limits?: components["schemas"]["SensorLimits"] | null;
+            value: number | null;
+            /**
+             * @description Unit as people write it.
+             * @default null
+             */
+            unit: string | null;
+            /**
+             * @description Interface it sits on.
+             * @default null
+             */
+            interface: string | null;
+            /**
+             * @description Name of the metric that its series are under.
+             * @default null
+             */
+            metric: string | null;
+            /**
+             * @description Name of the state that the value is the number of.
+             * @default null
+             */
+            state: string | null;
+            /** @default null */
+            severity: components["schemas"]["Severity"] | null;
+            /** @default null */
+            limits: components["schemas"]["SensorLimits"] | null;
         };
         /**
          * @description What a sensor tells of.

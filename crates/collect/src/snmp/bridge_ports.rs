@@ -17,10 +17,10 @@ const STP_PORT_STATE: &[u32] = &[1, 3, 6, 1, 2, 1, 17, 2, 15, 1, 3];
 /// What is asked where some interface is a port of a bridge.
 pub(super) const COLUMNS: &[&[u32]] = &[PVID, STP_PORT_STATE];
 
-/// Ports whose VLAN and state are kept: twice the largest chassis we know.
-pub(super) const PORTS_MAX: usize = 8_192;
+/// Ports of a device whose VLAN and state are kept: twice the largest chassis we know.
+pub const BRIDGE_PORTS_MAX: usize = 8_192;
 /// Octets of a `PortList` that are read, a bit a port.
-const PORT_LIST_LEN_MAX: usize = PORTS_MAX / 8;
+const PORT_LIST_LEN_MAX: usize = BRIDGE_PORTS_MAX / 8;
 
 pub(super) static MIB: Mib = Mib {
     name: "BRIDGE-MIB",
@@ -70,7 +70,7 @@ fn read(rows: &Rows, draft: &mut Draft) {
         if pvid.is_none() && stp_state.is_none() {
             continue;
         }
-        if by_interface.len() >= PORTS_MAX {
+        if by_interface.len() >= BRIDGE_PORTS_MAX {
             draft.defects.add(Defect::TooManyRows);
             break;
         }

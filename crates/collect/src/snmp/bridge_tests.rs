@@ -195,13 +195,16 @@ fn interfaces_have_their_vlan_and_their_state_in_the_spanning_tree() {
 
 #[test]
 fn ports_beyond_the_bound_are_counted() {
-    let most = u32::try_from(bridge_ports::PORTS_MAX).unwrap();
+    let most = u32::try_from(bridge_ports::BRIDGE_PORTS_MAX).unwrap();
     let mut lines = String::new();
     for port in 1..=most + 3 {
         writeln!(lines, "2.1.17.1.4.1.2.{port} int {port}").unwrap();
         writeln!(lines, "2.1.17.7.1.4.5.1.1.{port} gauge 1").unwrap();
     }
     let look = read(&lines);
-    assert_eq!(look.facts.bridge_ports.len(), bridge_ports::PORTS_MAX);
+    assert_eq!(
+        look.facts.bridge_ports.len(),
+        bridge_ports::BRIDGE_PORTS_MAX
+    );
     assert_eq!(defects(&look, "too_many_rows"), 1);
 }

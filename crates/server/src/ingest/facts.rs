@@ -1,11 +1,12 @@
 //! What a poll read takes the place of what is known, group by group; what it did not read to its
 //! end leaves it as it is.
 
-use collect::snmp::Groups;
+use collect::snmp::{BRIDGE_PORTS_MAX, Groups};
 use model::Timestamp;
 use model::device::Identity;
 use model::facts::Facts;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The facts after a poll that read these groups to their end, but for the ports of VLANs where the
 /// second ones say so.
@@ -43,15 +44,24 @@ pub(super) fn merge(
     facts
 }
 
-/// Leaves what was not heard of ports as it was. A list comes whole or not at all.
+/// Leaves what was not heard of ports as it was, as far as there is room beside what was heard. A list
+/// comes whole or not at all.
 fn keep_ports(facts: &mut Facts, known: &Facts) {
-    let known_ports = known.bridge_ports.iter().cloned();
-    let mut ports: BTreeMap<_, _> = known_ports.map(|port| (port.index, port)).collect();
-    for read in std::mem::take(&mut facts.bridge_ports) {
-        let kept = ports.entry(read.index).or_default();
-        kept.index = read.index;
-        kept.pvid = read.pvid.or(kept.pvid);
-        kept.stp_state = read.stp_state.or(kept.stp_state);
+    let read = std::mem::take(&mut facts.bridge_ports).into_iter();
+    let mut ports: BTreeMap<_, _> = read.map(|port| (port.index, port)).collect();
+    for before in &known.bridge_ports {
+        let has_room = ports.len() < BRIDGE_PORTS_MAX;
+        match ports.entry(before.index) {
+            Entry::Occupied(mut port) => {
+                let port = port.get_mut();
+                port.pvid = port.pvid.or(before.pvid);
+                port.stp_state = port.stp_state.or(before.stp_state);
+            }
+            Entry::Vacant(place) if has_room => {
+                place.insert(before.clone());
+            }
+            Entry::Vacant(_) => {}
+        }
     }
     facts.bridge_ports = ports.into_values().collect();
     let told = known.vlans.iter().filter(|vlan| vlan.untagged.is_some());

@@ -8,7 +8,7 @@ use crate::query::{OneOf, PathId, Query};
 use crate::routes::devices;
 use axum::Json;
 use model::DeviceId;
-use model::facts::{SensorFacts, SensorLimits, Severity};
+use model::facts::SensorFacts;
 use serde::{Deserialize, Serialize};
 
 /// What a sensor tells of.
@@ -30,33 +30,8 @@ pub(crate) enum SensorGroup {
 pub(crate) struct Sensor {
     /// What it tells of.
     group: SensorGroup,
-    /// Name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    /// temperature, voltage, current, power, fanspeed, humidity, dbm, frequency, state, ...
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    /// In the unit named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<f64>,
-    /// Unit as people write it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unit: Option<String>,
-    /// Interface it sits on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interface: Option<String>,
-    /// Name of the metric that its series are under.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metric: Option<String>,
-    /// Name of the state that the value is the number of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<String>,
-    /// How the device's profile ranks that state.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    severity: Option<Severity>,
-    /// Beyond these the device itself, or its vendor, calls the value wrong. In the unit named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limits: Option<SensorLimits>,
+    #[serde(flatten)]
+    facts: SensorFacts,
 }
 
 /// Which sensors, and how they are paged.
@@ -90,7 +65,10 @@ pub(crate) async fn list(
     let grouped = sensors.iter().zip(groups(sensors));
     let rows: Vec<Sensor> = grouped
         .filter(|(_, group)| query.group.takes(group))
-        .map(|(facts, group)| Sensor::of(facts.clone(), group))
+        .map(|(facts, group)| Sensor {
+            group,
+            facts: facts.clone(),
+        })
         .collect();
     let filters = format!("{:?}", query.group);
     let paging = PartsQuery {
@@ -100,23 +78,6 @@ pub(crate) async fn list(
     };
     let fields = ["name", "kind", "value", "unit", "interface", "group"];
     page(&paging, &filters, &fields, &rows)
-}
-
-impl Sensor {
-    fn of(facts: SensorFacts, group: SensorGroup) -> Self {
-        Self {
-            group,
-            name: facts.name,
-            kind: facts.kind,
-            value: facts.value,
-            unit: facts.unit,
-            interface: facts.interface,
-            metric: facts.metric,
-            state: facts.state,
-            severity: facts.severity,
-            limits: facts.limits,
-        }
-    }
 }
 
 /// Kinds that tell of light in a fibre.
