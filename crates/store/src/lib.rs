@@ -2,12 +2,19 @@
 //!
 //! Begin with [`Store`], which opens the data folder and hands out its parts: [`inventory`]
 //! (devices and what is known of them, in memory and on disk), [`credentials`], [`discoveries`],
-//! [`schedules`], [`rules`], [`ignored`], [`checks`], [`scaling`], [`anomalies`], [`accounts`], [`idempotency`], [`settings`],
-//! [`retention`] (how long samples are kept), [`ages`] (by which time they are old), [`audit`] (who changed them), all made of [`documents`], whose collections are in [`catalog`] and which leave and come back as
-//! [`lines`]; [`series`], whose sealed samples are in [`blocks`] and [`mod@pack`] and of which [`deletion`] takes out ranges; [`history`] (how
-//! things were); and [`events`] (log lines, traps, flows). All of it is copied and brought back by
+//! [`schedules`], [`rules`], [`ignored`], [`checks`], [`scaling`], [`anomalies`], [`accounts`],
+//! [`idempotency`], [`settings`], [`retention`] (how long samples are kept), [`ages`] (by which time
+//! they are old), [`audit`] (who changed them), all made of [`documents`], whose collections are in
+//! [`catalog`] and which leave and come back as [`lines`]; [`series`], whose sealed samples are in
+//! [`blocks`] and [`mod@pack`] and of which [`deletion`] takes out ranges; [`history`] (how things
+//! were); and [`events`] (log lines, traps, flows). All of it is copied and brought back by
 //! [`backup`], and looked over by [`mod@verify`]. Files of our own formats are written through
 //! [`disk`]. No protocol and no detector is known here.
+
+#![cfg_attr(
+    not(feature = "archive"),
+    allow(dead_code, reason = "days come back from an archive alone")
+)]
 
 pub mod accounts;
 pub mod ages;

@@ -237,8 +237,10 @@ impl<'a> Output<'a> {
     }
 
     fn family(&mut self, metric: Metric) -> Result<(), ExportError> {
-        if let Self::Text(output) = self {
-            openmetrics::write_family(output, metric)?;
+        match self {
+            Self::Text(output) => openmetrics::write_family(output, metric)?,
+            #[cfg(feature = "archive")]
+            Self::Parquet { .. } => {}
         }
         Ok(())
     }
