@@ -137,6 +137,9 @@ pub(crate) fn run(name: Option<&str>, only: Option<&str>) -> anyhow::Result<Exit
             "load was {load} as it began: others were at work, and figures of time are worse for it"
         );
     }
+    if outcome.figures.is_empty() {
+        bail!("nothing was measured");
+    }
     history::add(bench.name, &outcome.figures, load)?;
     let missed = figure::missed(bench.wants, &outcome.figures);
     if !missed.is_empty() {

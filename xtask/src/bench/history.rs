@@ -37,8 +37,26 @@ fn processor() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
+/// What is measured. Runs that were added since are no change of it.
 fn commit() -> anyhow::Result<String> {
-    let mut git = Command::new("git");
-    git.args(["describe", "--always", "--dirty"]);
-    Ok(output(git.current_dir(root()))?.trim().to_owned())
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(arguments).current_dir(root());
+        git
+    };
+    let mut commit = output(&mut git(&["describe", "--always"]))?
+        .trim()
+        .to_owned();
+    let others = [
+        "diff",
+        "--quiet",
+        "HEAD",
+        "--",
+        ".",
+        ":!bench/history.jsonl",
+    ];
+    if !git(&others).status()?.success() {
+        commit.push_str("-dirty");
+    }
+    Ok(commit)
 }
