@@ -12,6 +12,8 @@ use std::str::FromStr;
 const PARAMETERS_MAX: usize = 32;
 /// Most values of one comma-separated parameter.
 const VALUES_MAX: usize = 100;
+/// Characters of one comma-separated parameter, as the OpenAPI document has it.
+const VALUES_LEN_MAX: usize = 4_096;
 
 /// The query of a request. `T` denies unknown fields.
 pub(crate) struct Query<T>(pub(crate) T);
@@ -157,6 +159,10 @@ impl OneOf<String> {
 impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOf<T> {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         let text = String::deserialize(reader)?;
+        if text.chars().count() > VALUES_LEN_MAX {
+            let what = format!("at most {VALUES_LEN_MAX} characters");
+            return Err(D::Error::custom(what));
+        }
         let mut values = Vec::new();
         for part in text
             .split(',')
@@ -220,7 +226,9 @@ mod tests {
 
     #[test]
     fn faults_name_the_parameter() {
+        let long = format!("status=up{}", " ".repeat(VALUES_LEN_MAX));
         for (query, pointer) in [
+            (long.as_str(), "?status"),
             ("limit=x", "?limit"),
             ("limit=-1", "?limit"),
             ("limit=1&limit=2", "?limit"),

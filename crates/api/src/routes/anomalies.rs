@@ -12,6 +12,7 @@ use axum::Json;
 use model::foresight::{
     Anomaly, AnomalyKind, AnomalyState, Judged, Judgement, THRESHOLD, Usefulness,
 };
+use model::metric::own::NAME_LEN_MAX;
 use model::series::NETWORK;
 use model::{AnomalyId, DeviceId, InterfaceId, Metric, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,7 @@ pub(crate) struct AnomaliesQuery {
     #[param(value_type = Option<String>, max_length = 4096)]
     tag: OneOf<String>,
     /// Only of these kinds, with commas between.
-    #[param(value_type = Option<String>, example = "spike,level", max_length = 256)]
+    #[param(value_type = Option<String>, example = "spike,level", max_length = 4096)]
     kind: OneOf<AnomalyKind>,
     /// Only those that go on, or only those that are over.
     open: Option<bool>,
@@ -139,6 +140,14 @@ pub(crate) async fn list(
     {
         let detail = "a score is from 0 to 1";
         return Err(Problem::field(Kind::BadQuery, "?score_min", detail));
+    }
+    if query
+        .metric
+        .as_ref()
+        .is_some_and(|name| name.chars().count() > NAME_LEN_MAX)
+    {
+        let detail = format!("a metric's name has {NAME_LEN_MAX} characters at most");
+        return Err(Problem::field(Kind::BadQuery, "?metric", detail));
     }
     let services = granted.services();
     let by = (query.device_id, &query.site, &query.tag);

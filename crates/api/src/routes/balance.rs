@@ -83,7 +83,7 @@ pub(crate) struct BalanceQuery {
     /// Also groups of which nothing is advised, with the reason.
     all: Option<bool>,
     /// Only of these kinds, with commas between: links, aggregate, routes.
-    #[param(value_type = Option<String>, max_length = 64, example = "aggregate,routes")]
+    #[param(value_type = Option<String>, max_length = 4096, example = "aggregate,routes")]
     kind: OneOf<Kind>,
     /// Only with an end at this device.
     device_id: Option<DeviceId>,

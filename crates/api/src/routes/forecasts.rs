@@ -143,10 +143,10 @@ pub(crate) struct ForecastsQuery {
     #[param(value_type = Option<String>, max_length = 4096)]
     metric: OneOf<Metric>,
     /// Only in these states, with commas between.
-    #[param(value_type = Option<String>, max_length = 100, example = "ready,learning")]
+    #[param(value_type = Option<String>, max_length = 4096, example = "ready,learning")]
     state: OneOf<ForecastState>,
     /// Only of series of these kinds of traffic, with commas between.
-    #[param(value_type = Option<String>, max_length = 100, example = "office_hours,growing")]
+    #[param(value_type = Option<String>, max_length = 4096, example = "office_hours,growing")]
     pattern: OneOf<PatternKind>,
     /// Only those that an operator chose, or that none did.
     is_chosen: Option<bool>,

@@ -64,7 +64,7 @@ pub(crate) struct TriggersQuery {
     /// Only those that watch this series.
     series_id: Option<SeriesId>,
     /// Only those in these states, with commas between.
-    #[param(value_type = Option<String>, max_length = 100, example = "raised")]
+    #[param(value_type = Option<String>, max_length = 4096, example = "raised")]
     state: OneOf<ScalingState>,
     /// Only those that watch, or only those that do not.
     enabled: Option<bool>,

@@ -140,7 +140,9 @@ async fn anomalies_are_listed_by_what_is_asked_for_and_in_pages() {
         let expected: Vec<String> = expected.into_iter().map(id).collect();
         assert_eq!(ids(&admin, &query).await, expected, "{query}");
     }
+    let long = format!("metric={}", "x".repeat(129));
     for (query, pointer) in [
+        (long.as_str(), "?metric"),
         ("sort=peak_score", "?sort"),
         ("score_min=2", "?score_min"),
         ("kind=odd", "?kind"),

@@ -47,7 +47,7 @@ pub(crate) struct SensorsQuery {
     /// place (the device's own order), or the name of a field; with a leading `-` the other way.
     sort: Option<String>,
     /// Only of these groups (optics, power, radio, other), with commas between.
-    #[param(value_type = Option<String>, max_length = 100, example = "optics,power")]
+    #[param(value_type = Option<String>, max_length = 4096, example = "optics,power")]
     group: OneOf<SensorGroup>,
 }
 
