@@ -4,6 +4,7 @@
 //! It makes up addresses, too, and the server asks them. So all of it runs in a network namespace of
 //! its own, where there is nothing but loopback.
 
+use crate::beside::{self, Step};
 use crate::http;
 use crate::install::python_can_make_venvs;
 use crate::programs::{is_root, is_there, output, root, run as run_program, target_dir};
@@ -33,39 +34,49 @@ const COMMUNITY: &str = "of-the-test";
 
 /// Runs it in a namespace.
 pub(crate) fn run(seed: u32) -> anyhow::Result<Outcome> {
+    match in_namespace(seed) {
+        Ok(mut inside) => run_program(&mut inside).map(|()| Outcome::Passed),
+        Err(why) => Ok(Outcome::Skipped(why)),
+    }
+}
+
+/// The same, to run beside a step that waits most of the time. Nothing where it cannot be run here:
+/// [`run`] says why.
+pub(crate) fn step() -> Option<Step> {
+    let inside = in_namespace(SEED).ok()?;
+    Some(beside::waiting("contract", inside))
+}
+
+/// What runs it; or why it cannot be run here.
+fn in_namespace(seed: u32) -> Result<Command, String> {
     for program in ["unshare", "ip"] {
         if !is_there(program) {
-            return Ok(Outcome::Skipped(format!("missing {program}")));
+            return Err(format!("missing {program}"));
         }
     }
     if !python_can_make_venvs() {
-        return Ok(Outcome::Skipped("python3 cannot make a venv".to_owned()));
+        return Err("python3 cannot make a venv".to_owned());
     }
     if let Err(error) = VENV.program("schemathesis") {
-        let why = format!("Schemathesis cannot be installed: {error:#}");
-        return Ok(Outcome::Skipped(why));
+        return Err(format!("Schemathesis cannot be installed: {error:#}"));
     }
-    let mut unshare = Command::new("unshare");
-    unshare.arg("--net");
-    if !is_root() {
-        unshare.args(["--user", "--map-root-user"]);
-    }
-    let made = unshare.arg("true").stderr(Stdio::null()).status();
+    let unshare = |more: &[&str]| {
+        let mut unshare = Command::new("unshare");
+        unshare.arg("--net").args(more);
+        if !is_root() {
+            unshare.args(["--user", "--map-root-user"]);
+        }
+        unshare
+    };
+    let made = unshare(&[]).arg("true").stderr(Stdio::null()).status();
     if !made.is_ok_and(|status| status.success()) {
-        return Ok(Outcome::Skipped(
-            "no network namespace may be made here".to_owned(),
-        ));
+        return Err("no network namespace may be made here".to_owned());
     }
-    let mut inside = Command::new("unshare");
-    inside.args(["--net", "--pid", "--fork", "--kill-child"]);
-    if !is_root() {
-        inside.args(["--user", "--map-root-user"]);
-    }
+    let mut inside = unshare(&["--pid", "--fork", "--kill-child"]);
     inside
         .arg(workspace::xtask())
         .args(["contract", "--inside", "--seed", &seed.to_string()]);
-    run_program(&mut inside)?;
-    Ok(Outcome::Passed)
+    Ok(inside)
 }
 
 /// The part in the namespace.

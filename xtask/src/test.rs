@@ -27,24 +27,22 @@ pub(crate) fn full(tally: &mut Tally) {
     tally.step("page unit tests", web::unit_tests);
     if tally.held("build") {
         tally.step("Rust tests", rust_tests);
-        let lab = lab::step().ok().flatten();
-        let lab = lab.map(|step| Lane::begin(vec![step]));
+        let lab = lab::step().ok().flatten().map(alone);
         tally.step("page in browser", web::browser_tests);
-        tally.step("contract", || contract::run(contract::SEED));
+        let contract = contract::step().map(alone);
         tally.step("demo in browser", demo::walk);
+        told(tally, contract, "contract", || {
+            contract::run(contract::SEED)
+        });
         tally.step("corpus", corpus::run);
-        match lab {
-            Some(lab) => lab.tell(tally),
-            // It says why.
-            None => tally.step("lab", || lab::run(None)),
-        }
+        told(tally, lab, "lab", || lab::run(None));
         tally.step("archive", archive::run);
     } else {
         tally.step("page in browser", web::browser_tests);
         for name in [
             "Rust tests",
-            "contract",
             "demo in browser",
+            "contract",
             "corpus",
             "lab",
             "archive",
@@ -55,6 +53,24 @@ pub(crate) fn full(tally: &mut Tally) {
     idle.tell(tally);
     check::licences(tally);
     tally.step("fuzz", || fuzz::run(None, fuzz::SHORT_SECS, false));
+}
+
+/// A step in a lane of its own.
+fn alone(step: Step) -> Lane {
+    Lane::begin(vec![step])
+}
+
+/// What came of a step that ran beside; where it could not, it says why itself.
+fn told(
+    tally: &mut Tally,
+    lane: Option<Lane>,
+    name: &str,
+    work: impl FnOnce() -> anyhow::Result<Outcome>,
+) {
+    match lane {
+        Some(lane) => lane.tell(tally),
+        None => tally.step(name, work),
+    }
 }
 
 /// What compiles and is needed late or by nothing: done in the time that the steps beside it wait for
