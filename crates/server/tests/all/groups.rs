@@ -104,9 +104,13 @@ fn aggregates_and_equal_routes_of_simulated_devices_are_groups() {
         .map(|node| text(node, "id"))
         .collect();
     let mut groups = Value::Null;
-    until("all groups", || {
+    // A port's link may be known before the port.
+    until("all groups, and where they lead to", || {
         groups = server.get("balance?all=true&limit=1000").1;
-        rows(&groups, "items").len() == 1 + heads.len()
+        let groups = rows(&groups, "items");
+        let directions = groups.iter().flat_map(|group| rows(group, "directions"));
+        let mut members = directions.flat_map(|direction| rows(direction, "members"));
+        groups.len() == 1 + heads.len() && members.all(|member| member["to_device_id"].is_string())
     });
     let of_kind = |kind: &str| -> Vec<&Value> {
         let groups = rows(&groups, "items").iter();
