@@ -53,8 +53,9 @@ pub struct Word {
 /// What is known of the series of a device.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OfDevice {
-    /// Those that are watched.
-    pub series: BTreeMap<SeriesId, Watched>,
+    /// Those that are watched. Each lies by itself: nodes of a tree are half empty, and what is known of a series
+    /// takes most of a kibibyte.
+    pub series: BTreeMap<SeriesId, Box<Watched>>,
     /// Those that are not: states, and what there was no room for.
     pub unwatched: BTreeSet<SeriesId>,
     /// Those that do not come with polls: that the device answers says not that one is missing.
@@ -99,7 +100,7 @@ impl OfDevice {
                 known.kind = kind;
             } else if room > 0 {
                 room -= 1;
-                self.series.insert(id, Watched::new(kind, now_ms));
+                self.series.insert(id, Box::new(Watched::new(kind, now_ms)));
             } else {
                 left_out += 1;
                 self.unwatched.insert(id);
@@ -296,7 +297,8 @@ mod tests {
         let holidays = ["easter-2".to_owned()];
         let berlin = Place::new("Europe/Berlin", &holidays).unwrap();
         let (mut of, id) = (OfDevice::default(), SeriesId::new());
-        of.series.insert(id, Watched::new(MetricKind::Gauge, 0));
+        of.series
+            .insert(id, Box::new(Watched::new(MetricKind::Gauge, 0)));
         let rules = HashMap::new();
         let ground = Ground {
             matter: None,

@@ -177,7 +177,7 @@ fn device(record: &[u8]) -> Option<(DeviceId, OfDevice)> {
         let id = SeriesId::from_bytes(from.array()?);
         // One whose detector is of another version is learned again.
         if let Some(watched) = from.watched()? {
-            of.series.insert(id, watched);
+            of.series.insert(id, Box::new(watched));
         }
     }
     from.0.is_empty().then_some((id, of))

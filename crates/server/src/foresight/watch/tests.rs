@@ -451,7 +451,8 @@ async fn what_is_read_in_parts_or_heard_is_learned_once_and_alike() {
 /// A device with one gauge that was learned for two days.
 fn learned() -> (OfDevice, SeriesId) {
     let (mut of, id) = (OfDevice::default(), SeriesId::new());
-    of.series.insert(id, Watched::new(MetricKind::Gauge, 0));
+    of.series
+        .insert(id, Box::new(Watched::new(MetricKind::Gauge, 0)));
     let rules = HashMap::new();
     for step in -2 * DAY_STEPS..0 {
         let said = row(&mut of, id, step, usual(step), &quiet_ground(&rules));
@@ -563,7 +564,8 @@ fn floor_and_ceiling_alarm_at_once_and_hold_the_band() {
         assert!(floor.is_none_or(|floor| lower >= floor) && ceiling.is_none_or(|top| upper <= top));
         // Also of one that nothing is known of yet.
         let mut new = OfDevice::default();
-        new.series.insert(id, Watched::new(MetricKind::Gauge, 0));
+        new.series
+            .insert(id, Box::new(Watched::new(MetricKind::Gauge, 0)));
         assert!(row(&mut new, id, 0, value, &quiet_ground(&rules)).is_some());
     }
 }
@@ -619,7 +621,7 @@ fn counters_become_rates_as_the_store_reads_them() {
 fn a_restart_of_the_device_is_told_by_its_uptime() {
     let (mut of, counter, uptime) = (OfDevice::default(), SeriesId::new(), SeriesId::new());
     of.series
-        .insert(counter, Watched::new(MetricKind::Counter, 0));
+        .insert(counter, Box::new(Watched::new(MetricKind::Counter, 0)));
     of.uptime_series = Some(uptime);
     let rules = HashMap::new();
     let mut learned = 0;

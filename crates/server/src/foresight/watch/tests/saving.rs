@@ -10,7 +10,11 @@ fn what_is_written_is_read_to_the_bit_and_damage_is_known() {
     assert!(row(&mut of, id, 0, 0.95, &quiet_ground(&rules)).is_some());
     of.uptime = Some((Timestamp::from_unix_ms(NOW), Value::F64(1.5)));
     let other = OfDevice {
-        series: [(SeriesId::new(), Watched::new(MetricKind::Counter, 7))].into(),
+        series: [(
+            SeriesId::new(),
+            Box::new(Watched::new(MetricKind::Counter, 7)),
+        )]
+        .into(),
         ..OfDevice::default()
     };
     let (first, second) = (DeviceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
