@@ -54,7 +54,7 @@ pub struct Word {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OfDevice {
     /// Those that are watched. Each lies by itself: nodes of a tree are half empty, and what is known of a series
-    /// takes most of a kibibyte.
+    /// takes over half a kibibyte.
     pub series: BTreeMap<SeriesId, Box<Watched>>,
     /// Those that are not: states, and what there was no room for.
     pub unwatched: BTreeSet<SeriesId>,
